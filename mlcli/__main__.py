@@ -1,0 +1,106 @@
+"""The edge of the program: errors become one sentence and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Any, NoReturn
+
+from mlcli.errors import EXIT_DONE, EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED, MlcliError
+
+TRACEBACK_VARIABLE = "MLCLI_TRACEBACK"
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with the code of the contract."""
+    sys.exit(call(arguments))
+
+
+def call(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    from mlcli import console
+
+    _interrupt_on_terminate()
+    try:
+        code = _invoke(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except MlcliError as error:
+        console.error(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.error("interrupted; nothing was changed")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (`| head`): its choice, and no failure of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
+    except MemoryError:
+        console.error("out of memory; try fewer rows, a lower degree or --jobs 1")
+        return EXIT_FAILED
+    except OSError as error:
+        console.error(_explain(error))
+        return EXIT_FAILED
+    except Exception as error:
+        if usage := _usage_sentence(error):
+            console.error(usage)
+            return EXIT_INPUT
+        if os.environ.get(TRACEBACK_VARIABLE):
+            traceback.print_exc()
+        first = (str(error).splitlines() or [""])[0]
+        console.error(
+            f"this is a bug: {type(error).__name__}: {first}; please report it with the output of "
+            f"`mlcli doctor` and of the same command under {TRACEBACK_VARIABLE}=1"
+        )
+        return EXIT_FAILED
+    return code
+
+
+def _invoke(arguments: list[str]) -> int:
+    import typer
+
+    from mlcli.cli import app
+
+    command: Any = typer.main.get_command(app)
+    code = command.main(args=arguments, prog_name="mlcli", standalone_mode=False)
+    return code if isinstance(code, int) else EXIT_DONE
+
+
+def _interrupt_on_terminate() -> None:
+    """SIGTERM unwinds like Ctrl-C, so that partial folders are removed."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def _explain(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full; the earlier result, if any, is untouched"
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
+def _usage_sentence(error: Exception) -> str | None:
+    """The sentence of a usage error, with the nearest right flag or command."""
+    from typer.exceptions import TyperException
+
+    if not isinstance(error, TyperException):
+        return None
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return error.format_message()
+    sentence = error.format_message().rstrip(".")
+    if option := getattr(error, "option_name", None):
+        close = sorted(getattr(error, "possibilities", None) or ())
+        hint = f"; try {' or '.join(close)}" if close else "; try --help"
+        return f"unknown flag {option}{hint}" if "No such option" in sentence else sentence + hint
+    sentence = sentence.replace("'", "").replace("Did you mean", "; try").replace(". ;", ";")
+    return (sentence[0].lower() + sentence[1:]).rstrip("?")
+
+
+if __name__ == "__main__":
+    main()

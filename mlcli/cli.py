@@ -1,0 +1,80 @@
+"""Assembles the commands. Nothing heavy is imported here: `mlcli --help` answers at once.
+
+`COMMANDS` is the one list of commands. The rest follows by convention: ``fit-poly`` is the Typer
+app ``app`` in ``mlcli.commands.fit_poly``, imported when the command is called.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "fit-poly": ("Experiments", "Fit polynomials and other linear basis-function models."),
+    "data": ("Data", "List, describe, make and fetch data sets."),
+    "report": ("Results", "Turn run folders into one self-contained HTML page."),
+    "runs": ("Results", "List what has been run."),
+    "validate": ("Set-up", "Check params.yaml and dvc.yaml, every fault with its place."),
+    "schema": ("Set-up", "Print the JSON schema of params.yaml."),
+    "doctor": ("Set-up", "Print versions, devices, threads, BLAS and what is missing."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Lists all commands from their summaries, and imports only the one that is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The commands in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command by name: the real one once it was called, else its summary."""
+        if cmd_name in self.commands or cmd_name not in COMMANDS:
+            return self.commands.get(cmd_name)
+        panel, summary = COMMANDS[cmd_name]
+        return TyperCommand(cmd_name, help=summary, rich_help_panel=panel)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Import the command that is called."""
+        name = args[0] if args else ""
+        if name in COMMANDS:
+            self.commands[name] = load(name)
+        else:
+            self.commands |= {n: self.get_command(ctx, n) for n in COMMANDS}
+        return super().resolve_command(ctx, args)
+
+
+def load(name: str) -> Any:
+    """The Typer command of that name."""
+    module = import_module(f"mlcli.commands.{name.replace('-', '_')}")
+    command = typer.main.get_command(module.app)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    name="mlcli", cls=LazyGroup, no_args_is_help=True, rich_markup_mode="rich", add_completion=True
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from mlcli import __version__
+
+        typer.echo(f"mlcli {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The fundamentals of machine learning as experiments you can repeat.
+
+    Try: mlcli fit-poly
+    """

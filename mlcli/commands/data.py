@@ -1,0 +1,120 @@
+"""`mlcli data`: list, describe, make and fetch data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mlcli import console
+from mlcli.commands.flags import with_flags
+from mlcli.commands.options import RUN_FLAGS
+from mlcli.config import config_class
+from mlcli.params import resolve
+from mlcli.result import Display
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Data sets by name or by file.")
+FOLDER = Path("data")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(help="A name from `mlcli data list`.")]
+
+
+@app.command("list")
+def list_sets(as_json: Json = False) -> None:
+    """List the named data sets.
+
+    Example: mlcli data list
+    """
+    from mlcli.datasets.registry import available
+
+    sets = available()
+    if as_json:
+        console.print_json(sets)
+        return
+    keys = ("name", "kind", "task", "shape", "summary")
+    rows = [[_text(one[key]) for key in keys] for one in sets]
+    remark = "A path to a CSV, TSV, Parquet or NPZ file works wherever a name does."
+    console.print_displays([Display("named data sets", keys, rows, remark)])
+
+
+def _text(value: Any) -> str:
+    return " x ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+@app.command()
+def info(name: Name, as_json: Json = False) -> None:
+    """Describe one data set: shape, units, parameters, licence, source.
+
+    Example: mlcli data info noisy-cubic
+    """
+    from mlcli.datasets.registry import describe
+
+    found = describe(name)
+    if as_json:
+        console.print_json(found)
+    else:
+        console.print_text(console.pairs({key: _text(value) for key, value in found.items()}))
+
+
+def _make(flags: Mapping[str, Any], run_flags: Mapping[str, Any]) -> None:
+    from mlcli.datasets.make import write_draws
+
+    resolved = resolve(
+        config_class("data"),
+        "data",
+        flags=flags,
+        sets=tuple(run_flags["sets"] or ()),
+        params=run_flags["params"],
+    )
+    config: Any = resolved.config
+    folder = run_flags["out"] or FOLDER
+    for name in config.names:
+        path = folder / f"{name.replace('-', '_')}.csv"
+        write_draws(
+            name,
+            path,
+            n_draws=config.n_draws,
+            seed=config.seed,
+            n_samples=config.n_samples,
+            x_min=config.x_min,
+            x_max=config.x_max,
+            noise_std=config.noise_std,
+        )
+        if not run_flags["quiet"]:
+            console.message(f"written to {path}")
+
+
+app.command("make")(
+    with_flags(
+        config_class("data"),
+        _make,
+        run_flags={key: RUN_FLAGS[key] for key in ("params", "sets", "out", "quiet")},
+        help="""Write synthetic data sets as CSV files, the same bytes for the same seed.
+
+        Example: mlcli data make --names noisy-cubic --n-draws 20
+        """,
+    )
+)
+
+
+@app.command()
+def fetch(
+    name: Name,
+    folder: Annotated[Path | None, typer.Option("--out", help="Where to keep the files.")] = None,
+) -> None:
+    """Fetch a data set that is too large to ship, check it, and keep it.
+
+    Looks first in $MLCLI_DATA and where Debian's package dataset-fashion-mnist puts it.
+
+    Example: mlcli data fetch fashion-mnist
+    """
+    from mlcli.datasets.fetch import fetch as fetch_files
+    from mlcli.datasets.fetch import find
+
+    found = find(name) if folder is None else None
+    if found is None:
+        with console.progress(f"fetching {name}", quiet=False) as progress:
+            found = fetch_files(name, folder=folder, progress=progress)
+    console.print_text(str(found))

@@ -1,0 +1,200 @@
+"""From flags to a finished run folder: the same steps for every experiment."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import typer
+
+from mlcli import console
+from mlcli.commands.flags import with_flags
+from mlcli.commands.options import FIGURE_KINDS, RunOptions
+from mlcli.config import config_class
+from mlcli.errors import ConfigError
+from mlcli.params import Resolved, resolve
+from mlcli.report import files, folder
+from mlcli.report import manifest as manifests
+from mlcli.result import Result
+
+RUNS = Path("runs")
+
+
+def experiment_app(section: str, help: str) -> typer.Typer:
+    """The Typer app of one experiment, its flags made from its config model."""
+    app = typer.Typer(add_completion=False)
+
+    def body(flags: Mapping[str, Any], run_flags: Mapping[str, Any]) -> None:
+        run(section, flags, _options(run_flags))
+
+    app.command()(with_flags(config_class(section), body, help=help))
+    return app
+
+
+def _options(given: Mapping[str, Any]) -> RunOptions:
+    kinds = tuple(kind.strip() for kind in given["figures"].split(",") if kind.strip())
+    wrong = [kind for kind in kinds if kind not in FIGURE_KINDS]
+    if wrong or not kinds:
+        raise ConfigError(
+            "--figures", must="some of png, svg, pdf", got=repr(given["figures"]), hint="png,svg"
+        )
+    values = dict(given) | {"sets": tuple(given["sets"] or ()), "figures": kinds}
+    return RunOptions(**values)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A question that was checked and found askable."""
+
+    section: str
+    resolved: Resolved[Any]
+    source: Any
+    experiment: ModuleType
+    asked: dict[str, Any]
+    target: Path
+    figures: tuple[str, ...]
+    options: RunOptions
+
+    @property
+    def outputs(self) -> list[str]:
+        """Every file of the run folder that belongs to its hashed part, and the manifest."""
+        return sorted([*self.experiment.FILES, *self.figures, "manifest.json"])
+
+
+def run(section: str, flags: Mapping[str, Any], options: RunOptions) -> None:
+    """Resolve, check, run, write, show."""
+    prepared = prepare(section, flags, options)
+    if options.dry_run:
+        _show_plan(prepared)
+        return
+    if not options.force and _finished(prepared):
+        if not options.quiet:
+            console.message(f"already done: {prepared.target} (--force runs it again)")
+    else:
+        _execute(prepared)
+    _show(prepared)
+
+
+def prepare(section: str, flags: Mapping[str, Any], options: RunOptions) -> Prepared:
+    """Check everything that can be checked before any work.
+
+    Raises:
+        InputError: the parameters, the data, or the output folder won't do.
+    """
+    from mlcli.datasets.source import open_source
+    from mlcli.report.figures import figure_names
+
+    model = config_class(section)
+    resolved = resolve(model, section, flags=flags, sets=options.sets, params=options.params)
+    experiment = import_module(f"mlcli.experiments.{section}")
+    config: Any = resolved.config
+    source = open_source(
+        config.data,
+        target=config.target,
+        features=config.features,
+        draw_column=config.draw_column,
+        drop_missing=config.drop_missing,
+        n_samples=config.n_samples,
+        x_min=config.x_min,
+        x_max=config.x_max,
+        noise_std=config.noise_std,
+    )
+    experiment.check(config, source)
+    command = section.replace("_", "-")
+    asked = manifests.question(command, config.model_dump(mode="json"), source.identity)
+    target = options.out or RUNS / command / manifests.question_hash(asked)
+    kinds = options.figures if options.plots else ()
+    figures = tuple(f"{name}.{kind}" for name in figure_names(section) for kind in kinds)
+    prepared = Prepared(section, resolved, source, experiment, asked, target, figures, options)
+    every = {f"{name}.{kind}" for name in figure_names(section) for kind in FIGURE_KINDS}
+    folder.check_writable(target, every | set(prepared.outputs) | set(folder.UNTRACKED))
+    return prepared
+
+
+def _finished(prepared: Prepared) -> bool:
+    suffixes = tuple(prepared.options.figures) if prepared.options.plots else ()
+    return manifests.is_finished(prepared.target, prepared.asked, suffixes)
+
+
+def _execute(prepared: Prepared) -> None:
+    options, config = prepared.options, prepared.resolved.config
+    started, t_start = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
+    with console.progress(prepared.asked["command"], quiet=options.quiet) as progress:
+        result: Result = prepared.experiment.run(
+            config, prepared.source, jobs=options.jobs, progress=progress
+        )
+    t_computed = time.perf_counter()
+    with folder.replacing(prepared.target) as partial:
+        files.write_result(result, partial)
+        if options.plots:
+            from mlcli.report.figures import draw
+
+            draw(prepared.section, partial, options.figures)
+        t_drawn = time.perf_counter()
+        made = manifests.manifest(
+            prepared.asked,
+            prepared.resolved.sources,
+            manifests.hashes(partial),
+            result.determinism,
+            {"seed": config.seed, "n_seeds": config.n_seeds},
+        )
+        files.write_text(partial / "manifest.json", files.json_text(made))
+        seconds = {"compute_seconds": t_computed - t_start, "write_seconds": t_drawn - t_computed}
+        files.write_text(partial / "timings.json", files.json_text(seconds))
+        where = manifests.environment(started, sys.argv)
+        files.write_text(partial / "environment.json", files.json_text(where))
+    for warning in () if options.quiet else result.warnings:
+        console.message(f"note: {warning}")
+
+
+def _show(prepared: Prepared) -> None:
+    text = (prepared.target / "metrics.json").read_text(encoding="utf-8")
+    if prepared.options.json:
+        console.print_text(text)
+        return
+    import json
+
+    console.print_displays(prepared.experiment.display(json.loads(text)))
+    if not prepared.options.quiet:
+        console.message(f"written to {prepared.target}")
+
+
+def _show_plan(prepared: Prepared) -> None:
+    config = prepared.resolved.config.model_dump(mode="json")
+    plan = {
+        "command": prepared.asked["command"],
+        "run": manifests.question_hash(prepared.asked),
+        "config": {
+            key: {"value": value, "source": prepared.resolved.sources[key]}
+            for key, value in config.items()
+        },
+        "data": prepared.asked["data"],
+        "folder": str(prepared.target),
+        "files": [*prepared.outputs, *folder.UNTRACKED],
+        "work": prepared.experiment.plan(prepared.resolved.config, prepared.source),
+        "done_already": not prepared.options.force and _finished(prepared),
+    }
+    if prepared.options.json:
+        console.print_json(plan)
+        return
+    rows = {k: f"{v['value']}  ({v['source']})" for k, v in plan["config"].items()}
+    console.print_text("\n".join(_plan_lines(plan, rows)))
+
+
+def _plan_lines(plan: Mapping[str, Any], rows: Mapping[str, str]) -> Sequence[str]:
+    lines = [f"{plan['command']}: nothing was run or written", "", console.pairs(rows), ""]
+    lines += ["work:", console.pairs(plan["work"]), ""]
+    lines += [f"would write to {plan['folder']}:", *(f"  {name}" for name in plan["files"])]
+    if plan["done_already"]:
+        lines.append("this run is there already, whole; it would be shown, not repeated")
+    return lines
+
+
+Body = Callable[[Mapping[str, Any], Mapping[str, Any]], None]

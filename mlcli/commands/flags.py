@@ -1,0 +1,94 @@
+"""Typer flags made from a config model, so that no flag is declared twice."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from mlcli.commands.options import RUN_FLAGS
+from mlcli.config.common import SeedFields, SourceFields, SyntheticFields
+from mlcli.config.fields import Section, choices, extra, is_flag, metavar, requirement
+
+# The panel of the help in which the fields of a class stand; the command's own come first.
+PANELS = {SourceFields: "Data", SyntheticFields: "Synthetic data", SeedFields: "Seeds and device"}
+
+
+def _panel(model: type[Section], key: str) -> str:
+    owner = next(c for c in reversed(model.__mro__) if key in inspect.get_annotations(c))
+    return PANELS.get(owner, "Parameters")
+
+
+def _default_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+def _flag(model: type[Section], key: str) -> inspect.Parameter:
+    field = model.model_fields[key]
+    name = "--" + key.replace("_", "-")
+    unit = extra(field, "unit")
+    words = choices(field)
+    help = (field.description or "") + (f" One of {', '.join(words)}." if words else "")
+    help += f" Unit: {unit}." if unit else ""
+    if field.default is not None:
+        help += f" (default: {_default_text(field.default)})"
+    panel = _panel(model, key)
+    if is_flag(field):
+        option = typer.Option(f"{name}/--no-{name[2:]}", help=help, rich_help_panel=panel)
+        return _keyword(key, Annotated[bool | None, option], None)
+    option = typer.Option(name, help=help, metavar=metavar(field), rich_help_panel=panel)
+    return _keyword(key, Annotated[str | None, option], None)
+
+
+def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
+    )
+
+
+def with_flags(
+    model: type[Section],
+    body: Callable[..., Any],
+    *,
+    run_flags: Mapping[str, tuple[Any, Any]] = RUN_FLAGS,
+    help: str,
+) -> Callable[..., Any]:
+    """A function that Typer sees with one flag a field of `model`, plus the run flags.
+
+    `body` is called with two mappings: the values of the model's flags (None where not given) and
+    those of the run flags.
+    """
+
+    def command(**values: Any) -> None:
+        fields = {key: values[key] for key in model.model_fields}
+        body(fields, {key: values[key] for key in run_flags})
+
+    ordered = sorted(model.model_fields, key=lambda key: _PANEL_ORDER.index(_panel(model, key)))
+    parameters = [_flag(model, key) for key in ordered]
+    parameters += [_keyword(name, *declared) for name, declared in run_flags.items()]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    command.__doc__ = help
+    return command
+
+
+_PANEL_ORDER = ["Parameters", *PANELS.values()]
+
+
+def reference(model: type[Section], section: str) -> list[tuple[str, str, str, str]]:
+    """Rows of ``flag, must be, default, help`` for the reference table of a command."""
+    return [
+        (
+            "--" + key.replace("_", "-"),
+            requirement(field),
+            "" if field.default is None else _default_text(field.default),
+            field.description or "",
+        )
+        for key, field in model.model_fields.items()
+    ]

@@ -1,0 +1,88 @@
+"""The flags that every experiment has and that are no parameters: they never change a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+RUN_PANEL = "Run"
+FIGURE_KINDS = ("png", "svg", "pdf")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is carried out and shown."""
+
+    params: Path | None = None
+    sets: tuple[str, ...] = ()
+    out: Path | None = None
+    jobs: int | None = None
+    json: bool = False
+    quiet: bool = False
+    dry_run: bool = False
+    plots: bool = True
+    figures: tuple[str, ...] = ("png",)
+    force: bool = False
+
+
+def _option(*names: str, help: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=RUN_PANEL, **more)
+
+
+# One home for the run flags: name -> (annotation, default), in the order of the help.
+RUN_FLAGS: dict[str, tuple[Any, Any]] = {
+    "params": (
+        Annotated[
+            Path | None,
+            _option("--params", help="Read this file instead of ./params.yaml.", metavar="FILE"),
+        ],
+        None,
+    ),
+    "sets": (
+        Annotated[
+            list[str] | None,
+            _option("-S", "--set", help="Set section.key=value, as DVC does.", metavar="KEY=VALUE"),
+        ],
+        None,
+    ),
+    "out": (
+        Annotated[
+            Path | None,
+            _option(
+                "--out",
+                help="Folder of the result (default: runs/<command>/<hash>).",
+                metavar="DIR",
+            ),
+        ],
+        None,
+    ),
+    "jobs": (
+        Annotated[
+            int | None,
+            _option(
+                "--jobs", help="Workers (default: one a processor); never changes a byte.", min=1
+            ),
+        ],
+        None,
+    ),
+    "json": (
+        Annotated[bool, _option("--json", help="Print exactly metrics.json to stdout.")],
+        False,
+    ),
+    "quiet": (Annotated[bool, _option("--quiet", help="No messages and no progress bar.")], False),
+    "dry_run": (
+        Annotated[
+            bool, _option("--dry-run", help="Show what would be done and written; do nothing.")
+        ],
+        False,
+    ),
+    "plots": (Annotated[bool, _option("--plots/--no-plots", help="Draw figures.")], True),
+    "figures": (
+        Annotated[str, _option("--figures", help="Kinds of figure: png,svg,pdf.", metavar="KINDS")],
+        "png",
+    ),
+    "force": (Annotated[bool, _option("--force", help="Run again even if it is done.")], False),
+}

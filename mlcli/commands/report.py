@@ -1,0 +1,36 @@
+"""`mlcli report`: run folders become one HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlcli import console
+
+app = typer.Typer(add_completion=False)
+REPORTS = Path("reports")
+
+
+@app.command()
+def report(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Run folders, or folders with run folders in them (default: reports)."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="The page to write.", metavar="FILE")] = REPORTS
+    / "index.html",
+    quiet: Annotated[bool, typer.Option("--quiet", help="No messages.")] = False,
+) -> None:
+    """Turn run folders into one self-contained HTML page.
+
+    The page needs no network: figures are inside it.
+
+    Example: mlcli report runs --out runs/index.html
+    """
+    from mlcli.report.gallery import write_gallery
+
+    n_runs = write_gallery(folders or [REPORTS], out)
+    if not quiet:
+        console.message(f"{n_runs} run{'' if n_runs == 1 else 's'} in {out}")

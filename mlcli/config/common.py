@@ -1,0 +1,61 @@
+"""Fields that several sections share: where the data come from, and the seeds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from mlcli.config.fields import Float, Int, Names, Section, Unset, param
+
+
+class SyntheticFields(Section):
+    """Parameters of the synthetic sets; left out, a set's own values hold."""
+
+    n_samples: Annotated[Int | None, Unset] = param(
+        None, "Rows of a synthetic set (default: the set's own).", unit="rows", example="700", ge=2
+    )
+    x_min: Annotated[Float | None, Unset] = param(
+        None, "Lower end of x in a synthetic set (default: the set's own).", example="-2"
+    )
+    x_max: Annotated[Float | None, Unset] = param(
+        None, "Upper end of x in a synthetic set (default: the set's own).", example="2"
+    )
+    noise_std: Annotated[Float | None, Unset] = param(
+        None,
+        "Standard deviation of a synthetic set's noise (default: the set's own).",
+        unit="that of the target",
+        example="1",
+        ge=0,
+    )
+
+
+class SourceFields(SyntheticFields):
+    """Which data an experiment reads."""
+
+    data: str = param(
+        "noisy-cubic",
+        "A named data set (`mlcli data list`) or a CSV, TSV, Parquet or NPZ file.",
+        example="noisy-cubic",
+    )
+    target: Annotated[str | None, Unset] = param(
+        None, "Column to predict (default: t, y or target).", example="y"
+    )
+    features: Annotated[Names | None, Unset] = param(
+        None, "Columns to predict from (default: all others).", example="x1,x2"
+    )
+    draw_column: Annotated[str | None, Unset] = param(
+        None,
+        "Column that numbers independent data sets in one file, one a seed.",
+        example="draw",
+    )
+    drop_missing: bool = param(False, "Leave out rows with missing or infinite values.")
+
+
+class SeedFields(Section):
+    """Where the randomness comes from and where the work runs."""
+
+    seed: Int = param(0, "Seed of every random stream.", example="0", ge=0)
+    n_seeds: Int = param(
+        20, "Independent repeats: fresh data where the generator is known, fresh splits where not.",
+        example="20", ge=1, le=100_000,
+    )  # fmt: skip
+    device: Literal["auto", "cpu", "cuda", "mps"] = param("auto", "Where the work runs.")

@@ -1,0 +1,162 @@
+"""What a field of a config model may be, and how it is described to a person.
+
+A field declares its default, range, unit and help once, with `param`. From that one declaration
+come the flag, its help, the check of params.yaml, the JSON schema and the sentence of an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.fields import FieldInfo
+
+RANGE = re.compile(r"(\d+)-(\d+)")
+LONGEST_RANGE = 1_000_000
+
+
+class Section(BaseModel):
+    """One section of params.yaml: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+def param(
+    default: Any, help: str, *, unit: str | None = None, example: str | None = None, **limits: Any
+) -> Any:
+    """A field with its help, its unit and an example that is right; `limits` are pydantic's."""
+    extra = {key: value for key, value in (("unit", unit), ("example", example)) if value}
+    return Field(default, description=help, json_schema_extra=extra or None, **limits)
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if isinstance(value, Sequence):
+        return value
+    return [value]
+
+
+def expand_integers(value: Any) -> Any:
+    """``1,3,5`` and ``0-15`` (and lists of both) become the integers they name."""
+    found: list[Any] = []
+    for part in _parts(value):
+        ends = RANGE.fullmatch(part) if isinstance(part, str) else None
+        if ends is None:
+            found.append(part)
+            continue
+        first, last = int(ends[1]), int(ends[2])
+        if not first <= last < first + LONGEST_RANGE:
+            raise ValueError(f"the range {part} runs backwards or is too long")
+        found.extend(range(first, last + 1))
+    return found
+
+
+def split_list(value: Any) -> Any:
+    """``a,b`` becomes ``["a", "b"]``; a list stays one."""
+    return None if value is None else list(_parts(value))
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("true and false are not numbers")
+    return value
+
+
+def _finite_text(value: Any) -> Any:
+    """A flag's empty text, ``null`` or ``none`` means 'not set'."""
+    return None if isinstance(value, str) and value.lower() in {"", "null", "none", "~"} else value
+
+
+def _list_schema(items: dict[str, Any], pattern: str) -> dict[str, Any]:
+    """The JSON schema of a list that may also be written as text."""
+    listed = {"type": "array", "items": items, "minItems": 1}
+    return {"anyOf": [listed, items, {"type": "string", "pattern": pattern}]}
+
+
+Number = BeforeValidator(_no_boolean)
+Unset = BeforeValidator(_finite_text)
+Int = Annotated[int, Number]
+Float = Annotated[float, Number, Field(allow_inf_nan=False)]
+Degrees = Annotated[
+    tuple[Annotated[int, Field(ge=0)], ...],
+    BeforeValidator(expand_integers),
+    Field(min_length=1),
+    WithJsonSchema(_list_schema({"type": "integer", "minimum": 0}, r"^[0-9]+(-[0-9]+)?(,.*)?$")),
+]
+Names = Annotated[
+    tuple[str, ...],
+    BeforeValidator(split_list),
+    Field(min_length=1),
+    WithJsonSchema(_list_schema({"type": "string"}, "^.+$")),
+]
+
+
+def _is_optional(annotation: Any) -> bool:
+    return type(None) in get_args(annotation)
+
+
+def _core(annotation: Any) -> Any:
+    """The type under Annotated and Optional."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif _is_optional(annotation):
+            annotation = next(a for a in get_args(annotation) if a is not type(None))
+        else:
+            return annotation
+
+
+def choices(field: FieldInfo) -> tuple[str, ...] | None:
+    """The words a field accepts, if it is a choice of words."""
+    core = _core(field.annotation)
+    return get_args(core) if get_origin(core) is Literal else None
+
+
+def is_flag(field: FieldInfo) -> bool:
+    """Whether a field is true or false."""
+    return _core(field.annotation) is bool
+
+
+def metavar(field: FieldInfo) -> str:
+    """What stands behind the flag in the help."""
+    core = _core(field.annotation)
+    if choices(field):
+        return "WORD"
+    if get_origin(core) is tuple:
+        return "INTEGERS" if get_args(core)[0] is not str else "NAMES"
+    return {int: "INTEGER", float: "NUMBER"}.get(core, "TEXT")
+
+
+def bounds(field: FieldInfo) -> str:
+    """The range of a field in words, empty if it has none."""
+    sign = {Ge: ("at least", "ge"), Gt: ("above", "gt"), Le: ("at most", "le"), Lt: ("below", "lt")}
+    return " and ".join(
+        f"{sign[type(limit)][0]} {getattr(limit, sign[type(limit)][1])}"
+        for limit in field.metadata
+        if type(limit) in sign
+    )
+
+
+def requirement(field: FieldInfo) -> str:
+    """What a field must be, as the words of an error sentence."""
+    core = _core(field.annotation)
+    if words := choices(field):
+        kind = "one of " + ", ".join(words)
+    elif core is bool:
+        kind = "true or false"
+    elif get_origin(core) is tuple:
+        kind = "integers from 0 on, as 1,3,5 or 0-15"
+        if get_args(core)[0] is str:
+            kind = "names, as a,b"
+    else:
+        kind = {int: "an integer", float: "a finite number"}.get(core, "text")
+    return " ".join(part for part in (kind, bounds(field)) if part)
+
+
+def extra(field: FieldInfo, key: str) -> Any:
+    """The unit or example that `param` stored with a field."""
+    return field.json_schema_extra.get(key) if isinstance(field.json_schema_extra, dict) else None

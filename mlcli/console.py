@@ -1,0 +1,92 @@
+"""The only room that prints: the result to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mlcli.result import Display, Progress
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    plain = bool(os.environ.get("NO_COLOR")) or not stream.isatty()
+    # Off a terminal a table is as wide as it needs, so that nothing is cut in a pipe or a log.
+    width = None if stream.isatty() else 200
+    return Console(
+        file=stream, no_color=plain, force_terminal=stream.isatty(), width=width, highlight=False
+    )
+
+
+def print_displays(displays: Sequence[Display]) -> None:
+    """Result tables, to stdout."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = _console(stderr=False)
+    for display in displays:
+        table = Table(
+            title=escape(display.title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+        )
+        for index, heading in enumerate(display.headings):
+            table.add_column(escape(heading), justify="right" if index else "left")
+        for row in display.rows:
+            table.add_row(*(escape(cell) for cell in row))
+        console.print(table)
+        if display.remark:
+            console.print(display.remark, markup=False, soft_wrap=True)
+            console.print()
+
+
+def print_text(text: str) -> None:
+    """Text that is the result of a command, to stdout."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def print_json(value: Any) -> None:
+    """A value as JSON, to stdout."""
+    print_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False))
+
+
+def message(text: str) -> None:
+    """A message to the person at the terminal, to stderr."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def error(text: str) -> None:
+    """A failure, to stderr; each line is one sentence."""
+    for line in text.splitlines() or ["unknown failure"]:
+        message(f"mlcli: {line}")
+
+
+@contextmanager
+def progress(label: str, *, quiet: bool) -> Iterator[Progress]:
+    """A progress bar on stderr; silent when asked, and off a terminal."""
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield lambda done, total: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=_console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def pairs(values: Mapping[str, Any]) -> str:
+    """Aligned ``key  value`` lines."""
+    width = max((len(key) for key in values), default=0)
+    return "\n".join(f"{key:<{width}}  {value}" for key, value in values.items())

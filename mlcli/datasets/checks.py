@@ -1,0 +1,83 @@
+"""What every table must hold before anything is computed from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.datasets.dataset import Array
+from mlcli.errors import DataError
+
+
+def finite_rows(columns: Mapping[str, Array]) -> NDArray[np.bool_]:
+    """(N,), False for a row with a missing or infinite value."""
+    good = np.ones(len(next(iter(columns.values()))), dtype=bool)
+    for column in columns.values():
+        good &= np.isfinite(column)
+    return good
+
+
+class Missing:
+    """Counts missing and infinite values over one or several batches."""
+
+    def __init__(self) -> None:
+        self.n_rows = 0
+        self.n_bad_rows = 0
+        self.n_missing = 0
+        self.n_infinite = 0
+        self.column: str | None = None
+
+    def see(self, columns: Mapping[str, Array]) -> NDArray[np.bool_]:
+        """Count a batch; returns which of its rows are complete, (n,)."""
+        good = finite_rows(columns)
+        self.n_rows += len(good)
+        n_bad = len(good) - int(good.sum())
+        if n_bad:
+            self.n_bad_rows += n_bad
+            for name, column in columns.items():
+                n_missing = int(np.isnan(column).sum())
+                n_infinite = int(np.isinf(column).sum())
+                self.n_missing += n_missing
+                self.n_infinite += n_infinite
+                if self.column is None and n_missing + n_infinite:
+                    self.column = name
+        return good
+
+    def refuse(self, path: object, *, drop_missing: bool) -> None:
+        """Refuse bad rows, unless they are to be dropped, and a table too small to learn from.
+
+        Raises:
+            DataError: with the counts.
+        """
+        if self.n_bad_rows and not drop_missing:
+            kinds = ((self.n_missing, "missing"), (self.n_infinite, "infinite"))
+            counts = " and ".join(f"{count} {kind}" for count, kind in kinds if count)
+            raise DataError(
+                f"{path} has {counts} value(s) in {self.n_bad_rows} of {self.n_rows} rows, "
+                f"first in column '{self.column}'",
+                hint="--drop-missing to leave those rows out",
+            )
+        n_left = self.n_rows - self.n_bad_rows
+        if n_left < 2:
+            after = " after the incomplete ones are left out" if self.n_bad_rows else ""
+            raise DataError(f"the rows of {path}{after}", must="at least 2", got=str(n_left))
+
+
+def refuse_constant(path: object, names: Sequence[str], low: Array, high: Array) -> None:
+    """Refuse a feature that never varies: nothing can be learnt from it, and scaling divides by it.
+
+    Args:
+        names: D names.
+        low, high: (D,) ranges.
+
+    Raises:
+        DataError: naming the first one.
+    """
+    for name, smallest, largest in zip(names, low, high, strict=True):
+        if smallest == largest:
+            raise DataError(
+                f"feature '{name}' of {path} is {smallest:g} in every row",
+                hint="leaving it out with --features",
+            )

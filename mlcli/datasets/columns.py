@@ -1,0 +1,127 @@
+"""Which columns of a table are the target and the features."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlcli.errors import DataError
+
+DEFAULT_TARGETS = ("t", "y", "target")
+LISTED = 12
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The columns that are used.
+
+    Attributes:
+        target: the column to predict.
+        features: the D columns to predict from.
+        draw_column: the column that numbers independent data sets, if there is one.
+        asked: the columns that the user named.
+    """
+
+    target: str
+    features: tuple[str, ...]
+    draw_column: str | None
+    asked: frozenset[str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every column that must be read."""
+        draws = () if self.draw_column is None else (self.draw_column,)
+        return (*self.features, self.target, *draws)
+
+
+def choose(
+    path: object,
+    names: Sequence[str],
+    *,
+    target: str | None,
+    features: Sequence[str] | None,
+    draw_column: str | None,
+) -> Choice:
+    """Settle the target and the features, and refuse what can't be meant.
+
+    Raises:
+        DataError: a column is missing, named twice, without a name, or in two roles.
+    """
+    _refuse_duplicates(f"{path} has", names)
+    _refuse_control_characters(path, names)
+    for wanted in (target, draw_column, *(features or ())):
+        if wanted is not None and wanted not in names:
+            raise _missing(path, wanted, names)
+    if target is None:
+        target = _default_target(path, names)
+    if features is None:
+        features = [name for name in names if name not in (target, draw_column)]
+        if "" in features:
+            raise DataError(
+                f"column {list(names).index('') + 1} of {path} has no name",
+                hint="naming the columns to use with --features",
+            )
+        asked: frozenset[str] = frozenset()
+    else:
+        _refuse_duplicates("--features names", features)
+        asked = frozenset(features)
+    _refuse_roles(path, target, features, draw_column)
+    return Choice(target, tuple(features), draw_column, asked | {target, draw_column or target})
+
+
+def _default_target(path: object, names: Sequence[str]) -> str:
+    for name in DEFAULT_TARGETS:
+        if name in names:
+            return name
+    raise DataError(
+        f"{path} has no column named t, y or target",
+        hint=f"--target with one of its columns: {_listed(names)}",
+    )
+
+
+def _refuse_roles(
+    path: object, target: str, features: Sequence[str], draw_column: str | None
+) -> None:
+    if target in features:
+        raise DataError(
+            f"column '{target}' can't be both the target and a feature",
+            hint="leaving it out of --features or another --target",
+        )
+    if draw_column is not None and draw_column in (target, *features):
+        raise DataError(
+            f"column '{draw_column}' can't both number the data sets and be predicted or predict",
+            hint="another --draw-column",
+        )
+    if not features:
+        raise DataError(
+            f"{path} has no column left to predict '{target}' from",
+            hint="a file with at least one more column",
+        )
+
+
+def _refuse_duplicates(where: str, names: Sequence[str]) -> None:
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise DataError(f"{where} two columns named '{name}'", hint="giving each its own name")
+
+
+def _refuse_control_characters(path: object, names: Sequence[str]) -> None:
+    for number, name in enumerate(names, start=1):
+        if not name.isprintable():
+            raise DataError(
+                f"the name of column {number} of {path}",
+                must="printable on one line",
+                got=repr(name[:24]),
+            )
+
+
+def _missing(path: object, wanted: str, names: Sequence[str]) -> DataError:
+    near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
+    hint = f"'{near[0]}'" if near else f"one of its columns: {_listed(names)}"
+    return DataError(f"{path} has no column '{wanted}'", hint=hint)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more

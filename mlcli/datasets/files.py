@@ -1,0 +1,46 @@
+"""A file on disk: whether it can be read at all, and what its bytes are."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from mlcli.errors import DataError
+
+SUFFIXES = (".csv", ".tsv", ".parquet", ".npz")
+
+
+def check_file(path: Path) -> None:
+    """Refuse a path that is no readable, non-empty file of a known kind.
+
+    Raises:
+        DataError: saying which of these it is.
+    """
+    if path.suffix.lower() not in SUFFIXES and not path.is_dir():
+        raise DataError(
+            f"{path}", must="a .csv, .tsv, .parquet or .npz file", got=path.suffix or "no suffix"
+        )
+    try:
+        if path.is_dir():
+            raise DataError(f"{path}", must="a file", got="a folder", hint="one of the files in it")
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise DataError(f"{path} is empty", hint="a file with a heading and rows")
+    except FileNotFoundError:
+        raise DataError(
+            f"{path} does not exist", hint="another path or `mlcli data list`"
+        ) from None
+    except PermissionError:
+        raise DataError(f"{path} can't be read: permission denied", hint="chmod u+r") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} can't be read: {_reason(error)}") from None
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -1,0 +1,83 @@
+"""Independent draws of a synthetic set in one CSV file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import IO
+
+from mlcli.datasets.registry import lookup
+from mlcli.datasets.source import SyntheticSource
+from mlcli.datasets.synthetic import SYNTHETIC, settings
+from mlcli.errors import DataError
+
+DRAW_COLUMN = "draw"
+
+
+def write_draws(
+    name: str,
+    path: Path,
+    *,
+    n_draws: int,
+    seed: int,
+    n_samples: int | None = None,
+    x_min: float | None = None,
+    x_max: float | None = None,
+    noise_std: float | None = None,
+) -> None:
+    """Write replicates 0..n_draws-1 of a synthetic set to a CSV file with columns draw, x, t.
+
+    Read back with ``draw_column="draw"``, draw i equals ``open_source(name).replicate(i, seed)``
+    bit for bit; the same arguments give the same bytes. The file appears whole or not at all.
+
+    Args:
+        name: a synthetic set.
+        path: the file; its folder is made.
+        n_draws: how many data sets, at least 1.
+        seed: of the streams.
+        n_samples, x_min, x_max, noise_std: left out, the set's own.
+
+    Raises:
+        DataError: the set isn't synthetic, a parameter is out of range, or writing fails.
+    """
+    named = lookup(name)
+    if named.kind != "synthetic":
+        raise DataError(f"{named.name}", must="a synthetic set", got=f"a {named.kind} one",
+                        hint=" or ".join(SYNTHETIC))  # fmt: skip
+    if n_draws < 1:
+        raise DataError("n_draws", must="at least 1", got=str(n_draws))
+    spec = SYNTHETIC[named.name]
+    source = SyntheticSource(spec, settings(spec, n_samples, x_min, x_max, noise_std))
+    try:
+        _write_whole(path, source, n_draws, seed)
+    except OSError as error:
+        raise DataError(f"{path} can't be written: {(error.strerror or '').lower()}") from None
+
+
+def _write_whole(path: Path, source: SyntheticSource, n_draws: int, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            _write(file, source, n_draws, seed)
+        _give_usual_permissions(partial)
+        os.replace(partial, path)
+    finally:
+        Path(partial).unlink(missing_ok=True)
+
+
+def _write(file: IO[str], source: SyntheticSource, n_draws: int, seed: int) -> None:
+    file.write(",".join((DRAW_COLUMN, *source.feature_names, source.target_name)) + "\n")
+    for index in range(n_draws):
+        data = source.replicate(index, seed)
+        # repr of a Python float is the shortest text that reads back as the same number.
+        rows = zip(data.X[:, 0].tolist(), data.t.tolist(), strict=True)
+        file.writelines(f"{index},{x!r},{t!r}\n" for x, t in rows)
+
+
+def _give_usual_permissions(path: str) -> None:
+    """mkstemp makes a file for its owner alone; a result is for whoever the umask lets read."""
+    mask = os.umask(0)
+    os.umask(mask)
+    Path(path).chmod(0o666 & ~mask)

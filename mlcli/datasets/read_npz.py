@@ -1,0 +1,95 @@
+"""NPZ archives of plain NumPy arrays.
+
+A 1-D array is one column, named by its key. A 2-D array ``X`` of D columns becomes ``X_0`` ...
+``X_{D-1}``; only a target (``t``, ``y``, ``target``) of shape (N, 1) keeps its bare name.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlcli.datasets.cells import NotANumber, numbers, refuse_text
+from mlcli.datasets.columns import DEFAULT_TARGETS
+from mlcli.datasets.dataset import Array
+from mlcli.errors import DataError
+
+# What NumPy and zipfile raise on bytes that aren't what they say; RuntimeError is encryption.
+DAMAGE = (ValueError, OSError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile)
+
+
+def columns(path: Path) -> list[tuple[str, Any]]:
+    """Names and (N,) arrays, in the order of the archive.
+
+    Raises:
+        DataError: no NPZ archive, pickled objects, arrays of several lengths or dimensions.
+    """
+    found: list[tuple[str, Any]] = []
+    for key, array in _arrays(path).items():
+        found += _expand(path, key, array)
+    if not found:
+        raise DataError(f"{path} holds no arrays", hint="numpy.savez with X and t")
+    lengths = {name: len(column) for name, column in found}
+    longest, shortest = max(lengths, key=lengths.__getitem__), min(lengths, key=lengths.__getitem__)
+    if lengths[longest] != lengths[shortest]:
+        raise DataError(
+            f"the arrays of {path}", must="of one length",
+            got=f"{lengths[longest]} in '{longest}' and {lengths[shortest]} in '{shortest}'",
+        )  # fmt: skip
+    return found
+
+
+def read(
+    path: Path, found: list[tuple[str, Any]], names: Sequence[str], *, asked: frozenset[str]
+) -> dict[str, Array]:
+    """Some of the columns as floats; booleans are 0 and 1.
+
+    Raises:
+        DataError: a column holds text or complex numbers.
+    """
+    by_name = dict(found)
+    return {name: _floats(path, name, by_name[name], asked) for name in names}
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is no NPZ archive", hint="numpy.savez with X and t")
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except (*DAMAGE, zlib.error) as error:
+        if "pickle" in str(error):
+            raise DataError(
+                f"{path} holds pickled objects, which can run code when they are read",
+                hint="saving plain arrays of numbers",
+            ) from None
+        raise DataError(f"{path} is damaged", hint="writing it again with numpy.savez") from None
+
+
+def _expand(path: Path, key: str, array: Any) -> list[tuple[str, Any]]:
+    ndim = getattr(array, "ndim", None)
+    if ndim == 1:
+        return [(key, array)]
+    if ndim != 2:
+        got = "no array" if ndim is None else f"{ndim} dimensions"
+        raise DataError(f"'{key}' in {path}", must="an array of 1 or 2 dimensions", got=got)
+    if array.shape[1] == 1 and key in DEFAULT_TARGETS:
+        return [(key, array[:, 0])]
+    return [(f"{key}_{j}", array[:, j]) for j in range(array.shape[1])]
+
+
+def _floats(path: Path, name: str, column: Any, asked: frozenset[str]) -> Array:
+    if column.dtype.kind in "biuf":
+        floats: Array = column.astype(np.float64)
+        return floats
+    if column.dtype.kind != "U":
+        raise DataError(f"'{name}' in {path}", must="real numbers", got=str(column.dtype))
+    try:
+        return numbers(column.tolist(), len(column))
+    except NotANumber as error:
+        refuse_text(path, name, f"row {error.row + 1}", error.text, asked=name in asked)

@@ -1,0 +1,158 @@
+"""CSV and TSV files, batch by batch, with every float exact to the last bit.
+
+Arrow does the reading: its parser rounds correctly (the nearest double, as Python's does), refuses
+a row with too many or too few cells, and needs one block of the file in memory.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from mlcli.datasets.cells import MISSING, NotANumber, number, numbers, refuse_text
+from mlcli.datasets.dataset import Array
+from mlcli.errors import DataError
+
+# Arrow reads up to some thirty blocks ahead, whatever the number of threads.
+BLOCK_BYTES = 2**20
+SNIFFED_BYTES = 8192
+# A spread-sheet cell may hold a long note; Python's csv refuses more than 128 KiB by default.
+CELL_BYTES = 2**24
+
+
+class NotAllFloats(Exception):
+    """A needed column holds something that isn't written as a float; perhaps booleans."""
+
+
+def column_names(path: Path) -> list[str]:
+    """The heading; line breaks and runs of spaces in a name become one space.
+
+    Raises:
+        DataError: the file is no UTF-8 text, or has no rows under its heading.
+    """
+    with path.open("rb") as file:
+        if b"\0" in file.read(SNIFFED_BYTES):
+            raise _not_text(path)
+    records = _records(path)
+    heading = next(records, None)
+    if heading is None or next(records, None) is None:
+        raise DataError(f"{path} holds no rows", hint="a file with a heading and rows")
+    return [_name(cell) for cell in heading[1]]
+
+
+def batches(
+    path: Path, columns: Sequence[str], *, asked: frozenset[str], as_text: bool
+) -> Iterator[dict[str, Array]]:
+    """The rows of some columns, one block of the file at a time.
+
+    Args:
+        path: the file.
+        columns: names as `column_names` gives them.
+        asked: columns that the user named.
+        as_text: take every cell through Python, which also reads booleans; slower.
+
+    Raises:
+        NotAllFloats: a cell is no float and `as_text` is off.
+        DataError: a row has the wrong number of cells, or a column holds text.
+    """
+    import pyarrow as pa
+
+    heading = next(_records(path))[1]
+    raw = {_name(cell): cell for cell in heading}
+    try:
+        for batch in _open(path, [raw[name] for name in columns], as_text):
+            yield {name: _floats(batch.column(raw[name]), as_text) for name in columns}
+    except NotANumber as error:
+        _refuse_first_text(path, columns, asked, error)
+    except pa.ArrowInvalid as error:
+        if "conversion error" in str(error) and not as_text:
+            raise NotAllFloats from None
+        _refuse_shape(path, str(error))
+    except (pa.ArrowException, UnicodeDecodeError):
+        raise _not_text(path) from None
+
+
+def _open(path: Path, columns: list[str], as_text: bool) -> Any:
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    kind = pa.string() if as_text else pa.float64()
+    return arrow_csv.open_csv(
+        path,
+        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
+        parse_options=arrow_csv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(columns, kind),
+            include_columns=columns,
+            null_values=list(MISSING),
+            strings_can_be_null=True,
+        ),
+    )
+
+
+def _floats(column: Any, as_text: bool) -> Array:
+    if as_text:
+        return numbers(column.to_pylist(), len(column))
+    floats: Array = column.to_numpy(zero_copy_only=False)
+    return floats
+
+
+def _name(cell: str) -> str:
+    return " ".join(cell.split())
+
+
+def _delimiter(path: Path) -> str:
+    return "\t" if path.suffix.lower() == ".tsv" else ","
+
+
+def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Records that aren't blank, each with the number of its last line."""
+    previous = csv.field_size_limit(CELL_BYTES)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, delimiter=_delimiter(path))
+            for record in reader:
+                if record:
+                    yield reader.line_num, record
+    except (UnicodeDecodeError, csv.Error):
+        raise _not_text(path) from None
+    finally:
+        csv.field_size_limit(previous)
+
+
+def _refuse_first_text(
+    path: Path, columns: Sequence[str], asked: frozenset[str], error: NotANumber
+) -> NoReturn:
+    """Arrow says which row, not which line; a second look finds the line."""
+    records = _records(path)
+    heading = [_name(cell) for cell in next(records)[1]]
+    places = {name: heading.index(name) for name in columns}
+    for line, record in records:
+        for name, place in places.items():
+            try:
+                number(record[place])
+            except ValueError:
+                refuse_text(path, name, f"line {line}", record[place], asked=name in asked)
+    raise DataError(f"{path} changed while it was read, near {error.text!r}")
+
+
+def _refuse_shape(path: Path, reason: str) -> NoReturn:
+    records = _records(path)
+    width = len(next(records)[1])
+    for line, record in records:
+        if len(record) != width:
+            raise DataError(
+                f"line {line} of {path}",
+                must=f"{width} cells like the heading",
+                got=str(len(record)),
+            )
+    raise DataError(f"{path} can't be read as a table: {reason.splitlines()[0][:120]}")
+
+
+def _not_text(path: Path) -> DataError:
+    return DataError(
+        f"{path}", must=f"UTF-8 text, as its {path.suffix} says", got="something else",
+        hint="saving it again as UTF-8",
+    )  # fmt: skip

@@ -1,0 +1,163 @@
+"""A name or a file -> a source of data sets, one a replicate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from mlcli.datasets.dataset import Dataset, Truth
+from mlcli.datasets.files import SUFFIXES
+from mlcli.datasets.registry import DATASETS, NamedSet, canonical, lookup
+from mlcli.datasets.synthetic import GENERATOR, SYNTHETIC, Draws, SyntheticSpec, draw, settings
+from mlcli.errors import DataError
+from mlcli.rng import stream
+
+STREAM_ROWS = 2_000_000
+
+
+class Source(Protocol):
+    """Where an experiment gets its data from.
+
+    Attributes:
+        name: what reports call the data.
+        feature_names: D names.
+        target_name: the name of t.
+        truth: the noise-free function, where it is known.
+        noise_std: the noise's standard deviation in units of t, where it is known.
+        identity: what the data are, in JSON's types; equal for equal data on any machine.
+        fresh_draws: whether each replicate is an independent data set.
+        n_rows: rows of one replicate, after the checks.
+        streamed: whether the rows come in batches only (`streaming.StreamSource`).
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def feature_names(self) -> tuple[str, ...]: ...
+    @property
+    def target_name(self) -> str: ...
+    @property
+    def truth(self) -> Truth | None: ...
+    @property
+    def noise_std(self) -> float | None: ...
+    @property
+    def identity(self) -> dict[str, Any]: ...
+    @property
+    def fresh_draws(self) -> bool: ...
+    @property
+    def n_rows(self) -> int: ...
+    @property
+    def streamed(self) -> bool: ...
+
+    def replicate(self, index: int, seed: int) -> Dataset:
+        """Data set number `index` (from 0) below `seed`.
+
+        Raises:
+            DataError: there is no such data set.
+        """
+
+
+class SyntheticSource:
+    """Independent draws of a synthetic set: replicate i comes from the stream (seed, "data", i)."""
+
+    fresh_draws = True
+    streamed = False
+
+    def __init__(self, spec: SyntheticSpec, chosen: Draws) -> None:
+        self._spec = spec
+        self._chosen = chosen
+        self.name = spec.name
+        self.feature_names = (spec.x_name,)
+        self.target_name = spec.t_name
+        self.truth: Truth | None = spec.truth
+        self.noise_std: float | None = chosen.noise_std
+        self.n_rows = chosen.n_samples
+        self.identity: dict[str, Any] = {
+            "kind": "synthetic",
+            "name": spec.name,
+            "generator": GENERATOR,
+            **vars(chosen),
+        }
+
+    def replicate(self, index: int, seed: int) -> Dataset:
+        return draw(self._spec, stream(seed, "data", index), **vars(self._chosen))
+
+
+def open_source(
+    name_or_path: str,
+    *,
+    target: str | None = None,
+    features: Sequence[str] | None = None,
+    draw_column: str | None = None,
+    drop_missing: bool = False,
+    n_samples: int | None = None,
+    x_min: float | None = None,
+    x_max: float | None = None,
+    noise_std: float | None = None,
+    stream_rows: int = STREAM_ROWS,
+) -> Source:
+    """Open a named set or a CSV, TSV, Parquet or NPZ file, and check it.
+
+    A Parquet file of more than `stream_rows` rows, and a text file that is also larger than
+    `streaming.STREAMED_TEXT_BYTES`, become a `StreamSource`, unless a draw column is named.
+
+    Args:
+        name_or_path: a name of `registry.DATASETS`, or a path.
+        target: column to predict; left out, ``t``, else ``y``, else ``target``.
+        features: columns to predict from; left out, all others.
+        draw_column: column whose values 0, 1, 2, ... number independent data sets in one file.
+        drop_missing: leave out rows of a file with missing or infinite values.
+        n_samples, x_min, x_max, noise_std: of a synthetic set; left out, the set's own.
+        stream_rows: the most rows that are read into memory.
+
+    Raises:
+        DataError: the name, the file, its columns or its values won't do.
+    """
+    shape = {"n_samples": n_samples, "x_min": x_min, "x_max": x_max, "noise_std": noise_std}
+    columns = {"target": target, "features": features, "draw_column": draw_column}
+    named = DATASETS.get(canonical(name_or_path))
+    if named is not None and named.kind == "synthetic":
+        _refuse_given(name_or_path, columns, "apply to tables only")
+        spec = SYNTHETIC[named.name]
+        return SyntheticSource(spec, settings(spec, n_samples, x_min, x_max, noise_std))
+    _refuse_given(name_or_path, shape, "apply to synthetic sets only")
+    if named is not None:
+        return _open_named(named, columns)
+    if not _is_path(name_or_path):
+        lookup(name_or_path)
+    from mlcli.datasets import tables
+
+    path = Path(name_or_path).expanduser()
+    return tables.open_file(
+        path, target, features, draw_column, drop_missing=drop_missing, stream_rows=stream_rows
+    )
+
+
+def _open_named(named: NamedSet, columns: dict[str, Any]) -> Source:
+    from mlcli.datasets import tables
+
+    if named.kind == "download":
+        _refuse_given(named.name, columns, "apply to tables only")
+        return tables.open_images(named)
+    _refuse_given(named.name, {"draw_column": columns["draw_column"]}, "apply to files only")
+    return tables.open_bundled(named, columns["target"], columns["features"])
+
+
+def _refuse_given(name: str, given: dict[str, Any], why: str) -> None:
+    words = [word for word, value in given.items() if value is not None]
+    if words:
+        flags = ", ".join("--" + word.replace("_", "-") for word in words)
+        raise DataError(f"{flags} can't be used with {name}: such parameters {why}")
+
+
+def _is_path(text: str) -> bool:
+    separators = [os.sep, *([os.altsep] if os.altsep else [])]
+    suffix = Path(text).suffix.lower()
+    return (
+        suffix in SUFFIXES
+        or any(separator in text for separator in separators)
+        or (bool(text.strip()) and Path(text).exists())
+        or suffix[1:].isalnum()
+    )  # fmt: skip

@@ -1,0 +1,64 @@
+"""An even subsample of a stream of unknown length, with the extreme rows of every feature."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlcli.datasets.dataset import Array
+
+# Whenever more rows are kept, every other one goes: 14,000 to 28,000 rows in the end, some 20,000.
+MOST_ROWS = 28_000
+
+
+class Subsample:
+    """Rows 0, s, 2s, ... of a stream, s doubling as it grows, and each feature's extremes.
+
+    Attributes:
+        low, high: (D,) ranges of the features so far.
+        stride: s.
+    """
+
+    def __init__(self, n_features: int, most_rows: int = MOST_ROWS) -> None:
+        self.low = np.full(n_features, np.inf)
+        self.high = np.full(n_features, -np.inf)
+        self.stride = 1
+        self._most = most_rows
+        self._seen = 0
+        self._kept: list[Array] = []  # blocks (k, 2 + D): row number, features, target
+        self._n_kept = 0
+        self._lowest = np.zeros((n_features, n_features + 2))
+        self._highest = np.zeros((n_features, n_features + 2))
+
+    def see(self, X: Array, t: Array) -> None:
+        """Take a batch, X (n, D) and t (n,), every value finite."""
+        if len(t) == 0:
+            return
+        for j, column in enumerate(X.T):
+            i, k = int(column.argmin()), int(column.argmax())
+            if column[i] < self.low[j]:
+                self.low[j], self._lowest[j] = column[i], self._row(X, t, i)
+            if column[k] > self.high[j]:
+                self.high[j], self._highest[j] = column[k], self._row(X, t, k)
+        chosen = np.arange(-self._seen % self.stride, len(t), self.stride)
+        if len(chosen):
+            self._kept.append(np.column_stack([self._seen + chosen, X[chosen], t[chosen]]))
+            self._n_kept += len(chosen)
+        self._seen += len(t)
+        while self._n_kept > self._most:
+            self._thin()
+
+    def _row(self, X: Array, t: Array, i: int) -> Array:
+        return np.concatenate([[self._seen + i], X[i], [t[i]]])
+
+    def _thin(self) -> None:
+        self.stride *= 2
+        kept = np.concatenate(self._kept)
+        self._kept = [kept[kept[:, 0] % self.stride == 0]]
+        self._n_kept = len(self._kept[0])
+
+    def rows(self) -> tuple[Array, Array]:
+        """X (m, D) and t (m,), in the stream's order, each row once."""
+        together = np.concatenate([*self._kept, self._lowest, self._highest])
+        _, first = np.unique(together[:, 0], return_index=True)
+        together = together[first]
+        return together[:, 1:-1].copy(), together[:, -1].copy()

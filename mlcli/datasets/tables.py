@@ -1,0 +1,164 @@
+"""Sources whose rows are a table in memory: files and the named sets that aren't synthetic."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlcli.datasets import tabular
+from mlcli.datasets.bundled import load_bundled
+from mlcli.datasets.columns import Choice, choose
+from mlcli.datasets.dataset import Array, Dataset
+from mlcli.datasets.draws import draw_rows
+from mlcli.datasets.files import check_file
+from mlcli.datasets.registry import NamedSet
+from mlcli.datasets.streaming import StreamSource, has_more_rows
+from mlcli.errors import DataError
+
+if TYPE_CHECKING:
+    from mlcli.datasets.source import Source
+
+
+class TableSource:
+    """One data set: every replicate is the same rows."""
+
+    fresh_draws = False
+    streamed = False
+    truth = None
+    noise_std = None
+
+    def __init__(self, data: Dataset, identity: dict[str, Any]) -> None:
+        self._data = data
+        self.name = data.name
+        self.feature_names = data.feature_names
+        self.target_name = data.target_name
+        self.n_rows = len(data.t)
+        self.identity = identity
+
+    def replicate(self, index: int, seed: int) -> Dataset:
+        return self._data
+
+
+class DrawsSource(TableSource):
+    """Independent data sets in one table: replicate i is the rows that are numbered i."""
+
+    fresh_draws = True
+
+    def __init__(
+        self, data: Dataset, identity: dict[str, Any], rows: Sequence[Any], column: str
+    ) -> None:
+        super().__init__(data, identity)
+        self._rows = rows
+        self._column = column
+        self.n_rows = len(rows[0])
+
+    def replicate(self, index: int, seed: int) -> Dataset:
+        n_draws = len(self._rows)
+        if not 0 <= index < n_draws:
+            raise DataError(
+                f"{self.name} holds {n_draws} data set(s), numbered from 0 in '{self._column}', "
+                f"but number {index} is needed",
+                hint="fewer seeds, or making more with data.n_draws",
+            )
+        rows, data = self._rows[index], self._data
+        return Dataset(data.name, data.X[rows], data.t[rows], data.feature_names, data.target_name)
+
+
+class DeferredSource(TableSource):
+    """An image set: found and described at once, its rows read when they are first needed."""
+
+    def __init__(
+        self, named: NamedSet, identity: dict[str, Any], load: Callable[[], Dataset]
+    ) -> None:
+        self._load = load
+        self._loaded: Dataset | None = None
+        self.name = named.name
+        self.feature_names = tuple(f"pixel_{j}" for j in range(named.shape[1]))
+        self.target_name = "class"
+        self.n_rows = named.shape[0]
+        self.identity = identity
+
+    def replicate(self, index: int, seed: int) -> Dataset:
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded
+
+
+def open_bundled(
+    named: NamedSet, target: str | None = None, features: Sequence[str] | None = None
+) -> Source:
+    """A set that comes with scikit-learn, or some of its columns.
+
+    Raises:
+        DataError: there is no such column.
+    """
+    data = load_bundled(named.name)
+    digest = hashlib.sha256(data.X.astype("<f8").tobytes() + data.t.astype("<f8").tobytes())
+    names = (*data.feature_names, data.target_name)
+    choice = choose(
+        named.name, names, target=target or data.target_name, features=features, draw_column=None
+    )
+    columns = dict(zip(names, (*data.X.T, data.t), strict=True))
+    identity = {
+        "kind": "bundled",
+        "name": named.name,
+        "sha256": digest.hexdigest(),
+        "target": choice.target,
+        "features": list(choice.features),
+    }
+    return TableSource(_dataset(named.name, choice, columns), identity)
+
+
+def open_images(named: NamedSet) -> Source:
+    """An image set that is on this machine: its 60,000 training rows, then its 10,000 test rows.
+
+    Raises:
+        DataError: it isn't.
+    """
+    from mlcli.datasets.fetch import images, require
+    from mlcli.datasets.imagesets import IMAGE_SETS
+
+    require(named.name)
+    files = IMAGE_SETS[named.name].files
+    identity = {"kind": "download", "name": named.name, "sha256": dict(files)}
+
+    def load() -> Dataset:
+        X_train, y_train, X_test, y_test = images(named.name)
+        X = np.concatenate([X_train, X_test]).reshape(named.shape).astype(np.float64)
+        t = np.concatenate([y_train, y_test]).astype(np.float64)
+        return Dataset(named.name, X, t, source.feature_names, source.target_name)
+
+    source = DeferredSource(named, identity, load)
+    return source
+
+
+def open_file(
+    path: Path,
+    target: str | None,
+    features: Sequence[str] | None,
+    draw_column: str | None,
+    *,
+    drop_missing: bool,
+    stream_rows: int,
+) -> Source:
+    """A table file, in memory or streamed; see `source.open_source`."""
+    check_file(path)
+    choice = tabular.choose_columns(path, target, features, draw_column)
+    if draw_column is None and has_more_rows(path, stream_rows):
+        return StreamSource(path, choice, drop_missing=drop_missing)
+    columns = tabular.read(path, choice, drop_missing=drop_missing)
+    data = _dataset(path.name, choice, columns)
+    identity = tabular.file_identity(path, choice, drop_missing=drop_missing)
+    if draw_column is None:
+        return TableSource(data, identity)
+    rows = draw_rows(path, draw_column, columns[draw_column])
+    return DrawsSource(data, identity, rows, draw_column)
+
+
+def _dataset(name: str, choice: Choice, columns: dict[str, Array]) -> Dataset:
+    X = np.column_stack([columns[name] for name in choice.features])  # (N, D)
+    return Dataset(name, X, columns[choice.target], choice.features, choice.target)

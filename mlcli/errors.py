@@ -1,0 +1,74 @@
+"""The error tree. Every user error is one sentence: what, must be, got, try.
+
+MlcliError              exit 1   failed at run time
+├── InputError          exit 2   usage, parameters or data
+│   ├── ConfigError              a flag, a variable or a line of params.yaml
+│   └── DataError                a file or a data set
+├── GateError           exit 3   a gate failed
+└── NoAnswerError       exit 4   diverged, or no valid answer exists
+"""
+
+from __future__ import annotations
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_INPUT = 2
+EXIT_GATE = 3
+EXIT_NO_ANSWER = 4
+EXIT_INTERRUPTED = 130
+
+
+class MlcliError(Exception):
+    """A failure that is explained to the user in one sentence.
+
+    Args:
+        what: the subject of the sentence, or the whole sentence when nothing else is given.
+        must: what the subject must be.
+        got: what it was.
+        hint: what to try next.
+    """
+
+    exit_code = EXIT_FAILED
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        must: str | None = None,
+        got: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        sentence = what
+        if must is not None:
+            sentence += f" must be {must}"
+        if got is not None:
+            sentence += f", got {got}" if must is not None else f": got {got}"
+        if hint is not None:
+            sentence += f"; try {hint}"
+        super().__init__(sentence)
+
+
+class InputError(MlcliError):
+    """Usage, parameters or data are wrong."""
+
+    exit_code = EXIT_INPUT
+
+
+class ConfigError(InputError):
+    """A flag, an environment variable or a line of params.yaml is wrong."""
+
+
+class DataError(InputError):
+    """A file or a data set can't be used as asked."""
+
+
+class GateError(MlcliError):
+    """A gate on a metric failed."""
+
+    exit_code = EXIT_GATE
+
+
+class NoAnswerError(MlcliError):
+    """The computation diverged, or the question has no valid answer."""
+
+    exit_code = EXIT_NO_ANSWER

@@ -1,0 +1,97 @@
+"""Standardised columns of a basis, as the notes' own program had them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.linear.basis import Basis, fit_basis
+from mlcli.linear.least_squares import Scaling, standardize
+
+Array = NDArray[np.float64]
+POWERS = ("polynomial", "linear")
+
+
+@dataclass(frozen=True)
+class Design:
+    """Columns ``A`` (N, M) of a basis in z-scores, and the centred target ``b`` (N,).
+
+    Powers are taken of x / max|x|: scaling leaves z-scores as they are, and x^300 stays finite.
+    """
+
+    basis: Basis
+    scale: Array  # (D,)
+    scaling: Scaling
+    A: Array
+    b: Array
+
+    def columns(self, X: Array) -> Array:
+        """The same columns at other points, (n, M)."""
+        Phi = self.basis.evaluate(X / self.scale)
+        if self.basis.intercept:
+            Phi = Phi[:, 1:]  # (n, M)
+        safe = np.where(self.scaling.std > 0, self.scaling.std, 1.0)
+        return (Phi - self.scaling.mean) / safe
+
+    def predict(self, X: Array, w: Array) -> Array:
+        """Predictions for one or several coefficient vectors ``w`` (M,) or (M, k)."""
+        return self.columns(X) @ w + self.scaling.t_mean
+
+    def raw(self, w: Array) -> Array:
+        """Coefficients (M + 1,) of the columns of the basis in x itself, the constant first.
+
+        Without an intercept there is no constant, and the result is (M,).
+        """
+        safe = np.where(self.scaling.std > 0, self.scaling.std, 1.0)
+        slopes = w / safe
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            # A column is a product of powers: its value at x = scale is what scaling divided by.
+            factors = self.basis.evaluate(self.scale[None, :])[0]  # (M + 1,) or (M,)
+            if not self.basis.intercept:
+                return slopes / self._factors(factors)
+            constant = self.scaling.t_mean - slopes @ self.scaling.mean
+            return np.concatenate([[constant], slopes / self._factors(factors[1:])])
+
+    def raw_unit_std_error(self, unit: Array, root: Array, n_rows: int) -> Array:
+        """Standard errors over sigma of `raw`, from those of the standardised coefficients (M,).
+
+        Args:
+            unit: square roots of the diagonal of C = (A^T A)^+.
+            root: (M, r) with root root^T = C.
+            n_rows: N; the constant's is sqrt(1/N + m^T C m) with m the columns' means in z-scores.
+        """
+        safe = np.where(self.scaling.std > 0, self.scaling.std, 1.0)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            factors = self.basis.evaluate(self.scale[None, :])[0]
+            if not self.basis.intercept:
+                return unit / safe / self._factors(factors)
+            constant = np.hypot(n_rows**-0.5, np.linalg.norm((self.scaling.mean / safe) @ root))
+            return np.concatenate([[constant], unit / safe / self._factors(factors[1:])])
+
+    def _factors(self, at_scale: Array) -> Array:
+        return at_scale if self.basis.kind in POWERS else np.ones_like(at_scale)
+
+
+def build(kind: str, X: Array, t: Array, degree: int, *, intercept: bool, scaled: bool) -> Design:
+    """The design of one degree on training rows ``X`` (N, D), ``t`` (N,).
+
+    Args:
+        scaled: False leaves the columns unscaled (still centred when there is an intercept).
+    """
+    scale = np.ones(X.shape[1])
+    if kind in POWERS:
+        largest = np.abs(X).max(axis=0)
+        scale = np.where(largest > 0, largest, 1.0) if scaled else scale
+    basis = fit_basis(
+        kind, X.min(axis=0) / scale, X.max(axis=0) / scale, degree, intercept=intercept
+    )
+    Phi = basis.evaluate(X / scale)
+    if intercept:
+        Phi = Phi[:, 1:]  # (N, M)
+    A, b, scaling = standardize(Phi, t, intercept=intercept)
+    if not scaled:
+        A = A * scaling.std
+        scaling = Scaling(scaling.mean, np.ones_like(scaling.std), scaling.t_mean)
+    return Design(basis, scale, scaling, A, b)

@@ -1,0 +1,232 @@
+"""The estimators of `fit-poly`: each fits all degrees to the same training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.fit_poly import FitPolyConfig
+from mlcli.experiments.fit_poly.design import Design, build
+
+Array = NDArray[np.float64]
+# Every polynomial basis spans the same functions, so plain least squares has one solution for all.
+MONOMIAL = ("polynomial", "linear")
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Coefficients of one fit: names, values, and standard errors over sigma where they exist."""
+
+    terms: Sequence[str]
+    estimate: Array
+    unit_std_error: Array | None
+
+
+@dataclass(frozen=True)
+class Fits:
+    """One estimator's fits, one a degree.
+
+    Attributes:
+        degrees: k of them.
+        train_rss: residual sums of squares on the training rows, (k,).
+        effective_rank: independent columns that were used, (k,).
+        degrees_of_freedom: trace of the hat matrix, the constant included, (k,).
+        predict: X (n, D) -> predictions (n, k).
+        coefficients: index of a degree -> its coefficients.
+        arrays: what is needed to predict again.
+    """
+
+    degrees: tuple[int, ...]
+    train_rss: Array
+    effective_rank: Array
+    degrees_of_freedom: Array
+    predict: Callable[[Array], Array]
+    coefficients: Callable[[int], Coefficients]
+    arrays: dict[str, Array] = field(default_factory=dict)
+
+
+def fit(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
+    """The estimator that a config asks for, on training rows ``X`` (N, D), ``t`` (N,)."""
+    if config.penalty != "none":
+        return fit_penalised(config, X, t, names)
+    if config.solver == "lapack":
+        return fit_lapack(config, X, t, names)
+    if config.solver == "certified":
+        return fit_certified(config, X, t, names)
+    if config.basis in MONOMIAL:
+        return fit_arnoldi(config, X, t, names)
+    return fit_orthonormal(config, X, t, names)
+
+
+def sizes(config: FitPolyConfig) -> tuple[int, ...]:
+    """The degrees that are fitted: the linear basis has only one size."""
+    return (1,) if config.basis == "linear" else tuple(sorted(set(config.degrees)))
+
+
+def terms(config: FitPolyConfig, X: Array, degree: int, names: Sequence[str]) -> list[str]:
+    """The names of the coefficients of one degree."""
+    from mlcli.linear.basis import fit_basis
+
+    low, high = X.min(axis=0), X.max(axis=0)
+    return fit_basis(config.basis, low, high, degree, intercept=config.intercept).terms(names)
+
+
+def fit_arnoldi(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
+    """Exact least squares in the polynomials up to each degree, from one nested basis."""
+    from mlcli.linear.compress import fit_polynomial
+
+    degrees = sizes(config)
+    found = fit_polynomial(X, t, degrees, intercept=config.intercept)
+    rank = np.asarray(found.effective_rank, dtype=float)
+
+    def coefficients(index: int) -> Coefficients:
+        n_columns = found.basis.size(degrees[index])
+        w, unit = found.basis.monomials(found.coefficients[:n_columns, index], degrees[index])
+        return Coefficients(terms(config, X, degrees[index], names), w, unit)
+
+    arrays = {"coefficients": found.coefficients} | found.basis.arrays()
+    return Fits(degrees, found.rss, rank, rank, found.predict, coefficients, arrays)
+
+
+def fit_orthonormal(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
+    """Exact least squares in any other basis, its columns made orthonormal one after the other."""
+    from mlcli.linear.basis import fit_basis
+    from mlcli.linear.orthonormal import fit_columns
+
+    low, high = X.min(axis=0), X.max(axis=0)
+    fits = []
+    for degree in sizes(config):
+        basis = fit_basis(config.basis, low, high, degree, intercept=config.intercept)
+        fits.append((basis, fit_columns(basis.evaluate(X), t)))
+    rank = np.array([float(one.rank) for _, one in fits])
+
+    def predict(points: Array) -> Array:
+        return np.stack([basis.evaluate(points) @ one.w for basis, one in fits], axis=1)  # (n, k)
+
+    def coefficients(index: int) -> Coefficients:
+        basis, one = fits[index]
+        return Coefficients(basis.terms(names), one.w, one.unit_std_error())
+
+    rss = np.array([one.rss for _, one in fits])
+    return Fits(sizes(config), rss, rank, rank, predict, coefficients)
+
+
+def fit_certified(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
+    """Exact rational arithmetic on the raw monomials: every digit right for the data as stored."""
+    from mlcli.linear.basis import fit_basis
+    from mlcli.linear.certified import certified_polynomial
+
+    degrees = sizes(config)
+    found = [certified_polynomial(X, t, d, intercept=config.intercept) for d in degrees]
+    low, high = X.min(axis=0), X.max(axis=0)
+    bases = [
+        fit_basis(config.basis, low, high, degree, intercept=config.intercept) for degree in degrees
+    ]
+
+    def predict(points: Array) -> Array:
+        pairs = zip(bases, found, strict=True)
+        return np.stack([b.evaluate(points) @ f.w for b, f in pairs], axis=1)  # (n, k)
+
+    def coefficients(index: int) -> Coefficients:
+        one = found[index]
+        sigma = one.residual_std
+        unit = one.std_error / sigma if sigma else np.zeros_like(one.std_error)
+        return Coefficients(bases[index].terms(names), one.w, unit)
+
+    rss = np.array([one.rss for one in found])
+    rank = np.array([float(one.w.size) for one in found])
+    return Fits(degrees, rss, rank, rank, predict, coefficients)
+
+
+def fit_lapack(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
+    """Minimum-norm least squares on standardised columns, small singular values cut off.
+
+    At high degree this is another estimator than `fit_arnoldi`: of the 301 columns of degree 300 in
+    double precision only about 70 directions survive the cut.
+    """
+    from mlcli.linear.least_squares import lapack_least_squares
+
+    designs = _designs(config, X, t)
+    fits = [lapack_least_squares(design.A, design.b, config.rcond) for design in designs]
+    constant = float(config.intercept)
+    rank = np.array([one.rank + constant for one in fits])
+
+    def coefficients(index: int) -> Coefficients:
+        design, one = designs[index], fits[index]
+        unit = one.unit_std_error(design.A)
+        raw_unit = design.raw_unit_std_error(unit.unit, unit.root, t.size)
+        names_here = design.basis.terms(names)
+        return Coefficients(names_here, design.raw(one.w), raw_unit)
+
+    return _standardised(config, designs, [one.w for one in fits], rank, rank, coefficients)
+
+
+def fit_penalised(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
+    """The minimum of (3.13) at one pair of strengths, on standardised columns by default."""
+    designs = _designs(config, X, t)
+    ws, dof = [], []
+    for design in designs:
+        path = penalised_path(design, t.size, config.penalty, [config.l1], [config.l2])
+        ws.append(path.w[:, 0])
+        dof.append(float(path.degrees_of_freedom[0]) + float(config.intercept))
+    rank = np.array([np.count_nonzero(w) + float(config.intercept) for w in ws])
+
+    def coefficients(index: int) -> Coefficients:
+        design = designs[index]
+        return Coefficients(design.basis.terms(names), design.raw(ws[index]), None)
+
+    return _standardised(config, designs, ws, rank, np.array(dof), coefficients)
+
+
+@dataclass(frozen=True)
+class Path:
+    """Coefficients (M, k) along strengths, their degrees of freedom and duality gaps (k,)."""
+
+    w: Array
+    degrees_of_freedom: Array
+    gap: Array
+
+
+def penalised_path(
+    design: Design, n_rows: int, penalty: str, l1s: Sequence[float], l2s: Sequence[float]
+) -> Path:
+    """A path of (3.13) with the penalty's own strengths; the other ones are zero."""
+    from mlcli.linear.coordinate_descent import elastic_net_path
+    from mlcli.linear.ridge import ridge_path
+
+    if penalty == "l2":
+        ridge = ridge_path(design.A, design.b, n_rows, l2s)
+        return Path(ridge.w, ridge.degrees_of_freedom, np.zeros(len(l2s)))
+    l2s = l2s if penalty == "elastic" else [0.0] * len(l1s)
+    found = elastic_net_path(design.A, design.b, n_rows, l1s, l2s)
+    return Path(found.w, found.degrees_of_freedom, found.gap)
+
+
+def _designs(config: FitPolyConfig, X: Array, t: Array) -> list[Design]:
+    scaled = config.standardize or config.penalty == "none"
+    return [
+        build(config.basis, X, t, degree, intercept=config.intercept, scaled=scaled)
+        for degree in sizes(config)
+    ]
+
+
+def _standardised(
+    config: FitPolyConfig,
+    designs: Sequence[Design],
+    ws: Sequence[Array],
+    rank: Array,
+    dof: Array,
+    coefficients: Callable[[int], Coefficients],
+) -> Fits:
+    residuals = [design.b - design.A @ w for design, w in zip(designs, ws, strict=True)]
+
+    def predict(points: Array) -> Array:
+        pairs = zip(designs, ws, strict=True)
+        return np.stack([design.predict(points, w) for design, w in pairs], axis=1)  # (n, k)
+
+    rss = np.array([float(r @ r) for r in residuals])
+    arrays = {"standardised": ws[-1]}
+    return Fits(sizes(config), rss, rank, dof, predict, coefficients, arrays)

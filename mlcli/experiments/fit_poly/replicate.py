@@ -1,0 +1,182 @@
+"""One seed's share of `fit-poly`: draw, split, fit, score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.fit_poly import FitPolyConfig
+from mlcli.datasets.dataset import Dataset
+from mlcli.datasets.source import Source
+from mlcli.datasets.split import train_test_indices
+from mlcli.experiments.fit_poly import estimators
+from mlcli.experiments.fit_poly.design import Design, build
+from mlcli.rng import stream
+
+Array = NDArray[np.float64]
+N_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one estimator scored with one seed; one value a degree, (k,)."""
+
+    train_mse: Array
+    test_mse: Array
+    train_r2: Array
+    test_r2: Array
+    residual_variance: Array
+    effective_rank: Array
+    degrees_of_freedom: Array
+
+
+@dataclass(frozen=True)
+class PathScores:
+    """What a path of penalised fits scored with one seed; one value a strength, (k,)."""
+
+    train_mse: Array
+    test_mse: Array
+    n_nonzero: Array
+    degrees_of_freedom: Array
+    relative_gap: Array
+    standardised: Array  # (M, k)
+    on_grid: Array  # (n_grid, n_shown)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that one seed contributes."""
+
+    scores: dict[str, Scores]
+    on_grid: dict[str, Array]  # estimator -> (n_grid, k)
+    path: PathScores | None
+    standardised: Array | None  # (M,) of the compared estimator at the highest degree
+    n_train: int
+    n_test: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """Training and test rows of one seed."""
+
+    X_train: Array
+    t_train: Array
+    X_test: Array
+    t_test: Array
+
+
+def split(config: FitPolyConfig, dataset: Dataset, index: int) -> Split:
+    """The random partition (2.10) of one seed."""
+    rng = stream(config.seed, "split", index)
+    train, test = train_test_indices(dataset.t.size, config.test_fraction, rng)
+    X, t = dataset.X, dataset.t
+    return Split(X[train], t[train], X[test], t[test])
+
+
+def strengths(config: FitPolyConfig) -> Array:
+    """The strengths of the path, strongest first, evenly spaced in the logarithm."""
+    grid = np.geomspace(config.path_max, config.path_min, config.n_path)
+    # geomspace is off by an ulp inside; ten digits make the decades exact.
+    return np.array([float(f"{value:.10g}") for value in grid])
+
+
+def shown(config: FitPolyConfig) -> list[int]:
+    """Which strengths of the path have their fits drawn."""
+    return sorted({round(i) for i in np.linspace(0, config.n_path - 1, N_SHOWN)})
+
+
+def run_replicate(config: FitPolyConfig, source: Source, index: int, grid: Array | None) -> Outcome:
+    """Fit and score everything on the data of one seed.
+
+    Args:
+        index: which of the n_seeds.
+        grid: points (n_grid, 1) at which fits are recorded, for one input.
+    """
+    dataset = source.replicate(index, config.seed)
+    rows = split(config, dataset, index)
+    families = {config.solver: estimators.fit(config, rows.X_train, rows.t_train, ())}
+    standardised = None
+    if compares(config):
+        families["lapack"] = estimators.fit_lapack(config, rows.X_train, rows.t_train, ())
+        standardised = families["lapack"].arrays["standardised"]
+    points = {} if grid is None else {k: f.predict(grid) for k, f in families.items()}
+    path = None if config.path_penalty == "none" else _path(config, rows, grid)
+    return Outcome(
+        {name: _scores(fits, rows) for name, fits in families.items()},
+        points,
+        path,
+        standardised,
+        rows.t_train.size,
+        rows.t_test.size,
+    )
+
+
+def compares(config: FitPolyConfig) -> bool:
+    """Whether a second estimator stands beside the first."""
+    return (
+        config.compare_solver == "lapack"
+        and config.solver == "arnoldi"
+        and config.penalty == "none"
+        and config.basis == "polynomial"
+    )
+
+
+def _scores(fits: estimators.Fits, rows: Split) -> Scores:
+    n_train, n_test = rows.t_train.size, rows.t_test.size
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        residuals = rows.t_test[:, None] - fits.predict(rows.X_test)  # (n_test, k)
+        test_rss = (residuals**2).sum(axis=0)  # (k,)
+        free = n_train - fits.degrees_of_freedom
+        return Scores(
+            train_mse=fits.train_rss / n_train,
+            test_mse=test_rss / n_test if n_test else np.full(len(fits.degrees), np.nan),
+            train_r2=1 - fits.train_rss / total(rows.t_train),
+            test_r2=1 - test_rss / total(rows.t_test),
+            residual_variance=np.where(free > 0.5, fits.train_rss / free, np.nan),
+            effective_rank=fits.effective_rank,
+            degrees_of_freedom=fits.degrees_of_freedom,
+        )
+
+
+def total(t: Array) -> float:
+    """Sum of squares about the mean; NaN where there is none to explain."""
+    about = float(((t - t.mean()) ** 2).sum()) if t.size else 0.0
+    return about or float("nan")
+
+
+def path_design(config: FitPolyConfig, rows: Split) -> Design:
+    """The columns that the path penalises: those of the highest degree."""
+    degree = estimators.sizes(config)[-1]
+    return build(
+        config.basis,
+        rows.X_train,
+        rows.t_train,
+        degree,
+        intercept=config.intercept,
+        scaled=config.standardize,
+    )
+
+
+def _path(config: FitPolyConfig, rows: Split, grid: Array | None) -> PathScores:
+    design, n_train = path_design(config, rows), rows.t_train.size
+    values = strengths(config).tolist()
+    found = estimators.penalised_path(design, n_train, config.path_penalty, values, values)
+    train = design.b[:, None] - design.A @ found.w  # (n_train, k)
+    k = len(values)
+    test = rows.t_test[:, None] - design.predict(rows.X_test, found.w)  # (n_test, k)
+    at_zero = float(design.b @ design.b) / (2 * n_train) or 1.0
+    keep: Sequence[int] = shown(config)
+    return PathScores(
+        train_mse=(train**2).mean(axis=0),
+        test_mse=(test**2).mean(axis=0) if rows.t_test.size else np.full(k, np.nan),
+        n_nonzero=np.count_nonzero(found.w, axis=0).astype(float),
+        degrees_of_freedom=found.degrees_of_freedom + float(config.intercept),
+        relative_gap=found.gap / at_zero,
+        standardised=found.w,
+        on_grid=np.empty((0, len(keep)))
+        if grid is None
+        else design.predict(grid, found.w[:, keep]),
+    )

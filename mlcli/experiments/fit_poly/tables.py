@@ -1,0 +1,193 @@
+"""The curves of `fit-poly`, each a table with its band over the seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.fit_poly import FitPolyConfig
+from mlcli.datasets.dataset import Dataset
+from mlcli.experiments.fit_poly.paper import CENTRAL
+from mlcli.experiments.fit_poly.replicate import Outcome, shown, split, strengths
+from mlcli.linear.statistics import mean_interval
+from mlcli.result import Columns
+
+Array = NDArray[np.float64]
+MAX_POINTS = 2000
+INTERVAL = ("mean", "std", "ci_low", "ci_high", "n")
+
+
+def summary(values: Sequence[float] | Array) -> dict[str, float | int | None]:
+    """``mean, std, ci_low, ci_high, n`` of independent values (Student t, 95 %)."""
+    finite = np.asarray(values, dtype=float)
+    if not np.isfinite(finite).all():
+        return dict.fromkeys(INTERVAL[:-1], None) | {"n": int(finite.size)}
+    return dict(zip(INTERVAL, mean_interval(finite), strict=True))
+
+
+def band(stacked: Array) -> tuple[Array, Array, Array]:
+    """Median and central 95 % over the first axis, (n_seeds, ...) -> three of (...)."""
+    low, median, high = np.quantile(stacked, [CENTRAL[0], 0.5, CENTRAL[1]], axis=0)
+    return low, median, high
+
+
+def data_table(config: FitPolyConfig, dataset: Dataset) -> Columns:
+    """The rows of the first seed, at most 2,000 of each part, with the part they fell in."""
+    rows = split(config, dataset, 0)
+    parts = (("train", rows.X_train, rows.t_train), ("test", rows.X_test, rows.t_test))
+    X = np.concatenate([part[1][:MAX_POINTS] for part in parts])
+    t = np.concatenate([part[2][:MAX_POINTS] for part in parts])
+    labels = [part[0] for part in parts for _ in part[2][:MAX_POINTS]]
+    columns = {name: X[:, i] for i, name in enumerate(dataset.feature_names)}
+    return columns | {dataset.target_name: t, "part": labels}
+
+
+def scores_table(outcomes: Sequence[Outcome], degrees: Sequence[int]) -> Columns:
+    """Every score of every seed, one row each: the draws behind all intervals."""
+    names = ("train_mse", "test_mse", "effective_rank")
+    columns: dict[str, list[object]] = {
+        key: [] for key in ("estimator", "degree", "seed_index", *names)
+    }
+    for estimator in outcomes[0].scores:
+        for i, degree in enumerate(degrees):
+            for index, outcome in enumerate(outcomes):
+                values = [getattr(outcome.scores[estimator], name)[i] for name in names]
+                for key, value in zip(columns, (estimator, degree, index, *values), strict=True):
+                    columns[key].append(value)
+    return columns
+
+
+def errors_table(outcomes: Sequence[Outcome], degrees: Sequence[int]) -> Columns:
+    """Mean squared error against degree with the intervals of the means, for each estimator."""
+    columns: dict[str, list[object]] = {
+        key: []
+        for key in (
+            "estimator", "degree", "train_mse", "train_ci_low", "train_ci_high",
+            "test_mse", "test_ci_low", "test_ci_high", "test_median",
+        )
+    }  # fmt: skip
+    for estimator in outcomes[0].scores:
+        for i, degree in enumerate(degrees):
+            train = np.array([o.scores[estimator].train_mse[i] for o in outcomes])
+            test = np.array([o.scores[estimator].test_mse[i] for o in outcomes])
+            row: list[object] = [estimator, degree]
+            for values in (train, test):
+                found = summary(values)
+                row += [found["mean"], found["ci_low"], found["ci_high"]]
+            row.append(float(np.median(test)))
+            for key, value in zip(columns, row, strict=True):
+                columns[key].append(value)
+    return columns
+
+
+def fits_table(
+    outcomes: Sequence[Outcome], degrees: Sequence[int], grid: Array | None, truth: Array | None
+) -> Columns:
+    """Fits along x: the first seed's, and the central 95 % and median over the seeds."""
+    columns: dict[str, list[object]] = {
+        key: [] for key in ("estimator", "degree", "x", "fit", "low", "median", "high", "truth")
+    }
+    if grid is None:
+        return columns
+    for estimator in outcomes[0].on_grid:
+        stacked = np.stack([o.on_grid[estimator] for o in outcomes])  # (n_seeds, n_grid, k)
+        low, median, high = band(stacked)
+        for i, degree in enumerate(degrees):
+            columns["estimator"] += [estimator] * len(grid)
+            columns["degree"] += [degree] * len(grid)
+            columns["x"] += list(grid[:, 0])
+            for key, values in (("fit", stacked[0]), ("low", low), ("median", median),
+                                ("high", high)):  # fmt: skip
+                columns[key] += list(values[:, i])
+            columns["truth"] += [None] * len(grid) if truth is None else list(truth)
+    return columns
+
+
+def path_table(config: FitPolyConfig, outcomes: Sequence[Outcome]) -> Columns:
+    """Errors, sparsity and degrees of freedom along the path, with bands over the seeds."""
+    columns: dict[str, list[object]] = {"strength": []}
+    paths = [o.path for o in outcomes if o.path is not None]
+    if not paths:
+        return columns
+    columns["strength"] = strengths(config).tolist()
+    for name in ("train_mse", "test_mse", "n_nonzero", "degrees_of_freedom"):
+        rows = [summary(values) for values in np.stack([getattr(p, name) for p in paths]).T]
+        columns |= {
+            name: [row["mean"] for row in rows],
+            f"{name}_ci_low": [row["ci_low"] for row in rows],
+            f"{name}_ci_high": [row["ci_high"] for row in rows],
+        }
+    columns["largest_relative_gap"] = np.stack([p.relative_gap for p in paths]).max(axis=0).tolist()
+    return columns
+
+
+def path_fits_table(
+    config: FitPolyConfig, outcomes: Sequence[Outcome], grid: Array | None, truth: Array | None
+) -> Columns:
+    """Penalised fits along x for a few strengths (Figure 5), with bands over the seeds."""
+    columns: dict[str, list[object]] = {
+        key: [] for key in ("strength", "x", "fit", "low", "median", "high", "truth")
+    }
+    paths = [o.path for o in outcomes if o.path is not None]
+    if grid is None or not paths:
+        return columns
+    stacked = np.stack([p.on_grid for p in paths])  # (n_seeds, n_grid, n_shown)
+    low, median, high = band(stacked)
+    values = strengths(config)
+    for i, index in enumerate(shown(config)):
+        columns["strength"] += [float(values[index])] * len(grid)
+        columns["x"] += list(grid[:, 0])
+        for key, found in (("fit", stacked[0]), ("low", low), ("median", median), ("high", high)):
+            columns[key] += list(found[:, i])
+        columns["truth"] += [None] * len(grid) if truth is None else list(truth)
+    return columns
+
+
+def coefficients_table(
+    config: FitPolyConfig, outcomes: Sequence[Outcome], terms: Sequence[str]
+) -> Columns:
+    """Standardised coefficients at the highest degree, before and after the penalty (Figures 4, 6).
+
+    The penalised ones are those at the strength with the lowest mean test error (mean training
+    error without a test part).
+    """
+    columns: dict[str, Sequence[object]] = {"term": list(terms)}
+    plain = [o.standardised for o in outcomes if o.standardised is not None]
+    if plain:
+        columns |= _three("least_squares", np.stack(plain))
+    paths = [o.path for o in outcomes if o.path is not None]
+    if paths:
+        best = best_strength(outcomes)
+        columns |= _three("penalised", np.stack([p.standardised[:, best] for p in paths]))
+    return columns
+
+
+def _three(name: str, stacked: Array) -> dict[str, Sequence[object]]:
+    low, _, high = band(stacked)
+    return {name: stacked[0].tolist(), f"{name}_low": low.tolist(), f"{name}_high": high.tolist()}
+
+
+def path_coefficients_table(
+    config: FitPolyConfig, outcomes: Sequence[Outcome], terms: Sequence[str]
+) -> Columns:
+    """The first seed's path, one row a strength and coefficient that is ever used."""
+    columns: dict[str, list[object]] = {key: [] for key in ("strength", "term", "coefficient")}
+    path = outcomes[0].path
+    if path is None:
+        return columns
+    used = np.flatnonzero(np.abs(path.standardised).max(axis=1) > 0)
+    for i in used:
+        columns["strength"] += strengths(config).tolist()
+        columns["term"] += [terms[i]] * config.n_path
+        columns["coefficient"] += path.standardised[i].tolist()
+    return columns
+
+
+def best_strength(outcomes: Sequence[Outcome]) -> int:
+    """Index of the strength with the lowest mean test error, or training error without a test."""
+    paths = [o.path for o in outcomes if o.path is not None]
+    test = np.stack([p.test_mse for p in paths]).mean(axis=0)
+    train = np.stack([p.train_mse for p in paths]).mean(axis=0)
+    return int(np.argmin(test if np.isfinite(test).all() else train))

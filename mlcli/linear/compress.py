@@ -1,0 +1,238 @@
+"""Polynomial least squares of any number of rows, all degrees in one pass.
+
+Few rows: the basis is orthonormal on all of them, so coefficients are inner products. Many rows:
+the basis is fitted to some of them and is almost orthonormal on all, so the small remaining
+problem, what the sample's own fit leaves over, can be compressed by a Gram matrix without loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mlcli.linear.arnoldi import CHUNK, ArnoldiBasis, fit_arnoldi
+from mlcli.linear.arrays import Floats, Ints, as_matrix, as_pair
+from mlcli.linear.triangle import (
+    GramAccumulator,
+    IllConditioned,
+    QRAccumulator,
+    Triangle,
+    condition,
+    solve_nested,
+)
+
+__all__ = [
+    "GramAccumulator",
+    "IllConditioned",
+    "PolynomialAccumulator",
+    "PolynomialFit",
+    "QRAccumulator",
+    "Triangle",
+    "fit_polynomial",
+    "solve_nested",
+    "subsample_indices",
+]
+
+MANY_ROWS = 50_000
+SAMPLE_ROWS = 20_000
+# A QR of worse columns loses too many digits, and the basis is fitted to all rows instead.
+QR_CONDITION_LIMIT = 1e8
+# Chunks of one task: enough that handing it to a thread costs nothing beside it.
+CHUNKS_PER_BLOCK = 8
+
+
+@dataclass(frozen=True)
+class PolynomialFit:
+    """Least-squares polynomials of several degrees, all in one orthonormal basis.
+
+    Attributes:
+        basis: the columns q_k, p of them.
+        coefficients: W (p, n_degrees), zero where a degree has no column.
+        rss: residual sums of squares on the rows of the fit, (n_degrees,), twice (3.5).
+        degrees: as asked for.
+        effective_rank: the independent columns of each degree, (n_degrees,).
+        n_rows: N.
+    """
+
+    basis: ArnoldiBasis
+    coefficients: Floats
+    rss: Floats
+    degrees: tuple[int, ...]
+    effective_rank: Ints
+    n_rows: int
+
+    def predict(self, X: ArrayLike) -> Floats:
+        """y(x; w) of (3.8) at X (N, D), one column a degree: (N, n_degrees)."""
+        z = self.basis.scaled(X)
+        predictions = np.empty((len(self.degrees), z.shape[1]))
+        for start in range(0, z.shape[1], CHUNK):
+            part = slice(start, start + CHUNK)
+            rows = np.empty((self.basis.n_columns, z[:, part].shape[1]))
+            self.basis.fill(z[:, part], rows)
+            # Columns beyond a degree may be infinite far outside the data, and 0 inf is not 0.
+            for index, degree in enumerate(self.degrees):
+                size = self.basis.size(degree)
+                predictions[index, part] = self.coefficients[:size, index] @ rows[:size]
+        return predictions.T  # (N, n_degrees)
+
+
+class PolynomialAccumulator:
+    """Rows in, triangle out: the problem t - P c0 in an `ArnoldiBasis`, for streamed data.
+
+    Args:
+        basis: fitted on a sample of the rows.
+        c0: coefficients of a first guess, (p,); `triangle` then asks for their correction.
+    """
+
+    def __init__(self, basis: ArnoldiBasis, c0: Floats) -> None:
+        self._basis, self._c0 = basis, c0
+        self._qr = QRAccumulator(basis.n_columns)
+
+    def add(self, X: ArrayLike, t: ArrayLike) -> None:
+        """Take in rows X (n, D) and t (n,).
+
+        Raises:
+            DataError: they are not finite or don't belong together.
+        """
+        matrix, target = as_pair(X, t)
+        z = self._basis.scaled(matrix)
+        for start in range(0, target.size, CHUNK):
+            part = slice(start, start + CHUNK)
+            rows = _residual_rows(self._basis, self._c0, z[:, part], target[part])
+            self._qr.add(rows[:-1].T, rows[-1])
+
+    def triangle(self) -> Triangle:
+        """The triangle of [P, t - P c0], by QR: no rows need to be read twice."""
+        return self._qr.triangle()
+
+
+def subsample_indices(X: ArrayLike, n_rows: int = SAMPLE_ROWS) -> Ints:
+    """About `n_rows` row numbers at equal strides, and those of each feature's extremes, sorted."""
+    matrix = as_matrix(X)
+    stride = max(1, -(-matrix.shape[0] // n_rows))
+    strided = np.arange(0, matrix.shape[0], stride, dtype=np.int64)
+    return np.unique(np.concatenate([strided, matrix.argmin(axis=0), matrix.argmax(axis=0)]))
+
+
+def fit_polynomial(
+    X: ArrayLike,
+    t: ArrayLike,
+    degrees: Sequence[int],
+    *,
+    intercept: bool = True,
+    n_threads: int = 1,
+) -> PolynomialFit:
+    """Minimise (3.5) over polynomials (3.8) of each degree: solution (4.5), no inverse.
+
+    Args:
+        X: inputs, (N,) or (N, D).
+        t: targets, (N,).
+        degrees: total degrees, in any order; all share one pass over the rows.
+        intercept: False leaves the constant out.
+        n_threads: threads for many rows; the result's bytes do not depend on it.
+
+    Raises:
+        DataError: X or t is empty, not finite, or of the wrong shape.
+        ValueError: no degrees, or one that is negative (without intercept: or 0).
+    """
+    matrix, target = as_pair(X, t)
+    if len(degrees) == 0:
+        raise ValueError("degrees must name at least one degree, got none")
+    if min(degrees) < int(not intercept):
+        raise ValueError(f"degrees must be at least {int(not intercept)}, got {min(degrees)}")
+    top = max(degrees)
+    if target.size > MANY_ROWS:
+        sample = subsample_indices(matrix)
+        basis, Q = fit_arnoldi(matrix[sample], top, intercept=intercept)
+        # A column that vanishes on the sample may not vanish on all rows.
+        if basis.rank == basis.n_columns:
+            c0 = Q.T @ target[sample]  # (p,)
+            triangle = _triangle_of_all(basis, c0, matrix, target, n_threads)
+            if triangle is not None:
+                return _fit_many(basis, c0, triangle, degrees)
+    basis, Q = fit_arnoldi(matrix, top, intercept=intercept)
+    return _fit_few(basis, Q, target, degrees)
+
+
+def _fit_few(
+    basis: ArnoldiBasis, Q: Floats, target: Floats, degrees: Sequence[int]
+) -> PolynomialFit:
+    c = Q.T @ target  # (p,)
+    residual = target - Q @ c
+    # Projecting the residual once more removes what rounding left of the columns in it.
+    correction = Q.T @ residual
+    residual -= Q @ correction
+    c += correction
+    sizes = np.array([basis.size(degree) for degree in degrees])
+    inside = np.arange(basis.n_columns)[:, None] < sizes[None]  # (p, n_degrees)
+    # Adding the squares that are left out cancels nothing, unlike t^T t less those taken in.
+    rss = float(residual @ residual) + np.where(inside, 0.0, c[:, None] ** 2).sum(axis=0)
+    ranks = _ranks(basis, sizes)
+    return PolynomialFit(
+        basis, np.where(inside, c[:, None], 0.0), rss, tuple(degrees), ranks, target.size
+    )
+
+
+def _triangle_of_all(
+    basis: ArnoldiBasis, c0: Floats, matrix: Floats, target: Floats, n_threads: int
+) -> Triangle | None:
+    """The triangle of [P, t - P c0], or None when the sample's basis is useless on all rows."""
+    try:
+        return _compress(basis, c0, matrix, target, n_threads)
+    except IllConditioned:
+        accumulator = PolynomialAccumulator(basis, c0)
+        accumulator.add(matrix, target)
+        triangle = accumulator.triangle()
+    return triangle if condition(triangle.R[:-1, :-1]) <= QR_CONDITION_LIMIT else None
+
+
+def _fit_many(
+    basis: ArnoldiBasis, c0: Floats, triangle: Triangle, degrees: Sequence[int]
+) -> PolynomialFit:
+    # The triangle of t itself: R [c0; 1] replaces the last column.
+    R = triangle.R.copy()
+    R[:, -1] += R[:, :-1] @ c0
+    sizes = np.array([basis.size(degree) for degree in degrees])
+    W, rss = solve_nested(Triangle(R, triangle.n_rows), sizes.tolist())
+    basis = replace(basis, factor=R[:-1, :-1])
+    return PolynomialFit(basis, W, rss, tuple(degrees), _ranks(basis, sizes), triangle.n_rows)
+
+
+def _compress(
+    basis: ArnoldiBasis, c0: Floats, matrix: Floats, target: Floats, n_threads: int
+) -> Triangle:
+    """The triangle of [P, t - P c0], by Gram matrices of fixed blocks summed in their order."""
+    z = basis.scaled(matrix)
+    n_rows = target.size
+
+    def block(start: int) -> Floats:
+        gram = np.zeros((basis.n_columns + 1, basis.n_columns + 1))
+        stop = min(start + CHUNKS_PER_BLOCK * CHUNK, n_rows)
+        for first in range(start, stop, CHUNK):
+            part = slice(first, min(first + CHUNK, stop))
+            rows = _residual_rows(basis, c0, z[:, part], target[part])
+            gram += rows @ rows.T
+        return gram
+
+    starts = range(0, n_rows, CHUNKS_PER_BLOCK * CHUNK)
+    total = GramAccumulator(basis.n_columns)
+    with ThreadPoolExecutor(max(1, n_threads)) as pool:
+        for gram in pool.map(block, starts) if n_threads > 1 else map(block, starts):
+            total.add_gram(gram, 0)
+    return replace(total.triangle(), n_rows=n_rows)
+
+
+def _residual_rows(basis: ArnoldiBasis, c0: Floats, z: Floats, target: Floats) -> Floats:
+    """[P, t - P c0] transposed, (p+1, n)."""
+    rows = np.empty((basis.n_columns + 1, target.size))
+    basis.fill(z, rows[:-1])
+    np.subtract(target, c0 @ rows[:-1], out=rows[-1])
+    return rows
+
+
+def _ranks(basis: ArnoldiBasis, sizes: Ints) -> Ints:
+    return np.array([np.count_nonzero(basis.kept[:size]) for size in sizes], dtype=np.int64)

@@ -1,0 +1,173 @@
+"""A least-squares problem of any length as a small triangle.
+
+All that (3.5) asks of the rows is [Phi t]^T [Phi t] = R^T R: the solution (4.5), the residual sum
+of squares of any w, and those of every leading block of columns are in R.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlcli.linear.arrays import Floats
+
+CONDITION_LIMIT = 1e6
+# Relative to the largest column: below this a pivot of R is rounding.
+NEGLIGIBLE = 1e-13
+
+
+class IllConditioned(ValueError):
+    """The columns are too collinear for their Gram matrix to be trusted; use a QR instead."""
+
+
+@dataclass(frozen=True)
+class Triangle:
+    """R upper triangular with R^T R = [Phi t]^T [Phi t].
+
+    Attributes:
+        R: (p+1, p+1), diagonal >= 0; the last column belongs to t.
+        n_rows: N, the number of rows it stands for.
+    """
+
+    R: Floats
+    n_rows: int
+
+    def merge(self, other: Triangle) -> Triangle:
+        """The triangle of both sets of rows.
+
+        Raises:
+            ValueError: the two have different columns.
+        """
+        if self.R.shape != other.R.shape:
+            raise ValueError(
+                f"triangles must have the same columns, got {self.R.shape} and {other.R.shape}"
+            )
+        return Triangle(_triangular(np.vstack([self.R, other.R])), self.n_rows + other.n_rows)
+
+    def rss(self, W: Floats) -> Floats:
+        """|t - Phi w|^2 = |R [-w; 1]|^2, twice (3.5), for w (p,) -> () or W (p, k) -> (k,)."""
+        residual = self.R[:, -1:] - self.R[:, :-1] @ W.reshape(W.shape[0], -1)  # (p+1, k)
+        return np.asarray(np.einsum("ij,ij->j", residual, residual).reshape(W.shape[1:]))
+
+
+class QRAccumulator:
+    """Rows in, triangle out, by QR of chunks (TSQR): the condition number is never squared."""
+
+    def __init__(self, n_columns: int) -> None:
+        self._R = np.zeros((n_columns + 1, n_columns + 1))
+        self._n_rows = 0
+
+    def add(self, Phi: Floats, t: Floats) -> None:
+        """Take in rows Phi (n, p) and t (n,)."""
+        rows = np.column_stack([Phi, t])  # (n, p+1)
+        self._R = _triangular(np.vstack([self._R, rows]))
+        self._n_rows += rows.shape[0]
+
+    def triangle(self) -> Triangle:
+        """The triangle of all rows so far."""
+        return Triangle(self._R, self._n_rows)
+
+
+class GramAccumulator:
+    """Rows in, triangle out, by [Phi t]^T [Phi t] (4.4): fast, for nearly orthogonal columns."""
+
+    def __init__(self, n_columns: int) -> None:
+        self._gram = np.zeros((n_columns + 1, n_columns + 1))
+        self._n_rows = 0
+
+    def add(self, Phi: Floats, t: Floats) -> None:
+        """Take in rows Phi (n, p) and t (n,)."""
+        rows = np.concatenate([Phi.T, t[None]])  # (p+1, n)
+        with np.errstate(over="ignore"):
+            self.add_gram(rows @ rows.T, rows.shape[1])
+
+    def add_gram(self, gram: Floats, n_rows: int) -> None:
+        """Take in the Gram matrix (p+1, p+1) of `n_rows` rows [Phi t]."""
+        self._gram += gram
+        self._n_rows += n_rows
+
+    def triangle(self) -> Triangle:
+        """The triangle of all rows so far.
+
+        Raises:
+            IllConditioned: the condition number of Phi, its columns brought to one length, is
+                above 1e6, or an entry overflowed.
+        """
+        if not np.isfinite(self._gram).all():
+            raise IllConditioned("the sums of a Gram matrix must be finite, got an overflow")
+        R = np.zeros_like(self._gram)
+        length = np.sqrt(np.diagonal(self._gram))
+        kept = np.flatnonzero(length[:-1])
+        block = self._gram[np.ix_(kept, kept)] / np.outer(length[kept], length[kept])
+        try:
+            root = np.linalg.cholesky(block).T  # (kept, kept)
+            number = condition(root)
+        except np.linalg.LinAlgError:
+            number = np.inf
+        if not number <= CONDITION_LIMIT:
+            raise IllConditioned(
+                f"the columns' condition number must be at most {CONDITION_LIMIT:.0e} for a Gram"
+                f" matrix, got {number:.1e}; try QRAccumulator"
+            )
+        z = np.linalg.solve(root.T, self._gram[kept, -1] / length[kept])
+        R[np.ix_(kept, kept)] = root * length[kept]
+        R[kept, -1] = z
+        R[-1, -1] = np.sqrt(max(0.0, float(self._gram[-1, -1] - z @ z)))
+        return Triangle(R, self._n_rows)
+
+
+def solve_nested(triangle: Triangle, sizes: Sequence[int]) -> tuple[Floats, Floats]:
+    """Least squares in the first m columns, eq (4.5), for each m in `sizes`.
+
+    A column that is a combination of earlier ones gets the weight 0.
+
+    Returns:
+        W (p, n_sizes), zero below each size, and the residual sums of squares (n_sizes,).
+
+    Raises:
+        ValueError: a size is not from 0 to p.
+    """
+    p = triangle.R.shape[0] - 1
+    chosen = np.asarray(sizes, dtype=np.int64)
+    if chosen.size and not (chosen.min() >= 0 and chosen.max() <= p):
+        raise ValueError(f"sizes must be from 0 to {p}, got {list(sizes)}")
+    kept = independent(triangle.R)
+    R = triangle.R
+    if kept.size < p:
+        R = _triangular(R[:, np.append(kept, p)])  # (kept+1, kept+1)
+    inside = kept[:, None] < chosen[None]  # (kept, n_sizes)
+    z = R[:-1, -1:]
+    W = np.zeros((p, chosen.size))
+    W[kept] = np.linalg.solve(R[:-1, :-1], np.where(inside, z, 0.0))
+    return W, float(R[-1, -1]) ** 2 + (np.where(inside, 0.0, z) ** 2).sum(axis=0)
+
+
+def condition(R: Floats) -> float:
+    """The condition number of R (p, p) with its columns brought to one length, zero ones apart."""
+    length = np.linalg.norm(R, axis=0)
+    kept = length > 0
+    return float(np.linalg.cond(R[:, kept] / length[kept])) if kept.any() else 1.0
+
+
+def independent(R: Floats) -> np.ndarray:
+    """The columns of Phi, by R (p+1, p+1), that are no combinations of earlier ones."""
+    kept: list[int] = []
+    for k in range(R.shape[0] - 1):
+        length = float(np.linalg.norm(R[: k + 1, k]))
+        if length == 0.0:
+            continue
+        # The pivot is the column's distance from all earlier ones only while none was dropped.
+        rest = abs(float(R[k, k]))
+        if len(kept) < k and rest <= NEGLIGIBLE * length:
+            rest = abs(float(_triangular(R[:, [*kept, k]])[len(kept), len(kept)]))
+        if rest > NEGLIGIBLE * length:
+            kept.append(k)
+    return np.array(kept, dtype=np.int64)
+
+
+def _triangular(rows: Floats) -> Floats:
+    """R (q, q) of rows (n, q), n >= q, with a diagonal >= 0, which makes it unique."""
+    R = np.linalg.qr(rows, mode="r")
+    return np.asarray(R * np.where(np.diagonal(R) < 0, -1.0, 1.0)[:, None])

@@ -1,0 +1,92 @@
+"""Inside a DVC stage, a value that DVC tracks comes from params.yaml and from nowhere else.
+
+DVC sets DVC_STAGE for every stage it runs. An override there would be invisible to `dvc status`,
+and `dvc.lock` would record parameters that the result was not made with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlcli.errors import ConfigError
+from mlcli.params.faults import Fault, nearest
+from mlcli.params.yaml_file import YamlFile, read_yaml
+
+PARAMS_NAME = "params.yaml"
+
+
+def tracked_params(entries: Any) -> Iterator[tuple[str, str]]:
+    """``(file, dotted key)`` of each entry in a stage's ``params:``; key "" is the whole file."""
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict):
+            for file, keys in entry.items():
+                for key in keys or [""]:
+                    yield str(file), str(key)
+        else:
+            yield PARAMS_NAME, str(entry)
+
+
+def refuse_overrides(
+    section: str, given: Mapping[str, tuple[str, str]], environ: Mapping[str, str]
+) -> None:
+    """Refuse flags, -S and variables that change a tracked key, when DVC runs this command.
+
+    Args:
+        section: the command's section.
+        given: key -> (source, place) of each value that was given.
+        environ: the environment.
+
+    Raises:
+        ConfigError: naming every override.
+    """
+    stage = environ.get("DVC_STAGE", "").partition("@")[0]
+    dvc_file = Path(environ.get("DVC_ROOT", ".")) / "dvc.yaml"
+    if not stage or not dvc_file.is_file():
+        return
+    stages = read_yaml(dvc_file).values.get("stages") or {}
+    definition = stages.get(stage) or {}
+    definition = definition.get("do", definition)
+    keys = {key for _, key in tracked_params(definition.get("params"))}
+    faults = [
+        Fault(place, f"{section}.{key} is tracked by the DVC stage {stage}; set it in params.yaml")
+        for key, (source, place) in given.items()
+        if source != "file" and keys & {"", section, f"{section}.{key}"}
+    ]
+    if faults:
+        raise ConfigError("\n".join(str(fault) for fault in faults))
+
+
+def missing_params(dvc_file: Path, params: YamlFile) -> list[Fault]:
+    """The ``params:`` entries of dvc.yaml that name a key which the params file does not have."""
+    file = read_yaml(dvc_file)
+    faults = []
+    for stage, definition in (file.values.get("stages") or {}).items():
+        if not isinstance(definition, dict):
+            continue
+        inner = definition.get("do", definition)
+        below = (stage, "do") if "do" in definition else (stage,)
+        for name, key in tracked_params(inner.get("params")):
+            if Path(name).name != Path(params.name).name or _has(params.values, key):
+                continue
+            hint = nearest(key, _dotted(params.values))
+            sentence = f"stage {stage} tracks {key!r}, which is not in {params.name}"
+            where = file.place("stages", *below, "params")
+            faults.append(Fault(where, sentence + (f"; try {hint}" if hint else "")))
+    return faults
+
+
+def _has(values: Any, key: str) -> bool:
+    for part in key.split(".") if key else []:
+        if not isinstance(values, dict) or part not in values:
+            return False
+        values = values[part]
+    return True
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        yield prefix + key
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{prefix}{key}.")

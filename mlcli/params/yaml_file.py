@@ -1,0 +1,127 @@
+"""Reading params.yaml and dvc.yaml: YAML 1.2, plain values, and the place of every key.
+
+DVC reads the same files with the same library, so that ``1e-3`` is a number for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlcli.errors import ConfigError
+
+Path_ = tuple[str | int, ...]
+DEFAULT_FILE = Path("params.yaml")
+
+
+@dataclass(frozen=True)
+class YamlFile:
+    """A mapping read from a file, and the line and column (from 1) of each key and list item."""
+
+    name: str
+    values: dict[str, Any]
+    places: Mapping[Path_, tuple[int, int]] = field(default_factory=dict)
+
+    def place(self, *keys: str | int) -> str:
+        """``file:line:column`` of a key, or of the nearest key above it that has a place."""
+        for end in range(len(keys), 0, -1):
+            if keys[:end] in self.places:
+                line, column = self.places[keys[:end]]
+                return f"{self.name}:{line}:{column}"
+        return self.name
+
+
+def read_yaml(path: Path) -> YamlFile:
+    """Read a YAML file whose top is a mapping.
+
+    Raises:
+        ConfigError: the file is missing, isn't text, isn't YAML 1.2, repeats a key, uses tags, or
+            has something else than a mapping at the top.
+    """
+    name = str(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"{name} does not exist", hint="another --params file") from None
+    except UnicodeDecodeError:
+        raise ConfigError(name, must="UTF-8 text", got="binary data") from None
+    except OSError as error:
+        raise ConfigError(f"{name} can't be read ({error.strerror})") from None
+    tree = _parse(text, name)
+    if tree is None:
+        return YamlFile(name, {})
+    if not isinstance(tree, Mapping):
+        kind = "a list" if isinstance(tree, Sequence) and not isinstance(tree, str) else "a value"
+        raise ConfigError(f"{name}:1:1: the top", must="sections such as `fit_poly:`", got=kind)
+    places: dict[Path_, tuple[int, int]] = {}
+    return YamlFile(name, _plain(tree, (), places, name), places)
+
+
+def parse_value(text: str) -> Any:
+    """The value that a piece of text has in params.yaml (``1e-3`` is a number, ``[1, 2]`` a list).
+
+    Raises:
+        ConfigError: the text isn't a YAML value.
+    """
+    return _plain(_parse(text, "the value"), (), {}, "the value")
+
+
+def _parse(text: str, name: str) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.constructor import DuplicateKeyError
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        return YAML(typ="rt", pure=True).load(text)
+    except DuplicateKeyError as error:
+        mark = error.problem_mark
+        problem = str(error.problem).split(" with value")[0].strip()
+        raise ConfigError(f"{name}:{mark.line + 1}:{mark.column + 1}: {problem}") from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        raise ConfigError(f"{where}: {_explain(error)}") from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        first = (str(error).splitlines() or ["unreadable"])[0]
+        raise ConfigError(f"{name} is not YAML: {first}") from None
+
+
+def _explain(error: Any) -> str:
+    problem = str(error.problem or error.context or "not YAML")
+    if "\\t" in problem or "\t" in problem:
+        return "tabs can't indent YAML; use spaces"
+    return f"not YAML: {problem.splitlines()[0]}"
+
+
+def _plain(
+    node: Any, at: Path_, places: dict[Path_, tuple[int, int]], name: str, depth: int = 0
+) -> Any:
+    """Plain Python values, while the places of keys and items are noted."""
+    if depth > 20:
+        raise ConfigError(f"{name} is nested too deeply")
+    if isinstance(node, Mapping):
+        plain = {}
+        for key, value in node.items():
+            if hasattr(node, "lc"):
+                line, column = node.lc.key(key)
+                places[(*at, str(key))] = (line + 1, column + 1)
+            plain[str(key)] = _plain(value, (*at, str(key)), places, name, depth + 1)
+        return plain
+    if isinstance(node, list):
+        for index in range(len(node)):
+            line, column = node.lc.item(index)
+            places[(*at, index)] = (line + 1, column + 1)
+        return [_plain(v, (*at, i), places, name, depth + 1) for i, v in enumerate(node)]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    if node is None:
+        return None
+    line, column = places.get(at, (1, 1))
+    raise ConfigError(
+        f"{name}:{line}:{column}: {'.'.join(map(str, at))}",
+        must="a plain number, text, list or mapping",
+        got=type(node).__name__,
+    )

@@ -1,0 +1,82 @@
+"""Result -> the files of a run folder: same numbers, same bytes, no clock, no host."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlcli.result import Columns, Result
+
+
+def strict(value: Any) -> Any:
+    """The same value with every NaN and infinity as null, since JSON has neither."""
+    if isinstance(value, Mapping):
+        return {str(key): strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(item) for item in value]
+    if hasattr(value, "item") and not isinstance(value, bool | int | float | str):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def json_text(value: Any) -> str:
+    """Sorted keys, two spaces, shortest digits that read back the same."""
+    return json.dumps(strict(value), indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Text with line feeds on every system, since DVC hashes raw bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode("utf-8"))
+
+
+def csv_text(columns: Columns) -> str:
+    """Comma-separated columns with a heading; floats in the fewest digits that read back."""
+    lengths = {len(values) for values in columns.values()}
+    if len(lengths) > 1:
+        raise ValueError(f"columns must be of one length, got {sorted(lengths)}")
+    lines = [",".join(_cell(name) for name in columns)]
+    lines += [",".join(_cell(v) for v in row) for row in zip(*columns.values(), strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: Any) -> str:
+    if hasattr(value, "item"):
+        value = value.item()
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    text = repr(value) if isinstance(value, float) else str(value)
+    if any(mark in text for mark in ',"\n\r'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def result_files(result: Result) -> list[str]:
+    """The names of the files that `write_result` writes."""
+    names = ["metrics.json", *(f"{name}.csv" for name in result.tables)]
+    names += [f"model/{name}.csv" for name in result.model_tables]
+    names += ["model/arrays.npz"] if result.model_arrays else []
+    names += ["model/model.json"] if result.model_info else []
+    return sorted(names)
+
+
+def write_result(result: Result, folder: Path) -> None:
+    """Metrics, curves and model. Arrays go to NPZ, without pickle or clock."""
+    write_text(folder / "metrics.json", json_text(result.metrics))
+    for name, columns in result.tables.items():
+        write_text(folder / f"{name}.csv", csv_text(columns))
+    for name, columns in result.model_tables.items():
+        write_text(folder / "model" / f"{name}.csv", csv_text(columns))
+    if result.model_arrays:
+        import numpy as np
+
+        (folder / "model").mkdir(exist_ok=True)
+        # savez stamps every member with 1980-01-01, so equal arrays are equal bytes.
+        np.savez(folder / "model" / "arrays.npz", allow_pickle=False, **result.model_arrays)
+    if result.model_info:
+        write_text(folder / "model" / "model.json", json_text(result.model_info))

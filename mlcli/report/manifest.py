@@ -1,0 +1,124 @@
+"""The manifest of a run: the question, where each value came from, and what made the answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from mlcli import __version__
+
+SCHEMA = 1
+HASH_LENGTH = 10
+NUMERIC_PACKAGES = ("numpy", "scipy", "torch", "pandas", "matplotlib")
+
+
+def question(
+    command: str, config: Mapping[str, Any], identity: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What decides the answer: the command, its resolved config, and the data."""
+    return {"command": command, "config": dict(config), "data": dict(identity)}
+
+
+def question_hash(asked: Mapping[str, Any]) -> str:
+    """A short name for a question, the same on every machine."""
+    text = json.dumps(asked, sort_keys=True, separators=(",", ":"), default=list)
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that can change a digit or a pixel."""
+    found = {"python": platform.python_version(), "mlcli": __version__}
+    for name in NUMERIC_PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def manifest(
+    asked: Mapping[str, Any],
+    sources: Mapping[str, str],
+    files: Mapping[str, str],
+    determinism: str,
+    seeds: Mapping[str, int],
+) -> dict[str, Any]:
+    """The manifest. It holds no clock, host or path, so that it can be hashed.
+
+    Args:
+        asked: from `question`.
+        sources: key -> flag, set, environment, file or default.
+        files: relative path -> SHA-256 of each file of the run.
+        determinism: how equal bytes are held.
+        seeds: the seeds used.
+    """
+    config = {k: {"value": v, "source": sources[k]} for k, v in asked["config"].items()}
+    return {
+        "schema": SCHEMA,
+        "command": asked["command"],
+        "run": question_hash(asked),
+        "config": config,
+        "data": asked["data"],
+        "seeds": dict(seeds),
+        "versions": package_versions(),
+        "platform": {"system": platform.system(), "machine": platform.machine()},
+        "determinism": determinism,
+        "files": dict(files),
+    }
+
+
+def environment(started: str, command_line: list[str]) -> dict[str, Any]:
+    """When and where it ran: kept beside the result, outside what is hashed."""
+    return {
+        "started": started,
+        "command_line": command_line,
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "python": sys.version.split()[0],
+    }
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Relative path -> SHA-256 of every file below a folder, sorted."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a run folder, or None if it has none that can be read."""
+    try:
+        found = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and found.get("schema") == SCHEMA else None
+
+
+def is_finished(folder: Path, wanted: Mapping[str, Any], suffixes: tuple[str, ...]) -> bool:
+    """Whether a folder answers a question with this version, whole, with figures of these kinds.
+
+    Every file is hashed again, so a file that was changed by hand is not taken for a result.
+    """
+    found = read_manifest(folder)
+    if found is None or found["run"] != question_hash(wanted):
+        return False
+    names = found["files"]
+    figures = all(any(name.endswith(suffix) for name in names) for suffix in suffixes)
+    present = all((folder / name).is_file() for name in names)
+    return (
+        figures
+        and present
+        and found["versions"] == package_versions()
+        and all(sha256(folder / name) == digest for name, digest in names.items())
+    )

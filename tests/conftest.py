@@ -1,0 +1,52 @@
+"""Fixtures that several rooms share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, with no variable of ours set."""
+    for name in ("DVC_STAGE", "DVC_ROOT", "MLCLI_DATA", "MLCLI_TRACEBACK"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERMINAL_WIDTH", "200")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def mlcli(
+    empty_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """Run the real command line in this process, in an empty folder."""
+    from mlcli.__main__ import call
+
+    def run(*arguments: str) -> Outcome:
+        capfd.readouterr()
+        code = call(list(arguments))
+        captured = capfd.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return run

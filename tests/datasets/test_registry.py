@@ -1,0 +1,92 @@
+"""The table of named sets agrees with what the names open."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlcli.datasets.registry import DATASETS, available, describe
+from mlcli.datasets.source import open_source
+from mlcli.errors import DataError
+
+BUNDLED = [named.name for named in DATASETS.values() if named.kind == "bundled"]
+
+
+@pytest.fixture(autouse=True)
+def _no_image_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLCLI_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize("name", [n.name for n in DATASETS.values() if n.kind != "download"])
+def test_shapes_are_as_described(name: str) -> None:
+    source, named = open_source(name), DATASETS[name]
+    data = source.replicate(0, 0)
+    assert data.X.shape == named.shape
+    assert data.X.dtype == data.t.dtype == np.float64
+    assert len(source.feature_names) == named.shape[1]
+    assert source.n_rows == named.shape[0]
+    if named.n_classes is not None:
+        np.testing.assert_array_equal(np.unique(data.t), np.arange(named.n_classes))
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_sets_are_the_same_in_every_replicate(name: str) -> None:
+    source = open_source(name)
+    assert not source.fresh_draws
+    assert source.truth is None
+    np.testing.assert_array_equal(source.replicate(0, 0).X, source.replicate(5, 9).X)
+    assert json.loads(json.dumps(source.identity)) == source.identity
+
+
+def test_columns_of_a_bundled_set() -> None:
+    source = open_source("diabetes", features=["bmi", "bp"])
+    whole = open_source("diabetes")
+    assert source.feature_names == ("bmi", "bp")
+    np.testing.assert_array_equal(source.replicate(0, 0).X, whole.replicate(0, 0).X[:, [2, 3]])
+    assert source.identity != whole.identity
+    with pytest.raises(DataError, match="diabetes has no column 'bmj'; try 'bmi'"):
+        open_source("diabetes", features=["bmj"])
+
+
+def test_both_spellings() -> None:
+    assert open_source("breast_cancer").identity == open_source("breast-cancer").identity
+
+
+def test_details_are_json() -> None:
+    assert json.loads(json.dumps(available())) == available()
+    assert [entry["name"] for entry in available()] == list(DATASETS)
+    sine = describe("sine")
+    assert sine["parameters"] == {"n_samples": 100, "x_min": 0.0, "x_max": 1.0, "noise_std": 0.2}
+    assert all(entry["licence"] and entry["source"] for entry in available())
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(DataError, match="no data set or file named 'noisy-cubik'; try noisy-cubic"):
+        open_source("noisy-cubik")
+    with pytest.raises(DataError, match=r"no data set .*try one of noisy-cubic, sine"):
+        open_source("zzzzzz")
+    with pytest.raises(DataError, match="no data set"):
+        open_source("")
+    with pytest.raises(DataError, match="try iris"):
+        describe("irris")
+
+
+def test_absent_image_sets() -> None:
+    assert describe("mnist")["found"] is False
+    with pytest.raises(DataError, match=r"mnist is not on this machine; try `mlcli data fetch"):
+        open_source("mnist")
+
+
+def test_parameters_that_do_not_apply() -> None:
+    with pytest.raises(
+        DataError, match=r"--n-samples can't be used with iris.*synthetic sets only"
+    ):
+        open_source("iris", n_samples=5)
+    with pytest.raises(DataError, match="--target, --draw-column can't be used with sine"):
+        open_source("sine", target="t", draw_column="d")
+    with pytest.raises(DataError, match="--draw-column can't be used with wine"):
+        open_source("wine", draw_column="d")

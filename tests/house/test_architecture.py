@@ -1,0 +1,181 @@
+"""The house as DESIGN drew it: arrows go one way, names correspond, `--help` is light."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import mlcli
+from mlcli.cli import COMMANDS, load
+from mlcli.commands.schema import params_schema
+from mlcli.config import SECTIONS, config_class
+
+PACKAGE = Path(mlcli.__file__).parent
+PROJECT = PACKAGE.parent
+HEAVY = ("torch", "sklearn", "pandas", "matplotlib", "numpy", "scipy", "pyarrow", "pydantic")
+
+# Which rooms each room may import from. `result` is the shape of what experiments hand over.
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "result": set(),
+    "rng": set(),
+    "config": {"errors"},
+    "params": {"config", "errors"},
+    "scale": {"errors"},
+    "linear": {"errors"},
+    "datasets": {"errors", "rng"},
+    "experiments": {"config", "datasets", "errors", "linear", "result", "rng", "scale"},
+    "report": {"errors", "result", "experiments"},
+    "console": {"result"},
+    "commands": {
+        "config", "console", "datasets", "errors", "experiments", "params", "report", "result",
+        "scale",
+    },
+    "cli": {"commands"},
+    "__main__": {"cli", "console", "errors"},
+}  # fmt: skip
+DRAWING_ROOM = PACKAGE / "report" / "figures"
+PRINTING_ROOM = PACKAGE / "console.py"
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module a file imports, also inside functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_arrows_go_one_way(path: Path) -> None:
+    if room(path) == "__init__":
+        return
+    allowed = ALLOWED[room(path)] | {room(path), "__version__"}
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "mlcli" and len(parts) > 1:
+            assert parts[1] in allowed, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_one_room_draws_prints_or_knows_torch(path: Path) -> None:
+    tops = {name.split(".")[0] for name in imports(path)}
+    assert "matplotlib" not in tops or DRAWING_ROOM in path.parents
+    # The doctor asks torch what devices there are; all else with torch is `neural`'s.
+    assert "torch" not in tops or room(path) == "neural" or path.name == "doctor.py"
+    calls = [
+        node
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert not calls or path == PRINTING_ROOM
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_rooms_are_small_and_public_things_explained(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert source.count("\n") <= 300
+    tree = ast.parse(source)
+    assert path.name == "__init__.py" and not source or ast.get_docstring(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            length = node.end_lineno - node.lineno + 1
+            assert length <= 60, f"{node.name} has {length} lines"
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{node.name} has no docstring"
+
+
+def test_every_room_is_on_the_plan() -> None:
+    assert {room(path) for path in modules()} - {"__init__"} <= set(ALLOWED)
+
+
+def test_top_level_holds_what_was_agreed() -> None:
+    names = subprocess.run(
+        ["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=False
+    ).stdout.split()
+    if not names:
+        pytest.skip("not a git checkout")
+    visible = {name.split("/")[0] for name in names if not name.startswith(".")}
+    assert visible <= {
+        "pyproject.toml", "dvc.yaml", "dvc.lock", "params.yaml", "mlcli", "data", "reports",
+        "tests", "README.md", "Makefile", "constraints.txt", "LICENSE",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_is_found_and_explained(name: str) -> None:
+    command = load(name)
+    assert command.help or name == "data"
+    leaves = getattr(command, "commands", {name: command})
+    for leaf in leaves.values():
+        assert "Example: mlcli " in leaf.help
+        # The list of commands and the command say the same thing.
+        assert name == "data" or leaf.help.splitlines()[0] == COMMANDS[name][1]
+
+
+def test_experiments_have_one_name_everywhere() -> None:
+    experiments = [n for n, (panel, _) in COMMANDS.items() if panel == "Experiments"]
+    stages = import_module("mlcli.params.yaml_file").read_yaml(PROJECT / "dvc.yaml").values["stages"]
+    params = import_module("mlcli.params.yaml_file").read_yaml(PROJECT / "params.yaml").values
+    for name in experiments:
+        section = name.replace("-", "_")
+        assert section in SECTIONS
+        assert section in params
+        assert f"mlcli {name} " in stages[section]["cmd"]
+        assert f"--out reports/{section}" in stages[section]["cmd"]
+        assert config_class(section).__name__.lower() == section.replace("_", "") + "config"
+        experiment = import_module(f"mlcli.experiments.{section}")
+        for part in ("FILES", "check", "plan", "run", "display"):
+            assert hasattr(experiment, part)
+
+
+def test_every_parameter_is_explained() -> None:
+    for section in SECTIONS:
+        for key, field in config_class(section).model_fields.items():
+            assert field.description, f"{section}.{key}"
+            assert field.description.endswith("."), f"{section}.{key}"
+
+
+def test_the_shipped_schema_is_fresh() -> None:
+    shipped = json.loads((PACKAGE / "params.schema.json").read_text(encoding="utf-8"))
+    assert shipped == params_schema()
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from mlcli.__main__ import call; call(['--help']);"
+        f"bad = [m for m in {HEAVY} if m in sys.modules]; sys.exit(', '.join(bad) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "fit-poly" in done.stdout
+
+
+def test_no_function_hides_a_mutable_default() -> None:
+    for section in SECTIONS:
+        model = config_class(section)
+        assert model.model_config["frozen"]
+        assert model.model_config["extra"] == "forbid"
+        assert inspect.getdoc(model)

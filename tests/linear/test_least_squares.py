@@ -1,0 +1,122 @@
+"""Standardised columns, LAPACK's minimum-norm solution, and the way back to raw units."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import StandardScaler
+
+from mlcli.errors import DataError
+from mlcli.linear.basis import fit_basis
+from mlcli.linear.least_squares import (
+    lapack_least_squares,
+    standardize,
+    to_raw,
+    unscale_powers,
+)
+
+
+def data(n: int = 60, p: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(3, 2, (n, p)) * [1, 1e3, 1e-3, 5][:p], rng.normal(10, 1, n)
+
+
+def test_standardising_is_scikit_learns() -> None:
+    Phi, t = data()
+    A, b, scaling = standardize(Phi, t)
+    peer = StandardScaler().fit(Phi)
+    np.testing.assert_allclose(A, peer.transform(Phi), atol=1e-13)
+    np.testing.assert_allclose(scaling.std, peer.scale_, rtol=1e-13)
+    np.testing.assert_allclose(b, t - t.mean())
+
+
+def test_without_an_intercept_the_means_stay() -> None:
+    Phi, t = data()
+    A, b, scaling = standardize(Phi, t, intercept=False)
+    np.testing.assert_allclose(A, Phi / np.sqrt((Phi**2).mean(axis=0)), rtol=1e-13)
+    np.testing.assert_array_equal(b, t)
+    np.testing.assert_array_equal(scaling.mean, 0.0)
+    assert scaling.t_mean == 0.0
+
+
+def test_constant_tiny_and_huge_columns() -> None:
+    x = np.linspace(0.1, 1, 20)
+    Phi = np.column_stack([np.full(20, 0.1), x * 1e-250, x * 1e250, np.zeros(20)])
+    A, _, scaling = standardize(Phi, x)
+    np.testing.assert_array_equal(A[:, [0, 3]], 0.0)
+    np.testing.assert_array_equal(scaling.std[[0, 3]], 1.0)
+    np.testing.assert_allclose(A[:, 1], A[:, 2], rtol=1e-12)
+    with pytest.raises(DataError, match="dividing x by its largest"):
+        standardize(np.full((20, 1), np.inf), x)
+    with pytest.raises(DataError, match="of shapes"):
+        standardize(Phi, x[:3])
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_back_in_raw_units_it_is_plain_least_squares(intercept: bool) -> None:
+    Phi, t = data()
+    A, b, scaling = standardize(Phi, t, intercept=intercept)
+    fit = lapack_least_squares(A, b)
+    w0, w = to_raw(fit.w, scaling)
+    # scikit-learn 1.9 cuts at 1e-6 of the largest singular value unless told otherwise.
+    peer = LinearRegression(fit_intercept=intercept, tol=1e-14).fit(Phi, t)
+    np.testing.assert_allclose(w, peer.coef_, rtol=1e-9)
+    assert w0 == pytest.approx(peer.intercept_, rel=1e-10)
+    several0, several = to_raw(np.column_stack([fit.w, 2 * fit.w]), scaling)
+    np.testing.assert_allclose(several[:, 0], w)
+    np.testing.assert_allclose(several0[0], w0)
+
+
+def test_standard_errors_are_those_of_the_inverse() -> None:
+    A, b = data()
+    C = np.linalg.inv(A.T @ A)
+    unit = lapack_least_squares(A, b).unit_std_error(A)
+    np.testing.assert_allclose(unit.unit, np.sqrt(np.diag(C)), rtol=1e-9)
+    np.testing.assert_allclose(unit.root @ unit.root.T, C, rtol=1e-6)
+
+
+def test_the_minimum_norm_solution_of_repeated_columns() -> None:
+    a = np.array([1.0, 2.0, -3.0])
+    fit = lapack_least_squares(np.column_stack([a, a]), 4 * a)
+    assert fit.rank == 1
+    np.testing.assert_allclose(fit.w, [2.0, 2.0])
+    unit = fit.unit_std_error(np.column_stack([a, a]))
+    np.testing.assert_allclose(unit.unit, 0.5 / np.linalg.norm(a))
+    with pytest.raises(ValueError, match="rcond must be at least 0"):
+        lapack_least_squares(np.eye(2), np.ones(2), -1.0)
+
+
+def test_degree_300_keeps_about_seventy_directions() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, 560)
+    x /= np.abs(x).max()
+    Phi = fit_basis("polynomial", -1, 1, 300).evaluate(x)[:, 1:]
+    A, b, _ = standardize(Phi, x + rng.normal(size=560))
+    assert 55 < lapack_least_squares(A, b).rank < 85
+    assert lapack_least_squares(A, b, 1e-4).rank < 30
+
+
+@given(
+    st.floats(-1e10, 1e10), st.floats(1e-3, 1e3), st.integers(0, 40)
+)
+def test_unscaling_powers_against_fractions(w: float, scale: float, degree: int) -> None:
+    exact = Fraction(w) / Fraction(scale) ** degree
+    found = unscale_powers(np.array([w]), scale, [degree])[0]
+    assert found == pytest.approx(float(exact), rel=1e-14, abs=1e-300)
+
+
+def test_unscaling_leaves_the_range_of_floats_quietly() -> None:
+    w = np.array([1.0, 1.0, -1.0, 1e300])
+    np.testing.assert_array_equal(unscale_powers(w, 1e-9, [0, 0, 300, 1]), [1, 1, -np.inf, np.inf])
+    np.testing.assert_array_equal(unscale_powers(w, 1e9, [0, 300, 300, 0]), [1, 0, 0, 1e300])
+    finite = unscale_powers(np.array([1e-300]), 1e-3, [150])
+    np.testing.assert_allclose(finite, 1e150, rtol=1e-12)
+    pair = unscale_powers(np.ones((2, 3)), 2.0, [1, 2])
+    np.testing.assert_array_equal(pair, np.repeat([[0.5], [0.25]], 3, axis=1))
+    with pytest.raises(ValueError, match="positive and finite"):
+        unscale_powers(w, 0.0, [0, 1, 2, 3])
