@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from mlcli.datasets.registry import lookup
+from mlcli.datasets.sidecar import write_note
 from mlcli.datasets.source import SyntheticSource
 from mlcli.datasets.synthetic import SYNTHETIC, settings
 from mlcli.errors import DataError
@@ -51,6 +52,7 @@ def write_draws(
     source = SyntheticSource(spec, settings(spec, n_samples, x_min, x_max, noise_std))
     try:
         _write_whole(path, source, n_draws, seed)
+        write_note(path, DRAW_COLUMN, source.identity)
     except OSError as error:
         raise DataError(f"{path} can't be written: {(error.strerror or '').lower()}") from None
 

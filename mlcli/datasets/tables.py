@@ -12,11 +12,13 @@ import numpy as np
 from mlcli.datasets import tabular
 from mlcli.datasets.bundled import load_bundled
 from mlcli.datasets.columns import Choice, choose
-from mlcli.datasets.dataset import Array, Dataset
+from mlcli.datasets.dataset import Array, Dataset, Truth
 from mlcli.datasets.draws import draw_rows
 from mlcli.datasets.files import check_file
 from mlcli.datasets.registry import NamedSet
+from mlcli.datasets.sidecar import read_note
 from mlcli.datasets.streaming import StreamSource, has_more_rows
+from mlcli.datasets.synthetic import SYNTHETIC
 from mlcli.errors import DataError
 
 if TYPE_CHECKING:
@@ -28,8 +30,8 @@ class TableSource:
 
     fresh_draws = False
     streamed = False
-    truth = None
-    noise_std = None
+    truth: Truth | None = None
+    noise_std: float | None = None
 
     def __init__(self, data: Dataset, identity: dict[str, Any]) -> None:
         self._data = data
@@ -65,7 +67,23 @@ class DrawsSource(TableSource):
                 hint="fewer seeds, or making more with data.n_draws",
             )
         rows, data = self._rows[index], self._data
-        return Dataset(data.name, data.X[rows], data.t[rows], data.feature_names, data.target_name)
+        return Dataset(
+            self.name,
+            data.X[rows],
+            data.t[rows],
+            data.feature_names,
+            data.target_name,
+            self.truth,
+            self.noise_std,
+        )
+
+    def is_drawn_from(self, synthetic: dict[str, Any]) -> None:
+        """Take the name, the noise-free function and the noise of a synthetic set."""
+        spec = SYNTHETIC.get(str(synthetic.get("name")))
+        if spec is not None:
+            self.name, self.truth = spec.name, spec.truth
+            self.noise_std = synthetic.get("noise_std")
+            self.identity = self.identity | {"drawn_from": synthetic}
 
 
 class DeferredSource(TableSource):
@@ -147,6 +165,9 @@ def open_file(
 ) -> Source:
     """A table file, in memory or streamed; see `source.open_source`."""
     check_file(path)
+    note = read_note(path)
+    if note is not None and draw_column is None and features is None and target is None:
+        draw_column = str(note["draw_column"])
     choice = tabular.choose_columns(path, target, features, draw_column)
     if draw_column is None and has_more_rows(path, stream_rows):
         return StreamSource(path, choice, drop_missing=drop_missing)
@@ -156,7 +177,10 @@ def open_file(
     if draw_column is None:
         return TableSource(data, identity)
     rows = draw_rows(path, draw_column, columns[draw_column])
-    return DrawsSource(data, identity, rows, draw_column)
+    source = DrawsSource(data, identity, rows, draw_column)
+    if note is not None:
+        source.is_drawn_from(note["drawn_from"])
+    return source
 
 
 def _dataset(name: str, choice: Choice, columns: dict[str, Array]) -> Dataset:

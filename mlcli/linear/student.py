@@ -99,4 +99,4 @@ def _peak(dof: float) -> float:
         return gamma(a + 0.5) / gamma(a) / sqrt(dof * pi)
     # Differences of lgamma lose digits as v grows; this series gains them.
     q = 1 / (a * a)
-    return exp((-1 / 8 + q * (1 / 192 + q * (-1 / 640 + q * 17 / 14336))) / a) / sqrt(2 * pi)
+    return exp((-1 / 8 + q * (1 / 192 - q / 640)) / a) / sqrt(2 * pi)

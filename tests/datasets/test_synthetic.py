@@ -31,7 +31,7 @@ def test_the_sine_has_one_period() -> None:
 
 @pytest.mark.parametrize(
     ("name", "low", "high", "n", "noise"),
-    [("noisy-cubic", -2, 2, 800, 1.9), ("sine", 0, 1, 100, 0.2)],
+    [("noisy-cubic", -2, 2, 700, 1.95), ("sine", 0, 1, 100, 0.2)],
 )
 def test_defaults(name: str, low: float, high: float, n: int, noise: float) -> None:
     data = draw(SYNTHETIC[name], stream(0))
@@ -95,9 +95,9 @@ def test_identity_has_the_parameters_and_the_generator() -> None:
     source = open_source("noisy_cubic", noise_std=1.0)
     assert source.identity == {
         "kind": "synthetic", "name": "noisy-cubic", "generator": 1,
-        "n_samples": 800, "x_min": -2.0, "x_max": 2.0, "noise_std": 1.0,
+        "n_samples": 700, "x_min": -2.0, "x_max": 2.0, "noise_std": 1.0,
     }  # fmt: skip
-    assert (source.fresh_draws, source.streamed, source.n_rows) == (True, False, 800)
+    assert (source.fresh_draws, source.streamed, source.n_rows) == (True, False, 700)
     assert source.noise_std == 1.0
 
 

@@ -173,6 +173,12 @@ def test_refusals_are_sentences() -> None:
         certified_polynomial([1.0, 2.0], [1.0, 2.0], 0, intercept=False)
 
 
+def test_a_root_just_above_a_tie_is_rounded_up() -> None:
+    tie = 2**53 + 1
+    assert root_to_float(tie**2 << 200, 1, -200) == 2.0**53
+    assert root_to_float((tie**2 << 200) + 1, 1, -200) == 2.0**53 + 2
+
+
 @given(st.integers(0, 2**200), st.integers(1, 2**200), st.integers(-300, 300))
 def test_roots_and_ratios_are_rounded_once(a: int, b: int, power: int) -> None:
     exact = Fraction(a, b) * Fraction(2) ** power

@@ -129,6 +129,16 @@ def test_all_degrees_at_once_are_each_alone_and_rss_never_rises() -> None:
     np.testing.assert_array_equal(fit.effective_rank, np.arange(1, 14))
 
 
+def test_columns_that_are_only_nearly_orthonormal_still_give_least_squares() -> None:
+    rng = np.random.default_rng(8)
+    x, t = rng.uniform(-1, 1, 200), rng.normal(size=200)
+    basis, Q = fit_arnoldi(x, 6)
+    Q = Q + 1e-7 * rng.normal(size=Q.shape)
+    fit = compress._fit_few(basis, Q, t, [6])
+    w = np.linalg.lstsq(Q, t, rcond=None)[0]
+    np.testing.assert_allclose(fit.coefficients[:, 0], w, atol=1e-11)
+
+
 def test_degree_300_explains_as_much_noise_as_it_has_columns() -> None:
     rng = np.random.default_rng(4)
     x, noise = rng.uniform(-2, 2, 560), 2 * rng.normal(size=560)

@@ -89,8 +89,10 @@ def test_order_does_not_matter_and_nothing_overflows(
 
 def test_units_scale_the_interval() -> None:
     values = [1.0, 2.5, 3.0, -1.0]
-    plain, scaled = mean_interval(values), mean_interval([v * 1e150 for v in values])
-    assert [v / 1e150 for v in scaled[:4] if v] == pytest.approx(plain[:4], rel=1e-14)
+    plain = mean_interval(values)
+    for unit in (1e150, 1e300, 1e-200):
+        scaled = mean_interval([v * unit for v in values])
+        assert [v / unit for v in scaled[:4] if v] == pytest.approx(plain[:4], rel=1e-14)
 
 
 def test_variances_and_r_squared() -> None:
