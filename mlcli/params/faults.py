@@ -52,7 +52,7 @@ def explain(
     for detail in error.errors(include_url=False, include_context=False):
         where = detail["loc"]
         key = str(where[0]) if where else ""
-        place = places.get(key, section)
+        place = places.get(key) or places.get("", section)
         faults[place, key] = Fault(place, _sentence(detail, model, section, key))
     return list(faults.values())
 

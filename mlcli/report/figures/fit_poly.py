@@ -162,10 +162,10 @@ def coefficients(table: Table, name: str) -> Figure:
         axes.set_xlabel("term")
     axes.set_ylabel("coefficient of the standardised column")
     if largest > 1e4:
-        axes.set_yscale("symlog", linthresh=max(1.0, largest * 1e-6))
+        axes.set_yscale("symlog", linthresh=max(1.0, largest * 1e-3))
     label = {"least_squares": "least squares (lapack)", "penalised": "penalised"}[name]
     axes.set_title(
-        f"Coefficients of the highest degree, {label}: first seed, central 95 % of seeds"
+        f"Coefficients, {label}: first seed, central 95 % of seeds"
     )
     return figure
 

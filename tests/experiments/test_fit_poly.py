@@ -1,0 +1,179 @@
+"""`mlcli fit-poly` from the command line: the contract of a run, the notes' table, bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlcli.experiments.fit_poly import FILES
+from mlcli.report.figures.names import FIGURES
+
+Run = Callable[..., Any]
+SMALL = ("fit-poly", "--degrees", "1,3", "--n-seeds", "3", "--no-plots", "--quiet")
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    skipped = {"environment.json", "timings.json"}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file() and p.name not in skipped
+    }
+
+
+def test_json_on_stdout_is_metrics_json_and_nothing_else(mlcli: Run, empty_folder: Path) -> None:
+    done = mlcli(*SMALL, "--out", "o", "--json")
+    assert done.code == 0, done.err
+    assert done.out == (empty_folder / "o" / "metrics.json").read_text()
+    assert set(done.json["degree_1"]["train_mse"]) == {"mean", "std", "ci_low", "ci_high", "n"}
+    assert done.json["degree_3"]["effective_rank"]["mean"] == 4
+
+
+def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
+    arguments = ("fit-poly", "--degrees", "2", "--n-seeds", "2", "--out", "o")
+    plan = mlcli(*arguments, "--dry-run", "--json")
+    assert plan.code == 0
+    assert not (empty_folder / "o").exists()
+    assert mlcli(*arguments, "--quiet").code == 0
+    written = {
+        p.relative_to(empty_folder / "o").as_posix()
+        for p in (empty_folder / "o").rglob("*")
+        if p.is_file()
+    }
+    assert written == set(plan.json["files"])
+    figures = {f"{name}.png" for name in FIGURES["fit_poly"]}
+    assert written >= set(FILES) | figures
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
+    found = []
+    for jobs in ("1", "2"):
+        assert mlcli(*SMALL, "--degrees", "3,60", "--jobs", jobs, "--out", f"o{jobs}").code == 0
+        found.append(files_of(empty_folder / f"o{jobs}"))
+    assert found[0] == found[1]
+
+
+def test_finished_work_is_found_again_unless_changed_by_hand(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    first = mlcli(*SMALL[:-1])
+    (folder,) = (empty_folder / "runs" / "fit-poly").iterdir()
+    assert "already done" in mlcli(*SMALL[:-1]).err
+    (folder / "scores.csv").write_text("changed\n")
+    again = mlcli(*SMALL[:-1])
+    assert "already done" not in again.err
+    assert first.out == again.out
+
+
+def test_table_1_lies_within_the_central_95_percent(mlcli: Run) -> None:
+    done = mlcli("fit-poly", "--no-plots", "--quiet", "--json", "--path-penalty", "none")
+    losses = [loss for degree in done.json["table_1"].values() for loss in degree.values()]
+    assert len(losses) == 8
+    assert all(loss["inside"] for loss in losses)
+    assert done.json["degree_300"]["effective_rank"]["mean"] == 301
+    assert 65 < done.json["lapack"]["degree_300"]["effective_rank"]["mean"] < 75
+
+
+def test_coefficients_are_those_of_numpy(mlcli: Run, empty_folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 3, 60)
+    y = 1 - 2 * x + x**2 + rng.normal(0, 0.1, 60)
+    rows = "\n".join(f"{a!r},{b!r}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
+    (empty_folder / "my.csv").write_text("x,y\n" + rows + "\n")
+    for solver in ("arnoldi", "lapack", "certified"):
+        done = mlcli("fit-poly", "--data", "my.csv", "--target", "y", "--degrees", "2",
+                     "--test-fraction", "0", "--solver", solver, "--out", solver,
+                     "--no-plots", "--json")  # fmt: skip
+        assert done.code == 0, done.err
+        assert done.json["degree_2"]["train_mse"]["n"] == 1
+        assert done.json["degree_2"]["train_mse"]["std"] is None
+        with (empty_folder / solver / "model" / "coefficients.csv").open() as file:
+            table = list(csv.DictReader(file))
+        assert list(table[0]) == ["degree", "term", "estimate", "std_error"]
+        Phi = np.vander(x, 3, increasing=True)
+        w, rss, _, _ = np.linalg.lstsq(Phi, y, rcond=None)
+        error = np.sqrt(rss[0] / 57 * np.diag(np.linalg.inv(Phi.T @ Phi)))
+        np.testing.assert_allclose([float(r["estimate"]) for r in table], w, rtol=1e-9)
+        np.testing.assert_allclose([float(r["std_error"]) for r in table], error, rtol=1e-8)
+
+
+@pytest.mark.parametrize("basis", ["legendre", "chebyshev", "fourier", "gaussian", "sigmoid"])
+@pytest.mark.parametrize("penalty", ["none", "l2", "l1", "elastic"])
+def test_every_basis_takes_every_penalty(mlcli: Run, basis: str, penalty: str) -> None:
+    done = mlcli(*SMALL, "--basis", basis, "--penalty", penalty, "--n-path", "3", "--json")
+    assert done.code == 0, done.err
+    assert done.json["degree_3"]["test_mse"]["mean"] < 20
+
+
+def test_several_inputs_and_the_linear_basis(mlcli: Run) -> None:
+    done = mlcli("fit-poly", "--data", "diabetes", "--degrees", "1,2", "--n-seeds", "3", "--json")
+    assert done.code == 0, done.err
+    linear = mlcli("fit-poly", "--data", "diabetes", "--basis", "linear", "--n-seeds", "3", "--json")
+    assert linear.json["degree_1"]["test_mse"]["mean"] == pytest.approx(
+        done.json["degree_1"]["test_mse"]["mean"]
+    )
+
+
+BAD = [
+    (["--data", "nowhere.csv"], "nowhere.csv"),
+    (["--degrees", "-1"], "fit_poly.degrees must be integers"),
+    (["--l1", "-1"], "fit_poly.l1 must be"),
+    (["--degre", "1"], "unknown flag --degre; try --degrees"),
+    (["--data", "bad.csv", "--degrees", "1"], "bad.csv"),
+    (["--data", "nan.csv", "--degrees", "1"], "drop-missing"),
+    (["--data", "few.csv", "--degrees", "9"], "needs at least 10 training rows"),
+    (["--data", "few.csv", "--target", "tt", "--degrees", "1"], "tt"),
+    (["--device", "cuda"], "must be auto or cpu"),
+    (["--params", "tabs.yaml"], "tabs can't indent YAML"),
+    (["--figures", "gif"], "some of png, svg, pdf"),
+    (["--data", "diabetes", "--degrees", "300"], "at most 5000 are fitted"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "expected"), BAD, ids=[" ".join(b[0]) for b in BAD])
+def test_bad_input_is_one_sentence_and_exit_2(
+    mlcli: Run, empty_folder: Path, arguments: list[str], expected: str
+) -> None:
+    (empty_folder / "bad.csv").write_text("x,t\n1,2\nword,3\n4,5\n")
+    (empty_folder / "nan.csv").write_text("x,t\n1,2\n,3\n4,5\n6,7\n8,8\n")
+    (empty_folder / "few.csv").write_text("x,t\n1,2\n2,3\n4,5\n5,5\n6,7\n")
+    (empty_folder / "tabs.yaml").write_text("fit_poly:\n\tseed: 1\n")
+    before = set(empty_folder.rglob("*"))
+    done = mlcli("fit-poly", *arguments)
+    assert done.code == 2
+    assert done.out == ""
+    assert expected in done.err
+    assert len(done.err.splitlines()) == 1
+    assert set(empty_folder.rglob("*")) == before
+
+
+def test_a_folder_with_foreign_files_is_left_alone(mlcli: Run, empty_folder: Path) -> None:
+    (empty_folder / "o").mkdir()
+    (empty_folder / "o" / "thesis.txt").write_text("years of work")
+    done = mlcli(*SMALL, "--out", "o")
+    assert done.code == 2
+    assert "thesis.txt" in done.err
+    assert [p.name for p in (empty_folder / "o").iterdir()] == ["thesis.txt"]
+
+
+def test_the_data_stage_gives_the_same_answer_as_the_registry(mlcli: Run) -> None:
+    assert mlcli("data", "make", "--n-draws", "3", "--quiet").code == 0
+    direct = mlcli(*SMALL, "--json").json
+    from_file = mlcli(*SMALL, "--data", "data/noisy_cubic.csv", "--json").json
+    assert json.dumps(direct) == json.dumps(from_file)
+
+
+def test_the_report_is_one_page_that_escapes_its_data(mlcli: Run, empty_folder: Path) -> None:
+    assert mlcli("fit-poly", "--degrees", "1", "--n-seeds", "2", "--quiet").code == 0
+    assert mlcli("report", "runs", "--out", "page.html").code == 0
+    page = (empty_folder / "page.html").read_text()
+    assert page.count("<img") == len(FIGURES["fit_poly"])
+    assert "http://" not in page
+    assert "https://" not in page
+    assert mlcli("runs").out.count("fit-poly") >= 1
