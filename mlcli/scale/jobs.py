@@ -30,13 +30,13 @@ def map_ordered(
     Args:
         function: picklable for processes.
         items: one piece of work each.
-        jobs: workers; None means one a processor.
+        jobs: workers; None means one, which small work is done with soonest.
         workers: threads serve where the time goes to LAPACK, which lets other threads run.
     """
     from threadpoolctl import threadpool_limits
 
     items = list(items)
-    n_workers = min(jobs or cores(), len(items))
+    n_workers = min(jobs or 1, len(items))
     with threadpool_limits(1):
         if n_workers <= 1:
             yield from map(function, items)

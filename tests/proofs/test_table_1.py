@@ -1,0 +1,20 @@
+"""Table 1 of the notes against 400 independent draws: where its eight numbers lie."""
+
+from __future__ import annotations
+
+from mlcli.config.fit_poly import FitPolyConfig
+from mlcli.datasets.source import open_source
+from mlcli.experiments.fit_poly import run
+
+
+def test_every_number_lies_in_the_central_95_percent_of_400_draws() -> None:
+    config = FitPolyConfig(n_seeds=400, path_penalty="none")
+    found = run(config, open_source("noisy-cubic"), jobs=1, progress=lambda done, total: None)
+    losses = {
+        (degree, loss): values
+        for degree, both in found.metrics["table_1"].items()
+        for loss, values in both.items()
+    }
+    assert len(losses) == 8
+    for where, values in losses.items():
+        assert values["q025"] < values["paper"] < values["q975"], where
