@@ -177,3 +177,38 @@ def test_the_report_is_one_page_that_escapes_its_data(mlcli: Run, empty_folder: 
     assert "http://" not in page
     assert "https://" not in page
     assert mlcli("runs").out.count("fit-poly") >= 1
+
+
+def test_a_file_read_in_batches_gives_the_coefficients_of_all_its_rows(
+    mlcli: Run, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, 100_000)
+    t = 1 - x + 0.5 * x**3 + rng.normal(0, 1, x.size)
+    pq.write_table(pa.table({"x": x, "t": t}), "rows.parquet")
+    monkeypatch.setattr("mlcli.datasets.source.open_source.__kwdefaults__",
+                        {**open_source_defaults(), "stream_rows": 10})  # fmt: skip
+    done = mlcli("fit-poly", "--data", "rows.parquet", "--degrees", "1,3", "--test-fraction", "0",
+                 "--no-plots", "--out", "o", "--json")  # fmt: skip
+    assert done.code == 0, done.err
+    assert "read in batches" in done.err
+    with (empty_folder / "o" / "model" / "coefficients.csv").open() as file:
+        table = [row for row in csv.DictReader(file)]
+    for degree in (1, 3):
+        found = [float(row["estimate"]) for row in table if row["degree"] == str(degree)]
+        w, rss, _, _ = np.linalg.lstsq(np.vander(x, degree + 1, increasing=True), t, rcond=None)
+        np.testing.assert_allclose(found, w, rtol=1e-9)
+        mse = done.json[f"degree_{degree}"]["train_mse"]["mean"]
+        assert mse == pytest.approx(rss[0] / x.size, rel=1e-12)
+    refused = mlcli("fit-poly", "--data", "rows.parquet", "--degrees", "3", "--penalty", "l2")
+    assert refused.code == 2
+    assert "read in batches" in refused.err
+
+
+def open_source_defaults() -> dict[str, Any]:
+    from mlcli.datasets.source import open_source
+
+    return dict(open_source.__kwdefaults__)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
-from mlcli.errors import DataError, InputError
-from mlcli.experiments.fit_poly import estimators, paper, tables
+from mlcli.datasets.streaming import StreamSource
+from mlcli.experiments.fit_poly import estimators, paper, streamed, tables
+from mlcli.experiments.fit_poly.checks import check, n_replicates, plan
 from mlcli.experiments.fit_poly.display import display
 from mlcli.experiments.fit_poly.replicate import (
     Outcome,
@@ -45,7 +46,6 @@ FILES = (
     "model/model.json",
 )
 N_GRID = 201
-MAX_COLUMNS = 5000
 SCORES = (
     "train_mse",
     "test_mse",
@@ -62,64 +62,6 @@ DETERMINISM = (
 )
 
 
-def n_replicates(config: FitPolyConfig, source: Source) -> int:
-    """How many independent repeats there are; one where nothing is random."""
-    return config.n_seeds if source.fresh_draws or config.test_fraction > 0 else 1
-
-
-def check(config: FitPolyConfig, source: Source) -> None:
-    """Refuse what can't be fitted, before any work.
-
-    Raises:
-        InputError: the device, the number of rows or the size of the basis won't do.
-    """
-    if config.device not in ("auto", "cpu"):
-        raise InputError(
-            "--device", must="auto or cpu for fit-poly, which is NumPy", got=config.device
-        )
-    from mlcli.linear.basis import count_columns
-
-    degrees, n_features = estimators.sizes(config), len(source.feature_names)
-    n_test = round(config.test_fraction * source.n_rows)
-    n_train = source.n_rows - n_test
-    for degree in degrees:
-        n_columns = count_columns(config.basis, n_features, degree, config.intercept)
-        what = f"degree {degree} of the {config.basis} basis in {n_features} input(s)"
-        if n_columns > MAX_COLUMNS:
-            raise DataError(
-                f"{what} has {n_columns:.3g} columns, at most {MAX_COLUMNS} are fitted",
-                hint="--degrees 1,2",
-            )
-        if n_columns == 0:
-            raise DataError(f"{what} has no columns", hint="--intercept or a higher degree")
-        if config.penalty == "none" and config.solver != "lapack" and n_train < n_columns:
-            raise DataError(
-                f"{what} needs at least {n_columns} training rows, got {n_train}",
-                hint="a lower --degrees, --penalty l2, or --solver lapack",
-            )
-    if config.test_fraction > 0 and n_test == 0:
-        raise DataError(
-            f"no row is left for testing out of {source.n_rows}", hint="--test-fraction 0"
-        )
-
-
-def plan(config: FitPolyConfig, source: Source) -> Mapping[str, Any]:
-    """The size of the work, for a dry run."""
-    from mlcli.linear.basis import count_columns
-
-    degrees = estimators.sizes(config)
-    return {
-        "rows": source.n_rows,
-        "inputs": len(source.feature_names),
-        "seeds": n_replicates(config, source),
-        "degrees": ",".join(map(str, degrees)),
-        "columns at the highest degree": count_columns(
-            config.basis, len(source.feature_names), degrees[-1], config.intercept
-        ),
-        "strengths on the path": 0 if config.path_penalty == "none" else config.n_path,
-    }
-
-
 def run(config: FitPolyConfig, source: Source, *, jobs: int | None, progress: Progress) -> Result:
     """Fit all degrees on every seed, score them, and compare with the notes.
 
@@ -129,6 +71,8 @@ def run(config: FitPolyConfig, source: Source, *, jobs: int | None, progress: Pr
         jobs: workers; never changes a byte.
         progress: told how many seeds are done.
     """
+    if isinstance(source, StreamSource):
+        return _run_streamed(config, source, progress)
     first = source.replicate(0, config.seed)
     grid = _grid(first)
     total = n_replicates(config, source)
@@ -142,7 +86,9 @@ def run(config: FitPolyConfig, source: Source, *, jobs: int | None, progress: Pr
         progress(len(outcomes), total)
     truth = None if grid is None or first.truth is None else first.truth(grid)
     compared = _table_1(source, outcomes, estimators.sizes(config))
-    model, info = _model(config, first)
+    rows = split(config, first, 0)
+    fits = estimators.fit(config, rows.X_train, rows.t_train, first.feature_names)
+    model, info = _model(config, first, fits, rows.t_train.size)
     return Result(
         metrics=_metrics(config, outcomes, compared),
         tables=_tables(config, first, outcomes, grid, truth, compared),
@@ -181,7 +127,7 @@ def _tables(
         "path_coefficients": tables.path_coefficients_table(config, outcomes, terms),
         "path_fits": tables.path_fits_table(config, outcomes, grid, truth),
         "scores": tables.scores_table(outcomes, degrees),
-        "table_1": _table_1_columns(compared),
+        "table_1": paper.columns(compared),
     }
 
 
@@ -239,28 +185,30 @@ def _table_1(
     return paper.compare(pairs)
 
 
-def _table_1_columns(compared: Mapping[str, Any]) -> Columns:
-    columns: dict[str, list[Any]] = {key: [] for key in ("degree", "loss", *_BESIDE)}
-    for name, losses in compared.items():
-        for loss, values in losses.items():
-            columns["degree"].append(int(name.removeprefix("degree_")))
-            columns["loss"].append(loss)
-            for key in _BESIDE:
-                columns[key].append(values[key])
-    return columns
+def _run_streamed(config: FitPolyConfig, source: StreamSource, progress: Progress) -> Result:
+    """The same for a file that is read in batches; what needs all rows at once is left out."""
+    config = config.model_copy(update={"path_penalty": "none", "compare_solver": "none"})
+    outcomes, fits = streamed.run_streamed(config, source, n_replicates(config, source), progress)
+    model, info = _model(config, source.sample, fits, outcomes[0].n_train)
+    left_out = "the file is read in batches: no path, no second solver, and a sample in the data"
+    return Result(
+        metrics=_metrics(config, outcomes, {}),
+        tables=_tables(config, source.sample, outcomes, None, None, {}),
+        model_tables=model,
+        model_info=info,
+        determinism=DETERMINISM,
+        warnings=[left_out, *_warnings(config, outcomes)],
+    )
 
 
-_BESIDE = ("paper", "median", "q025", "q975", "mean_ci_low", "mean_ci_high", "inside", "n")
-
-
-def _model(config: FitPolyConfig, first: Dataset) -> tuple[dict[str, Columns], dict[str, Any]]:
+def _model(
+    config: FitPolyConfig, first: Dataset, fits: estimators.Fits, n_train: int
+) -> tuple[dict[str, Columns], dict[str, Any]]:
     """Coefficients with standard errors, fitted on the first seed's training rows."""
-    rows = split(config, first, 0)
-    fits = estimators.fit(config, rows.X_train, rows.t_train, first.feature_names)
     columns: dict[str, list[Any]] = {k: [] for k in ("degree", "term", "estimate", "std_error")}
     for index, degree in enumerate(fits.degrees):
         found = fits.coefficients(index)
-        free = rows.t_train.size - fits.degrees_of_freedom[index]
+        free = n_train - fits.degrees_of_freedom[index]
         sigma = np.sqrt(fits.train_rss[index] / free) if free > 0.5 else np.nan
         columns["degree"] += [degree] * len(found.terms)
         columns["term"] += list(found.terms)
@@ -288,10 +236,8 @@ def _warnings(config: FitPolyConfig, outcomes: Sequence[Outcome]) -> list[str]:
     if config.basis == "linear" and set(config.degrees) != {1}:
         found.append("the linear basis has one size; --degrees was not used")
     first = outcomes[0].scores[config.solver]
-    if (
-        not np.isfinite(first.train_mse).all()
-        or (np.isnan(first.test_mse).any()
-        and outcomes[0].n_test)
+    if not np.isfinite(first.train_mse).all() or (
+        np.isnan(first.test_mse).any() and outcomes[0].n_test
     ):
         found.append("some errors are too large for a number and are null in metrics.json")
     if len(outcomes) == 1:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mlcli.linear.statistics import mean_interval
+from mlcli.result import Columns
 
 # Degree -> (train loss, test loss) as printed. The losses are plain means of squares: with the 1/2
 # of (3.5) they would need noise of standard deviation 2.7.
@@ -18,6 +19,7 @@ TABLE_1: dict[int, tuple[float, float]] = {
     300: (3.24, 5.12e3),
 }
 CENTRAL = (0.025, 0.975)
+_BESIDE = ("paper", "median", "q025", "q975", "mean_ci_low", "mean_ci_high", "inside", "n")
 
 
 def compare(scores: Mapping[int, np.ndarray]) -> dict[str, Any]:
@@ -55,3 +57,15 @@ def _beside(paper: float, values: np.ndarray) -> dict[str, Any]:
         "inside": bool(low <= paper <= high),
         "n": n,
     }
+
+
+def columns(compared: Mapping[str, Any]) -> Columns:
+    """What `compare` found, one row a degree and loss."""
+    found: dict[str, list[Any]] = {key: [] for key in ("degree", "loss", *_BESIDE)}
+    for name, losses in compared.items():
+        for loss, values in losses.items():
+            found["degree"].append(int(name.removeprefix("degree_")))
+            found["loss"].append(loss)
+            for key in _BESIDE:
+                found[key].append(values[key])
+    return found

@@ -1,0 +1,132 @@
+"""`fit-poly` on a file that is larger than memory: one pass, one small triangle a seed and part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.fit_poly import FitPolyConfig
+from mlcli.datasets.split import test_mask
+from mlcli.datasets.streaming import StreamSource
+from mlcli.errors import DataError
+from mlcli.experiments.fit_poly.estimators import Coefficients, Fits, sizes, terms
+from mlcli.experiments.fit_poly.replicate import Outcome, Scores
+from mlcli.linear.arnoldi import ArnoldiBasis, fit_arnoldi
+from mlcli.linear.compress import PolynomialAccumulator, solve_nested
+from mlcli.linear.triangle import Triangle
+from mlcli.result import Progress
+from mlcli.rng import stream
+
+Array = NDArray[np.float64]
+
+
+def check(config: FitPolyConfig) -> None:
+    """Refuse what needs all rows at once.
+
+    Raises:
+        DataError: naming what to ask for instead.
+    """
+    plain = config.solver == "arnoldi" and config.penalty == "none"
+    if not plain or config.basis not in ("polynomial", "linear"):
+        raise DataError(
+            "a file that is read in batches is fitted with the polynomial or linear basis, "
+            "--solver arnoldi and no penalty only",
+            hint="fewer rows for the rest",
+        )
+
+
+@dataclass
+class _Part:
+    """The rows of one part of one seed, as far as they were read."""
+
+    rows: PolynomialAccumulator
+    n_rows: int = 0
+    sums: Array = field(default_factory=lambda: np.zeros(2))  # of t - centre and of its square
+
+    def add(self, X: Array, t: Array, centre: float) -> None:
+        if t.size:
+            self.rows.add(X, t)
+            about = t - centre
+            self.n_rows += t.size
+            self.sums += [about.sum(), about @ about]
+
+    def total(self) -> float:
+        """Sum of squares about the mean."""
+        return float(self.sums[1] - self.sums[0] ** 2 / self.n_rows) if self.n_rows else np.nan
+
+
+def run_streamed(
+    config: FitPolyConfig, source: StreamSource, n_seeds: int, progress: Progress
+) -> tuple[list[Outcome], Fits]:
+    """Fit and score every seed's random part in one pass over the file.
+
+    The basis comes from a sample of the rows, and so does a first guess c0; the triangles hold the
+    problem t - P c0 on all rows, which is solved exactly.
+    """
+    basis, Q = fit_arnoldi(source.sample.X, max(sizes(config)), intercept=config.intercept)
+    c0 = Q.T @ source.sample.t  # (p,)
+    centre = float(source.sample.t.mean())
+    parts = [{k: _Part(PolynomialAccumulator(basis, c0)) for k in ("train", "test")}
+             for _ in range(n_seeds)]  # fmt: skip
+    rngs = [stream(config.seed, "split", index) for index in range(n_seeds)]
+    done = 0
+    for X, t in source.batches():
+        for both, rng in zip(parts, rngs, strict=True):
+            test = test_mask(t.size, config.test_fraction, rng)
+            both["train"].add(X[~test], t[~test], centre)
+            both["test"].add(X[test], t[test], centre)
+        done += t.size
+        progress(done, source.n_rows)
+    outcomes = [_outcome(config, basis, c0, both) for both in parts]
+    return outcomes, _fits(config, source, basis, _of_target(parts[0]["train"], c0))
+
+
+def _of_target(part: _Part, c0: Array) -> Triangle:
+    """The triangle of t itself: R [c0; 1] replaces the last column of that of t - P c0."""
+    found = part.rows.triangle()
+    R = found.R.copy()
+    R[:, -1] += R[:, :-1] @ c0
+    return Triangle(R, found.n_rows)
+
+
+def _fits(
+    config: FitPolyConfig, source: StreamSource, basis: ArnoldiBasis, triangle: Triangle
+) -> Fits:
+    """The first seed's fits with their coefficients in powers of x."""
+    degrees = sizes(config)
+    n_columns = [basis.size(degree) for degree in degrees]
+    W, rss = solve_nested(triangle, n_columns)
+    rank = np.array([float(basis.kept[:size].sum()) for size in n_columns])
+    on_all_rows = replace(basis, factor=triangle.R[:-1, :-1])
+
+    def coefficients(index: int) -> Coefficients:
+        size = n_columns[index]
+        w, unit = on_all_rows.monomials(W[:size, index], degrees[index])
+        names = terms(config, source.sample.X, degrees[index], source.feature_names)
+        return Coefficients(names, w, unit)
+
+    return Fits(degrees, rss, rank, rank, lambda X: basis.evaluate(X) @ W, coefficients)
+
+
+def _outcome(
+    config: FitPolyConfig, basis: ArnoldiBasis, c0: Array, both: Mapping[str, _Part]
+) -> Outcome:
+    train, test = both["train"], both["test"]
+    n_columns = [basis.size(degree) for degree in sizes(config)]
+    W, train_rss = solve_nested(_of_target(train, c0), n_columns)
+    rank = np.array([float(basis.kept[:size].sum()) for size in n_columns])
+    nan = np.full(rank.size, np.nan)
+    test_rss = _of_target(test, c0).rss(W) if test.n_rows else nan
+    scores = Scores(
+        train_mse=train_rss / train.n_rows,
+        test_mse=test_rss / test.n_rows if test.n_rows else nan,
+        train_r2=1 - train_rss / train.total(),
+        test_r2=1 - test_rss / test.total(),
+        residual_variance=train_rss / (train.n_rows - rank),
+        effective_rank=rank,
+        degrees_of_freedom=rank,
+    )
+    return Outcome({config.solver: scores}, {}, None, None, train.n_rows, test.n_rows)
