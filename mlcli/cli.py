@@ -43,7 +43,7 @@ class LazyGroup(TyperGroup):
         if name in COMMANDS:
             self.commands[name] = load(name)
         else:
-            self.commands |= {n: self.get_command(ctx, n) for n in COMMANDS}
+            self.commands.update({n: self.get_command(ctx, n) for n in COMMANDS})
         return super().resolve_command(ctx, args)
 
 

@@ -37,9 +37,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def mlcli(
-    empty_folder: Path, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., Outcome]:
+def mlcli(empty_folder: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Run the real command line in this process, in an empty folder."""
     from mlcli.__main__ import call
 

@@ -13,7 +13,11 @@ from mlcli.config.common import SeedFields, SourceFields, SyntheticFields
 from mlcli.config.fields import Section, choices, extra, is_flag, metavar, requirement
 
 # The panel of the help in which the fields of a class stand; the command's own come first.
-PANELS = {SourceFields: "Data", SyntheticFields: "Synthetic data", SeedFields: "Seeds and device"}
+PANELS: dict[type, str] = {
+    SourceFields: "Data",
+    SyntheticFields: "Synthetic data",
+    SeedFields: "Seeds and device",
+}
 
 
 def _panel(model: type[Section], key: str) -> str:

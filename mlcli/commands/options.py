@@ -62,9 +62,7 @@ RUN_FLAGS: dict[str, tuple[Any, Any]] = {
     "jobs": (
         Annotated[
             int | None,
-            _option(
-                "--jobs", help="Workers (default: 1); never changes a byte.", min=1
-            ),
+            _option("--jobs", help="Workers (default: 1); never changes a byte.", min=1),
         ],
         None,
     ),

@@ -28,7 +28,8 @@ def param(
     default: Any, help: str, *, unit: str | None = None, example: str | None = None, **limits: Any
 ) -> Any:
     """A field with its help, its unit and an example that is right; `limits` are pydantic's."""
-    extra = {key: value for key, value in (("unit", unit), ("example", example)) if value}
+    given = (("unit", unit), ("example", example))
+    extra: dict[str, Any] = {key: value for key, value in given if value}
     return Field(default, description=help, json_schema_extra=extra or None, **limits)
 
 

@@ -188,9 +188,7 @@ def _working_set(problem: Normal, w: Floats, downhill: Floats) -> Ints:
     return np.concatenate([worst, used])
 
 
-def _gaps(
-    A: Floats, b: Floats, n_rows: int, W: Floats, l1s: Floats, l2s: Floats
-) -> Floats:
+def _gaps(A: Floats, b: Floats, n_rows: int, W: Floats, l1s: Floats, l2s: Floats) -> Floats:
     """`duality_gap` of each column of W, from true residuals and with shared products."""
     R = b[:, None] - A @ W  # (n, k)
     correlations = A.T @ R / n_rows  # (p, k)

@@ -20,9 +20,7 @@ def graded_monomials(n_features: int, degree: int, *, intercept: bool = True) ->
     first = 0 if intercept else 1
     if n_features == 1:
         return [(0,) * k for k in range(first, degree + 1)]
-    levels = (
-        combinations_with_replacement(range(n_features), k) for k in range(first, degree + 1)
-    )
+    levels = (combinations_with_replacement(range(n_features), k) for k in range(first, degree + 1))
     return list(chain.from_iterable(levels))
 
 

@@ -110,8 +110,9 @@ def _plain(
             plain[str(key)] = _plain(value, (*at, str(key)), places, name, depth + 1)
         return plain
     if isinstance(node, list):
+        marks: Any = node
         for index in range(len(node)):
-            line, column = node.lc.item(index)
+            line, column = marks.lc.item(index)
             places[(*at, index)] = (line + 1, column + 1)
         return [_plain(v, (*at, i), places, name, depth + 1) for i, v in enumerate(node)]
     for kind in (bool, int, float, str):

@@ -44,7 +44,7 @@ CHAPTERS: dict[str, Chapter] = {
             ),
             "coefficients": Caption(
                 "Figure 4",
-                "Coefficients of the highest degree against the power of x, huge and of both signs.",
+                "Coefficients of the highest degree against the power of x, huge, of both signs.",
                 "Coefficients of the highest degree, no penalty: huge numbers that cancel.",
             ),
             "regularized_fits": Caption(

@@ -1,7 +1,8 @@
 """A run folder appears whole or not at all.
 
 Files are written to a hidden folder beside the target, which is then exchanged with it in one
-system call where the system has one (Linux, macOS). A run that is killed leaves the old result or the new.
+system call where the system has one (Linux, macOS). A run that is killed leaves the old result or
+the new.
 """
 
 from __future__ import annotations

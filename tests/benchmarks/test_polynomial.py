@@ -42,7 +42,9 @@ def test_degree_10_against_scikit_learn(rows: tuple[np.ndarray, np.ndarray]) -> 
     X, t = rows
     peer = make_pipeline(PolynomialFeatures(10, include_bias=False), LinearRegression())
     found = pairs(lambda: fit_polynomial(X, t, [10]), lambda: peer.fit(X, t))
-    print(f"\nscikit-learn takes {median(found):.1f} times as long ({found[0]:.1f}-{found[-1]:.1f})")
+    print(
+        f"\nscikit-learn takes {median(found):.1f} ({found[0]:.1f}-{found[-1]:.1f}) times as long"
+    )
 
 
 def test_all_degrees_against_the_highest_alone(rows: tuple[np.ndarray, np.ndarray]) -> None:

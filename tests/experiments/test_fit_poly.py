@@ -114,7 +114,7 @@ def test_every_basis_takes_every_penalty(mlcli: Run, basis: str, penalty: str) -
 def test_several_inputs_and_the_linear_basis(mlcli: Run) -> None:
     done = mlcli("fit-poly", "--data", "diabetes", "--degrees", "1,2", "--n-seeds", "3", "--json")
     assert done.code == 0, done.err
-    linear = mlcli("fit-poly", "--data", "diabetes", "--basis", "linear", "--n-seeds", "3", "--json")
+    linear = mlcli(*SMALL, "--data", "diabetes", "--basis", "linear", "--json")
     assert linear.json["degree_1"]["test_mse"]["mean"] == pytest.approx(
         done.json["degree_1"]["test_mse"]["mean"]
     )
@@ -196,7 +196,7 @@ def test_a_file_read_in_batches_gives_the_coefficients_of_all_its_rows(
     assert done.code == 0, done.err
     assert "read in batches" in done.err
     with (empty_folder / "o" / "model" / "coefficients.csv").open() as file:
-        table = [row for row in csv.DictReader(file)]
+        table = list(csv.DictReader(file))
     for degree in (1, 3):
         found = [float(row["estimate"]) for row in table if row["degree"] == str(degree)]
         w, rss, _, _ = np.linalg.lstsq(np.vander(x, degree + 1, increasing=True), t, rcond=None)

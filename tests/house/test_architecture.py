@@ -86,7 +86,9 @@ def test_only_one_room_draws_prints_or_knows_torch(path: Path) -> None:
     calls = [
         node
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "print"
     ]
     assert not calls or path == PRINTING_ROOM
 
@@ -137,7 +139,9 @@ def test_each_command_is_found_and_explained(name: str) -> None:
 
 def test_experiments_have_one_name_everywhere() -> None:
     experiments = [n for n, (panel, _) in COMMANDS.items() if panel == "Experiments"]
-    stages = import_module("mlcli.params.yaml_file").read_yaml(PROJECT / "dvc.yaml").values["stages"]
+    stages = (
+        import_module("mlcli.params.yaml_file").read_yaml(PROJECT / "dvc.yaml").values["stages"]
+    )
     params = import_module("mlcli.params.yaml_file").read_yaml(PROJECT / "params.yaml").values
     for name in experiments:
         section = name.replace("-", "_")

@@ -102,9 +102,7 @@ def test_degree_300_keeps_about_seventy_directions() -> None:
     assert lapack_least_squares(A, b, 1e-4).rank < 30
 
 
-@given(
-    st.floats(-1e10, 1e10), st.floats(1e-3, 1e3), st.integers(0, 40)
-)
+@given(st.floats(-1e10, 1e10), st.floats(1e-3, 1e3), st.integers(0, 40))
 def test_unscaling_powers_against_fractions(w: float, scale: float, degree: int) -> None:
     exact = Fraction(w) / Fraction(scale) ** degree
     found = unscale_powers(np.array([w]), scale, [degree])[0]

@@ -43,7 +43,9 @@ def test_lists_have_three_spellings() -> None:
     for text in ("0-3,7", "[0, 1, 2, 3, 7]"):
         found = resolve(FitPolyConfig, SECTION, sets=[f"fit_poly.degrees={text}"], environ={})
         assert found.config.degrees == (0, 1, 2, 3, 7)
-    assert resolve(FitPolyConfig, SECTION, flags={"degrees": "2"}, environ={}).config.degrees == (2,)
+    assert resolve(FitPolyConfig, SECTION, flags={"degrees": "2"}, environ={}).config.degrees == (
+        2,
+    )
 
 
 def test_all_faults_are_told_together_with_their_places() -> None:
@@ -107,9 +109,11 @@ class TestInsideDvc:
         return {"DVC_STAGE": "fit_poly", "DVC_ROOT": str(tmp_path)}
 
     def test_a_tracked_key_can_not_be_overridden(self, environ: dict[str, str]) -> None:
-        with pytest.raises(ConfigError, match=r"--seed: fit_poly\.seed is tracked by the DVC stage"):
+        with pytest.raises(
+            ConfigError, match=r"--seed: fit_poly\.seed is tracked by the DVC stage"
+        ):
             resolve(FitPolyConfig, SECTION, flags={"seed": "1"}, environ=environ)
-        with pytest.raises(ConfigError, match="-S fit_poly.l1=1"):
+        with pytest.raises(ConfigError, match=r"-S fit_poly\.l1=1"):
             resolve(FitPolyConfig, SECTION, sets=["fit_poly.l1=1"], environ=environ)
 
     def test_an_untracked_key_can(self, environ: dict[str, str]) -> None:

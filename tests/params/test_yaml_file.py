@@ -9,8 +9,33 @@ import pytest
 from mlcli.errors import ConfigError
 from mlcli.params.yaml_file import parse_value, read_yaml
 
-NUMBERS = ["1e-3", "1.0e-3", "1", "1.5", ".5", "1_000", "0x1F", "0o17", "017", "+1", "1e3", "-2.5e+2"]
-OTHERS = ["on", "yes", "true", "null", "~", "'1'", "0-15", "1,3,5", "[1, 2]", "{a: 1}", "2026-11-23"]
+NUMBERS = [
+    "1e-3",
+    "1.0e-3",
+    "1",
+    "1.5",
+    ".5",
+    "1_000",
+    "0x1F",
+    "0o17",
+    "017",
+    "+1",
+    "1e3",
+    "-2.5e+2",
+]
+OTHERS = [
+    "on",
+    "yes",
+    "true",
+    "null",
+    "~",
+    "'1'",
+    "0-15",
+    "1,3,5",
+    "[1, 2]",
+    "{a: 1}",
+    "2026-11-23",
+]
 
 
 @pytest.mark.parametrize("text", NUMBERS + OTHERS[:-1])

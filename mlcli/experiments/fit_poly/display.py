@@ -8,7 +8,7 @@ from typing import Any
 from mlcli.result import Display
 
 EXPLANATION = (
-    "lapack cuts off small singular values, as the notes' program did; arnoldi keeps all directions "
+    "lapack cuts off small singular values, as the notes' program did; arnoldi keeps every one "
     "and is the exact fit. Where the effective ranks differ they are two estimators."
 )
 

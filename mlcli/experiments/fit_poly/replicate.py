@@ -97,7 +97,9 @@ def run_replicate(config: FitPolyConfig, source: Source, index: int, grid: Array
     """
     dataset = source.replicate(index, config.seed)
     rows = split(config, dataset, index)
-    families = {config.solver: estimators.fit(config, rows.X_train, rows.t_train, ())}
+    families: dict[str, estimators.Fits] = {
+        config.solver: estimators.fit(config, rows.X_train, rows.t_train, ())
+    }
     standardised = None
     if compares(config):
         families["lapack"] = estimators.fit_lapack(config, rows.X_train, rows.t_train, ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def data_table(config: FitPolyConfig, dataset: Dataset) -> Columns:
     X = np.concatenate([part[1][:MAX_POINTS] for part in parts])
     t = np.concatenate([part[2][:MAX_POINTS] for part in parts])
     labels = [part[0] for part in parts for _ in part[2][:MAX_POINTS]]
-    columns = {name: X[:, i] for i, name in enumerate(dataset.feature_names)}
+    columns: dict[str, Any] = {name: X[:, i] for i, name in enumerate(dataset.feature_names)}
     return columns | {dataset.target_name: t, "part": labels}
 
 
@@ -180,7 +181,7 @@ def path_coefficients_table(
     used = np.flatnonzero(np.abs(path.standardised).max(axis=1) > 0)
     for i in used:
         columns["strength"] += strengths(config).tolist()
-        columns["term"] += [terms[i]] * config.n_path
+        columns["term"] += [terms[int(i)]] * config.n_path
         columns["coefficient"] += path.standardised[i].tolist()
     return columns
 

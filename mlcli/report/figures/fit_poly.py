@@ -164,9 +164,7 @@ def coefficients(table: Table, name: str) -> Figure:
     if largest > 1e4:
         axes.set_yscale("symlog", linthresh=max(1.0, largest * 1e-3))
     label = {"least_squares": "least squares (lapack)", "penalised": "penalised"}[name]
-    axes.set_title(
-        f"Coefficients, {label}: first seed, central 95 % of seeds"
-    )
+    axes.set_title(f"Coefficients, {label}: first seed, central 95 % of seeds")
     return figure
 
 
@@ -205,10 +203,10 @@ def path(table: Table, coefficient_rows: Table) -> Figure:
     middle.legend()
     for i, term in enumerate(distinct(coefficient_rows["term"])):
         rows = where(coefficient_rows, term=term)
-        label = f"w of {term}" if i < len(COLOURS) else None
+        named = f"w of {term}" if i < len(COLOURS) else None
         w = numbers(rows["coefficient"])
         bottom.plot(numbers(rows["strength"]), w, color=COLOURS[i % len(COLOURS)],
-                    alpha=1.0 if label else 0.4, label=label)  # fmt: skip
+                    alpha=1.0 if named else 0.4, label=named)  # fmt: skip
     bottom.set_ylabel("coefficient, first seed")
     bottom.set_xlabel("strength of the penalty")
     bottom.set_xscale("log")
