@@ -62,7 +62,9 @@ RUN_FLAGS: dict[str, tuple[Any, Any]] = {
     "jobs": (
         Annotated[
             int | None,
-            _option("--jobs", help="Workers (default: 1); never changes a byte.", min=1),
+            _option(
+                "--jobs", help="Workers (default: one a processor); never changes a byte.", min=1
+            ),
         ],
         None,
     ),

@@ -20,6 +20,8 @@ __all__ = ["PenalisedPath", "duality_gap", "elastic_net_path", "l1_max"]
 NEWCOMERS = 10
 # Rounds through A^T A before its rounding is suspected and A itself is used.
 QUICK_SWEEPS = 20
+# With fewer rows a column than this, factoring A costs more than its rows do.
+WORTH_FACTORING = 4
 # Rounds without a lower objective before rounding is taken to have stopped the descent.
 PATIENCE = 3
 
@@ -134,7 +136,7 @@ class _Path:
     def _factorise(self) -> tuple[Floats, Floats]:
         """A and b, or a factor of them with no more rows than columns."""
         n, p = self._A.shape
-        if n <= p + 1:
+        if n <= WORTH_FACTORING * (p + 1):
             return self._A, self._b
         rows = np.column_stack([self._A, self._b])  # (n, p+1)
         R: Floats = np.asarray(np.linalg.qr(rows, mode="r"))  # (p+1, p+1)

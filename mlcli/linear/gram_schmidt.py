@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import numpy as np
 
 from mlcli.linear.arrays import Floats, Ints
@@ -29,16 +31,16 @@ def one_feature(z: Floats, n_columns: int, intercept: bool) -> tuple[Floats, Flo
     Q, H = np.zeros((n_columns, z.size)), np.zeros((n_columns, n_columns))
     v = np.ones_like(z) if intercept else z.copy()
     for k in range(n_columns):
-        size = float(np.linalg.norm(v))
+        size = _size(v)
         if k:
-            v, size = z * Q[k - 1], float(np.linalg.norm(v))
+            v, size = z * Q[k - 1], _size(v)
             for j in range(max(0, k - 2), k):
                 H[j, k] = Q[j] @ v
             v -= H[max(0, k - 2) : k, k] @ Q[max(0, k - 2) : k]
             # The corrections outside the band are rounding and stay out of the recurrence.
             correction = _orthogonalise(v, Q[:k])
             H[max(0, k - 2) : k, k] += correction[-2:]
-        rest = float(np.linalg.norm(v))
+        rest = _size(v)
         if rest <= DEPENDENT * size:
             break
         H[k, k], Q[k] = rest, v / rest
@@ -71,12 +73,12 @@ def several_features(
         v = z[features[k]].copy() if features[k] >= 0 else np.ones(z.shape[1])
         if parents[k] >= 0:
             v *= Q[parents[k]]
-        size = float(np.linalg.norm(v))
+        size = _size(v)
         for _ in range(2):
             h = Q[:k] @ v  # (k,)
             v -= h @ Q[:k]
             H[:k, k] += h
-        rest = float(np.linalg.norm(v))
+        rest = _size(v)
         if rest <= DEPENDENT * size:
             dropped.add(monomial)
             H[:, k] = 0.0
@@ -89,10 +91,14 @@ def _orthogonalise(v: Floats, Q: Floats) -> Floats:
     """Remove from v (N,), in place, its part along the rows of Q (k, N); return that part (k,)."""
     total = np.zeros(Q.shape[0])
     for _ in range(3):
-        before = float(np.linalg.norm(v))
+        before = _size(v)
         h = Q @ v  # (k,)
         v -= h @ Q
         total += h
-        if float(np.linalg.norm(v)) > LITTLE_LEFT * before:
+        if _size(v) > LITTLE_LEFT * before:
             break
     return total
+
+
+def _size(v: Floats) -> float:
+    return sqrt(v @ v)

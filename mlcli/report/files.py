@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +41,21 @@ def csv_text(columns: Columns) -> str:
     if len(lengths) > 1:
         raise ValueError(f"columns must be of one length, got {sorted(lengths)}")
     lines = [",".join(_cell(name) for name in columns)]
-    lines += [",".join(_cell(v) for v in row) for row in zip(*columns.values(), strict=True)]
+    cells = [[_cell(value) for value in _plain(values)] for values in columns.values()]
+    lines += [",".join(row) for row in zip(*cells, strict=True)]
     return "\n".join(lines) + "\n"
 
 
+def _plain(values: Sequence[Any]) -> list[Any]:
+    """Python's own numbers, whose repr has no type in it."""
+    listed = values.tolist() if hasattr(values, "tolist") else values
+    return [value.item() if hasattr(value, "item") else value for value in listed]
+
+
 def _cell(value: Any) -> str:
-    if hasattr(value, "item"):
-        value = value.item()
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    text = repr(value) if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return "" if math.isnan(value) else repr(value)
+    text = "" if value is None else str(value)
     if any(mark in text for mark in ',"\n\r'):
         return '"' + text.replace('"', '""') + '"'
     return text

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, TypeVar
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from mlcli.errors import MlcliError
 
 T = TypeVar("T")
 U = TypeVar("U")
+# Fewer pieces than this a worker are done before a second worker has started.
+FEWEST_PIECES = 4
+_work: Callable[[Any], Any] | None = None
 
 
 def cores() -> int:
@@ -16,37 +25,66 @@ def cores() -> int:
 
 
 def map_ordered(
-    function: Callable[[T], U],
-    items: Iterable[T],
-    *,
-    jobs: int | None = None,
-    workers: Literal["threads", "processes"] = "threads",
+    function: Callable[[T], U], items: Iterable[T], *, jobs: int | None = None
 ) -> Iterator[U]:
-    """Yield ``function(item)`` in the order of the items.
+    """Yield ``function(item)`` in the order of the items, computed by worker processes.
 
     BLAS gets one thread in every worker whatever `jobs` is: the number of its threads changes how
     sums are split, and with it the last bits.
 
     Args:
-        function: picklable for processes.
+        function: sees its item and nothing that changes.
         items: one piece of work each.
-        jobs: workers; None means one, which small work is done with soonest.
-        workers: threads serve where the time goes to LAPACK, which lets other threads run.
+        jobs: workers; None means one a processor, where there is work for them.
+
+    Raises:
+        MlcliError: a worker died.
     """
     from threadpoolctl import threadpool_limits
 
-    items = list(items)
-    n_workers = min(jobs or 1, len(items))
+    pieces = list(items)
+    n_workers = jobs or max(1, min(cores(), len(pieces) // FEWEST_PIECES))
+    n_workers = min(n_workers, len(pieces))
     with threadpool_limits(1):
         if n_workers <= 1:
-            yield from map(function, items)
-        elif workers == "threads":
-            from concurrent.futures import ThreadPoolExecutor
-
-            with ThreadPoolExecutor(n_workers) as pool:
-                yield from pool.map(function, items)
+            yield from map(function, pieces)
+        elif sys.platform == "linux":
+            yield from _forked(function, pieces, n_workers)
         else:
-            from joblib import Parallel, delayed
+            yield from _started(function, pieces, n_workers)
 
-            run = Parallel(n_jobs=n_workers, return_as="generator", inner_max_num_threads=1)
-            yield from run(delayed(function)(item) for item in items)
+
+def _forked(function: Callable[[T], U], pieces: list[T], n_workers: int) -> Iterator[U]:
+    """Workers that begin as copies of this process: ready in milliseconds, with all it has read."""
+    import multiprocessing
+
+    global _work
+    _work = function
+    context = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(n_workers, mp_context=context, initializer=_leave_ctrl_c_to_parent)
+    try:
+        yield from pool.map(_call, pieces)
+    except BrokenProcessPool:
+        raise MlcliError("a worker died, perhaps for want of memory", hint="--jobs 1") from None
+    finally:
+        _work = None
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_ctrl_c_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _call(item: Any) -> Any:
+    if _work is None:
+        raise RuntimeError("a worker was started without work")
+    return _work(item)
+
+
+def _started(function: Callable[[T], U], pieces: list[T], n_workers: int) -> Iterator[U]:
+    """Fresh workers, where copies of a process are not safe."""
+    from joblib import Parallel, delayed
+
+    run = Parallel(n_jobs=n_workers, return_as="generator", inner_max_num_threads=1)
+    yield from run(delayed(function)(item) for item in pieces)

@@ -28,6 +28,7 @@ from mlcli.scale.jobs import map_ordered
 __all__ = ["FILES", "check", "display", "plan", "run"]
 
 Array = NDArray[np.float64]
+Model = tuple[dict[str, Columns], dict[str, Any]]
 TABLES = (
     "coefficients",
     "data",
@@ -78,17 +79,20 @@ def run(config: FitPolyConfig, source: Source, *, jobs: int | None, progress: Pr
     total = n_replicates(config, source)
     outcomes: list[Outcome] = []
 
-    def work(index: int) -> Outcome:
-        return run_replicate(config, source, index, grid)
+    def work(index: int) -> Outcome | Model:
+        # The model goes first: exact coefficients of a high degree take longest.
+        return (
+            _first_model(config, first) if index < 0 else run_replicate(config, source, index, grid)
+        )
 
-    for outcome in map_ordered(work, range(total), jobs=jobs):
-        outcomes.append(outcome)
-        progress(len(outcomes), total)
+    for piece in map_ordered(work, range(-1, total), jobs=jobs):
+        if isinstance(piece, Outcome):
+            outcomes.append(piece)
+            progress(len(outcomes), total)
+        else:
+            model, info = piece
     truth = None if grid is None or first.truth is None else first.truth(grid)
     compared = _table_1(source, outcomes, estimators.sizes(config))
-    rows = split(config, first, 0)
-    fits = estimators.fit(config, rows.X_train, rows.t_train, first.feature_names)
-    model, info = _model(config, first, fits, rows.t_train.size)
     return Result(
         metrics=_metrics(config, outcomes, compared),
         tables=_tables(config, first, outcomes, grid, truth, compared),
@@ -201,9 +205,13 @@ def _run_streamed(config: FitPolyConfig, source: StreamSource, progress: Progres
     )
 
 
-def _model(
-    config: FitPolyConfig, first: Dataset, fits: estimators.Fits, n_train: int
-) -> tuple[dict[str, Columns], dict[str, Any]]:
+def _first_model(config: FitPolyConfig, first: Dataset) -> Model:
+    rows = split(config, first, 0)
+    fits = estimators.fit(config, rows.X_train, rows.t_train, first.feature_names)
+    return _model(config, first, fits, rows.t_train.size)
+
+
+def _model(config: FitPolyConfig, first: Dataset, fits: estimators.Fits, n_train: int) -> Model:
     """Coefficients with standard errors, fitted on the first seed's training rows."""
     columns: dict[str, list[Any]] = {k: [] for k in ("degree", "term", "estimate", "std_error")}
     for index, degree in enumerate(fits.degrees):
