@@ -27,6 +27,9 @@ def call(arguments: list[str] | None = None) -> int:
     _interrupt_on_terminate()
     try:
         code = _invoke(sys.argv[1:] if arguments is None else arguments)
+        # Typer turns Ctrl-C inside a command into this code, and says nothing.
+        if code == EXIT_INTERRUPTED:
+            raise KeyboardInterrupt
         sys.stdout.flush()
     except MlcliError as error:
         console.error(str(error))

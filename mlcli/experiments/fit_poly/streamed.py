@@ -16,7 +16,7 @@ from mlcli.experiments.fit_poly.estimators import Coefficients, Fits, sizes, ter
 from mlcli.experiments.fit_poly.replicate import Outcome, Scores
 from mlcli.linear.arnoldi import ArnoldiBasis, fit_arnoldi
 from mlcli.linear.compress import PolynomialAccumulator, solve_nested
-from mlcli.linear.triangle import Triangle
+from mlcli.linear.triangle import IllConditioned, Triangle
 from mlcli.result import Progress
 from mlcli.rng import stream
 
@@ -64,13 +64,38 @@ def run_streamed(
     """Fit and score every seed's random part in one pass over the file.
 
     The basis comes from a sample of the rows, and so does a first guess c0; the triangles hold the
-    problem t - P c0 on all rows, which is solved exactly.
+    problem t - P c0 on all rows, which is solved exactly. Rows that the sample does not stand for
+    make the basis far from orthogonal; then the file is read again, by QR.
     """
     basis, Q = fit_arnoldi(source.sample.X, max(sizes(config)), intercept=config.intercept)
     c0 = Q.T @ source.sample.t  # (p,)
+
+    def solved(safe: bool) -> tuple[list[Outcome], Fits]:
+        parts = _read(config, source, n_seeds, progress, basis, c0, safe)
+        outcomes = [_outcome(config, basis, c0, both) for both in parts]
+        return outcomes, _fits(config, source, basis, _of_target(parts[0]["train"], c0))
+
+    try:
+        return solved(safe=False)
+    except IllConditioned:
+        return solved(safe=True)
+
+
+def _read(
+    config: FitPolyConfig,
+    source: StreamSource,
+    n_seeds: int,
+    progress: Progress,
+    basis: ArnoldiBasis,
+    c0: Array,
+    safe: bool,
+) -> list[dict[str, _Part]]:
+    """One pass over the file: every row goes to one part of every seed."""
     centre = float(source.sample.t.mean())
-    parts = [{k: _Part(PolynomialAccumulator(basis, c0)) for k in ("train", "test")}
-             for _ in range(n_seeds)]  # fmt: skip
+    parts = [
+        {k: _Part(PolynomialAccumulator(basis, c0, safe=safe)) for k in ("train", "test")}
+        for _ in range(n_seeds)
+    ]
     rngs = [stream(config.seed, "split", index) for index in range(n_seeds)]
     done = 0
     for X, t in source.batches():
@@ -80,8 +105,7 @@ def run_streamed(
             both["test"].add(X[test], t[test], centre)
         done += t.size
         progress(done, source.n_rows)
-    outcomes = [_outcome(config, basis, c0, both) for both in parts]
-    return outcomes, _fits(config, source, basis, _of_target(parts[0]["train"], c0))
+    return parts
 
 
 def _of_target(part: _Part, c0: Array) -> Triangle:

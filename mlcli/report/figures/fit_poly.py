@@ -23,6 +23,7 @@ from mlcli.report.figures.style import (
     where,
 )
 
+MAX_BARS = 40
 SEVERAL_INPUTS = "Several inputs have no curve along x."
 NO_PATH = "No path was asked for (path_penalty: none)."
 
@@ -97,10 +98,15 @@ def fits(table: Table, along_x: Table, errors: Table) -> Figure:
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[len(panels) :]:
         axes.axis("off")
+    bare = len(grid.flat) - len(panels)
     for axes, (estimator, degree) in zip(grid.flat, panels, strict=False):
         _fit_panel(axes, table, where(along_x, estimator=estimator, degree=degree))
         title = f"degree {degree}"
         axes.set_title(title + (f" ({estimator})" if len(estimators) > 1 else ""))
+    for axes in list(grid[-2])[columns - bare :] if bare else ():
+        # The panel below is empty, so this one carries the labels of its column.
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel(grid[0, 0].get_xlabel() or _columns(table)[0])
     handles, labels = grid.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, markerscale=1.6)
     return figure
@@ -149,20 +155,30 @@ def coefficients(table: Table, name: str) -> Figure:
     figure = new_figure()
     axes = figure.add_subplot()
     w, low, high = (numbers(table[key]) for key in (name, f"{name}_low", f"{name}_high"))
+    used = np.flatnonzero((w != 0) | (low != 0) | (high != 0))
+    terms = table["term"]
+    if used.size <= MAX_BARS:
+        w, low, high, terms = w[used], low[used], high[used], [terms[i] for i in used]
     position = np.arange(1, w.size + 1)
-    largest = float(np.abs(w).max())
-    if w.size > 40:
+    largest = float(np.abs(w).max(initial=0.0))
+    if w.size > MAX_BARS:
         axes.vlines(position, low, high, color=COLOURS[0], alpha=0.25, linewidth=1.5)
         axes.plot(position, w, ".", color=COLOURS[0], markersize=4)
-        axes.set_xlabel("power of x" if table["term"][0].isdigit() else "column")
+        axes.set_xlabel("power of x" if terms[0].isdigit() else "column")
     else:
         axes.bar(position, w, color=COLOURS[0], alpha=0.7)
         axes.vlines(position, low, high, color="black", linewidth=1)
-        axes.set_xticks(position, table["term"], rotation=60 if w.size > 12 else 0, fontsize=8)
-        axes.set_xlabel("term")
+        axes.set_xticks(position, terms, rotation=60 if w.size > 12 else 0, fontsize=8)
+        dropped = len(table["term"]) - w.size
+        zero = f" ({dropped} others are zero for nearly every seed)" if dropped else ""
+        axes.set_xlabel("term" + zero)
     axes.set_ylabel("coefficient of the standardised column")
     if largest > 1e4:
-        axes.set_yscale("symlog", linthresh=max(1.0, largest * 1e-3))
+        top = int(np.log10(largest))
+        axes.set_yscale("symlog", linthresh=10.0 ** (top - 3))
+        # A tick at the edge of the linear part would sit on the one at zero.
+        decades = [10.0**power for power in range(top - 2, top + 2)]
+        axes.set_yticks([*(-d for d in decades), 0.0, *decades])
     label = {"least_squares": "least squares (lapack)", "penalised": "penalised"}[name]
     axes.set_title(f"Coefficients, {label}: first seed, central 95 % of seeds")
     return figure
@@ -201,9 +217,10 @@ def path(table: Table, coefficient_rows: Table) -> Figure:
     _line_with_band(middle, x, table, "n_nonzero", COLOURS[2], "coefficients that are not zero")
     middle.set_ylabel("count")
     middle.legend()
-    for i, term in enumerate(distinct(coefficient_rows["term"])):
-        rows = where(coefficient_rows, term=term)
-        named = f"w of {term}" if i < len(COLOURS) else None
+    lines = [where(coefficient_rows, term=t) for t in distinct(coefficient_rows["term"])]
+    lines.sort(key=lambda rows: -float(np.abs(numbers(rows["coefficient"])).max()))
+    for i, rows in enumerate(lines):
+        named = f"w of {rows['term'][0]}" if i < len(COLOURS) else None
         w = numbers(rows["coefficient"])
         bottom.plot(numbers(rows["strength"]), w, color=COLOURS[i % len(COLOURS)],
                     alpha=1.0 if named else 0.4, label=named)  # fmt: skip

@@ -1,0 +1,162 @@
+"""The command line as scripts see it: streams, exit codes, interrupts, pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+MLCLI = [sys.executable, "-m", "mlcli"]
+
+
+def test_ctrl_c_is_130_in_one_sentence_and_leaves_nothing(empty_folder: Path) -> None:
+    process = subprocess.Popen(
+        [*MLCLI, "fit-poly", "--n-seeds", "5000", "--no-plots", "--jobs", "2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    time.sleep(2.5)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert out == ""
+    assert err.strip() == "mlcli: interrupted; nothing was changed"
+    assert not list(empty_folder.rglob("*.partial"))
+
+
+def test_sigterm_unwinds_like_ctrl_c(empty_folder: Path) -> None:
+    process = subprocess.Popen(
+        [*MLCLI, "fit-poly", "--n-seeds", "5000", "--no-plots", "--jobs", "1"],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(2)
+    process.terminate()
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert len(err.splitlines()) == 1
+
+
+def test_a_reader_that_goes_away_is_no_failure(empty_folder: Path) -> None:
+    done = subprocess.run(
+        f"{' '.join(MLCLI)} schema | head -1; echo ${{PIPESTATUS[0]}}",
+        shell=True, executable="/bin/bash", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["{", "0"]
+    assert done.stderr == ""
+
+
+def test_no_colour_and_no_bar_off_a_terminal(mlcli: Run) -> None:
+    done = mlcli("fit-poly", "--degrees", "1", "--n-seeds", "2", "--no-plots")
+    assert "\x1b" not in done.out + done.err
+    assert done.err.startswith("written to ")
+
+
+def test_quiet_is_quiet(mlcli: Run) -> None:
+    assert mlcli("fit-poly", "--degrees", "1", "--n-seeds", "1", "--no-plots", "--quiet").err == ""
+
+
+def test_a_bug_is_one_line_that_says_how_to_report_it(
+    mlcli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("first line\nsecond line")
+
+    monkeypatch.setattr("mlcli.commands.experiment.resolve", broken)
+    done = mlcli("fit-poly")
+    assert done.code == 1
+    assert "this is a bug: RuntimeError: first line; please report it" in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (MemoryError(), "out of memory"),
+        (OSError(28, "No space left on device"), "the disk is full"),
+        (OSError(5, "Input/output error", "there.csv"), "there.csv: Input/output error"),
+    ],
+)
+def test_the_machine_s_own_failures(
+    mlcli: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("mlcli.commands.experiment.resolve", broken)
+    done = mlcli("fit-poly")
+    assert done.code == 1
+    assert sentence in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["fit-polly"], "try fit-poly"),
+        (["fit-poly", "--jobs", "0"], "jobs"),
+        (["fit-poly", "stray"], "stray"),
+        (["data", "info", "noisy-cubik"], "noisy-cubic"),
+        (["data", "make", "--names", "diabetes"], "must be a synthetic set"),
+        (["report", "nowhere"], "nowhere is no folder"),
+        (["validate", "nowhere.yaml"], "nowhere.yaml does not exist"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_exit_2_in_one_sentence(
+    mlcli: Run, arguments: list[str], sentence: str
+) -> None:
+    done = mlcli(*arguments)
+    assert done.code == 2
+    assert done.out == ""
+    assert sentence in done.err.replace("'", "")
+    assert len(done.err.splitlines()) == 1
+
+
+def test_validate_finds_what_dvc_tracks_and_params_lack(mlcli: Run, empty_folder: Path) -> None:
+    (empty_folder / "params.yaml").write_text("fit_poly:\n  seed: 1\n")
+    dvc = "stages:\n  s:\n    cmd: x\n    params:\n      - fit_poly.sed\n"
+    (empty_folder / "dvc.yaml").write_text(dvc)
+    done = mlcli("validate")
+    assert done.code == 2
+    assert "dvc.yaml:4:5" in done.err
+    assert "try fit_poly.seed" in done.err
+    (empty_folder / "dvc.yaml").write_text(dvc.replace("sed", "seed"))
+    assert mlcli("validate").out == "params.yaml and dvc.yaml: no faults\n"
+
+
+def test_runs_and_doctor_speak_json(mlcli: Run) -> None:
+    assert mlcli("runs").out == "no runs under runs\n"
+    mlcli("fit-poly", "--degrees", "2", "--n-seeds", "2", "--no-plots", "--quiet")
+    (run,) = mlcli("runs", "--json").json
+    assert run["command"] == "fit-poly"
+    assert run["settings"] == {"degrees": [2], "n_seeds": 2}
+    found = mlcli("doctor", "--json").json
+    assert found["missing"] == []
+    assert found["versions"]["numpy"]
+    assert found["blas"]
+
+
+def test_the_data_commands(mlcli: Run) -> None:
+    names = {one["name"] for one in mlcli("data", "list", "--json").json}
+    assert {"noisy-cubic", "sine", "diabetes", "iris", "wine", "digits", "mnist"} <= names
+    assert "1.95" in mlcli("data", "info", "noisy-cubic").out
+
+
+def test_a_manifest_says_where_each_value_came_from(mlcli: Run, empty_folder: Path) -> None:
+    (empty_folder / "params.yaml").write_text("fit_poly:\n  n_seeds: 2\n")
+    done = mlcli(
+        "fit-poly", "-S", "fit_poly.degrees=[1]", "--seed", "3", "--no-plots", "--out", "o"
+    )
+    assert done.code == 0, done.err
+    manifest = json.loads((empty_folder / "o" / "manifest.json").read_text())
+    sources = {k: v["source"] for k, v in manifest["config"].items()}
+    assert (sources["n_seeds"], sources["degrees"]) == ("file", "set")
+    assert (sources["seed"], sources["l1"]) == ("flag", "default")
+    assert str(empty_folder) not in json.dumps(manifest)

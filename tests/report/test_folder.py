@@ -1,0 +1,117 @@
+"""A run folder is whole or not there, whoever kills whom."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mlcli.errors import ConfigError
+from mlcli.report import folder as folders
+from mlcli.report.folder import check_writable, replacing, sweep_partials
+
+
+def write(target: Path, text: str) -> None:
+    with replacing(target) as partial:
+        (partial / "model").mkdir()
+        (partial / "a.txt").write_text(text)
+        (partial / "model" / "b.txt").write_text(text)
+
+
+def state(target: Path) -> dict[str, str]:
+    return {
+        p.relative_to(target).as_posix(): p.read_text() for p in target.rglob("*") if p.is_file()
+    }
+
+
+def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "run"
+    write(target, "old")
+    write(target, "new")
+    assert state(target) == {"a.txt": "new", "model/b.txt": "new"}
+    assert [p.name for p in target.parent.iterdir()] == ["run"]
+
+
+def test_without_the_exchange_call_two_renames_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "_exchange_atomically", lambda new, target: False)
+    write(tmp_path / "run", "old")
+    write(tmp_path / "run", "new")
+    assert state(tmp_path / "run")["a.txt"] == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failure_leaves_the_old_result_and_nothing_else(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    write(tmp_path / "run", "old")
+
+    def fail() -> None:
+        with replacing(tmp_path / "run") as partial:
+            (partial / "a.txt").write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert state(tmp_path / "run")["a.txt"] == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_what_a_killed_run_left_is_swept_and_a_live_one_is_not(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", "pass"])
+    dead.wait()
+    for pid in (dead.pid, os.getpid()):
+        (tmp_path / f".run.{pid}.partial").mkdir()
+    sweep_partials(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [f".run.{os.getpid()}.partial"]
+
+
+def test_a_run_killed_at_any_moment_leaves_the_old_or_the_new(tmp_path: Path) -> None:
+    code = (
+        "from mlcli.__main__ import call\n"
+        "for seed in range(1000):\n"
+        "    call(['fit-poly','--degrees','1','--n-seeds','2','--jobs','1','--no-plots','--quiet',"
+        f"'--path-penalty','none','--seed',str(seed),'--out',{str(tmp_path / 'run')!r}])\n"
+    )
+    for delay in (0.9, 1.0, 1.1, 1.23):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.DEVNULL, cwd=tmp_path
+        )
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if (tmp_path / "run").exists():
+            assert whole(tmp_path / "run")
+    sweep_partials(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def whole(run: Path) -> bool:
+    from mlcli.report.manifest import hashes, read_manifest
+
+    manifest = read_manifest(run)
+    assert manifest is not None
+    skipped = {"manifest.json", "environment.json", "timings.json"}
+    return {k: v for k, v in hashes(run).items() if k not in skipped} == manifest["files"]
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(ConfigError, match="must be a folder, got a file"):
+        check_writable(tmp_path / "run", set())
+    with pytest.raises(ConfigError, match="can't be written"):
+        check_writable(tmp_path / "run" / "below", set())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(ConfigError, match="can't be written"):
+        check_writable(tmp_path / "run", set())
