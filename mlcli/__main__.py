@@ -48,6 +48,8 @@ def call(arguments: list[str] | None = None) -> int:
         console.error(_explain(error))
         return EXIT_FAILED
     except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            return EXIT_INPUT  # the help was shown
         if usage := _usage_sentence(error):
             console.error(usage)
             return EXIT_INPUT
@@ -94,8 +96,6 @@ def _usage_sentence(error: Exception) -> str | None:
 
     if not isinstance(error, TyperException):
         return None
-    if type(error).__name__ == "NoArgsIsHelpError":
-        return error.format_message()
     sentence = error.format_message().rstrip(".")
     if option := getattr(error, "option_name", None):
         close = sorted(getattr(error, "possibilities", None) or ())

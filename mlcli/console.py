@@ -39,7 +39,9 @@ def print_displays(displays: Sequence[Display]) -> None:
             title=escape(display.title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
         )
         for index, heading in enumerate(display.headings):
-            table.add_column(escape(heading), justify="right" if index else "left")
+            column = [row[index] for row in display.rows]
+            numeric = index and all(cell[:1] in "-0123456789" for cell in column)
+            table.add_column(escape(heading), justify="right" if numeric else "left")
         for row in display.rows:
             table.add_row(*(escape(cell) for cell in row))
         console.print(table)

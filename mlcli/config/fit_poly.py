@@ -48,7 +48,7 @@ class FitPolyConfig(SourceFields, SeedFields):
     )
     path_min: Float = param(1e-3, "Weakest strength of the path.", example="1e-4", gt=0)
     path_max: Float = param(1.0, "Strongest strength of the path.", example="1", gt=0)
-    n_path: Int = param(13, "Strengths on the path, spaced evenly in the logarithm.", ge=2, le=1000)
+    n_path: Int = param(10, "Strengths on the path, spaced evenly in the logarithm.", ge=2, le=1000)
 
     @field_validator("path_max")
     @classmethod

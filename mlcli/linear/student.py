@@ -10,7 +10,7 @@ with C the density at t = 0. The integrand is smooth and positive, so one quadra
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from math import exp, expm1, gamma, inf, log, pi, sqrt
 
 import numpy as np
@@ -24,6 +24,7 @@ FAR = 60.0
 CLOSE = 1e-10
 
 
+@lru_cache(maxsize=256)
 def student_t_quantile(p: float, dof: float) -> float:
     """The t with P(T <= t) = p for Student's distribution with `dof` degrees of freedom.
 

@@ -160,3 +160,11 @@ def test_a_manifest_says_where_each_value_came_from(mlcli: Run, empty_folder: Pa
     assert (sources["n_seeds"], sources["degrees"]) == ("file", "set")
     assert (sources["seed"], sources["l1"]) == ("flag", "default")
     assert str(empty_folder) not in json.dumps(manifest)
+
+
+@pytest.mark.parametrize("arguments", [(), ("data",)])
+def test_no_command_shows_the_help_and_is_exit_2(mlcli: Run, arguments: tuple[str, ...]) -> None:
+    done = mlcli(*arguments)
+    assert done.code == 2
+    assert "Usage: mlcli" in done.out + done.err
+    assert "bug" not in done.err

@@ -212,3 +212,9 @@ def open_source_defaults() -> dict[str, Any]:
     from mlcli.datasets.source import open_source
 
     return dict(open_source.__kwdefaults__)
+
+
+def test_a_penalised_fit_is_certified_by_its_duality_gap(mlcli: Run) -> None:
+    done = mlcli(*SMALL, "--penalty", "l1", "--l1", "0.01", "--degrees", "60", "--json")
+    assert 0 <= done.json["degree_60"]["relative_gap"]["mean"] < 1e-9
+    assert "relative_gap" not in mlcli(*SMALL, "--json").json["degree_1"]

@@ -55,6 +55,7 @@ SCORES = (
     "residual_variance",
     "effective_rank",
     "degrees_of_freedom",
+    "relative_gap",
 )
 DETERMINISM = (
     "each seed's work is done with one BLAS thread and collected in the order of the seeds, so the "
@@ -169,8 +170,14 @@ def _summaries(estimator: str, index: int, outcomes: Sequence[Outcome]) -> dict[
     return {
         name: tables.summary([getattr(o.scores[estimator], name)[index] for o in outcomes])
         for name in SCORES
-        if outcomes[0].n_test or not name.startswith("test_")
+        if _applies(name, outcomes[0], estimator)
     }
+
+
+def _applies(name: str, outcome: Outcome, estimator: str) -> bool:
+    if name == "relative_gap":
+        return bool(np.isfinite(outcome.scores[estimator].relative_gap).all())
+    return bool(outcome.n_test) or not name.startswith("test_")
 
 
 def _table_1(

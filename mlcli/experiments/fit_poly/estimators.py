@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ class Fits:
         degrees_of_freedom: trace of the hat matrix, the constant included, (k,).
         predict: X (n, D) -> predictions (n, k).
         coefficients: index of a degree -> its coefficients.
+        relative_gap: duality gaps as shares of E(0), for penalised fits, (k,): how far each may be
+            from the minimum of (3.13).
         arrays: what is needed to predict again.
     """
 
@@ -46,6 +48,7 @@ class Fits:
     predict: Callable[[Array], Array]
     coefficients: Callable[[int], Coefficients]
     arrays: dict[str, Array] = field(default_factory=dict)
+    relative_gap: Array | None = None
 
 
 def fit(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
@@ -167,10 +170,11 @@ def fit_lapack(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) 
 def fit_penalised(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
     """The minimum of (3.13) at one pair of strengths, on standardised columns by default."""
     designs = _designs(config, X, t)
-    ws, dof = [], []
+    ws, dof, gaps = [], [], []
     for design in designs:
         path = penalised_path(design, t.size, config.penalty, [config.l1], [config.l2])
         ws.append(path.w[:, 0])
+        gaps.append(float(path.gap[0]) / at_zero(design, t.size))
         dof.append(float(path.degrees_of_freedom[0]) + float(config.intercept))
     rank = np.array([np.count_nonzero(w) + float(config.intercept) for w in ws])
 
@@ -178,7 +182,13 @@ def fit_penalised(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str
         design = designs[index]
         return Coefficients(design.basis.terms(names), design.raw(ws[index]), None)
 
-    return _standardised(config, designs, ws, rank, np.array(dof), coefficients)
+    fits = _standardised(config, designs, ws, rank, np.array(dof), coefficients)
+    return replace(fits, relative_gap=np.array(gaps))
+
+
+def at_zero(design: Design, n_rows: int) -> float:
+    """E(0) of (3.13), the cost of no coefficient at all; 1 where that is 0."""
+    return float(design.b @ design.b) / (2 * n_rows) or 1.0
 
 
 @dataclass(frozen=True)

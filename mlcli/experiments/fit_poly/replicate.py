@@ -31,6 +31,7 @@ class Scores:
     residual_variance: Array
     effective_rank: Array
     degrees_of_freedom: Array
+    relative_gap: Array
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ def compares(config: FitPolyConfig) -> bool:
 
 def _scores(fits: estimators.Fits, rows: Split) -> Scores:
     n_train, n_test = rows.t_train.size, rows.t_test.size
+    no_gap = np.full(len(fits.degrees), np.nan)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         residuals = rows.t_test[:, None] - fits.predict(rows.X_test)  # (n_test, k)
         test_rss = (residuals**2).sum(axis=0)  # (k,)
@@ -140,6 +142,7 @@ def _scores(fits: estimators.Fits, rows: Split) -> Scores:
             residual_variance=np.where(free > 0.5, fits.train_rss / free, np.nan),
             effective_rank=fits.effective_rank,
             degrees_of_freedom=fits.degrees_of_freedom,
+            relative_gap=no_gap if fits.relative_gap is None else fits.relative_gap,
         )
 
 
@@ -169,14 +172,13 @@ def _path(config: FitPolyConfig, rows: Split, grid: Array | None) -> PathScores:
     train = design.b[:, None] - design.A @ found.w  # (n_train, k)
     k = len(values)
     test = rows.t_test[:, None] - design.predict(rows.X_test, found.w)  # (n_test, k)
-    at_zero = float(design.b @ design.b) / (2 * n_train) or 1.0
     keep: Sequence[int] = shown(config)
     return PathScores(
         train_mse=(train**2).mean(axis=0),
         test_mse=(test**2).mean(axis=0) if rows.t_test.size else np.full(k, np.nan),
         n_nonzero=np.count_nonzero(found.w, axis=0).astype(float),
         degrees_of_freedom=found.degrees_of_freedom + float(config.intercept),
-        relative_gap=found.gap / at_zero,
+        relative_gap=found.gap / estimators.at_zero(design, n_train),
         standardised=found.w,
         on_grid=np.empty((0, len(keep)))
         if grid is None

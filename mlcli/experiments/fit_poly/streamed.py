@@ -152,5 +152,6 @@ def _outcome(
         residual_variance=train_rss / (train.n_rows - rank),
         effective_rank=rank,
         degrees_of_freedom=rank,
+        relative_gap=nan,
     )
     return Outcome({config.solver: scores}, {}, None, None, train.n_rows, test.n_rows)
