@@ -85,14 +85,11 @@ def with_flags(
 _PANEL_ORDER = ["Parameters", *PANELS.values()]
 
 
-def reference(model: type[Section], section: str) -> list[tuple[str, str, str, str]]:
-    """Rows of ``flag, must be, default, help`` for the reference table of a command."""
-    return [
-        (
-            "--" + key.replace("_", "-"),
-            requirement(field),
-            "" if field.default is None else _default_text(field.default),
-            field.description or "",
-        )
-        for key, field in model.model_fields.items()
-    ]
+def reference(model: type[Section]) -> str:
+    """The parameters of a section as a Markdown table: flag, what it must be, default, meaning."""
+    lines = ["| flag | must be | default | meaning |", "|---|---|---|---|"]
+    for key, field in model.model_fields.items():
+        default = "" if field.default is None else _default_text(field.default)
+        cells = (f"`--{key.replace('_', '-')}`", requirement(field), default, field.description)
+        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+    return "\n".join(lines)

@@ -55,7 +55,7 @@ class SeedFields(Section):
 
     seed: Int = param(0, "Seed of every random stream.", example="0", ge=0)
     n_seeds: Int = param(
-        20, "Independent repeats: fresh data where the generator is known, fresh splits where not.",
-        example="20", ge=1, le=100_000,
+        16, "Independent repeats: fresh data where the generator is known, fresh splits where not.",
+        example="16", ge=1, le=100_000,
     )  # fmt: skip
     device: Literal["auto", "cpu", "cuda", "mps"] = param("auto", "Where the work runs.")
