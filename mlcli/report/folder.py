@@ -37,12 +37,11 @@ def check_writable(target: Path, known: frozenset[str] | set[str]) -> None:
     if target.exists() and not target.is_dir():
         raise ConfigError(f"{target}", must="a folder", got="a file", hint="another --out")
     parent = next(p for p in (target.parent, *target.parent.parents) if p.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise ConfigError(f"{parent} can't be written to", hint="another --out")
+    for folder in (parent, target) if target.exists() else (parent,):
+        if not _can_write(folder):
+            raise ConfigError(f"{folder} can't be written to", hint="another --out")
     if not target.exists():
         return
-    if not os.access(target, os.W_OK | os.X_OK):
-        raise ConfigError(f"{target} can't be written to", hint="another --out")
     foreign = [str(path.relative_to(target)) for path in _files(target)]
     foreign = sorted(name for name in foreign if name not in known)
     if foreign:
@@ -50,6 +49,17 @@ def check_writable(target: Path, known: frozenset[str] | set[str]) -> None:
             f"{target} holds {foreign[0]}, which no run of this command wrote",
             hint="an empty folder for --out",
         )
+
+
+def _can_write(folder: Path) -> bool:
+    """Tried, not asked: permissions say nothing of read-only mounts, nor to root."""
+    probe = folder / f".{os.getpid()}{PARTIAL}"
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -43,11 +43,14 @@ def test_degree_10_against_scikit_learn(rows: tuple[np.ndarray, np.ndarray]) -> 
     peer = make_pipeline(PolynomialFeatures(10, include_bias=False), LinearRegression())
     found = pairs(lambda: fit_polynomial(X, t, [10]), lambda: peer.fit(X, t))
     print(
-        f"\nscikit-learn takes {median(found):.1f} ({found[0]:.1f}-{found[-1]:.1f}) times as long"
+        f"\n1,000,000 rows, degree 10: scikit-learn takes {median(found):.1f} "
+        f"({found[0]:.1f}-{found[-1]:.1f}) times as long"
     )
 
 
 def test_all_degrees_against_the_highest_alone(rows: tuple[np.ndarray, np.ndarray]) -> None:
     X, t = rows
     found = pairs(lambda: fit_polynomial(X, t, [30]), lambda: fit_polynomial(X, t, range(31)))
-    print(f"\ndegrees 0..30 take {median(found):.2f} times as long as degree 30 alone")
+    print(
+        f"\n1,000,000 rows: degrees 0..30 take {median(found):.2f} times as long as degree 30 alone"
+    )

@@ -110,6 +110,12 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
         check_writable(tmp_path / "run" / "below", set())
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a file system nobody can write to")
+def test_a_file_system_that_takes_no_folders_is_named() -> None:
+    with pytest.raises(ConfigError, match="/proc can't be written to"):
+        check_writable(Path("/proc/run"), set())
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
