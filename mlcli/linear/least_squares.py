@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import frexp, sqrt
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from mlcli.errors import DataError
 from mlcli.linear.arrays import Floats
@@ -146,30 +144,3 @@ def to_raw(w_std: Floats, scaling: Scaling) -> tuple[Floats, Floats]:
     # mean / std first: each is of order 1 where w and mean may be 1e300 and 1e-300.
     w0 = scaling.t_mean - (scaling.mean / scaling.std) @ w_std
     return np.asarray(w0), w
-
-
-def unscale_powers(w: Floats, scale: float, degrees: ArrayLike) -> Floats:
-    """Weights of x^j from those of (x / s)^j: w_j / s^j.
-
-    Args:
-        w: (p,) or (p, k).
-        scale: s > 0, in the units of x.
-        degrees: j of each row of w, (p,).
-
-    Returns:
-        Same shape as w; what overflows is inf, what underflows 0.
-
-    Raises:
-        ValueError: the scale is not positive and finite.
-    """
-    if not 0 < scale < np.inf:
-        raise ValueError(f"the scale must be positive and finite, got {scale}")
-    powers = np.asarray(degrees, dtype=np.int64)
-    mantissa, exponent = frexp(scale)
-    if mantissa < sqrt(0.5):
-        mantissa, exponent = 2 * mantissa, exponent - 1
-    digits, shift = np.frexp(np.asarray(w, dtype=np.float64).T)  # (p,) or (k, p)
-    # s^j = m^j 2^(e j) with m near 1, so that only the last step can leave the range of floats.
-    divided, more = np.frexp(digits / mantissa**powers)
-    with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(np.ldexp(divided, shift + more - exponent * powers).T)

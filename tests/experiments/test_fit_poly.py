@@ -218,3 +218,13 @@ def test_a_penalised_fit_is_certified_by_its_duality_gap(mlcli: Run) -> None:
     done = mlcli(*SMALL, "--penalty", "l1", "--l1", "0.01", "--degrees", "60", "--json")
     assert 0 <= done.json["degree_60"]["relative_gap"]["mean"] < 1e-9
     assert "relative_gap" not in mlcli(*SMALL, "--json").json["degree_1"]
+
+
+def test_r_squared_without_an_intercept_is_about_zero_as_nist_has_it(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    rows = "".join(f"{60 + i},{130 + i}\n" for i in range(11))  # NIST's NoInt1
+    (empty_folder / "n.csv").write_text("x,y\n" + rows)
+    done = mlcli("fit-poly", "--data", "n.csv", "--no-intercept", "--degrees", "1",
+                 "--test-fraction", "0", "--no-plots", "--json")  # fmt: skip
+    assert done.json["degree_1"]["train_r2"]["mean"] == pytest.approx(0.999365492298663, rel=1e-13)

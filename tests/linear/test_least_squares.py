@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -17,7 +13,6 @@ from mlcli.linear.least_squares import (
     lapack_least_squares,
     standardize,
     to_raw,
-    unscale_powers,
 )
 
 
@@ -100,23 +95,3 @@ def test_degree_300_keeps_about_seventy_directions() -> None:
     A, b, _ = standardize(Phi, x + rng.normal(size=560))
     assert 55 < lapack_least_squares(A, b).rank < 85
     assert lapack_least_squares(A, b, 1e-4).rank < 30
-
-
-@given(st.floats(-1e10, 1e10), st.floats(1e-3, 1e3), st.integers(0, 40))
-def test_unscaling_powers_against_fractions(w: float, scale: float, degree: int) -> None:
-    exact = Fraction(w) / Fraction(scale) ** degree
-    found = unscale_powers(np.array([w]), scale, [degree])[0]
-    assert found == pytest.approx(float(exact), rel=1e-14, abs=1e-300)
-
-
-def test_unscaling_leaves_the_range_of_floats_quietly() -> None:
-    w = np.array([1.0, 1.0, -1.0, 1e300])
-    np.testing.assert_array_equal(unscale_powers(w, 1e-9, [0, 0, 300, 1]), [1, 1, -np.inf, np.inf])
-    np.testing.assert_array_equal(unscale_powers(w, 1e9, [0, 300, 300, 0]), [1, 0, 0, 1e300])
-    np.testing.assert_array_equal(unscale_powers(np.ones(1), 2.0, [300]), [2.0**-300])
-    finite = unscale_powers(np.array([1e-300]), 1e-3, [150])
-    np.testing.assert_allclose(finite, 1e150, rtol=1e-12)
-    pair = unscale_powers(np.ones((2, 3)), 2.0, [1, 2])
-    np.testing.assert_array_equal(pair, np.repeat([[0.5], [0.25]], 3, axis=1))
-    with pytest.raises(ValueError, match="positive and finite"):
-        unscale_powers(w, 0.0, [0, 1, 2, 3])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.linear.basis import Basis, fit_basis
-from mlcli.linear.least_squares import Scaling, standardize
+from mlcli.linear.least_squares import Scaling, standardize, to_raw
 
 Array = NDArray[np.float64]
 POWERS = ("polynomial", "linear")
@@ -32,8 +32,7 @@ class Design:
         Phi = self.basis.evaluate(X / self.scale)
         if self.basis.intercept:
             Phi = Phi[:, 1:]  # (n, M)
-        safe = np.where(self.scaling.std > 0, self.scaling.std, 1.0)
-        return (Phi - self.scaling.mean) / safe
+        return (Phi - self.scaling.mean) / self.scaling.std
 
     def predict(self, X: Array, w: Array) -> Array:
         """Predictions for one or several coefficient vectors ``w`` (M,) or (M, k)."""
@@ -44,15 +43,8 @@ class Design:
 
         Without an intercept there is no constant, and the result is (M,).
         """
-        safe = np.where(self.scaling.std > 0, self.scaling.std, 1.0)
-        slopes = w / safe
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            # A column is a product of powers: its value at x = scale is what scaling divided by.
-            factors = self.basis.evaluate(self.scale[None, :])[0]  # (M + 1,) or (M,)
-            if not self.basis.intercept:
-                return slopes / self._factors(factors)
-            constant = self.scaling.t_mean - slopes @ self.scaling.mean
-            return np.concatenate([[constant], slopes / self._factors(factors[1:])])
+        constant, slopes = to_raw(w, self.scaling)
+        return self._with_constant(float(constant), slopes)
 
     def raw_unit_std_error(self, unit: Array, root: Array, n_rows: int) -> Array:
         """Standard errors over sigma of `raw`, from those of the standardised coefficients (M,).
@@ -62,16 +54,17 @@ class Design:
             root: (M, r) with root root^T = C.
             n_rows: N; the constant's is sqrt(1/N + m^T C m) with m the columns' means in z-scores.
         """
-        safe = np.where(self.scaling.std > 0, self.scaling.std, 1.0)
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            factors = self.basis.evaluate(self.scale[None, :])[0]
-            if not self.basis.intercept:
-                return unit / safe / self._factors(factors)
-            constant = np.hypot(n_rows**-0.5, np.linalg.norm((self.scaling.mean / safe) @ root))
-            return np.concatenate([[constant], unit / safe / self._factors(factors[1:])])
+        means = self.scaling.mean / self.scaling.std
+        constant = float(np.hypot(n_rows**-0.5, np.linalg.norm(means @ root)))
+        return self._with_constant(constant, unit / self.scaling.std)
 
-    def _factors(self, at_scale: Array) -> Array:
-        return at_scale if self.basis.kind in POWERS else np.ones_like(at_scale)
+    def _with_constant(self, constant: float, slopes: Array) -> Array:
+        """Slopes (M,) in x / scale become slopes in x, behind the constant if there is one."""
+        if self.basis.kind in POWERS:
+            with np.errstate(over="ignore", divide="ignore"):
+                # A column is a product of powers: at x = scale it is what scaling divided by.
+                slopes = slopes / self.basis.evaluate(self.scale[None, :])[0][-slopes.size :]
+        return np.concatenate([[constant], slopes]) if self.basis.intercept else slopes
 
 
 def build(kind: str, X: Array, t: Array, degree: int, *, intercept: bool, scaled: bool) -> Design:

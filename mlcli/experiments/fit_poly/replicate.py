@@ -14,6 +14,7 @@ from mlcli.datasets.source import Source
 from mlcli.datasets.split import train_test_indices
 from mlcli.experiments.fit_poly import estimators
 from mlcli.experiments.fit_poly.design import Design, build
+from mlcli.linear.statistics import r_squared, residual_variance_or_none
 from mlcli.rng import stream
 
 Array = NDArray[np.float64]
@@ -108,7 +109,7 @@ def run_replicate(config: FitPolyConfig, source: Source, index: int, grid: Array
     points = {} if grid is None else {k: f.predict(grid) for k, f in families.items()}
     path = None if config.path_penalty == "none" else _path(config, rows, grid)
     return Outcome(
-        {name: _scores(fits, rows) for name, fits in families.items()},
+        {name: _scores(fits, rows, config.intercept) for name, fits in families.items()},
         points,
         path,
         standardised,
@@ -127,29 +128,34 @@ def compares(config: FitPolyConfig) -> bool:
     )
 
 
-def _scores(fits: estimators.Fits, rows: Split) -> Scores:
+def _scores(fits: estimators.Fits, rows: Split, centred: bool) -> Scores:
     n_train, n_test = rows.t_train.size, rows.t_test.size
     no_gap = np.full(len(fits.degrees), np.nan)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         residuals = rows.t_test[:, None] - fits.predict(rows.X_test)  # (n_test, k)
         test_rss = (residuals**2).sum(axis=0)  # (k,)
-        free = n_train - fits.degrees_of_freedom
         return Scores(
             train_mse=fits.train_rss / n_train,
             test_mse=test_rss / n_test if n_test else np.full(len(fits.degrees), np.nan),
-            train_r2=1 - fits.train_rss / total(rows.t_train),
-            test_r2=1 - test_rss / total(rows.t_test),
-            residual_variance=np.where(free > 0.5, fits.train_rss / free, np.nan),
+            train_r2=_r2(fits.train_rss, rows.t_train, centred),
+            test_r2=_r2(test_rss, rows.t_test, centred),
+            residual_variance=residual_variances(fits.train_rss, n_train, fits.degrees_of_freedom),
             effective_rank=fits.effective_rank,
             degrees_of_freedom=fits.degrees_of_freedom,
             relative_gap=no_gap if fits.relative_gap is None else fits.relative_gap,
         )
 
 
-def total(t: Array) -> float:
-    """Sum of squares about the mean; NaN where there is none to explain."""
-    about = float(((t - t.mean()) ** 2).sum()) if t.size else 0.0
-    return about or float("nan")
+def _r2(rss: Array, t: Array, centred: bool) -> Array:
+    found = [r_squared(float(one), t, centred) for one in rss]
+    return np.array([np.nan if value is None else value for value in found])
+
+
+def residual_variances(rss: Array, n_rows: int, degrees_of_freedom: Array) -> Array:
+    """Unbiased estimates of the noise variance, one a degree; NaN where no row is left for it."""
+    pairs = zip(rss.tolist(), degrees_of_freedom.tolist(), strict=True)
+    found = [residual_variance_or_none(one, n_rows, dof) for one, dof in pairs]
+    return np.array([np.nan if value is None else value for value in found])
 
 
 def path_design(config: FitPolyConfig, rows: Split) -> Design:

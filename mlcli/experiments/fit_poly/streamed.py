@@ -13,7 +13,7 @@ from mlcli.datasets.split import test_mask
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError
 from mlcli.experiments.fit_poly.estimators import Coefficients, Fits, sizes, terms
-from mlcli.experiments.fit_poly.replicate import Outcome, Scores
+from mlcli.experiments.fit_poly.replicate import Outcome, Scores, residual_variances
 from mlcli.linear.arnoldi import ArnoldiBasis, fit_arnoldi
 from mlcli.linear.compress import PolynomialAccumulator, solve_nested
 from mlcli.linear.triangle import IllConditioned, Triangle
@@ -44,7 +44,8 @@ class _Part:
 
     rows: PolynomialAccumulator
     n_rows: int = 0
-    sums: Array = field(default_factory=lambda: np.zeros(2))  # of t - centre and of its square
+    # Of t - centre and of its square; without an intercept the centre is 0.
+    sums: Array = field(default_factory=lambda: np.zeros(2))
 
     def add(self, X: Array, t: Array, centre: float) -> None:
         if t.size:
@@ -53,9 +54,11 @@ class _Part:
             self.n_rows += t.size
             self.sums += [about.sum(), about @ about]
 
-    def total(self) -> float:
-        """Sum of squares about the mean."""
-        return float(self.sums[1] - self.sums[0] ** 2 / self.n_rows) if self.n_rows else np.nan
+    def total(self, centred: bool) -> float:
+        """Sum of squares about the mean, or about 0 for a model without an intercept."""
+        if not self.n_rows:
+            return np.nan
+        return float(self.sums[1] - (self.sums[0] ** 2 / self.n_rows if centred else 0.0))
 
 
 def run_streamed(
@@ -91,7 +94,7 @@ def _read(
     safe: bool,
 ) -> list[dict[str, _Part]]:
     """One pass over the file: every row goes to one part of every seed."""
-    centre = float(source.sample.t.mean())
+    centre = float(source.sample.t.mean()) if config.intercept else 0.0
     parts = [
         {k: _Part(PolynomialAccumulator(basis, c0, safe=safe)) for k in ("train", "test")}
         for _ in range(n_seeds)
@@ -147,9 +150,9 @@ def _outcome(
     scores = Scores(
         train_mse=train_rss / train.n_rows,
         test_mse=test_rss / test.n_rows if test.n_rows else nan,
-        train_r2=1 - train_rss / train.total(),
-        test_r2=1 - test_rss / test.total(),
-        residual_variance=train_rss / (train.n_rows - rank),
+        train_r2=1 - train_rss / train.total(config.intercept),
+        test_r2=1 - test_rss / test.total(config.intercept),
+        residual_variance=residual_variances(train_rss, train.n_rows, rank),
         effective_rank=rank,
         degrees_of_freedom=rank,
         relative_gap=nan,

@@ -30,7 +30,7 @@ RC: dict[Any, Any] = {
     "axes.axisbelow": True,
     "legend.frameon": False,
     "figure.dpi": 100,
-    "savefig.dpi": 130,
+    "savefig.dpi": 110,
     # Fixed identifiers and text as outlines: the same SVG on every run.
     "svg.hashsalt": "mlcli",
     "svg.fonttype": "path",
