@@ -28,9 +28,11 @@ def r_squared(rss: float, t: ArrayLike, centred: bool = True) -> float | None:
         centred: tss is sum (t - mean t)^2, or sum t^2 for a model without intercept.
     """
     values = np.asarray(t, dtype=np.float64)
+    if values.size == 0:
+        return None
     spread = values - values.mean() if centred else values
     # A constant that is no binary fraction leaves rounding behind, which is not variation.
-    if values.size == 0 or (values.min() == values.max() if centred else not values.any()):
+    if values.min() == values.max() if centred else not values.any():
         return None
     return 1.0 - rss / float(spread @ spread)
 
