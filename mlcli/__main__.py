@@ -17,7 +17,14 @@ TRACEBACK_VARIABLE = "MLCLI_TRACEBACK"
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code of the contract."""
-    sys.exit(call(arguments))
+    code = call(arguments)
+    if code == EXIT_INTERRUPTED:
+        # After Ctrl-C inside an exec (a dataclass being made, say) CPython would end by the signal
+        # in spite of the handler; scripts are promised this code.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def call(arguments: list[str] | None = None) -> int:

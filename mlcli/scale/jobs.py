@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from mlcli.errors import MlcliError
@@ -16,6 +17,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 # Fewer pieces than this a worker are done before a second worker has started.
 FEWEST_PIECES = 4
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 _work: Callable[[Any], Any] | None = None
 
 
@@ -63,17 +65,35 @@ def _forked(function: Callable[[T], U], pieces: list[T], n_workers: int) -> Iter
     context = multiprocessing.get_context("fork")
     pool = ProcessPoolExecutor(n_workers, mp_context=context, initializer=_leave_ctrl_c_to_parent)
     try:
-        yield from pool.map(_call, pieces)
+        # An interrupt between the first worker and the thread that minds them would leave a worker
+        # that nobody ends.
+        with _interrupts_held():
+            futures = [pool.submit(_call, piece) for piece in pieces]
+        for future in futures:
+            yield future.result()
     except BrokenProcessPool:
         raise MlcliError("a worker died, perhaps for want of memory", hint="--jobs 1") from None
     finally:
         _work = None
-        pool.shutdown(wait=True, cancel_futures=True)
+        # Pieces that run are let finish: a worker ended while it sends would leave half a message.
+        with _interrupts_held():
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until the block has ended."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leave_ctrl_c_to_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
 
 
 def _call(item: Any) -> Any:

@@ -25,7 +25,12 @@ def test_ctrl_c_is_130_in_one_sentence_and_leaves_nothing(empty_folder: Path) ->
     )  # fmt: skip
     time.sleep(2.5)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
     assert process.returncode == 130
     assert out == ""
     assert err.strip() == "mlcli: interrupted; nothing was changed"
@@ -39,7 +44,10 @@ def test_sigterm_unwinds_like_ctrl_c(empty_folder: Path) -> None:
     )  # fmt: skip
     time.sleep(2)
     process.terminate()
-    _, err = process.communicate(timeout=20)
+    try:
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert len(err.splitlines()) == 1
 
