@@ -141,12 +141,6 @@ class ArnoldiBasis:
         monomials = graded_monomials(self.shift.size, degree, intercept=self.intercept)
         return raw_coefficients(self, monomials, coefficients, inverse)
 
-    def arrays(self) -> dict[str, Floats]:
-        """Everything that `evaluate` needs, by name, for a file."""
-        named = {name: getattr(self, name) for name in ("shift", "scale", "H")}
-        indices = {name: getattr(self, name).astype(float) for name in ("features", "parents")}
-        return named | indices | {"intercept": np.array(float(self.intercept))}
-
 
 def fit_arnoldi(
     X: ArrayLike, degree: int, *, intercept: bool = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,8 @@ class Fits:
         coefficients: index of a degree -> its coefficients.
         relative_gap: duality gaps as shares of E(0), for penalised fits, (k,): how far each may be
             from the minimum of (3.13).
-        arrays: what is needed to predict again.
+        standardised: coefficients of the standardised columns at the highest degree, (M,), and
+        design: those columns, for the estimators that have them.
     """
 
     degrees: tuple[int, ...]
@@ -47,7 +48,8 @@ class Fits:
     degrees_of_freedom: Array
     predict: Callable[[Array], Array]
     coefficients: Callable[[int], Coefficients]
-    arrays: dict[str, Array] = field(default_factory=dict)
+    standardised: Array | None = None
+    design: Design | None = None
     relative_gap: Array | None = None
 
 
@@ -90,8 +92,7 @@ def fit_arnoldi(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str])
         w, unit = found.basis.monomials(found.coefficients[:n_columns, index], degrees[index])
         return Coefficients(terms(config, X, degrees[index], names), w, unit)
 
-    arrays = {"coefficients": found.coefficients} | found.basis.arrays()
-    return Fits(degrees, found.rss, rank, rank, found.predict, coefficients, arrays)
+    return Fits(degrees, found.rss, rank, rank, found.predict, coefficients)
 
 
 def fit_orthonormal(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
@@ -238,5 +239,4 @@ def _standardised(
         return np.stack([design.predict(points, w) for design, w in pairs], axis=1)  # (n, k)
 
     rss = np.array([float(r @ r) for r in residuals])
-    arrays = {"standardised": ws[-1]}
-    return Fits(sizes(config), rss, rank, dof, predict, coefficients, arrays)
+    return Fits(sizes(config), rss, rank, dof, predict, coefficients, ws[-1], designs[-1])

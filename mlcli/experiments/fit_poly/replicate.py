@@ -102,17 +102,20 @@ def run_replicate(config: FitPolyConfig, source: Source, index: int, grid: Array
     families: dict[str, estimators.Fits] = {
         config.solver: estimators.fit(config, rows.X_train, rows.t_train, ())
     }
-    standardised = None
+    compared = None
     if compares(config):
         families["lapack"] = estimators.fit_lapack(config, rows.X_train, rows.t_train, ())
-        standardised = families["lapack"].arrays["standardised"]
+        compared = families["lapack"]
     points = {} if grid is None else {k: f.predict(grid) for k, f in families.items()}
-    path = None if config.path_penalty == "none" else _path(config, rows, grid)
+    path = None
+    if config.path_penalty != "none":
+        shared = compared.design if compared is not None and config.standardize else None
+        path = _path(config, rows, grid, shared or path_design(config, rows))
     return Outcome(
         {name: _scores(fits, rows, config.intercept) for name, fits in families.items()},
         points,
         path,
-        standardised,
+        None if compared is None else compared.standardised,
         rows.t_train.size,
         rows.t_test.size,
     )
@@ -171,8 +174,8 @@ def path_design(config: FitPolyConfig, rows: Split) -> Design:
     )
 
 
-def _path(config: FitPolyConfig, rows: Split, grid: Array | None) -> PathScores:
-    design, n_train = path_design(config, rows), rows.t_train.size
+def _path(config: FitPolyConfig, rows: Split, grid: Array | None, design: Design) -> PathScores:
+    n_train = rows.t_train.size
     values = strengths(config).tolist()
     found = estimators.penalised_path(design, n_train, config.path_penalty, values, values)
     train = design.b[:, None] - design.A @ found.w  # (n_train, k)
