@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -195,6 +195,3 @@ def _plan_lines(plan: Mapping[str, Any], rows: Mapping[str, str]) -> Sequence[st
     if plan["done_already"]:
         lines.append("this run is there already, whole; it would be shown, not repeated")
     return lines
-
-
-Body = Callable[[Mapping[str, Any], Mapping[str, Any]], None]

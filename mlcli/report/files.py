@@ -61,15 +61,6 @@ def _cell(value: Any) -> str:
     return text
 
 
-def result_files(result: Result) -> list[str]:
-    """The names of the files that `write_result` writes."""
-    names = ["metrics.json", *(f"{name}.csv" for name in result.tables)]
-    names += [f"model/{name}.csv" for name in result.model_tables]
-    names += ["model/arrays.npz"] if result.model_arrays else []
-    names += ["model/model.json"] if result.model_info else []
-    return sorted(names)
-
-
 def write_result(result: Result, folder: Path) -> None:
     """Metrics, curves and model. Arrays go to NPZ, without pickle or clock."""
     write_text(folder / "metrics.json", json_text(result.metrics))
