@@ -14,6 +14,9 @@ from typer.core import TyperCommand, TyperGroup
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "fit-poly": ("Experiments", "Fit polynomials and other linear basis-function models."),
+    "kfold": ("Experiments", "Choose a model by cross-validation, with honest confidence bounds."),
+    "bias-variance": ("Experiments", "Split the generalisation error into bias, variance, noise."),
+    "bayes": ("Experiments", "Bayesian linear regression: posterior, evidence, prediction."),
     "data": ("Data", "List, describe, make and fetch data sets."),
     "report": ("Results", "Turn run folders into one self-contained HTML page."),
     "runs": ("Results", "List what has been run."),

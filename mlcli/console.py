@@ -35,9 +35,9 @@ def print_displays(displays: Sequence[Display]) -> None:
 
     console = _console(stderr=False)
     for display in displays:
-        table = Table(
-            title=escape(display.title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
-        )
+        # Not the table's own title, which would be folded to the table's width.
+        console.print(display.title, markup=False, soft_wrap=True)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for index, heading in enumerate(display.headings):
             column = [row[index] for row in display.rows]
             numeric = index and all(cell[:1] in "-0123456789" for cell in column)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Metrics = dict[str, Any]
-Columns = Mapping[str, Sequence[Any]]
+Columns = Mapping[str, "Sequence[Any] | np.ndarray"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Result:
         metrics: nested scalars; becomes metrics.json.
         tables: name -> columns of equal length; each becomes a CSV file.
         model_tables: the same, below model/.
-        model_arrays: name -> array; becomes model/arrays.npz.
+        model_arrays: name -> array; each becomes an NPY file below model/.
         model_info: what is needed to use the arrays again; becomes model/model.json.
         determinism: how the bytes are held equal, for the manifest.
         warnings: sentences for stderr.

@@ -18,6 +18,7 @@ from mlcli import console
 from mlcli.commands.flags import with_flags
 from mlcli.commands.options import FIGURE_KINDS, RunOptions
 from mlcli.config import config_class
+from mlcli.config.fields import extra
 from mlcli.errors import ConfigError
 from mlcli.params import Resolved, resolve
 from mlcli.report import files, folder
@@ -89,7 +90,7 @@ def prepare(section: str, flags: Mapping[str, Any], options: RunOptions) -> Prep
         InputError: the parameters, the data, or the output folder won't do.
     """
     from mlcli.datasets.source import open_source
-    from mlcli.report.figures import figure_names
+    from mlcli.report.captions import figure_names
 
     model = config_class(section)
     resolved = resolve(model, section, flags=flags, sets=options.sets, params=options.params)
@@ -100,6 +101,7 @@ def prepare(section: str, flags: Mapping[str, Any], options: RunOptions) -> Prep
         target=config.target,
         features=config.features,
         draw_column=config.draw_column,
+        group_column=getattr(config, "group_column", None),
         drop_missing=config.drop_missing,
         n_samples=config.n_samples,
         x_min=config.x_min,
@@ -108,7 +110,8 @@ def prepare(section: str, flags: Mapping[str, Any], options: RunOptions) -> Prep
     )
     experiment.check(config, source)
     command = section.replace("_", "-")
-    asked = manifests.question(command, config.model_dump(mode="json"), source.identity)
+    identity = source.identity | _input_files(config)
+    asked = manifests.question(command, config.model_dump(mode="json"), identity)
     target = options.out or RUNS / command / manifests.question_hash(asked)
     kinds = options.figures if options.plots else ()
     figures = tuple(f"{name}.{kind}" for name in figure_names(section) for kind in kinds)
@@ -116,6 +119,26 @@ def prepare(section: str, flags: Mapping[str, Any], options: RunOptions) -> Prep
     every = {f"{name}.{kind}" for name in figure_names(section) for kind in FIGURE_KINDS}
     folder.check_writable(target, every | set(prepared.outputs) | set(folder.UNTRACKED))
     return prepared
+
+
+def _input_files(config: Any) -> dict[str, Any]:
+    """The SHA-256 of each file beside the data that a config names.
+
+    Raises:
+        ConfigError: one can't be read.
+    """
+    found = {}
+    for key, field in type(config).model_fields.items():
+        name = getattr(config, key)
+        if extra(field, "is_file") and name is not None:
+            try:
+                found[key] = manifests.sha256(Path(name).expanduser())
+            except OSError as error:
+                flag = "--" + key.replace("_", "-")
+                raise ConfigError(
+                    flag, must="a file that can be read", got=f"{name} ({error.strerror})"
+                ) from None
+    return {"files": found} if found else {}
 
 
 def _finished(prepared: Prepared) -> bool:

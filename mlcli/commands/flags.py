@@ -85,11 +85,15 @@ def with_flags(
 _PANEL_ORDER = ["Parameters", *PANELS.values()]
 
 
-def reference(model: type[Section]) -> str:
-    """The parameters of a section as a Markdown table: flag, what it must be, default, meaning."""
+def reference(*models: type[Section]) -> str:
+    """The parameters that the classes themselves declare, not those they inherit, in Markdown."""
     lines = ["| flag | must be | default | meaning |", "|---|---|---|---|"]
-    for key, field in model.model_fields.items():
-        default = "" if field.default is None else _default_text(field.default)
-        cells = (f"`--{key.replace('_', '-')}`", requirement(field), default, field.description)
-        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+    for model in models:
+        for key in inspect.get_annotations(model):
+            if key not in model.model_fields:
+                continue
+            field = model.model_fields[key]
+            default = "" if field.default is None else _default_text(field.default)
+            cells = (f"`--{key.replace('_', '-')}`", requirement(field), default, field.description)
+            lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
     return "\n".join(lines)

@@ -25,10 +25,19 @@ class Section(BaseModel):
 
 
 def param(
-    default: Any, help: str, *, unit: str | None = None, example: str | None = None, **limits: Any
+    default: Any,
+    help: str,
+    *,
+    unit: str | None = None,
+    example: str | None = None,
+    is_file: bool = False,
+    **limits: Any,
 ) -> Any:
-    """A field with its help, its unit and an example that is right; `limits` are pydantic's."""
-    given = (("unit", unit), ("example", example))
+    """A field with its help, its unit and an example that is right; `limits` are pydantic's.
+
+    What is in the file of a field with `is_file` is part of the question.
+    """
+    given = (("unit", unit), ("example", example), ("is_file", is_file))
     extra: dict[str, Any] = {key: value for key, value in given if value}
     return Field(default, description=help, json_schema_extra=extra or None, **limits)
 

@@ -20,6 +20,7 @@ class Choice:
         target: the column to predict.
         features: the D columns to predict from.
         draw_column: the column that numbers independent data sets, if there is one.
+        group_column: the column whose values name groups of rows, if there is one.
         asked: the columns that the user named.
     """
 
@@ -27,6 +28,7 @@ class Choice:
     features: tuple[str, ...]
     draw_column: str | None
     asked: frozenset[str]
+    group_column: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -42,6 +44,7 @@ def choose(
     target: str | None,
     features: Sequence[str] | None,
     draw_column: str | None,
+    group_column: str | None = None,
 ) -> Choice:
     """Settle the target and the features, and refuse what can't be meant.
 
@@ -50,13 +53,13 @@ def choose(
     """
     _refuse_duplicates(f"{path} has", names)
     _refuse_control_characters(path, names)
-    for wanted in (target, draw_column, *(features or ())):
+    for wanted in (target, draw_column, group_column, *(features or ())):
         if wanted is not None and wanted not in names:
             raise _missing(path, wanted, names)
     if target is None:
         target = _default_target(path, names)
     if features is None:
-        features = [name for name in names if name not in (target, draw_column)]
+        features = [name for name in names if name not in (target, draw_column, group_column)]
         if "" in features:
             raise DataError(
                 f"column {list(names).index('') + 1} of {path} has no name",
@@ -67,7 +70,13 @@ def choose(
         _refuse_duplicates("--features names", features)
         asked = frozenset(features)
     _refuse_roles(path, target, features, draw_column)
-    return Choice(target, tuple(features), draw_column, asked | {target, draw_column or target})
+    if group_column is not None and group_column in (target, draw_column, *features):
+        raise DataError(
+            f"column '{group_column}' can't both name the groups and have another role",
+            hint="another --group-column",
+        )
+    asked |= {target, draw_column or target}
+    return Choice(target, tuple(features), draw_column, asked, group_column)
 
 
 def _default_target(path: object, names: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ class Dataset:
         target_name: the name of t.
         truth: the noise-free f, from (n, D) to (n,), where it is known.
         noise_std: standard deviation of w in units of t, where it is known.
+        groups: number of the group of each row, (N,), where rows come in groups.
     """
 
     name: str
@@ -33,3 +34,4 @@ class Dataset:
     target_name: str
     truth: Truth | None = None
     noise_std: float | None = None
+    groups: NDArray[np.int64] | None = None

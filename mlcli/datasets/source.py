@@ -10,7 +10,14 @@ from typing import Any, Protocol
 from mlcli.datasets.dataset import Dataset, Truth
 from mlcli.datasets.files import SUFFIXES
 from mlcli.datasets.registry import DATASETS, NamedSet, canonical, lookup
-from mlcli.datasets.synthetic import GENERATOR, SYNTHETIC, Draws, SyntheticSpec, draw, settings
+from mlcli.datasets.synthetic import (
+    GENERATOR,
+    SYNTHETIC,
+    Draws,
+    Generator,
+    SyntheticSpec,
+    settings,
+)
 from mlcli.errors import DataError
 from mlcli.rng import stream
 
@@ -26,6 +33,7 @@ class Source(Protocol):
         target_name: the name of t.
         truth: the noise-free function, where it is known.
         noise_std: the noise's standard deviation in units of t, where it is known.
+        generator: what the data are drawn from, where it is known.
         identity: what the data are, in JSON's types; equal for equal data on any machine.
         fresh_draws: whether each replicate is an independent data set.
         n_rows: rows of one replicate, after the checks.
@@ -42,6 +50,8 @@ class Source(Protocol):
     def truth(self) -> Truth | None: ...
     @property
     def noise_std(self) -> float | None: ...
+    @property
+    def generator(self) -> Generator | None: ...
     @property
     def identity(self) -> dict[str, Any]: ...
     @property
@@ -66,8 +76,8 @@ class SyntheticSource:
     streamed = False
 
     def __init__(self, spec: SyntheticSpec, chosen: Draws) -> None:
-        self._spec = spec
-        self._chosen = chosen
+        self._generator = Generator(spec, chosen)
+        self.generator: Generator | None = self._generator
         self.name = spec.name
         self.feature_names = (spec.x_name,)
         self.target_name = spec.t_name
@@ -82,7 +92,7 @@ class SyntheticSource:
         }
 
     def replicate(self, index: int, seed: int) -> Dataset:
-        return draw(self._spec, stream(seed, "data", index), **vars(self._chosen))
+        return self._generator.draw(stream(seed, "data", index))
 
 
 def open_source(
@@ -91,6 +101,7 @@ def open_source(
     target: str | None = None,
     features: Sequence[str] | None = None,
     draw_column: str | None = None,
+    group_column: str | None = None,
     drop_missing: bool = False,
     n_samples: int | None = None,
     x_min: float | None = None,
@@ -108,6 +119,7 @@ def open_source(
         target: column to predict; left out, ``t``, else ``y``, else ``target``.
         features: columns to predict from; left out, all others.
         draw_column: column whose values 0, 1, 2, ... number independent data sets in one file.
+        group_column: column of a file whose values, numbers or text, name groups of rows.
         drop_missing: leave out rows of a file with missing or infinite values.
         n_samples, x_min, x_max, noise_std: of a synthetic set; left out, the set's own.
         stream_rows: the most rows that are read into memory.
@@ -116,7 +128,8 @@ def open_source(
         DataError: the name, the file, its columns or its values won't do.
     """
     shape = {"n_samples": n_samples, "x_min": x_min, "x_max": x_max, "noise_std": noise_std}
-    columns = {"target": target, "features": features, "draw_column": draw_column}
+    columns: dict[str, Any] = {"target": target, "features": features}
+    columns |= {"draw_column": draw_column, "group_column": group_column}
     named = DATASETS.get(canonical(name_or_path))
     if named is not None and named.kind == "synthetic":
         _refuse_given(name_or_path, columns, "apply to tables only")
@@ -131,7 +144,13 @@ def open_source(
 
     path = Path(name_or_path).expanduser()
     return tables.open_file(
-        path, target, features, draw_column, drop_missing=drop_missing, stream_rows=stream_rows
+        path,
+        target,
+        features,
+        draw_column,
+        group_column,
+        drop_missing=drop_missing,
+        stream_rows=stream_rows,
     )
 
 
@@ -141,7 +160,8 @@ def _open_named(named: NamedSet, columns: dict[str, Any]) -> Source:
     if named.kind == "download":
         _refuse_given(named.name, columns, "apply to tables only")
         return tables.open_images(named)
-    _refuse_given(named.name, {"draw_column": columns["draw_column"]}, "apply to files only")
+    in_files = {key: columns[key] for key in ("draw_column", "group_column")}
+    _refuse_given(named.name, in_files, "apply to files only")
     return tables.open_bundled(named, columns["target"], columns["features"])
 
 

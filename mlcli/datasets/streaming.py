@@ -50,6 +50,7 @@ class StreamSource:
     fresh_draws = False
     truth = None
     noise_std = None
+    generator = None
 
     def __init__(self, path: Path, choice: Choice, *, drop_missing: bool = False) -> None:
         """Read the file once and check it.

@@ -156,3 +156,21 @@ def draw(
         truth=spec.truth,
         noise_std=chosen.noise_std,
     )
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A synthetic set with all its settings: as many independent data sets as one likes.
+
+    Attributes:
+        spec: the set.
+        chosen: its rows, range of x and noise.
+    """
+
+    spec: SyntheticSpec
+    chosen: Draws
+
+    def draw(self, rng: np.random.Generator, n_samples: int | None = None) -> Dataset:
+        """One independent data set; `n_samples` rows instead of its own number, where given."""
+        settings = vars(self.chosen) | ({} if n_samples is None else {"n_samples": n_samples})
+        return draw(self.spec, rng, **settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,11 @@ from mlcli.datasets.columns import Choice, choose
 from mlcli.datasets.dataset import Array, Dataset, Truth
 from mlcli.datasets.draws import draw_rows
 from mlcli.datasets.files import check_file
+from mlcli.datasets.groups import group_numbers
 from mlcli.datasets.registry import NamedSet
 from mlcli.datasets.sidecar import read_note
 from mlcli.datasets.streaming import StreamSource, has_more_rows
-from mlcli.datasets.synthetic import SYNTHETIC
+from mlcli.datasets.synthetic import SYNTHETIC, Generator, settings
 from mlcli.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class TableSource:
     streamed = False
     truth: Truth | None = None
     noise_std: float | None = None
+    generator: Generator | None = None
 
     def __init__(self, data: Dataset, identity: dict[str, Any]) -> None:
         self._data = data
@@ -75,6 +78,7 @@ class DrawsSource(TableSource):
             data.target_name,
             self.truth,
             self.noise_std,
+            None if data.groups is None else data.groups[rows],
         )
 
     def is_drawn_from(self, synthetic: dict[str, Any]) -> None:
@@ -83,6 +87,8 @@ class DrawsSource(TableSource):
         if spec is not None:
             self.name, self.truth = spec.name, spec.truth
             self.noise_std = synthetic.get("noise_std")
+            shape = ("n_samples", "x_min", "x_max", "noise_std")
+            self.generator = Generator(spec, settings(spec, **{k: synthetic[k] for k in shape}))
             self.identity = self.identity | {"drawn_from": synthetic}
 
 
@@ -159,6 +165,7 @@ def open_file(
     target: str | None,
     features: Sequence[str] | None,
     draw_column: str | None,
+    group_column: str | None,
     *,
     drop_missing: bool,
     stream_rows: int,
@@ -168,11 +175,13 @@ def open_file(
     note = read_note(path)
     if note is not None and draw_column is None and features is None and target is None:
         draw_column = str(note["draw_column"])
-    choice = tabular.choose_columns(path, target, features, draw_column)
-    if draw_column is None and has_more_rows(path, stream_rows):
+    choice = tabular.choose_columns(path, target, features, draw_column, group_column)
+    if draw_column is None and group_column is None and has_more_rows(path, stream_rows):
         return StreamSource(path, choice, drop_missing=drop_missing)
     columns = tabular.read(path, choice, drop_missing=drop_missing)
     data = _dataset(path.name, choice, columns)
+    if group_column is not None:
+        data = replace(data, groups=group_numbers(path, group_column, data.t.size))
     identity = tabular.file_identity(path, choice, drop_missing=drop_missing)
     if draw_column is None:
         return TableSource(data, identity)

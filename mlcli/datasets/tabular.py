@@ -22,25 +22,40 @@ def choose_columns(
     target: str | None = None,
     features: Sequence[str] | None = None,
     draw_column: str | None = None,
+    group_column: str | None = None,
 ) -> Choice:
     """Settle which columns of a file are used, from its heading alone.
 
     Raises:
         DataError: the file or the columns won't do.
     """
+    return choose(
+        path,
+        column_names(path),
+        target=target,
+        features=features,
+        draw_column=draw_column,
+        group_column=group_column,
+    )
+
+
+def column_names(path: Path) -> list[str]:
+    """The names of a file's columns.
+
+    Raises:
+        DataError: the file can't be read.
+    """
     suffix = path.suffix.lower()
     if suffix == ".npz":
-        names = [name for name, _ in read_npz.columns(path)]
-    elif suffix == ".parquet":
-        names = read_parquet.column_names(path)
-    else:
-        names = read_text.column_names(path)
-    return choose(path, names, target=target, features=features, draw_column=draw_column)
+        return [name for name, _ in read_npz.columns(path)]
+    if suffix == ".parquet":
+        return list(read_parquet.column_names(path))
+    return list(read_text.column_names(path))
 
 
 def file_identity(path: Path, choice: Choice, *, drop_missing: bool) -> dict[str, Any]:
     """What the data are: the file's own name and bytes, and the columns; no folder, no clock."""
-    return {
+    found = {
         "kind": "file",
         "file": path.name,
         "sha256": sha256(path),
@@ -49,6 +64,7 @@ def file_identity(path: Path, choice: Choice, *, drop_missing: bool) -> dict[str
         "draw_column": choice.draw_column,
         "drop_missing": drop_missing,
     }
+    return found if choice.group_column is None else found | {"groups": choice.group_column}
 
 
 def column_batches(

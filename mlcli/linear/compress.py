@@ -106,7 +106,7 @@ class PolynomialAccumulator:
         for start in range(0, target.size, CHUNK):
             part = slice(start, start + CHUNK)
             rows = _residual_rows(self._basis, self._c0, z[:, part], target[part])
-            self._rows.add(rows[:-1].T, rows[-1])
+            self._rows.add_rows(rows)
 
     def triangle(self) -> Triangle:
         """The triangle of [P, t - P c0].

@@ -39,16 +39,30 @@ class ColumnsFit:
         return unit
 
 
-def fit_columns(Phi: Floats, t: Floats) -> ColumnsFit:
-    """Minimise |t - Phi w|^2, eq (3.5), by two Gram-Schmidt passes a column.
+@dataclass(frozen=True)
+class OrthonormalColumns:
+    """Phi[:, kept] = Q R: any columns, made orthonormal one after the other.
 
-    With Phi = Q R the solution of (4.5) is R w = Q^T t: the normal equations, which square the
-    condition number, never appear.
-
-    Args:
-        Phi: design matrix (4.2), (N, p).
-        t: targets, (N,).
+    Attributes:
+        Q: (N, p); Q^T Q is the identity on the kept columns, a dependent column is zero.
+        R: upper triangular, (p, p), with zero rows for the dependent columns.
+        kept: which columns are independent, (p,).
     """
+
+    Q: Floats
+    R: Floats
+    kept: np.ndarray
+
+    def evaluate(self, Phi: Floats) -> Floats:
+        """The same combinations of the columns at other points, Phi (n, p) -> (n, p)."""
+        block = self.R[np.ix_(self.kept, self.kept)]
+        P = np.zeros_like(Phi)
+        P[:, self.kept] = np.linalg.solve(block.T, Phi[:, self.kept].T).T
+        return P
+
+
+def orthonormal_columns(Phi: Floats) -> OrthonormalColumns:
+    """Two Gram-Schmidt passes a column over Phi (N, p), eq (4.2)."""
     n_rows, p = Phi.shape
     Q, R = np.zeros((p, n_rows)), np.zeros((p, p))
     kept = np.zeros(p, dtype=bool)
@@ -62,11 +76,26 @@ def fit_columns(Phi: Floats, t: Floats) -> ColumnsFit:
         rest = float(np.linalg.norm(v))
         if rest > DEPENDENT * size:
             kept[k], R[k, k], Q[k] = True, rest, v / rest
-    basis, triangle = Q[kept], R[np.ix_(kept, kept)]
+    return OrthonormalColumns(Q.T, R, kept)
+
+
+def fit_columns(Phi: Floats, t: Floats) -> ColumnsFit:
+    """Minimise |t - Phi w|^2, eq (3.5), by two Gram-Schmidt passes a column.
+
+    With Phi = Q R the solution of (4.5) is R w = Q^T t: the normal equations, which square the
+    condition number, never appear.
+
+    Args:
+        Phi: design matrix (4.2), (N, p).
+        t: targets, (N,).
+    """
+    found = orthonormal_columns(Phi)
+    kept = found.kept
+    basis, triangle = found.Q.T[kept], found.R[np.ix_(kept, kept)]
     c = basis @ t  # (rank,)
     residual = t - c @ basis  # (N,)
     correction = basis @ residual
     residual -= correction @ basis
-    w = np.zeros(p)
+    w = np.zeros(kept.size)
     w[kept] = np.linalg.solve(triangle, c + correction)
     return ColumnsFit(w, float(residual @ residual), int(kept.sum()), triangle, kept)

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import frexp, fsum, ldexp, sqrt
+from math import erfc, frexp, fsum, ldexp, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlcli.linear.arrays import Floats
 from mlcli.linear.student import student_t_quantile
 
 __all__ = [
     "mean_interval",
+    "normal_cdf",
     "r_squared",
     "residual_variance",
     "residual_variance_or_none",
     "student_t_quantile",
 ]
+
+
+_erfc = np.vectorize(erfc, otypes=[np.float64])
+
+
+def normal_cdf(z: ArrayLike) -> Floats:
+    """P(Z <= z) of the standard normal, (1 + erf(z / sqrt 2)) / 2, without SciPy's import."""
+    return np.asarray(0.5 * _erfc(-np.asarray(z, dtype=np.float64) / sqrt(2.0)))
 
 
 def r_squared(rss: float, t: ArrayLike, centred: bool = True) -> float | None:

@@ -61,9 +61,12 @@ class QRAccumulator:
 
     def add(self, Phi: Floats, t: Floats) -> None:
         """Take in rows Phi (n, p) and t (n,)."""
-        rows = np.column_stack([Phi, t])  # (n, p+1)
-        self._R = _triangular(np.vstack([self._R, rows]))
-        self._n_rows += rows.shape[0]
+        self.add_rows(np.concatenate([Phi.T, t[None]]))
+
+    def add_rows(self, rows: Floats) -> None:
+        """Take in [Phi t] transposed, (p+1, n)."""
+        self._R = _triangular(np.vstack([self._R, rows.T]))
+        self._n_rows += rows.shape[1]
 
     def triangle(self) -> Triangle:
         """The triangle of all rows so far."""
@@ -79,7 +82,10 @@ class GramAccumulator:
 
     def add(self, Phi: Floats, t: Floats) -> None:
         """Take in rows Phi (n, p) and t (n,)."""
-        rows = np.concatenate([Phi.T, t[None]])  # (p+1, n)
+        self.add_rows(np.concatenate([Phi.T, t[None]]))
+
+    def add_rows(self, rows: Floats) -> None:
+        """Take in [Phi t] transposed, (p+1, n)."""
         with np.errstate(over="ignore"):
             self.add_gram(rows @ rows.T, rows.shape[1])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def csv_text(columns: Columns) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _plain(values: Sequence[Any]) -> list[Any]:
+def _plain(values: Any) -> list[Any]:
     """Python's own numbers, whose repr has no type in it."""
     listed = values.tolist() if hasattr(values, "tolist") else values
     return [value.item() if hasattr(value, "item") else value for value in listed]
@@ -62,17 +62,16 @@ def _cell(value: Any) -> str:
 
 
 def write_result(result: Result, folder: Path) -> None:
-    """Metrics, curves and model. Arrays go to NPZ, without pickle or clock."""
+    """Metrics, curves and model. Arrays go to NPY, without pickle or clock."""
     write_text(folder / "metrics.json", json_text(result.metrics))
     for name, columns in result.tables.items():
         write_text(folder / f"{name}.csv", csv_text(columns))
     for name, columns in result.model_tables.items():
         write_text(folder / "model" / f"{name}.csv", csv_text(columns))
-    if result.model_arrays:
+    for name, array in result.model_arrays.items():
         import numpy as np
 
         (folder / "model").mkdir(exist_ok=True)
-        # savez stamps every member with 1980-01-01, so equal arrays are equal bytes.
-        np.savez(folder / "model" / "arrays.npz", allow_pickle=False, **result.model_arrays)
+        np.save(folder / "model" / f"{name}.npy", array, allow_pickle=False)
     if result.model_info:
         write_text(folder / "model" / "model.json", json_text(result.model_info))

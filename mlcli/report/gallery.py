@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mlcli.errors import DataError
-from mlcli.report.captions import CHAPTERS, Chapter
+from mlcli.report.captions import chapter as chapter_of
+from mlcli.report.captions.chapter import Chapter
 from mlcli.report.files import json_text, write_text
 from mlcli.report.manifest import read_manifest
 
@@ -65,9 +66,10 @@ def _describe(folder: Path) -> dict[str, Any]:
     if manifest is None:
         raise DataError(f"{folder}/manifest.json is not a manifest of this version")
     command = manifest["command"]
-    chapter = CHAPTERS[command]
+    section = command.replace("-", "_")
+    chapter = chapter_of(section)
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    experiment = import_module(f"mlcli.experiments.{command.replace('-', '_')}.display")
+    experiment = import_module(f"mlcli.experiments.{section}.display")
     provenance = {key: manifest[key] for key in ("data", "seeds", "versions", "determinism")}
     return {
         "title": f"{command}: {chapter.title}",

@@ -47,31 +47,42 @@ def test_the_default_run_without_plots(tmp_path: Path) -> None:
     print(f"\nmlcli fit-poly --no-plots takes {median(found):.2f} s, whole process")
 
 
-def test_ten_million_rows_stream(tmp_path: Path) -> None:
+def seconds_and_peak(command: list[str], folder: Path) -> tuple[float, float]:
+    """Wall time and the peak of the resident memory in MiB.
+
+    A child starts with the peak of its parent, which held the table: a process between them asks.
+    """
+    code = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True,"
+        "capture_output=True); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    t_start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return time.perf_counter() - t_start, int(done.stdout) / 1024
+
+
+def write_rows(path: Path) -> None:
+    """Ten million rows of a noisy cubic, as Parquet."""
     pa = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
     rng = np.random.default_rng(0)
     x = rng.uniform(-2, 2, N_ROWS)
-    parquet.write_table(
-        pa.table({"x": x, "t": x**3 + rng.normal(0, 1, N_ROWS)}), tmp_path / "r.parquet"
-    )
-    command = [*MLCLI, "fit-poly", "--data", "r.parquet", "--degrees", "10", "--n-seeds", "1",
-               "--no-plots"]  # fmt: skip
-    # A child starts with the peak of its parent, which held the table: ask from a process between.
-    code = (
-        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True,"
-        "capture_output=True); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
-    del x
-    t_start = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", code, *command],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    took = time.perf_counter() - t_start
-    peak = int(done.stdout) / 1024
-    print(f"\n{N_ROWS:,} rows from Parquet, degree 10: {took:.1f} s, {peak:.0f} MiB at the peak")
+    parquet.write_table(pa.table({"x": x, "t": x**3 + rng.normal(0, 1, N_ROWS)}), path)
+
+
+@pytest.mark.parametrize("command", ["fit-poly", "bayes"])
+def test_ten_million_rows_stream(tmp_path: Path, command: str) -> None:
+    write_rows(tmp_path / "r.parquet")
+    more = {"fit-poly": ["--degrees", "10", "--n-seeds", "1"],
+            "bayes": ["--degree", "10", "--degrees", "10"]}[command]  # fmt: skip
+    line = [*MLCLI, command, "--data", "r.parquet", "--no-plots", *more]
+    took, peak = seconds_and_peak(line, tmp_path)
+    print(f"\n{command}, {N_ROWS:,} rows from Parquet, degree 10: {took:.1f} s, "
+          f"{peak:.0f} MiB at the peak")  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mlcli.experiments.fit_poly import FILES
-from mlcli.report.figures.names import FIGURES
+from mlcli.report.captions import figure_names
 
 Run = Callable[..., Any]
 SMALL = ("fit-poly", "--degrees", "1,3", "--n-seeds", "3", "--no-plots", "--quiet")
@@ -47,7 +47,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
         if p.is_file()
     }
     assert written == set(plan.json["files"])
-    figures = {f"{name}.png" for name in FIGURES["fit_poly"]}
+    figures = {f"{name}.png" for name in figure_names("fit_poly")}
     assert written >= set(FILES) | figures
 
 
@@ -173,7 +173,7 @@ def test_the_report_is_one_page_that_escapes_its_data(mlcli: Run, empty_folder: 
     assert mlcli("fit-poly", "--degrees", "1", "--n-seeds", "2", "--quiet").code == 0
     assert mlcli("report", "runs", "--out", "page.html").code == 0
     page = (empty_folder / "page.html").read_text()
-    assert page.count("<img") == len(FIGURES["fit_poly"])
+    assert page.count("<img") == len(figure_names("fit_poly"))
     assert "http://" not in page
     assert "https://" not in page
     assert mlcli("runs").out.count("fit-poly") >= 1

@@ -31,8 +31,13 @@ ALLOWED: dict[str, set[str]] = {
     "params": {"config", "errors"},
     "scale": {"errors"},
     "linear": {"errors"},
+    "selection": {"errors", "linear"},
+    "scratch": {"errors"},
     "datasets": {"errors", "rng"},
-    "experiments": {"config", "datasets", "errors", "linear", "result", "rng", "scale"},
+    "experiments": {
+        "config", "datasets", "errors", "linear", "result", "rng", "scale", "scratch",
+        "selection",
+    },
     "report": {"errors", "result", "experiments"},
     "console": {"result"},
     "commands": {

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
+from importlib import import_module
 from pathlib import Path
+
+import pytest
 
 from mlcli.cli import COMMANDS
 from mlcli.commands.flags import reference
-from mlcli.config import config_class
+from mlcli.config import SECTIONS, config_class
+from mlcli.config.common import SeedFields, SourceFields, SyntheticFields
 
 README = Path(__file__).parents[2] / "README.md"
 
 
+SHARED = (SourceFields, SyntheticFields, SeedFields)
+EXPERIMENTS = [name for name, (panel, _) in COMMANDS.items() if panel == "Experiments"]
+
+
 def test_the_parameter_tables_are_those_of_the_config_models() -> None:
     text = README.read_text(encoding="utf-8")
-    for section in ("fit_poly", "data"):
-        assert reference(config_class(section)) in text, f"python -m mlcli.commands.flags {section}"
+    assert reference(*SHARED) in text
+    for section in SECTIONS:
+        assert reference(config_class(section)) in text, section
 
 
 def test_every_command_is_mentioned_and_every_mention_exists() -> None:
@@ -25,13 +35,12 @@ def test_every_command_is_mentioned_and_every_mention_exists() -> None:
     assert mentioned <= set(COMMANDS)
 
 
-def test_the_printed_run_is_the_committed_one() -> None:
-    from mlcli.experiments.fit_poly import display
-
-    metrics = (README.parent / "reports" / "fit_poly" / "metrics.json").read_text()
-    import json
-
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_printed_run_is_the_committed_one(name: str) -> None:
+    section = name.replace("-", "_")
+    display = import_module(f"mlcli.experiments.{section}.display").display
+    metrics = json.loads((README.parent / "reports" / section / "metrics.json").read_text())
     text = README.read_text(encoding="utf-8")
-    for shown in display(json.loads(metrics)):
+    for shown in display(metrics):
         for row in shown.rows:
             assert all(cell in text for cell in row)

@@ -22,6 +22,7 @@ from mlcli.experiments.fit_poly.replicate import (
     split,
     strengths,
 )
+from mlcli.experiments.summary import summary
 from mlcli.result import Columns, Metrics, Progress, Result
 from mlcli.scale.jobs import map_ordered
 
@@ -155,12 +156,12 @@ def _metrics(
         paths = [outcome.path for outcome in outcomes if outcome.path is not None]
         metrics["path"] = {
             "lowest_error_strength": float(strengths(config)[best]),
-            "train_mse": tables.summary([p.train_mse[best] for p in paths]),
-            "n_nonzero": tables.summary([p.n_nonzero[best] for p in paths]),
+            "train_mse": summary([p.train_mse[best] for p in paths]),
+            "n_nonzero": summary([p.n_nonzero[best] for p in paths]),
             "largest_relative_gap": float(max(p.relative_gap.max() for p in paths)),
         }
         if outcomes[0].n_test:
-            metrics["path"]["test_mse"] = tables.summary([p.test_mse[best] for p in paths])
+            metrics["path"]["test_mse"] = summary([p.test_mse[best] for p in paths])
     if compared:
         metrics["table_1"] = dict(compared)
     return metrics
@@ -168,7 +169,7 @@ def _metrics(
 
 def _summaries(estimator: str, index: int, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {
-        name: tables.summary([getattr(o.scores[estimator], name)[index] for o in outcomes])
+        name: summary([getattr(o.scores[estimator], name)[index] for o in outcomes])
         for name in SCORES
         if _applies(name, outcomes[0], estimator)
     }

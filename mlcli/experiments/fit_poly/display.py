@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mlcli.experiments.wording import between, interval, number
 from mlcli.result import Display
 
 EXPLANATION = (
@@ -41,8 +42,8 @@ def _errors(title: str, metrics: Mapping[str, Any], remark: str = "") -> Display
         rows.append(
             [
                 str(degree),
-                *_interval(found["train_mse"]),
-                *(_interval(test) if test else ("", "")),
+                *interval(found["train_mse"]),
+                *interval(test),
                 number(found["effective_rank"]["mean"]),
             ]
         )
@@ -54,8 +55,8 @@ def _path(path: Mapping[str, Any]) -> Display:
     test = path.get("test_mse")
     row = [
         number(path["lowest_error_strength"]),
-        *_interval(path["train_mse"]),
-        *(_interval(test) if test else ("", "")),
+        *interval(path["train_mse"]),
+        *interval(test),
         number(path["n_nonzero"]["mean"]),
     ]
     headings = ["strength", "train", "95 % interval", "test", "95 % interval", "nonzero"]
@@ -73,9 +74,9 @@ def _table_1(table: Mapping[str, Any], n_seeds: int) -> Display:
                     f"{degree} {label}",
                     number(one["paper"]),
                     number(one["median"]),
-                    _range(one["q025"], one["q975"]),
+                    between(one["q025"], one["q975"]),
                     "yes" if one["inside"] else "no",
-                    _range(one["mean_ci_low"], one["mean_ci_high"]),
+                    between(one["mean_ci_low"], one["mean_ci_high"]),
                 ]
             )
     headings = [
@@ -87,20 +88,3 @@ def _table_1(table: Mapping[str, Any], n_seeds: int) -> Display:
         "interval of the mean",
     ]
     return Display(f"Table 1 of the notes, and ours over {n_seeds} draws", headings, rows)
-
-
-def _interval(summary: Mapping[str, Any]) -> tuple[str, str]:
-    return number(summary["mean"]), _range(summary["ci_low"], summary["ci_high"])
-
-
-def _range(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{number(low)} to {number(high)}"
-
-
-def number(value: float | None) -> str:
-    """Four significant digits; a dash where there is no number."""
-    if value is None:
-        return "-"
-    if value == int(value) and abs(value) < 1e6:
-        return str(int(value))
-    return f"{value:.4g}"

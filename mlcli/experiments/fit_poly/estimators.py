@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.config.fit_poly import FitPolyConfig
-from mlcli.experiments.fit_poly.design import Design, build
+from mlcli.linear.design import Design, build
 
 Array = NDArray[np.float64]
 # Every polynomial basis spans the same functions, so plain least squares has one solution for all.

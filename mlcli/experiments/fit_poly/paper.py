@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mlcli.experiments.summary import band
 from mlcli.linear.statistics import mean_interval
 from mlcli.result import Columns
 
@@ -18,7 +19,6 @@ TABLE_1: dict[int, tuple[float, float]] = {
     5: (3.61, 4.12),
     300: (3.24, 5.12e3),
 }
-CENTRAL = (0.025, 0.975)
 _BESIDE = ("paper", "median", "q025", "q975", "mean_ci_low", "mean_ci_high", "inside", "n")
 
 
@@ -45,7 +45,7 @@ def compare(scores: Mapping[int, np.ndarray]) -> dict[str, Any]:
 
 
 def _beside(paper: float, values: np.ndarray) -> dict[str, Any]:
-    low, median, high = (float(q) for q in np.quantile(values, [CENTRAL[0], 0.5, CENTRAL[1]]))
+    low, median, high = (float(edge) for edge in band(values))
     _, _, ci_low, ci_high, n = mean_interval(values)
     return {
         "paper": paper,

@@ -13,7 +13,7 @@ from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.split import train_test_indices
 from mlcli.experiments.fit_poly import estimators
-from mlcli.experiments.fit_poly.design import Design, build
+from mlcli.linear.design import Design, build
 from mlcli.linear.statistics import r_squared, residual_variance_or_none
 from mlcli.rng import stream
 

@@ -10,28 +10,12 @@ from numpy.typing import NDArray
 
 from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.datasets.dataset import Dataset
-from mlcli.experiments.fit_poly.paper import CENTRAL
 from mlcli.experiments.fit_poly.replicate import Outcome, shown, split, strengths
-from mlcli.linear.statistics import mean_interval
+from mlcli.experiments.summary import band, interval_columns, summary
 from mlcli.result import Columns
 
 Array = NDArray[np.float64]
 MAX_POINTS = 2000
-INTERVAL = ("mean", "std", "ci_low", "ci_high", "n")
-
-
-def summary(values: Sequence[float] | Array) -> dict[str, float | int | None]:
-    """``mean, std, ci_low, ci_high, n`` of independent values (Student t, 95 %)."""
-    finite = np.asarray(values, dtype=float)
-    if not np.isfinite(finite).all():
-        return dict.fromkeys(INTERVAL[:-1], None) | {"n": int(finite.size)}
-    return dict(zip(INTERVAL, mean_interval(finite), strict=True))
-
-
-def band(stacked: Array) -> tuple[Array, Array, Array]:
-    """Median and central 95 % over the first axis, (n_seeds, ...) -> three of (...)."""
-    low, median, high = np.quantile(stacked, [CENTRAL[0], 0.5, CENTRAL[1]], axis=0)
-    return low, median, high
 
 
 def data_table(config: FitPolyConfig, dataset: Dataset) -> Columns:
@@ -114,12 +98,7 @@ def path_table(config: FitPolyConfig, outcomes: Sequence[Outcome]) -> Columns:
         return columns
     columns["strength"] = strengths(config).tolist()
     for name in ("train_mse", "test_mse", "n_nonzero", "degrees_of_freedom"):
-        rows = [summary(values) for values in np.stack([getattr(p, name) for p in paths]).T]
-        columns |= {
-            name: [row["mean"] for row in rows],
-            f"{name}_ci_low": [row["ci_low"] for row in rows],
-            f"{name}_ci_high": [row["ci_high"] for row in rows],
-        }
+        columns |= interval_columns(name, np.stack([getattr(p, name) for p in paths]))
     columns["largest_relative_gap"] = np.stack([p.relative_gap for p in paths]).max(axis=0).tolist()
     return columns
 

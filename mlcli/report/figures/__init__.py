@@ -9,13 +9,6 @@ from importlib import import_module
 from pathlib import Path
 
 
-def figure_names(section: str) -> tuple[str, ...]:
-    """The figures of a command, without their endings."""
-    from mlcli.report.figures.names import FIGURES
-
-    return FIGURES[section]
-
-
 def draw(section: str, folder: Path, kinds: tuple[str, ...]) -> None:
     """Draw every figure of a command into its run folder."""
     from mlcli.report.figures.style import save, styled

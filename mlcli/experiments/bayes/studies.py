@@ -1,0 +1,205 @@
+"""Beyond the one model: evidence against degree and precisions, points as they arrive, coverage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import log, sqrt
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.bayes import BayesConfig
+from mlcli.config.kfold import KfoldConfig
+from mlcli.datasets.synthetic import Generator
+from mlcli.errors import NoAnswerError
+from mlcli.experiments.bayes.columns import (
+    Data,
+    basis_of,
+    degrees_of,
+    in_memory,
+    model_degree,
+    triangle_of,
+)
+from mlcli.experiments.bayes.fit import Fitted, fit, maximum_likelihood
+from mlcli.experiments.kfold.scores import linear_scores
+from mlcli.linear.bayes.evidence import EvidenceMaximum, maximise_evidence
+from mlcli.linear.bayes.posterior import Posterior, Prior
+from mlcli.linear.bayes.sequential import from_prior, updated
+from mlcli.linear.bayes.spectrum import log_evidence, spectrum
+from mlcli.linear.statistics import normal_cdf
+from mlcli.linear.triangle import Triangle
+from mlcli.rng import stream
+from mlcli.scale.jobs import map_ordered
+from mlcli.selection.choice import at_minimum
+from mlcli.selection.expected_error import uniform_quadrature
+from mlcli.selection.folds import k_fold
+
+Array = NDArray[np.float64]
+N_FOLDS = 10
+# Decades on each side of the maximum that the map of the evidence covers.
+DECADES = 3.0
+ARRIVALS = (0, 1, 2, 5, 20, 100)
+LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
+METHODS = ("maximum likelihood", "evidence", "unknown noise")
+N_NODES = 64
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The evidence of each degree and the cross-validated error beside it.
+
+    Attributes:
+        maxima: one a degree; None where the evidence has no maximum.
+        cv_mse: of least squares, (n_degrees,); NaN where it was not computed.
+    """
+
+    degrees: tuple[int, ...]
+    maxima: tuple[EvidenceMaximum | None, ...]
+    cv_mse: Array
+
+    def degree_by_evidence(self) -> int | None:
+        """The degree with the highest evidence."""
+        values = [-np.inf if one is None else one.log_evidence for one in self.maxima]
+        return self.degrees[int(np.argmax(values))] if max(values) > -np.inf else None
+
+    def degree_by_kfold(self) -> int | None:
+        """The degree with the least cross-validated error."""
+        if not np.isfinite(self.cv_mse).any():
+            return None
+        return self.degrees[at_minimum(self.cv_mse[:, None])[0]]
+
+
+def evidence_curve(config: BayesConfig, data: Data, rng: np.random.Generator | None) -> Curve:
+    """Maximise the evidence of every degree over both precisions.
+
+    Args:
+        config: validated parameters.
+        data: the rows.
+        rng: deals rows to folds for the error beside; None leaves that out.
+    """
+    degrees = degrees_of(config)
+    maxima: list[EvidenceMaximum | None] = []
+    for degree in degrees:
+        basis = basis_of(config, data.low, data.high, degree)
+        try:
+            maxima.append(maximise_evidence(spectrum(triangle_of(basis, data))))
+        except NoAnswerError:
+            maxima.append(None)
+    cv_mse = np.full(len(degrees), np.nan)
+    if rng is not None and data.n_rows >= 2 * N_FOLDS:
+        cv_mse = _cross_validated(config, data, degrees, rng)
+    return Curve(degrees, tuple(maxima), cv_mse)
+
+
+def _cross_validated(
+    config: BayesConfig, data: Data, degrees: tuple[int, ...], rng: np.random.Generator
+) -> Array:
+    kind = "polynomial" if config.basis == "monomial" else config.basis
+    settings = KfoldConfig(degrees=degrees, basis=kind, intercept=config.intercept)
+    X, t = (np.concatenate(parts) for parts in zip(*data.rows(), strict=True))
+    folds = k_fold(t.size, N_FOLDS, rng)
+    n_train = int(folds.n_train.min())
+    fitted = [d for d in degrees if basis_of(config, data.low, data.high, d).n_columns <= n_train]
+    cv_mse = np.full(len(degrees), np.nan)
+    if fitted:
+        scores = linear_scores(
+            settings.model_copy(update={"degrees": tuple(fitted)}), X, t, folds, None
+        )
+        cv_mse[: len(fitted)] = scores.test[:, 0].mean(axis=1)
+    return cv_mse
+
+
+def evidence_surface(
+    config: BayesConfig, triangle: Triangle, best: Fitted
+) -> tuple[Array, Array, Array]:
+    """The log evidence around the model's precisions: alphas (n,), betas (n,), values (n, n)."""
+    alpha = best.prior_precision
+    if alpha is None or config.prior != "isotropic":
+        return np.empty(0), np.empty(0), np.empty((0, 0))
+    data, steps = spectrum(triangle), np.linspace(-DECADES, DECADES, config.n_surface)
+    alphas = alpha * 10.0**steps
+    # The noise is known far better than the prior: its axis is as narrow as the peak.
+    betas = best.noise_precision * 10.0 ** (steps / DECADES * _half_width(data.n_rows))
+    values = [[log_evidence(data, float(a), float(b)) for b in betas] for a in alphas]
+    return alphas, betas, np.array(values)
+
+
+def _half_width(n_rows: int) -> float:
+    """Decades of beta in which the evidence falls by some ten nats: its std is sqrt(2 / N)."""
+    return min(1.0, 4.5 * sqrt(2.0 / n_rows) / log(10.0))
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """The posterior of two weights after some points."""
+
+    n_points: int
+    posterior: Posterior
+
+
+def arrivals(config: BayesConfig, X: Array, t: Array, fitted: Fitted) -> list[Arrival]:
+    """The straight line's two weights as points arrive one at a time, in the order of the rows.
+
+    The precisions are the model's own, 1 for a prior that has several; the last entry has all
+    rows.
+    """
+    low, high = X.min(axis=0), X.max(axis=0)
+    basis = basis_of(config, low, high, 1)
+    if basis.n_columns < 2:
+        return []
+    Phi = basis.evaluate(X)[:, :2]  # (N, 2)
+    alpha = fitted.prior_precision or 1.0
+    now = from_prior(Prior(np.zeros(2), np.eye(2) / np.sqrt(alpha)), fitted.noise_precision)
+    shown = sorted({n for n in (*ARRIVALS, t.size) if n <= t.size})
+    found = [Arrival(0, now)] if 0 in shown else []
+    for row in range(t.size):
+        now = updated(now, Phi[row], float(t[row]))
+        if row + 1 in shown:
+            found.append(Arrival(row + 1, now))
+    return found
+
+
+def calibration(config: BayesConfig, generator: Generator, jobs: int | None) -> Iterator[Array]:
+    """Coverage of predictive intervals on fresh data sets, (n_methods, n_levels) each."""
+    return map_ordered(
+        lambda index: _covered(config, generator, index), range(config.n_calibration), jobs=jobs
+    )
+
+
+def _covered(config: BayesConfig, generator: Generator, index: int) -> Array:
+    """The exact probability that a new t falls into each interval, averaged over x."""
+    data = generator.draw(stream(config.seed, "calibration", index), config.calibration_rows)
+    low, high = np.array([generator.chosen.x_min]), np.array([generator.chosen.x_max])
+    basis = basis_of(config, low, high, model_degree(config))
+    triangle = triangle_of(basis, in_memory(data.X, data.t))
+    nodes, weights = uniform_quadrature(float(low[0]), float(high[0]), N_NODES)
+    Phi, truth = basis.evaluate(nodes[:, None]), generator.spec.truth(nodes[:, None])
+    plain = config.model_copy(
+        update={"prior": "isotropic", "noise": "gaussian", "prior_precision": None,
+                "noise_precision": None}
+    )  # fmt: skip
+    unknown = plain.model_copy(update={"noise": "student"})
+    likely = maximum_likelihood(triangle)
+    models: list[Sequence[tuple[Array, Array]]] = []
+    std = np.nan if likely.noise_precision is None else likely.noise_precision**-0.5
+    z = [NormalDist().inv_cdf((1 + level) / 2) for level in LEVELS]
+    models.append([(Phi @ likely.w, np.full(nodes.size, q * std)) for q in z])
+    for settings in (plain, unknown):
+        try:
+            fitted = fit(settings, triangle)
+            bands = [fitted.predict(Phi, level) for level in LEVELS]
+            models.append([(mean, half) for mean, _, half in bands])
+        except NoAnswerError:
+            models.append([(truth, np.full(nodes.size, np.nan)) for _ in LEVELS])
+    sigma = generator.chosen.noise_std
+    return np.array([[_inside(mean, half, truth, weights, sigma) for mean, half in one]
+                     for one in models])  # fmt: skip
+
+
+def _inside(mean: Array, half: Array, truth: Array, weights: Array, sigma: float) -> float:
+    if sigma == 0.0:
+        return float(weights @ (np.abs(mean - truth) <= half))
+    upper = normal_cdf((mean + half - truth) / sigma)
+    return float(weights @ (upper - normal_cdf((mean - half - truth) / sigma)))

@@ -1,0 +1,61 @@
+"""`bias-variance`: the decomposition of appendix A, computed (section 3.2 of the notes)."""
+
+from __future__ import annotations
+
+from mlcli.config.bias_variance import BiasVarianceConfig
+from mlcli.datasets.source import Source
+from mlcli.experiments.bias_variance import tables
+from mlcli.experiments.bias_variance.checks import check, plan
+from mlcli.experiments.bias_variance.display import display
+from mlcli.experiments.bias_variance.ensemble import curve_grid
+from mlcli.experiments.bias_variance.metrics import make_metrics, make_warnings
+from mlcli.experiments.bias_variance.replicate import Outcome, run_replicate
+from mlcli.result import Progress, Result
+from mlcli.scale.jobs import map_ordered
+
+__all__ = ["FILES", "check", "display", "plan", "run"]
+
+TABLES = ("data", "decomposition", "descent", "members", "pointwise", "strengths")
+FILES = ("metrics.json", *(f"{name}.csv" for name in TABLES))
+DETERMINISM = (
+    "each seed's ensemble is fitted with one BLAS thread and collected in the order of the seeds, "
+    "so the bytes do not depend on --jobs; another machine, or another version of numpy, can "
+    "differ in the last digits"
+)
+
+
+def run(
+    config: BiasVarianceConfig, source: Source, *, jobs: int | None, progress: Progress
+) -> Result:
+    """Fit the ensemble of every seed, decompose its error, and summarise over the seeds.
+
+    Args:
+        config: validated parameters.
+        source: a generator to draw from, or the rows of a bootstrap.
+        jobs: workers; never changes a byte.
+        progress: told how many seeds are done.
+    """
+    grid = curve_grid(source, config)
+
+    def work(index: int) -> Outcome:
+        # The pointwise picture is the first seed's alone.
+        return run_replicate(config, source, index, None if index else grid)
+
+    outcomes: list[Outcome] = []
+    for outcome in map_ordered(work, range(config.n_seeds), jobs=jobs):
+        outcomes.append(outcome)
+        progress(len(outcomes), config.n_seeds)
+    along = outcomes[0].pointwise
+    return Result(
+        metrics=make_metrics(config, source, outcomes),
+        tables={
+            "data": tables.data_table(source, along),
+            "decomposition": tables.decomposition_table(config, outcomes),
+            "descent": tables.descent_table(config, outcomes),
+            "members": tables.members_table(config, along, grid),
+            "pointwise": tables.pointwise_table(config, source, along, grid),
+            "strengths": tables.strengths_table(config, outcomes),
+        },
+        determinism=DETERMINISM,
+        warnings=make_warnings(config, source, outcomes),
+    )

@@ -1,0 +1,102 @@
+"""The models of `bias-variance`, fitted to one data set: all degrees, and all strengths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.bias_variance import BiasVarianceConfig
+from mlcli.experiments.fit_poly.estimators import penalised_path
+from mlcli.linear.basis import PRODUCTS, fit_basis
+from mlcli.linear.compress import fit_polynomial
+from mlcli.linear.design import build
+from mlcli.linear.orthonormal import fit_columns
+
+Array = NDArray[np.float64]
+Predict = Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Least squares of every degree on one data set.
+
+    Attributes:
+        predict: X (n, D) -> (n, n_degrees).
+        effective_rank: independent columns, (n_degrees,).
+    """
+
+    predict: Predict
+    effective_rank: Array
+
+
+@dataclass(frozen=True)
+class Path:
+    """One degree under every strength on one data set.
+
+    Attributes:
+        predict: X (n, D) -> (n, n_strengths).
+        relative_gap: the largest duality gap as a share of E(0) of (3.13).
+    """
+
+    predict: Predict
+    relative_gap: float
+
+
+def sizes(config: BiasVarianceConfig) -> tuple[int, ...]:
+    """The degrees that are fitted: the linear basis has only one size."""
+    return (1,) if config.basis == "linear" else tuple(sorted(set(config.degrees)))
+
+
+def strength_degree(config: BiasVarianceConfig) -> int:
+    """The degree that is penalised."""
+    top = sizes(config)[-1]
+    if config.strength_degree is None or config.basis == "linear":
+        return top
+    return config.strength_degree
+
+
+def strengths(config: BiasVarianceConfig) -> Array:
+    """The strengths, weakest first; none without a penalty."""
+    if config.penalty == "none":
+        return np.empty(0)
+    grid = np.geomspace(config.strength_min, config.strength_max, config.n_strengths)
+    # geomspace is off by an ulp inside; ten digits make the decades exact.
+    return np.array([float(f"{value:.10g}") for value in grid])
+
+
+def fit_degrees(config: BiasVarianceConfig, X: Array, t: Array) -> Fits:
+    """Least squares (4.5) of each degree on X (N, D), t (N,).
+
+    Polynomials in any form span the same functions, so one recurrence serves them all. A column
+    that is a combination of earlier ones on these rows, as happens where a bootstrap sample has
+    few distinct rows, has no part in the fit.
+    """
+    degrees = sizes(config)
+    if config.basis in (*PRODUCTS, "linear"):
+        found = fit_polynomial(X, t, degrees)
+        return Fits(found.predict, np.asarray(found.effective_rank, dtype=float))
+    low, high = X.min(axis=0), X.max(axis=0)
+    bases = [fit_basis(config.basis, low, high, degree) for degree in degrees]
+    fits = [fit_columns(basis.evaluate(X), t) for basis in bases]
+
+    def predict(points: Array) -> Array:
+        pairs = zip(bases, fits, strict=True)
+        return np.stack([b.evaluate(points) @ f.w for b, f in pairs], axis=1)  # (n, n_degrees)
+
+    return Fits(predict, np.array([float(one.rank) for one in fits]))
+
+
+def fit_strengths(config: BiasVarianceConfig, X: Array, t: Array) -> Path:
+    """The minima of (3.13) at each strength on X (N, D), t (N,), in standardised columns."""
+    values = strengths(config).tolist()
+    design = build(config.basis, X, t, strength_degree(config), intercept=True, scaled=True)
+    found = penalised_path(design, t.size, config.penalty, values, values)
+    start = float(design.b @ design.b) / (2 * t.size) or 1.0
+
+    def predict(points: Array) -> Array:
+        return design.predict(points, found.w)  # (n, n_strengths)
+
+    return Path(predict, float(found.gap.max()) / start)

@@ -1,0 +1,88 @@
+"""What can be said about a run of `kfold` before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mlcli.config.kfold import KfoldConfig
+from mlcli.datasets.source import Source
+from mlcli.errors import DataError, InputError
+from mlcli.experiments.kfold.refits import grid
+from mlcli.experiments.kfold.splits import degrees_of, n_replicates, partitions
+from mlcli.linear.basis import count_columns
+
+MAX_COLUMNS = 2000
+MAX_CLASSES = 100
+
+
+def check(config: KfoldConfig, source: Source) -> None:
+    """Refuse what can't be cross-validated, before any work.
+
+    Raises:
+        InputError: the device, the rows, the folds, the classes or the size of a basis won't do.
+    """
+    if config.device not in ("auto", "cpu"):
+        raise InputError(
+            "--device", must="auto or cpu for kfold, which is NumPy", got=config.device
+        )
+    if source.streamed:
+        raise DataError(
+            f"{source.name} has {source.n_rows} rows and is read in batches, which kfold can't use",
+            hint="a file with fewer rows",
+        )
+    first = source.replicate(0, config.seed)
+    if config.loss == "zero-one" or config.scheme == "stratified":
+        _check_classes(first.t, first.target_name)
+    elif np.ptp(first.t) == 0:
+        raise DataError(
+            f"target '{first.target_name}' has the same value in every row, so that there is "
+            "nothing to choose by",
+            hint="another --target",
+        )
+    fewest = min(int(folds.n_train.min()) for folds in partitions(config, first, 0))
+    _check_columns(config, len(source.feature_names), fewest)
+
+
+def _check_classes(t: np.ndarray, name: str) -> None:
+    n_classes, most = np.unique(t).size, min(MAX_CLASSES, t.size // 2)
+    if not 2 <= n_classes <= most:
+        raise DataError(
+            f"target '{name}'", must=f"2 to {most} classes", got=f"{n_classes} values",
+            hint="another --target, or --loss squared and --scheme kfold",
+        )  # fmt: skip
+
+
+def _check_columns(config: KfoldConfig, n_features: int, n_train: int) -> None:
+    for degree in degrees_of(config):
+        n_columns = count_columns(config.basis, n_features, degree, config.intercept)
+        what = f"degree {degree} of the {config.basis} basis in {n_features} input(s)"
+        if n_columns > MAX_COLUMNS:
+            raise DataError(
+                f"{what} has {n_columns:.3g} columns, at most {MAX_COLUMNS} are fitted",
+                hint="--degrees 1,2",
+            )
+        if n_columns == 0:
+            raise DataError(f"{what} has no column to fit", hint="a higher degree")
+        if config.penalty == "none" and n_train < n_columns:
+            raise DataError(
+                f"{what} needs at least {n_columns} training rows, the smallest training part has "
+                f"{n_train}",
+                hint="a lower --degrees, or --penalty l2",
+            )
+
+
+def plan(config: KfoldConfig, source: Source) -> Mapping[str, Any]:
+    """The size of the work, for a dry run."""
+    every = partitions(config, source.replicate(0, config.seed), 0)
+    shortcut = config.model == "linear"
+    return {
+        "rows": source.n_rows,
+        "inputs": len(source.feature_names),
+        "repeats": n_replicates(config, source),
+        "splits a repeat": sum(folds.n_splits for folds in every),
+        "models": len(degrees_of(config)) * grid(config).size,
+        "fits": "none but where the shortcut is unsafe" if shortcut else "one a model and split",
+    }

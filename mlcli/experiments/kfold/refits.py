@@ -1,0 +1,97 @@
+"""Fits made anew on some of the rows: the fallback of the shortcuts, and all that has none."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.kfold import KfoldConfig
+from mlcli.linear.basis import PRODUCTS, fit_basis
+from mlcli.linear.compress import fit_polynomial
+from mlcli.linear.coordinate_descent import elastic_net_path
+from mlcli.linear.nested import StandardisedFamily, standardised_family
+from mlcli.linear.orthonormal import fit_columns
+from mlcli.linear.ridge import ridge_path
+from mlcli.scratch.logistic import fit_logistic
+from mlcli.selection.exact import Refit
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def grid(config: KfoldConfig) -> Array:
+    """The strengths, strongest first, evenly spaced in the logarithm; one 0 without a penalty."""
+    if config.penalty == "none":
+        return np.zeros(1)
+    values = np.geomspace(config.strength_max, config.strength_min, config.n_strengths)
+    # geomspace is off by an ulp inside; ten digits make the decades exact.
+    return np.array([float(f"{value:.10g}") for value in values])
+
+
+def strengths(config: KfoldConfig) -> tuple[list[float], list[float]]:
+    """The l1 and the l2 of each strength of the grid."""
+    values = grid(config).tolist()
+    zeros = [0.0] * len(values)
+    l1s = values if config.penalty in ("l1", "elastic") else zeros
+    return l1s, (values if config.penalty in ("l2", "elastic") else zeros)
+
+
+def least_squares_refit(config: KfoldConfig, X: Array, t: Array, degrees: tuple[int, ...]) -> Refit:
+    """Least squares of one of the degrees on the given rows, predicted on others."""
+    if config.basis in PRODUCTS or config.basis == "linear":
+
+        def polynomial(train: Ints, test: Ints, model: int) -> Array:
+            fit = fit_polynomial(X[train], t[train], [degrees[model]], intercept=config.intercept)
+            return fit.predict(X[test])[:, 0]
+
+        return polynomial
+    low, high = X.min(axis=0), X.max(axis=0)
+
+    def any_basis(train: Ints, test: Ints, model: int) -> Array:
+        basis = fit_basis(config.basis, low, high, degrees[model], intercept=config.intercept)
+        return basis.evaluate(X[test]) @ fit_columns(basis.evaluate(X[train]), t[train]).w
+
+    return any_basis
+
+
+def penalised_refit(config: KfoldConfig, X: Array, t: Array, degree: int, strength: float) -> Refit:
+    """A penalised fit on the given rows, its columns scaled over all rows as everywhere."""
+    family = columns_of(config, X, t, degree)
+    P = family.columns.rows(slice(None))
+    A = P[:, int(config.intercept) :]  # (N, M)
+    l1, l2 = (
+        strength * (config.penalty in kinds) for kinds in (("l1", "elastic"), ("l2", "elastic"))
+    )
+
+    def refit(train: Ints, test: Ints, model: int) -> Array:
+        centre = A[train].mean(axis=0) if config.intercept else np.zeros(A.shape[1])
+        level = float(t[train].mean()) if config.intercept else 0.0
+        rows, target = A[train] - centre, t[train] - level
+        if l1 == 0.0:
+            w = ridge_path(rows, target, train.size, [l2]).w[:, 0]
+        else:
+            w = elastic_net_path(rows, target, train.size, [l1], [l2]).w[:, 0]
+        return level + (A[test] - centre) @ w
+
+    return refit
+
+
+def columns_of(config: KfoldConfig, X: Array, t: Array, degree: int) -> StandardisedFamily:
+    """The standardised columns of one degree."""
+    return standardised_family(
+        config.basis, X, t, (degree,), intercept=config.intercept, scaled=config.standardize
+    )
+
+
+def logistic_weights(
+    P: Array, labels: Ints, n_classes: int, l2s: list[float], *, intercept: bool
+) -> Array:
+    """Weights (p, n_classes, k) along falling strengths, each fit from the last one's."""
+    found: list[Array] = []
+    for l2 in l2s:
+        fit = fit_logistic(
+            P, labels, n_classes, l2,
+            free=np.arange(int(intercept)), start=found[-1] if found else None,
+        )  # fmt: skip
+        found.append(fit.W)
+    return np.stack(found, axis=2)  # (p, n_classes, k)

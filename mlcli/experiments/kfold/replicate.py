@@ -1,0 +1,150 @@
+"""One repeat of `kfold`: a data set, its partitions, and the scores of every model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.kfold import KfoldConfig
+from mlcli.datasets.source import Source
+from mlcli.experiments.kfold.classes import (
+    linear_class_scores,
+    logistic_losses,
+    logistic_scores,
+)
+from mlcli.experiments.kfold.scores import Scores, linear_scores
+from mlcli.experiments.kfold.splits import (
+    degrees_of,
+    known_law,
+    n_replicates,
+    partitions,
+)
+from mlcli.scale.jobs import map_ordered
+from mlcli.selection.choice import at_minimum, one_standard_error
+from mlcli.selection.folds import Folds
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one repeat contributes.
+
+    Attributes:
+        scores: of all its partitions, their splits one after the other.
+        n_train, n_test: rows of each split, (n_splits,).
+        n_partitions: how many partitions there are.
+        path: the scores of the highest degree over a grid of strengths, where the main comparison
+            has no penalty; its own `path` is None.
+    """
+
+    scores: Scores
+    n_train: NDArray[np.int64]
+    n_test: NDArray[np.int64]
+    n_partitions: int
+    path: Outcome | None = None
+
+    @property
+    def error(self) -> Array:
+        """The cross-validated error: the mean over the splits, (n_degrees, n_strengths)."""
+        return np.asarray(self.scores.test.mean(axis=2))
+
+    @property
+    def std_error(self) -> Array:
+        """Naive standard errors of one partition's mean, averaged over the partitions."""
+        shape = (*self.scores.test.shape[:2], self.n_partitions, -1)
+        splits = self.scores.test.reshape(shape)  # (n_degrees, n_strengths, n_partitions, k)
+        k = splits.shape[3]
+        if k < 2:
+            return np.full(shape[:2], np.nan)
+        return np.asarray((splits.std(axis=3, ddof=1) / np.sqrt(k)).mean(axis=2))
+
+    def minimum(self) -> tuple[int, int]:
+        """The cell with the least error."""
+        return at_minimum(self.error)
+
+    def one_se(self) -> tuple[int, int]:
+        """The simplest cell within one standard error of the least."""
+        return one_standard_error(self.error, self.std_error)
+
+    def chosen_within(self) -> Array:
+        """Loss on each test part of the model chosen on its training part alone, (n_splits,)."""
+        inner = self.scores.inner
+        best = [at_minimum(inner[:, :, split]) for split in range(inner.shape[2])]
+        return np.array([self.scores.test[cell][split] for split, cell in enumerate(best)])
+
+
+def outcomes(config: KfoldConfig, source: Source, jobs: int | None) -> Iterator[Outcome]:
+    """Every repeat in order; refits of single splits are shared among the workers too."""
+    total = n_replicates(config, source)
+    if config.model == "linear":
+        yield from map_ordered(lambda i: _linear(config, source, i), range(total), jobs=jobs)
+        return
+    pieces = [piece for index in range(total) for piece in _logistic_pieces(config, source, index)]
+    losses = map_ordered(lambda piece: _logistic_piece(config, source, piece), pieces, jobs=jobs)
+    for index in range(total):
+        found = [next(losses) for piece in pieces if piece[0] == index]
+        every = partitions(config, source.replicate(index, config.seed), index)
+        yield _outcome(every, [logistic_scores(found[0], found[1:])])
+
+
+def _linear(config: KfoldConfig, source: Source, index: int) -> Outcome:
+    data = source.replicate(index, config.seed)
+    known = known_law(config, source, degrees_of(config)[-1])
+    every = partitions(config, data, index)
+
+    def scored(settings: KfoldConfig) -> Outcome:
+        if config.loss == "zero-one":
+            scores = [linear_class_scores(settings, data.X, data.t, folds) for folds in every]
+        else:
+            scores = [linear_scores(settings, data.X, data.t, folds, known) for folds in every]
+        return _outcome(every, scores)
+
+    along = path_config(config)
+    found = scored(config)
+    return found if along is None else replace(found, path=scored(along))
+
+
+def path_config(config: KfoldConfig) -> KfoldConfig | None:
+    """The settings of the path beside an unpenalised comparison, if there is one."""
+    if config.model != "linear" or config.penalty != "none" or config.path_penalty == "none":
+        return None
+    top = degrees_of(config)[-1]
+    return config.model_copy(update={"penalty": config.path_penalty, "degrees": (top,)})
+
+
+def _outcome(every: Sequence[Folds], scores: Sequence[Scores]) -> Outcome:
+    joined = replace(
+        scores[0],
+        test=np.concatenate([one.test for one in scores], axis=2),
+        inner=np.concatenate([one.inner for one in scores], axis=2),
+        n_refits=sum(one.n_refits for one in scores),
+        relative_gap=max(one.relative_gap for one in scores),
+    )
+    return Outcome(
+        joined,
+        np.concatenate([folds.n_train for folds in every]),
+        np.concatenate([folds.n_test for folds in every]),
+        len(every),
+    )
+
+
+def _logistic_pieces(config: KfoldConfig, source: Source, index: int) -> list[tuple[int, int, int]]:
+    """(repeat, partition, split); the fit of all rows comes first, as split -1."""
+    every = partitions(config, source.replicate(index, config.seed), index)
+    splits = [(index, p, split) for p, folds in enumerate(every) for split in range(folds.n_splits)]
+    return [(index, 0, -1), *splits]
+
+
+def _logistic_piece(config: KfoldConfig, source: Source, piece: tuple[int, int, int]) -> Any:
+    index, partition, split = piece
+    data = source.replicate(index, config.seed)
+    rows = np.arange(data.t.size)
+    if split < 0:
+        return logistic_losses(config, data.X, data.t, rows, rows)
+    folds = partitions(config, data, index)[partition]
+    return logistic_losses(config, data.X, data.t, folds.train_rows(split), folds.test_rows(split))

@@ -1,0 +1,51 @@
+"""What `bayes` asks, and what each of its figures shows."""
+
+from __future__ import annotations
+
+from mlcli.report.captions.chapter import Caption, Chapter
+
+CHAPTER = Chapter(
+    "Bayesian regression (appendix B)",
+    "What do the data say about the weights, and how far is a prediction to be trusted? The "
+    "posterior is exact; the precisions of prior and noise are those that make the data most "
+    "probable, and the same number, the evidence, compares models without holding rows back.",
+    {
+        "predictive_band": Caption(
+            "Appendix B, (B.23) and (B.24)",
+            "Data points, a curve and two bands around it, the outer one holding most points.",
+            "Predictive mean with its 95 % band for new points, and the narrower band of the mean "
+            "itself, which only the uncertain weights make up.",
+        ),
+        "posterior_draws": Caption(
+            "Appendix B, (B.19)",
+            "A bundle of curves that agree where data are dense and spread at the ends.",
+            "Curves drawn from the posterior: each is one answer that the data allow.",
+        ),
+        "sequential": Caption(
+            "Appendix B",
+            "Panels of ellipses in the plane of two weights that shrink as points arrive.",
+            "The posterior of the straight line's two weights as points arrive one at a time: one "
+            "and two standard deviations, the last mean marked.",
+        ),
+        "evidence": Caption(
+            "Beyond the notes",
+            "Log evidence against degree rises to a peak and falls; the cross-validated error has "
+            "its minimum nearby.",
+            "Log evidence of each degree, both precisions at their best, with the cross-validated "
+            "error of least squares below it and the choice of each.",
+        ),
+        "evidence_surface": Caption(
+            "Beyond the notes",
+            "Contours of the log evidence over the two precisions with one marked maximum.",
+            "The log evidence around its maximum, in nats below it: the noise is known well, the "
+            "width of the prior hardly.",
+        ),
+        "calibration": Caption(
+            "Beyond the notes",
+            "Measured minus nominal coverage for three methods; maximum likelihood lies far below "
+            "zero.",
+            "How often a new point falls into the predictive interval, less how often it should, "
+            "over many small data sets. Maximum likelihood plugs in its estimates and is too sure.",
+        ),
+    },
+)

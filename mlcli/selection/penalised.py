@@ -1,0 +1,131 @@
+"""Cross-validation of penalised fits (3.13): every strength and degree from the same triangles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlcli.linear.arrays import Floats
+from mlcli.linear.coordinate_descent import elastic_net_path
+from mlcli.linear.ridge import ridge_path
+from mlcli.linear.triangle import Triangle
+from mlcli.selection.blocks import training_triangles
+from mlcli.selection.exact import FoldFits
+from mlcli.selection.folds import Folds
+
+
+@dataclass(frozen=True)
+class CentredProblem:
+    """The rows of a triangle without the constant: A^T A and A^T b are those of the centred data.
+
+    Attributes:
+        A: (M + 1, M); the last row is zero.
+        b: (M + 1,); its last entry carries what no column explains.
+        slope: means of the columns, (M,); None without a constant.
+        level: mean of the target.
+    """
+
+    A: Floats
+    b: Floats
+    slope: Floats | None
+    level: float
+
+    def with_constant(self, w: Floats) -> Floats:
+        """[w_0; w] (M + 1, k) of w (M, k), eq (3.10); w itself without a constant."""
+        if self.slope is None:
+            return w
+        return np.concatenate([(self.level - self.slope @ w)[None], w])
+
+
+def centred(triangle: Triangle, size: int, has_constant: bool) -> CentredProblem:
+    """The problem in the first `size` columns, the constant eliminated.
+
+    In a triangle whose first column is that of the constant, the rows below the first belong to
+    columns with their means taken off.
+
+    Args:
+        triangle: that of [1 A t], or of [A t].
+        size: columns of the model, the constant included.
+        has_constant: whether the first column is the constant.
+    """
+    R, first = triangle.R, int(has_constant)
+    rest = float(np.linalg.norm(R[size:, -1]))
+    A = np.concatenate([R[first:size, first:size], np.zeros((1, size - first))])
+    b = np.append(R[first:size, -1], rest)
+    slope = R[0, 1:size] / R[0, 0] if first else None
+    return CentredProblem(A, b, slope, float(R[0, -1] / R[0, 0]) if first else 0.0)
+
+
+@dataclass(frozen=True)
+class PenalisedFits:
+    """The fits of every model on every split; a model is a pair of a size and a strength.
+
+    Attributes:
+        fits: their coefficients, models ordered by size, then strength.
+        relative_gap: the largest duality gap as a share of E(0); 0 for ridge, which is exact.
+    """
+
+    fits: FoldFits
+    relative_gap: float
+
+
+def penalised_fits(
+    parts: Sequence[Triangle],
+    folds: Folds,
+    sizes: Sequence[int],
+    l1s: Sequence[float],
+    l2s: Sequence[float],
+    *,
+    has_constant: bool,
+) -> PenalisedFits:
+    """Minimise (3.13) on each split's training rows, for each size and each pair of strengths.
+
+    Ridge: one SVD a size and split serves all strengths. With l1: warm-started coordinate descent
+    on the small triangle, which has the same A^T A and A^T b as the rows.
+
+    Args:
+        parts: the triangle of [1 A t], or of [A t], of each block.
+        folds: the splits of those blocks.
+        sizes: columns of each model, the constant included.
+        l1s, l2s: strengths, paired.
+        has_constant: whether the first column is the constant.
+    """
+    p, k = parts[0].R.shape[0] - 1, len(l1s)
+    W = np.zeros((folds.n_splits, p, len(sizes) * k))
+    largest = 0.0
+    for split, triangle in enumerate(training_triangles(parts, folds)):
+        for i, size in enumerate(sizes):
+            problem = centred(triangle, size, has_constant)
+            path = penalised_path(problem, triangle.n_rows, l1s, l2s)
+            W[split, :size, i * k : (i + 1) * k] = problem.with_constant(path.w)
+            largest = max(largest, path.relative_gap)
+    return PenalisedFits(FoldFits(W, np.zeros((folds.n_splits, len(sizes) * k), bool)), largest)
+
+
+@dataclass(frozen=True)
+class Path:
+    """Solutions of (3.13) along k strengths.
+
+    Attributes:
+        w: (M, k).
+        degrees_of_freedom: traces of the hat matrices without the constant, (k,).
+        relative_gap: the largest duality gap as a share of E(0); 0 for ridge, which is exact.
+    """
+
+    w: Floats
+    degrees_of_freedom: Floats
+    relative_gap: float
+
+
+def penalised_path(
+    problem: CentredProblem, n_rows: int, l1s: Sequence[float], l2s: Sequence[float]
+) -> Path:
+    """Ridge by one SVD where no l1 is asked for, else warm-started coordinate descent."""
+    if not any(l1s):
+        ridge = ridge_path(problem.A, problem.b, n_rows, l2s)
+        return Path(ridge.w, ridge.degrees_of_freedom, 0.0)
+    found = elastic_net_path(problem.A, problem.b, n_rows, l1s, l2s)
+    at_zero = float(problem.b @ problem.b) / (2 * n_rows) or 1.0
+    return Path(found.w, found.degrees_of_freedom, float(found.gap.max(initial=0.0)) / at_zero)

@@ -1,0 +1,89 @@
+"""The triangles of standardised columns, for penalised fits, also of many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mlcli.linear.arrays import Floats, Ints
+from mlcli.linear.basis import fit_basis
+from mlcli.linear.compress import MANY_ROWS, subsample_indices
+from mlcli.linear.design import Design
+from mlcli.linear.least_squares import Scaling
+from mlcli.linear.nested import NestedColumns, StandardisedFamily, standardised_family
+from mlcli.linear.triangle import Triangle
+from mlcli.selection.blocks import block_triangles, merged, polynomial_blocks
+
+
+def standardised_blocks(
+    kind: str,
+    X: Floats,
+    t: Floats,
+    degrees: tuple[int, ...],
+    blocks: Sequence[Ints],
+    *,
+    intercept: bool = True,
+    scaled: bool = True,
+) -> tuple[StandardisedFamily, list[Triangle]]:
+    """The columns that (3.13) penalises, and the triangle of [1 A t] on each block.
+
+    The scale of a column is taken from all rows, once: it uses no target, and the penalty is then
+    the same one in every fold, for leave-one-out and for the fit of all rows.
+
+    Args:
+        kind: a basis of `mlcli.linear.basis`.
+        X, t: data, (N, D) and (N,).
+        degrees: a family of `mlcli.linear.nested.families`.
+        blocks: row numbers of each block.
+        intercept: whether there is a constant, which no penalty touches.
+        scaled: False leaves the columns unscaled (still centred when there is an intercept).
+    """
+    if kind == "polynomial" and t.size > MANY_ROWS and intercept and scaled:
+        return _many_rows(X, t, degrees, blocks)
+    family = standardised_family(kind, X, t, degrees, intercept=intercept, scaled=scaled)
+    return family, block_triangles(family.columns, t, blocks)
+
+
+def _many_rows(
+    X: Floats, t: Floats, degrees: tuple[int, ...], blocks: Sequence[Ints]
+) -> tuple[StandardisedFamily, list[Triangle]]:
+    """The same through nearly orthogonal columns P, of which the powers are combinations P T.
+
+    The rows are then met once, by a Gram matrix that loses nothing; T comes from a sample.
+    """
+    plain, parts = polynomial_blocks(X, t, degrees, blocks)
+    largest = np.abs(X).max(axis=0)
+    scale = np.where(largest > 0, largest, 1.0)
+    basis = fit_basis("polynomial", X.min(axis=0) / scale, X.max(axis=0) / scale, degrees[-1])
+    sample = subsample_indices(X)
+    T = _change(plain.rows(sample), basis.evaluate(X[sample] / scale))
+    R = merged(parts).R[:-1, :-1] @ T  # (p, p), the triangle of the powers
+    mean, spread = R[0, 1:] / R[0, 0], np.linalg.norm(R[1:, 1:], axis=0)
+    std = np.where(spread > 0, spread, 1.0) / np.sqrt(t.size)
+    T[:, 1:] = (T[:, 1:] - np.outer(T[:, 0], mean)) / std
+    design = Design(basis, scale, Scaling(mean, std, float(t.mean())), np.empty((0, std.size)), t)
+
+    def rows(index: Ints | slice) -> Floats:
+        return plain.rows(index) @ T
+
+    def evaluate(points: Floats) -> Floats:
+        return plain.evaluate(points) @ T
+
+    columns = NestedColumns(degrees, plain.sizes, rows, evaluate, True)
+    order = np.arange(std.size)
+    return StandardisedFamily(columns, design, order), [_transformed(part, T) for part in parts]
+
+
+def _change(P: Floats, Phi: Floats) -> Floats:
+    """T with Phi = P T, upper triangular as both are nested; P is orthonormal on these rows."""
+    T = P.T @ Phi  # (p, p)
+    # Once more on what is left: it takes off what rounding made of P's orthogonality.
+    return np.triu(T + P.T @ (Phi - P @ T))
+
+
+def _transformed(part: Triangle, T: Floats) -> Triangle:
+    """The triangle of [P T, t] from that of [P t]: T is upper triangular with a diagonal > 0."""
+    R = part.R.copy()
+    R[:, :-1] = part.R[:, :-1] @ T
+    return Triangle(R, part.n_rows)

@@ -1,0 +1,270 @@
+"""`mlcli bayes` from the command line: contract, textbook numbers, priors, streams, bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlcli.config.bayes import BayesConfig
+from mlcli.datasets.source import open_source
+from mlcli.experiments import bayes
+from mlcli.experiments.bayes import FILES
+from mlcli.report.captions import figure_names
+
+Run = Callable[..., Any]
+SMALL = ("bayes", "--degrees", "0-4", "--n-seeds", "3", "--n-calibration", "8", "--n-surface", "9")
+BARE = (*SMALL, "--no-plots", "--quiet", "--json")
+
+
+def write_csv(path: Path, columns: dict[str, Any]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+
+
+def read(path: str) -> list[dict[str, str]]:
+    with Path(path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def quadratic(empty_folder: Path) -> Path:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 3, 50)
+    t = 1 - 2 * x + x**2 + rng.normal(0, 0.3, 50)
+    write_csv(empty_folder / "q.csv", {"x": x.tolist(), "t": t.tolist()})
+    return empty_folder / "q.csv"
+
+
+def test_three_points_of_the_textbook(mlcli: Run, empty_folder: Path) -> None:
+    write_csv(empty_folder / "three.csv", {"x": [-1, 0, 1], "t": [-2, 0, 2]})
+    arguments = ("bayes", "--data", "three.csv", "--target", "t", "--degree", "1", "--degrees", "1",
+                 "--basis", "monomial", "--prior-precision", "1", "--noise-precision", "1",
+                 "--grid", "3,4,2", "--json", "--quiet", "--out", "o")  # fmt: skip
+    done = mlcli(*arguments)
+    assert done.code == 0, done.err
+    rows = {row["term"]: row for row in read("o/model/posterior_mean.csv")}
+    assert float(rows["1"]["mean"]) == pytest.approx(4 / 3, rel=1e-14)
+    assert float(rows["0"]["mean"]) == pytest.approx(0, abs=1e-14)
+    first = read("o/predictive.csv")[0]
+    assert set(first) == {"x", "mean", "std"}
+    assert float(first["mean"]) == pytest.approx(4.0)
+    assert float(first["std"]) == pytest.approx(np.sqrt(4.25))
+    covariance = np.load("o/model/posterior_covariance.npy", allow_pickle=False)
+    np.testing.assert_allclose(covariance, np.diag([1 / 4, 1 / 3]), atol=1e-14)
+    from scipy.stats import multivariate_normal
+
+    Phi = np.array([[1.0, -1.0], [1.0, 0.0], [1.0, 1.0]])
+    dense = multivariate_normal(np.zeros(3), np.eye(3) + Phi @ Phi.T).logpdf([-2, 0, 2])
+    assert done.json["log_evidence"] == pytest.approx(float(dense), rel=1e-12)
+    slope = mlcli(*arguments[:-1], "p", "--no-intercept", "--force")
+    assert slope.code == 0
+    assert float(read("p/predictive.csv")[0]["std"]) == pytest.approx(2.0)
+
+
+def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
+    plan = mlcli(*SMALL, "--out", "o", "--dry-run", "--json")
+    assert plan.code == 0
+    assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
+    written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
+               if p.is_file()}  # fmt: skip
+    assert written == set(plan.json["files"])
+    assert written >= set(FILES) | {f"{name}.png" for name in figure_names("bayes")}
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
+    found = []
+    for jobs in ("1", "2"):
+        done = mlcli(*BARE, "--n-seeds", "8", "--jobs", jobs, "--out", f"o{jobs}")
+        assert done.code == 0, done.err
+        files = sorted(p for p in (empty_folder / f"o{jobs}").rglob("*") if p.suffix in
+                       (".csv", ".npy"))  # fmt: skip
+        found.append([done.out, *(file.read_bytes() for file in files)])
+    assert found[0] == found[1]
+
+
+def test_the_precisions_are_found_and_the_degree_too(mlcli: Run) -> None:
+    done = mlcli(*BARE, "--n-seeds", "6", "--degrees", "0-6", "--n-calibration", "0")
+    assert done.code == 0, done.err
+    assert done.json["noise_precision"] == pytest.approx(1 / 1.95**2, rel=0.2)
+    over = done.json["over_seeds"]["noise_precision"]
+    assert over["n"] == 6
+    assert over["ci_low"] < 1 / 1.95**2 < over["ci_high"]
+    assert done.json["degree_by_evidence"] == 3
+    assert done.json["chosen"]["evidence"]["degree_3"] >= 0.5
+
+
+def test_bayes_knows_how_sure_it_is_and_maximum_likelihood_does_not(mlcli: Run) -> None:
+    done = mlcli(*BARE, "--n-seeds", "1", "--n-calibration", "100")
+    found = {name: done.json["calibration"][name]["level_95"] for name in
+             ("maximum_likelihood", "evidence", "unknown_noise")}  # fmt: skip
+    assert found["maximum_likelihood"]["ci_high"] < 0.9
+    assert found["evidence"]["mean"] > 0.9
+    assert found["evidence"]["mean"] < found["unknown_noise"]["mean"] < 0.97
+
+
+def test_yesterdays_posterior_is_a_prior(mlcli: Run, quadratic: Path) -> None:
+    rows = read("q.csv")
+    for name, part in (("a.csv", rows[:20]), ("b.csv", rows[20:])):
+        write_csv(Path(name), {key: [row[key] for row in part] for key in ("x", "t")})
+    common = ("--basis", "monomial", "--degree", "2", "--degrees", "2", "--noise-precision", "10")
+    assert mlcli(*BARE, *common, "--data", "a.csv", "--prior-precision", "0.5", "--out",
+                 "a").code == 0  # fmt: skip
+    second = mlcli(*BARE, *common, "--data", "b.csv", "--prior", "general", "--prior-mean",
+                   "a/model/posterior_mean.csv", "--prior-covariance",
+                   "a/model/posterior_covariance.npy", "--out", "b")  # fmt: skip
+    assert second.code == 0, second.err
+    whole = mlcli(*BARE, *common, "--data", "q.csv", "--prior-precision", "0.5", "--out", "w")
+    assert whole.code == 0
+    np.testing.assert_allclose(
+        np.load("b/model/posterior_covariance.npy"), np.load("w/model/posterior_covariance.npy"),
+        rtol=1e-8, atol=1e-12,
+    )  # fmt: skip
+    for b, w in zip(read("b/model/posterior_mean.csv"), read("w/model/posterior_mean.csv"),
+                    strict=True):  # fmt: skip
+        assert float(b["mean"]) == pytest.approx(float(w["mean"]), rel=1e-8)
+    changed = np.load("a/model/posterior_covariance.npy") * 2
+    np.save("a/model/posterior_covariance.npy", changed)
+    question = ("bayes", *common, "--data", "b.csv", "--prior", "general", "--prior-mean",
+                "a/model/posterior_mean.csv", "--prior-covariance",
+                "a/model/posterior_covariance.npy", "--dry-run", "--json")  # fmt: skip
+    before = mlcli(*question).json["run"]
+    np.save("a/model/posterior_covariance.npy", changed * 2)
+    assert mlcli(*question).json["run"] != before
+
+
+def test_a_file_in_batches_has_the_same_posterior(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.uniform(-1, 2, 30_000)
+    np.savez(tmp_path / "big.npz", x=x, t=x**2 + rng.normal(size=x.size))
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    table = pa.table({"x": x, "t": x**2 + rng.normal(size=x.size)})
+    parquet.write_table(table, tmp_path / "big.parquet")
+    config = BayesConfig(data=str(tmp_path / "big.parquet"), degree=4, degrees=(1, 4))
+    found = []
+    for stream_rows in (1000, 10**9):
+        source = open_source(config.data, stream_rows=stream_rows)
+        assert source.streamed == (stream_rows == 1000)
+        bayes.check(config, source)
+        found.append(bayes.run(config, source, jobs=1, progress=lambda done, total: None))
+    streamed, whole = found
+    assert streamed.metrics["log_evidence"] == pytest.approx(whole.metrics["log_evidence"])
+    np.testing.assert_allclose(
+        streamed.model_arrays["posterior_covariance"], whole.model_arrays["posterior_covariance"],
+        rtol=1e-6,
+    )  # fmt: skip
+    assert streamed.metrics["degree_by_kfold"] is None
+    assert replace(streamed).warnings
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--prior", "ard", "--degree", "6"),
+        ("--noise", "student"),
+        ("--noise", "student", "--prior-precision", "0.1"),
+        ("--data", "diabetes", "--basis", "linear"),
+        ("--data", "diabetes", "--basis", "linear", "--prior", "ard"),
+        ("--data", "sine", "--basis", "fourier", "--degree", "3"),
+        ("--basis", "gaussian", "--degree", "5", "--degrees", "1-4"),
+        ("--data", "sine", "--n-samples", "40", "--degree", "30", "--degrees", "0-30"),
+        ("--prior-precision", "2", "--noise-precision", "0.3"),
+        ("--degree", "0", "--degrees", "0"),
+        ("--n-draws", "0"),
+    ],
+    ids=" ".join,
+)
+def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> None:
+    done = mlcli(*SMALL, *arguments, "--quiet")
+    assert done.code == 0, done.err
+
+
+def test_points_of_a_file(mlcli: Run, empty_folder: Path) -> None:
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(40, 2))
+    y = X @ [1, -2] + 0.1 * rng.normal(size=40)
+    write_csv(empty_folder / "two.csv", {"a": X[:, 0], "b": X[:, 1], "y": y})
+    write_csv(empty_folder / "new.csv", {"b": [0.0, 1.0], "a": [0.0, 0.0]})
+    done = mlcli(*BARE, "--data", "two.csv", "--target", "y", "--basis", "linear", "--at",
+                 "new.csv", "--out", "o")  # fmt: skip
+    assert done.code == 0, done.err
+    rows = read("o/predictive.csv")
+    assert [float(row["mean"]) for row in rows] == pytest.approx([0, -2], abs=0.15)
+    assert set(rows[0]) == {"a", "b", "mean", "std"}
+
+
+def test_an_exact_fit_has_no_answer(mlcli: Run, empty_folder: Path) -> None:
+    x = np.linspace(0, 1, 20)
+    write_csv(empty_folder / "exact.csv", {"x": x, "t": 2 * x})
+    done = mlcli("bayes", "--data", "exact.csv", "--degree", "1")
+    assert (done.code, done.out) == (4, "")
+    assert "fit the target exactly" in done.err
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--prior-precision", "0"), "above 0"),
+        (("--noise-precision", "-1"), "above 0"),
+        (("--noise-shape", "0"), "above 0"),
+        (("--grid", "1,0,5"), "must be lo,hi,n"),
+        (("--grid", "a,b"), "must be lo,hi,n"),
+        (("--grid", "0,1,3", "--at", "q.csv"), "goes without --at"),
+        (("--prior", "general"), "all three or none"),
+        (("--prior", "ard", "--prior-precision", "1"), "goes with prior isotropic"),
+        (("--prior", "ard", "--noise-precision", "1"), "found together"),
+        (("--noise", "student", "--noise-precision", "1"), "must be gaussian"),
+        (("--at", "nope.csv"), "nope.csv"),
+        (("--degree", "-1"), "at least 0"),
+        (("--device", "cuda"), "must be auto or cpu"),
+        (("--data", "flat.csv"), "has no variance"),
+        (("--degrees", "0-3000"), "1 to 2000 are fitted"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_bad_input_is_one_sentence(
+    mlcli: Run, quadratic: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    write_csv(Path("flat.csv"), {"x": range(9), "t": [3] * 9})
+    done = mlcli("bayes", "--data", "q.csv", *arguments)
+    assert (done.code, done.out) == (2, ""), done.err
+    assert len(done.err.splitlines()) == 1
+    assert said in done.err
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("mean", "covariance", "said"),
+    [
+        ({"term": ["0", "1", "2"], "mean": [0, 0, 0]}, np.ones((3, 3)), "positive definite"),
+        ({"term": ["0", "1"], "mean": [0, 0]}, np.eye(2), "no row for term '2'"),
+        ({"term": ["0", "1", "2"], "mean": [0, 0, 0]}, np.eye(2), "a 3 x 3 matrix"),
+        ({"name": ["0"], "mean": [0]}, np.eye(1), "columns term and mean"),
+    ],
+)
+def test_priors_that_are_none(
+    mlcli: Run, quadratic: Path, mean: dict[str, Any], covariance: np.ndarray, said: str
+) -> None:
+    write_csv(Path("m.csv"), mean)
+    np.save("S.npy", covariance)
+    done = mlcli("bayes", "--data", "q.csv", "--basis", "monomial", "--degree", "2", "--prior",
+                 "general", "--prior-mean", "m.csv", "--prior-covariance", "S.npy")  # fmt: skip
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert not Path("runs").exists()
+    Path("S.npy").write_bytes(b"no array")
+    done = mlcli("bayes", "--data", "q.csv", "--prior", "general", "--prior-mean", "m.csv",
+                 "--prior-covariance", "S.npy", "--basis", "monomial", "--degree", "0")  # fmt: skip
+    assert done.code == 2
+    assert len(json.dumps(done.err)) > 10

@@ -1,0 +1,241 @@
+"""`mlcli kfold` from the command line: contract, schemes, losses, models, bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlcli.experiments.kfold import FILES
+from mlcli.report.captions import figure_names
+
+Run = Callable[..., Any]
+SMALL = ("kfold", "--degrees", "0-4", "--n-seeds", "3", "--n-coverage", "10", "--n-nested", "2")
+BARE = (*SMALL, "--no-plots", "--quiet", "--json")
+SUMMARY = {"mean", "std", "ci_low", "ci_high", "n"}
+
+
+def write_csv(path: Path, columns: dict[str, Any]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def cubic(empty_folder: Path) -> Path:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, 60)
+    t = x**3 - x + rng.normal(0, 0.5, 60)
+    write_csv(empty_folder / "cubic.csv", {"x": x, "t": t, "who": np.arange(60) // 6})
+    return empty_folder / "cubic.csv"
+
+
+def test_json_has_the_shape_that_scripts_read(mlcli: Run, empty_folder: Path) -> None:
+    done = mlcli(*BARE, "--out", "o", "--n-folds", "10")
+    assert done.code == 0, done.err
+    assert done.out == (empty_folder / "o" / "metrics.json").read_text()
+    for degree in range(5):
+        assert set(done.json[f"degree_{degree}"]["cv_mse"]) == SUMMARY
+        assert set(done.json[f"degree_{degree}"]["loo_mse"]) == SUMMARY
+    assert done.json["best_degree"] in range(5)
+    assert done.json["one_se_degree"] <= done.json["best_degree"]
+    assert set(done.json["intervals"]) == {"naive", "corrected", "nested"}
+    assert set(done.json["coverage"]["nested"]["own_error"]) == {
+        "coverage", "ci_low", "ci_high", "median_width",
+    }  # fmt: skip
+
+
+def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
+    plan = mlcli(*SMALL, "--out", "o", "--dry-run", "--json")
+    assert plan.code == 0
+    assert not (empty_folder / "o").exists()
+    assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
+    written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
+               if p.is_file()}  # fmt: skip
+    assert written == set(plan.json["files"])
+    assert written >= set(FILES) | {f"{name}.png" for name in figure_names("kfold")}
+
+
+@pytest.mark.parametrize(
+    "more", [(), ("--data", "iris", "--model", "logistic", "--penalty", "l2", "--loss", "zero-one",
+                  "--degrees", "1", "--n-strengths", "2")]
+)  # fmt: skip
+def test_the_bytes_do_not_depend_on_the_number_of_workers(
+    mlcli: Run, empty_folder: Path, more: tuple[str, ...]
+) -> None:
+    found = []
+    for jobs in ("1", "2"):
+        done = mlcli(*BARE, *more, "--jobs", jobs, "--out", f"o{jobs}")
+        assert done.code == 0, done.err
+        files = sorted((empty_folder / f"o{jobs}").rglob("*.csv"))
+        found.append([done.out, *(file.read_bytes() for file in files)])
+    assert found[0] == found[1]
+
+
+def test_the_cubic_is_found(mlcli: Run) -> None:
+    done = mlcli("kfold", "--degrees", "0-8", "--n-seeds", "8", "--no-plots", "--quiet", "--json",
+                 "--n-coverage", "0", "--n-nested", "0")  # fmt: skip
+    assert (done.json["best_degree"], done.json["one_se_degree"]) == (3, 3)
+    third = done.json["degree_3"]
+    # The true error of a fit of 700 rows is the noise and a little more.
+    assert 1.95**2 < third["expected_mse"]["mean"] < 1.95**2 * 1.02
+    assert third["cv_mse"]["ci_low"] < third["expected_mse"]["mean"] < third["cv_mse"]["ci_high"]
+    assert third["train_mse"]["mean"] < third["cv_mse"]["mean"]
+    assert done.json["selection_error"]["mean"] >= third["cv_mse"]["mean"]
+    assert done.json["coverage"] == {}
+
+
+def test_one_data_set_has_corrected_intervals_over_its_folds(mlcli: Run, cubic: Path) -> None:
+    done = mlcli(*BARE, "--data", "cubic.csv", "--features", "x", "--n-seeds", "2", "--out", "o")
+    assert done.code == 0, done.err
+    cv = done.json["degree_3"]["cv_mse"]
+    assert cv["n"] == 20
+    assert done.json["degree_3"]["train_mse"]["n"] == 1
+    rows = [float(r["test_error"]) for r in read(Path("o/splits.csv")) if r["degree"] == "3"]
+    assert len(rows) == 10
+    assert "expected_mse" not in done.json["degree_3"]
+
+
+def test_scikit_learn_agrees_on_leave_one_out(mlcli: Run, cubic: Path) -> None:
+    from sklearn.linear_model import LinearRegression
+    from sklearn.model_selection import LeaveOneOut, cross_val_score
+
+    done = mlcli(*BARE, "--data", "cubic.csv", "--features", "x", "--scheme", "leave-one-out")
+    rows = read(cubic)
+    x, t = (np.array([float(row[key]) for row in rows]) for key in ("x", "t"))
+    scores = cross_val_score(
+        LinearRegression(), np.vander(x, 4)[:, :3], t, cv=LeaveOneOut(),
+        scoring="neg_mean_squared_error",
+    )  # fmt: skip
+    assert done.json["degree_3"]["cv_mse"]["mean"] == pytest.approx(-scores.mean(), rel=1e-9)
+    assert done.json["degree_3"]["cv_mse"]["n"] == 60
+    assert done.json["degree_3"]["loo_mse"]["mean"] == pytest.approx(-scores.mean(), rel=1e-9)
+
+
+def test_groups_by_name(mlcli: Run, cubic: Path, empty_folder: Path) -> None:
+    rows = read(cubic)
+    write_csv(
+        empty_folder / "named.csv",
+        {"x": [r["x"] for r in rows], "t": [r["t"] for r in rows],
+         "who": [f"patient {r['who']}" for r in rows]},
+    )  # fmt: skip
+    arguments = ("--scheme", "grouped", "--group-column", "who", "--n-folds", "5", "--out")
+    by_number = mlcli(*BARE, "--data", "cubic.csv", *arguments, "a")
+    by_name = mlcli(*BARE, "--data", "named.csv", *arguments, "b")
+    assert by_number.code == by_name.code == 0, by_name.err
+    assert by_name.json["degree_3"]["cv_mse"] == by_number.json["degree_3"]["cv_mse"]
+    assert {row["n_test"] for row in read(Path("b/splits.csv"))} == {"12"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--scheme", "time-ordered"),
+        ("--scheme", "train-test"),
+        ("--n-repeats", "3"),
+        ("--loss", "absolute"),
+        ("--basis", "gaussian", "--degrees", "1-3"),
+        ("--basis", "fourier", "--degrees", "0-3", "--penalty", "l2"),
+        ("--penalty", "l1", "--n-strengths", "4", "--degrees", "3"),
+        ("--penalty", "elastic", "--n-strengths", "4", "--degrees", "3", "--rule", "one-se"),
+        ("--no-intercept", "--degrees", "1-3"),
+        ("--data", "diabetes", "--basis", "linear"),
+        ("--data", "wine", "--basis", "linear", "--loss", "zero-one", "--scheme", "stratified"),
+        ("--data", "sine", "--n-samples", "40", "--degrees", "30"),
+    ],
+    ids=" ".join,
+)
+def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> None:
+    done = mlcli(*SMALL, *arguments, "--quiet")
+    assert done.code == 0, done.err
+
+
+def test_ridge_chooses_a_strength(mlcli: Run, cubic: Path) -> None:
+    done = mlcli(*BARE, "--data", "cubic.csv", "--features", "x", "--penalty", "l2", "--degrees",
+                 "3,12", "--out", "o")  # fmt: skip
+    assert done.json["one_se_strength"] >= 0
+    assert {"best_strength", "largest_relative_gap"} <= set(done.json)
+    grid = {row["strength"] for row in read(Path("o/errors.csv"))}
+    assert len(grid) == 19
+    assert json.loads(Path("o/model/model.json").read_text())["strength"] in map(float, grid)
+
+
+def test_logistic_tells_the_flowers_apart(mlcli: Run) -> None:
+    done = mlcli(*BARE, "--data", "iris", "--model", "logistic", "--penalty", "l2", "--loss",
+                 "zero-one", "--degrees", "1", "--n-strengths", "3", "--out", "o")  # fmt: skip
+    assert done.code == 0, done.err
+    error = done.json["degree_1"]["cv_error_rate"]
+    assert 0.01 < error["mean"] < 0.06
+    assert 0 <= error["ci_low"] < error["ci_high"] <= 1
+    rows = read(Path("o/model/coefficients.csv"))
+    weights = {(row["class"], row["term"]): float(row["estimate"]) for row in rows}
+    assert len(weights) == 15
+    from sklearn.datasets import load_iris
+
+    X, labels = load_iris(return_X_y=True)
+    scores = np.array([
+        [weights[(f"{c}.0", term)] for term in ("0", *dict.fromkeys(r["term"] for r in rows[1:5]))]
+        for c in range(3)
+    ])  # fmt: skip
+    predicted = (np.column_stack([np.ones(150), X]) @ scores.T).argmax(axis=1)
+    assert (predicted != labels).mean() == pytest.approx(
+        done.json["degree_1"]["train_error_rate"]["mean"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--n-folds", "61"), "at most the 60 rows, got 61"),
+        (("--n-folds", "1"), "at least 2"),
+        (("--degrees", "0-58"), "training rows, the smallest training part has 54"),
+        (("--scheme", "grouped"), "goes with scheme grouped"),
+        (("--group-column", "who"), "goes with scheme grouped"),
+        (("--scheme", "grouped", "--group-column", "x"), "each of the 60 rows is a group"),
+        (("--scheme", "grouped", "--group-column", "whom"), "no column 'whom'; try 'who'"),
+        (("--scheme", "stratified"), "2 to 30 classes, got 60 values"),
+        (("--loss", "zero-one"), "2 to 30 classes, got 60 values"),
+        (("--model", "logistic"), "must be zero-one for model logistic"),
+        (("--model", "logistic", "--loss", "zero-one"), "must be l2 for model logistic"),
+        (("--loss", "zero-one", "--penalty", "l1"), "must be none or l2"),
+        (("--strength-min", "2", "--strength-max", "1"), "at least strength_min"),
+        (("--penalty", "l2", "--strength-min", "0"), "above 0"),
+        (("--device", "cuda"), "must be auto or cpu"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_bad_input_is_one_sentence(
+    mlcli: Run, cubic: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    features = () if "--group-column" in arguments else ("--features", "x")
+    if "x" in arguments:
+        features = ("--features", "who")
+    done = mlcli("kfold", "--degrees", "0-3", "--data", "cubic.csv", *features, *arguments)
+    assert (done.code, done.out) == (2, ""), done.out
+    assert len(done.err.splitlines()) <= 2
+    assert said in done.err
+    assert not Path("runs").exists()
+
+
+def test_classes_and_targets_that_can_not_be_used(mlcli: Run, empty_folder: Path) -> None:
+    rare = {"x": range(12), "t": [0] * 9 + [1] * 3}
+    write_csv(empty_folder / "rare.csv", rare)
+    done = mlcli("kfold", "--data", "rare.csv", "--scheme", "stratified", "--loss", "zero-one",
+                 "--n-folds", "5", "--degrees", "1")  # fmt: skip
+    assert done.code == 2
+    assert "class 1 has 3 member(s), fewer than the 5 folds" in done.err
+    write_csv(empty_folder / "flat.csv", {"x": range(20), "t": [3] * 20})
+    done = mlcli("kfold", "--data", "flat.csv", "--degrees", "1")
+    assert done.code == 2
+    assert "has the same value in every row" in done.err
