@@ -7,8 +7,7 @@ problem, what the sample's own fit leaves over, can be compressed by a Gram matr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +15,12 @@ from numpy.typing import ArrayLike
 
 from mlcli.linear.arnoldi import CHUNK, ArnoldiBasis, fit_arnoldi
 from mlcli.linear.arrays import Floats, Ints, as_matrix, as_pair
+from mlcli.linear.moments import (
+    MomentAccumulator,
+    changed,
+    chebyshev_coefficients,
+    chebyshev_nodes,
+)
 from mlcli.linear.triangle import (
     GramAccumulator,
     IllConditioned,
@@ -41,8 +46,6 @@ MANY_ROWS = 50_000
 SAMPLE_ROWS = 20_000
 # A QR of worse columns loses too many digits, and the basis is fitted to all rows instead.
 QR_CONDITION_LIMIT = 1e8
-# Chunks of one task: enough that handing it to a thread costs nothing beside it.
-CHUNKS_PER_BLOCK = 8
 
 
 @dataclass(frozen=True)
@@ -86,14 +89,20 @@ class PolynomialAccumulator:
     Args:
         basis: fitted on a sample of the rows.
         c0: coefficients of a first guess, (p,); `triangle` then asks for their correction.
-        safe: by QR, whatever the rows; otherwise by Gram matrices, several times faster, which
-            serve while the sample's basis is nearly orthogonal on all rows.
+        method: one of `methods`: "moments" is the fastest, for one feature spread over its range;
+            "gram" serves while the sample's basis is nearly orthogonal on all rows; "qr" always.
     """
 
-    def __init__(self, basis: ArnoldiBasis, c0: Floats, *, safe: bool = True) -> None:
+    def __init__(self, basis: ArnoldiBasis, c0: Floats, *, method: str = "qr") -> None:
         self._basis, self._c0 = basis, c0
-        kind = QRAccumulator if safe else GramAccumulator
-        self._rows: QRAccumulator | GramAccumulator = kind(basis.n_columns)
+        self._rows: QRAccumulator | GramAccumulator | MomentAccumulator
+        if method == "moments":
+            self._change = _in_chebyshev(basis)
+            self._guess = self._change @ c0  # (degree + 1,)
+            self._rows = MomentAccumulator(basis.degree)
+        else:
+            kind = QRAccumulator if method == "qr" else GramAccumulator
+            self._rows = kind(basis.n_columns)
 
     def add(self, X: ArrayLike, t: ArrayLike) -> None:
         """Take in rows X (n, D) and t (n,).
@@ -103,6 +112,9 @@ class PolynomialAccumulator:
         """
         matrix, target = as_pair(X, t)
         z = self._basis.scaled(matrix)
+        if isinstance(self._rows, MomentAccumulator):
+            self._rows.add(z[0], target, self._guess)
+            return
         for start in range(0, target.size, CHUNK):
             part = slice(start, start + CHUNK)
             rows = _residual_rows(self._basis, self._c0, z[:, part], target[part])
@@ -112,9 +124,23 @@ class PolynomialAccumulator:
         """The triangle of [P, t - P c0].
 
         Raises:
-            IllConditioned: not `safe`, and Gram matrices won't do; read the rows again with it.
+            IllConditioned: this method won't do; read the rows again with the next one.
         """
-        return self._rows.triangle()
+        found = self._rows.triangle()
+        return changed(found, self._change) if isinstance(self._rows, MomentAccumulator) else found
+
+
+def methods(basis: ArnoldiBasis) -> tuple[str, ...]:
+    """How the rows of a basis can be compressed, the fastest first; the last always serves."""
+    return ("moments", "gram", "qr") if basis.shift.size == 1 else ("gram", "qr")
+
+
+def _in_chebyshev(basis: ArnoldiBasis) -> Floats:
+    """C (degree + 1, p) with q_k = sum_j C_jk T_j(z) for a basis in one feature."""
+    nodes = chebyshev_nodes(basis.degree + 1)
+    rows = np.empty((basis.n_columns, nodes.size))
+    basis.fill(nodes[None], rows)
+    return chebyshev_coefficients(rows.T)
 
 
 def subsample_indices(X: ArrayLike, n_rows: int = SAMPLE_ROWS) -> Ints:
@@ -131,7 +157,6 @@ def fit_polynomial(
     degrees: Sequence[int],
     *,
     intercept: bool = True,
-    n_threads: int = 1,
 ) -> PolynomialFit:
     """Minimise (3.5) over polynomials (3.8) of each degree: solution (4.5), no inverse.
 
@@ -140,7 +165,6 @@ def fit_polynomial(
         t: targets, (N,).
         degrees: total degrees, in any order; all share one pass over the rows.
         intercept: False leaves the constant out.
-        n_threads: threads for many rows; the result's bytes do not depend on it.
 
     Raises:
         DataError: X or t is empty, not finite, or of the wrong shape.
@@ -158,7 +182,7 @@ def fit_polynomial(
         # A column that vanishes on the sample may not vanish on all rows.
         if basis.rank == basis.n_columns:
             c0 = Q.T @ target[sample]  # (p,)
-            triangle = _triangle_of_all(basis, c0, matrix, target, n_threads)
+            triangle = _triangle_of_all(basis, c0, matrix, target)
             if triangle is not None:
                 return _fit_many(basis, c0, triangle, degrees)
     basis, Q = fit_arnoldi(matrix, top, intercept=intercept)
@@ -185,52 +209,44 @@ def _fit_few(
 
 
 def _triangle_of_all(
-    basis: ArnoldiBasis, c0: Floats, matrix: Floats, target: Floats, n_threads: int
+    basis: ArnoldiBasis, c0: Floats, matrix: Floats, target: Floats
 ) -> Triangle | None:
     """The triangle of [P, t - P c0], or None when the sample's basis is useless on all rows."""
-    try:
-        return _compress(basis, c0, matrix, target, n_threads)
-    except IllConditioned:
-        accumulator = PolynomialAccumulator(basis, c0)
-        accumulator.add(matrix, target)
-        triangle = accumulator.triangle()
+    triangle = compressed(basis, c0, [(matrix, target)])
     return triangle if condition(triangle.R[:-1, :-1]) <= QR_CONDITION_LIMIT else None
+
+
+def compressed(
+    basis: ArnoldiBasis, c0: Floats, batches: Iterable[tuple[Floats, Floats]]
+) -> Triangle:
+    """The triangle of [P, t - P c0] by the fastest method that serves.
+
+    Args:
+        basis: fitted on a sample of the rows.
+        c0: coefficients of a first guess, (p,).
+        batches: X (n, D) and t (n,); read once for each method that is tried.
+    """
+    for method in methods(basis)[:-1]:
+        accumulator = PolynomialAccumulator(basis, c0, method=method)
+        for X, t in batches:
+            accumulator.add(X, t)
+        try:
+            return accumulator.triangle()
+        except IllConditioned:
+            continue
+    accumulator = PolynomialAccumulator(basis, c0)
+    for X, t in batches:
+        accumulator.add(X, t)
+    return accumulator.triangle()
 
 
 def _fit_many(
     basis: ArnoldiBasis, c0: Floats, triangle: Triangle, degrees: Sequence[int]
 ) -> PolynomialFit:
-    # The triangle of t itself: R [c0; 1] replaces the last column.
-    R = triangle.R.copy()
-    R[:, -1] += R[:, :-1] @ c0
     sizes = np.array([basis.size(degree) for degree in degrees])
-    W, rss = solve_nested(Triangle(R, triangle.n_rows), sizes.tolist())
-    basis = replace(basis, factor=R[:-1, :-1])
+    W, rss = solve_nested(triangle.with_target(c0), sizes.tolist())
+    basis = replace(basis, factor=triangle.R[:-1, :-1])
     return PolynomialFit(basis, W, rss, tuple(degrees), _ranks(basis, sizes), triangle.n_rows)
-
-
-def _compress(
-    basis: ArnoldiBasis, c0: Floats, matrix: Floats, target: Floats, n_threads: int
-) -> Triangle:
-    """The triangle of [P, t - P c0], by Gram matrices of fixed blocks summed in their order."""
-    z = basis.scaled(matrix)
-    n_rows = target.size
-
-    def block(start: int) -> Floats:
-        gram = np.zeros((basis.n_columns + 1, basis.n_columns + 1))
-        stop = min(start + CHUNKS_PER_BLOCK * CHUNK, n_rows)
-        for first in range(start, stop, CHUNK):
-            part = slice(first, min(first + CHUNK, stop))
-            rows = _residual_rows(basis, c0, z[:, part], target[part])
-            gram += rows @ rows.T
-        return gram
-
-    starts = range(0, n_rows, CHUNKS_PER_BLOCK * CHUNK)
-    total = GramAccumulator(basis.n_columns)
-    with ThreadPoolExecutor(max(1, n_threads)) as pool:
-        for gram in pool.map(block, starts) if n_threads > 1 else map(block, starts):
-            total.add_gram(gram, 0)
-    return replace(total.triangle(), n_rows=n_rows)
 
 
 def _residual_rows(basis: ArnoldiBasis, c0: Floats, z: Floats, target: Floats) -> Floats:

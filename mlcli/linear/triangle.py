@@ -44,7 +44,13 @@ class Triangle:
             raise ValueError(
                 f"triangles must have the same columns, got {self.R.shape} and {other.R.shape}"
             )
-        return Triangle(_triangular(np.vstack([self.R, other.R])), self.n_rows + other.n_rows)
+        return Triangle(triangular(np.vstack([self.R, other.R])), self.n_rows + other.n_rows)
+
+    def with_target(self, c: Floats) -> Triangle:
+        """The triangle of [Phi, t + Phi c], c (p,), in place of that of [Phi t]."""
+        R = self.R.copy()
+        R[:, -1] += R[:, :-1] @ c
+        return Triangle(R, self.n_rows)
 
     def rss(self, W: Floats) -> Floats:
         """|t - Phi w|^2 = |R [-w; 1]|^2, twice (3.5), for w (p,) -> () or W (p, k) -> (k,)."""
@@ -65,7 +71,7 @@ class QRAccumulator:
 
     def add_rows(self, rows: Floats) -> None:
         """Take in [Phi t] transposed, (p+1, n)."""
-        self._R = _triangular(np.vstack([self._R, rows.T]))
+        self._R = triangular(np.vstack([self._R, rows.T]))
         self._n_rows += rows.shape[1]
 
     def triangle(self) -> Triangle:
@@ -142,7 +148,7 @@ def solve_nested(triangle: Triangle, sizes: Sequence[int]) -> tuple[Floats, Floa
     kept = independent(triangle.R)
     R = triangle.R
     if kept.size < p:
-        R = _triangular(R[:, np.append(kept, p)])  # (kept+1, kept+1)
+        R = triangular(R[:, np.append(kept, p)])  # (kept+1, kept+1)
     inside = kept[:, None] < chosen[None]  # (kept, n_sizes)
     z = R[:-1, -1:]
     W = np.zeros((p, chosen.size))
@@ -167,13 +173,13 @@ def independent(R: Floats) -> np.ndarray:
         # The pivot is the column's distance from all earlier ones only while none was dropped.
         rest = abs(float(R[k, k]))
         if len(kept) < k and rest <= NEGLIGIBLE * length:
-            rest = abs(float(_triangular(R[:, [*kept, k]])[len(kept), len(kept)]))
+            rest = abs(float(triangular(R[:, [*kept, k]])[len(kept), len(kept)]))
         if rest > NEGLIGIBLE * length:
             kept.append(k)
     return np.array(kept, dtype=np.int64)
 
 
-def _triangular(rows: Floats) -> Floats:
+def triangular(rows: Floats) -> Floats:
     """R (q, q) of rows (n, q), n >= q, with a diagonal >= 0, which makes it unique."""
     R = np.linalg.qr(rows, mode="r")
     return np.asarray(R * np.where(np.diagonal(R) < 0, -1.0, 1.0)[:, None])

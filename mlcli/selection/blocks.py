@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from mlcli.linear.arnoldi import ArnoldiBasis, fit_arnoldi
 from mlcli.linear.arrays import Floats, Ints
-from mlcli.linear.compress import MANY_ROWS, PolynomialAccumulator, subsample_indices
+from mlcli.linear.compress import MANY_ROWS, compressed, subsample_indices
 from mlcli.linear.nested import NestedColumns
-from mlcli.linear.triangle import IllConditioned, QRAccumulator, Triangle
+from mlcli.linear.triangle import QRAccumulator, Triangle
 from mlcli.selection.folds import Folds
 
 # Rows gathered at a time, so that what is gathered stays in the cache.
@@ -68,24 +68,13 @@ def polynomial_blocks(
 
     columns = NestedColumns(degrees, sizes, rows, basis.evaluate, intercept)
     c0 = Q.T @ t[sample]  # (p,)
-    return columns, [_compressed(basis, c0, X, t, block) for block in blocks]
+    return columns, [_of_block(basis, c0, X, t, block) for block in blocks]
 
 
-def _compressed(basis: ArnoldiBasis, c0: Floats, X: Floats, t: Floats, block: Ints) -> Triangle:
-    for safe in (False, True):
-        accumulator = PolynomialAccumulator(basis, c0, safe=safe)
-        for start in range(0, block.size, GATHERED):
-            rows = block[start : start + GATHERED]
-            accumulator.add(X[rows], t[rows])
-        try:
-            found = accumulator.triangle()
-            break
-        except IllConditioned:
-            continue
-    # The triangle of t itself: R [c0; 1] replaces the last column of that of t - P c0.
-    R = found.R.copy()
-    R[:, -1] += R[:, :-1] @ c0
-    return Triangle(R, found.n_rows)
+def _of_block(basis: ArnoldiBasis, c0: Floats, X: Floats, t: Floats, block: Ints) -> Triangle:
+    parts = (block[start : start + GATHERED] for start in range(0, block.size, GATHERED))
+    batches = [(X[rows], t[rows]) for rows in parts]
+    return compressed(basis, c0, batches).with_target(c0)
 
 
 def training_triangles(parts: Sequence[Triangle], folds: Folds) -> list[Triangle]:

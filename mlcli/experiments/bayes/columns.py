@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.config.bayes import BayesConfig
-from mlcli.linear.basis import Basis, fit_basis
+from mlcli.linear.basis import PRODUCTS, Basis, fit_basis
+from mlcli.linear.moments import (
+    MomentAccumulator,
+    changed,
+    chebyshev_coefficients,
+    chebyshev_nodes,
+)
 from mlcli.linear.triangle import (
     GramAccumulator,
     IllConditioned,
@@ -66,8 +72,31 @@ def in_memory(X: Array, t: Array) -> Data:
 
 def triangle_of(basis: Basis, data: Data) -> Triangle:
     """The triangle of [Phi t] in one pass, or two where the columns are too much alike."""
-    found = _by_gram(basis, data) if data.n_rows >= MANY_ROWS else None
+    found = None
+    if data.n_rows >= MANY_ROWS:
+        one_input = data.low.size == 1 and basis.kind in PRODUCTS
+        found = _by_moments(basis, data) if one_input else _by_gram(basis, data)
     return _accumulated(basis, data, QRAccumulator(basis.n_columns)) if found is None else found
+
+
+def _by_moments(basis: Basis, data: Data) -> Triangle | None:
+    """Polynomials of one input through sums of Chebyshev polynomials over the data's range.
+
+    None where those are not nearly orthogonal on the rows, and digits would be lost.
+    """
+    low, high = float(data.low[0]), float(data.high[0])
+    middle, half = low / 2 + high / 2, high / 2 - low / 2
+    accumulator = MomentAccumulator(basis.degree)
+    for X, t in data.rows():
+        accumulator.add((X[:, 0] - middle) / half, t)
+    try:
+        found = accumulator.triangle()
+    except IllConditioned:
+        return None
+    if condition(found.R[:-1, :-1]) > SAFE_CONDITION:
+        return None
+    nodes = chebyshev_nodes(basis.degree + 1)
+    return changed(found, chebyshev_coefficients(basis.evaluate((middle + half * nodes)[:, None])))
 
 
 def _by_gram(basis: Basis, data: Data) -> Triangle | None:

@@ -15,7 +15,7 @@ from mlcli.errors import DataError
 from mlcli.experiments.fit_poly.estimators import Coefficients, Fits, sizes, terms
 from mlcli.experiments.fit_poly.replicate import Outcome, Scores, residual_variances
 from mlcli.linear.arnoldi import ArnoldiBasis, fit_arnoldi
-from mlcli.linear.compress import PolynomialAccumulator, solve_nested
+from mlcli.linear.compress import PolynomialAccumulator, methods, solve_nested
 from mlcli.linear.triangle import IllConditioned, Triangle
 from mlcli.result import Progress
 from mlcli.rng import stream
@@ -68,20 +68,23 @@ def run_streamed(
 
     The basis comes from a sample of the rows, and so does a first guess c0; the triangles hold the
     problem t - P c0 on all rows, which is solved exactly. Rows that the sample does not stand for
-    make the basis far from orthogonal; then the file is read again, by QR.
+    make the basis far from orthogonal; then the file is read again, by a slower method.
     """
     basis, Q = fit_arnoldi(source.sample.X, max(sizes(config)), intercept=config.intercept)
     c0 = Q.T @ source.sample.t  # (p,)
 
-    def solved(safe: bool) -> tuple[list[Outcome], Fits]:
-        parts = _read(config, source, n_seeds, progress, basis, c0, safe)
+    def solved(method: str) -> tuple[list[Outcome], Fits]:
+        parts = _read(config, source, n_seeds, progress, basis, c0, method)
         outcomes = [_outcome(config, basis, c0, both) for both in parts]
         return outcomes, _fits(config, source, basis, _of_target(parts[0]["train"], c0))
 
-    try:
-        return solved(safe=False)
-    except IllConditioned:
-        return solved(safe=True)
+    *quick, always = methods(basis)
+    for method in quick:
+        try:
+            return solved(method)
+        except IllConditioned:
+            continue
+    return solved(always)
 
 
 def _read(
@@ -91,12 +94,12 @@ def _read(
     progress: Progress,
     basis: ArnoldiBasis,
     c0: Array,
-    safe: bool,
+    method: str,
 ) -> list[dict[str, _Part]]:
     """One pass over the file: every row goes to one part of every seed."""
     centre = float(source.sample.t.mean()) if config.intercept else 0.0
     parts = [
-        {k: _Part(PolynomialAccumulator(basis, c0, safe=safe)) for k in ("train", "test")}
+        {k: _Part(PolynomialAccumulator(basis, c0, method=method)) for k in ("train", "test")}
         for _ in range(n_seeds)
     ]
     rngs = [stream(config.seed, "split", index) for index in range(n_seeds)]
@@ -112,11 +115,8 @@ def _read(
 
 
 def _of_target(part: _Part, c0: Array) -> Triangle:
-    """The triangle of t itself: R [c0; 1] replaces the last column of that of t - P c0."""
-    found = part.rows.triangle()
-    R = found.R.copy()
-    R[:, -1] += R[:, :-1] @ c0
-    return Triangle(R, found.n_rows)
+    """The triangle of t itself, from that of t - P c0."""
+    return part.rows.triangle().with_target(c0)
 
 
 def _fits(
