@@ -107,6 +107,14 @@ def test_one_data_set_has_corrected_intervals_over_its_folds(mlcli: Run, cubic: 
     assert "expected_mse" not in done.json["degree_3"]
 
 
+def test_one_draw_has_an_interval_over_its_folds(mlcli: Run) -> None:
+    done = mlcli(*BARE, "--n-seeds", "1", "--n-folds", "5")
+    cv = done.json["degree_3"]["cv_mse"]
+    assert (cv["n"], done.json["independent"]) == (5, False)
+    assert cv["ci_low"] < cv["mean"] < cv["ci_high"]
+    assert done.json["degree_3"]["expected_mse"]["n"] == 1
+
+
 def test_scikit_learn_agrees_on_leave_one_out(mlcli: Run, cubic: Path) -> None:
     from sklearn.linear_model import LinearRegression
     from sklearn.model_selection import LeaveOneOut, cross_val_score

@@ -56,7 +56,8 @@ def run(config: KfoldConfig, source: Source, *, jobs: int | None, progress: Prog
         found.append(outcome)
         progress(len(found), n_repeats + studied)
     most = 1.0 if config.loss == "zero-one" else np.inf
-    estimates = estimate(found, source.fresh_draws, most)
+    # One data set has an interval too: that over its folds.
+    estimates = estimate(found, source.fresh_draws and len(found) > 1, most)
     study: list[Covered] = []
     for covered in coverage_study(config, source, jobs):
         study.append(covered)
@@ -206,8 +207,6 @@ def _warnings(config: KfoldConfig, found: Estimates) -> list[str]:
     n_refits = sum(one.scores.n_refits for one in found.outcomes)
     if n_refits:
         warnings.append(f"{n_refits} fits were made anew, the exact shortcut being unsafe for them")
-    if found.fresh and len(found.outcomes) == 1:
-        warnings.append("one data set has no interval over data sets; std and the bounds are null")
     if config.basis == "linear" and set(config.degrees) != {1}:
         warnings.append("the linear basis has one size; --degrees was not used")
     return warnings
