@@ -11,8 +11,9 @@ import numpy as np
 from mlcli.linear.arrays import Floats
 from mlcli.linear.triangle import GramAccumulator, Triangle, triangular
 
-# Rows at a time: a column of them stays in the first-level cache.
-CHUNK = 16_384
+# Rows at a time: columns stay in the cache, and BLAS does not wake a second thread for a product of
+# two of them, which costs more than the product.
+CHUNK = 8192
 
 
 class MomentAccumulator:
