@@ -13,6 +13,7 @@ from mlcli.config.common import SeedFields, SourceFields, SyntheticFields
 from mlcli.config.fields import Section, choices, extra, is_flag, metavar, requirement
 
 # The panel of the help in which the fields of a class stand; the command's own come first.
+OWN_PANEL = "Parameters"
 PANELS: dict[type, str] = {
     SourceFields: "Data",
     SyntheticFields: "Synthetic data",
@@ -22,7 +23,7 @@ PANELS: dict[type, str] = {
 
 def _panel(model: type[Section], key: str) -> str:
     owner = next(c for c in reversed(model.__mro__) if key in inspect.get_annotations(c))
-    return PANELS.get(owner, "Parameters")
+    return PANELS.get(owner, OWN_PANEL)
 
 
 def _default_text(value: Any) -> str:
@@ -82,15 +83,15 @@ def with_flags(
     return command
 
 
-_PANEL_ORDER = ["Parameters", *PANELS.values()]
+_PANEL_ORDER = [OWN_PANEL, *PANELS.values()]
 
 
 def reference(*models: type[Section]) -> str:
-    """The parameters that the classes themselves declare, not those they inherit, in Markdown."""
+    """Parameters in Markdown: those of a shared class, or those of a section that none shares."""
     lines = ["| flag | must be | default | meaning |", "|---|---|---|---|"]
     for model in models:
-        for key in inspect.get_annotations(model):
-            if key not in model.model_fields:
+        for key in model.model_fields:
+            if _panel(model, key) != PANELS.get(model, OWN_PANEL):
                 continue
             field = model.model_fields[key]
             default = "" if field.default is None else _default_text(field.default)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import ValidationInfo, field_validator
 
-from mlcli.config.common import SeedFields, SourceFields
+from mlcli.config.common import (
+    BasisName,
+    PenaltyName,
+    SeedFields,
+    SourceFields,
+    StrengthFields,
+)
 from mlcli.config.fields import Degrees, Float, Int, Unset, param
 
 # Of the noisy cubic: with its own 700 rows the variance is lost beside the noise, and with 50 the
@@ -15,13 +21,11 @@ FRESH_ROWS = 100
 LARGEST_DESCENT = 2000
 
 
-class BiasVarianceConfig(SourceFields, SeedFields):
+class BiasVarianceConfig(StrengthFields, SourceFields, SeedFields):
     """Bias, variance and noise over ensembles of data sets (A.18)."""
 
     degrees: Degrees = param(tuple(range(13)), "Degrees to compare, as 1,3,5 or 0-12.")
-    basis: Literal[
-        "polynomial", "legendre", "chebyshev", "fourier", "gaussian", "sigmoid", "linear"
-    ] = param("polynomial", "Basis functions, as in fit-poly.")
+    basis: BasisName = param("polynomial", "Basis functions, as in fit-poly.")
     n_datasets: Int = param(
         100, "Data sets in the ensemble of each seed.", unit="data sets", ge=2, le=10_000
     )
@@ -38,13 +42,8 @@ class BiasVarianceConfig(SourceFields, SeedFields):
     test_fraction: Float = param(
         0.2, "Share of the rows set aside for testing where the generator is unknown.", gt=0, lt=1
     )
-    penalty: Literal["none", "l2", "l1", "elastic"] = param(
+    penalty: PenaltyName = param(
         "l2", "Penalty of (3.13) on the axis of strengths, on standardised columns."
-    )
-    strength_min: Float = param(1e-5, "Weakest strength.", example="1e-5", gt=0)
-    strength_max: Float = param(10.0, "Strongest strength.", example="10", gt=0)
-    n_strengths: Int = param(
-        19, "Strengths, spaced evenly in the logarithm.", example="19", ge=1, le=1000
     )
     strength_degree: Annotated[Int | None, Unset] = param(
         None, "Degree that is penalised (default: the highest of degrees).", example="12", ge=0
@@ -74,16 +73,6 @@ class BiasVarianceConfig(SourceFields, SeedFields):
                 f"must be left out when n_samples is given, got {n_rows} and {n_samples}"
             )
         return n_rows
-
-    @field_validator("strength_max")
-    @classmethod
-    def _strengths_run_upwards(cls, strength_max: float, info: ValidationInfo) -> float:
-        strength_min = info.data.get("strength_min")
-        if strength_min is not None and strength_min > strength_max:
-            raise ValueError(
-                f"must be at least strength_min, got {strength_min} and {strength_max}"
-            )
-        return strength_max
 
     @field_validator("descent_columns")
     @classmethod

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from pydantic import ValidationInfo, field_validator
+
 from mlcli.config.fields import Float, Int, Names, Section, Unset, param
+
+BasisName = Literal[
+    "polynomial", "legendre", "chebyshev", "fourier", "gaussian", "sigmoid", "linear"
+]
+PenaltyName = Literal["none", "l2", "l1", "elastic"]
 
 
 class SyntheticFields(Section):
@@ -59,3 +66,23 @@ class SeedFields(Section):
         example="16", ge=1, le=100_000,
     )  # fmt: skip
     device: Literal["auto", "cpu", "cuda", "mps"] = param("auto", "Where the work runs.")
+
+
+class StrengthFields(Section):
+    """A grid of strengths of a penalty, even in the logarithm."""
+
+    strength_min: Float = param(1e-5, "Weakest strength of the grid.", example="1e-5", gt=0)
+    strength_max: Float = param(10.0, "Strongest strength of the grid.", example="10", gt=0)
+    n_strengths: Int = param(
+        19, "Strengths of the grid, spaced evenly in the logarithm.", example="19", ge=1, le=1000
+    )
+
+    @field_validator("strength_max")
+    @classmethod
+    def _strengths_run_upwards(cls, strength_max: float, info: ValidationInfo) -> float:
+        strength_min = info.data.get("strength_min")
+        if strength_min is not None and strength_min > strength_max:
+            raise ValueError(
+                f"must be at least strength_min, got {strength_min} and {strength_max}"
+            )
+        return strength_max

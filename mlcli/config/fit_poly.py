@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ValidationInfo, field_validator
 
-from mlcli.config.common import SeedFields, SourceFields
+from mlcli.config.common import BasisName, PenaltyName, SeedFields, SourceFields
 from mlcli.config.fields import Degrees, Float, Int, Unset, param
 
 
@@ -14,9 +14,7 @@ class FitPolyConfig(SourceFields, SeedFields):
     """Linear basis-function models (3.9), fitted in closed form."""
 
     degrees: Degrees = param((1, 3, 5, 300), "Degrees to fit, as 1,3,5 or 0-15.", example="0-15")
-    basis: Literal[
-        "polynomial", "legendre", "chebyshev", "fourier", "gaussian", "sigmoid", "linear"
-    ] = param(
+    basis: BasisName = param(
         "polynomial",
         "Basis functions; several inputs get all products up to the total degree, or, for fourier, "
         "gaussian and sigmoid, a sum over the inputs; linear takes the inputs as they are.",
@@ -37,13 +35,11 @@ class FitPolyConfig(SourceFields, SeedFields):
         "(default: machine epsilon).",
         example="1e-12", ge=0, lt=1,
     )  # fmt: skip
-    penalty: Literal["none", "l2", "l1", "elastic"] = param(
-        "none", "Penalty of (3.13) in the main fit."
-    )
+    penalty: PenaltyName = param("none", "Penalty of (3.13) in the main fit.")
     l1: Float = param(0.01, "Strength lambda_1 of (3.13).", example="0.01", ge=0)
     l2: Float = param(0.01, "Strength lambda_2 of (3.13).", example="0.01", ge=0)
     standardize: bool = param(True, "Penalise the coefficients of standardised columns.")
-    path_penalty: Literal["none", "l2", "l1", "elastic"] = param(
+    path_penalty: PenaltyName = param(
         "l1", "Penalty whose whole path is computed at the highest degree (Figures 5 and 6)."
     )
     path_min: Float = param(1e-3, "Weakest strength of the path.", example="1e-4", gt=0)

@@ -6,17 +6,21 @@ from typing import Annotated, Literal
 
 from pydantic import ValidationInfo, field_validator
 
-from mlcli.config.common import SeedFields, SourceFields
+from mlcli.config.common import (
+    BasisName,
+    PenaltyName,
+    SeedFields,
+    SourceFields,
+    StrengthFields,
+)
 from mlcli.config.fields import Degrees, Float, Int, Unset, param
 
 
-class KfoldConfig(SourceFields, SeedFields):
+class KfoldConfig(StrengthFields, SourceFields, SeedFields):
     """Cross-validation of linear basis-function models and of logistic regression."""
 
     degrees: Degrees = param(tuple(range(16)), "Degrees to compare, as 1,3,5 or 0-15.")
-    basis: Literal[
-        "polynomial", "legendre", "chebyshev", "fourier", "gaussian", "sigmoid", "linear"
-    ] = param("polynomial", "Basis functions, as in fit-poly.")
+    basis: BasisName = param("polynomial", "Basis functions, as in fit-poly.")
     intercept: bool = param(True, "Fit the constant w_0, which no penalty touches.")
     model: Literal["linear", "logistic"] = param(
         "linear",
@@ -36,18 +40,13 @@ class KfoldConfig(SourceFields, SeedFields):
     group_column: Annotated[str | None, Unset] = param(
         None, "Column of a file that names the groups of scheme grouped.", example="patient"
     )
-    penalty: Literal["none", "l2", "l1", "elastic"] = param(
+    penalty: PenaltyName = param(
         "none", "Penalty of (3.13), on standardised columns, over a grid of strengths."
     )
-    path_penalty: Literal["none", "l2", "l1", "elastic"] = param(
+    path_penalty: PenaltyName = param(
         "l2", "Without a penalty: one whose grid is cross-validated at the highest degree beside."
     )
     standardize: bool = param(True, "Penalise the coefficients of standardised columns.")
-    strength_min: Float = param(1e-5, "Weakest strength of the grid.", example="1e-5", gt=0)
-    strength_max: Float = param(10.0, "Strongest strength of the grid.", example="10", gt=0)
-    n_strengths: Int = param(
-        19, "Strengths of the grid, spaced evenly in the logarithm.", example="19", ge=1, le=1000
-    )
     rule: Literal["minimum", "one-se"] = param(
         "minimum", "Which model is written: the least error, or the simplest within one std error."
     )
@@ -60,16 +59,6 @@ class KfoldConfig(SourceFields, SeedFields):
     )  # fmt: skip
     coverage_rows: Int = param(40, "Rows of each of them.", unit="rows", example="40", ge=20)
     coverage_degree: Int = param(5, "Degree of the model that is fitted to them.", ge=0, le=15)
-
-    @field_validator("strength_max")
-    @classmethod
-    def _strengths_run_upwards(cls, strength_max: float, info: ValidationInfo) -> float:
-        strength_min = info.data.get("strength_min")
-        if strength_min is not None and strength_min > strength_max:
-            raise ValueError(
-                f"must be at least strength_min, got {strength_min} and {strength_max}"
-            )
-        return strength_max
 
     @field_validator("loss")
     @classmethod

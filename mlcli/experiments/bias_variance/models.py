@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mlcli.config.bias_variance import BiasVarianceConfig
 from mlcli.experiments.fit_poly.estimators import penalised_path
+from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.basis import PRODUCTS, fit_basis
 from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.design import build
@@ -62,9 +63,7 @@ def strengths(config: BiasVarianceConfig) -> Array:
     """The strengths, weakest first; none without a penalty."""
     if config.penalty == "none":
         return np.empty(0)
-    grid = np.geomspace(config.strength_min, config.strength_max, config.n_strengths)
-    # geomspace is off by an ulp inside; ten digits make the decades exact.
-    return np.array([float(f"{value:.10g}") for value in grid])
+    return strength_grid(config.strength_min, config.strength_max, config.n_strengths)[::-1]
 
 
 def fit_degrees(config: BiasVarianceConfig, X: Array, t: Array) -> Fits:

@@ -13,6 +13,7 @@ from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.split import train_test_indices
 from mlcli.experiments.fit_poly import estimators
+from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.design import Design, build
 from mlcli.linear.statistics import r_squared, residual_variance_or_none
 from mlcli.rng import stream
@@ -80,9 +81,7 @@ def split(config: FitPolyConfig, dataset: Dataset, index: int) -> Split:
 
 def strengths(config: FitPolyConfig) -> Array:
     """The strengths of the path, strongest first, evenly spaced in the logarithm."""
-    grid = np.geomspace(config.path_max, config.path_min, config.n_path)
-    # geomspace is off by an ulp inside; ten digits make the decades exact.
-    return np.array([float(f"{value:.10g}") for value in grid])
+    return strength_grid(config.path_min, config.path_max, config.n_path)
 
 
 def shown(config: FitPolyConfig) -> list[int]:

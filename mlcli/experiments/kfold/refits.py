@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.config.kfold import KfoldConfig
+from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.basis import PRODUCTS, fit_basis
 from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.coordinate_descent import elastic_net_path
@@ -23,9 +24,7 @@ def grid(config: KfoldConfig) -> Array:
     """The strengths, strongest first, evenly spaced in the logarithm; one 0 without a penalty."""
     if config.penalty == "none":
         return np.zeros(1)
-    values = np.geomspace(config.strength_max, config.strength_min, config.n_strengths)
-    # geomspace is off by an ulp inside; ten digits make the decades exact.
-    return np.array([float(f"{value:.10g}") for value in values])
+    return strength_grid(config.strength_min, config.strength_max, config.n_strengths)
 
 
 def strengths(config: KfoldConfig) -> tuple[list[float], list[float]]:
