@@ -168,6 +168,9 @@ def test_no_signal_is_said_and_exact_fits_have_no_answer() -> None:
     exact = spectrum(triangle(np.vander(x, 3), 1 + x**2))
     with pytest.raises(NoAnswerError, match="fit the target exactly"):
         maximise_evidence(Spectrum(exact.s, exact.V, exact.z, 0.0, 10))
+    two = spectrum(triangle(np.vander([0.0, 1.0], 2), np.array([1.0, 2.0])))
+    with pytest.raises(NoAnswerError, match="fit the target exactly"):
+        maximise_evidence(two)
     with pytest.raises(NoAnswerError, match="zero in every row"):
         maximise_evidence(spectrum(triangle(np.vander(x, 3), np.zeros(10))))
 

@@ -15,6 +15,8 @@ from mlcli.linear.bayes.spectrum import Spectrum, log_evidence
 N_STARTS = 400
 LOWEST, HIGHEST = 1e-20, 1e10
 BISECTIONS = 80
+# A slope below this is level.
+LEVEL = 1e-9
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,12 @@ def maxima_along(
         finite_top: False takes a slope that is positive to the end for a maximum there.
     """
     values = slope(ratios)
-    falls = np.flatnonzero((values[:-1] > 0) & (values[1:] <= 0))
-    found = _roots(slope, ratios[falls], ratios[falls + 1]).tolist()
+    # Where the evidence is level, as it is when as many columns as rows fit exactly, the sign of the
+    # slope is rounding's.
+    steep = np.abs(values) > LEVEL
+    places, signs = ratios[steep], values[steep]
+    falls = np.flatnonzero((signs[:-1] > 0) & (signs[1:] < 0))
+    found = _roots(slope, places[falls], places[falls + 1]).tolist()
     at_limit = bool(values[-1] > 0) and not finite_top
     return ([*found, float(ratios[-1])] if at_limit else found), at_limit
 
