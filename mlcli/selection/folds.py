@@ -53,7 +53,7 @@ class Folds:
         return self.blocks[self.test[split]]
 
 
-def _each_once(blocks: list[Ints]) -> Folds:
+def every_block_once(blocks: list[Ints]) -> Folds:
     """Every block tests once, all others train."""
     every = range(len(blocks))
     train = tuple(tuple(b for b in every if b != split) for split in every)
@@ -78,7 +78,7 @@ def k_fold(n_rows: int, n_folds: int, rng: np.random.Generator) -> Folds:
     """
     _check(n_rows, n_folds)
     order = rng.permutation(n_rows)
-    return _each_once([np.sort(part) for part in np.array_split(order, n_folds)])
+    return every_block_once([np.sort(part) for part in np.array_split(order, n_folds)])
 
 
 def stratified(labels: ArrayLike, n_folds: int, rng: np.random.Generator) -> Folds:
@@ -106,7 +106,7 @@ def stratified(labels: ArrayLike, n_folds: int, rng: np.random.Generator) -> Fol
     # Dealt round the folds without a stop between classes, so that the folds' sizes stay equal.
     shuffled = rng.permutation(codes.size)
     order = shuffled[np.argsort(codes[shuffled], kind="stable")]
-    return _each_once([np.sort(order[fold::n_folds]) for fold in range(n_folds)])
+    return every_block_once([np.sort(order[fold::n_folds]) for fold in range(n_folds)])
 
 
 def grouped(groups: ArrayLike, n_folds: int, rng: np.random.Generator) -> Folds:
@@ -140,7 +140,7 @@ def grouped(groups: ArrayLike, n_folds: int, rng: np.random.Generator) -> Folds:
     for group in shuffled[np.argsort(-counts[shuffled], kind="stable")]:
         fold_of[group] = sizes.argmin()
         sizes[fold_of[group]] += counts[group]
-    return _each_once([np.flatnonzero(fold_of[codes] == fold) for fold in range(n_folds)])
+    return every_block_once([np.flatnonzero(fold_of[codes] == fold) for fold in range(n_folds)])
 
 
 def leave_one_out(n_rows: int) -> Folds:
@@ -150,7 +150,7 @@ def leave_one_out(n_rows: int) -> Folds:
         DataError: there is only one row.
     """
     _check(n_rows, n_rows)
-    return _each_once([np.array([row]) for row in range(n_rows)])
+    return every_block_once([np.array([row]) for row in range(n_rows)])
 
 
 def time_ordered(n_rows: int, n_folds: int) -> Folds:

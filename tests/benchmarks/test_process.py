@@ -77,10 +77,11 @@ def write_rows(path: Path) -> None:
     parquet.write_table(pa.table({"x": x, "t": x**3 + rng.normal(0, 1, N_ROWS)}), path)
 
 
-@pytest.mark.parametrize("command", ["fit-poly", "bayes"])
+@pytest.mark.parametrize("command", ["fit-poly", "kfold", "bayes"])
 def test_ten_million_rows_stream(tmp_path: Path, command: str) -> None:
     write_rows(tmp_path / "r.parquet")
     more = {"fit-poly": ["--degrees", "10", "--n-seeds", "1"],
+            "kfold": ["--degrees", "10", "--n-seeds", "1"],
             "bayes": ["--degree", "10", "--degrees", "10"]}[command]  # fmt: skip
     line = [*MLCLI, command, "--data", "r.parquet", "--no-plots", *more]
     took, peak = seconds_and_peak(line, tmp_path)

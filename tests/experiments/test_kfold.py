@@ -247,3 +247,43 @@ def test_classes_and_targets_that_can_not_be_used(mlcli: Run, empty_folder: Path
     done = mlcli("kfold", "--data", "flat.csv", "--degrees", "1")
     assert done.code == 2
     assert "has the same value in every row" in done.err
+
+
+def test_a_file_in_batches_has_the_same_errors(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    from mlcli.config.kfold import KfoldConfig
+    from mlcli.datasets.source import open_source
+    from mlcli.experiments import kfold
+
+    rng = np.random.default_rng(1)
+    x = rng.uniform(-1, 2, 30_000)
+    table = pa.table({"x": x, "t": x**3 - x + rng.normal(size=x.size)})
+    parquet.write_table(table, tmp_path / "big.parquet")
+    config = KfoldConfig(data=str(tmp_path / "big.parquet"), degrees=(0, 1, 3, 6), n_seeds=2,
+                         n_folds=5, n_nested=0, rule="one-se")  # fmt: skip
+    found = []
+    for stream_rows in (1000, 10**9):
+        source = open_source(config.data, stream_rows=stream_rows)
+        assert source.streamed == (stream_rows == 1000)
+        kfold.check(config, source)
+        assert kfold.plan(config, source)["splits a repeat"] == 5
+        found.append(kfold.run(config, source, jobs=1, progress=lambda done, total: None))
+    streamed, whole = (one.metrics for one in found)
+    assert streamed["one_se_degree"] == whole["one_se_degree"] == 3
+    for degree in (0, 1, 3, 6):
+        one, other = streamed[f"degree_{degree}"], whole[f"degree_{degree}"]
+        # Other folds, but so many rows that it hardly matters.
+        assert one["cv_mse"]["mean"] == pytest.approx(other["cv_mse"]["mean"], rel=1e-3)
+        for name in ("train_mse", "gcv"):
+            assert one[name]["mean"] == pytest.approx(other[name]["mean"], rel=1e-10)
+        assert one["cv_mse"]["n"] == 10
+    ours, theirs = (one.model_tables["coefficients"] for one in found)
+    assert ours["term"] == theirs["term"]
+    for key in ("estimate", "std_error"):
+        np.testing.assert_allclose(ours[key], theirs[key], rtol=1e-8)
+    with pytest.raises(Exception, match="read in batches"):
+        kfold.check(
+            config.model_copy(update={"penalty": "l2"}), open_source(config.data, stream_rows=9)
+        )

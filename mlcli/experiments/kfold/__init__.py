@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.source import Source
+from mlcli.datasets.streaming import StreamSource
 from mlcli.experiments.kfold import tables
 from mlcli.experiments.kfold.bounds import KINDS, Covered, coverage_study, nested_bounds
 from mlcli.experiments.kfold.checks import check, plan
 from mlcli.experiments.kfold.display import display
-from mlcli.experiments.kfold.estimates import Estimates, estimate
-from mlcli.experiments.kfold.model import chosen_model
+from mlcli.experiments.kfold.estimates import Cell, Estimates, estimate
+from mlcli.experiments.kfold.model import Model, chosen_model
 from mlcli.experiments.kfold.refits import grid
 from mlcli.experiments.kfold.replicate import Outcome, outcomes, path_config
 from mlcli.experiments.kfold.splits import degrees_of, n_replicates
+from mlcli.experiments.kfold.streamed import Streamed
 from mlcli.result import Columns, Metrics, Progress, Result
 from mlcli.selection.choice import at_minimum
 from mlcli.selection.intervals import Interval
@@ -49,6 +51,8 @@ def run(config: KfoldConfig, source: Source, *, jobs: int | None, progress: Prog
         jobs: workers; never changes a byte.
         progress: told how many pieces are done.
     """
+    if isinstance(source, StreamSource):
+        return _run_streamed(config, source, progress)
     n_repeats = n_replicates(config, source)
     studied = config.n_coverage if source.generator is not None else 0
     found: list[Outcome] = []
@@ -62,26 +66,44 @@ def run(config: KfoldConfig, source: Source, *, jobs: int | None, progress: Prog
     for covered in coverage_study(config, source, jobs):
         study.append(covered)
         progress(n_repeats + len(study), n_repeats + studied)
-    return _result(config, source, estimates, study, jobs)
+    first = source.replicate(0, config.seed)
+    degree, strength = _chosen(config, estimates, estimates.best)
+    nested = nested_bounds(config, first, degree, strength, jobs)
+    model = chosen_model(config, first, *_chosen(config, estimates, _written(config, estimates)))
+    return _result(config, estimates, study, nested, model, _warnings(config, estimates))
+
+
+def _run_streamed(config: KfoldConfig, source: StreamSource, progress: Progress) -> Result:
+    """The same for a file that is read in batches; what needs all rows at once is left out."""
+    config = config.model_copy(update={"path_penalty": "none"})
+    pass_ = Streamed(config, source, progress)
+    found = estimate(pass_.outcomes(), fresh=False)
+    model = pass_.model(_chosen(config, found, _written(config, found))[0])
+    left_out = "the file is read in batches: no path, no leave-one-out and no nested interval"
+    return _result(config, found, [], None, model, [left_out, *_warnings(config, found)])
+
+
+def _written(config: KfoldConfig, found: Estimates) -> Cell:
+    return found.best if config.rule == "minimum" else found.one_se
+
+
+def _chosen(config: KfoldConfig, found: Estimates, cell: Cell) -> tuple[int, float]:
+    """The degree and the strength of a cell."""
+    return degrees_of(config)[cell[0]], float(grid(config)[cell[1]])
 
 
 def _result(
     config: KfoldConfig,
-    source: Source,
     found: Estimates,
     study: Sequence[Covered],
-    jobs: int | None,
+    nested: Interval | None,
+    model: Model,
+    warnings: list[str],
 ) -> Result:
-    degrees, strengths = degrees_of(config), grid(config)
-    first = source.replicate(0, config.seed)
-    i, j = found.best
     intervals = dict(found.first_intervals())
-    nested = nested_bounds(config, first, degrees[i], float(strengths[j]), jobs)
     if nested is not None:
         intervals["nested"] = nested.within(0.0, found.most)
     expected = float(found.outcomes[0].scores.expected[found.best])
-    written = found.best if config.rule == "minimum" else found.one_se
-    model, info = chosen_model(config, first, degrees[written[0]], float(strengths[written[1]]))
     path = _path(found)
     return Result(
         metrics=_metrics(config, found, intervals, study) | _path_metrics(config, path),
@@ -93,10 +115,10 @@ def _result(
             "splits": tables.splits_table(config, found),
             "strengths": _strengths(config, found, path),
         },
-        model_tables=model,
-        model_info=info,
+        model_tables=model[0],
+        model_info=model[1],
         determinism=DETERMINISM,
-        warnings=_warnings(config, found),
+        warnings=warnings,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
+from mlcli.experiments.kfold import streamed
 from mlcli.experiments.kfold.refits import grid
 from mlcli.experiments.kfold.splits import degrees_of, n_replicates, partitions
 from mlcli.linear.basis import count_columns
@@ -29,10 +30,10 @@ def check(config: KfoldConfig, source: Source) -> None:
             "--device", must="auto or cpu for kfold, which is NumPy", got=config.device
         )
     if source.streamed:
-        raise DataError(
-            f"{source.name} has {source.n_rows} rows and is read in batches, which kfold can't use",
-            hint="a file with fewer rows",
-        )
+        streamed.check(config)
+        n_train = source.n_rows - -(-source.n_rows // config.n_folds)
+        _check_columns(config, len(source.feature_names), n_train)
+        return
     first = source.replicate(0, config.seed)
     if config.loss == "zero-one" or config.scheme == "stratified":
         _check_classes(first.t, first.target_name)
@@ -76,13 +77,16 @@ def _check_columns(config: KfoldConfig, n_features: int, n_train: int) -> None:
 
 def plan(config: KfoldConfig, source: Source) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
-    every = partitions(config, source.replicate(0, config.seed), 0)
+    n_splits = config.n_folds * config.n_repeats
+    if not source.streamed:
+        every = partitions(config, source.replicate(0, config.seed), 0)
+        n_splits = sum(folds.n_splits for folds in every)
     shortcut = config.model == "linear"
     return {
         "rows": source.n_rows,
         "inputs": len(source.feature_names),
         "repeats": n_replicates(config, source),
-        "splits a repeat": sum(folds.n_splits for folds in every),
+        "splits a repeat": n_splits,
         "models": len(degrees_of(config)) * grid(config).size,
         "fits": "none but where the shortcut is unsafe" if shortcut else "one a model and split",
     }

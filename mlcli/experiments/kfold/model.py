@@ -22,20 +22,7 @@ Model = tuple[dict[str, Columns], dict[str, Any]]
 
 def chosen_model(config: KfoldConfig, data: Dataset, degree: int, strength: float) -> Model:
     """Coefficients of the columns in x itself, one row a term (and class), with what they mean."""
-    info = {
-        "schema": 1,
-        "kind": "kfold",
-        "model": config.model,
-        "loss": config.loss,
-        "basis": config.basis,
-        "degree": degree,
-        "strength": strength,
-        "penalty": config.penalty,
-        "rule": config.rule,
-        "features": list(data.feature_names),
-        "target": data.target_name,
-        "fitted_on": "all rows of the first data set",
-    }
+    info = described(config, data, degree, strength)
     if config.loss != "zero-one":
         found = _regression(config, data, data.t, degree, strength)
         errors = [None] * len(found.terms)
@@ -57,6 +44,24 @@ def chosen_model(config: KfoldConfig, data: Dataset, degree: int, strength: floa
         "estimate": W.T.ravel().tolist(),
     }
     return {"coefficients": rows}, info
+
+
+def described(config: KfoldConfig, data: Dataset, degree: int, strength: float) -> dict[str, Any]:
+    """What the coefficients of a model mean."""
+    return {
+        "schema": 1,
+        "kind": "kfold",
+        "model": config.model,
+        "loss": config.loss,
+        "basis": config.basis,
+        "degree": degree,
+        "strength": strength,
+        "penalty": config.penalty,
+        "rule": config.rule,
+        "features": list(data.feature_names),
+        "target": data.target_name,
+        "fitted_on": "all rows of the first data set",
+    }
 
 
 def _errors(found: estimators.Coefficients, nothing: list[None]) -> list[float | None]:

@@ -1,0 +1,147 @@
+"""`kfold` on a file that is larger than memory: one pass, one small triangle a fold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.kfold import KfoldConfig
+from mlcli.datasets.streaming import StreamSource
+from mlcli.errors import DataError
+from mlcli.experiments.kfold.model import described
+from mlcli.experiments.kfold.replicate import Outcome
+from mlcli.experiments.kfold.scores import Scores
+from mlcli.experiments.kfold.splits import degrees_of, n_replicates
+from mlcli.linear.arnoldi import ArnoldiBasis, fit_arnoldi
+from mlcli.linear.basis import PRODUCTS, fit_basis
+from mlcli.linear.compress import PolynomialAccumulator, methods
+from mlcli.linear.nested import NestedColumns
+from mlcli.linear.triangle import IllConditioned, Triangle, solve_nested
+from mlcli.result import Columns, Progress
+from mlcli.rng import stream
+from mlcli.selection.blocks import merged
+from mlcli.selection.exact import fold_losses, inner_losses, least_squares_fits
+from mlcli.selection.folds import every_block_once
+
+Array = NDArray[np.float64]
+Model = tuple[dict[str, Columns], dict[str, Any]]
+
+
+def check(config: KfoldConfig) -> None:
+    """Refuse what needs all rows at once.
+
+    Raises:
+        DataError: naming what to ask for instead.
+    """
+    plain = config.model == "linear" and config.penalty == "none" and config.loss == "squared"
+    if not plain or config.scheme != "kfold" or config.basis not in (*PRODUCTS, "linear"):
+        raise DataError(
+            "a file that is read in batches is cross-validated by least squares with the "
+            "polynomial or linear basis, the squared loss and --scheme kfold only",
+            hint="fewer rows for the rest",
+        )
+
+
+class Streamed:
+    """All partitions of one file, each fold a triangle.
+
+    Args:
+        config: validated parameters.
+        source: the file; it is read once, or again where a faster method loses digits.
+        progress: told how many rows were read.
+    """
+
+    def __init__(self, config: KfoldConfig, source: StreamSource, progress: Progress) -> None:
+        self._config, self._source = config, source
+        self._degrees = degrees_of(config)
+        sample = source.sample
+        self._basis, Q = fit_arnoldi(sample.X, self._degrees[-1], intercept=config.intercept)
+        c0 = Q.T @ sample.t  # (p,)
+        self._partitions = self._read(c0, progress)
+
+    def outcomes(self) -> list[Outcome]:
+        """Every partition's scores; leave-one-out would need a second pass and is left out."""
+        return [self._outcome(parts) for parts in self._partitions]
+
+    def model(self, degree: int) -> Model:
+        """Least squares on all rows, in powers of x."""
+        config, source = self._config, self._source
+        triangle = merged(self._partitions[0])
+        size = self._basis.size(degree)
+        W, rss = solve_nested(triangle, [size])
+        on_all_rows = replace(self._basis, factor=triangle.R[:-1, :-1])
+        w, unit = on_all_rows.monomials(W[:size, 0], degree)
+        fixed = fit_basis(config.basis, source.low, source.high, degree, intercept=config.intercept)
+        sigma = float(np.sqrt(rss[0] / (triangle.n_rows - size)))
+        columns = {
+            "term": fixed.terms(source.feature_names),
+            "estimate": w.tolist(),
+            "std_error": (sigma * unit).tolist(),
+        }
+        return {"coefficients": columns}, described(config, source.sample, degree, 0.0)
+
+    def _read(self, c0: Array, progress: Progress) -> list[list[Triangle]]:
+        for method in methods(self._basis):
+            accumulators = self._pass(c0, method, progress)
+            try:
+                return [[one.triangle().with_target(c0) for one in parts] for parts in accumulators]
+            except IllConditioned:
+                continue
+        raise AssertionError("the last method always serves")
+
+    def _pass(
+        self, c0: Array, method: str, progress: Progress
+    ) -> list[list[PolynomialAccumulator]]:
+        """Each row goes to a random fold of every partition."""
+        config, k = self._config, self._config.n_folds
+        total = n_replicates(config, self._source) * config.n_repeats
+        found = [
+            [PolynomialAccumulator(self._basis, c0, method=method) for _ in range(k)]
+            for _ in range(total)
+        ]
+        rngs = [stream(config.seed, "folds", index) for index in range(total)]
+        done = 0
+        for X, t in self._source.batches():
+            for parts, rng in zip(found, rngs, strict=True):
+                fold = rng.integers(k, size=t.size)
+                order = np.argsort(fold, kind="stable")
+                ends = np.searchsorted(fold[order], np.arange(1, k))
+                for part, rows in zip(parts, np.split(order, ends), strict=True):
+                    if rows.size:
+                        part.add(X[rows], t[rows])
+            done += t.size
+            progress(done, self._source.n_rows)
+        return found
+
+    def _outcome(self, parts: list[Triangle]) -> Outcome:
+        basis: ArnoldiBasis = self._basis
+        sizes = tuple(basis.size(degree) for degree in self._degrees)
+        columns = NestedColumns(
+            self._degrees, sizes, _no_rows, basis.evaluate, self._config.intercept
+        )
+        # Only the sizes of the blocks are known, and all that is needed.
+        folds = every_block_once([np.broadcast_to(np.int64(0), part.n_rows) for part in parts])
+        fits = least_squares_fits(parts, folds, sizes)
+        losses = fold_losses(columns, np.empty(0), folds, fits, parts=parts)
+        everything = merged(parts)
+        n = everything.n_rows
+        _, rss = solve_nested(everything, sizes)
+        rank = np.array([np.count_nonzero(basis.kept[:size]) for size in sizes])
+        nothing = np.full((len(sizes), 1), np.nan)
+        inner = inner_losses(parts, folds, lambda p, f: least_squares_fits(p, f, sizes))
+        scores = Scores(
+            losses.test[:, None],
+            (rss / n)[:, None],
+            (n * rss / (n - rank) ** 2)[:, None],
+            nothing,
+            nothing,
+            inner[:, None],
+        )
+        return Outcome(scores, folds.n_train, folds.n_test, 1)
+
+
+def _no_rows(index: Any) -> Array:
+    raise DataError("a file that is read in batches has no rows at hand")
