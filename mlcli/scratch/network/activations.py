@@ -1,0 +1,124 @@
+"""Activation functions h and their derivatives (sections 7.1.2 and 7.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+# The pair that keeps mean 0 and variance 1 a fixed point (Klambauer et al. 2017).
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation function.
+
+    Attributes:
+        name: what the field calls it.
+        value: z = h(a), any shape to the same shape.
+        derivative: h'(a) as a function of z = h(a), any shape to the same shape. All functions
+            here are monotone, so z says enough and a need not be kept. At a kink it is the
+            derivative from the left.
+    """
+
+    name: str
+    value: Callable[[Floats], Floats]
+    derivative: Callable[[Floats], Floats]
+
+
+def _sigmoid(a: Floats) -> Floats:
+    # exp of a positive number would overflow; exp(-|a|) serves both signs.
+    e = np.exp(-np.abs(a))
+    return np.asarray(np.where(a >= 0, 1.0, e) / (1.0 + e))
+
+
+def identity() -> Activation:
+    """h(a) = a, h'(a) = 1: the output of regression, below (6.15)."""
+    return Activation("identity", lambda a: a, np.ones_like)
+
+
+def sigmoid() -> Activation:
+    """h(a) = 1 / (1 + exp(-a)), h' = z (1 - z) <= 1/4: the reason why (7.2) vanishes."""
+    return Activation("sigmoid", _sigmoid, lambda z: z * (1.0 - z))
+
+
+def tanh() -> Activation:
+    """h(a) = tanh a, h' = 1 - z^2: saturates, but is centred at zero (section 7.2)."""
+    return Activation("tanh", np.tanh, lambda z: 1.0 - z * z)
+
+
+def relu() -> Activation:
+    """h(a) = max(0, a), eq (7.20); h' = 1 if z > 0, else 0.
+
+    Not centred at zero, whatever the caption of figure 12 says.
+    """
+    return Activation("relu", lambda a: np.maximum(a, 0.0), lambda z: (z > 0).astype(z.dtype))
+
+
+def leaky_relu(alpha: float = 0.01) -> Activation:
+    """h(a) = max(alpha a, a), eq (7.21); h' = 1 if z > 0, else alpha.
+
+    Args:
+        alpha: slope on the left, 0 < alpha < 1.
+
+    Raises:
+        ValueError: alpha is outside (0, 1).
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
+    return Activation(
+        "leaky_relu",
+        lambda a: np.maximum(alpha * a, a),
+        lambda z: np.asarray(np.where(z > 0, 1.0, alpha), dtype=z.dtype),
+    )
+
+
+def _exponential(name: str, alpha: float, scale: float) -> Activation:
+    def value(a: Floats) -> Floats:
+        # The branch not taken must not overflow.
+        left = alpha * np.expm1(np.minimum(a, 0.0))
+        return np.asarray(scale * np.where(a > 0, a, left), dtype=a.dtype)
+
+    def derivative(z: Floats) -> Floats:
+        # scale alpha e^a = z + scale alpha on the left.
+        return np.asarray(np.where(z > 0, scale, z + scale * alpha), dtype=z.dtype)
+
+    return Activation(name, value, derivative)
+
+
+def elu(alpha: float = 1.0) -> Activation:
+    """h(a) = a if a > 0, else alpha (e^a - 1), eq (7.22); h' = 1, or z + alpha on the left.
+
+    Differentiable at 0 only for alpha = 1, not for every alpha as the notes have it.
+
+    Args:
+        alpha: minus the limit on the left, positive.
+
+    Raises:
+        ValueError: alpha is not positive.
+    """
+    if not alpha > 0:
+        raise ValueError(f"alpha must be positive, got {alpha}")
+    return _exponential("elu", alpha, 1.0)
+
+
+def selu() -> Activation:
+    """h(a) = s a if a > 0, else s alpha (e^a - 1): a scaled (7.22).
+
+    s = SELU_SCALE, alpha = SELU_ALPHA keep mean 0, variance 1; h' = s, or z + s alpha on the left.
+    """
+    return _exponential("selu", SELU_ALPHA, SELU_SCALE)
+
+
+# Every activation of section 7 with the parameters that the field takes by default.
+ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
+    {h.name: h for h in (identity(), sigmoid(), tanh(), relu(), leaky_relu(), elu(), selu())}
+)
