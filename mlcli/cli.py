@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "kfold": ("Experiments", "Choose a model by cross-validation, with honest confidence bounds."),
     "bias-variance": ("Experiments", "Split the generalisation error into bias, variance, noise."),
     "bayes": ("Experiments", "Bayesian linear regression: posterior, evidence, prediction."),
+    "descent": ("Experiments", "Gradient descent against the closed form and the gradient flow."),
     "data": ("Data", "List, describe, make and fetch data sets."),
     "report": ("Results", "Turn run folders into one self-contained HTML page."),
     "runs": ("Results", "List what has been run."),

@@ -97,6 +97,12 @@ Degrees = Annotated[
     Field(min_length=1),
     WithJsonSchema(_list_schema({"type": "integer", "minimum": 0}, r"^[0-9]+(-[0-9]+)?(,.*)?$")),
 ]
+Floats = Annotated[
+    tuple[Annotated[float, Field(allow_inf_nan=False, gt=0)], ...],
+    BeforeValidator(split_list),
+    Field(min_length=1),
+    WithJsonSchema(_list_schema({"type": "number", "exclusiveMinimum": 0}, r"^[0-9.eE+-]+(,.*)?$")),
+]
 Names = Annotated[
     tuple[str, ...],
     BeforeValidator(split_list),
@@ -137,7 +143,7 @@ def metavar(field: FieldInfo) -> str:
     if choices(field):
         return "WORD"
     if get_origin(core) is tuple:
-        return "INTEGERS" if get_args(core)[0] is not str else "NAMES"
+        return {str: "NAMES", float: "NUMBERS"}.get(_core(get_args(core)[0]), "INTEGERS")
     return {int: "INTEGER", float: "NUMBER"}.get(core, "TEXT")
 
 
@@ -159,9 +165,8 @@ def requirement(field: FieldInfo) -> str:
     elif core is bool:
         kind = "true or false"
     elif get_origin(core) is tuple:
-        kind = "integers from 0 on, as 1,3,5 or 0-15"
-        if get_args(core)[0] is str:
-            kind = "names, as a,b"
+        kinds = {str: "names, as a,b", float: "numbers above 0, as 0.1,0.5"}
+        kind = kinds.get(_core(get_args(core)[0]), "integers from 0 on, as 1,3,5 or 0-15")
     else:
         kind = {int: "an integer", float: "a finite number"}.get(core, "text")
     return " ".join(part for part in (kind, bounds(field)) if part)

@@ -122,8 +122,8 @@ def maxima_along(
         finite_top: False takes a slope that is positive to the end for a maximum there.
     """
     values = slope(ratios)
-    # Where the evidence is level, as it is when as many columns as rows fit exactly, the sign of the
-    # slope is rounding's.
+    # Where the evidence is level, as it is when as many columns as rows fit exactly, the sign of
+    # the slope is rounding's.
     steep = np.abs(values) > LEVEL
     places, signs = ratios[steep], values[steep]
     falls = np.flatnonzero((signs[:-1] > 0) & (signs[1:] < 0))

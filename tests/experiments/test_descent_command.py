@@ -1,0 +1,113 @@
+"""`mlcli descent` from the command line: contract, theory, divergence, bad input."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlcli.experiments.descent import FILES
+from mlcli.report.captions import figure_names
+
+Run = Callable[..., Any]
+SMALL = ("descent", "--n-seeds", "4", "--n-noise", "400", "--n-steps", "50")
+BARE = (*SMALL, "--no-plots", "--quiet", "--json")
+
+
+def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
+    plan = mlcli(*SMALL, "--out", "o", "--dry-run", "--json")
+    assert plan.code == 0
+    assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
+    written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
+               if p.is_file()}  # fmt: skip
+    assert written == set(plan.json["files"])
+    assert written >= set(FILES) | {f"{name}.png" for name in figure_names("descent")}
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
+    found = []
+    for jobs in ("1", "2"):
+        done = mlcli(*BARE, "--jobs", jobs, "--out", f"o{jobs}")
+        assert done.code == 0, done.err
+        files = sorted((empty_folder / f"o{jobs}").glob("*.csv"))
+        found.append([done.out, *(file.read_bytes() for file in files)])
+    assert found[0] == found[1]
+
+
+def test_measurements_are_what_theory_says(mlcli: Run) -> None:
+    done = mlcli(*BARE, "--n-noise", "3000", "--n-steps", "400")
+    assert done.code == 0, done.err
+    assert done.json["measured_over_critical"]["mean"] == pytest.approx(1, abs=2e-3)
+    assert done.json["flow_order"]["mean"] == pytest.approx(1, abs=0.02)
+    assert done.json["flow_order_log_cosh"]["mean"] == pytest.approx(1, abs=0.02)
+    assert done.json["final_distance"]["mean"] < 1e-9
+    one = done.json["noise"]["batch_16"]["rate_0.1"]
+    assert one["measured"] == pytest.approx(one["theory"], rel=0.15)
+    for kappa, entry in done.json["rates"]["plain"].items():
+        assert entry["measured"] == pytest.approx(entry["theory"], rel=0.01), kappa
+
+
+def test_too_large_a_rate_has_no_answer_and_names_the_step(mlcli: Run) -> None:
+    done = mlcli("descent", "--learning-rate", "0.7", "--n-steps", "500", "--n-seeds", "2")
+    assert (done.code, done.out) == (4, "")
+    assert "descent diverged: at step " in done.err
+    assert "try --learning-rate" in done.err
+    assert len(done.err.splitlines()) == 1
+    assert not Path("runs").exists()
+    # Momentum bears more.
+    assert mlcli(*BARE, "--learning-rate", "0.7", "--momentum", "0.8").code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--basis", "legendre", "--degree", "4"),
+        ("--data", "diabetes", "--basis", "linear"),
+        ("--batch-sizes", "1", "--noise-rates", "0.9"),
+        ("--path-rates", "0.3"),
+        ("--degree", "1", "--momentum", "0.5"),
+    ],
+    ids=" ".join,
+)
+def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> None:
+    done = mlcli(*SMALL, *arguments, "--quiet")
+    assert done.code == 0, done.err
+
+
+def test_a_batch_that_never_settles_is_counted(mlcli: Run) -> None:
+    done = mlcli(*BARE, "--batch-sizes", "1", "--noise-rates", "0.9", "--out", "o")
+    assert done.json["noise"]["batch_1"]["rate_0.9"] == {
+        "measured": None, "theory": None, "n_diverged": 4,
+    }  # fmt: skip
+    with Path("o/noise.csv").open(newline="") as file:
+        assert next(csv.DictReader(file))["measured"] == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--learning-rate", "0"), 2, "above 0"),
+        (("--learning-rate", "-1"), 2, "above 0"),
+        (("--momentum", "1"), 2, "below 1"),
+        (("--batch-sizes", "0"), 2, "at least 1"),
+        (("--path-rates", "a"), 2, "numbers above 0, as 0.1,0.5"),
+        (("--path-rates", "-0.1"), 2, "path_rates"),
+        (("--condition-numbers", "1"), 2, "above 1 each"),
+        (("--flow-steps", "20"), 2, "at least two numbers"),
+        (("--device", "cuda"), 2, "must be auto or cpu"),
+        (("--n-samples", "5", "--degree", "6"), 2, "no more than the rows"),
+        (("--degree", "12"), 4, "flat along a direction"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_bad_input_is_one_sentence(
+    mlcli: Run, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    done = mlcli("descent", "--n-seeds", "2", *arguments)
+    assert (done.code, done.out) == (code, ""), done.err
+    assert len(done.err.splitlines()) == 1
+    assert said in done.err
+    assert not Path("runs").exists()
