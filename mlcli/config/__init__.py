@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlcli.config.fields import Section
 
-SECTIONS = ("data", "fit_poly", "kfold", "bias_variance", "bayes", "descent")
+SECTIONS = ("data", "fit_poly", "kfold", "bias_variance", "bayes", "descent", "perceptron")
 
 
 def config_class(section: str) -> type[Section]:

@@ -1,0 +1,233 @@
+"""`perceptron`: threshold units, alone and in one hidden layer (section 6.1 of the notes)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.perceptron import PerceptronConfig
+from mlcli.datasets.source import Source
+from mlcli.errors import DataError, InputError
+from mlcli.experiments.perceptron.display import display
+from mlcli.experiments.perceptron.studies import (
+    Approximation,
+    Taught,
+    approximate,
+    lesson_of,
+    random_lessons,
+    separable_rows,
+    two_classes,
+    values,
+)
+from mlcli.experiments.summary import summary
+from mlcli.result import Columns, Metrics, Progress, Result
+from mlcli.rng import stream
+from mlcli.scale.jobs import map_ordered
+from mlcli.scratch.perceptron.bumps import staircase
+from mlcli.scratch.perceptron.formula import parse
+from mlcli.scratch.perceptron.gates import (
+    AND,
+    INPUTS,
+    NAND,
+    XOR_OUTPUT,
+    half_adder,
+    single_unit,
+    xor,
+)
+from mlcli.scratch.perceptron.rosenblatt import learn
+
+__all__ = ["FILES", "check", "display", "plan", "run"]
+
+Array = NDArray[np.float64]
+TABLES = ("approximation", "deformation", "gates", "learning", "rate", "rows")
+FILES = ("metrics.json", *(f"{name}.csv" for name in TABLES))
+BITS = ("00", "01", "10", "11")
+DETERMINISM = (
+    "each seed's work is done with one BLAS thread and collected in order, so the bytes do not "
+    "depend on --jobs; another machine, or another version of numpy, can differ in the last digits"
+)
+Lessons = Sequence[tuple[list[Taught], Taught, Approximation]]
+
+
+def check(config: PerceptronConfig, source: Source) -> None:
+    """Refuse what can't be learnt or drawn, before any work.
+
+    Raises:
+        InputError: the device, the rows or the function won't do.
+    """
+    if config.device not in ("auto", "cpu"):
+        raise InputError(
+            "--device", must="auto or cpu for perceptron, which is NumPy", got=config.device
+        )
+    if source.streamed:
+        raise DataError(
+            f"{source.name} is read in batches, which perceptron can't use",
+            hint="a file with fewer rows",
+        )
+    two_classes(config, source)
+    width = (config.function_max - config.function_min) / min(config.n_bins)
+    # Shifted intervals reach one bin further.
+    x = np.linspace(config.function_min, config.function_max + width, 2001)
+    values(parse(config.function), x)
+
+
+def plan(config: PerceptronConfig, source: Source) -> Mapping[str, Any]:
+    """The size of the work, for a dry run."""
+    return {
+        "rows of the learning rule": two_classes(config, source)[1].size,
+        "random rows a seed": config.n_points * len(config.margins),
+        "seeds": config.n_seeds,
+        "bins": ",".join(map(str, sorted(set(config.n_bins)))),
+    }
+
+
+def run(
+    config: PerceptronConfig, source: Source, *, jobs: int | None, progress: Progress
+) -> Result:
+    """Gates, lessons and approximations.
+
+    Args:
+        config: validated parameters.
+        source: rows for the learning rule.
+        jobs: workers; never changes a byte.
+        progress: told how many seeds are done.
+    """
+    found = []
+
+    def work(index: int) -> tuple[list[Taught], Taught, Approximation]:
+        lessons = random_lessons(config, index)
+        return lessons, lesson_of(config, source, index), approximate(config, index)
+
+    for one in map_ordered(work, range(config.n_seeds), jobs=jobs):
+        found.append(one)
+        progress(len(found), config.n_seeds)
+    return Result(
+        metrics=_metrics(config, source, found),
+        tables={
+            "approximation": _approximation(config),
+            "deformation": _curve("steepness", config.steepnesses,
+                                  {"rms_error": [one[2].smooth for one in found],
+                                   "live_units": [one[2].live for one in found]}),
+            "gates": _gates(),
+            "learning": _learning(config, found),
+            "rate": _curve("n_bins", sorted(set(config.n_bins)),
+                           {"largest_error": [one[2].largest for one in found],
+                            "rms_error": [one[2].rms for one in found]}),
+            "rows": _rows(config),
+        },
+        determinism=DETERMINISM,
+    )  # fmt: skip
+
+
+def _metrics(config: PerceptronConfig, source: Source, found: Lessons) -> Metrics:
+    asked = tuple(int(bit) for bit in config.truth_table)
+    unit = single_unit((asked[0], asked[1], asked[2], asked[3]))
+    total, carry = half_adder(INPUTS)
+    outputs = {
+        "nand": NAND.fire(INPUTS), "xor": xor(INPUTS), "half_adder_sum": total,
+        "half_adder_carry": carry, "asked": np.array(asked),
+    }  # fmt: skip
+    tables: Metrics = {
+        name: dict(zip(BITS, bits.tolist(), strict=True)) for name, bits in outputs.items()
+    }
+    fired = [None] * 4 if unit is None else unit.fire(INPUTS).tolist()
+    tables["one_unit"] = dict(zip(BITS, fired, strict=True))
+    learning = {
+        f"margin_{margin:g}": _lesson([one[0][k] for one in found])
+        for k, margin in enumerate(config.margins)
+    }
+    metrics: Metrics = {
+        "truth_tables": tables,
+        "one_unit_exists": unit is not None,
+        "learning": learning | {"data": _lesson([one[1] for one in found])},
+        "data_name": source.name,
+        "function": config.function,
+        "n_seeds": len(found),
+        "slope_of_largest_error": summary([one[2].slopes[0] for one in found]),
+        "slope_of_rms_error": summary([one[2].slopes[1] for one in found]),
+    }
+    if unit is not None:
+        metrics["unit"] = {"w_1": unit.w[0], "w_2": unit.w[1], "b": unit.b}
+    return metrics
+
+
+def _lesson(taught: Sequence[Taught]) -> Metrics:
+    bounds = [one.bound for one in taught]
+    finite = [bound for bound in bounds if np.isfinite(bound)]
+    return {
+        "mistakes": summary([float(one.learnt.mistakes) for one in taught]),
+        "smallest_bound": min(finite) if finite else None,
+        "share_below_bound": float(np.mean([o.learnt.mistakes <= o.bound for o in taught])),
+        "share_converged": float(np.mean([one.learnt.converged for one in taught])),
+    }
+
+
+def _curve(
+    name: str, places: Sequence[float] | Sequence[int], curves: Mapping[str, Sequence[Array]]
+) -> Columns:
+    columns: dict[str, list[Any]] = {name: list(places)}
+    for label, rows in curves.items():
+        found = [summary(column) for column in np.stack(list(rows)).T]
+        columns[label] = [one["mean"] for one in found]
+        columns[f"{label}_ci_low"] = [one["ci_low"] for one in found]
+        columns[f"{label}_ci_high"] = [one["ci_high"] for one in found]
+    return columns
+
+
+def _gates() -> Columns:
+    """Each unit of Figures 7 and 8 as w_1 x_1 + w_2 x_2 + b, the hidden unit put into the output.
+
+    Where XOR's hidden unit is silent its output draws one line, where it fires another.
+    """
+    hidden = XOR_OUTPUT.w[2]
+    rows = [
+        ("NAND", *NAND.w, NAND.b),
+        ("XOR hidden", *AND.w, AND.b),
+        ("XOR, hidden 0", *XOR_OUTPUT.w[:2], XOR_OUTPUT.b),
+        ("XOR, hidden 1", *XOR_OUTPUT.w[:2], XOR_OUTPUT.b + hidden),
+    ]
+    names = ("unit", "w_1", "w_2", "b")
+    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
+
+
+def _learning(config: PerceptronConfig, found: Lessons) -> Columns:
+    columns: dict[str, list[Any]] = {
+        key: [] for key in ("margin", "seed_index", "mistakes", "bound", "converged")
+    }
+    for k, margin in enumerate(config.margins):
+        for index, one in enumerate(found):
+            taught = one[0][k]
+            values_ = (margin, index, taught.learnt.mistakes, taught.bound, taught.learnt.converged)
+            for key, value in zip(columns, values_, strict=True):
+                columns[key].append(value)
+    return columns
+
+
+def _rows(config: PerceptronConfig) -> Columns:
+    """The rows of the first seed at the widest margin, and the line that was learnt."""
+    k = int(np.argmax(config.margins))
+    X, sides, _ = separable_rows(
+        config.margins[k], config.n_points, stream(config.seed, "rows", 0, k)
+    )
+    w = learn(X, sides, config.max_passes).w
+    n = sides.size
+    return {
+        "x_1": X[:, 0], "x_2": X[:, 1], "side": sides.astype(int),
+        "w_1": [float(w[0])] * n, "w_2": [float(w[1])] * n, "b": [float(w[2])] * n,
+    }  # fmt: skip
+
+
+def _approximation(config: PerceptronConfig) -> Columns:
+    f = parse(config.function)
+    x = np.linspace(config.function_min, config.function_max, 801)[1:-1]
+    columns: dict[str, Any] = {"x": x, "function": values(f, x)}
+    for n in sorted(set(config.n_bins))[:3]:
+        steps = staircase(f, config.function_min, config.function_max, n)
+        columns[f"{n} bins"] = steps.evaluate(x)
+    width = (config.function_max - config.function_min) / config.shown_bins
+    steps = staircase(f, config.function_min, config.function_max, config.shown_bins)
+    columns["smooth"] = steps.evaluate(x, 2.0 / width)
+    return columns

@@ -1,0 +1,149 @@
+"""The learning rule, the approximator and its deformation, with what is random in each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.perceptron import PerceptronConfig
+from mlcli.datasets.source import Source
+from mlcli.errors import DataError
+from mlcli.rng import stream
+from mlcli.scratch.perceptron.bumps import staircase
+from mlcli.scratch.perceptron.formula import Function, parse
+from mlcli.scratch.perceptron.rosenblatt import Learnt, learn, mistake_bound
+
+Array = NDArray[np.float64]
+N_FINE = 20_001
+
+
+@dataclass(frozen=True)
+class Taught:
+    """One run of the learning rule.
+
+    Attributes:
+        learnt: where it ended.
+        bound: on its mistakes, infinite for rows that were not separated.
+    """
+
+    learnt: Learnt
+    bound: float
+
+
+def separable_rows(
+    margin: float, n_points: int, rng: np.random.Generator
+) -> tuple[Array, Array, Array]:
+    """Random points of the square that a random line keeps at a distance: X, sides, the line."""
+    angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.4, 0.4)
+    line = np.array([np.cos(angle), np.sin(angle), offset])
+    kept: list[Array] = []
+    while len(kept) < n_points:
+        x = rng.uniform(-1, 1, 2)
+        if abs(x @ line[:2] + offset) >= margin:
+            kept.append(x)
+    X = np.array(kept)
+    return X, np.sign(X @ line[:2] + offset), line
+
+
+def random_lessons(config: PerceptronConfig, index: int) -> list[Taught]:
+    """The learning rule on random rows, one run a margin."""
+    found = []
+    for k, margin in enumerate(config.margins):
+        rng = stream(config.seed, "rows", index, k)
+        X, sides, line = separable_rows(margin, config.n_points, rng)
+        learnt = learn(X, sides, config.max_passes)
+        found.append(Taught(learnt, mistake_bound(X, sides, line)))
+    return found
+
+
+def two_classes(config: PerceptronConfig, source: Source) -> tuple[Array, Array]:
+    """The rows of the two smallest values of the target, their features in z-scores, and sides.
+
+    Raises:
+        DataError: the target has only one value.
+    """
+    data = source.replicate(0, config.seed)
+    values = np.unique(data.t)
+    if values.size < 2:
+        raise DataError(
+            f"target '{data.target_name}'", must="of two classes or more", got="one value"
+        )
+    rows = data.t <= values[1]
+    X = data.X[rows]
+    spread = X.std(axis=0)
+    X = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return X, np.where(data.t[rows] == values[0], -1.0, 1.0)
+
+
+def lesson_of(config: PerceptronConfig, source: Source, index: int) -> Taught:
+    """The learning rule on the user's rows in a random order."""
+    X, sides = two_classes(config, source)
+    order = stream(config.seed, "order", index).permutation(sides.size)
+    learnt = learn(X[order], sides[order], config.max_passes)
+    return Taught(learnt, mistake_bound(X, sides, learnt.w))
+
+
+@dataclass(frozen=True)
+class Approximation:
+    """Errors of one shifted interval.
+
+    Attributes:
+        largest, rms: against the number of bins, (n_counts,).
+        slopes: of ln error against ln bins, of the two.
+        smooth: rms error of sigmoids at each steepness with `shown_bins`, (n_steepnesses,).
+        live: mean share of units whose slope in x is above 1 % of its largest, the same shape.
+    """
+
+    largest: Array
+    rms: Array
+    slopes: tuple[float, float]
+    smooth: Array
+    live: Array
+
+
+def approximate(config: PerceptronConfig, index: int) -> Approximation:
+    """The function on the interval, shifted at random by up to one of the widest bins."""
+    f = parse(config.function)
+    counts = sorted(set(config.n_bins))
+    width = (config.function_max - config.function_min) / counts[0]
+    shift = stream(config.seed, "shift", index).uniform(0, width) if index else 0.0
+    low, high = config.function_min + shift, config.function_max + shift
+    x = np.linspace(low, high, N_FINE)[1:-1]
+    exact = values(f, x)
+    largest, rms = [], []
+    for n in counts:
+        gap = staircase(f, low, high, n).evaluate(x) - exact
+        largest.append(float(np.abs(gap).max()))
+        rms.append(float(np.sqrt((gap**2).mean())))
+    steps, bin_width = staircase(f, low, high, config.shown_bins), (high - low) / config.shown_bins
+    smooth, live = [], []
+    for steepness in config.steepnesses:
+        gap = steps.evaluate(x, steepness / bin_width) - exact
+        smooth.append(float(np.sqrt((gap**2).mean())))
+        z = (x[::20, None] - steps.edges) * steepness / bin_width
+        live.append(float((1.0 / np.cosh(np.minimum(np.abs(z) / 2, 300.0)) ** 2 > 0.01).mean()))
+    n = np.log(counts) - np.mean(np.log(counts))
+    with np.errstate(divide="ignore"):
+        slopes = tuple(float(n @ np.log(np.maximum(e, 1e-300)) / (n @ n)) for e in (largest, rms))
+    return Approximation(
+        np.array(largest), np.array(rms), (slopes[0], slopes[1]), np.array(smooth), np.array(live)
+    )
+
+
+def values(f: Function, x: Array) -> Array:
+    """f at x, finite.
+
+    Raises:
+        DataError: f is not finite somewhere in the interval.
+    """
+    with np.errstate(all="ignore"):
+        found = f(x)
+    if not np.isfinite(found).all():
+        where = float(x[int(np.flatnonzero(~np.isfinite(found))[0])])
+        raise DataError(
+            "the function", must="finite over the interval", got=f"{found[~np.isfinite(found)][0]} "
+            f"at x = {where:.4g}", hint="another --function-min or --function-max",
+        )  # fmt: skip
+    return found

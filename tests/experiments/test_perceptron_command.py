@@ -1,0 +1,98 @@
+"""`mlcli perceptron` from the command line: contract, gates, bounds, bad input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlcli.experiments.perceptron import FILES
+from mlcli.report.captions import figure_names
+
+Run = Callable[..., Any]
+SMALL = ("perceptron", "--n-seeds", "3", "--n-bins", "4,16,64", "--n-points", "60")
+BARE = (*SMALL, "--no-plots", "--quiet", "--json")
+
+
+def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
+    plan = mlcli(*SMALL, "--out", "o", "--dry-run", "--json")
+    assert plan.code == 0
+    assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
+    written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
+               if p.is_file()}  # fmt: skip
+    assert written == set(plan.json["files"])
+    assert written >= set(FILES) | {f"{name}.png" for name in figure_names("perceptron")}
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
+    found = []
+    for jobs in ("1", "2"):
+        done = mlcli(*BARE, "--jobs", jobs, "--out", f"o{jobs}")
+        assert done.code == 0, done.err
+        files = sorted((empty_folder / f"o{jobs}").glob("*.csv"))
+        found.append([done.out, *(file.read_bytes() for file in files)])
+    assert found[0] == found[1]
+
+
+def test_gates_bounds_and_rates(mlcli: Run) -> None:
+    done = mlcli(*BARE, "--truth-table", "0110")
+    tables = done.json["truth_tables"]
+    assert list(tables["nand"].values()) == [1, 1, 1, 0]
+    assert list(tables["xor"].values()) == [0, 1, 1, 0] == list(tables["half_adder_sum"].values())
+    assert list(tables["half_adder_carry"].values()) == [0, 0, 0, 1]
+    assert done.json["one_unit_exists"] is False
+    assert "unit" not in done.json
+    for name, lesson in done.json["learning"].items():
+        assert lesson["share_below_bound"] == lesson["share_converged"] == 1, name
+        assert 0 < lesson["mistakes"]["mean"] <= lesson["smallest_bound"]
+    assert done.json["slope_of_largest_error"]["mean"] == pytest.approx(-1, abs=0.05)
+    assert done.json["slope_of_rms_error"]["mean"] == pytest.approx(-1, abs=0.02)
+
+
+def test_rows_that_no_line_separates_are_counted(mlcli: Run, empty_folder: Path) -> None:
+    Path("xor.csv").write_text("a,b,t\n0,0,5\n0,1,7\n1,0,7\n1,1,5\n")
+    done = mlcli(*BARE, "--data", "xor.csv", "--max-passes", "50")
+    assert done.code == 0, done.err
+    assert done.json["learning"]["data"]["share_converged"] == 0
+    assert done.json["learning"]["data"]["smallest_bound"] is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--function", "abs(x - 1/3)"), ("--function", "2"), ("--data", "breast_cancer"),
+     ("--truth-table", "0000"), ("--n-seeds", "1")],
+    ids=" ".join,
+)  # fmt: skip
+def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> None:
+    done = mlcli(*SMALL, *arguments, "--max-passes", "20", "--quiet")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--truth-table", "0120"), "four bits, got '0120'"),
+        (("--truth-table", "011"), "four bits"),
+        (("--function", "sine(x)"), "unknown name 'sine'"),
+        (("--function", "__import__('os')"), "--function"),
+        (("--function", "x +"), "a formula in x"),
+        (("--function", "1/x"), "finite over the interval"),
+        (("--function-min", "1"), "above function_min"),
+        (("--n-bins", "8"), "two or more numbers"),
+        (("--margins", "0.9"), "at most 0.5 each"),
+        (("--device", "cuda"), "auto or cpu"),
+        (("--data", "one.csv"), "two classes or more, got one value"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_bad_input_is_one_sentence(
+    mlcli: Run, empty_folder: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    Path("one.csv").write_text("x,t\n0,1\n1,1\n2,1\n")
+    done = mlcli("perceptron", "--n-seeds", "2", *arguments)
+    assert (done.code, done.out) == (2, ""), done.err
+    assert len(done.err.splitlines()) == 1
+    assert said in done.err
+    assert not Path("runs").exists()
