@@ -24,6 +24,7 @@ class Dataset:
         target_name: the name of t.
         truth: the noise-free f, from (n, D) to (n,), where it is known.
         noise_std: standard deviation of w in units of t, where it is known.
+        class_probability: p(t = 1|x) of two classes 0 and 1, (n, D) to (n,), where it is known.
         groups: number of the group of each row, (N,), where rows come in groups.
     """
 
@@ -34,4 +35,5 @@ class Dataset:
     target_name: str
     truth: Truth | None = None
     noise_std: float | None = None
+    class_probability: Truth | None = None
     groups: NDArray[np.int64] | None = None

@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from mlcli.datasets.registry import lookup
 from mlcli.datasets.sidecar import write_note
 from mlcli.datasets.source import SyntheticSource
@@ -74,8 +76,8 @@ def _write(file: IO[str], source: SyntheticSource, n_draws: int, seed: int) -> N
     for index in range(n_draws):
         data = source.replicate(index, seed)
         # repr of a Python float is the shortest text that reads back as the same number.
-        rows = zip(data.X[:, 0].tolist(), data.t.tolist(), strict=True)
-        file.writelines(f"{index},{x!r},{t!r}\n" for x, t in rows)
+        rows = np.column_stack([data.X, data.t]).tolist()
+        file.writelines(f"{index},{','.join(map(repr, row))}\n" for row in rows)
 
 
 def _give_usual_permissions(path: str) -> None:

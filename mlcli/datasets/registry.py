@@ -40,8 +40,9 @@ DATASETS: dict[str, NamedSet] = {
     for named in (
         *(
             NamedSet(
-                spec.name, "synthetic", "regression", (spec.n_samples, 1),
-                spec.summary, "none needed", "drawn on demand",
+                spec.name, "synthetic", "classification" if spec.classes else "regression",
+                (spec.n_samples, spec.n_features), spec.summary, "none needed", "drawn on demand",
+                2 if spec.classes else None,
             )
             for spec in SYNTHETIC.values()
         ),

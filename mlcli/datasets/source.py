@@ -33,7 +33,7 @@ class Source(Protocol):
         target_name: the name of t.
         truth: the noise-free function, where it is known.
         noise_std: the noise's standard deviation in units of t, where it is known.
-        generator: what the data are drawn from, where it is known.
+        generator: what the data of a regression are drawn from, where it is known.
         identity: what the data are, in JSON's types; equal for equal data on any machine.
         fresh_draws: whether each replicate is an independent data set.
         n_rows: rows of one replicate, after the checks.
@@ -77,12 +77,12 @@ class SyntheticSource:
 
     def __init__(self, spec: SyntheticSpec, chosen: Draws) -> None:
         self._generator = Generator(spec, chosen)
-        self.generator: Generator | None = self._generator
+        self.generator: Generator | None = None if spec.classes else self._generator
         self.name = spec.name
-        self.feature_names = (spec.x_name,)
+        self.feature_names = spec.feature_names
         self.target_name = spec.t_name
-        self.truth: Truth | None = spec.truth
-        self.noise_std: float | None = chosen.noise_std
+        self.truth: Truth | None = None if spec.classes else spec.truth
+        self.noise_std: float | None = None if spec.classes else chosen.noise_std
         self.n_rows = chosen.n_samples
         self.identity: dict[str, Any] = {
             "kind": "synthetic",

@@ -1,4 +1,4 @@
-"""Synthetic sets: a known function, uniform inputs, normal noise."""
+"""Synthetic sets: a known function, uniform inputs, and noise before or without a threshold."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ GENERATOR = 1
 
 @dataclass(frozen=True)
 class SyntheticSpec:
-    """t = f(x) + w with x ~ U(low, high) and w ~ N(0, noise_std^2).
+    """t = f(x) + w with w ~ N(0, noise_std^2), or classes t = Theta(f(x) + w) with logistic w.
+
+    The inputs are independent, each U(low, high). Logistic noise of scale s makes p(C_1|x) the
+    sigmoid of f(x) / s, eq (5.7) with the ansatz (5.8) exactly right.
 
     Attributes:
         name: the registry name.
         summary: one line for a listing.
         equation: the formula, with its number in the notes where it has one.
-        truth: f, from (n, 1) to (n,).
-        low, high: range of x.
+        truth: f, from (n, D) to (n,).
+        low, high: range of each input.
         n_samples: rows of one draw.
-        noise_std: standard deviation of w, in units of t.
+        noise_std: standard deviation of w, in units of f.
         units: the units of x and t.
         note: what a reader should know about the defaults.
     """
@@ -42,6 +45,15 @@ class SyntheticSpec:
     t_name: str = "t"
     units: str = "dimensionless"
     note: str = ""
+    n_features: int = 1
+    classes: bool = False
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """D names."""
+        if self.n_features == 1:
+            return (self.x_name,)
+        return tuple(f"{self.x_name}{i}" for i in range(1, self.n_features + 1))
 
 
 def _cubic(X: Array) -> Array:
@@ -52,6 +64,10 @@ def _cubic(X: Array) -> Array:
 def _sine(X: Array) -> Array:
     t: Array = np.sin(2.0 * np.pi * X[:, 0])
     return t
+
+
+def _planes(X: Array) -> Array:
+    return 0.5 + 2.0 * X[:, 0] - 1.5 * X[:, 1]
 
 
 SYNTHETIC: dict[str, SyntheticSpec] = {
@@ -77,6 +93,19 @@ SYNTHETIC: dict[str, SyntheticSpec] = {
             high=1.0,
             n_samples=100,
             noise_std=0.2,
+        ),
+        SyntheticSpec(
+            name="two-planes",
+            summary="Two half-planes with a blurred border, p(C_1|x) known",
+            equation="t = Theta(2 x1 - 1.5 x2 + 0.5 + w), w logistic (5.7)",
+            truth=_planes,
+            low=-2.0,
+            high=2.0,
+            n_samples=400,
+            noise_std=1.8,
+            note="With --noise-std 0 a line separates the classes.",
+            n_features=2,
+            classes=True,
         ),
     )
 }
@@ -139,22 +168,56 @@ def draw(
         noise_std: standard deviation of w, at least 0.
 
     Returns:
-        X (N, 1), t (N,), with the truth and the noise.
+        X (N, D), t (N,), with the truth and the noise, or the true p(C_1|x) of classes.
 
     Raises:
         DataError: a parameter is out of range.
     """
     chosen = settings(spec, n_samples, x_min, x_max, noise_std)
-    X = rng.uniform(chosen.x_min, chosen.x_max, size=(chosen.n_samples, 1))  # (N, 1)
+    X = rng.uniform(chosen.x_min, chosen.x_max, size=(chosen.n_samples, spec.n_features))  # (N, D)
+    if spec.classes:
+        return _thresholded(spec, X, chosen.noise_std, rng)
     w = chosen.noise_std * rng.standard_normal(chosen.n_samples)  # (N,)
     return Dataset(
         name=spec.name,
         X=X,
         t=spec.truth(X) + w,
-        feature_names=(spec.x_name,),
+        feature_names=spec.feature_names,
         target_name=spec.t_name,
         truth=spec.truth,
         noise_std=chosen.noise_std,
+    )
+
+
+def class_probability(spec: SyntheticSpec, noise_std: float) -> Truth:
+    """p(t = 1|x) of a set of classes: sigma(f(x) / s), eq (5.7), with the noise's scale s."""
+    scale = _logistic_scale(noise_std)
+
+    def probability(X: Array) -> Array:
+        f = spec.truth(X)
+        # A noise of 0 is the limit in which the sigmoid is a step.
+        return np.asarray(0.5 * (1.0 + (np.tanh(0.5 * f / scale) if scale else np.sign(f))))
+
+    return probability
+
+
+def _logistic_scale(noise_std: float) -> float:
+    """s of the logistic distribution whose standard deviation is s pi / sqrt 3."""
+    return noise_std * math.sqrt(3.0) / math.pi
+
+
+def _thresholded(
+    spec: SyntheticSpec, X: Array, noise_std: float, rng: np.random.Generator
+) -> Dataset:
+    """Classes 1 where f(x) + w > 0, else 0."""
+    w = _logistic_scale(noise_std) * rng.logistic(size=X.shape[0])  # (N,)
+    return Dataset(
+        name=spec.name,
+        X=X,
+        t=(spec.truth(X) + w > 0).astype(np.float64),
+        feature_names=spec.feature_names,
+        target_name=spec.t_name,
+        class_probability=class_probability(spec, noise_std),
     )
 
 

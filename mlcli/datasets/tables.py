@@ -20,7 +20,7 @@ from mlcli.datasets.groups import group_numbers
 from mlcli.datasets.registry import NamedSet
 from mlcli.datasets.sidecar import read_note
 from mlcli.datasets.streaming import StreamSource, has_more_rows
-from mlcli.datasets.synthetic import SYNTHETIC, Generator, settings
+from mlcli.datasets.synthetic import SYNTHETIC, Generator, class_probability, settings
 from mlcli.errors import DataError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class TableSource:
     truth: Truth | None = None
     noise_std: float | None = None
     generator: Generator | None = None
+    class_probability: Truth | None = None
 
     def __init__(self, data: Dataset, identity: dict[str, Any]) -> None:
         self._data = data
@@ -76,19 +77,24 @@ class DrawsSource(TableSource):
             data.t[rows],
             data.feature_names,
             data.target_name,
-            self.truth,
-            self.noise_std,
-            None if data.groups is None else data.groups[rows],
+            truth=self.truth,
+            noise_std=self.noise_std,
+            class_probability=self.class_probability,
+            groups=None if data.groups is None else data.groups[rows],
         )
 
     def is_drawn_from(self, synthetic: dict[str, Any]) -> None:
         """Take the name, the noise-free function and the noise of a synthetic set."""
         spec = SYNTHETIC.get(str(synthetic.get("name")))
         if spec is not None:
-            self.name, self.truth = spec.name, spec.truth
-            self.noise_std = synthetic.get("noise_std")
+            self.name = spec.name
             shape = ("n_samples", "x_min", "x_max", "noise_std")
-            self.generator = Generator(spec, settings(spec, **{k: synthetic[k] for k in shape}))
+            chosen = settings(spec, **{k: synthetic[k] for k in shape})
+            if spec.classes:
+                self.class_probability = class_probability(spec, chosen.noise_std)
+            else:
+                self.truth, self.noise_std = spec.truth, chosen.noise_std
+                self.generator = Generator(spec, chosen)
             self.identity = self.identity | {"drawn_from": synthetic}
 
 

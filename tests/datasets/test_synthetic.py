@@ -43,7 +43,7 @@ def test_defaults(name: str, low: float, high: float, n: int, noise: float) -> N
     assert (data.feature_names, data.target_name) == (("x",), "t")
 
 
-@pytest.mark.parametrize("name", SYNTHETIC)
+@pytest.mark.parametrize("name", [name for name, spec in SYNTHETIC.items() if not spec.classes])
 def test_inputs_are_uniform_and_the_noise_is_normal(name: str) -> None:
     """Moments of 200,000 rows, each within five standard errors."""
     spec, n = SYNTHETIC[name], 200_000
@@ -56,6 +56,23 @@ def test_inputs_are_uniform_and_the_noise_is_normal(name: str) -> None:
     assert abs(w.var() - 1) < 5 * (2 / n) ** 0.5
     assert abs((w**4).mean() - 3) < 5 * (96 / n) ** 0.5
     assert abs(np.corrcoef(u, w)[0, 1]) < 5 * n**-0.5
+
+
+def test_classes_have_the_probability_that_is_claimed() -> None:
+    """In bins of the claimed p(C_1|x), the share of ones is p within five standard errors."""
+    n = 200_000
+    data = draw(SYNTHETIC["two-planes"], stream(7), n_samples=n)
+    assert (data.X.shape, data.feature_names) == ((n, 2), ("x1", "x2"))
+    assert set(np.unique(data.t)) == {0.0, 1.0}
+    assert data.class_probability is not None
+    p = data.class_probability(data.X)
+    for low in np.linspace(0, 0.9, 10):
+        chosen = (p >= low) & (p < low + 0.1)
+        spread = np.sqrt((p[chosen] * (1 - p[chosen])).sum())
+        assert abs(data.t[chosen].sum() - p[chosen].sum()) < 5 * spread
+    quiet = draw(SYNTHETIC["two-planes"], stream(7), noise_std=0.0)
+    assert quiet.class_probability is not None
+    np.testing.assert_array_equal(quiet.class_probability(quiet.X), quiet.t)
 
 
 def test_no_noise_is_the_truth() -> None:

@@ -13,7 +13,7 @@ from mlcli.linear.coordinate_descent import elastic_net_path
 from mlcli.linear.nested import StandardisedFamily, standardised_family
 from mlcli.linear.orthonormal import fit_columns
 from mlcli.linear.ridge import ridge_path
-from mlcli.scratch.logistic import fit_logistic
+from mlcli.scratch.logistic.newton import fit_logistic
 from mlcli.selection.exact import Refit
 
 Array = NDArray[np.float64]

@@ -1,0 +1,159 @@
+"""What logistic regression minimises: a loss, class weights, and a penalty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.scratch.logistic.model import Floats, n_columns, probabilities, sigmoid, softmax
+
+Ints = NDArray[np.int64]
+Loss = Literal["cross-entropy", "square"]
+# Rows whose weighted copy stays in a core's cache while the Hessian is added up.
+BLOCK = 2048
+
+
+@dataclass(frozen=True)
+class Objective:
+    """E(W) = sum_n r_n loss_n + l1 |W|_1 + l2 |W|^2, the penalty as in (3.13).
+
+    Attributes:
+        Phi: columns, (N, p).
+        labels: class of each row, 0..K-1, (N,).
+        n_classes: K.
+        row_weights: r, (N,), which add up to 1: 1/N each, or more for a rarer class. The 1/N of
+            (5.13) is missing from (5.22); it is here for both.
+        l1, l2: strengths.
+        free: columns without a penalty, usually the constant.
+        loss: cross-entropy (5.13), (5.22), or the mean square (5.10).
+    """
+
+    Phi: Floats
+    labels: Ints
+    n_classes: int
+    row_weights: Floats
+    l1: float = 0.0
+    l2: float = 0.0
+    free: tuple[int, ...] = ()
+    loss: Loss = "cross-entropy"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(p, 1) for two classes, else (p, K)."""
+        return self.Phi.shape[1], n_columns(self.n_classes)
+
+    @property
+    def penalised(self) -> Floats:
+        """1 for each column with a penalty, 0 for the others, (p, 1)."""
+        mask = np.ones((self.Phi.shape[1], 1))
+        mask[list(self.free)] = 0.0
+        return mask
+
+    def value(self, W: Floats) -> float:
+        """E(W) for W (p, K) or (p, 1)."""
+        l1 = self.l1 * float((self.penalised * np.abs(W)).sum())
+        return self._smooth_value(self.Phi @ W, W) + l1
+
+    def smooth(self, W: Floats) -> tuple[float, Floats]:
+        """E(W) without the l1 term, and its gradient, (p, K) or (p, 1)."""
+        A = self.Phi @ W  # (N, K)
+        gradient = self.Phi.T @ (self.row_weights[:, None] * self._errors(A))  # (p, K)
+        return self._smooth_value(A, W), gradient + 2.0 * self.l2 * self.penalised * W
+
+    def hessian(self, W: Floats) -> Floats:
+        """Of the smooth part with the cross-entropy, the weights of a class next to each other.
+
+        The block of classes j, k is sum_n r_n s_nj (delta_jk - s_nk) phi_n phi_n^T + 2 l2 delta_jk;
+        for two classes sum_n r_n sigma'(a_n) phi_n phi_n^T + 2 l2.
+
+        Returns:
+            (K p, K p), or (p, p) for two classes.
+        """
+        p, k = self.shape
+        H = np.zeros((k, p, k, p))
+        for start in range(0, self.labels.size, BLOCK):
+            part = slice(start, start + BLOCK)
+            self._add_block(H, self.Phi[part], self.Phi[part] @ W, self.row_weights[part])
+        for j in range(k):
+            for i in range(j):
+                H[j, :, i] = H[i, :, j].T
+            H[j, np.arange(p), j, np.arange(p)] += 2.0 * self.l2 * self.penalised[:, 0]
+        return H.reshape(k * p, k * p)
+
+    def _add_block(self, H: Floats, P: Floats, A: Floats, r: Floats) -> None:
+        S = sigmoid(A) if A.shape[1] == 1 else softmax(A)
+        for j in range(S.shape[1]):
+            for k in range(j, S.shape[1]):
+                weight = r * S[:, j] * (float(j == k) - S[:, k])
+                H[j, :, k] += P.T @ (weight[:, None] * P)
+
+    def curvature_bound(self) -> float:
+        """At least the largest curvature of the smooth part anywhere.
+
+        A quarter (two classes) or a half of the largest eigenvalue of sum_n r_n phi_n phi_n^T,
+        plus 2 l2: sigma' <= 1/4, and no softmax Jacobian is larger than 1/2.
+        """
+        weighted = np.sqrt(self.row_weights)[:, None] * self.Phi
+        largest = float(np.linalg.eigvalsh(weighted.T @ weighted)[-1])
+        return largest * (0.25 if self.n_classes == 2 else 0.5) + 2.0 * self.l2
+
+    def violation(self, W: Floats) -> float:
+        """How far W is from optimal: the largest component of the least subgradient."""
+        _, gradient = self.smooth(W)
+        l1 = self.l1 * np.broadcast_to(self.penalised, W.shape)
+        at_zero = np.maximum(np.abs(gradient) - l1, 0.0)
+        return float(np.where(W == 0, at_zero, np.abs(gradient + l1 * np.sign(W))).max())
+
+    def _smooth_value(self, A: Floats, W: Floats) -> float:
+        penalty = self.l2 * float((self.penalised * W**2).sum())
+        return float(self.row_weights @ self._losses(A)) + penalty
+
+    def _losses(self, A: Floats) -> Floats:
+        """The loss of each row, (N,)."""
+        if self.loss == "square":
+            gap = probabilities(A) - np.eye(self.n_classes)[self.labels]  # (N, K)
+            # Two classes make the same error twice, which (5.10) counts once.
+            return np.asarray(0.5 * (gap**2).sum(axis=1) / (2 if self.n_classes == 2 else 1))
+        if A.shape[1] == 1:
+            a = np.where(self.labels == 1, -A[:, 0], A[:, 0])
+            return np.asarray(np.maximum(a, 0.0) + np.log1p(np.exp(-np.abs(a))))
+        top = A.max(axis=1)
+        log_sum = top + np.log(np.exp(A - top[:, None]).sum(axis=1))
+        return np.asarray(log_sum - A[np.arange(A.shape[0]), self.labels])
+
+    def _errors(self, A: Floats) -> Floats:
+        """d loss / d a of each row, (N, K) or (N, 1).
+
+        (s - t) for the cross-entropy (5.14), and (s - t) s' for the mean square (5.11): both with
+        the sign opposite to the printed one.
+        """
+        S = sigmoid(A) if A.shape[1] == 1 else softmax(A)
+        E = S.copy()
+        if A.shape[1] == 1:
+            E[:, 0] -= self.labels
+        else:
+            E[np.arange(self.labels.size), self.labels] -= 1.0
+        if self.loss == "cross-entropy":
+            return E
+        if A.shape[1] == 1:
+            return np.asarray(E * S * (1.0 - S))
+        return np.asarray(S * (E - (S * E).sum(axis=1, keepdims=True)))
+
+
+def even_weights(n_rows: int) -> Floats:
+    """r_n = 1/N."""
+    return np.full(n_rows, 1.0 / n_rows)
+
+
+def class_row_weights(labels: Ints, class_weights: Floats) -> Floats:
+    """r_n = c_k / N for a row of class k; balanced weights c_k = N / (K N_k) add up to 1."""
+    return np.asarray(class_weights[labels] / labels.size)
+
+
+def balanced_weights(labels: Ints, n_classes: int) -> Floats:
+    """c_k = N / (K N_k), so that every class counts the same, (K,)."""
+    counts = np.bincount(labels, minlength=n_classes)
+    return np.asarray(labels.size / (n_classes * np.maximum(counts, 1)))
