@@ -118,8 +118,9 @@ class Objective:
             # Two classes make the same error twice, which (5.10) counts once.
             return np.asarray(0.5 * (gap**2).sum(axis=1) / (2 if self.n_classes == 2 else 1))
         if A.shape[1] == 1:
-            a = np.where(self.labels == 1, -A[:, 0], A[:, 0])
-            return np.asarray(np.maximum(a, 0.0) + np.log1p(np.exp(-np.abs(a))))
+            a = A[:, 0]
+            # ln(1 + e^a) - t a, with the larger exponential taken out.
+            return np.asarray(np.maximum(a, 0.0) - self.labels * a + np.log1p(np.exp(-np.abs(a))))
         top = A.max(axis=1)
         log_sum = top + np.log(np.exp(A - top[:, None]).sum(axis=1))
         return np.asarray(log_sum - A[np.arange(A.shape[0]), self.labels])

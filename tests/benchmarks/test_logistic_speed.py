@@ -1,0 +1,39 @@
+"""Logistic regression against scikit-learn's, in one run."""
+
+from __future__ import annotations
+
+from statistics import median
+
+import numpy as np
+
+from mlcli.scratch.logistic.model import sigmoid
+from mlcli.scratch.logistic.newton import Fit, fit_newton
+from mlcli.scratch.logistic.objective import Objective, even_weights
+from tests.benchmarks.test_polynomial import pairs
+
+N_ROWS, N_FEATURES, L2 = 100_000, 50, 1e-4
+
+
+def test_a_hundred_thousand_rows_of_fifty_features() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(N_ROWS, N_FEATURES))
+    labels = (rng.uniform(size=N_ROWS) < sigmoid(X @ rng.normal(size=N_FEATURES) / 3)).astype(int)
+
+    def ours() -> Fit:
+        Phi = np.column_stack([np.ones(N_ROWS), X])
+        return fit_newton(Objective(Phi, labels, 2, even_weights(N_ROWS), l2=L2, free=(0,)))
+
+    def peer(**settings: object) -> LogisticRegression:
+        strength = 1 / (2 * L2 * N_ROWS)
+        return LogisticRegression(C=strength, **settings).fit(X, labels)
+
+    exact = peer(tol=1e-12, max_iter=1000, solver="newton-cholesky")
+    np.testing.assert_allclose(ours().W[1:, 0], exact.coef_[0], atol=1e-6)
+    default, same = pairs(ours, peer, 9), pairs(ours, lambda: peer(solver="newton-cholesky"), 9)
+    print(
+        f"\nlogistic regression, {N_ROWS:,} rows x {N_FEATURES}: scikit-learn takes "
+        f"{median(default):.2f} ({default[0]:.2f}-{default[-1]:.2f}) times as long as shipped, "
+        f"{median(same):.2f} ({same[0]:.2f}-{same[-1]:.2f}) times with newton-cholesky"
+    )
