@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bias-variance": ("Experiments", "Split the generalisation error into bias, variance, noise."),
     "bayes": ("Experiments", "Bayesian linear regression: posterior, evidence, prediction."),
     "descent": ("Experiments", "Gradient descent against the closed form and the gradient flow."),
+    "logistic": ("Experiments", "Logistic regression: classes, probabilities, decisions."),
     "perceptron": ("Experiments", "Threshold units: gates, Rosenblatt's rule, approximation."),
     "data": ("Data", "List, describe, make and fetch data sets."),
     "report": ("Results", "Turn run folders into one self-contained HTML page."),

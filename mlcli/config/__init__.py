@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlcli.config.fields import Section
 
-SECTIONS = ("data", "fit_poly", "kfold", "bias_variance", "bayes", "descent", "perceptron")
+SECTIONS = (
+    "data",
+    "fit_poly",
+    "kfold",
+    "bias_variance",
+    "bayes",
+    "descent",
+    "logistic",
+    "perceptron",
+)
 
 
 def config_class(section: str) -> type[Section]:

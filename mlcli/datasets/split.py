@@ -67,3 +67,29 @@ def _check(n_rows: int, test_fraction: float) -> None:
         raise DataError("the number of rows", must="at least 1", got=str(n_rows))
     if not 0.0 <= test_fraction < 1.0:
         raise DataError("test_fraction", must="in [0, 1)", got=f"{test_fraction:g}")
+
+
+def stratified_indices(
+    labels: NDArray[np.int64], test_fraction: float, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`train_test_indices` within each class, so that both parts have the shares of the whole.
+
+    Every class keeps a row for training, and one of two rows or more has a row for testing.
+
+    Args:
+        labels: class of each row, 0..K-1, (N,).
+        test_fraction: in (0, 1).
+        rng: the source of the permutations.
+
+    Raises:
+        DataError: the fraction is out of range.
+    """
+    _check(labels.size, test_fraction)
+    train, test = [], []
+    for label in range(int(labels.max()) + 1):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        n_test = int(round(test_fraction * rows.size))  # noqa: RUF046 - as above
+        n_test = min(max(n_test, int(test_fraction > 0)), max(rows.size - 1, 0))
+        test.append(rows[:n_test])
+        train.append(rows[n_test:])
+    return np.sort(np.concatenate(train)), np.sort(np.concatenate(test))

@@ -59,3 +59,13 @@ def test_fractions_out_of_range(fraction: float) -> None:
             function(10, fraction, stream(0))
     with pytest.raises(DataError, match="at least 1"):
         split.train_test_indices(0, 0.0, stream(0))
+
+
+def test_a_stratified_split_keeps_the_shares_and_every_class() -> None:
+    labels = np.repeat([0, 1, 2, 3], [100, 40, 2, 1])
+    train, test = split.stratified_indices(labels, 0.25, np.random.default_rng(0))
+    assert sorted([*train, *test]) == list(range(143))
+    assert np.bincount(labels[test], minlength=4).tolist() == [25, 10, 1, 0]
+    assert np.bincount(labels[train]).tolist() == [75, 30, 1, 1]
+    again, _ = split.stratified_indices(labels, 0.25, np.random.default_rng(1))
+    assert not np.array_equal(train, again)

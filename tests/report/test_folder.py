@@ -73,6 +73,11 @@ def test_what_a_killed_run_left_is_swept_and_a_live_one_is_not(tmp_path: Path) -
     assert [p.name for p in tmp_path.iterdir()] == [f".run.{os.getpid()}.partial"]
 
 
+def identity(folder: Path) -> int | None:
+    """Which folder stands there, if one does."""
+    return folder.stat().st_ino if folder.exists() else None
+
+
 def test_a_run_killed_at_any_moment_leaves_the_old_or_the_new(tmp_path: Path) -> None:
     code = (
         "from mlcli.__main__ import call\n"
@@ -80,15 +85,19 @@ def test_a_run_killed_at_any_moment_leaves_the_old_or_the_new(tmp_path: Path) ->
         "    call(['fit-poly','--degrees','1','--n-seeds','2','--jobs','1','--no-plots','--quiet',"
         f"'--path-penalty','none','--seed',str(seed),'--out',{str(tmp_path / 'run')!r}])\n"
     )
-    for delay in (0.9, 1.0, 1.1, 1.23):
+    for delay in (0.0, 0.1, 0.2, 0.33):
         process = subprocess.Popen(
             [sys.executable, "-c", code], stdout=subprocess.DEVNULL, cwd=tmp_path
         )
+        # However slow the machine is, the process has begun to replace one run by the next.
+        before = identity(tmp_path / "run")
+        deadline = time.monotonic() + 60
+        while identity(tmp_path / "run") == before and time.monotonic() < deadline:
+            time.sleep(0.01)
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        if (tmp_path / "run").exists():
-            assert whole(tmp_path / "run")
+        assert whole(tmp_path / "run")
     sweep_partials(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 

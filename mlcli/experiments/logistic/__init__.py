@@ -1,0 +1,236 @@
+"""`logistic`: classification by logistic regression (section 5 and appendix C of the notes)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mlcli.config.logistic import LogisticConfig
+from mlcli.datasets.source import Source
+from mlcli.errors import DataError, InputError
+from mlcli.experiments.logistic import tables
+from mlcli.experiments.logistic.display import display
+from mlcli.experiments.logistic.fit import (
+    Classes,
+    Classifier,
+    class_weights_of,
+    classes_of,
+    coefficients,
+    fit_classifier,
+)
+from mlcli.experiments.logistic.replicate import Outcome, parts_of, run_replicate
+from mlcli.experiments.logistic.studies import LOSSES, shown_steps
+from mlcli.experiments.summary import summary
+from mlcli.linear.basis import count_columns
+from mlcli.result import Columns, Metrics, Progress, Result
+from mlcli.scale.jobs import map_ordered
+from mlcli.scratch.logistic.model import n_columns
+
+__all__ = ["FILES", "check", "display", "plan", "run"]
+
+TABLES = ("boundary", "calibration", "confusion", "curves", "points", "saturation",
+          "saturation_errors", "separable", "thresholds")  # fmt: skip
+FILES = ("metrics.json", *(f"{name}.csv" for name in TABLES), "model/coefficients.csv",
+         "model/model.json")  # fmt: skip
+# Weights whose Hessian is still solved for in seconds.
+MAX_NEWTON = 3000
+MAX_WEIGHTS = 200_000
+DETERMINISM = (
+    "each seed's work is done with one BLAS thread and collected in order, so the bytes do not "
+    "depend on --jobs; another machine, or another version of numpy, can differ in the last digits"
+)
+
+
+def check(config: LogisticConfig, source: Source) -> None:
+    """Refuse what can't be classified, before any work.
+
+    Raises:
+        InputError: the device, the rows, the classes, the features or the size won't do.
+    """
+    if config.device not in ("auto", "cpu"):
+        raise InputError(
+            "--device", must="auto or cpu for logistic, which is NumPy", got=config.device
+        )
+    if source.streamed:
+        raise DataError(
+            f"{source.name} has {source.n_rows} rows and is read in batches, which logistic can't "
+            "use",
+            hint="a file with fewer rows",
+        )
+    classes = classes_of(config, source.replicate(0, config.seed))
+    class_weights_of(config, classes.labels, classes.size)
+    if config.threshold != 0.5 and classes.size > 2:
+        raise InputError(
+            "--threshold", must="left out with more than two classes", got=f"{config.threshold:g}",
+            hint="--positive to set one class against the others",
+        )  # fmt: skip
+    tables.check_plane(config, source.feature_names)
+    _check_size(config, source, classes.size)
+
+
+def _check_size(config: LogisticConfig, source: Source, n_classes: int) -> None:
+    n_features = len(source.feature_names)
+    columns = count_columns(config.basis, n_features, config.degree, config.intercept)
+    if columns == 0 or columns == int(config.intercept):
+        raise DataError(
+            f"degree {config.degree} of the {config.basis} basis has no column to fit",
+            hint="a higher --degree",
+        )
+    n_weights = columns * n_columns(n_classes)
+    most = MAX_NEWTON if config.solver == "newton" else MAX_WEIGHTS
+    if n_weights > most:
+        raise DataError(
+            f"degree {config.degree} of the {config.basis} basis has {n_weights:,} weights",
+            must=f"at most {most:,} for solver {config.solver}", got=f"{n_weights:,}",
+            hint="--solver lbfgs" if most == MAX_NEWTON else "a lower --degree",
+        )  # fmt: skip
+
+
+def plan(config: LogisticConfig, source: Source) -> Mapping[str, Any]:
+    """The size of the work, for a dry run."""
+    classes = classes_of(config, source.replicate(0, config.seed))
+    columns = count_columns(
+        config.basis, len(source.feature_names), config.degree, config.intercept
+    )
+    return {
+        "rows": source.n_rows,
+        "classes": classes.size,
+        "weights": columns * n_columns(classes.size),
+        "repeats": config.n_seeds,
+        "steps of each study": config.n_study,
+    }
+
+
+def run(config: LogisticConfig, source: Source, *, jobs: int | None, progress: Progress) -> Result:
+    """Fit on every seed, score the test rows, and study saturation and separable classes.
+
+    Args:
+        config: validated parameters.
+        source: where each data set comes from.
+        jobs: workers; never changes a byte.
+        progress: told how many seeds are done.
+    """
+    found: list[Outcome] = []
+    seeds = range(config.n_seeds)
+    for one in map_ordered(lambda index: run_replicate(config, source, index), seeds, jobs=jobs):
+        found.append(one)
+        progress(len(found), config.n_seeds)
+    parts = parts_of(config, source, 0)
+    labels = parts.classes.labels[parts.train]
+    model = fit_classifier(config, parts.X[parts.train], labels, parts.classes.size)
+    return Result(
+        metrics=_metrics(config, parts.classes, found),
+        tables={
+            "boundary": tables.boundary_table(config, source.feature_names, parts),
+            "calibration": tables.calibration_table(found),
+            "confusion": tables.confusion_table(parts.classes, found),
+            "curves": tables.curves_table(found),
+            "points": tables.points_table(config, source.feature_names, parts),
+            "saturation": tables.saturation_table(config, found),
+            "saturation_errors": tables.saturation_errors_table(config, found),
+            "separable": tables.separable_table(config, found),
+            "thresholds": tables.thresholds_table(found),
+        },
+        model_tables={"coefficients": _coefficients(model, parts.classes, source)},
+        model_info=_info(config, model, parts.classes, source),
+        determinism=DETERMINISM,
+        warnings=_warnings(config, found),
+    )
+
+
+def _metrics(config: LogisticConfig, classes: Classes, found: Sequence[Outcome]) -> Metrics:
+    metrics: Metrics = {
+        name: summary([one.scores[name] for one in found]) for name in found[0].scores
+    }
+    metrics["information"] = {
+        name: {
+            "entropy": summary([one.information[name].entropy for one in found]),
+            "divergence": summary([one.information[name].divergence for one in found]),
+            "cross_entropy": summary([one.information[name].cross_entropy for one in found]),
+            "largest_gap": float(max(one.information[name].gap for one in found)),
+        }
+        for name in found[0].information
+    }
+    ends, half = -1, int(np.searchsorted(shown_steps(config), config.n_study / 2))
+    metrics["separable"] = {
+        name: {
+            "norm_halfway": summary([one.separable.norm[i, half] for one in found]),
+            "norm_at_end": summary([one.separable.norm[i, ends] for one in found]),
+        }
+        for i, name in enumerate(("no_penalty", "l2"))
+    }
+    metrics["separable"]["l2"]["norm_of_minimum"] = summary(
+        [one.separable.minimum_norm for one in found]
+    )
+    metrics["saturation"] = _saturation(config, found)
+    return metrics | {
+        "classes": list(classes.names), "n_classes": classes.size, "n_seeds": len(found),
+        "threshold": config.threshold, "loss": config.loss, "solver": config.solver,
+    }  # fmt: skip
+
+
+def _saturation(config: LogisticConfig, found: Sequence[Outcome]) -> Metrics:
+    metrics: Metrics = {}
+    for i, size in enumerate(config.start_activations):
+        entry: Metrics = {"confidence": summary([o.saturation.confidence[i] for o in found])}
+        for row, loss in enumerate(LOSSES):
+            steps = np.array([o.saturation.steps[row, i] for o in found])
+            median = float(np.median(steps))
+            entry[loss.replace("-", "_")] = {
+                "median_steps": median if np.isfinite(median) else None,
+                "share_recovered": float(np.isfinite(steps).mean()),
+            }
+        metrics[f"activation_{size:g}"] = entry
+    return metrics
+
+
+def _coefficients(model: Classifier, classes: Classes, source: Source) -> Columns:
+    """Weights of the columns in x, one row a term and class; of two classes those of C_1."""
+    W, errors = coefficients(model)
+    terms = model.design.basis.terms(source.feature_names)
+    names = classes.names[1:] if classes.size == 2 else classes.names
+    nothing = np.full_like(W, np.nan)
+    return {
+        "class": [name for name in names for _ in terms],
+        "term": list(terms) * len(names),
+        "estimate": W.T.ravel(),
+        "std_error": [
+            None if np.isnan(e) else float(e)
+            for e in (nothing if errors is None else errors).T.ravel()
+        ],
+    }
+
+
+def _info(
+    config: LogisticConfig, model: Classifier, classes: Classes, source: Source
+) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "kind": "logistic",
+        "basis": config.basis,
+        "degree": config.degree,
+        "low": model.design.basis.low.tolist(),
+        "high": model.design.basis.high.tolist(),
+        "scale": model.design.scale.tolist(),
+        "intercept": config.intercept,
+        "classes": list(classes.names),
+        "threshold": config.threshold,
+        "features": list(source.feature_names),
+        "target": source.target_name,
+        "penalty": config.penalty,
+        "fitted_on": "the training rows of the first seed",
+    }
+
+
+def _warnings(config: LogisticConfig, found: Sequence[Outcome]) -> list[str]:
+    said = []
+    unfinished = sum(one.scores["converged"] == 0 for one in found)
+    if unfinished:
+        said.append(
+            f"{unfinished} of {len(found)} fits had not converged after {config.max_steps} steps"
+        )
+    if len(found) == 1:
+        said.append("one repeat has no interval; std and the bounds are null")
+    return said

@@ -1,0 +1,177 @@
+"""From a config and rows to a fitted classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.logistic import BALANCE, LogisticConfig
+from mlcli.datasets.dataset import Dataset
+from mlcli.errors import DataError, NoAnswerError
+from mlcli.linear.design import Design, build
+from mlcli.scratch.logistic.first_order import fit_descent, fit_lbfgs
+from mlcli.scratch.logistic.model import probabilities
+from mlcli.scratch.logistic.newton import Fit, fit_newton, standard_errors
+from mlcli.scratch.logistic.objective import Objective, balanced_weights, class_row_weights
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+MAX_CLASSES = 1000
+# Fewer rows a class than this, on average, are measurements rather than classes.
+ROWS_A_CLASS = 5
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a target.
+
+    Attributes:
+        names: values of the target in the order of the numbers, (K,); of one against all others,
+            ("not v", v) with the value v.
+        labels: number of the class of each row, (N,); C_1 of (5.1) is number 1 of two.
+    """
+
+    names: tuple[str, ...]
+    labels: Ints
+
+    @property
+    def size(self) -> int:
+        """K."""
+        return len(self.names)
+
+
+def classes_of(config: LogisticConfig, data: Dataset) -> Classes:
+    """The classes to learn.
+
+    Raises:
+        DataError: the target has one value, has no label that is named, or is no class at all.
+    """
+    values, labels = np.unique(data.t, return_inverse=True)
+    what = f"target '{data.target_name}'"
+    names = tuple(f"{value:g}" for value in values)
+    if values.size < 2:
+        raise DataError(what, must="of two classes or more", got=f"only {names[0]}")
+    if config.positive is not None:
+        if config.positive not in values:
+            raise DataError(
+                "--positive", must=f"a label of {what}", got=f"{config.positive:g}",
+                hint=", ".join(names[:10]),
+            )  # fmt: skip
+        name = f"{config.positive:g}"
+        return Classes((f"not {name}", name), (data.t == config.positive).astype(np.int64))
+    if values.size > max(2, min(MAX_CLASSES, data.t.size // ROWS_A_CLASS)):
+        raise DataError(
+            what, must=f"classes, each with {ROWS_A_CLASS} rows or more on average",
+            got=f"{values.size} values in {data.t.size} rows", hint="another --target",
+        )  # fmt: skip
+    return Classes(names, labels.astype(np.int64))
+
+
+def class_weights_of(config: LogisticConfig, labels: Ints, n_classes: int) -> Array:
+    """c_k, (K,)."""
+    if config.class_weights == BALANCE[0]:
+        return np.ones(n_classes)
+    if config.class_weights == BALANCE[1]:
+        return balanced_weights(labels, n_classes)
+    given = np.array([float(part) for part in config.class_weights.split(",")])
+    if given.size != n_classes:
+        raise DataError(
+            "--class-weights", must=f"one weight for each of {n_classes} classes",
+            got=str(given.size),
+        )  # fmt: skip
+    return given
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A fitted model.
+
+    Attributes:
+        design: the columns, standardised on the training rows.
+        intercept: whether a constant stands before them.
+        objective: what was minimised.
+        fit: the weights.
+    """
+
+    design: Design
+    intercept: bool
+    objective: Objective
+    fit: Fit
+
+    def columns(self, X: Array) -> Array:
+        """Phi at X, (n, p)."""
+        return with_constant(self.design.columns(X), self.intercept)
+
+    def predict(self, X: Array) -> Array:
+        """p(C_k|x) at X (n, D) -> (n, K)."""
+        return probabilities(self.columns(X) @ self.fit.W)
+
+
+def with_constant(A: Array, intercept: bool) -> Array:
+    """A column of ones before the others, if asked for."""
+    return np.column_stack([np.ones(A.shape[0]), A]) if intercept else A
+
+
+def objective_of(
+    config: LogisticConfig, X: Array, labels: Ints, n_classes: int
+) -> tuple[Design, Objective]:
+    """Standardised columns of the training rows, and what is to be minimised."""
+    design = build(
+        config.basis, X, labels.astype(np.float64), config.degree,
+        intercept=config.intercept, scaled=config.standardize,
+    )  # fmt: skip
+    l1, l2 = (
+        strength * (config.penalty in kinds)
+        for strength, kinds in ((config.l1, ("l1", "elastic")), (config.l2, ("l2", "elastic")))
+    )
+    weights = class_row_weights(labels, class_weights_of(config, labels, n_classes))
+    objective = Objective(
+        with_constant(design.A, config.intercept), labels, n_classes, weights / weights.sum(),
+        l1=l1, l2=l2, free=(0,) if config.intercept else (), loss=config.loss,
+    )  # fmt: skip
+    return design, objective
+
+
+def fit_classifier(config: LogisticConfig, X: Array, labels: Ints, n_classes: int) -> Classifier:
+    """Minimise the loss on training rows.
+
+    Raises:
+        NoAnswerError: descent diverged, naming the step.
+    """
+    design, objective = objective_of(config, X, labels, n_classes)
+    start = np.zeros(objective.shape)
+    if config.solver == "newton":
+        found = fit_newton(objective, max_steps=config.max_steps)
+    elif config.solver == "lbfgs":
+        found = fit_lbfgs(objective, start, config.max_steps)
+    else:
+        found = fit_descent(objective, start, config.learning_rate, config.max_steps)
+    if found.diverged_at is not None:
+        safe = 1.0 / objective.curvature_bound()
+        raise NoAnswerError(
+            f"descent diverged: at step {found.diverged_at} the loss was far above where it began, "
+            f"at the learning rate {config.learning_rate:.4g}",
+            hint=f"--learning-rate {safe:.2g}",
+        )
+    return Classifier(design, config.intercept, objective, found)
+
+
+def coefficients(model: Classifier) -> tuple[Array, Array | None]:
+    """Weights of the columns in x itself, (p, K), and of their standard errors where there are any.
+
+    The errors are those of the standardised columns carried over, without the constant's.
+    """
+    W, first = model.fit.W, int(model.intercept)
+    raw = np.stack([model.design.raw(w) for w in W[first:].T], axis=1)  # (p, K)
+    if model.intercept:
+        raw[0] += W[0] - model.design.scaling.t_mean
+    objective = model.objective
+    if objective.l1 or objective.loss == "square" or W.size > 500:
+        return raw, None
+    errors = standard_errors(objective, W)[first:]
+    scaled = np.stack([model.design.raw(e) for e in errors.T], axis=1)
+    if model.intercept:
+        scaled[0] = np.nan
+    return raw, np.abs(scaled)

@@ -1,0 +1,194 @@
+"""One seed: split, fit, and every score of the test part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.logistic import LogisticConfig
+from mlcli.datasets.source import Source
+from mlcli.datasets.split import stratified_indices
+from mlcli.experiments.logistic.fit import Classes, Classifier, classes_of, fit_classifier
+from mlcli.experiments.logistic.studies import Saturation, Separable, saturation, separable
+from mlcli.rng import stream
+from mlcli.scratch.logistic.information import Information, information
+from mlcli.scratch.logistic.scores import (
+    Calibration,
+    average_precision,
+    brier,
+    calibration,
+    confusion,
+    decisions,
+    mean_cross_entropy,
+    rates,
+    roc_auc,
+)
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+N_GRID = 101
+N_CELLS = 10
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one seed gives.
+
+    Attributes:
+        scores: by name; NaN where one is not defined.
+        confusion: test rows of class i called j, (K, K).
+        roc: recall at even false-positive rates, mean over the classes, (N_GRID,), or None.
+        precision: precision at even recalls, the same.
+        by_threshold: precision, recall and accuracy at even p_0, (3, N_GRID), of two classes.
+        calibration: of class 1 of two, of the called class of more.
+        information: of the cells of the test rows; of the truth where p(C_1|x) is known.
+        saturation, separable: the studies.
+    """
+
+    scores: dict[str, float]
+    confusion: Ints
+    roc: Array | None
+    precision: Array | None
+    by_threshold: Array | None
+    calibration: Calibration
+    information: dict[str, Information]
+    saturation: Saturation
+    separable: Separable
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The rows of one seed, split."""
+
+    X: Array
+    classes: Classes
+    train: Ints
+    test: Ints
+
+
+def parts_of(config: LogisticConfig, source: Source, index: int) -> Parts:
+    """The data set of a seed and its split, each class by itself."""
+    data = source.replicate(index, config.seed)
+    classes = classes_of(config, data)
+    rng = stream(config.seed, "split", index)
+    train, test = stratified_indices(classes.labels, config.test_fraction, rng)
+    return Parts(data.X, classes, train, test)
+
+
+def run_replicate(config: LogisticConfig, source: Source, index: int) -> Outcome:
+    """Fit on the training rows of a seed and score the rest."""
+    parts = parts_of(config, source, index)
+    labels, K = parts.classes.labels, parts.classes.size
+    model = fit_classifier(config, parts.X[parts.train], labels[parts.train], K)
+    P, t = model.predict(parts.X[parts.test]), labels[parts.test]
+    called = called_of(config, P)
+    counts = confusion(t, called, K)
+    roc, precision, areas = _curves(P, t)
+    chosen = P[:, 1] if K == 2 else P.max(axis=1)
+    right = (t == 1) if K == 2 else (P.argmax(axis=1) == t)
+    bins = calibration(chosen, right, config.n_calibration_bins)
+    scores = _scores(config, model, parts, P, counts) | areas
+    scores["test_calibration_error"] = bins.expected_error
+    every = {"cells": _cells(P, t)}
+    data = source.replicate(index, config.seed)
+    if data.class_probability is not None and config.positive in (None, 1.0):
+        every["truth"] = _against_truth(data.class_probability(parts.X[parts.test]), P)
+    return Outcome(
+        scores,
+        counts,
+        roc,
+        precision,
+        _by_threshold(P[:, 1], t) if K == 2 else None,
+        bins,
+        every,
+        saturation(config, model),
+        separable(config, model),
+    )
+
+
+def called_of(config: LogisticConfig, P: Array) -> Ints:
+    """The class each row is called: by the threshold (5.2), or of more than two the likeliest."""
+    if P.shape[1] == 2:
+        return (P[:, 1] > config.threshold).astype(np.int64)
+    return np.asarray(P.argmax(axis=1))
+
+
+def _scores(
+    config: LogisticConfig, model: Classifier, parts: Parts, P: Array, counts: Ints
+) -> dict[str, float]:
+    labels, K = parts.classes.labels, parts.classes.size
+    t, t_train = labels[parts.test], labels[parts.train]
+    P_train = model.predict(parts.X[parts.train])
+    found = rates(counts)
+    # Of two classes the rates are those of C_1; of more, plain means over the classes.
+    of = slice(1, 2) if K == 2 else slice(None)
+    common = np.bincount(t_train, minlength=K).argmax()
+    W = model.fit.W[int(model.intercept) :]
+    return {
+        "test_accuracy": float(np.diag(counts).sum() / t.size),
+        "test_cross_entropy": mean_cross_entropy(P, t),
+        "test_brier": brier(P, t),
+        "test_precision": float(np.nan_to_num(found.precision[of]).mean()),
+        "test_recall": float(np.nan_to_num(found.recall[of]).mean()),
+        "test_f1": float(np.nan_to_num(found.f1[of]).mean()),
+        "train_accuracy": float((called_of(config, P_train) == t_train).mean()),
+        "train_cross_entropy": mean_cross_entropy(P_train, t_train),
+        "commonest_class_accuracy": float((t == common).mean()),
+        "n_steps": float(model.fit.n_steps),
+        "converged": float(model.fit.converged),
+        "largest_violation": model.objective.violation(model.fit.W),
+        "n_nonzero": float((W != 0).sum()),
+        "weight_norm": float(np.linalg.norm(W)),
+    }
+
+
+def _curves(P: Array, t: Ints) -> tuple[Array | None, Array | None, dict[str, float]]:
+    """Curves at even places and their areas, means over the classes, each against all others."""
+    of = [1] if P.shape[1] == 2 else list(range(P.shape[1]))
+    every = [found for k in of if (found := decisions(P[:, k], t == k)) is not None]
+    if not every:
+        return None, None, {"test_roc_auc": np.nan, "test_average_precision": np.nan}
+    grid = np.linspace(0, 1, N_GRID)
+    roc = np.mean([np.interp(grid, d.false_positive_rate, d.recall) for d in every], axis=0)
+    # The precision of a recall is that of the first threshold that reaches it.
+    precision = np.mean(
+        [d.precision[np.searchsorted(d.recall, np.minimum(grid, 1 - 1e-12))] for d in every], axis=0
+    )
+    areas = {
+        "test_roc_auc": float(np.mean([roc_auc(d) for d in every])),
+        "test_average_precision": float(np.mean([average_precision(d) for d in every])),
+    }
+    return roc, precision, areas
+
+
+def _by_threshold(p: Array, t: Ints) -> Array:
+    """Precision, recall and accuracy of two classes at even thresholds, (3, N_GRID)."""
+    called = p[None, :] > np.linspace(0, 1, N_GRID)[:, None]  # (N_GRID, n)
+    hits = (called & (t == 1)).sum(axis=1)
+    n_called, n_positive = called.sum(axis=1), max(int((t == 1).sum()), 1)
+    with np.errstate(invalid="ignore"):
+        precision = np.where(n_called > 0, hits / n_called, np.nan)
+    return np.stack([precision, hits / n_positive, (called == (t == 1)).mean(axis=1)])
+
+
+def _cells(P: Array, t: Ints) -> Information:
+    """(C.5) for the test rows in cells of like predictions.
+
+    p(cell, k) is the share of rows, q(cell, k) the share of the cell times its mean prediction: on
+    single rows p would be certain, its entropy 0 and the divergence the loss itself.
+    """
+    order = np.argsort(P[:, -1], kind="stable")
+    K = P.shape[1]
+    p, q = [], []
+    for rows in np.array_split(order, min(N_CELLS, t.size)):
+        p.append(np.bincount(t[rows], minlength=K) / t.size)
+        q.append(P[rows].sum(axis=0) / t.size)
+    return information(np.array(p), np.array(q))
+
+
+def _against_truth(p_true: Array, P: Array) -> Information:
+    """(C.5) of the true p(C_k|x) and the fitted one over the test rows."""
+    truth = np.column_stack([1.0 - p_true, p_true]) / p_true.size
+    return information(truth, P / p_true.size)

@@ -1,0 +1,168 @@
+"""`mlcli logistic` from the command line: contract, scores, studies, bad input."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlcli.experiments.logistic import FILES
+from mlcli.report.captions import figure_names
+
+Run = Callable[..., Any]
+SMALL = ("logistic", "--n-seeds", "3", "--n-study", "200")
+BARE = (*SMALL, "--no-plots", "--quiet", "--json")
+
+
+def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
+    plan = mlcli(*SMALL, "--out", "o", "--dry-run", "--json")
+    assert plan.code == 0
+    assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
+    written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
+               if p.is_file()}  # fmt: skip
+    assert written == set(plan.json["files"])
+    assert written >= set(FILES) | {f"{name}.png" for name in figure_names("logistic")}
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
+    found = []
+    for jobs in ("1", "2"):
+        done = mlcli(*BARE, "--jobs", jobs, "--out", f"o{jobs}")
+        assert done.code == 0, done.err
+        files = sorted((empty_folder / f"o{jobs}").rglob("*.csv"))
+        found.append([done.out, *(file.read_bytes() for file in files)])
+    assert found[0] == found[1]
+
+
+def test_breast_cancer_has_the_scores_of_the_issue(mlcli: Run) -> None:
+    done = mlcli("logistic", "--data", "breast_cancer", "--n-seeds", "4", "--n-study", "50",
+                 "--no-plots", "--quiet", "--json")  # fmt: skip
+    assert done.code == 0, done.err
+    for name in ("test_accuracy", "test_cross_entropy", "test_roc_auc"):
+        assert set(done.json[name]) == {"mean", "std", "ci_low", "ci_high", "n"}
+    assert done.json["test_accuracy"]["mean"] > 0.95
+    assert done.json["test_roc_auc"]["mean"] > 0.98
+
+
+def test_coefficients_in_x_are_those_of_scikit_learn(mlcli: Run, empty_folder: Path) -> None:
+    """Without standardisation and with every row but one in training, to 1e-6."""
+    from sklearn.datasets import load_iris
+    from sklearn.linear_model import LogisticRegression
+
+    from mlcli.config.logistic import LogisticConfig
+    from mlcli.datasets.source import open_source
+    from mlcli.experiments.logistic.replicate import parts_of
+
+    done = mlcli(*BARE, "--data", "iris", "--no-standardize", "--l2", "0.01", "--out", "o")
+    assert done.code == 0, done.err
+    config = LogisticConfig(data="iris", n_seeds=3)
+    train = parts_of(config, open_source("iris"), 0).train
+    X, t = load_iris(return_X_y=True)
+    peer = LogisticRegression(
+        C=1 / (2 * 0.01 * train.size), tol=1e-12, max_iter=10_000, solver="newton-cg"
+    ).fit(X[train], t[train])
+    with Path("o/model/coefficients.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    ours = np.array([float(row["estimate"]) for row in rows]).reshape(3, 5)
+    np.testing.assert_allclose(ours[:, 1:], peer.coef_, atol=1e-6)
+    theirs = peer.intercept_
+    np.testing.assert_allclose(ours[:, 0] - ours[:, 0].mean(), theirs - theirs.mean(), atol=1e-6)
+
+
+def test_the_studies_show_what_the_notes_say(mlcli: Run) -> None:
+    done = mlcli(*BARE, "--n-study", "1500")
+    saturation = done.json["saturation"]
+    cross, square = (
+        [saturation[f"activation_{a}"][loss]["median_steps"] for a in (1, 4, 8)]
+        for loss in ("cross_entropy", "square")
+    )
+    assert cross[-1] <= 10
+    # From confident starts the mean square takes tens of times as long, and ever longer.
+    assert square[2] > 20 * cross[2]
+    assert square[2] > 5 * square[1] > 25
+    separable = done.json["separable"]
+    free, tied = separable["no_penalty"], separable["l2"]
+    assert free["norm_at_end"]["mean"] > 1.15 * free["norm_halfway"]["mean"]
+    assert tied["norm_at_end"]["mean"] == pytest.approx(tied["norm_halfway"]["mean"], rel=1e-3)
+    assert tied["norm_at_end"]["mean"] == pytest.approx(tied["norm_of_minimum"]["mean"], rel=1e-3)
+    for terms in done.json["information"].values():
+        assert terms["largest_gap"] < 1e-13
+        assert terms["divergence"]["mean"] > 0
+
+
+def test_a_lower_threshold_finds_more_and_errs_more(mlcli: Run) -> None:
+    low, high = (mlcli(*BARE, "--threshold", p).json for p in ("0.1", "0.9"))
+    assert low["test_recall"]["mean"] > high["test_recall"]["mean"]
+    assert low["test_precision"]["mean"] < high["test_precision"]["mean"]
+    assert low["test_roc_auc"] == high["test_roc_auc"]
+
+
+def test_balanced_classes_find_the_rare_one(mlcli: Run, empty_folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    t = (np.arange(300) % 15 == 0).astype(int)
+    x = rng.normal(size=300) + 1.5 * t
+    Path("rare.csv").write_text("x,t\n" + "".join(f"{a},{b}\n" for a, b in zip(x, t, strict=True)))
+    plain, even = (
+        mlcli(*BARE, "--data", "rare.csv", "--class-weights", weights).json
+        for weights in ("none", "balanced")
+    )
+    assert even["test_recall"]["mean"] > plain["test_recall"]["mean"] + 0.3
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--data", "iris", "--penalty", "elastic", "--l1", "0.02"),
+        ("--data", "iris", "--positive", "1", "--plane", "petal width (cm),sepal width (cm)"),
+        ("--data", "wine", "--solver", "lbfgs", "--basis", "legendre", "--degree", "2"),
+        ("--solver", "descent", "--penalty", "none", "--loss", "square"),
+        ("--solver", "descent", "--penalty", "l1", "--class-weights", "1,3"),
+        ("--noise-std", "0", "--basis", "gaussian", "--degree", "4", "--no-intercept"),
+        ("--data", "one.csv"),
+    ],
+    ids=" ".join,
+)
+def test_every_branch_runs_and_draws(
+    mlcli: Run, empty_folder: Path, arguments: tuple[str, ...]
+) -> None:
+    Path("one.csv").write_text("x,t\n" + "".join(f"{i},{int(i > 14)}\n" for i in range(30)))
+    done = mlcli(*SMALL, *arguments, "--quiet")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--data", "one.csv"), 2, "of two classes or more, got only 1"),
+        (("--data", "iris", "--positive", "7"), 2, "--positive must be a label of target"),
+        (("--data", "diabetes"), 2, "must be classes"),
+        (("--class-weights", "1,2,3"), 2, "one weight for each of 2 classes, got 3"),
+        (("--class-weights", "1,-2"), 2, "none, balanced or positive numbers"),
+        (("--threshold", "1"), 2, "below 1"),
+        (("--data", "iris", "--threshold", "0.4"), 2, "left out with more than two classes"),
+        (("--loss", "square"), 2, "solver newton is for the cross-entropy"),
+        (("--solver", "lbfgs", "--penalty", "l1"), 2, "has no l1"),
+        (("--plane", "x1,x9"), 2, "two of the features, got 'x9'"),
+        (("--plane", "x1"), 2, "must name two features"),
+        (("--learning-rate", "0"), 2, "above 0"),
+        (("--l2", "-1"), 2, "at least 0"),
+        (("--data", "digits", "--basis", "polynomial", "--degree", "2"), 2, "solver lbfgs"),
+        (("--degree", "0", "--basis", "polynomial"), 2, "no column to fit"),
+        (("--device", "cuda"), 2, "auto or cpu"),
+        (("--solver", "descent", "--l2", "5", "--learning-rate", "3"), 4, "diverged: at step"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_bad_input_is_one_sentence(
+    mlcli: Run, empty_folder: Path, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    Path("one.csv").write_text("x,t\n0,1\n1,1\n2,1\n")
+    done = mlcli("logistic", "--n-seeds", "2", *arguments)
+    assert (done.code, done.out) == (code, ""), done.err
+    assert len(done.err.splitlines()) == 1
+    assert said in done.err
+    assert not Path("runs").exists()
