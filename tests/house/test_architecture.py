@@ -33,10 +33,11 @@ ALLOWED: dict[str, set[str]] = {
     "linear": {"errors"},
     "selection": {"errors", "linear"},
     "scratch": {"errors"},
+    "neural": {"errors"},
     "datasets": {"errors", "rng"},
     "experiments": {
-        "config", "datasets", "errors", "linear", "result", "rng", "scale", "scratch",
-        "selection",
+        "config", "datasets", "errors", "linear", "neural", "result", "rng", "scale",
+        "scratch", "selection",
     },
     "report": {"errors", "result", "experiments"},
     "console": {"result"},

@@ -1,0 +1,50 @@
+"""Where a network lives: the device and the floating-point type, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import torch
+
+from mlcli.errors import InputError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES: Mapping[str, torch.dtype] = MappingProxyType(
+    {"float32": torch.float32, "float64": torch.float64}
+)
+
+
+def find_device(name: str = "auto") -> torch.device:
+    """The device of a name; auto takes cuda before mps before cpu.
+
+    Raises:
+        InputError: there is no such device on this machine, or no such name.
+    """
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, there in present.items() if there))
+    if name not in present:
+        raise InputError("the device", must=f"one of {', '.join(DEVICES)}", got=name)
+    if not present[name]:
+        raise InputError(
+            f"there is no {name} device on this machine", hint="the device auto or cpu"
+        )
+    return torch.device(name)
+
+
+def find_dtype(name: str, device: torch.device) -> torch.dtype:
+    """The floating-point type of a name.
+
+    Raises:
+        InputError: there is no such type, or the device can't compute in it.
+    """
+    if name not in DTYPES:
+        raise InputError("the floating-point type", must=f"one of {', '.join(DTYPES)}", got=name)
+    if device.type == "mps" and name == "float64":
+        raise InputError("an mps device has no float64", hint="float32, or the device cpu")
+    return DTYPES[name]

@@ -1,0 +1,87 @@
+"""Losses of each member and the errors delta^(L+1) of the output layer (sections 5 and 6.3).
+
+The errors are those of the SUM of the members' losses, in which no member's parameters touch
+another's loss: each member's gradient is its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Loss(NamedTuple):
+    """A loss E.
+
+    Attributes:
+        name: what the field calls it.
+        value: (A (M, B, K), t) -> E of each member, (M,).
+        with_errors: the same, and dE/dA (M, B, K).
+        labelled: t are labels (M, B), so there is an accuracy; else t is (M, B, K).
+    """
+
+    name: str
+    value: Callable[[Tensor, Tensor], Tensor]
+    with_errors: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    labelled: bool
+
+
+def cross_entropy(A: Tensor, t: Tensor) -> Tensor:
+    """E = -1/m_B sum_alpha ln y_t, y = softmax(a), (5.22) divided by the number of rows.
+
+    Args:
+        A: outputs, (M, B, K).
+        t: labels 0..K-1, (M, B).
+
+    Returns:
+        (M,).
+    """
+    log_y = torch.log_softmax(A, dim=2)
+    return -log_y.gather(2, t.unsqueeze(2)).mean(dim=(1, 2))
+
+
+def cross_entropy_with_errors(A: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """E of `cross_entropy` (M,) and delta = (y - t) / m_B with t one-hot, (M, B, K)."""
+    log_y, places = torch.log_softmax(A, dim=2), t.unsqueeze(2)
+    E = -log_y.gather(2, places).mean(dim=(1, 2))
+    delta = log_y.exp_()
+    delta.scatter_add_(2, places, delta.new_full((1, 1, 1), -1.0).expand(places.shape))
+    return E, delta.div_(A.shape[1])
+
+
+def square(A: Tensor, T: Tensor) -> Tensor:
+    """E = 1/m_B sum_alpha 1/2 sum_k (y_k - t_k)^2, y = a.
+
+    With the 1/2, missing in (6.21) and (6.23), that makes (6.24) right; summed, not averaged, over
+    the K outputs.
+
+    Args:
+        A: outputs, (M, B, K).
+        T: targets, (M, B, K).
+
+    Returns:
+        (M,).
+    """
+    return 0.5 * (A - T).square().sum(dim=(1, 2)) / A.shape[1]
+
+
+def square_with_errors(A: Tensor, T: Tensor) -> tuple[Tensor, Tensor]:
+    """E of `square` (M,) and delta = (y - t) / m_B, (6.25), (M, B, K)."""
+    delta = A - T
+    E = 0.5 * delta.square().sum(dim=(1, 2)) / A.shape[1]
+    return E, delta.div_(A.shape[1])
+
+
+LOSSES: Mapping[str, Loss] = MappingProxyType(
+    {
+        loss.name: loss
+        for loss in (
+            Loss("cross-entropy", cross_entropy, cross_entropy_with_errors, labelled=True),
+            Loss("square", square, square_with_errors, labelled=False),
+        )
+    }
+)

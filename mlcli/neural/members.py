@@ -1,0 +1,90 @@
+"""Networks whose members train side by side: one program, a leading member axis everywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# One seed's random streams: an address ("order", 3) gives a generator, always the same one.
+Stream = Callable[..., np.random.Generator]
+
+
+class Members(torch.nn.Module):
+    """The base of every network here: M members of one architecture.
+
+    All parameters of all members are views of one buffer `theta` (M, P), so that one operation
+    updates, clips, copies or freezes them, and P gradients of a member are one row. A subclass
+    names its parameters' shapes, draws them, and maps X (M, B, ...) to outputs (M, B, K); what is
+    not learnt but kept (running statistics) it registers as buffers with leading axis M.
+
+    Attributes:
+        theta: parameters, (M, P).
+        decays: 1 where a penalty acts, on weights; 0 at biases and the like, (P,).
+        noise: one generator per member, for what is drawn in training.
+    """
+
+    theta: torch.nn.Parameter
+    decays: Tensor
+
+    def __init__(
+        self,
+        n_members: int,
+        shapes: Mapping[str, tuple[int, ...]],
+        penalised: Sequence[str],
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        """Parameters of the given shapes (without the member axis), all zero.
+
+        Args:
+            n_members: M.
+            shapes: of each parameter, by name.
+            penalised: names of those on which a penalty acts.
+            device: where all lives.
+            dtype: of all parameters and buffers.
+        """
+        super().__init__()
+        self.n_members = n_members
+        self.shapes = dict(shapes)
+        self._counts = [math.prod(shape) for shape in self.shapes.values()]
+        n_parameters = sum(self._counts)
+        zeros = torch.zeros(n_members, n_parameters, device=device, dtype=dtype)
+        self.theta = torch.nn.Parameter(zeros)
+        on = [
+            torch.full((n,), float(k in penalised))
+            for k, n in zip(shapes, self._counts, strict=True)
+        ]
+        # Known from the architecture, so no part of the state.
+        self.register_buffer("decays", torch.cat(on).to(zeros), persistent=False)
+        self.noise = [torch.Generator(device) for _ in range(n_members)]
+
+    def unpack(self, flat: Tensor | None = None) -> dict[str, Tensor]:
+        """Each parameter as a view (M, ...) of `theta`, or of another (M, P) such as a gradient."""
+        flat = self.theta if flat is None else flat
+        parts = torch.split(flat, self._counts, dim=1)
+        return {
+            name: part.view(-1, *shape)
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
+
+    def seed_noise(self, streams: Sequence[Stream], epoch: int) -> None:
+        """Start each member's noise of an epoch, so that a resumed run needs no generator state."""
+        for generator, stream in zip(self.noise, streams, strict=True):
+            generator.manual_seed(int(stream("noise", epoch).integers(2**63 - 1)))
+
+    def kept(self) -> dict[str, Tensor]:
+        """All that makes up the members' state, by name, each with leading axis M; not copied."""
+        return {name: tensor.detach() for name, tensor in self.state_dict().items()}
+
+    @torch.no_grad()
+    def put_back(self, tensors: Mapping[str, Tensor], members: Tensor | None = None) -> None:
+        """Take the state from `tensors`, of all members or only of those where `members` (M,)."""
+        for name, mine in self.kept().items():
+            if members is None:
+                mine.copy_(tensors[name])
+            else:
+                mine[members] = tensors[name][members]

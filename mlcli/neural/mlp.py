@@ -1,0 +1,181 @@
+"""The multilayer perceptron of section 6.2, with the building blocks of section 7."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mlcli.neural.activations import PRELU_START, activate, find_activation
+from mlcli.neural.initialisation import draw_weights
+from mlcli.neural.members import Members
+from mlcli.neural.normalisation import batch_norm, layer_norm
+
+NORMALISATIONS = ("none", "batch", "layer")
+
+
+class Seen(NamedTuple):
+    """What a hidden layer computed.
+
+    Attributes:
+        layer: l = 1, ..., L.
+        a: preactivations as they enter h, after normalisation, (M, B, n).
+        z: activations, before dropout, (M, B, n).
+    """
+
+    layer: int
+    a: Tensor
+    z: Tensor
+
+
+def per_member(value: str | Sequence[str], n_members: int) -> list[str]:
+    """One name for all members, or one name each, as M names."""
+    names = [value] * n_members if isinstance(value, str) else list(value)
+    if len(names) != n_members:
+        raise ValueError(f"give one name or one per member ({n_members}), got {len(names)}")
+    return names
+
+
+class MLP(Members):
+    """M perceptrons of the same sizes. A hidden layer: affine, normalise, h, dropout.
+
+    Attributes:
+        sizes: D, n^(1), ..., n^(L), K.
+        activations: of each member, M names.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        generators: Sequence[np.random.Generator],
+        *,
+        activation: str | Sequence[str] = "relu",
+        scheme: str | Sequence[str] = "he",
+        normalisation: str = "none",
+        dropout: float = 0.0,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Draw the weights; biases start at zero.
+
+        Args:
+            sizes: D, n^(1), ..., n^(L), K.
+            generators: for the weights, one per member.
+            activation: h of the hidden layers, one name or one per member.
+            scheme: of initialisation, one name or one per member.
+            normalisation: none, batch or layer, before h.
+            dropout: probability that an activation is dropped in training.
+            device: where the network lives.
+            dtype: of every parameter and buffer.
+
+        Raises:
+            ValueError: a size, a name or the probability is not allowed.
+        """
+        if len(sizes) < 2 or min(sizes) < 1:
+            raise ValueError(f"sizes must be at least two positive numbers, got {list(sizes)}")
+        if normalisation not in NORMALISATIONS:
+            raise ValueError(
+                f"normalisation must be one of {', '.join(NORMALISATIONS)}, got {normalisation!r}"
+            )
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
+        n_members = len(generators)
+        activations = per_member(activation, n_members)
+        shapes = _shapes(sizes, normalisation, "prelu" in activations)
+        weights = [name for name in shapes if name.startswith("W")]
+        super().__init__(n_members, shapes, weights, torch.device(device), dtype)
+        self.sizes, self.activations = tuple(sizes), activations
+        self.normalisation, self.dropout = normalisation, dropout
+        if normalisation == "batch":
+            for layer, n in enumerate(self.sizes[1:-1], start=1):
+                self.register_buffer(f"mean{layer}", self.theta.new_zeros(n_members, n))
+                self.register_buffer(f"var{layer}", self.theta.new_ones(n_members, n))
+        self._start(generators, per_member(scheme, n_members))
+
+    @torch.no_grad()
+    def _start(self, generators: Sequence[np.random.Generator], schemes: Sequence[str]) -> None:
+        """Weights by each member's scheme, gamma = 1, slopes of prelu at their start."""
+        slopes = [find_activation(name).slope for name in self.activations]
+        for name, parameter in self.unpack().items():
+            if name.startswith("gamma"):
+                parameter.fill_(1.0)
+            elif name.startswith("slope"):
+                parameter.fill_(PRELU_START)
+            elif name.startswith("W"):
+                n_in, n_out = shape = self.shapes[name]
+                for W, rng, scheme, slope in zip(
+                    parameter, generators, schemes, slopes, strict=True
+                ):
+                    W.copy_(torch.from_numpy(draw_weights(rng, scheme, shape, n_in, n_out, slope)))
+
+    def forward(self, X: Tensor, seen: list[Seen] | None = None) -> Tensor:
+        """Outputs before the output activation, (6.12)-(6.15).
+
+        Args:
+            X: inputs, (M, B, D).
+            seen: if given, takes what each hidden layer computed.
+
+        Returns:
+            (M, B, K).
+        """
+        p = self.unpack()
+        n_layers = len(self.sizes) - 1
+        generators = self.noise if self.training else None
+        Z = X
+        for layer in range(1, n_layers):
+            A = self._normalise(_affine(Z, layer, p), layer, p)  # (M, B, n)
+            Z = activate(self.activations, A, p.get(f"slope{layer}"), generators)
+            if seen is not None:
+                seen.append(Seen(layer, A, Z))
+            if self.training and self.dropout > 0:
+                Z = Z * self._mask(Z)
+        return _affine(Z, n_layers, p)  # (M, B, K)
+
+    def _normalise(self, A: Tensor, layer: int, p: dict[str, Tensor]) -> Tensor:
+        """(7.24) of a layer, (M, B, n) to (M, B, n)."""
+        if self.normalisation == "none":
+            return A
+        gamma, beta = p[f"gamma{layer}"], p[f"beta{layer}"]
+        if self.normalisation == "layer":
+            return layer_norm(A, gamma, beta)
+        mean, var = self.get_buffer(f"mean{layer}"), self.get_buffer(f"var{layer}")
+        return batch_norm(A, gamma, beta, mean, var, self.training)
+
+    def _mask(self, Z: Tensor) -> Tensor:
+        """1/(1 - p) with probability 1 - p, else 0, from each member's own noise; as Z."""
+        keep = 1.0 - self.dropout
+        mask = torch.empty_like(Z)
+        for drawn, generator in zip(mask, self.noise, strict=True):
+            drawn.bernoulli_(keep, generator=generator)
+        return mask.div_(keep)
+
+
+def _affine(Z: Tensor, layer: int, p: dict[str, Tensor]) -> Tensor:
+    """a = z W + b, (6.12), (M, B, n_in) to (M, B, n_out)."""
+    if f"b{layer}" not in p:
+        return torch.bmm(Z, p[f"W{layer}"])
+    return torch.baddbmm(p[f"b{layer}"], Z, p[f"W{layer}"])
+
+
+def _shapes(
+    sizes: Sequence[int], normalisation: str, learns_slopes: bool
+) -> dict[str, tuple[int, ...]]:
+    """Shapes of the parameters of layers 1, ..., L + 1 without the member axis, in order."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
+        shapes[f"W{layer}"] = (n_in, n_out)
+        last = layer == len(sizes) - 1
+        # (7.24) takes the mean away, and a bias with it: beta stands in its place.
+        if last or normalisation != "batch":
+            shapes[f"b{layer}"] = (1, n_out)
+        if last:
+            break
+        if normalisation != "none":
+            shapes[f"gamma{layer}"] = shapes[f"beta{layer}"] = (1, n_out)
+        if learns_slopes:
+            shapes[f"slope{layer}"] = (1, 1)
+    return shapes

@@ -1,0 +1,196 @@
+"""Gradient descent and its kin on one buffer (M, P), each member with its own learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+Rates = float | Sequence[float]
+
+
+class Optimiser:
+    """What all optimisers share: learning rates, penalties, and their state by name.
+
+    The penalised loss is E + l2 |w|^2 + l1 |w|_1, as in (3.13), so torch's weight_decay of SGD and
+    Adam is 2 l2. Penalties act on weights only, where `decays` is 1.
+    """
+
+    def __init__(
+        self,
+        theta: Tensor,
+        decays: Tensor,
+        learning_rate: Rates,
+        *,
+        l2: Rates = 0.0,
+        l1: Rates = 0.0,
+    ) -> None:
+        """Start at rest.
+
+        Args:
+            theta: parameters of all members, (M, P), changed in place.
+            decays: 1 where a penalty acts, else 0, (P,).
+            learning_rate: eta, one number or one per member.
+            l2: strength of the penalty on |w|^2, one number or one per member.
+            l1: strength of the penalty on |w|_1, one number or one per member.
+
+        Raises:
+            ValueError: a learning rate is not positive, or a strength is negative.
+        """
+        self.theta = theta.detach()
+        self.learning_rate = self._column(learning_rate)  # (M, 1)
+        if not bool((self.learning_rate > 0).all()):
+            raise ValueError(f"learning rates must be positive, got {learning_rate}")
+        self._minus_eta = -self.learning_rate  # (M, 1)
+        self.n_steps = 0
+        self._l2 = self._strength(l2, decays, factor=2.0)
+        self._l1 = self._strength(l1, decays)
+
+    def _column(self, values: Rates) -> Tensor:
+        given = torch.as_tensor(values, dtype=torch.float64).reshape(-1, 1)
+        return given.expand(len(self.theta), 1).to(self.theta)  # (M, 1)
+
+    def _strength(self, values: Rates, decays: Tensor, factor: float = 1.0) -> Tensor | None:
+        """factor * value where a penalty acts, (M, P), or None if there is no penalty at all."""
+        column = self._column(values)
+        if bool((column < 0).any()):
+            raise ValueError(f"strengths must not be negative, got {values}")
+        return factor * column * decays if bool(column.any()) else None  # (M, P)
+
+    def freeze(self, members: Tensor) -> None:
+        """From now on leave the parameters of these members, (M,), exactly as they are."""
+        self._minus_eta = self._minus_eta.masked_fill(members.unsqueeze(1), 0.0)  # (M, 1)
+
+    def step(self, gradient: Tensor, factor: float = 1.0) -> None:
+        """theta after one step down the gradient.
+
+        Args:
+            gradient: dE/dtheta, (M, P); not changed.
+            factor: of the schedule, on every learning rate.
+        """
+        if self._l2 is not None:
+            gradient = torch.addcmul(gradient, self._l2, self.theta)
+        if self._l1 is not None:
+            gradient = torch.addcmul(gradient, self._l1, self.theta.sign())
+        self.n_steps += 1
+        self._update(gradient, self._minus_eta * factor)
+
+    def _update(self, gradient: Tensor, minus_eta: Tensor) -> None:
+        raise NotImplementedError
+
+    def kept(self) -> dict[str, Tensor]:
+        """The tensors that the optimiser remembers, each (M, P); not copied."""
+        return {}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """A copy of all that the next step depends on besides theta and the settings."""
+        copies = {name: tensor.clone() for name, tensor in self.kept().items()}
+        return {"n_steps": torch.tensor(self.n_steps), **copies}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from where `state_dict` was taken."""
+        self.n_steps = int(state["n_steps"])
+        for name, mine in self.kept().items():
+            mine.copy_(state[name])
+
+
+class SGD(Optimiser):
+    """theta <- theta - eta v with v <- mu v + g; without momentum (4.6) with (4.8).
+
+    Nesterov: theta <- theta - eta (g + mu v), the gradient looked up ahead, as torch writes it.
+    """
+
+    def __init__(
+        self,
+        theta: Tensor,
+        decays: Tensor,
+        learning_rate: Rates,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        l2: Rates = 0.0,
+        l1: Rates = 0.0,
+    ) -> None:
+        """See `Optimiser`; the momentum mu is at least 0 and below 1."""
+        if not 0 <= momentum < 1:
+            raise ValueError(f"the momentum must be at least 0 and below 1, got {momentum}")
+        super().__init__(theta, decays, learning_rate, l2=l2, l1=l1)
+        self.momentum, self.nesterov = momentum, nesterov
+        self._velocity = torch.zeros_like(self.theta) if momentum else None
+
+    def _update(self, gradient: Tensor, minus_eta: Tensor) -> None:
+        direction = gradient
+        if self._velocity is not None:
+            v = self._velocity
+            torch.add(gradient, v, alpha=self.momentum, out=v)
+            direction = gradient.add(v, alpha=self.momentum) if self.nesterov else v
+        self.theta.addcmul_(direction, minus_eta)
+
+    def kept(self) -> dict[str, Tensor]:
+        """The velocity."""
+        return {} if self._velocity is None else {"velocity": self._velocity}
+
+
+class Adam(Optimiser):
+    """theta <- theta - eta m_hat / (sqrt(v_hat) + eps), Kingma and Ba 2015.
+
+    With a weight decay, theta <- (1 - eta decay) theta first: AdamW, Loshchilov and Hutter 2019.
+    """
+
+    def __init__(
+        self,
+        theta: Tensor,
+        decays: Tensor,
+        learning_rate: Rates,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: Rates = 0.0,
+        l2: Rates = 0.0,
+        l1: Rates = 0.0,
+    ) -> None:
+        """See `Optimiser`; betas are the shares of the two moving averages that are kept."""
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"betas must be at least 0 and below 1, got {betas}")
+        super().__init__(theta, decays, learning_rate, l2=l2, l1=l1)
+        self.betas, self.epsilon = betas, epsilon
+        self._decay = self._strength(weight_decay, decays)
+        self._m, self._v = torch.zeros_like(self.theta), torch.zeros_like(self.theta)
+
+    def _update(self, gradient: Tensor, minus_eta: Tensor) -> None:
+        (beta1, beta2), n = self.betas, self.n_steps
+        if self._decay is not None:
+            self.theta.addcmul_(self.theta * self._decay, minus_eta)
+        self._m.lerp_(gradient, 1 - beta1)
+        self._v.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        # m_hat = m / (1 - beta1^n) and v_hat = v / (1 - beta2^n): both averages start at 0.
+        scale = self._v.sqrt().div_((1 - beta2**n) ** 0.5).add_(self.epsilon)
+        direction = torch.div(self._m, scale, out=scale)
+        self.theta.addcmul_(direction, minus_eta / (1 - beta1**n))
+
+    def kept(self) -> dict[str, Tensor]:
+        """The moving averages m of the gradient and v of its square."""
+        return {"m": self._m, "v": self._v}
+
+
+OPTIMISERS: Mapping[str, Callable[..., Optimiser]] = MappingProxyType(
+    {
+        "sgd": SGD,
+        "momentum": partial(SGD, momentum=0.9),
+        "nesterov": partial(SGD, momentum=0.9, nesterov=True),
+        "adam": Adam,
+        "adamw": partial(Adam, weight_decay=0.01),
+    }
+)
+
+
+def clip_norms(gradient: Tensor, largest: float) -> Tensor:
+    """Each member's gradient, made no longer than `largest`; (M, P), changed in place.
+
+    The direction stays. A gradient that is not finite stays so.
+    """
+    norms = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)  # (M, 1)
+    return gradient.mul_((largest / (norms + 1e-6)).clamp(max=1.0))

@@ -1,0 +1,232 @@
+"""The one training loop: minibatch gradient descent of all members at once (sections 6.3, 7).
+
+It knows no architecture: a network maps X (M, B, ...) to outputs (M, B, K) and has its parameters
+in one buffer (M, P), see `Members`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mlcli.errors import NoAnswerError
+from mlcli.neural.batches import as_tensors, bounds, minibatches, orders
+from mlcli.neural.evaluation import computing, evaluate
+from mlcli.neural.losses import Loss
+from mlcli.neural.members import Members, Stream
+from mlcli.neural.optimisers import Optimiser, clip_norms
+from mlcli.neural.progress import EpochReport, Progress, TrainState
+from mlcli.neural.schedules import Schedule, constant
+
+Floats = NDArray[np.float64]
+Rows = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    Attributes:
+        n_epochs: passes over the rows.
+        batch_size: rows of a minibatch.
+        schedule: factor on the learning rates at each step.
+        clip_norm: longest gradient of a member, or None.
+        patience: epochs without a better loss, of validation where there is one, after which a
+            member stops; each member ends at its best weights. None: no early stopping, the last.
+        min_delta: by how much a loss must fall to count as better.
+        evaluate_training: loss and accuracy on all training rows after each epoch.
+        raise_on_divergence: if not, a member whose loss is no longer finite is only marked.
+        autocast: forward passes in bfloat16; parameters stay as they are.
+    """
+
+    n_epochs: int
+    batch_size: int
+    schedule: Schedule = field(default_factory=constant)
+    clip_norm: float | None = None
+    patience: int | None = None
+    min_delta: float = 0.0
+    evaluate_training: bool = True
+    raise_on_divergence: bool = True
+    autocast: bool = False
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training that is done; the network has its last or best weights.
+
+    Attributes:
+        history: curves by name, (epochs, M): train_loss, train_accuracy, validation_loss,
+            validation_accuracy as far as they were asked for.
+        n_epochs: epochs done.
+        n_steps: steps done.
+        stopped: members that stopped early, (M,).
+        best_epoch: of each member, counted from 1; 0 where the best was not kept, (M,).
+        diverged_at: step of the first loss that was not finite, counted from 1, or 0, (M,).
+    """
+
+    history: Mapping[str, Floats]
+    n_epochs: int
+    n_steps: int
+    stopped: NDArray[np.bool_]
+    best_epoch: NDArray[np.int64]
+    diverged_at: NDArray[np.int64]
+
+
+def train(
+    net: Members,
+    optimiser: Optimiser,
+    loss: Loss,
+    X: Rows,
+    t: Rows,
+    settings: Settings,
+    streams: Sequence[Stream],
+    *,
+    validation: tuple[Rows, Rows] | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+    state: TrainState | None = None,
+) -> Trained:
+    """Train all members, each as if it were alone, up to rounding.
+
+    Args:
+        net: M members where they start; changed in place.
+        optimiser: of `net.theta`, with each member's learning rate.
+        loss: E.
+        X: inputs, (N, ...).
+        t: labels (N,) or targets (N, K).
+        settings: how to train.
+        streams: randomness of each member: ("order", epoch) and ("noise", epoch) are drawn from.
+        validation: X and t of other rows.
+        on_epoch: called after each epoch; what it raises ends the training.
+        state: of an interrupted training with the same arguments, to go on from.
+
+    Raises:
+        NoAnswerError: the loss of a member is no longer a finite number.
+        ValueError: the arguments don't belong together.
+    """
+    if len(streams) != net.n_members:
+        raise ValueError(f"give one stream per member ({net.n_members}), got {len(streams)}")
+    if settings.n_epochs < 1:
+        raise ValueError(f"there must be at least one epoch, got {settings.n_epochs}")
+    rows = as_tensors(net, loss, X, t)
+    others = None if validation is None else as_tensors(net, loss, *validation)
+    parts = bounds(len(X), settings.batch_size)
+    progress = Progress(net, optimiser, settings.patience)
+    if state is not None:
+        progress.resume(state)
+    while progress.epoch < settings.n_epochs and not progress.stopped.all():
+        progress.hold_stopped()
+        net.seed_noise(streams, progress.epoch)
+        order = orders(streams, progress.epoch, len(X), net.theta.device)
+        losses = _run_epoch(net, optimiser, loss, rows, order, parts, settings, progress.epoch)
+        progress.epoch += 1
+        report = _judge(progress, losses, loss, rows, others, settings)
+        if on_epoch is not None:
+            on_epoch(report)
+    progress.finish()
+    return Trained(
+        history={name: np.stack(curve) for name, curve in progress.history.items()},
+        n_epochs=progress.epoch,
+        n_steps=optimiser.n_steps,
+        stopped=progress.stopped,
+        best_epoch=progress.best_epoch,
+        diverged_at=progress.diverged_at,
+    )
+
+
+def _run_epoch(
+    net: Members,
+    optimiser: Optimiser,
+    loss: Loss,
+    rows: tuple[Tensor, Tensor],
+    order: Tensor,
+    parts: Sequence[tuple[int, int]],
+    settings: Settings,
+    epoch: int,
+) -> Floats:
+    """One step per minibatch; E of each before its step, (n_steps, M)."""
+    net.train()
+    theta = net.theta
+    n_steps = len(parts) * settings.n_epochs
+    losses = torch.empty(len(parts), net.n_members, dtype=theta.dtype, device=theta.device)
+    for i, (X, t) in enumerate(minibatches(*rows, order, parts)):
+        with computing(net, settings.autocast):
+            A = net(X)  # (M, B, K)
+        with torch.no_grad():
+            losses[i], errors = loss.with_errors(A.detach().to(theta.dtype), t)
+        theta.grad = None
+        A.backward(errors.to(A.dtype))
+        gradient = theta.grad
+        assert gradient is not None
+        if settings.clip_norm is not None:
+            clip_norms(gradient, settings.clip_norm)
+        optimiser.step(gradient, settings.schedule(epoch * len(parts) + i, n_steps))
+    theta.grad = None
+    return losses.cpu().numpy().astype(np.float64)
+
+
+def _judge(
+    progress: Progress,
+    losses: Floats,
+    loss: Loss,
+    rows: tuple[Tensor, Tensor],
+    others: tuple[Tensor, Tensor] | None,
+    settings: Settings,
+) -> EpochReport:
+    """Evaluate after an epoch, look for divergence, stop whom it is time to stop."""
+    net, n_steps = progress.net, progress.optimiser.n_steps
+    progress.hold_stopped()
+    _check_finite(progress, losses, n_steps - len(losses), settings)
+    train_scores = None
+    if settings.evaluate_training:
+        train_scores = evaluate(net, loss, *rows, settings.autocast)
+        # The last step of the epoch has no minibatch after it that would show what it did.
+        _check_finite(progress, train_scores.loss[None], n_steps, settings)
+    validation = None if others is None else evaluate(net, loss, *others, settings.autocast)
+    progress.record("train", train_scores)
+    progress.record("validation", validation)
+    if settings.patience is not None:
+        watched = validation or train_scores
+        progress.watch(losses.mean(axis=0) if watched is None else watched.loss, settings.min_delta)
+    return EpochReport(
+        epoch=progress.epoch,
+        step=n_steps,
+        step_losses=losses,
+        train=train_scores,
+        validation=validation,
+        stopped=progress.stopped.copy(),
+        state=progress.state,
+    )
+
+
+def _check_finite(progress: Progress, losses: Floats, n_before: int, settings: Settings) -> None:
+    """Name the first step and member whose loss is not finite, or mark the member.
+
+    Args:
+        progress: of the members.
+        losses: (n, M), of the steps n_before + 1, ...
+        n_before: steps before them.
+        settings: whether to raise.
+    """
+    bad = ~np.isfinite(losses) & (progress.diverged_at == 0) & ~progress.stopped
+    if not bad.any():
+        return
+    steps = n_before + 1 + bad.argmax(axis=0)  # (M,)
+    if settings.raise_on_divergence:
+        members = np.flatnonzero(bad.any(axis=0))
+        first = int(members[np.argmin(steps[members])])
+        step = int(steps[first])
+        raise NoAnswerError(
+            f"the loss of member {first} at step {step}",
+            must="finite",
+            got=str(losses[step - n_before - 1, first]),
+            hint="a smaller learning rate",
+        )
+    diverged = bad.any(axis=0)
+    progress.diverged_at = np.where(diverged, steps, progress.diverged_at)
+    progress.stop(progress.stopped | diverged)

@@ -1,0 +1,184 @@
+"""The loop: resume, repeat, early stopping, divergence, schedules and small numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from neural_cases import new, optimiser_of, problem, streams_of, trained
+
+from mlcli.errors import InputError, NoAnswerError
+from mlcli.neural.device import find_device, find_dtype
+from mlcli.neural.progress import EpochReport, TrainState
+from mlcli.neural.schedules import one_cycle
+from mlcli.neural.training import Settings
+
+EVERYTHING = {"activation": "rrelu", "normalisation": "batch", "dropout": 0.2}
+SEEDS = [0, 1, 2]
+
+
+def long_run(name: str, until: int | None = None, state: TrainState | None = None) -> Any:
+    """Six epochs with everything on, interrupted after `until` of them if asked."""
+    X, labels = problem(70)
+    net = new(SEEDS, dtype=torch.float32, **EVERYTHING)
+    optimiser = optimiser_of(net, name, [0.01, 0.03, 1e-6], l1=1e-4)
+    states = []
+
+    def on_epoch(report: EpochReport) -> None:
+        if report.epoch == until:
+            states.append(report.state())
+            raise KeyboardInterrupt
+
+    settings = Settings(6, 16, one_cycle(), clip_norm=2.0, patience=2)
+    options: dict[str, Any] = {"validation": (X[:30], labels[:30]), "on_epoch": on_epoch}
+    try:
+        run = trained(
+            net, SEEDS, optimiser=optimiser, data=(X[30:], labels[30:]), settings=settings,
+            state=state, **options,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        return states[0]
+    return net, run
+
+
+@pytest.mark.parametrize("name", ["momentum", "adamw"])
+@pytest.mark.parametrize("until", [1, 4])
+def test_interrupted_and_resumed_is_uninterrupted_bit_for_bit(name: str, until: int) -> None:
+    net, run = long_run(name)
+    again, resumed = long_run(name, state=long_run(name, until))
+    for key, tensor in net.kept().items():
+        assert torch.equal(tensor, again.kept()[key]), key
+    assert run.history.keys() == resumed.history.keys()
+    for key, curve in run.history.items():
+        assert np.array_equal(curve, resumed.history[key]), key
+    assert np.array_equal(run.best_epoch, resumed.best_epoch)
+    assert np.array_equal(run.stopped, resumed.stopped)
+    assert run.n_steps == resumed.n_steps
+
+
+def test_same_call_same_bytes_whatever_the_global_seed() -> None:
+    torch.manual_seed(1)
+    net, _ = long_run("adam")
+    torch.manual_seed(2)
+    again, _ = long_run("adam")
+    assert net.theta.detach().numpy().tobytes() == again.theta.detach().numpy().tobytes()
+
+
+def test_each_member_stops_on_its_own_and_keeps_its_best() -> None:
+    # Few rows with random labels: validation gets worse soon, for the fast learner first.
+    rng = np.random.default_rng(0)
+    X, labels = rng.normal(size=(40, 5)), rng.integers(0, 3, 40)
+    net = new([0, 0], normalisation="batch")
+    weights: list[torch.Tensor] = []
+    stopped: list[np.ndarray] = []
+
+    def on_epoch(report: EpochReport) -> None:
+        weights.append(net.theta.detach().clone())
+        stopped.append(report.stopped)
+
+    run = trained(
+        net, [0, 0], optimiser=optimiser_of(net, "momentum", [0.1, 0.003]), data=(X, labels),
+        validation=(rng.normal(size=(40, 5)), rng.integers(0, 3, 40)), on_epoch=on_epoch,
+        settings=Settings(60, 8, patience=3),
+    )  # fmt: skip
+    losses = run.history["validation_loss"]
+    first = int(np.argmax([flags[0] for flags in stopped])) + 1
+    assert first == run.best_epoch[0] + 3 < run.n_epochs
+    assert run.best_epoch[0] < run.best_epoch[1]
+    for m in range(2):
+        assert losses[:, m].argmin() + 1 == run.best_epoch[m]
+    # After it stopped, member 0 shows its best again and again.
+    best = losses[run.best_epoch[0] - 1, 0]
+    assert (losses[first:, 0] == best).all()
+    assert torch.equal(net.theta[0], weights[-1][0])
+    assert torch.equal(net.theta[0], weights[run.best_epoch[0] - 1][0])
+    assert torch.equal(net.theta[1], weights[run.best_epoch[1] - 1][1])
+
+
+def test_divergence_names_step_and_member() -> None:
+    net = new([0, 1], activation="linear", scheme="normal")
+    optimiser = optimiser_of(net, "sgd", [1e-3, 1e6])
+    with pytest.raises(NoAnswerError, match=r"member 1 at step \d+ must be finite"):
+        trained(net, [0, 1], optimiser=optimiser, settings=Settings(20, 8))
+
+
+def test_a_diverged_member_leaves_the_others_alone() -> None:
+    settings = Settings(20, 8, raise_on_divergence=False)
+    net, alone = new([0, 1], activation="linear"), new([0], activation="linear")
+    run = trained(net, [0, 1], optimiser=optimiser_of(net, "sgd", [1e-3, 1e6]), settings=settings)
+    trained(alone, [0], optimiser=optimiser_of(alone, "sgd", 1e-3), settings=settings)
+    assert run.diverged_at[0] == 0 < run.diverged_at[1]
+    assert list(run.stopped) == [False, True]
+    torch.testing.assert_close(net.theta[0], alone.theta[0], rtol=0, atol=1e-10)
+
+
+def test_the_schedule_is_on_the_learning_rate() -> None:
+    """A factor of 0 at first leaves all where it is."""
+    net = new([0])
+    start = net.theta.detach().clone()
+    same: list[bool] = []
+    trained(
+        net, [0], settings=Settings(4, 10, lambda step, n: float(step >= n // 2)),
+        on_epoch=lambda report: same.append(torch.equal(net.theta, start)),
+    )  # fmt: skip
+    assert same == [True, True, False, False]
+
+
+@pytest.mark.parametrize(("dtype", "autocast"), [(torch.float32, False), (torch.float32, True)])
+def test_single_and_bfloat16_learn_as_double(dtype: torch.dtype, autocast: bool) -> None:
+    double, other = new([0, 1]), new([0, 1], dtype=dtype)
+    exact = trained(double, [0, 1], settings=Settings(5, 8))
+    rough = trained(other, [0, 1], settings=Settings(5, 8, autocast=autocast))
+    assert other.theta.dtype == dtype
+    tolerance = 0.03 if autocast else 1e-4
+    np.testing.assert_allclose(
+        rough.history["train_loss"], exact.history["train_loss"], rtol=tolerance
+    )
+    if autocast:
+        assert not np.allclose(rough.history["train_loss"], exact.history["train_loss"], rtol=1e-6)
+
+
+def test_metrics_can_be_left_out() -> None:
+    net = new([0])
+    reports: list[EpochReport] = []
+    run = trained(
+        net, [0], settings=Settings(2, 8, evaluate_training=False), on_epoch=reports.append
+    )
+    assert not run.history
+    assert reports[1].train is None
+    assert reports[1].validation is None
+    assert reports[1].step_losses.shape == (7, 1)
+    assert [report.step for report in reports] == [7, 14]
+
+
+def test_arguments_that_do_not_belong_together_are_refused() -> None:
+    X, labels = problem()
+    for change in (
+        {"seeds": [0]}, {"data": (X, labels[:-1])}, {"settings": Settings(0, 8)},
+        {"settings": Settings(1, 0)},
+    ):  # fmt: skip
+        net = new([0, 1])
+        with pytest.raises(ValueError):
+            trained(net, **({"seeds": [0, 1]} | change))  # type: ignore[arg-type]
+
+
+def test_devices_by_name() -> None:
+    assert find_device("cpu").type == "cpu"
+    assert find_device("auto").type in {"cpu", "cuda", "mps"}
+    assert find_dtype("float64", torch.device("cpu")) is torch.float64
+    with pytest.raises(InputError, match="must be one of"):
+        find_device("tpu")
+    with pytest.raises(InputError, match="must be one of"):
+        find_dtype("float8", torch.device("cpu"))
+    with pytest.raises(InputError, match="float32"):
+        find_dtype("float64", torch.device("mps"))
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="no cuda device"):
+            find_device("cuda")
+
+
+def test_streams_have_an_order_of_their_own_per_epoch() -> None:
+    one, two = (stream("order", 0).permutation(20) for stream in streams_of([0, 1]))
+    assert not np.array_equal(one, two)
