@@ -16,7 +16,7 @@ from mlcli.neural.members import Members
 
 Floats = NDArray[np.float64]
 # Rows of all members that go through the network at a time.
-N_ROWS = 4096
+N_ROWS = 2048
 
 
 class Scores(NamedTuple):

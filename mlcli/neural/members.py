@@ -12,6 +12,9 @@ from torch import Tensor
 # One seed's random streams: an address ("order", 3) gives a generator, always the same one.
 Stream = Callable[..., np.random.Generator]
 
+# Parameters start at multiples of so many numbers: a cache line of float32.
+ALIGNED = 16
+
 
 class Members(torch.nn.Module):
     """The base of every network here: M members of one architecture.
@@ -50,22 +53,21 @@ class Members(torch.nn.Module):
         super().__init__()
         self.n_members = n_members
         self.shapes = dict(shapes)
-        self._counts = [math.prod(shape) for shape in self.shapes.values()]
-        n_parameters = sum(self._counts)
-        zeros = torch.zeros(n_members, n_parameters, device=device, dtype=dtype)
+        counts = [math.prod(shape) for shape in self.shapes.values()]
+        # Each parameter and the gap behind it, which stays zero.
+        self._pieces = [n for count in counts for n in (count, -count % ALIGNED)]
+        zeros = torch.zeros(n_members, sum(self._pieces), device=device, dtype=dtype)
         self.theta = torch.nn.Parameter(zeros)
-        on = [
-            torch.full((n,), float(k in penalised))
-            for k, n in zip(shapes, self._counts, strict=True)
-        ]
+        on = [float(name in penalised) for name in shapes for _ in ("parameter", "gap")]
+        decays = torch.tensor(on).repeat_interleave(torch.tensor(self._pieces))  # (P,)
         # Known from the architecture, so no part of the state.
-        self.register_buffer("decays", torch.cat(on).to(zeros), persistent=False)
+        self.register_buffer("decays", decays.to(zeros), persistent=False)
         self.noise = [torch.Generator(device) for _ in range(n_members)]
 
     def unpack(self, flat: Tensor | None = None) -> dict[str, Tensor]:
         """Each parameter as a view (M, ...) of `theta`, or of another (M, P) such as a gradient."""
         flat = self.theta if flat is None else flat
-        parts = torch.split(flat, self._counts, dim=1)
+        parts = torch.split(flat, self._pieces, dim=1)[::2]
         return {
             name: part.view(-1, *shape)
             for (name, shape), part in zip(self.shapes.items(), parts, strict=True)

@@ -156,9 +156,10 @@ class MLP(Members):
 
 def _affine(Z: Tensor, layer: int, p: dict[str, Tensor]) -> Tensor:
     """a = z W + b, (6.12), (M, B, n_in) to (M, B, n_out)."""
-    if f"b{layer}" not in p:
-        return torch.bmm(Z, p[f"W{layer}"])
-    return torch.baddbmm(p[f"b{layer}"], Z, p[f"W{layer}"])
+    A = torch.bmm(Z, p[f"W{layer}"])  # (M, B, n_out)
+    b = p.get(f"b{layer}")
+    # baddbmm would first write b to each row and then read it again.
+    return A if b is None else A.add_(b)
 
 
 def _shapes(
