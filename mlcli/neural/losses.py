@@ -48,7 +48,7 @@ def cross_entropy_with_errors(A: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     log_y, places = _log_softmax(A), t.unsqueeze(1)  # (M, K, B), (M, 1, B)
     E = -log_y.gather(1, places).mean(dim=(1, 2))
     delta = log_y.exp_()
-    delta.scatter_add_(1, places, delta.new_full((1, 1, 1), -1.0).expand(places.shape))
+    delta.scatter_(1, places, -1.0, reduce="add")
     return E, delta.div_(A.shape[1]).transpose(1, 2)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,17 +21,19 @@ class Members(torch.nn.Module):
     """The base of every network here: M members of one architecture.
 
     All parameters of all members are views of one buffer `theta` (M, P), so that one operation
-    updates, clips, copies or freezes them, and P gradients of a member are one row. A subclass
-    names its parameters' shapes, draws them, and maps X (M, B, ...) to outputs (M, B, K); what is
-    not learnt but kept (running statistics) it registers as buffers with leading axis M.
+    updates, clips, copies or freezes them; their gradients are views of another. A subclass names
+    its parameters' shapes, draws them, and maps X (M, B, ...) to outputs (M, B, K); what is not
+    learnt but kept (running statistics) it registers as buffers with leading axis M.
 
     Attributes:
         theta: parameters, (M, P).
+        gradient: dE/dtheta of the last backward pass, (M, P).
+        leaves: each parameter by name, (M, ...), a view of `theta`.
         decays: 1 where a penalty acts, on weights; 0 at biases and the like, (P,).
         noise: one generator per member, for what is drawn in training.
     """
 
-    theta: torch.nn.Parameter
+    theta: Tensor
     decays: Tensor
 
     def __init__(
@@ -57,21 +60,39 @@ class Members(torch.nn.Module):
         # Each parameter and the gap behind it, which stays zero.
         self._pieces = [n for count in counts for n in (count, -count % ALIGNED)]
         zeros = torch.zeros(n_members, sum(self._pieces), device=device, dtype=dtype)
-        self.theta = torch.nn.Parameter(zeros)
+        self.register_buffer("theta", zeros)
+        self.gradient = torch.zeros_like(zeros)
+        # Leaves of the graph, made once: views taken anew at each step would cost more than the
+        # products of a small layer, forward and backward.
+        self.leaves = {name: part.requires_grad_() for name, part in self.unpack(zeros).items()}
+        self._gaps = [zeros.new_zeros(n_members, n) for n in self._pieces[1::2]]
         on = [float(name in penalised) for name in shapes for _ in ("parameter", "gap")]
         decays = torch.tensor(on).repeat_interleave(torch.tensor(self._pieces))  # (P,)
         # Known from the architecture, so no part of the state.
         self.register_buffer("decays", decays.to(zeros), persistent=False)
         self.noise = [torch.Generator(device) for _ in range(n_members)]
 
-    def unpack(self, flat: Tensor | None = None) -> dict[str, Tensor]:
-        """Each parameter as a view (M, ...) of `theta`, or of another (M, P) such as a gradient."""
-        flat = self.theta if flat is None else flat
+    def unpack(self, flat: Tensor) -> dict[str, Tensor]:
+        """Each parameter's part of (M, P), as a view (M, ...), by name."""
         parts = torch.split(flat, self._pieces, dim=1)[::2]
         return {
             name: part.view(-1, *shape)
             for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
+
+    def backward(self, A: Tensor, errors: Tensor) -> Tensor:
+        """`gradient` (M, P), from outputs A and dE/dA, both (M, B, K), through the graph of A."""
+        leaves = self.leaves.values()
+        found = torch.autograd.grad(A, list(leaves), errors.to(A.dtype), allow_unused=True)
+        parts = []
+        for leaf, gradient, gap in zip(leaves, found, self._gaps, strict=True):
+            flat = torch.zeros_like(leaf) if gradient is None else gradient
+            parts += [flat.reshape(self.n_members, -1), gap]
+        return torch.cat(parts, dim=1, out=self.gradient)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Refused: moved or cast one by one, the parameters would be no views of `theta`."""
+        raise TypeError("say the device and the type when the network is made")
 
     def seed_noise(self, streams: Sequence[Stream], epoch: int) -> None:
         """Start each member's noise of an epoch, so that a resumed run needs no generator state."""

@@ -100,7 +100,7 @@ class MLP(Members):
     def _start(self, generators: Sequence[np.random.Generator], schemes: Sequence[str]) -> None:
         """Weights by each member's scheme, gamma = 1, slopes of prelu at their start."""
         slopes = [find_activation(name).slope for name in self.activations]
-        for name, parameter in self.unpack().items():
+        for name, parameter in self.leaves.items():
             if name.startswith("gamma"):
                 parameter.fill_(1.0)
             elif name.startswith("slope"):
@@ -122,7 +122,7 @@ class MLP(Members):
         Returns:
             (M, B, K).
         """
-        p = self.unpack()
+        p = self.leaves
         n_layers = len(self.sizes) - 1
         generators = self.noise if self.training else None
         Z = X

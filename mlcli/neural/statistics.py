@@ -58,25 +58,22 @@ def layer_statistics(
     """
     rows, targets = as_tensors(net, loss, X, t)
     net.eval()
-    net.theta.grad = None
     seen: list[Seen] = []
     A = net(rows.expand(net.n_members, *rows.shape), seen)  # (M, N, K)
-    for layer in seen:
-        layer.a.retain_grad()
     errors = loss.with_errors(A.detach(), targets.expand(net.n_members, *targets.shape))[1]
-    A.backward(errors)
-    assert net.theta.grad is not None
-    gradients = net.unpack(net.theta.grad)
-    net.theta.grad = None
-    return [_of_layer(net, layer, gradients[f"W{layer.layer}"]) for layer in seen]
+    deltas = torch.autograd.grad(A, [layer.a for layer in seen], errors, retain_graph=True)
+    gradients = net.unpack(net.backward(A, errors))
+    return [
+        _of_layer(net, layer, delta, gradients[f"W{layer.layer}"])
+        for layer, delta in zip(seen, deltas, strict=True)
+    ]
 
 
-def _of_layer(net: MLP, seen: Seen, gradient: Tensor) -> LayerStatistics:
+def _of_layer(net: MLP, seen: Seen, delta: Tensor, gradient: Tensor) -> LayerStatistics:
     slopes = _slopes(net, seen).abs()  # (M, N, n)
     steepest = [find_activation(name).steepest for name in net.activations]
     bound = SATURATION * torch.tensor(steepest).to(slopes).view(-1, 1, 1)
-    assert seen.a.grad is not None
-    n_rows = seen.a.shape[1]
+    n_rows = delta.shape[1]
     found = [
         seen.a.mean(dim=(1, 2)),
         seen.a.std(dim=(1, 2), correction=0),
@@ -84,7 +81,7 @@ def _of_layer(net: MLP, seen: Seen, gradient: Tensor) -> LayerStatistics:
         seen.z.std(dim=(1, 2), correction=0),
         (slopes == 0).all(dim=1).double().mean(dim=1),
         (slopes < bound).double().mean(dim=(1, 2)),
-        n_rows * seen.a.grad.square().mean(dim=(1, 2)).sqrt(),
+        n_rows * delta.square().mean(dim=(1, 2)).sqrt(),
         gradient.square().mean(dim=(1, 2)).sqrt(),
     ]
     arrays = [tensor.detach().cpu().numpy().astype(np.float64) for tensor in found]
@@ -94,7 +91,7 @@ def _of_layer(net: MLP, seen: Seen, gradient: Tensor) -> LayerStatistics:
 def _slopes(net: MLP, seen: Seen) -> Tensor:
     """h'(a) of a layer, (M, N, n)."""
     a = seen.a.detach().requires_grad_()
-    slopes = net.unpack(net.theta.detach()).get(f"slope{seen.layer}")
+    slopes = net.unpack(net.theta).get(f"slope{seen.layer}")
     z = activate(net.activations, a, slopes)
     (h_prime,) = torch.autograd.grad(z.sum(), a)
     return h_prime

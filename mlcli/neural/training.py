@@ -159,14 +159,10 @@ def _run_epoch(
             A = net(X)  # (M, B, K)
         with torch.no_grad():
             losses[i], errors = loss.with_errors(A.detach().to(theta.dtype), t)
-        theta.grad = None
-        A.backward(errors.to(A.dtype))
-        gradient = theta.grad
-        assert gradient is not None
+        gradient = net.backward(A, errors)  # (M, P)
         if settings.clip_norm is not None:
             clip_norms(gradient, settings.clip_norm)
         optimiser.step(gradient, settings.schedule(epoch * len(parts) + i, n_steps))
-    theta.grad = None
     return losses.cpu().numpy().astype(np.float64)
 
 

@@ -47,7 +47,7 @@ NORMAL = {"weight": "gamma", "bias": "beta"}
 def test_together_as_alone(options: dict[str, Any], name: str) -> None:
     seeds, rates = [3, 1, 4], [0.05, 0.01, 0.1]
     together = new(seeds, **options)
-    start = together.theta.detach().clone()
+    start = together.theta.clone()
     X, labels = problem()
     settings = Settings(4, 8, clip_norm=1.0)
     run = trained(
@@ -94,7 +94,7 @@ def test_a_hundred_steps_as_in_numpy() -> None:
     start = new_network(np.random.default_rng(0), SIZES, tanh())
     net = new([0])
     with torch.no_grad():
-        for name, parameter in net.unpack().items():
+        for name, parameter in net.leaves.items():
             array = start[int(name[1:]) - 1].W.T if name[0] == "W" else start[int(name[1:]) - 1].b
             parameter.copy_(torch.from_numpy(array.copy()))
     streams, parts = streams_of([0]), bounds(64, 8)
@@ -116,7 +116,7 @@ def test_a_hundred_steps_as_in_numpy() -> None:
     np.testing.assert_allclose(np.concatenate(steps), peer.losses, atol=1e-8)
     layer: Layer
     for i, layer in enumerate(peer.network, start=1):
-        ours = net.unpack()
+        ours = net.leaves
         np.testing.assert_allclose(ours[f"W{i}"][0].detach().numpy(), layer.W.T, atol=1e-8)
         np.testing.assert_allclose(ours[f"b{i}"][0, 0].detach().numpy(), layer.b, atol=1e-8)
 
@@ -124,7 +124,7 @@ def test_a_hundred_steps_as_in_numpy() -> None:
 def as_torch(net: MLP, m: int, norm: str) -> torch.nn.Sequential:
     """Member m out of torch's own layers."""
     layers: list[torch.nn.Module] = []
-    p = net.unpack()
+    p = net.leaves
     n_layers = len(net.sizes) - 1
     for i in range(1, n_layers + 1):
         has_bias = f"b{i}" in p
@@ -167,10 +167,9 @@ def test_forward_and_backward_as_torch(norm: str) -> None:
     X, labels = (torch.from_numpy(array) for array in problem(20))
     for training in (True, True, False):
         net.train(training)
-        net.theta.grad = None
         A = net(X.expand(2, 20, 5))
-        A.backward(CROSS_ENTROPY.with_errors(A.detach(), labels.expand(2, 20))[1])
-        gradients = net.unpack(net.theta.grad)
+        errors = CROSS_ENTROPY.with_errors(A.detach(), labels.expand(2, 20))[1]
+        gradients = net.unpack(net.backward(A, errors))
         for m, peer in enumerate(peers):
             peer.train(training)
             peer.zero_grad()

@@ -47,10 +47,9 @@ def test_slopes_of_rrelu_are_drawn_in_training_and_those_of_prelu_learnt() -> No
     assert slopes.mean().item() == pytest.approx(11 / 48, abs=0.005)
     assert not torch.equal(slopes[0], slopes[1])
     net = new([0, 1], activation="prelu")
-    assert (net.unpack()["slope1"] == 0.25).all()
+    assert (net.leaves["slope1"] == 0.25).all()
     A = net(torch.randn(2, 9, 5, dtype=torch.float64, generator=torch.manual_seed(0)))
-    A.sum().backward()
-    gradients = net.unpack(net.theta.grad)
+    gradients = net.unpack(net.backward(A, torch.ones_like(A)))
     assert gradients["slope2"].shape == (2, 1, 1)
     assert (gradients["slope2"] != 0).all()
 
@@ -116,11 +115,10 @@ def test_statistics_by_hand() -> None:
     net = new([0, 1], activation=["relu", "tanh"])
     X, labels = problem()
     with torch.no_grad():
-        net.unpack()["b1"][0, 0, :2] = -100.0
-        net.unpack()["b1"][1, 0, :3] = 5.0
+        net.leaves["b1"][0, 0, :2] = -100.0
+        net.leaves["b1"][1, 0, :3] = 5.0
     first, second = layer_statistics(net, CROSS_ENTROPY, X, labels)
-    assert net.theta.grad is None
-    W, b = (net.unpack()[name].detach().numpy() for name in ("W1", "b1"))
+    W, b = (net.leaves[name].detach().numpy() for name in ("W1", "b1"))
     a = X @ W + b
     np.testing.assert_allclose(first.preactivation_mean, a.mean(axis=(1, 2)))
     np.testing.assert_allclose(first.preactivation_std, a.std(axis=(1, 2)))
@@ -129,10 +127,8 @@ def test_statistics_by_hand() -> None:
     assert list(first.dead) == [pytest.approx(2 / 7), 0.0]
     np.testing.assert_allclose(first.saturated[0], (a[0] <= 0).mean())
     np.testing.assert_allclose(first.saturated[1], (1 - np.tanh(a[1]) ** 2 < 0.05).mean())
-    net.theta.requires_grad_()
     outputs = net(torch.from_numpy(X).expand(2, *X.shape))
     losses = [functional.cross_entropy(A, torch.from_numpy(labels)) for A in outputs]
-    sum(losses).backward()
-    gradient = net.unpack(net.theta.grad)["W2"]
+    (gradient,) = torch.autograd.grad(sum(losses), net.leaves["W2"])
     np.testing.assert_allclose(second.gradient_rms, gradient.square().mean(dim=(1, 2)).sqrt())
     assert len(streams_of([0, 1])) == net.n_members

@@ -63,7 +63,7 @@ def test_same_call_same_bytes_whatever_the_global_seed() -> None:
     net, _ = long_run("adam")
     torch.manual_seed(2)
     again, _ = long_run("adam")
-    assert net.theta.detach().numpy().tobytes() == again.theta.detach().numpy().tobytes()
+    assert net.theta.numpy().tobytes() == again.theta.numpy().tobytes()
 
 
 def test_each_member_stops_on_its_own_and_keeps_its_best() -> None:
@@ -75,7 +75,7 @@ def test_each_member_stops_on_its_own_and_keeps_its_best() -> None:
     stopped: list[np.ndarray] = []
 
     def on_epoch(report: EpochReport) -> None:
-        weights.append(net.theta.detach().clone())
+        weights.append(net.theta.clone())
         stopped.append(report.stopped)
 
     run = trained(
@@ -117,7 +117,7 @@ def test_a_diverged_member_leaves_the_others_alone() -> None:
 def test_the_schedule_is_on_the_learning_rate() -> None:
     """A factor of 0 at first leaves all where it is."""
     net = new([0])
-    start = net.theta.detach().clone()
+    start = net.theta.clone()
     same: list[bool] = []
     trained(
         net, [0], settings=Settings(4, 10, lambda step, n: float(step >= n // 2)),
