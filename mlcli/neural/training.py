@@ -120,7 +120,6 @@ def train(
     if state is not None:
         progress.resume(state)
     while progress.epoch < settings.n_epochs and not progress.stopped.all():
-        progress.hold_stopped()
         net.seed_noise(streams, progress.epoch)
         order = orders(streams, progress.epoch, len(X), net.theta.device)
         losses = _run_epoch(net, optimiser, loss, rows, order, parts, settings, progress.epoch)

@@ -86,6 +86,6 @@ def test_an_epoch_of_members_against_a_plain_loop(n_members: int, metrics: bool)
     own_rate = n_members * N_EPOCHS * N_SAMPLES / median(own for own, _ in times)
     print(
         f"\n{n_members} members, metrics {'on' if metrics else 'off'}: {own_rate:,.0f} samples/s; "
-        "a plain loop without "
-        f"{rate:,.0f}; ratio {median(found):.2f} ({found[0]:.2f}-{found[-1]:.2f})"
+        f"a plain loop without {rate:,.0f}; "
+        f"ratio {median(found):.2f} ({found[0]:.2f}-{found[-1]:.2f})"
     )

@@ -226,6 +226,9 @@ def test_dropout_keeps_the_mean_and_drops_the_share() -> None:
     assert set(mask.unique().tolist()) == {0.0, torch.tensor(1 / 0.75).item()}
     assert (mask == 0).double().mean().item() == pytest.approx(0.25, abs=0.01)
     assert not torch.equal(mask[0], mask[1])
+    for epoch, same in ((1, False), (0, True)):
+        net.seed_noise(streams_of([0, 1]), epoch)
+        assert torch.equal(net._mask(torch.ones(2, 10, 4000)), mask) is same
 
 
 def test_minibatches_cover_all_rows_and_leave_no_single_row() -> None:
