@@ -18,10 +18,16 @@ Run = Callable[..., Any]
 MLCLI = [sys.executable, "-m", "mlcli"]
 
 
+def hear_ctrl_c() -> None:
+    """In a child: where the tests run in the background, SIGINT is ignored from the start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_is_130_in_one_sentence_and_leaves_nothing(empty_folder: Path) -> None:
     process = subprocess.Popen(
         [*MLCLI, "fit-poly", "--n-seeds", "5000", "--no-plots", "--jobs", "2"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=hear_ctrl_c,
     )  # fmt: skip
     time.sleep(2.5)
     os.killpg(process.pid, signal.SIGINT)
