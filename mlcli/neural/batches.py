@@ -1,10 +1,11 @@
-"""Minibatches of all members at once, each member by its own order of the rows."""
+"""Rows for all members at once: each member's own rows, units and order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,23 +15,130 @@ from torch import Tensor
 from mlcli.neural.losses import Loss
 from mlcli.neural.members import Members, Stream
 
-Rows = NDArray[Any]
+Array = NDArray[Any]
 # Minibatches are gathered a few at a time, as many as stay in the cache.
 GATHERED_BYTES = 4 << 20
 
 
-def as_tensors(net: Members, loss: Loss, X: Rows, t: Rows) -> tuple[Tensor, Tensor]:
-    """X (N, ...) and t, labels (N,) or targets (N, K), where the network lives and as it computes.
+@dataclass(frozen=True)
+class Scaling:
+    """Units of each member: v becomes (v - shift) / scale.
+
+    Attributes:
+        shift: (M, ...), one entry a column or one for all.
+        scale: positive, the same shape.
+    """
+
+    shift: Array
+    scale: Array
+
+
+@dataclass(frozen=True)
+class View:
+    """The rows of a table that each member sees, and the units in which it sees them.
+
+    Attributes:
+        index: row numbers of each member, (M, n); None: every row.
+        X: units of the inputs; None: as they are.
+        t: units of the targets; None: as they are.
+    """
+
+    index: NDArray[np.int64] | None = None
+    X: Scaling | None = None
+    t: Scaling | None = None
+
+
+class Units(NamedTuple):
+    """A `Scaling` where the network lives: shift and scale (M, 1, ...)."""
+
+    shift: Tensor
+    scale: Tensor
+
+    def apply(self, values: Tensor) -> Tensor:
+        """Values (..., M, B, ...) in these units; the values themselves may be overwritten."""
+        return values.sub_(self.shift).div_(self.scale)
+
+
+class Part(NamedTuple):
+    """A `View` of rows where the network lives and in its floating-point type.
+
+    Attributes:
+        X: inputs, (N, ...).
+        t: labels (N,) or targets (N, K).
+        index: row numbers of each member, (M, n), or None.
+        X_units: of the inputs, or None.
+        t_units: of the targets, or None.
+    """
+
+    X: Tensor
+    t: Tensor
+    index: Tensor | None = None
+    X_units: Units | None = None
+    t_units: Units | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that a member sees, n."""
+        return len(self.X) if self.index is None else self.index.shape[1]
+
+    def rows(self, start: int, end: int, n_members: int) -> tuple[Tensor, Tensor]:
+        """Rows start to end of each member: X (M, B, ...), t (M, B) or (M, B, K)."""
+        if self.index is None and self.X_units is None and self.t_units is None:
+            some = slice(start, end)
+            X, t = self.X[some], self.t[some]
+            return X.expand(n_members, *X.shape), t.expand(n_members, *t.shape)
+        if self.index is None:
+            index = torch.arange(start, end, device=self.X.device).expand(n_members, -1)
+        else:
+            index = self.index[:, start:end]
+        X, t = self.gather(index.reshape(1, n_members, -1))
+        return X[0], t[0]
+
+    def gather(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """The rows of an index (P, M, B), in each member's units: X (P, M, B, ...) and t."""
+        flat = index.reshape(-1)  # (P M B,)
+        X = self.X.index_select(0, flat).view(*index.shape, *self.X.shape[1:])
+        t = self.t.index_select(0, flat).view(*index.shape, *self.t.shape[1:])
+        if self.X_units is not None:
+            X = self.X_units.apply(X)
+        if self.t_units is not None:
+            t = self.t_units.apply(t)
+        return X, t
+
+
+def part_of(net: Members, loss: Loss, X: Array, t: Array, view: View | None = None) -> Part:
+    """Rows and targets of all members, where the network lives.
+
+    Args:
+        net: M members.
+        loss: whether targets are labels.
+        X: inputs, (N, ...).
+        t: labels (N,) or targets (N, K).
+        view: whose rows are whose; None: every row for every member.
 
     Raises:
-        ValueError: X and t don't have the same number of rows, or there are none.
+        ValueError: X and t don't have the same number of rows, there are none, or the view is of
+            another number of members.
     """
     if len(X) != len(t) or not len(X):
         raise ValueError(f"X and t must have the same rows, got {len(X)} and {len(t)}")
-    theta = net.theta
+    theta, view = net.theta, view or View()
+    if view.index is not None and len(view.index) != net.n_members:
+        raise ValueError(f"give rows for {net.n_members} members, got {len(view.index)}")
     targets = torch.as_tensor(np.asarray(t), device=theta.device)
     targets = targets.to(torch.int64 if loss.labelled else theta.dtype)
-    return torch.as_tensor(np.asarray(X), device=theta.device).to(theta.dtype), targets
+    rows = torch.as_tensor(np.asarray(X), device=theta.device).to(theta.dtype)
+    index = None if view.index is None else torch.as_tensor(view.index, device=theta.device)
+    return Part(rows, targets, index, _units(net, view.X), _units(net, view.t))
+
+
+def _units(net: Members, scaling: Scaling | None) -> Units | None:
+    if scaling is None:
+        return None
+    shift, scale = (
+        torch.as_tensor(np.asarray(a)).to(net.theta) for a in (scaling.shift, scaling.scale)
+    )
+    return Units(shift.unsqueeze(1), scale.unsqueeze(1))  # (M, 1, ...)
 
 
 def bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
@@ -50,38 +158,35 @@ def bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
     return list(pairwise(cuts))
 
 
-def orders(streams: Sequence[Stream], epoch: int, n_rows: int, device: torch.device) -> Tensor:
-    """The order of the rows of each member in an epoch, (M, N).
+def orders(streams: Sequence[Stream], epoch: int, part: Part) -> Tensor:
+    """The row numbers of each member in the order of an epoch, (M, n).
 
-    It is addressed by member and epoch, so a resumed run needs no generator's state.
+    The order is addressed by member and epoch, so a resumed run needs no generator's state.
     """
-    drawn = [stream("order", epoch).permutation(n_rows) for stream in streams]
-    return torch.from_numpy(np.stack(drawn)).to(device)  # (M, N)
+    drawn = [stream("order", epoch).permutation(part.n_rows) for stream in streams]
+    order = torch.from_numpy(np.stack(drawn)).to(part.X.device)  # (M, n)
+    return order if part.index is None else part.index.gather(1, order)
 
 
 def minibatches(
-    X: Tensor, t: Tensor, order: Tensor, parts: Sequence[tuple[int, int]]
+    part: Part, order: Tensor, cuts: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """X (M, B, ...) and t (M, B) or (M, B, K) of each part of an epoch.
+    """X (M, B, ...) and t (M, B) or (M, B, K) of each minibatch of an epoch.
 
     Args:
-        X: all rows, (N, ...).
-        t: all targets, (N,) or (N, K).
-        order: of each member, (M, N).
-        parts: start and end of each minibatch.
+        part: the rows of all members.
+        order: row numbers of each member, (M, n), see `orders`.
+        cuts: start and end of each minibatch.
     """
     n_members = len(order)
-    row_bytes = X[0].numel() * X.element_size()
+    row_bytes = part.X[0].numel() * part.X.element_size()
     i = 0
-    while i < len(parts):
-        start, end = parts[i]
+    while i < len(cuts):
+        start, end = cuts[i]
         size = end - start
         n_same = max(1, GATHERED_BYTES // max(1, n_members * size * row_bytes))
-        same = [part for part in parts[i : i + n_same] if part[1] - part[0] == size]
+        same = [cut for cut in cuts[i : i + n_same] if cut[1] - cut[0] == size]
         index = order[:, start : same[-1][1]].reshape(n_members, len(same), size)
-        index = index.transpose(0, 1).reshape(-1)  # (len(same) M B,)
-        shape = (len(same), n_members, size)
-        X_some = X.index_select(0, index).view(*shape, *X.shape[1:])
-        t_some = t.index_select(0, index).view(*shape, *t.shape[1:])
-        yield from zip(X_some.unbind(), t_some.unbind(), strict=True)
+        X, t = part.gather(index.transpose(0, 1))  # (len(same), M, size, ...)
+        yield from zip(X.unbind(), t.unbind(), strict=True)
         i += len(same)

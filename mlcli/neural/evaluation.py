@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mlcli.neural.batches import Part
 from mlcli.neural.losses import Loss
 from mlcli.neural.members import Members
 
@@ -33,43 +34,51 @@ def computing(net: Members, autocast: bool) -> AbstractContextManager[Any]:
     return torch.autocast(net.theta.device.type, torch.bfloat16)
 
 
-def _outputs(net: Members, X: Tensor, autocast: bool) -> Iterator[tuple[slice, Tensor]]:
-    """Rows and their outputs (M, n, K) in evaluation mode."""
+def _outputs(net: Members, part: Part, autocast: bool) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """How many rows, their outputs (M, n, K) in evaluation mode, and their targets."""
     net.eval()
     n_rows = max(1, N_ROWS // net.n_members)
-    for start in range(0, len(X), n_rows):
-        rows = slice(start, min(start + n_rows, len(X)))
-        some = X[rows].expand(net.n_members, *X[rows].shape)  # (M, n, ...)
+    for start in range(0, part.n_rows, n_rows):
+        end = min(start + n_rows, part.n_rows)
+        X, t = part.rows(start, end, net.n_members)  # (M, n, ...), (M, n) or (M, n, K)
         with computing(net, autocast):
-            A = net(some)
-        yield rows, A.to(net.theta.dtype)
+            A = net(X)
+        yield end - start, A.to(net.theta.dtype), t
 
 
 @torch.no_grad()
-def evaluate(net: Members, loss: Loss, X: Tensor, t: Tensor, autocast: bool = False) -> Scores:
-    """Loss and accuracy of each member on all rows.
+def evaluate(net: Members, loss: Loss, part: Part, autocast: bool = False) -> Scores:
+    """Loss and accuracy of each member on all of its rows.
 
     Args:
         net: M members.
         loss: E.
-        X: (N, ...), see `batches.as_tensors`.
-        t: labels (N,) or targets (N, K).
+        part: the rows, see `batches.part_of`.
         autocast: forward passes in bfloat16.
     """
-    total = torch.zeros(net.n_members, device=X.device, dtype=net.theta.dtype)
-    n_right = torch.zeros(net.n_members, device=X.device, dtype=torch.int64)
-    for rows, A in _outputs(net, X, autocast):
-        some = t[rows].expand(net.n_members, *t[rows].shape)  # (M, n) or (M, n, K)
-        total += loss.value(A, some) * (rows.stop - rows.start)
+    total = torch.zeros(net.n_members, device=part.X.device, dtype=net.theta.dtype)
+    n_right = torch.zeros(net.n_members, device=part.X.device, dtype=torch.int64)
+    for n_rows, A, t in _outputs(net, part, autocast):
+        total += loss.value(A, t) * n_rows
         if loss.labelled:
-            n_right += (A.argmax(dim=2) == some).sum(dim=1)
-    E = total.cpu().numpy().astype(np.float64) / len(X)
-    return Scores(E, n_right.cpu().numpy() / len(X) if loss.labelled else None)
+            n_right += (A.argmax(dim=2) == t).sum(dim=1)
+    E = total.cpu().numpy().astype(np.float64) / part.n_rows
+    return Scores(E, n_right.cpu().numpy() / part.n_rows if loss.labelled else None)
+
+
+@torch.no_grad()
+def outputs(net: Members, part: Part, autocast: bool = False) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Outputs before the output activation and targets of each member's rows.
+
+    Returns:
+        (M, n, K), and labels (M, n) or targets (M, n, K), these in the member's own units.
+    """
+    found = [(A.cpu().numpy(), t.cpu().numpy()) for _, A, t in _outputs(net, part, autocast)]
+    return tuple(np.concatenate(some, axis=1) for some in zip(*found, strict=True))  # type: ignore[return-value]
 
 
 @torch.no_grad()
 def predict(net: Members, X: NDArray[Any], autocast: bool = False) -> NDArray[Any]:
-    """Outputs before the output activation of each member, (N, ...) to (M, N, K)."""
+    """Outputs before the output activation of each member on the same rows, (N, ...): (M, N, K)."""
     rows = torch.as_tensor(np.asarray(X), device=net.theta.device).to(net.theta.dtype)
-    parts = [A.cpu().numpy() for _, A in _outputs(net, rows, autocast)]
-    return np.concatenate(parts, axis=1)
+    return outputs(net, Part(rows, torch.zeros(len(rows), device=rows.device)), autocast)[0]

@@ -18,6 +18,7 @@ from mlcli.neural.optimisers import Optimiser
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Counts = NDArray[np.int64]
+Weights = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,10 @@ class Progress:
         history: curves by name, one array (M,) per epoch.
     """
 
-    def __init__(self, net: Members, optimiser: Optimiser, patience: int | None) -> None:
-        """Nothing done yet; the best is kept only if there is a patience."""
+    def __init__(
+        self, net: Members, optimiser: Optimiser, patience: int | None, keep_best: bool = False
+    ) -> None:
+        """Nothing done yet; the best is kept if it is asked for, and always with a patience."""
         self.net, self.optimiser, self.patience = net, optimiser, patience
         n = net.n_members
         self.epoch = 0
@@ -78,9 +81,13 @@ class Progress:
         self.best_loss: Floats = np.full(n, np.inf)
         self.best_epoch: Counts = np.zeros(n, dtype=np.int64)
         self.history: dict[str, list[Floats]] = {}
-        self._best: dict[str, Tensor] = {}
-        if patience is not None:
-            self._best = {name: tensor.clone() for name, tensor in net.kept().items()}
+        self.keep_best = keep_best or patience is not None
+        self._best = self._copy() if self.keep_best else {}
+        # Where early stopping found each member, before it went back to its best.
+        self._last = self._copy() if patience is not None else {}
+
+    def _copy(self) -> Weights:
+        return {name: tensor.clone() for name, tensor in self.net.kept().items()}
 
     def mask(self, members: Flags) -> Tensor:
         """Flags of members where the network lives, (M,)."""
@@ -88,7 +95,7 @@ class Progress:
 
     def hold_stopped(self) -> None:
         """Stopped members stay at their best, running statistics included."""
-        if self._best and self.stopped.any():
+        if self.patience is not None and self.stopped.any():
             self.net.put_back(self._best, self.mask(self.stopped))
 
     def watch(self, loss: Floats, min_delta: float) -> None:
@@ -98,15 +105,15 @@ class Progress:
             loss: of this epoch, (M,).
             min_delta: by how much a loss must fall to count as better.
         """
-        assert self.patience is not None
         better = (loss < self.best_loss - min_delta) & ~self.stopped
         self.best_loss = np.where(better, loss, self.best_loss)
         self.best_epoch = np.where(better, self.epoch, self.best_epoch)
-        if better.any():
-            mask = self.mask(better)
-            for name, tensor in self.net.kept().items():
-                self._best[name][mask] = tensor[mask]
-        self.stop(self.stopped | (self.epoch - self.best_epoch >= self.patience))
+        _take(self._best, self.net.kept(), self.mask(better), better)
+        if self.patience is None:
+            return
+        late = (self.epoch - self.best_epoch >= self.patience) & ~self.stopped
+        _take(self._last, self.net.kept(), self.mask(late), late)
+        self.stop(self.stopped | late)
         self.hold_stopped()
 
     def stop(self, members: Flags) -> None:
@@ -114,22 +121,36 @@ class Progress:
         self.stopped = members
         self.optimiser.freeze(self.mask(members))
 
-    def finish(self) -> None:
-        """Every member at its best, if the best was kept."""
-        if self._best:
+    def finish(self) -> tuple[Weights, Weights]:
+        """Every member at its best, if there is a patience.
+
+        Returns:
+            The last and the best state of all members; the best is empty where it was not kept.
+        """
+        last = self._copy()
+        if self.patience is not None:
+            # A diverged member has no last state of its own: it stays where it was frozen.
+            stopped = self.stopped & (self.diverged_at == 0)
+            _take(last, self._last, self.mask(stopped), stopped)
             self.net.put_back(self._best)
+        return last, self._best
 
     def record(self, name: str, scores: Scores | None) -> None:
         """Add an epoch to the curves."""
         if scores is not None:
-            self.history.setdefault(f"{name}_loss", []).append(scores.loss)
+            self.record_curve(f"{name}_loss", scores.loss)
             if scores.accuracy is not None:
-                self.history.setdefault(f"{name}_accuracy", []).append(scores.accuracy)
+                self.record_curve(f"{name}_accuracy", scores.accuracy)
+
+    def record_curve(self, name: str, values: Floats) -> None:
+        """Add an epoch, (M,), to one curve."""
+        self.history.setdefault(name, []).append(values)
 
     def state(self) -> TrainState:
         """A copy of everything, see `TrainState`."""
         tensors = {f"net.{name}": tensor for name, tensor in self.net.kept().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
+        tensors |= {f"last.{name}": tensor for name, tensor in self._last.items()}
         tensors |= {f"optimiser.{k}": tensor for k, tensor in self.optimiser.state_dict().items()}
         arrays = {name: tensor.cpu().numpy().copy() for name, tensor in tensors.items()}
         for name in ("stopped", "diverged_at", "best_loss", "best_epoch"):
@@ -144,16 +165,24 @@ class Progress:
             named = state.arrays.items()
             return {k.removeprefix(prefix): array for k, array in named if k.startswith(prefix)}
 
-        def tensors(prefix: str) -> dict[str, Tensor]:
+        def tensors(prefix: str) -> Weights:
             return {name: torch.from_numpy(array) for name, array in part(prefix).items()}
 
         self.epoch = state.epoch
         self.net.put_back(tensors("net."))
         self.optimiser.load_state_dict(tensors("optimiser."))
-        for name, tensor in tensors("best.").items():
-            self._best[name].copy_(tensor)
+        for kept, prefix in ((self._best, "best."), (self._last, "last.")):
+            for name, tensor in tensors(prefix).items():
+                kept[name].copy_(tensor)
         self.diverged_at = state.arrays["diverged_at"].copy()
         self.best_loss = state.arrays["best_loss"].copy()
         self.best_epoch = state.arrays["best_epoch"].copy()
         self.history = {name: list(curve) for name, curve in part("history.").items()}
         self.stop(state.arrays["stopped"].copy())
+
+
+def _take(into: Weights, source: Weights, mask: Tensor, members: Flags) -> None:
+    """Copy the state of some members, flagged twice: where the network lives, and here."""
+    if members.any():
+        for name, tensor in into.items():
+            tensor[mask] = source[name][mask]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlcli.neural.activations import activate, find_activation
-from mlcli.neural.batches import as_tensors
+from mlcli.neural.batches import View, part_of
 from mlcli.neural.losses import Loss
 from mlcli.neural.mlp import MLP, Seen
 
@@ -46,21 +46,23 @@ class LayerStatistics(NamedTuple):
 
 
 def layer_statistics(
-    net: MLP, loss: Loss, X: NDArray[Any], t: NDArray[Any]
+    net: MLP, loss: Loss, X: NDArray[Any], t: NDArray[Any], view: View | None = None
 ) -> list[LayerStatistics]:
     """Statistics of each hidden layer on one batch, in evaluation mode; the network stays as it is.
 
     Args:
         net: M members.
         loss: E.
-        X: inputs, (N, D), the same for all members.
+        X: inputs, (N, D).
         t: labels (N,) or targets (N, K).
+        view: which rows each member sees, in which units; None: all, as they are.
     """
-    rows, targets = as_tensors(net, loss, X, t)
+    part = part_of(net, loss, X, t, view)
     net.eval()
     seen: list[Seen] = []
-    A = net(rows.expand(net.n_members, *rows.shape), seen)  # (M, N, K)
-    errors = loss.with_errors(A.detach(), targets.expand(net.n_members, *targets.shape))[1]
+    rows, targets = part.rows(0, part.n_rows, net.n_members)
+    A = net(rows, seen)  # (M, N, K)
+    errors = loss.with_errors(A.detach(), targets)[1]
     deltas = torch.autograd.grad(A, [layer.a for layer in seen], errors, retain_graph=True)
     gradients = net.unpack(net.backward(A, errors))
     return [

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlcli.errors import NoAnswerError
-from mlcli.neural.batches import as_tensors, bounds, minibatches, orders
+from mlcli.neural.batches import Part, View, bounds, minibatches, orders, part_of
 from mlcli.neural.evaluation import computing, evaluate
 from mlcli.neural.losses import Loss
 from mlcli.neural.members import Members, Stream
@@ -40,9 +40,11 @@ class Settings:
         patience: epochs without a better loss, of validation where there is one, after which a
             member stops; each member ends at its best weights. None: no early stopping, the last.
         min_delta: by how much a loss must fall to count as better.
+        keep_best: remember each member's best weights without early stopping too.
         evaluate_training: loss and accuracy on all training rows after each epoch.
         raise_on_divergence: if not, a member whose loss is no longer finite is only marked.
         autocast: forward passes in bfloat16; parameters stay as they are.
+        max_steps: steps after which the training ends, in the middle of an epoch if need be.
     """
 
     n_epochs: int
@@ -51,9 +53,16 @@ class Settings:
     clip_norm: float | None = None
     patience: int | None = None
     min_delta: float = 0.0
+    keep_best: bool = False
     evaluate_training: bool = True
     raise_on_divergence: bool = True
     autocast: bool = False
+    max_steps: int | None = None
+
+    def n_steps(self, n_rows: int) -> int:
+        """Steps of a whole training on so many rows."""
+        n_steps = self.n_epochs * len(bounds(n_rows, self.batch_size))
+        return n_steps if self.max_steps is None else min(n_steps, self.max_steps)
 
 
 @dataclass(frozen=True)
@@ -61,13 +70,16 @@ class Trained:
     """A training that is done; the network has its last or best weights.
 
     Attributes:
-        history: curves by name, (epochs, M): train_loss, train_accuracy, validation_loss,
+        history: curves by name, (epochs, M): minibatch_loss, the mean of E over the epoch's
+            minibatches before each step; train_loss, train_accuracy, validation_loss,
             validation_accuracy as far as they were asked for.
         n_epochs: epochs done.
         n_steps: steps done.
         stopped: members that stopped early, (M,).
         best_epoch: of each member, counted from 1; 0 where the best was not kept, (M,).
         diverged_at: step of the first loss that was not finite, counted from 1, or 0, (M,).
+        last: state of all members after their last step, by name, each (M, ...).
+        best: the same at each member's best epoch; empty where it was not kept.
     """
 
     history: Mapping[str, Floats]
@@ -76,6 +88,12 @@ class Trained:
     stopped: NDArray[np.bool_]
     best_epoch: NDArray[np.int64]
     diverged_at: NDArray[np.int64]
+    last: Mapping[str, Tensor]
+    best: Mapping[str, Tensor]
+
+
+# Takes the steps of an epoch, as `_run_epoch` does.
+RunEpoch = Callable[[Members, Optimiser, Loss, Part, Tensor, Settings, int], Floats]
 
 
 def train(
@@ -87,9 +105,12 @@ def train(
     settings: Settings,
     streams: Sequence[Stream],
     *,
+    view: View | None = None,
     validation: tuple[Rows, Rows] | None = None,
+    validation_view: View | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
     state: TrainState | None = None,
+    run_epoch: RunEpoch | None = None,
 ) -> Trained:
     """Train all members, each as if it were alone, up to rounding.
 
@@ -101,9 +122,12 @@ def train(
         t: labels (N,) or targets (N, K).
         settings: how to train.
         streams: randomness of each member: ("order", epoch) and ("noise", epoch) are drawn from.
+        view: which rows each member trains on, in which units; None: all, as they are.
         validation: X and t of other rows.
+        validation_view: which of these each member is judged on, in which units.
         on_epoch: called after each epoch; what it raises ends the training.
         state: of an interrupted training with the same arguments, to go on from.
+        run_epoch: takes the steps of an epoch; None: one step a minibatch, as torch does it.
 
     Raises:
         NoAnswerError: the loss of a member is no longer a finite number.
@@ -113,21 +137,22 @@ def train(
         raise ValueError(f"give one stream per member ({net.n_members}), got {len(streams)}")
     if settings.n_epochs < 1:
         raise ValueError(f"there must be at least one epoch, got {settings.n_epochs}")
-    rows = as_tensors(net, loss, X, t)
-    others = None if validation is None else as_tensors(net, loss, *validation)
-    parts = bounds(len(X), settings.batch_size)
-    progress = Progress(net, optimiser, settings.patience)
+    part = part_of(net, loss, X, t, view)
+    others = None if validation is None else part_of(net, loss, *validation, validation_view)
+    n_steps = settings.n_steps(part.n_rows)
+    progress = Progress(net, optimiser, settings.patience, settings.keep_best)
     if state is not None:
         progress.resume(state)
-    while progress.epoch < settings.n_epochs and not progress.stopped.all():
+    while optimiser.n_steps < n_steps and not progress.stopped.all():
         net.seed_noise(streams, progress.epoch)
-        order = orders(streams, progress.epoch, len(X), net.theta.device)
-        losses = _run_epoch(net, optimiser, loss, rows, order, parts, settings, progress.epoch)
+        order = orders(streams, progress.epoch, part)
+        run = run_epoch or _run_epoch
+        losses = run(net, optimiser, loss, part, order, settings, n_steps)
         progress.epoch += 1
-        report = _judge(progress, losses, loss, rows, others, settings)
+        report = _judge(progress, losses, loss, part, others, settings)
         if on_epoch is not None:
             on_epoch(report)
-    progress.finish()
+    last, best = progress.finish()
     return Trained(
         history={name: np.stack(curve) for name, curve in progress.history.items()},
         n_epochs=progress.epoch,
@@ -135,6 +160,8 @@ def train(
         stopped=progress.stopped,
         best_epoch=progress.best_epoch,
         diverged_at=progress.diverged_at,
+        last=last,
+        best=best,
     )
 
 
@@ -142,18 +169,27 @@ def _run_epoch(
     net: Members,
     optimiser: Optimiser,
     loss: Loss,
-    rows: tuple[Tensor, Tensor],
+    part: Part,
     order: Tensor,
-    parts: Sequence[tuple[int, int]],
     settings: Settings,
-    epoch: int,
+    n_steps: int,
 ) -> Floats:
-    """One step per minibatch; E of each before its step, (n_steps, M)."""
+    """One step per minibatch; E of each before its step, (n, M).
+
+    Args:
+        net: M members.
+        optimiser: of `net.theta`.
+        loss: E.
+        part: the rows of all members.
+        order: row numbers of each member in this epoch, (M, N).
+        settings: how to train.
+        n_steps: steps of the whole training, on which the schedule depends.
+    """
     net.train()
     theta = net.theta
-    n_steps = len(parts) * settings.n_epochs
-    losses = torch.empty(len(parts), net.n_members, dtype=theta.dtype, device=theta.device)
-    for i, (X, t) in enumerate(minibatches(*rows, order, parts)):
+    cuts = bounds(order.shape[1], settings.batch_size)[: n_steps - optimiser.n_steps]
+    losses = torch.empty(len(cuts), net.n_members, dtype=theta.dtype, device=theta.device)
+    for i, (X, t) in enumerate(minibatches(part, order, cuts)):
         with computing(net, settings.autocast):
             A = net(X)  # (M, B, K)
         with torch.no_grad():
@@ -161,7 +197,7 @@ def _run_epoch(
         gradient = net.backward(A, errors)  # (M, P)
         if settings.clip_norm is not None:
             clip_norms(gradient, settings.clip_norm)
-        optimiser.step(gradient, settings.schedule(epoch * len(parts) + i, n_steps))
+        optimiser.step(gradient, settings.schedule(optimiser.n_steps, n_steps))
     return losses.cpu().numpy().astype(np.float64)
 
 
@@ -169,8 +205,8 @@ def _judge(
     progress: Progress,
     losses: Floats,
     loss: Loss,
-    rows: tuple[Tensor, Tensor],
-    others: tuple[Tensor, Tensor] | None,
+    part: Part,
+    others: Part | None,
     settings: Settings,
 ) -> EpochReport:
     """Evaluate after an epoch, look for divergence, stop whom it is time to stop."""
@@ -179,13 +215,14 @@ def _judge(
     _check_finite(progress, losses, n_steps - len(losses), settings)
     train_scores = None
     if settings.evaluate_training:
-        train_scores = evaluate(net, loss, *rows, settings.autocast)
+        train_scores = evaluate(net, loss, part, settings.autocast)
         # The last step of the epoch has no minibatch after it that would show what it did.
         _check_finite(progress, train_scores.loss[None], n_steps, settings)
-    validation = None if others is None else evaluate(net, loss, *others, settings.autocast)
+    validation = None if others is None else evaluate(net, loss, others, settings.autocast)
+    progress.record_curve("minibatch_loss", losses.mean(axis=0))
     progress.record("train", train_scores)
     progress.record("validation", validation)
-    if settings.patience is not None:
+    if progress.keep_best:
         watched = validation or train_scores
         progress.watch(losses.mean(axis=0) if watched is None else watched.loss, settings.min_delta)
     return EpochReport(

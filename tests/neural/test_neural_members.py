@@ -20,9 +20,10 @@ from neural_cases import (
 )
 from torch.nn import functional
 
-from mlcli.neural.batches import bounds, orders
-from mlcli.neural.evaluation import evaluate, predict
+from mlcli.neural.batches import Part, Scaling, View, bounds, orders, part_of
+from mlcli.neural.evaluation import evaluate, outputs, predict
 from mlcli.neural.mlp import MLP
+from mlcli.neural.statistics import layer_statistics
 from mlcli.neural.training import Settings, train
 from mlcli.scratch.network.activations import tanh
 from mlcli.scratch.network.layers import Layer, new_network
@@ -49,6 +50,7 @@ def test_together_as_alone(options: dict[str, Any], name: str) -> None:
     together = new(seeds, **options)
     start = together.theta.clone()
     X, labels = problem()
+    part = part_of(together, CROSS_ENTROPY, X, labels)
     settings = Settings(4, 8, clip_norm=1.0)
     run = trained(
         together, seeds, optimiser=optimiser_of(together, name, rates, l2=[0.0, 0.01, 0.1]),
@@ -67,8 +69,8 @@ def test_together_as_alone(options: dict[str, Any], name: str) -> None:
                 single.history[curve][:, 0], run.history[curve][:, m], atol=1e-10
             )
         assert torch.equal(
-            orders(streams_of(seeds), 2, 50, torch.device("cpu"))[m],
-            orders(streams_of([seed]), 2, 50, torch.device("cpu"))[0],
+            orders(streams_of(seeds), 2, part)[m],
+            orders(streams_of([seed]), 2, part)[0],
         )
 
 
@@ -98,10 +100,11 @@ def test_a_hundred_steps_as_in_numpy() -> None:
             array = start[int(name[1:]) - 1].W.T if name[0] == "W" else start[int(name[1:]) - 1].b
             parameter.copy_(torch.from_numpy(array.copy()))
     streams, parts = streams_of([0]), bounds(64, 8)
+    rows = part_of(net, CROSS_ENTROPY, X, labels)
     batches = [
         order[a:b]
         for epoch in range(13)
-        for order in orders(streams, epoch, 64, torch.device("cpu")).numpy()
+        for order in orders(streams, epoch, rows).numpy()
         for a, b in parts
     ]
     peer = train_in_numpy(
@@ -214,7 +217,7 @@ def test_regression_learns_and_scores_have_no_accuracy() -> None:
     assert "train_accuracy" not in run.history
     rows, targets = torch.from_numpy(X), torch.from_numpy(T)
     residual = predict(net, X) - T
-    scores = evaluate(net, SQUARE, rows, targets)
+    scores = evaluate(net, SQUARE, Part(rows, targets))
     np.testing.assert_allclose(scores.loss, 0.5 * (residual**2).sum(axis=2).mean(axis=1))
     assert scores.accuracy is None
 
@@ -245,3 +248,46 @@ def test_minibatches_cover_all_rows_and_leave_no_single_row() -> None:
 def test_a_wrong_architecture_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must be|give"):
         new([0, 1], **options)
+
+
+def test_a_view_is_the_same_as_a_table_of_ones_own() -> None:
+    X, labels = problem(60)
+    rng = np.random.default_rng(0)
+    index = np.stack([rng.permutation(60)[:40] for _ in range(2)])
+    units = Scaling(rng.normal(size=(2, 5)), rng.uniform(0.5, 2, (2, 5)))
+    views = [View(index[:, :30], units), View(index[:, 30:], units)]
+    settings = Settings(3, 8, keep_best=True)
+    together = new([0, 1], normalisation="batch")
+    run = trained(
+        together, [0, 1], settings=settings, data=(X, labels), view=views[0],
+        validation=(X, labels), validation_view=views[1],
+    )  # fmt: skip
+    for m in (0, 1):
+        own = (X[index[m]] - units.shift[m]) / units.scale[m]
+        t = labels[index[m]]
+        alone = new([m], normalisation="batch")
+        single = trained(
+            alone, [m], settings=settings, data=(own[:30], t[:30]), validation=(own[30:], t[30:])
+        )
+        torch.testing.assert_close(alone.theta[0], together.theta[m], rtol=0, atol=1e-10)
+        for name, curve in single.history.items():
+            np.testing.assert_allclose(curve[:, 0], run.history[name][:, m], atol=1e-10)
+        layers = layer_statistics(together, CROSS_ENTROPY, X, labels, views[0])
+        alone_layers = layer_statistics(alone, CROSS_ENTROPY, own[:30], t[:30])
+        np.testing.assert_allclose(layers[1].error_rms[m], alone_layers[1].error_rms[0])
+
+
+def test_targets_in_units_of_their_own() -> None:
+    rng = np.random.default_rng(0)
+    X, T = rng.normal(size=(20, 5)), rng.normal(3, 7, (20, 1))
+    net = new([0, 1], sizes=(5, 4, 1))
+    units = Scaling(np.array([[1.0], [2.0]]), np.array([[3.0], [5.0]]))
+    part = part_of(net, SQUARE, X, T, View(t=units))
+    A, t = outputs(net, part)
+    np.testing.assert_allclose(t[1], (T - 2) / 5)
+    np.testing.assert_allclose(A, predict(net, X))
+    assert torch.equal(part.t, torch.from_numpy(T))
+    expected = 0.5 * ((A - t) ** 2).sum(axis=2).mean(axis=1)
+    np.testing.assert_allclose(evaluate(net, SQUARE, part).loss, expected)
+    with pytest.raises(ValueError, match="2 members"):
+        part_of(net, SQUARE, X, T, View(np.zeros((3, 4), dtype=np.int64)))

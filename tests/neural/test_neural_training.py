@@ -146,7 +146,10 @@ def test_metrics_can_be_left_out() -> None:
     run = trained(
         net, [0], settings=Settings(2, 8, evaluate_training=False), on_epoch=reports.append
     )
-    assert not run.history
+    assert list(run.history) == ["minibatch_loss"]
+    np.testing.assert_allclose(
+        run.history["minibatch_loss"][1], reports[1].step_losses.mean(axis=0)
+    )
     assert reports[1].train is None
     assert reports[1].validation is None
     assert reports[1].step_losses.shape == (7, 1)
@@ -182,3 +185,47 @@ def test_devices_by_name() -> None:
 def test_streams_have_an_order_of_their_own_per_epoch() -> None:
     one, two = (stream("order", 0).permutation(20) for stream in streams_of([0, 1]))
     assert not np.array_equal(one, two)
+
+
+@pytest.mark.parametrize("max_steps", [1, 7, 12, 13])
+def test_training_ends_after_the_most_steps_in_the_middle_of_an_epoch(max_steps: int) -> None:
+    seen: list[int] = []
+    net = new([0, 1])
+    settings = Settings(3, 16, lambda step, n: seen.append(step) or n / 1000, max_steps=max_steps)
+    run = trained(net, [0, 1], settings=settings)
+    assert run.n_steps == min(max_steps, 12)  # 3 epochs of 50 rows: 16, 16, 16, 2
+    assert seen == list(range(run.n_steps))
+    assert run.n_epochs == -(-run.n_steps // 4)
+
+
+def test_the_best_and_the_last_weights_are_both_kept() -> None:
+    rng = np.random.default_rng(0)
+    X, labels = rng.normal(size=(40, 5)), rng.integers(0, 3, 40)
+    kept: list[dict[str, torch.Tensor]] = []
+
+    def run(**how: Any) -> Any:
+        kept.clear()
+        net = new([0, 1], normalisation="batch")
+        done = trained(
+            net, [0, 1], data=(X[:20], labels[:20]), validation=(X[20:], labels[20:]),
+            optimiser=optimiser_of(net, "adam", [0.05, 0.01]), settings=Settings(25, 5, **how),
+            on_epoch=lambda _: kept.append({k: v.clone() for k, v in net.kept().items()}),
+        )  # fmt: skip
+        return net, done
+
+    net, done = run(keep_best=True)
+    assert (done.best_epoch < 25).all()
+    for name, tensor in net.kept().items():
+        assert torch.equal(tensor, kept[-1][name])
+        assert torch.equal(tensor, done.last[name])
+        for m, epoch in enumerate(done.best_epoch):
+            assert torch.equal(done.best[name][m], kept[epoch - 1][name][m])
+    without = [dict(one) for one in kept]
+    net, stopped = run(patience=4)
+    assert np.array_equal(stopped.best_epoch, done.best_epoch)
+    for name, tensor in net.kept().items():
+        assert torch.equal(tensor, done.best[name])
+        # The last weights are those at the stop, four epochs after the best.
+        for m, epoch in enumerate(done.best_epoch):
+            assert torch.equal(stopped.last[name][m], without[epoch + 3][name][m])
+    assert run()[1].best == {}
