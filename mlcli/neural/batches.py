@@ -59,7 +59,8 @@ class Units(NamedTuple):
         return values.sub_(self.shift).div_(self.scale)
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True)
+class Part:
     """A `View` of rows where the network lives and in its floating-point type.
 
     Attributes:
@@ -135,9 +136,8 @@ def part_of(net: Members, loss: Loss, X: Array, t: Array, view: View | None = No
 def _units(net: Members, scaling: Scaling | None) -> Units | None:
     if scaling is None:
         return None
-    shift, scale = (
-        torch.as_tensor(np.asarray(a)).to(net.theta) for a in (scaling.shift, scaling.scale)
-    )
+    arrays = (np.asarray(scaling.shift), np.asarray(scaling.scale))
+    shift, scale = (torch.as_tensor(array).to(net.theta) for array in arrays)
     return Units(shift.unsqueeze(1), scale.unsqueeze(1))  # (M, 1, ...)
 
 

@@ -74,7 +74,8 @@ def outputs(net: Members, part: Part, autocast: bool = False) -> tuple[NDArray[A
         (M, n, K), and labels (M, n) or targets (M, n, K), these in the member's own units.
     """
     found = [(A.cpu().numpy(), t.cpu().numpy()) for _, A, t in _outputs(net, part, autocast)]
-    return tuple(np.concatenate(some, axis=1) for some in zip(*found, strict=True))  # type: ignore[return-value]
+    values, targets = zip(*found, strict=True)
+    return np.concatenate(values, axis=1), np.concatenate(targets, axis=1)
 
 
 @torch.no_grad()
