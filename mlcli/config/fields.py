@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.fields import FieldInfo
 
 RANGE = re.compile(r"(\d+)-(\d+)")
 LONGEST_RANGE = 1_000_000
+# How lists of some kinds are better put, and what they look like.
+LISTS = {
+    "names": "names, as a,b",
+    "numbers above 0": "numbers above 0, as 0.1,0.5",
+    "integers at least 0": "integers from 0 on, as 1,3,5 or 0-15",
+}
 
 
 class Section(BaseModel):
@@ -87,6 +93,30 @@ def _list_schema(items: dict[str, Any], pattern: str) -> dict[str, Any]:
     return {"anyOf": [listed, items, {"type": "string", "pattern": pattern}]}
 
 
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise ValueError(f"must name each value once, got {value} twice")
+    return values
+
+
+class _OneOrList:
+    """The JSON schema of a list that may also be its only item, or text with commas."""
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
+        listed = handler(core_schema)
+        return {"anyOf": [listed, listed["items"], {"type": "string", "pattern": "^.+,.+$"}]}
+
+
+T = TypeVar("T")
+# One value, or several that are compared.
+Several = Annotated[
+    tuple[T, ...],
+    BeforeValidator(split_list),
+    Field(min_length=1),
+    AfterValidator(_distinct),
+    _OneOrList(),
+]
 Number = BeforeValidator(_no_boolean)
 Unset = BeforeValidator(_finite_text)
 Int = Annotated[int, Number]
@@ -126,10 +156,21 @@ def _core(annotation: Any) -> Any:
             return annotation
 
 
-def choices(field: FieldInfo) -> tuple[str, ...] | None:
-    """The words a field accepts, if it is a choice of words."""
+def _item(field: FieldInfo) -> Any:
+    """The annotation of one value of a field: of a list, that of its items."""
     core = _core(field.annotation)
-    return get_args(core) if get_origin(core) is Literal else None
+    return get_args(core)[0] if get_origin(core) is tuple else core
+
+
+def choices(field: FieldInfo) -> tuple[str, ...] | None:
+    """The words a field accepts, if it is a choice of one word or several."""
+    item = _core(_item(field))
+    return get_args(item) if get_origin(item) is Literal else None
+
+
+def is_several(field: FieldInfo) -> bool:
+    """Whether a field is a list."""
+    return get_origin(_core(field.annotation)) is tuple
 
 
 def is_flag(field: FieldInfo) -> bool:
@@ -139,12 +180,21 @@ def is_flag(field: FieldInfo) -> bool:
 
 def metavar(field: FieldInfo) -> str:
     """What stands behind the flag in the help."""
-    core = _core(field.annotation)
     if choices(field):
-        return "WORD"
-    if get_origin(core) is tuple:
-        return {str: "NAMES", float: "NUMBERS"}.get(_core(get_args(core)[0]), "INTEGERS")
-    return {int: "INTEGER", float: "NUMBER"}.get(core, "TEXT")
+        return "WORDS" if is_several(field) else "WORD"
+    kind = {int: "INTEGER", float: "NUMBER"}.get(_core(_item(field)), "TEXT")
+    if is_several(field):
+        return {"TEXT": "NAMES"}.get(kind, kind + "S")
+    return kind
+
+
+def _limits(field: FieldInfo) -> Iterable[Any]:
+    """The limits on a field's value, or on each item of a list."""
+    if not is_several(field):
+        return field.metadata
+    item = _item(field)
+    declared = get_args(item)[1:] if get_origin(item) is Annotated else ()
+    return [limit for one in declared if isinstance(one, FieldInfo) for limit in one.metadata]
 
 
 def bounds(field: FieldInfo) -> str:
@@ -152,7 +202,7 @@ def bounds(field: FieldInfo) -> str:
     sign = {Ge: ("at least", "ge"), Gt: ("above", "gt"), Le: ("at most", "le"), Lt: ("below", "lt")}
     return " and ".join(
         f"{sign[type(limit)][0]} {getattr(limit, sign[type(limit)][1])}"
-        for limit in field.metadata
+        for limit in _limits(field)
         if type(limit) in sign
     )
 
@@ -161,14 +211,14 @@ def requirement(field: FieldInfo) -> str:
     """What a field must be, as the words of an error sentence."""
     core = _core(field.annotation)
     if words := choices(field):
-        kind = "one of " + ", ".join(words)
-    elif core is bool:
-        kind = "true or false"
-    elif get_origin(core) is tuple:
-        kinds = {str: "names, as a,b", float: "numbers above 0, as 0.1,0.5"}
-        kind = kinds.get(_core(get_args(core)[0]), "integers from 0 on, as 1,3,5 or 0-15")
-    else:
-        kind = {int: "an integer", float: "a finite number"}.get(core, "text")
+        return ("one or several of " if is_several(field) else "one of ") + ", ".join(words)
+    if core is bool:
+        return "true or false"
+    if get_origin(core) is tuple:
+        kind = {str: "names", float: "numbers", int: "integers"}[_core(_item(field))]
+        listed = " ".join(part for part in (kind, bounds(field)) if part)
+        return LISTS.get(listed, listed)
+    kind = {int: "an integer", float: "a finite number"}.get(core, "text")
     return " ".join(part for part in (kind, bounds(field)) if part)
 
 

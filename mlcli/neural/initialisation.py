@@ -28,6 +28,16 @@ _VARIANCES: Mapping[str, Variance] = MappingProxyType(
         "lecun": lambda n_in, n_out, slope: 1.0 / n_in,
     }
 )
+# normal is the old practice, N(0, 1); uniform is U(-1/sqrt(n_in), 1/sqrt(n_in)), torch's default.
+_PLAIN: Mapping[str, Variance] = MappingProxyType(
+    {
+        "zeros": lambda n_in, n_out, slope: 0.0,
+        "normal": lambda n_in, n_out, slope: 1.0,
+        "uniform": lambda n_in, n_out, slope: 1.0 / (3.0 * n_in),
+        # The rows or columns that are fewer have length 1.
+        "orthogonal": lambda n_in, n_out, slope: 1.0 / max(n_in, n_out),
+    }
+)
 
 
 def _normal(variance: Variance) -> Callable[..., Floats]:
@@ -70,18 +80,28 @@ def _orthogonal(
 
 
 # Each draws W of a shape: (rng, shape, n_in, n_out, slope) -> W.
-# normal is the old practice, N(0, 1); uniform is U(-1/sqrt(n_in), 1/sqrt(n_in)), torch's default.
 SCHEMES: Mapping[str, Callable[..., Floats]] = MappingProxyType(
     {
         "zeros": _zeros,
-        "normal": _normal(lambda n_in, n_out, slope: 1.0),
-        "uniform": _uniform(lambda n_in, n_out, slope: 1.0 / (3.0 * n_in)),
+        "normal": _normal(_PLAIN["normal"]),
+        "uniform": _uniform(_PLAIN["uniform"]),
         "orthogonal": _orthogonal,
         **{name: _normal(variance) for name, variance in _VARIANCES.items()},
         **{f"{name}-normal": _normal(variance) for name, variance in _VARIANCES.items()},
         **{f"{name}-uniform": _uniform(variance) for name, variance in _VARIANCES.items()},
     }
 )
+
+
+def weight_variance(scheme: str, n_in: int, n_out: int, slope: float = 0.0) -> float:
+    """Var(w) of a scheme, the one that `draw_weights` draws with; its arguments.
+
+    Raises:
+        ValueError: there is no such scheme.
+    """
+    _known(scheme)
+    base = scheme if scheme in _PLAIN else scheme.removesuffix("-normal").removesuffix("-uniform")
+    return (_PLAIN | _VARIANCES)[base](n_in, n_out, slope)
 
 
 def draw_weights(
@@ -109,6 +129,10 @@ def draw_weights(
     Raises:
         ValueError: there is no such scheme.
     """
+    _known(scheme)
+    return SCHEMES[scheme](rng, shape, n_in, n_out, slope)
+
+
+def _known(scheme: str) -> None:
     if scheme not in SCHEMES:
         raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, got {scheme!r}")
-    return SCHEMES[scheme](rng, shape, n_in, n_out, slope)

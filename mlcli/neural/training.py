@@ -139,24 +139,28 @@ def train(
         raise ValueError(f"there must be at least one epoch, got {settings.n_epochs}")
     part = part_of(net, loss, X, t, view)
     others = None if validation is None else part_of(net, loss, *validation, validation_view)
-    n_steps = settings.n_steps(part.n_rows)
+    n_steps, take_steps = settings.n_steps(part.n_rows), run_epoch or _run_epoch
     progress = Progress(net, optimiser, settings.patience, settings.keep_best)
     if state is not None:
         progress.resume(state)
     while optimiser.n_steps < n_steps and not progress.stopped.all():
         net.seed_noise(streams, progress.epoch)
         order = orders(streams, progress.epoch, part)
-        run = run_epoch or _run_epoch
-        losses = run(net, optimiser, loss, part, order, settings, n_steps)
+        losses = take_steps(net, optimiser, loss, part, order, settings, n_steps)
         progress.epoch += 1
         report = _judge(progress, losses, loss, part, others, settings)
         if on_epoch is not None:
             on_epoch(report)
+    return _trained(progress)
+
+
+def _trained(progress: Progress) -> Trained:
+    """What a training comes to when its last epoch is done."""
     last, best = progress.finish()
     return Trained(
         history={name: np.stack(curve) for name, curve in progress.history.items()},
         n_epochs=progress.epoch,
-        n_steps=optimiser.n_steps,
+        n_steps=progress.optimiser.n_steps,
         stopped=progress.stopped,
         best_epoch=progress.best_epoch,
         diverged_at=progress.diverged_at,
