@@ -1,8 +1,9 @@
-"""What every table must hold before anything is computed from it."""
+"""What every table must hold before anything is computed from it, and what applies to it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,3 +82,20 @@ def refuse_constant(path: object, names: Sequence[str], low: Array, high: Array)
                 f"feature '{name}' of {path} is {smallest:g} in every row",
                 hint="leaving it out with --features",
             )
+
+
+def refuse_given(name: str, given: Mapping[str, Any], why: str) -> None:
+    """Refuse parameters that a data set has no use for.
+
+    Args:
+        name: the data set.
+        given: parameter -> value, None where it wasn't given.
+        why: what such parameters apply to, ``apply to ... only``.
+
+    Raises:
+        DataError: naming all that were given.
+    """
+    words = [word for word, value in given.items() if value is not None]
+    if words:
+        flags = ", ".join("--" + word.replace("_", "-") for word in words)
+        raise DataError(f"{flags} can't be used with {name}: such parameters {why}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Truth = Callable[[Array], Array]
+Task = Literal["regression", "classification"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Dataset:
         noise_std: standard deviation of w in units of t, where it is known.
         class_probability: p(t = 1|x) of two classes 0 and 1, (n, D) to (n,), where it is known.
         groups: number of the group of each row, (N,), where rows come in groups.
+        n_own_test: how many of the last rows the set itself keeps for testing.
     """
 
     name: str
@@ -37,3 +40,4 @@ class Dataset:
     noise_std: float | None = None
     class_probability: Truth | None = None
     groups: NDArray[np.int64] | None = None
+    n_own_test: int = 0

@@ -12,7 +12,7 @@ import numpy as np
 from mlcli.datasets.registry import lookup
 from mlcli.datasets.sidecar import write_note
 from mlcli.datasets.source import SyntheticSource
-from mlcli.datasets.synthetic import SYNTHETIC, settings
+from mlcli.datasets.synthetic import SYNTHETIC, generator_of
 from mlcli.errors import DataError
 
 DRAW_COLUMN = "draw"
@@ -31,6 +31,7 @@ def write_draws(
 ) -> None:
     """Write replicates 0..n_draws-1 of a synthetic set to a CSV file with columns draw, x, t.
 
+    Several features are columns x1, x2 and so on.
     Read back with ``draw_column="draw"``, draw i equals ``open_source(name).replicate(i, seed)``
     bit for bit; the same arguments give the same bytes. The file appears whole or not at all.
 
@@ -39,7 +40,7 @@ def write_draws(
         path: the file; its folder is made.
         n_draws: how many data sets, at least 1.
         seed: of the streams.
-        n_samples, x_min, x_max, noise_std: left out, the set's own.
+        n_samples, x_min, x_max, noise_std: left out, the set's own; not every set has a range of x.
 
     Raises:
         DataError: the set isn't synthetic, a parameter is out of range, or writing fails.
@@ -51,7 +52,7 @@ def write_draws(
     if n_draws < 1:
         raise DataError("n_draws", must="at least 1", got=str(n_draws))
     spec = SYNTHETIC[named.name]
-    source = SyntheticSource(spec, settings(spec, n_samples, x_min, x_max, noise_std))
+    source = SyntheticSource(generator_of(spec, n_samples, x_min, x_max, noise_std))
     try:
         _write_whole(path, source, n_draws, seed)
         write_note(path, DRAW_COLUMN, source.identity)

@@ -6,11 +6,11 @@ import difflib
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mlcli.datasets.dataset import Task
 from mlcli.datasets.synthetic import SYNTHETIC
 from mlcli.errors import DataError
 
 Kind = Literal["synthetic", "bundled", "download"]
-Task = Literal["regression", "classification"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,9 @@ class NamedSet:
         shape: (N, D); N is the default of a synthetic set.
         licence: under which the data may be used.
         source: where they come from.
+        n_classes: K, or None for a regression.
+        image_shape: (height, width) where each row is the pixels of an image, row by row.
+        n_own_test: how many of the last rows the set itself keeps for testing.
     """
 
     name: str
@@ -31,6 +34,8 @@ class NamedSet:
     licence: str
     source: str
     n_classes: int | None = None
+    image_shape: tuple[int, ...] | None = None
+    n_own_test: int = 0
 
 
 SKLEARN = "scikit-learn"
@@ -40,9 +45,8 @@ DATASETS: dict[str, NamedSet] = {
     for named in (
         *(
             NamedSet(
-                spec.name, "synthetic", "classification" if spec.classes else "regression",
-                (spec.n_samples, spec.n_features), spec.summary, "none needed", "drawn on demand",
-                2 if spec.classes else None,
+                spec.name, "synthetic", spec.task, (spec.n_samples, spec.n_features),
+                spec.summary, "none needed", "drawn on demand", spec.n_classes,
             )
             for spec in SYNTHETIC.values()
         ),
@@ -69,17 +73,18 @@ DATASETS: dict[str, NamedSet] = {
         NamedSet(
             "digits", "bundled", "classification", (1797, 64),
             "Handwritten digits, 8 x 8 pixels of 0 to 16",
-            "CC BY 4.0", f"UCI 80, Alpaydin and Kaynak (1998), {SKLEARN}", 10,
+            "CC BY 4.0", f"UCI 80, Alpaydin and Kaynak (1998), {SKLEARN}", 10, (8, 8),
         ),
         NamedSet(
             "fashion-mnist", "download", "classification", (70_000, 784),
             "Clothing in ten classes, 28 x 28 pixels of 0 to 255; 60,000 to train, 10,000 to test",
             "MIT", "Xiao, Rasul and Vollgraf (2017), zalandoresearch/fashion-mnist", 10,
+            (28, 28), 10_000,
         ),
         NamedSet(
             "mnist", "download", "classification", (70_000, 784),
             "Handwritten digits, 28 x 28 pixels of 0 to 255; 60,000 to train, 10,000 to test",
-            "CC BY-SA 3.0", "LeCun, Cortes and Burges (1998)", 10,
+            "CC BY-SA 3.0", "LeCun, Cortes and Burges (1998)", 10, (28, 28), 10_000,
         ),
     )
 }  # fmt: skip
@@ -119,6 +124,8 @@ def describe(name: str) -> dict[str, Any]:
         "task": named.task,
         "shape": list(named.shape),
         "n_classes": named.n_classes,
+        "image_shape": None if named.image_shape is None else list(named.image_shape),
+        "n_own_test": named.n_own_test,
         "summary": named.summary,
         "licence": named.licence,
         "source": named.source,
@@ -128,12 +135,7 @@ def describe(name: str) -> dict[str, Any]:
         details["equation"] = spec.equation
         details["units"] = spec.units
         details["note"] = spec.note or None
-        details["parameters"] = {
-            "n_samples": spec.n_samples,
-            "x_min": spec.low,
-            "x_max": spec.high,
-            "noise_std": spec.noise_std,
-        }
+        details["parameters"] = spec.parameters
     elif named.kind == "download":
         from mlcli.datasets.fetch import find
 

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from mlcli.datasets.dataset import Dataset, Truth
+from mlcli.datasets.checks import refuse_given
+from mlcli.datasets.curves import CurvesGenerator
+from mlcli.datasets.dataset import Dataset, Task, Truth
 from mlcli.datasets.files import SUFFIXES
 from mlcli.datasets.registry import DATASETS, NamedSet, canonical, lookup
 from mlcli.datasets.synthetic import (
     GENERATOR,
     SYNTHETIC,
-    Draws,
     Generator,
-    SyntheticSpec,
-    settings,
+    generator_of,
+    of_regression,
 )
-from mlcli.errors import DataError
 from mlcli.rng import stream
 
 STREAM_ROWS = 2_000_000
@@ -38,6 +38,9 @@ class Source(Protocol):
         fresh_draws: whether each replicate is an independent data set.
         n_rows: rows of one replicate, after the checks.
         streamed: whether the rows come in batches only (`streaming.StreamSource`).
+        task: whether t is a number or the number of a class, where it is known.
+        image_shape: (height, width) where each row of X is the pixels of an image, row by row.
+        n_own_test: how many of the last rows the set itself keeps for testing.
     """
 
     @property
@@ -60,6 +63,12 @@ class Source(Protocol):
     def n_rows(self) -> int: ...
     @property
     def streamed(self) -> bool: ...
+    @property
+    def task(self) -> Task | None: ...
+    @property
+    def image_shape(self) -> tuple[int, ...] | None: ...
+    @property
+    def n_own_test(self) -> int: ...
 
     def replicate(self, index: int, seed: int) -> Dataset:
         """Data set number `index` (from 0) below `seed`.
@@ -74,21 +83,25 @@ class SyntheticSource:
 
     fresh_draws = True
     streamed = False
+    image_shape: tuple[int, ...] | None = None
+    n_own_test = 0
 
-    def __init__(self, spec: SyntheticSpec, chosen: Draws) -> None:
-        self._generator = Generator(spec, chosen)
-        self.generator: Generator | None = None if spec.classes else self._generator
+    def __init__(self, generator: Generator | CurvesGenerator) -> None:
+        spec, known = generator.spec, of_regression(generator)
+        self._generator = generator
+        self.generator = known
         self.name = spec.name
         self.feature_names = spec.feature_names
         self.target_name = spec.t_name
-        self.truth: Truth | None = None if spec.classes else spec.truth
-        self.noise_std: float | None = None if spec.classes else chosen.noise_std
-        self.n_rows = chosen.n_samples
+        self.task: Task | None = spec.task
+        self.truth: Truth | None = None if known is None else known.spec.truth
+        self.noise_std: float | None = None if known is None else known.chosen.noise_std
+        self.n_rows = generator.chosen.n_samples
         self.identity: dict[str, Any] = {
             "kind": "synthetic",
             "name": spec.name,
             "generator": GENERATOR,
-            **vars(chosen),
+            **vars(generator.chosen),
         }
 
     def replicate(self, index: int, seed: int) -> Dataset:
@@ -127,15 +140,15 @@ def open_source(
     Raises:
         DataError: the name, the file, its columns or its values won't do.
     """
-    shape = {"n_samples": n_samples, "x_min": x_min, "x_max": x_max, "noise_std": noise_std}
+    shape: dict[str, Any] = {"n_samples": n_samples, "noise_std": noise_std}
+    shape |= {"x_min": x_min, "x_max": x_max}
     columns: dict[str, Any] = {"target": target, "features": features}
     columns |= {"draw_column": draw_column, "group_column": group_column}
     named = DATASETS.get(canonical(name_or_path))
     if named is not None and named.kind == "synthetic":
-        _refuse_given(name_or_path, columns, "apply to tables only")
-        spec = SYNTHETIC[named.name]
-        return SyntheticSource(spec, settings(spec, n_samples, x_min, x_max, noise_std))
-    _refuse_given(name_or_path, shape, "apply to synthetic sets only")
+        refuse_given(name_or_path, columns, "apply to tables only")
+        return SyntheticSource(generator_of(SYNTHETIC[named.name], **shape))
+    refuse_given(name_or_path, shape, "apply to synthetic sets only")
     if named is not None:
         return _open_named(named, columns)
     if not _is_path(name_or_path):
@@ -158,18 +171,11 @@ def _open_named(named: NamedSet, columns: dict[str, Any]) -> Source:
     from mlcli.datasets import tables
 
     if named.kind == "download":
-        _refuse_given(named.name, columns, "apply to tables only")
+        refuse_given(named.name, columns, "apply to tables only")
         return tables.open_images(named)
     in_files = {key: columns[key] for key in ("draw_column", "group_column")}
-    _refuse_given(named.name, in_files, "apply to files only")
+    refuse_given(named.name, in_files, "apply to files only")
     return tables.open_bundled(named, columns["target"], columns["features"])
-
-
-def _refuse_given(name: str, given: dict[str, Any], why: str) -> None:
-    words = [word for word, value in given.items() if value is not None]
-    if words:
-        flags = ", ".join("--" + word.replace("_", "-") for word in words)
-        raise DataError(f"{flags} can't be used with {name}: such parameters {why}")
 
 
 def _is_path(text: str) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlcli.datasets import read_parquet, read_text
 from mlcli.datasets.checks import Missing, refuse_constant
 from mlcli.datasets.columns import Choice
-from mlcli.datasets.dataset import Array, Dataset
+from mlcli.datasets.dataset import Array, Dataset, Task
 from mlcli.datasets.subsample import Subsample
 from mlcli.datasets.tabular import BATCH_ROWS, column_batches, file_identity
 from mlcli.errors import DataError
@@ -51,6 +51,9 @@ class StreamSource:
     truth = None
     noise_std = None
     generator = None
+    task: Task | None = None
+    image_shape = None
+    n_own_test = 0
 
     def __init__(self, path: Path, choice: Choice, *, drop_missing: bool = False) -> None:
         """Read the file once and check it.

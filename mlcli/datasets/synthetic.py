@@ -1,4 +1,4 @@
-"""Synthetic sets: a known function, uniform inputs, and noise before or without a threshold."""
+"""Synthetic sets: a known function of uniform inputs with noise; and the table of every set."""
 
 from __future__ import annotations
 
@@ -7,53 +7,41 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlcli.datasets.checks import refuse_given
+from mlcli.datasets.curves import CURVES, CurvesGenerator, CurvesSpec, curve_settings
 from mlcli.datasets.dataset import Array, Dataset, Truth
+from mlcli.datasets.spec import Spec, check_noise, check_rows
 from mlcli.errors import DataError
 
 # Part of every synthetic set's identity: raise it when the same seed gives other numbers.
 GENERATOR = 1
 
 
-@dataclass(frozen=True)
-class SyntheticSpec:
+@dataclass(frozen=True, kw_only=True)
+class SyntheticSpec(Spec):
     """t = f(x) + w with w ~ N(0, noise_std^2), or classes t = Theta(f(x) + w) with logistic w.
 
     The inputs are independent, each U(low, high). Logistic noise of scale s makes p(C_1|x) the
-    sigmoid of f(x) / s, eq (5.7) with the ansatz (5.8) exactly right.
+    sigmoid of f(x) / s, eq (5.7) with the ansatz (5.8) exactly right. w is in units of f.
 
     Attributes:
-        name: the registry name.
-        summary: one line for a listing.
-        equation: the formula, with its number in the notes where it has one.
         truth: f, from (n, D) to (n,).
         low, high: range of each input.
-        n_samples: rows of one draw.
-        noise_std: standard deviation of w, in units of f.
-        units: the units of x and t.
-        note: what a reader should know about the defaults.
     """
 
-    name: str
-    summary: str
-    equation: str
     truth: Truth
     low: float
     high: float
-    n_samples: int
-    noise_std: float
-    x_name: str = "x"
-    t_name: str = "t"
-    units: str = "dimensionless"
-    note: str = ""
-    n_features: int = 1
-    classes: bool = False
 
     @property
-    def feature_names(self) -> tuple[str, ...]:
-        """D names."""
-        if self.n_features == 1:
-            return (self.x_name,)
-        return tuple(f"{self.x_name}{i}" for i in range(1, self.n_features + 1))
+    def parameters(self) -> dict[str, float]:
+        """What can be set when the set is drawn, with the set's own values."""
+        return {
+            "n_samples": self.n_samples,
+            "x_min": self.low,
+            "x_max": self.high,
+            "noise_std": self.noise_std,
+        }
 
 
 def _cubic(X: Array) -> Array:
@@ -70,7 +58,7 @@ def _planes(X: Array) -> Array:
     return 0.5 + 2.0 * X[:, 0] - 1.5 * X[:, 1]
 
 
-SYNTHETIC: dict[str, SyntheticSpec] = {
+SYNTHETIC: dict[str, SyntheticSpec | CurvesSpec] = {
     spec.name: spec
     for spec in (
         SyntheticSpec(
@@ -105,8 +93,9 @@ SYNTHETIC: dict[str, SyntheticSpec] = {
             noise_std=1.8,
             note="With --noise-std 0 a line separates the classes.",
             n_features=2,
-            classes=True,
+            n_classes=2,
         ),
+        *CURVES,
     )
 }
 
@@ -139,14 +128,12 @@ def settings(
         x_max=spec.high if x_max is None else float(x_max),
         noise_std=spec.noise_std if noise_std is None else float(noise_std),
     )
-    if chosen.n_samples < 2:
-        raise DataError("n_samples", must="at least 2", got=str(chosen.n_samples))
+    check_rows(chosen.n_samples)
     if not (math.isfinite(chosen.x_min) and math.isfinite(chosen.x_max)):
         raise DataError("x_min and x_max", must="finite", got=f"{chosen.x_min} and {chosen.x_max}")
     if not chosen.x_min < chosen.x_max:
         raise DataError("x_min", must=f"below x_max = {chosen.x_max:g}", got=f"{chosen.x_min:g}")
-    if not (math.isfinite(chosen.noise_std) and chosen.noise_std >= 0):
-        raise DataError("noise_std", must="finite and at least 0", got=f"{chosen.noise_std:g}")
+    check_noise(chosen.noise_std)
     return chosen
 
 
@@ -175,7 +162,7 @@ def draw(
     """
     chosen = settings(spec, n_samples, x_min, x_max, noise_std)
     X = rng.uniform(chosen.x_min, chosen.x_max, size=(chosen.n_samples, spec.n_features))  # (N, D)
-    if spec.classes:
+    if spec.n_classes is not None:
         return _thresholded(spec, X, chosen.noise_std, rng)
     w = chosen.noise_std * rng.standard_normal(chosen.n_samples)  # (N,)
     return Dataset(
@@ -233,7 +220,40 @@ class Generator:
     spec: SyntheticSpec
     chosen: Draws
 
+    @property
+    def class_probability(self) -> Truth | None:
+        """p(t = 1|x) of a set of classes."""
+        if self.spec.n_classes is None:
+            return None
+        return class_probability(self.spec, self.chosen.noise_std)
+
     def draw(self, rng: np.random.Generator, n_samples: int | None = None) -> Dataset:
         """One independent data set; `n_samples` rows instead of its own number, where given."""
         settings = vars(self.chosen) | ({} if n_samples is None else {"n_samples": n_samples})
         return draw(self.spec, rng, **settings)
+
+
+def generator_of(
+    spec: SyntheticSpec | CurvesSpec,
+    n_samples: int | None = None,
+    x_min: float | None = None,
+    x_max: float | None = None,
+    noise_std: float | None = None,
+) -> Generator | CurvesGenerator:
+    """A synthetic set with the given settings, the set's own for those left out.
+
+    Raises:
+        DataError: a setting is out of range, or a range of x is given to a set that has none.
+    """
+    if isinstance(spec, SyntheticSpec):
+        return Generator(spec, settings(spec, n_samples, x_min, x_max, noise_std))
+    ranges = {"x_min": x_min, "x_max": x_max}
+    refuse_given(spec.name, ranges, "apply to sets with a range of x only")
+    return CurvesGenerator(spec, curve_settings(spec, n_samples, noise_std))
+
+
+def of_regression(generator: Generator | CurvesGenerator) -> Generator | None:
+    """The generator, if it draws t = f(x) + w; None if it draws classes."""
+    if isinstance(generator, Generator) and generator.spec.n_classes is None:
+        return generator
+    return None

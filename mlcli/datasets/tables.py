@@ -13,14 +13,21 @@ import numpy as np
 from mlcli.datasets import tabular
 from mlcli.datasets.bundled import load_bundled
 from mlcli.datasets.columns import Choice, choose
-from mlcli.datasets.dataset import Array, Dataset, Truth
+from mlcli.datasets.curves import CurvesSpec
+from mlcli.datasets.dataset import Array, Dataset, Task, Truth
 from mlcli.datasets.draws import draw_rows
 from mlcli.datasets.files import check_file
 from mlcli.datasets.groups import group_numbers
 from mlcli.datasets.registry import NamedSet
 from mlcli.datasets.sidecar import read_note
 from mlcli.datasets.streaming import StreamSource, has_more_rows
-from mlcli.datasets.synthetic import SYNTHETIC, Generator, class_probability, settings
+from mlcli.datasets.synthetic import (
+    SYNTHETIC,
+    Generator,
+    SyntheticSpec,
+    generator_of,
+    of_regression,
+)
 from mlcli.errors import DataError
 
 if TYPE_CHECKING:
@@ -36,6 +43,9 @@ class TableSource:
     noise_std: float | None = None
     generator: Generator | None = None
     class_probability: Truth | None = None
+    task: Task | None = None
+    image_shape: tuple[int, ...] | None = None
+    n_own_test = 0
 
     def __init__(self, data: Dataset, identity: dict[str, Any]) -> None:
         self._data = data
@@ -83,19 +93,17 @@ class DrawsSource(TableSource):
             groups=None if data.groups is None else data.groups[rows],
         )
 
-    def is_drawn_from(self, synthetic: dict[str, Any]) -> None:
-        """Take the name, the noise-free function and the noise of a synthetic set."""
-        spec = SYNTHETIC.get(str(synthetic.get("name")))
-        if spec is not None:
-            self.name = spec.name
-            shape = ("n_samples", "x_min", "x_max", "noise_std")
-            chosen = settings(spec, **{k: synthetic[k] for k in shape})
-            if spec.classes:
-                self.class_probability = class_probability(spec, chosen.noise_std)
-            else:
-                self.truth, self.noise_std = spec.truth, chosen.noise_std
-                self.generator = Generator(spec, chosen)
-            self.identity = self.identity | {"drawn_from": synthetic}
+    def is_drawn_from(self, spec: SyntheticSpec | CurvesSpec, identity: dict[str, Any]) -> None:
+        """Take the name and what is known of a synthetic set, drawn as its identity says."""
+        keys = ("n_samples", "x_min", "x_max", "noise_std")
+        generator = generator_of(spec, **{key: identity.get(key) for key in keys})
+        self.name = spec.name
+        self.class_probability = generator.class_probability
+        self.generator = of_regression(generator)
+        if self.generator is not None:
+            self.truth = self.generator.spec.truth
+            self.noise_std = self.generator.chosen.noise_std
+        self.identity = self.identity | {"drawn_from": identity}
 
 
 class DeferredSource(TableSource):
@@ -110,6 +118,9 @@ class DeferredSource(TableSource):
         self.feature_names = tuple(f"pixel_{j}" for j in range(named.shape[1]))
         self.target_name = "class"
         self.n_rows = named.shape[0]
+        self.task = named.task
+        self.image_shape = named.image_shape
+        self.n_own_test = named.n_own_test
         self.identity = identity
 
     def replicate(self, index: int, seed: int) -> Dataset:
@@ -140,11 +151,16 @@ def open_bundled(
         "target": choice.target,
         "features": list(choice.features),
     }
-    return TableSource(_dataset(named.name, choice, columns), identity)
+    source = TableSource(_dataset(named.name, choice, columns), identity)
+    if choice.target == data.target_name:
+        source.task = named.task
+    if choice.features == data.feature_names:
+        source.image_shape = named.image_shape
+    return source
 
 
 def open_images(named: NamedSet) -> Source:
-    """An image set that is on this machine: its 60,000 training rows, then its 10,000 test rows.
+    """An image set that is on this machine: its training rows, then the rows it tests on.
 
     Raises:
         DataError: it isn't.
@@ -158,9 +174,17 @@ def open_images(named: NamedSet) -> Source:
 
     def load() -> Dataset:
         X_train, y_train, X_test, y_test = images(named.name)
-        X = np.concatenate([X_train, X_test]).reshape(named.shape).astype(np.float64)
-        t = np.concatenate([y_train, y_test]).astype(np.float64)
-        return Dataset(named.name, X, t, source.feature_names, source.target_name)
+        # Straight to float64: 440 MB, without a copy of the bytes beside them.
+        X = np.concatenate([X_train, X_test], dtype=np.float64).reshape(named.shape)
+        t = np.concatenate([y_train, y_test], dtype=np.float64)
+        return Dataset(
+            named.name,
+            X,
+            t,
+            source.feature_names,
+            source.target_name,
+            n_own_test=named.n_own_test,
+        )
 
     source = DeferredSource(named, identity, load)
     return source
@@ -182,6 +206,20 @@ def open_file(
     if note is not None and draw_column is None and features is None and target is None:
         draw_column = str(note["draw_column"])
     choice = tabular.choose_columns(path, target, features, draw_column, group_column)
+    source = _open_table(path, choice, drop_missing=drop_missing, stream_rows=stream_rows)
+    spec = None if note is None else SYNTHETIC.get(str(note["drawn_from"].get("name")))
+    if note is not None and spec is not None and choice.target == spec.t_name:
+        source.task = spec.task
+        # f and p(C_1|x) are functions of all the set's features, in the set's order.
+        if isinstance(source, DrawsSource) and choice.features == spec.feature_names:
+            source.is_drawn_from(spec, note["drawn_from"])
+    return source
+
+
+def _open_table(
+    path: Path, choice: Choice, *, drop_missing: bool, stream_rows: int
+) -> TableSource | StreamSource:
+    draw_column, group_column = choice.draw_column, choice.group_column
     if draw_column is None and group_column is None and has_more_rows(path, stream_rows):
         return StreamSource(path, choice, drop_missing=drop_missing)
     columns = tabular.read(path, choice, drop_missing=drop_missing)
@@ -192,10 +230,7 @@ def open_file(
     if draw_column is None:
         return TableSource(data, identity)
     rows = draw_rows(path, draw_column, columns[draw_column])
-    source = DrawsSource(data, identity, rows, draw_column)
-    if note is not None:
-        source.is_drawn_from(note["drawn_from"])
-    return source
+    return DrawsSource(data, identity, rows, draw_column)
 
 
 def _dataset(name: str, choice: Choice, columns: dict[str, Array]) -> Dataset:

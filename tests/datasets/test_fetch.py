@@ -61,6 +61,8 @@ def _pinned(arrays: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.Monkey
     hashes = [hashlib.sha256(idx(array)).hexdigest() for array in arrays]
     files = dict(zip(IMAGE_SETS["mnist"].files, hashes, strict=True))
     monkeypatch.setitem(IMAGE_SETS, "mnist", ImageSet("mnist", files, ()))
+    elsewhere = replace(IMAGE_SETS["fashion-mnist"], system_folders=())
+    monkeypatch.setitem(IMAGE_SETS, "fashion-mnist", elsewhere)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("MLCLI_DATA", raising=False)
     for name in ("http_proxy", "https_proxy", "all_proxy"):
@@ -219,12 +221,16 @@ def test_a_changed_file_is_refused(packed, tmp_path, monkeypatch) -> None:  # ty
 def test_an_image_set_as_a_source(packed, arrays, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     from mlcli.datasets.registry import DATASETS
 
-    monkeypatch.setitem(DATASETS, "mnist", replace(DATASETS["mnist"], shape=(100, 784)))
+    small = replace(DATASETS["mnist"], shape=(100, 784), n_own_test=N_TEST)
+    monkeypatch.setitem(DATASETS, "mnist", small)
     monkeypatch.setenv("MLCLI_DATA", str(tmp_path))
     for name, content in packed.items():
         (tmp_path / name).write_bytes(content)
     source = open_source("mnist")
+    known = (source.n_own_test, source.task, source.image_shape)
+    assert known == (N_TEST, "classification", (28, 28))
     data = source.replicate(0, 0)
+    assert data.n_own_test == N_TEST
     assert (source.n_rows, len(source.feature_names), data.X.dtype) == (100, 784, np.float64)
     np.testing.assert_array_equal(data.X[N_TRAIN:], arrays[2].reshape(N_TEST, 784))
     np.testing.assert_array_equal(data.t, np.concatenate([arrays[1], arrays[3]]))

@@ -109,3 +109,33 @@ def test_draws_with_a_gap(tmp_path: Path, values: str, said: str) -> None:
 
 def test_the_draw_column_has_one_name() -> None:
     assert make.DRAW_COLUMN == "draw"
+
+
+def test_what_a_note_tells_is_of_the_sets_own_columns(tmp_path: Path) -> None:
+    """p(C_1|x) is a function of both features; the task is that of the target alone."""
+    path = tmp_path / "planes.csv"
+    write_draws("two-planes", path, n_draws=2, seed=0, n_samples=20)
+    whole = open_source(str(path), draw_column="draw")
+    assert (whole.name, whole.task) == ("two-planes", "classification")
+    assert whole.replicate(0, 0).class_probability is not None
+    for classes in (whole, open_source("two-planes")):
+        assert classes.truth is classes.noise_std is classes.generator is None
+    half = open_source(str(path), draw_column="draw", features=["x1"])
+    assert (half.name, half.task) == ("planes.csv", "classification")
+    assert half.replicate(0, 0).class_probability is None
+    assert "drawn_from" not in half.identity
+    other = open_source(str(path), draw_column="draw", target="x2", features=["x1"])
+    assert (other.name, other.task) == ("planes.csv", None)
+    assert open_source(str(path), target="t", features=["x1", "x2"]).task == "classification"
+    path.with_suffix(".json").unlink()
+    assert open_source(str(path), draw_column="draw").task is None
+
+
+def test_a_regression_reads_back_with_its_truth(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    write_draws("sine", path, n_draws=1, seed=0, x_max=0.5, noise_std=0.1)
+    source = open_source(str(path))
+    assert (source.task, source.noise_std, source.n_own_test) == ("regression", 0.1, 0)
+    assert source.generator is not None
+    assert source.truth is source.generator.spec.truth
+    assert source.generator.chosen.x_max == 0.5

@@ -29,6 +29,8 @@ def test_shapes_are_as_described(name: str) -> None:
     assert data.X.dtype == data.t.dtype == np.float64
     assert len(source.feature_names) == named.shape[1]
     assert source.n_rows == named.shape[0]
+    assert (source.task, source.image_shape) == (named.task, named.image_shape)
+    assert source.n_own_test == data.n_own_test == named.n_own_test == 0
     if named.n_classes is not None:
         np.testing.assert_array_equal(np.unique(data.t), np.arange(named.n_classes))
 
@@ -50,6 +52,27 @@ def test_columns_of_a_bundled_set() -> None:
     assert source.identity != whole.identity
     with pytest.raises(DataError, match="diabetes has no column 'bmj'; try 'bmi'"):
         open_source("diabetes", features=["bmj"])
+
+
+def test_what_is_known_is_of_the_sets_own_columns() -> None:
+    """Some of the pixels aren't an image, and another target is another task."""
+    pixels = open_source("digits").feature_names
+    assert open_source("digits").image_shape == (8, 8)
+    assert open_source("digits", features=pixels).image_shape == (8, 8)
+    some = open_source("digits", features=pixels[10:40])
+    assert (some.image_shape, some.task) == (None, "classification")
+    assert open_source("digits", features=pixels[::-1]).image_shape is None
+    other = open_source("iris", target="petal width (cm)")
+    assert (other.task, open_source("diabetes").task) == (None, "regression")
+
+
+def test_images_and_their_own_test_rows() -> None:
+    images = {name: (n.image_shape, n.n_own_test) for name, n in DATASETS.items() if n.image_shape}
+    assert images == {
+        "digits": ((8, 8), 0), "fashion-mnist": ((28, 28), 10_000), "mnist": ((28, 28), 10_000),
+    }  # fmt: skip
+    assert all(n.image_shape is None or np.prod(n.image_shape) == n.shape[1]
+               for n in DATASETS.values())  # fmt: skip
 
 
 def test_both_spellings() -> None:

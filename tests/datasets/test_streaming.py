@@ -60,6 +60,7 @@ def test_batches_are_the_rows_of_the_file(tmp_path: Path, put) -> None:  # type:
     np.testing.assert_array_equal(np.concatenate([part for part, _ in batches]), X)
     np.testing.assert_array_equal(np.concatenate([part for _, part in batches]), columns["t"])
     assert (source.n_rows, source.streamed, source.n_missing) == (30_000, True, 0)
+    assert (source.task, source.image_shape, source.n_own_test) == (None, None, 0)
     np.testing.assert_array_equal(source.low, X.min(axis=0))
     np.testing.assert_array_equal(source.high, X.max(axis=0))
     in_memory = open_source(path, features=["a", "b"], stream_rows=10**6)
