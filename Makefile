@@ -36,7 +36,10 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The peers are asked for only here, once per setup.
 bench: setup
+	@test $(STAMP)-bench -nt $(STAMP) || { $(BIN)/python -m pip install --quiet \
+		--constraint constraints.txt --editable '.[bench]' && touch $(STAMP)-bench; }
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-disable-gc -s
 
 proofs: setup

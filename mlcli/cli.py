@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "descent": ("Experiments", "Gradient descent against the closed form and the gradient flow."),
     "logistic": ("Experiments", "Logistic regression: classes, probabilities, decisions."),
     "perceptron": ("Experiments", "Threshold units: gates, Rosenblatt's rule, approximation."),
+    "train-mlp": ("Experiments", "Train multilayer perceptrons side by side, seeds and variants."),
     "data": ("Data", "List, describe, make and fetch data sets."),
     "report": ("Results", "Turn run folders into one self-contained HTML page."),
     "runs": ("Results", "List what has been run."),

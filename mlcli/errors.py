@@ -5,7 +5,8 @@ MlcliError              exit 1   failed at run time
 │   ├── ConfigError              a flag, a variable or a line of params.yaml
 │   └── DataError                a file or a data set
 ├── GateError           exit 3   a gate failed
-└── NoAnswerError       exit 4   diverged, or no valid answer exists
+├── NoAnswerError       exit 4   diverged, or no valid answer exists
+└── Interrupted         exit 130 Ctrl-C, with work kept to go on from
 """
 
 from __future__ import annotations
@@ -72,3 +73,9 @@ class NoAnswerError(MlcliError):
     """The computation diverged, or the question has no valid answer."""
 
     exit_code = EXIT_NO_ANSWER
+
+
+class Interrupted(MlcliError):
+    """Ctrl-C or SIGTERM; what is done so far was kept."""
+
+    exit_code = EXIT_INTERRUPTED

@@ -22,7 +22,9 @@ class Result:
         tables: name -> columns of equal length; each becomes a CSV file.
         model_tables: the same, below model/.
         model_arrays: name -> array; each becomes an NPY file below model/.
+        model_tensors: name -> arrays by name; each becomes a safetensors file below model/.
         model_info: what is needed to use the arrays again; becomes model/model.json.
+        sections: name -> values by section; each becomes a YAML file that `--params` reads.
         determinism: how the bytes are held equal, for the manifest.
         warnings: sentences for stderr.
     """
@@ -31,7 +33,9 @@ class Result:
     tables: Mapping[str, Columns]
     model_tables: Mapping[str, Columns] = field(default_factory=dict)
     model_arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    model_tensors: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     model_info: Mapping[str, Any] = field(default_factory=dict)
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     determinism: str = ""
     warnings: Sequence[str] = ()
 
@@ -47,6 +51,16 @@ class Display:
 
 
 class Progress(Protocol):
-    """Told how much of the work is done."""
+    """Told how much of the work is done, with a remark where there is one."""
 
-    def __call__(self, done: int, total: int) -> None: ...
+    def __call__(self, done: float, total: float, note: str = "") -> None: ...
+
+
+class Checkpoint(Protocol):
+    """Where long work is kept, so that the same command goes on from there."""
+
+    def load(self) -> dict[str, np.ndarray] | None:
+        """What was kept for this very question, if anything was."""
+
+    def save(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep this instead of what was kept before."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -25,6 +25,9 @@ from mlcli.report import files, folder
 from mlcli.report import manifest as manifests
 from mlcli.result import Result
 
+if TYPE_CHECKING:
+    from mlcli.report.checkpoint import FileCheckpoint
+
 RUNS = Path("runs")
 
 
@@ -33,13 +36,18 @@ def experiment_app(section: str, help: str) -> typer.Typer:
     app = typer.Typer(add_completion=False)
 
     def body(flags: Mapping[str, Any], run_flags: Mapping[str, Any]) -> None:
-        run(section, flags, _options(run_flags))
+        run(section, flags, options_of(run_flags))
 
     app.command()(with_flags(config_class(section), body, help=help))
     return app
 
 
-def _options(given: Mapping[str, Any]) -> RunOptions:
+def options_of(given: Mapping[str, Any]) -> RunOptions:
+    """How to run, from the values of the run flags.
+
+    Raises:
+        ConfigError: a kind of figure that there is not.
+    """
     kinds = tuple(kind.strip() for kind in given["figures"].split(",") if kind.strip())
     wrong = [kind for kind in kinds if kind not in FIGURE_KINDS]
     if wrong or not kinds:
@@ -71,7 +79,12 @@ class Prepared:
 
 def run(section: str, flags: Mapping[str, Any], options: RunOptions) -> None:
     """Resolve, check, run, write, show."""
-    prepared = prepare(section, flags, options)
+    carry_out(prepare(section, flags, options))
+
+
+def carry_out(prepared: Prepared) -> None:
+    """Answer a question, unless it was answered before, and show the answer."""
+    options = prepared.options
     if options.dry_run:
         _show_plan(prepared)
         return
@@ -149,9 +162,13 @@ def _finished(prepared: Prepared) -> bool:
 def _execute(prepared: Prepared) -> None:
     options, config = prepared.options, prepared.resolved.config
     started, t_start = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
+    checkpoint = _checkpoint(prepared)
+    more = {} if checkpoint is None else {"checkpoint": checkpoint}
+    if checkpoint is not None and checkpoint.exists() and not options.quiet:
+        console.message("going on from where an interrupted run of this command stopped")
     with console.progress(prepared.asked["command"], quiet=options.quiet) as progress:
         result: Result = prepared.experiment.run(
-            config, prepared.source, jobs=options.jobs, progress=progress
+            config, prepared.source, jobs=options.jobs, progress=progress, **more
         )
     t_computed = time.perf_counter()
     with folder.replacing(prepared.target) as partial:
@@ -173,8 +190,21 @@ def _execute(prepared: Prepared) -> None:
         files.write_text(partial / "timings.json", files.json_text(seconds))
         where = manifests.environment(started, sys.argv)
         files.write_text(partial / "environment.json", files.json_text(where))
+    if checkpoint is not None:
+        checkpoint.clear()
     for warning in () if options.quiet else result.warnings:
         console.message(f"note: {warning}")
+
+
+def _checkpoint(prepared: Prepared) -> FileCheckpoint | None:
+    """Where a command that can go on after an interrupt keeps its work, wherever it writes."""
+    if not getattr(prepared.experiment, "RESUMES", False):
+        return None
+    from mlcli.report.checkpoint import FileCheckpoint
+
+    command = prepared.asked["command"]
+    name = f".{manifests.question_hash(prepared.asked)}.checkpoint.npz"
+    return FileCheckpoint(RUNS / command / name)
 
 
 def _show(prepared: Prepared) -> None:

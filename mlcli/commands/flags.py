@@ -10,11 +10,23 @@ import typer
 
 from mlcli.commands.options import RUN_FLAGS
 from mlcli.config.common import SeedFields, SourceFields, SyntheticFields
-from mlcli.config.fields import Section, choices, extra, is_flag, metavar, requirement
+from mlcli.config.fields import (
+    Section,
+    choices,
+    extra,
+    is_flag,
+    is_several,
+    metavar,
+    requirement,
+)
+from mlcli.config.networks import FitFields, MlpFields, ScheduleFields
 
 # The panel of the help in which the fields of a class stand; the command's own come first.
 OWN_PANEL = "Parameters"
 PANELS: dict[type, str] = {
+    MlpFields: "Network",
+    FitFields: "Learning",
+    ScheduleFields: "Schedule of the learning rate",
     SourceFields: "Data",
     SyntheticFields: "Synthetic data",
     SeedFields: "Seeds and device",
@@ -39,7 +51,8 @@ def _flag(model: type[Section], key: str) -> inspect.Parameter:
     name = "--" + key.replace("_", "-")
     unit = extra(field, "unit")
     words = choices(field)
-    help = (field.description or "") + (f" One of {', '.join(words)}." if words else "")
+    count = "One or several of" if is_several(field) else "One of"
+    help = (field.description or "") + (f" {count} {', '.join(words)}." if words else "")
     help += f" Unit: {unit}." if unit else ""
     if field.default is not None:
         help += f" (default: {_default_text(field.default)})"

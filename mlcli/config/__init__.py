@@ -21,6 +21,7 @@ SECTIONS = (
     "descent",
     "logistic",
     "perceptron",
+    "train_mlp",
 )
 
 

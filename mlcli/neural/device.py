@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 
 import torch
@@ -48,3 +50,24 @@ def find_dtype(name: str, device: torch.device) -> torch.dtype:
     if device.type == "mps" and name == "float64":
         raise InputError("an mps device has no float64", hint="float32, or the device cpu")
     return DTYPES[name]
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """So many threads in torch's kernels while the block runs."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def device_bytes(device: torch.device) -> int | None:
+    """Memory of a device, where the system tells."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return None

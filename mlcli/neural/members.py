@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 # One seed's random streams: an address ("order", 3) gives a generator, always the same one.
@@ -102,6 +103,14 @@ class Members(torch.nn.Module):
     def kept(self) -> dict[str, Tensor]:
         """All that makes up the members' state, by name, each with leading axis M; not copied."""
         return {name: tensor.detach() for name, tensor in self.state_dict().items()}
+
+    def named(self, state: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+        """A state as `kept` gives it: each parameter and each buffer by name, (M, ...).
+
+        On a CPU the arrays share their memory with the state.
+        """
+        parts = self.unpack(state["theta"]) | {k: v for k, v in state.items() if k != "theta"}
+        return {name: tensor.cpu().numpy() for name, tensor in parts.items()}
 
     @torch.no_grad()
     def put_back(self, tensors: Mapping[str, Tensor], members: Tensor | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -152,6 +153,11 @@ class MLP(Members):
         for drawn, generator in zip(mask, self.noise, strict=True):
             drawn.bernoulli_(keep, generator=generator)
         return mask.div_(keep)
+
+
+def count_parameters(sizes: Sequence[int], normalisation: str, learns_slopes: bool) -> int:
+    """Learnt numbers of one member: weights, biases, gamma, beta, slopes."""
+    return sum(math.prod(shape) for shape in _shapes(sizes, normalisation, learns_slopes).values())
 
 
 def _affine(Z: Tensor, layer: int, p: dict[str, Tensor]) -> Tensor:

@@ -30,6 +30,8 @@ class Optimiser:
     ) -> None:
         """Start at rest.
 
+        `minus_eta` (M, 1) is -eta of each member, 0 where it is frozen.
+
         Args:
             theta: parameters of all members, (M, P), changed in place.
             decays: 1 where a penalty acts, else 0, (P,).
@@ -44,7 +46,7 @@ class Optimiser:
         self.learning_rate = self._column(learning_rate)  # (M, 1)
         if not bool((self.learning_rate > 0).all()):
             raise ValueError(f"learning rates must be positive, got {learning_rate}")
-        self._minus_eta = -self.learning_rate  # (M, 1)
+        self.minus_eta = -self.learning_rate  # (M, 1)
         self.n_steps = 0
         self._l2 = self._strength(l2, decays, factor=2.0)
         self._l1 = self._strength(l1, decays)
@@ -62,7 +64,7 @@ class Optimiser:
 
     def freeze(self, members: Tensor) -> None:
         """From now on leave the parameters of these members, (M,), exactly as they are."""
-        self._minus_eta = self._minus_eta.masked_fill(members.unsqueeze(1), 0.0)  # (M, 1)
+        self.minus_eta = self.minus_eta.masked_fill(members.unsqueeze(1), 0.0)  # (M, 1)
 
     def step(self, gradient: Tensor, factor: float = 1.0) -> None:
         """theta after one step down the gradient.
@@ -76,7 +78,7 @@ class Optimiser:
         if self._l1 is not None:
             gradient = torch.addcmul(gradient, self._l1, self.theta.sign())
         self.n_steps += 1
-        self._update(gradient, self._minus_eta * factor)
+        self._update(gradient, self.minus_eta * factor)
 
     def _update(self, gradient: Tensor, minus_eta: Tensor) -> None:
         raise NotImplementedError

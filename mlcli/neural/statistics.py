@@ -45,6 +45,9 @@ class LayerStatistics(NamedTuple):
     gradient_rms: Floats
 
 
+STATISTICS = LayerStatistics._fields[1:]
+
+
 def layer_statistics(
     net: MLP, loss: Loss, X: NDArray[Any], t: NDArray[Any], view: View | None = None
 ) -> list[LayerStatistics]:

@@ -6,9 +6,12 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlcli.result import Columns, Result
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def strict(value: Any) -> Any:
@@ -31,8 +34,34 @@ def json_text(value: Any) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Text with line feeds on every system, since DVC hashes raw bytes."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """A file and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode("utf-8"))
+    path.write_bytes(content)
+
+
+def safetensors_bytes(tensors: Mapping[str, np.ndarray]) -> bytes:
+    """Arrays by name in the safetensors format, which holds numbers only and no clock."""
+    import numpy as np
+    from safetensors.numpy import save
+
+    ordered = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
+    return save(ordered)
+
+
+def yaml_text(sections: Mapping[str, Any]) -> str:
+    """Sections of a params file, as YAML 1.2."""
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    writer, text = YAML(), StringIO()
+    writer.default_flow_style = False
+    writer.dump({name: strict(values) for name, values in sections.items()}, text)
+    return text.getvalue()
 
 
 def csv_text(columns: Columns) -> str:
@@ -73,5 +102,9 @@ def write_result(result: Result, folder: Path) -> None:
 
         (folder / "model").mkdir(exist_ok=True)
         np.save(folder / "model" / f"{name}.npy", array, allow_pickle=False)
+    for name, tensors in result.model_tensors.items():
+        write_bytes(folder / "model" / f"{name}.safetensors", safetensors_bytes(tensors))
+    for name, section in result.sections.items():
+        write_text(folder / f"{name}.yaml", yaml_text(section))
     if result.model_info:
         write_text(folder / "model" / "model.json", json_text(result.model_info))

@@ -1,8 +1,15 @@
-"""Members in one program against a plain torch loop, in one run: ratios, never a gate."""
+"""Members in one program against a plain torch loop, scikit-learn, Lightning and skorch.
+
+Ratios of samples per second in one run, printed, never a gate. Every peer trains one member on the
+same rows for the same epochs, in its own idiomatic code, and judges nothing after an epoch. On one
+thread and on two: a peer may be faster on one, above all where other work runs on the machine.
+"""
 
 from __future__ import annotations
 
+import logging
 import time
+import warnings
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
@@ -12,16 +19,25 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
+from mlcli.neural.device import threads
 from mlcli.neural.losses import LOSSES
 from mlcli.neural.mlp import MLP
 from mlcli.neural.optimisers import SGD
 from mlcli.neural.training import Settings, train
 from mlcli.rng import stream
 
-N_EPOCHS = 1
+N_EPOCHS = 3
 N_SAMPLES = 6400
+BATCH_SIZE = 64
+N_STEPS = N_EPOCHS * N_SAMPLES // BATCH_SIZE
+N_ROUNDS = 9
 SIZES = (64, 128, 128, 10)
+
+Work = Callable[[], None]
+# Given the rows and labels: what the peer is called, with its version, and its whole training.
+Peer = Callable[[np.ndarray, np.ndarray], tuple[str, Work]]
 
 
 def seconds(work: Callable[[], Any]) -> float:
@@ -41,51 +57,150 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     return noisy.astype(np.float32), labels[rows]
 
 
-def plain_loop(X: torch.Tensor, labels: torch.Tensor) -> None:
-    """The loop of every tutorial, without evaluation."""
-    layers: list[torch.nn.Module] = []
-    for n_in, n_out in pairwise(SIZES):
-        layers += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()]
-    net = torch.nn.Sequential(*layers[:-1])
-    optimiser = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
-    loss = torch.nn.CrossEntropyLoss()
-    for _ in range(N_EPOCHS):
-        order = torch.randperm(N_SAMPLES)
-        for start in range(0, N_SAMPLES, 64):
-            rows = order[start : start + 64]
-            optimiser.zero_grad()
-            E = loss(net(X[rows]), labels[rows])
-            E.backward()
-            optimiser.step()
+def quietly(work: Callable[[], Any]) -> Any:
+    """Without the warnings of a peer, which pytest would make errors."""
+    with warnings.catch_warnings(action="ignore"):
+        return work()
 
 
-@pytest.mark.parametrize(("n_members", "metrics"), [(1, True), (8, False), (8, True)])
-def test_an_epoch_of_members_against_a_plain_loop(n_members: int, metrics: bool) -> None:
-    torch.set_num_threads(2)
-    X, labels = digits()
+def members(n_members: int, metrics: bool, X: np.ndarray, labels: np.ndarray) -> Work:
+    """Our training of all members, with losses and accuracies after each epoch or without."""
     streams = [partial(stream, seed) for seed in range(n_members)]
-    as_torch = torch.from_numpy(X), torch.from_numpy(labels)
+    settings = Settings(N_EPOCHS, BATCH_SIZE, evaluate_training=metrics)
 
-    settings = Settings(N_EPOCHS, 64, evaluate_training=metrics)
-
-    def ours() -> None:
+    def work() -> None:
         net = MLP(SIZES, [s("weights") for s in streams])
         optimiser = SGD(net.theta, net.decays, 0.01, momentum=0.9)
-        train(
+        done = train(
             net, optimiser, LOSSES["cross-entropy"], X, labels, settings, streams,
             validation=(X[:1000], labels[:1000]) if metrics else None,
         )  # fmt: skip
+        assert done.n_steps == N_STEPS
 
-    def theirs() -> None:
-        plain_loop(*as_torch)
+    return work
 
-    ours(), theirs()
-    times = [(seconds(ours), seconds(theirs)) for _ in range(15)]
-    found = sorted(n_members * plain / own for own, plain in times)
-    rate = N_EPOCHS * N_SAMPLES / median(plain for _, plain in times)
-    own_rate = n_members * N_EPOCHS * N_SAMPLES / median(own for own, _ in times)
+
+def new_net() -> torch.nn.Sequential:
+    """The network of one member as every tutorial writes it."""
+    layers: list[torch.nn.Module] = []
+    for n_in, n_out in pairwise(SIZES):
+        layers += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers[:-1])
+
+
+def plain_loop(X: np.ndarray, labels: np.ndarray) -> tuple[str, Work]:
+    """The loop of every tutorial, without evaluation."""
+    inputs, targets = torch.from_numpy(X), torch.from_numpy(labels)
+
+    def work() -> None:
+        net = new_net()
+        optimiser = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
+        loss = torch.nn.CrossEntropyLoss()
+        for _ in range(N_EPOCHS):
+            order = torch.randperm(N_SAMPLES)
+            for start in range(0, N_SAMPLES, BATCH_SIZE):
+                rows = order[start : start + BATCH_SIZE]
+                optimiser.zero_grad()
+                E = loss(net(inputs[rows]), targets[rows])
+                E.backward()
+                optimiser.step()
+
+    return f"a plain loop of torch {torch.__version__}", work
+
+
+def scikit_learn(X: np.ndarray, labels: np.ndarray) -> tuple[str, Work]:
+    """MLPClassifier; on float32 rows it computes in float32 too."""
+    import sklearn
+    from sklearn.neural_network import MLPClassifier
+
+    def work() -> None:
+        peer = MLPClassifier(
+            (128, 128), solver="sgd", alpha=0.0, batch_size=BATCH_SIZE, learning_rate_init=0.01,
+            momentum=0.9, nesterovs_momentum=False, max_iter=N_EPOCHS, tol=0.0,
+            n_iter_no_change=N_EPOCHS + 1,
+        )  # fmt: skip
+        peer.fit(X, labels)
+        assert peer.n_iter_ == N_EPOCHS
+
+    return f"MLPClassifier of scikit-learn {sklearn.__version__}", work
+
+
+def lightning(X: np.ndarray, labels: np.ndarray) -> tuple[str, Work]:
+    """A LightningModule, a DataLoader and a Trainer that neither logs nor saves nor shows."""
+    pl = pytest.importorskip("lightning", reason="lightning is not installed: make bench does it")
+    from torch.utils.data import DataLoader, TensorDataset
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # no tips in the log
+
+    class Classifier(pl.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = new_net()
+            self.loss = torch.nn.CrossEntropyLoss()
+
+        def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
+            x, t = batch
+            return self.loss(self.net(x), t)
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=0.01, momentum=0.9)
+
+    rows = TensorDataset(torch.from_numpy(X), torch.from_numpy(labels))
+
+    def work() -> None:
+        batches = DataLoader(rows, batch_size=BATCH_SIZE, shuffle=True)
+        trainer = pl.Trainer(
+            max_epochs=N_EPOCHS, accelerator="cpu", devices=1, logger=False,
+            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        )  # fmt: skip
+        trainer.fit(Classifier(), batches)
+        assert trainer.global_step == N_STEPS
+
+    return f"Lightning {pl.__version__}", work
+
+
+def skorch(X: np.ndarray, labels: np.ndarray) -> tuple[str, Work]:
+    """NeuralNetClassifier with its default callbacks, all rows to train on, in shuffled order."""
+    peers = pytest.importorskip("skorch", reason="skorch is not installed: make bench does it")
+
+    def work() -> None:
+        peer = peers.NeuralNetClassifier(
+            new_net, criterion=torch.nn.CrossEntropyLoss, optimizer=torch.optim.SGD, lr=0.01,
+            optimizer__momentum=0.9, max_epochs=N_EPOCHS, batch_size=BATCH_SIZE,
+            iterator_train__shuffle=True, train_split=None, verbose=0,
+        )  # fmt: skip
+        peer.fit(X, labels)
+        assert len(peer.history) == N_EPOCHS
+
+    return f"NeuralNetClassifier of skorch {peers.__version__}", work
+
+
+def spread(ratios: list[float]) -> str:
+    return f"{median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize(
+    ("peer", "n_members"),
+    [(plain_loop, 1), (plain_loop, 8), (scikit_learn, 8), (lightning, 8), (skorch, 8)],
+)
+def test_members_against_a_peer(peer: Peer, n_members: int, n_threads: int) -> None:
+    X, labels = digits()
+    name, peer_work = quietly(partial(peer, X, labels))
+    works = [
+        members(n_members, False, X, labels),
+        members(n_members, True, X, labels),
+        partial(quietly, peer_work),
+    ]
+    with threads(n_threads), threadpool_limits(n_threads):
+        for work in works:
+            work()
+        times = [[seconds(work) for work in works] for _ in range(N_ROUNDS)]
+    n_samples = N_EPOCHS * N_SAMPLES
+    own, own_judged, theirs = (n_samples / median(column) for column in zip(*times, strict=True))
     print(
-        f"\n{n_members} members, metrics {'on' if metrics else 'off'}: {own_rate:,.0f} samples/s; "
-        f"a plain loop without {rate:,.0f}; "
-        f"ratio {median(found):.2f} ({found[0]:.2f}-{found[-1]:.2f})"
+        f"\n{n_members} members, {n_threads} threads: {n_members * own:,.0f} samples/s, "
+        f"{n_members * own_judged:,.0f} with metrics; {name}: {theirs:,.0f}; "
+        f"ratio {spread([n_members * t[2] / t[0] for t in times])}, "
+        f"{spread([n_members * t[2] / t[1] for t in times])} with metrics"
     )

@@ -13,17 +13,20 @@ from mlcli.cli import COMMANDS
 from mlcli.commands.flags import reference
 from mlcli.config import SECTIONS, config_class
 from mlcli.config.common import SeedFields, SourceFields, SyntheticFields
+from mlcli.config.networks import FitFields, MlpFields, ScheduleFields
 
 README = Path(__file__).parents[2] / "README.md"
 
 
 SHARED = (SourceFields, SyntheticFields, SeedFields)
+NETWORKS = (MlpFields, FitFields, ScheduleFields)
 EXPERIMENTS = [name for name, (panel, _) in COMMANDS.items() if panel == "Experiments"]
 
 
 def test_the_parameter_tables_are_those_of_the_config_models() -> None:
     text = README.read_text(encoding="utf-8")
     assert reference(*SHARED) in text
+    assert reference(*NETWORKS) in text
     for section in SECTIONS:
         assert reference(config_class(section)) in text, section
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -28,10 +28,27 @@ class Trained:
     Attributes:
         network: with the parameters after the last step.
         losses: E of each minibatch before its step, (n_steps,).
+        velocity: v after the last step, in the order of `layers.on_one_vector`, (n_w,).
     """
 
     network: Network
     losses: Floats
+    velocity: Floats
+
+
+class DivergedError(NoAnswerError):
+    """The loss of a step is not finite.
+
+    Attributes:
+        step: which, from 1.
+        loss: what it is.
+    """
+
+    def __init__(self, step: int, loss: float) -> None:
+        super().__init__(
+            f"the loss at step {step}", must="finite", got=f"{loss}", hint="a smaller learning rate"
+        )
+        self.step, self.loss = step, loss
 
 
 def minibatches(
@@ -64,8 +81,9 @@ def train(
     loss: Loss,
     batches: Iterable[Ints],
     *,
-    learning_rate: float,
+    learning_rate: float | Callable[[int], float],
     momentum: float = 0.0,
+    velocity: Floats | None = None,
     rng: np.random.Generator | None = None,
 ) -> Trained:
     """v <- momentum v + dE/dw, w <- w - learning_rate v, once for each minibatch; v = 0 at first.
@@ -78,41 +96,39 @@ def train(
         targets: (N, K), or labels (N,), as the loss wants them.
         loss: E of a minibatch and its errors.
         batches: rows of each minibatch, see `minibatches`.
-        learning_rate: eta of (4.6), positive.
+        learning_rate: eta of (4.6), positive; of a schedule, eta(t) of step t = 0, 1, ...
         momentum: share of the velocity that is kept, 0 <= momentum < 1.
+        velocity: v where an earlier training left it, (n_w,); at rest if left out.
         rng: for the slopes of RReLU, needed only there.
 
     Raises:
-        NoAnswerError: the loss is no longer a finite number.
+        DivergedError: the loss is no longer a finite number.
         ValueError: the learning rate or the momentum is out of range.
     """
-    if not learning_rate > 0:
+    if not callable(learning_rate) and not learning_rate > 0:
         raise ValueError(f"the learning rate must be positive, got {learning_rate}")
     if not 0 <= momentum < 1:
         raise ValueError(f"the momentum must be at least 0 and below 1, got {momentum}")
     network, w = on_one_vector(network)
     gradient_network, gradient = on_one_vector(network)
     places = [parameters((layer,)) for layer in gradient_network]
-    velocity, step_size = np.zeros_like(w), np.empty_like(w)
+    velocity = np.zeros_like(w) if velocity is None else velocity.copy()
+    step_size = np.empty_like(w)
     losses: list[float] = []
     # A diverging run overflows before its loss does; the loss is what is checked.
     with np.errstate(over="ignore", invalid="ignore"):
-        for rows in batches:
+        for step, rows in enumerate(batches):
             outputs, kept = forward(network, X[rows], rng)
             E, delta = loss(outputs, targets[rows])
             if not math.isfinite(E):
-                raise NoAnswerError(
-                    f"Training diverged at step {len(losses) + 1}",
-                    must="at a finite loss",
-                    got=f"{E}",
-                    hint="a smaller learning rate",
-                )
+                raise DivergedError(step + 1, E)
             losses.append(E)
             backward(network, kept, delta, places)
             velocity *= momentum
             velocity += gradient
-            w -= np.multiply(velocity, learning_rate, out=step_size)
+            eta = learning_rate(step) if callable(learning_rate) else learning_rate
+            w -= np.multiply(velocity, eta, out=step_size)
             for layer, past in zip(network, kept, strict=True):
                 if layer.norm is not None and past.normalised is not None:
                     update_running(layer.norm, past.normalised)
-    return Trained(network, np.array(losses))
+    return Trained(network, np.array(losses), velocity)

@@ -1,0 +1,159 @@
+"""What the networks of several commands share: architecture, training, schedule of the rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from mlcli.config.fields import Float, Int, Number, Section, Several, Unset, param
+
+ActivationName = Literal[
+    "sigmoid", "tanh", "relu", "leaky-relu", "rrelu", "prelu", "elu", "gelu", "silu", "selu"
+]
+InitName = Literal[
+    "zeros", "normal", "uniform", "xavier", "xavier-normal", "xavier-uniform", "he", "he-normal",
+    "he-uniform", "he-fan-out", "he-fan-out-normal", "he-fan-out-uniform", "lecun",
+    "lecun-normal", "lecun-uniform", "orthogonal",
+]  # fmt: skip
+NormalisationName = Literal["none", "batch", "layer"]
+OptimiserName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
+ScheduleName = Literal[
+    "constant", "power", "exponential", "piecewise", "cosine", "one-cycle", "n-cycle"
+]
+# The learning rate where none is given: what suits a small network on standardised inputs.
+DEFAULT_RATES: Mapping[str, float] = MappingProxyType(
+    {"sgd": 0.2, "momentum": 0.05, "nesterov": 0.05, "adam": 0.003, "adamw": 0.003}
+)
+
+Rate = Annotated[float, Number, Field(allow_inf_nan=False, gt=0)]
+Strength = Annotated[float, Number, Field(allow_inf_nan=False, ge=0)]
+Share = Annotated[float, Number, Field(allow_inf_nan=False, ge=0, lt=1)]
+Factor = Annotated[float, Number, Field(allow_inf_nan=False, gt=0, le=1)]
+Count = Annotated[int, Number, Field(ge=1)]
+LARGEST_LAYER = 100_000
+
+
+def sizes_of(hidden: str) -> tuple[int, ...]:
+    """``256-128`` as the sizes of the hidden layers.
+
+    Raises:
+        ValueError: it is no such text, or a size is not positive or too large.
+    """
+    parts = hidden.split("-")
+    if not all(part.isdigit() for part in parts):
+        raise ValueError(f"must be sizes of hidden layers, as 256-128, got {hidden!r}")
+    sizes = tuple(int(part) for part in parts)
+    if not all(1 <= size <= LARGEST_LAYER for size in sizes):
+        raise ValueError(f"must have sizes from 1 to {LARGEST_LAYER:,}, as 256-128, got {hidden!r}")
+    return sizes
+
+
+class MlpFields(Section):
+    """A multilayer perceptron (sections 6.2 and 7); several values of a field are compared."""
+
+    hidden: Several[str] = param(
+        ("64-32",), "Sizes of the hidden layers, as 256-128; several, as 64,256-128, are compared.",
+        example="256-128",
+    )  # fmt: skip
+    activation: Several[ActivationName] = param(("relu",), "Activation h of the hidden layers.")
+    init: Several[InitName] = param(
+        ("he",), "How the weights start (section 7.1.1); normal is N(0, 1)."
+    )
+    normalisation: Several[NormalisationName] = param(
+        ("none",), "Batch (7.24) or layer normalisation before each activation."
+    )
+    dropout: Several[Share] = param(
+        (0.0,), "Probability that an activation is dropped in training.", example="0.1"
+    )
+
+    @field_validator("hidden", mode="before")
+    @classmethod
+    def _numbers_are_sizes(cls, value: object) -> object:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        return (
+            [str(v) if type(v) is int else v for v in value] if isinstance(value, list) else value
+        )
+
+    @field_validator("hidden")
+    @classmethod
+    def _sizes_are_positive(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            sizes_of(value)
+        return values
+
+
+class FitFields(Section):
+    """How a network learns, but for the schedule; several values of a field are compared."""
+
+    task: Literal["auto", "classification", "regression"] = param(
+        "auto",
+        "What the target is (default: the data set's own; of a file, classes if its values are few "
+        "whole numbers).",
+    )
+    test_fraction: Float = param(
+        0.2, "Share of the rows set aside for testing, where the data set has no test part.",
+        gt=0, lt=1,
+    )  # fmt: skip
+    validation_fraction: Float = param(
+        0.1, "Share of the other rows on which training is watched.", ge=0, lt=1
+    )
+    scaling: Literal["auto", "column", "whole", "none"] = param(
+        "auto",
+        "Units of the inputs, from the training rows: each column with mean 0 and variance 1; or "
+        "column means but one scale for all, as suits images; auto takes that which fits.",
+    )
+    batch_size: Several[Count] = param((64,), "Rows of a minibatch.", unit="rows", example="64")
+    optimiser: Several[OptimiserName] = param(("momentum",), "Optimiser.")
+    learning_rate: Annotated[Several[Rate] | None, Unset] = param(
+        None,
+        "Learning rate eta; of a schedule the largest (default: "
+        + ", ".join(f"{name} {rate:g}" for name, rate in DEFAULT_RATES.items())
+        + ").",
+        example="0.05",
+    )  # fmt: skip
+    momentum: Float = param(0.9, "Momentum mu of momentum and nesterov.", gt=0, lt=1)
+    beta1: Float = param(0.9, "Share of the mean gradient that adam keeps.", ge=0, lt=1)
+    beta2: Float = param(0.999, "Share of the mean squared gradient that adam keeps.", ge=0, lt=1)
+    weight_decay: Float = param(0.01, "Decoupled weight decay of adamw.", ge=0)
+    l1: Several[Strength] = param(
+        (0.0,), "Strength lambda_1 of (3.13), on weights.", example="1e-5"
+    )
+    l2: Several[Strength] = param(
+        (0.0,), "Strength lambda_2 of (3.13), on weights.", example="1e-4"
+    )
+    clip_norm: Annotated[Float | None, Unset] = param(
+        None, "Longest gradient of a member (default: no limit).", example="1", gt=0
+    )
+    precision: Literal["float32", "float64", "bf16"] = param(
+        "float32",
+        "Numbers in which it computes; bf16: forward passes in bfloat16 where it is safe.",
+    )
+
+
+class ScheduleFields(Section):
+    """How the learning rate moves (section 7.4); several schedules are compared."""
+
+    schedule: Several[ScheduleName] = param(
+        ("one-cycle",), "Schedule of the learning rate: (7.25) to (7.27), cosine or cycles."
+    )
+    power_c: Float = param(1.0, "Exponent c of (7.25).", gt=0)
+    decay_epochs: Annotated[Float | None, Unset] = param(
+        None, "s of (7.25) and (7.26) (default: half of the epochs).", unit="epochs", example="10",
+        gt=0,
+    )  # fmt: skip
+    piecewise_ends: Several[Annotated[float, Number, Field(gt=0, lt=1)]] = param(
+        (0.5, 0.75), "t_1, t_2, ... of (7.27) as shares of the training.", example="0.5,0.75"
+    )
+    piecewise_factors: Several[Factor] = param(
+        (1.0, 0.1, 0.01), "eta_1, eta_2, ... of (7.27) in units of the learning rate.",
+        example="1,0.1,0.01",
+    )  # fmt: skip
+    n_cycles: Int = param(3, "Cycles of n-cycle.", ge=1, le=1000)
+    cycle_share: Float = param(0.9, "Share of the training that cycles take.", gt=0, lt=1)
+    cycle_start: Float = param(0.1, "eta_min / eta_max of cycles.", gt=0, le=1)
+    cycle_final: Float = param(1e-5, "eta_0 / eta_max, where cycles end.", ge=0, le=1)
+    cosine_final: Float = param(0.0, "Share of the rate at which cosine ends.", ge=0, lt=1)

@@ -1,0 +1,1 @@
+"""What the commands that train networks share: problems, variants, members, outcomes."""

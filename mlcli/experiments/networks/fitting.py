@@ -1,0 +1,287 @@
+"""Train every program, watched, kept for an interrupt, and looked into layer by layer."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.errors import Interrupted, NoAnswerError
+from mlcli.experiments.networks.members import (
+    Program,
+    loss_of,
+    network_of,
+    optimiser_of,
+    out_of_memory,
+    schedule_of,
+    streams_of,
+    view_of,
+)
+from mlcli.experiments.networks.problem import Problem
+from mlcli.experiments.networks.threads import program_threads
+from mlcli.neural.mlp import MLP
+from mlcli.neural.progress import EpochReport, TrainState
+from mlcli.neural.statistics import STATISTICS, layer_statistics
+from mlcli.neural.training import RunEpoch, Settings, Trained, train
+from mlcli.result import Checkpoint, Progress
+
+Floats = NDArray[np.float64]
+# Rows on which layers are looked into.
+STATISTICS_ROWS = 256
+# Seconds between copies of the state in memory, and between copies in a file.
+COPY_SECONDS = 0.5
+FILE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A program that is trained.
+
+    Attributes:
+        program: its members.
+        net: with the weights that are judged: the best under early stopping, else the last.
+        trained: curves and what became of each member.
+        moments: epochs at which the layers were looked into, 0 for the start, (T,).
+        layers: `neural.statistics.STATISTICS` of each hidden layer, (T, L, S, M).
+    """
+
+    program: Program
+    net: MLP
+    trained: Trained
+    moments: NDArray[np.int64]
+    layers: Floats
+
+
+class Watch:
+    """Told of every epoch: keeps the state, looks into the layers, moves the progress bar."""
+
+    def __init__(
+        self,
+        programs: Sequence[Program],
+        n_epochs: int,
+        checkpoint: Checkpoint | None,
+        progress: Progress,
+    ) -> None:
+        """Take up what an interrupted run left.
+
+        Args:
+            programs: all of them, in the order in which they train.
+            n_epochs: of each.
+            checkpoint: where states are kept, if anywhere.
+            progress: told how far all programs are.
+        """
+        self.n_epochs, self.n_programs = n_epochs, len(programs)
+        self._checkpoint, self._progress = checkpoint, progress
+        self._kept: dict[str, NDArray[Any]] = dict((checkpoint and checkpoint.load()) or {})
+        self._t_copied, self._t_written = time.monotonic(), -math.inf
+
+    def part(self, number: int) -> dict[str, NDArray[Any]]:
+        """What was kept of a program, by name; empty where nothing was."""
+        prefix = f"{number}/"
+        named = self._kept.items()
+        return {key.removeprefix(prefix): a for key, a in named if key.startswith(prefix)}
+
+    def keep(self, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Remember a program's state; every now and then in the file too."""
+        prefix = f"{number}/"
+        others = {k: a for k, a in self._kept.items() if not k.startswith(prefix)}
+        self._kept = others | {f"{prefix}{name}": array for name, array in arrays.items()}
+        self._t_copied = time.monotonic()
+        if self._t_copied - self._t_written > FILE_SECONDS:
+            self.write()
+
+    def write(self) -> None:
+        """Put all that is remembered into the file."""
+        if self._checkpoint is not None and self._kept:
+            self._checkpoint.save(self._kept)
+            self._t_written = time.monotonic()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for another copy of the state."""
+        return self._checkpoint is not None and time.monotonic() - self._t_copied > COPY_SECONDS
+
+    def show(self, number: int, epoch: int, note: str) -> None:
+        """Move the progress bar."""
+        self._progress(number * self.n_epochs + epoch, self.n_programs * self.n_epochs, note)
+
+    def interrupted(self) -> Interrupted:
+        """Write the state and say where the same command goes on."""
+        self.write()
+        if not self._kept or self._checkpoint is None:
+            return Interrupted("interrupted; nothing was changed")
+        epochs = [int(a) for key, a in self._kept.items() if key.endswith("/epoch")]
+        return Interrupted(
+            f"interrupted; the same command goes on after epoch {sum(epochs)} of "
+            f"{self.n_programs * self.n_epochs}"
+        )
+
+
+def fit_all(
+    config: Any,
+    problem: Problem,
+    programs: Sequence[Program],
+    *,
+    checkpoint: Checkpoint | None,
+    progress: Progress,
+    run_epoch: RunEpoch | None = None,
+) -> list[Fitted]:
+    """Train every program; after an interrupt go on where it was.
+
+    Args:
+        config: has the fields of a training.
+        problem: rows and splits.
+        programs: members by shape.
+        checkpoint: where states are kept, if anywhere.
+        progress: told how far the work is.
+        run_epoch: see `neural.training.train`.
+
+    Raises:
+        NoAnswerError: the only variant diverged, or every one did.
+        Interrupted: Ctrl-C, after the state was kept.
+        InputError: the members don't fit into memory.
+    """
+    watch = Watch(programs, config.n_epochs, checkpoint, progress)
+    # In a comparison a variant that diverges is part of the answer.
+    alone = len({one.variant.name for program in programs for one in program.members}) == 1
+    try:
+        found = []
+        for number, program in enumerate(programs):
+            with program_threads(program):
+                one = _fit(config, problem, program, number, watch, run_epoch, raises=alone)
+            found.append(one)
+    except KeyboardInterrupt:
+        raise watch.interrupted() from None
+    except (RuntimeError, MemoryError) as error:
+        raise out_of_memory(error) from None
+    diverged = np.concatenate([one.trained.diverged_at for one in found])
+    if diverged.all():
+        raise NoAnswerError(
+            f"every member diverged, the first at step {diverged.min()}",
+            hint="a smaller --learning-rate",
+        )
+    return found
+
+
+def settings_of(config: Any, program: Program, n_rows: int, *, raises: bool) -> Settings:
+    """How the members of a program train."""
+    common = program.common
+    return Settings(
+        n_epochs=config.n_epochs,
+        batch_size=common.batch_size,
+        schedule=schedule_of(config, common.schedule, n_rows, common.batch_size),
+        clip_norm=config.clip_norm,
+        patience=config.patience,
+        min_delta=config.min_delta,
+        keep_best=True,
+        evaluate_training=config.evaluate_training,
+        raise_on_divergence=raises,
+        autocast=config.precision == "bf16",
+    )
+
+
+def _fit(
+    config: Any,
+    problem: Problem,
+    program: Program,
+    number: int,
+    watch: Watch,
+    run_epoch: RunEpoch | None,
+    *,
+    raises: bool,
+) -> Fitted:
+    net, loss = network_of(config, program), loss_of(problem)
+    optimiser = optimiser_of(config, program, net)
+    view = view_of(problem, program, "train")
+    assert view.index is not None
+    kept = watch.part(number)
+    looks = Looks(config, problem, program, kept)
+    if not kept:
+        looks.look(net, 0)
+    t_start, first = time.monotonic(), int(kept.get("epoch", np.array(0)))
+
+    def on_epoch(report: EpochReport) -> None:
+        looks.look(net, report.epoch)
+        if watch.is_due or report.epoch == config.n_epochs:
+            state = report.state()
+            watch.keep(number, {**state.arrays, **looks.arrays, "epoch": np.array(state.epoch)})
+        seen = (report.epoch - first) * view.index.size  # type: ignore[union-attr]
+        rate = optimiser.learning_rate.mean() * settings.schedule(report.step, n_steps)
+        note = f"loss {np.nanmean(report.step_losses):.4g}, rate {rate:.2g}, "
+        note += f"{seen / (time.monotonic() - t_start):,.0f} samples/s"
+        watch.show(number, report.epoch, note)
+
+    settings = settings_of(config, program, view.index.shape[1], raises=raises)
+    n_steps = settings.n_steps(view.index.shape[1])
+    watched = problem.splits[0].validation.size > 0
+    trained = train(
+        net,
+        optimiser,
+        loss,
+        problem.X,
+        problem.t,
+        settings,
+        streams_of(program, config.seed),
+        view=view,
+        validation=(problem.X, problem.t) if watched else None,
+        validation_view=view_of(problem, program, "validation") if watched else None,
+        on_epoch=on_epoch,
+        state=TrainState(first, kept) if kept else None,
+        run_epoch=run_epoch,
+    )
+    return Fitted(program, net, trained, *looks.stacked)
+
+
+class Looks:
+    """Statistics of the layers at a few moments of a training."""
+
+    def __init__(
+        self,
+        config: Any,
+        problem: Problem,
+        program: Program,
+        kept: Mapping[str, NDArray[Any]],
+    ) -> None:
+        """Choose the moments, and take up those that an interrupted run has seen.
+
+        Args:
+            config: has n_epochs and n_statistics.
+            problem: rows and splits.
+            program: the members.
+            kept: arrays of an interrupted run, or nothing.
+        """
+        self._problem = problem
+        self._view = view_of(problem, program, "train", STATISTICS_ROWS)
+        count = min(config.n_statistics, config.n_epochs + 1)
+        self._wanted = set(np.linspace(0, config.n_epochs, count).round().astype(int).tolist())
+        n_layers, n_members = len(program.sizes) - 2, len(program.members)
+        empty = np.zeros((0, n_layers, len(STATISTICS), n_members))
+        self._moments: list[int] = [int(epoch) for epoch in kept.get("moments", ())]
+        self._layers: list[Floats] = list(kept.get("layers", empty))
+        self._empty = empty
+
+    def look(self, net: MLP, epoch: int) -> None:
+        """Look into the layers if this epoch is one of the moments."""
+        if epoch not in self._wanted or epoch in self._moments:
+            return
+        problem = self._problem
+        found = layer_statistics(net, loss_of(problem), problem.X, problem.t, self._view)
+        self._moments.append(epoch)
+        self._layers.append(np.array([[getattr(one, k) for k in STATISTICS] for one in found]))
+
+    @property
+    def stacked(self) -> tuple[NDArray[np.int64], Floats]:
+        """Epochs (T,) and statistics (T, L, S, M)."""
+        layers = np.stack(self._layers) if self._layers else self._empty
+        return np.array(self._moments, dtype=np.int64), layers
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The same, to be kept."""
+        moments, layers = self.stacked
+        return {"moments": moments, "layers": layers}

@@ -1,0 +1,203 @@
+"""Members and the programs in which they train side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from mlcli.errors import InputError
+from mlcli.experiments.networks.problem import Problem
+from mlcli.experiments.networks.variants import Variant
+from mlcli.neural import schedules
+from mlcli.neural.batches import Scaling, View, bounds
+from mlcli.neural.device import find_device, find_dtype
+from mlcli.neural.losses import LOSSES, Loss
+from mlcli.neural.members import Stream
+from mlcli.neural.mlp import MLP, count_parameters
+from mlcli.neural.optimisers import OPTIMISERS, Optimiser
+from mlcli.neural.schedules import Schedule
+from mlcli.rng import stream
+
+# Members of a program beyond this much memory train in a second one, whatever the machine has, so
+# that the bytes don't depend on it.
+PROGRAM_BYTES = 1 << 30
+# Arrays as large as the parameters: they, gradients and their parts, two moments, best and last.
+COPIES = 8
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network: a variant with a seed.
+
+    Attributes:
+        variant: its settings.
+        seed_index: which of the seeds, from 0.
+    """
+
+    variant: Variant
+    seed_index: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """Members of one shape, which train as one.
+
+    Attributes:
+        members: in order of variants, then of seeds.
+        sizes: D, n^(1), ..., n^(L), K.
+    """
+
+    members: tuple[Member, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def common(self) -> Variant:
+        """A variant whose values outside `variants.PER_MEMBER` are those of all members."""
+        return self.members[0].variant
+
+
+def sizes_in(problem: Problem, variant: Variant) -> tuple[int, ...]:
+    """D, n^(1), ..., n^(L), K of a variant."""
+    return (problem.X.shape[1], *variant.hidden_sizes, problem.n_outputs)
+
+
+def n_parameters(problem: Problem, variant: Variant) -> int:
+    """Learnt numbers of one member."""
+    return count_parameters(
+        sizes_in(problem, variant), variant.normalisation, variant.activation == "prelu"
+    )
+
+
+def programs_of(
+    problem: Problem, variants: Sequence[Variant], n_seeds: int, *, isolate: bool
+) -> list[Program]:
+    """Members grouped by shape, at most as many as fit into `PROGRAM_BYTES`; isolated, one each."""
+    found = []
+    # Variants of one program need not stand side by side: sorted by when it first appears.
+    keys = [variant.program for variant in variants]
+    ordered = sorted(variants, key=lambda variant: keys.index(variant.program))
+    for _, group in groupby(ordered, key=lambda variant: variant.program):
+        alike = list(group)
+        members = [Member(variant, index) for variant in alike for index in range(n_seeds)]
+        weight = n_parameters(problem, alike[0]) * np.dtype(np.float32).itemsize * COPIES
+        most = 1 if isolate else max(1, PROGRAM_BYTES // weight)
+        for start in range(0, len(members), most):
+            some = tuple(members[start : start + most])
+            found.append(Program(some, sizes_in(problem, alike[0])))
+    return found
+
+
+def streams_of(program: Program, seed: int) -> list[Stream]:
+    """The randomness of each member: its seed's, whatever its variant and whoever is beside it."""
+    return [partial(stream, seed, "member", one.seed_index) for one in program.members]
+
+
+def loss_of(problem: Problem) -> Loss:
+    """The loss of a task."""
+    return LOSSES["cross-entropy" if problem.labelled else "square"]
+
+
+def network_of(config: Any, program: Program) -> MLP:
+    """The members of a program where they start.
+
+    Raises:
+        InputError: the device is absent, or the members don't fit into memory.
+    """
+    device = find_device(config.device)
+    dtype = find_dtype("float64" if config.precision == "float64" else "float32", device)
+    common = program.common
+    try:
+        return MLP(
+            program.sizes,
+            [one("weights") for one in streams_of(program, config.seed)],
+            activation=[one.variant.activation for one in program.members],
+            scheme=[one.variant.init for one in program.members],
+            normalisation=common.normalisation,
+            dropout=common.dropout,
+            device=device,
+            dtype=dtype,
+        )
+    except (RuntimeError, MemoryError) as error:
+        raise out_of_memory(error) from None
+
+
+def out_of_memory(error: BaseException) -> BaseException:
+    """The sentence for a failed allocation; any other error as it is."""
+    text = str(error)
+    if isinstance(error, MemoryError) or "memory" in text.lower() or "alloc" in text.lower():
+        return InputError(
+            "the networks don't fit into memory", hint="smaller --hidden, --batch-size or --n-seeds"
+        )
+    return error
+
+
+def optimiser_of(config: Any, program: Program, net: MLP) -> Optimiser:
+    """The optimiser of a program, each member with its own rate and penalties."""
+    name = program.common.optimiser
+    options: dict[str, Any] = {}
+    if name in ("momentum", "nesterov"):
+        options["momentum"] = config.momentum
+    if name in ("adam", "adamw"):
+        options["betas"] = (config.beta1, config.beta2)
+    if name == "adamw":
+        options["weight_decay"] = config.weight_decay
+    every = [one.variant for one in program.members]
+    return OPTIMISERS[name](
+        net.theta,
+        net.decays,
+        [variant.learning_rate for variant in every],
+        l1=[variant.l1 for variant in every],
+        l2=[variant.l2 for variant in every],
+        **options,
+    )
+
+
+def schedule_of(config: Any, name: str, n_rows: int, batch_size: int) -> Schedule:
+    """A schedule by its name, with the settings of a config.
+
+    Args:
+        config: has `ScheduleFields` and n_epochs.
+        name: of the schedule.
+        n_rows: training rows.
+        batch_size: rows of a minibatch.
+    """
+    epochs = config.n_epochs / 2 if config.decay_epochs is None else config.decay_epochs
+    s = epochs * len(bounds(n_rows, batch_size))
+    cycles = (config.cycle_share, config.cycle_start, config.cycle_final)
+    made: dict[str, Callable[[], Schedule]] = {
+        "constant": schedules.constant,
+        "power": lambda: schedules.power(s, config.power_c),
+        "exponential": lambda: schedules.exponential(s),
+        "piecewise": lambda: schedules.piecewise(config.piecewise_ends, config.piecewise_factors),
+        "cosine": lambda: schedules.cosine(config.cosine_final),
+        "one-cycle": lambda: schedules.one_cycle(*cycles),
+        "n-cycle": lambda: schedules.n_cycle(config.n_cycles, *cycles),
+    }
+    return made[name]()
+
+
+def view_of(problem: Problem, program: Program, part: str, n_rows: int | None = None) -> View:
+    """The rows of one part (train, validation, test) of each member, in its own units.
+
+    Args:
+        problem: the rows and splits.
+        program: the members.
+        part: which part.
+        n_rows: only the first so many; None: all.
+    """
+    splits = [problem.splits[one.seed_index] for one in program.members]
+    index = np.stack([getattr(split, part)[:n_rows] for split in splits])  # (M, n)
+    shift, scale = (
+        np.stack([getattr(split, name) for split in splits]) for name in ("X_shift", "X_scale")
+    )  # (M, D) each
+    units = Scaling(shift, scale) if (shift != 0).any() or (scale != 1).any() else None
+    t_units = None
+    if not problem.labelled:
+        t_shift = np.array([[split.t_shift] for split in splits])  # (M, 1)
+        t_units = Scaling(t_shift, np.array([[split.t_scale] for split in splits]))
+    return View(index, units, t_units)

@@ -1,0 +1,119 @@
+"""Metrics of every variant over its seeds, and tests of the differences between variants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from mlcli.experiments.networks.outcome import Outcome
+from mlcli.experiments.networks.problem import Problem
+from mlcli.experiments.networks.variants import Variant, nest
+from mlcli.experiments.summary import summary
+from mlcli.linear.statistics import student_t_quantile
+
+# With more variants than this each is compared to the first only.
+MOST_PAIRED = 8
+ROUNDING = 1e-12
+
+
+def of_variant(outcomes: Sequence[Outcome], variant: Variant) -> list[Outcome]:
+    """The members of a variant, in order of seeds."""
+    return [one for one in outcomes if one.member.variant.path == variant.path]
+
+
+def headline(problem: Problem) -> str:
+    """The metric on which variants are compared."""
+    return "test_accuracy" if problem.labelled else "test_mse"
+
+
+def variant_metrics(
+    problem: Problem,
+    variants: Sequence[Variant],
+    outcomes: Sequence[Outcome],
+    extra: Mapping[tuple[str, ...], Mapping[str, Any]],
+) -> dict[str, Any]:
+    """``{mean, std, ci_low, ci_high, n}`` of every score of every variant, nested by its path.
+
+    Args:
+        problem: what was learnt.
+        variants: all of them.
+        outcomes: of every member.
+        extra: more metrics of a variant, by its path.
+    """
+    entries = []
+    for variant in variants:
+        found = of_variant(outcomes, variant)
+        entry: dict[str, Any] = {
+            name: summary([one.scores[name] for one in found]) for name in found[0].scores
+        }
+        entry["n_diverged"] = sum(one.diverged_at > 0 for one in found)
+        entries.append((variant, entry | dict(extra[variant.path])))
+    return nest(entries)
+
+
+def paired_tests(
+    problem: Problem, variants: Sequence[Variant], outcomes: Sequence[Outcome]
+) -> dict[str, Any]:
+    """Student's test of the mean difference of each pair of variants, seed by seed.
+
+    Both variants of a seed have the same rows, initial draws and order, so the difference has less
+    noise than either. Where the seeds are splits of the same rows their differences are not
+    independent: the variance of the mean is then Nadeau and Bengio's, std^2 (1/n + n_test/n_train).
+
+    Returns:
+        ``{"a - b": {mean, std, ci_low, ci_high, n, p_value, p_holm}}``; p_holm allows for the
+        number of pairs.
+    """
+    first = variants[0]
+    pairs = list(combinations(variants, 2))
+    if len(variants) > MOST_PAIRED:
+        pairs = [(first, variant) for variant in variants[1:]]
+    found: dict[str, Any] = {}
+    for a, b in pairs:
+        values = [
+            np.array([one.scores[headline(problem)] for one in of_variant(outcomes, variant)])
+            for variant in (a, b)
+        ]
+        found[f"{a.name} - {b.name}"] = _test(problem, values[0] - values[1])
+    _holm(found)
+    return found
+
+
+def _test(problem: Problem, differences: np.ndarray) -> dict[str, Any]:
+    n = differences.size
+    # Differences of equal scores, and their sum, are rounding at most.
+    size = np.abs(differences).max(initial=0.0)
+    differences = np.where(np.abs(differences) <= ROUNDING * size, 0.0, differences)
+    entry = summary(differences)
+    if entry["mean"] is not None and abs(entry["mean"]) <= ROUNDING * size:
+        entry["mean"] = 0.0
+    entry["p_value"] = None
+    if n < 2 or not np.isfinite(differences).all():
+        return entry
+    split = problem.splits[0]
+    share = 1 / n + (0.0 if problem.independent else split.test.size / split.train.size)
+    std = float(differences.std(ddof=1))
+    half = student_t_quantile(0.975, n - 1) * std * sqrt(share)
+    mean = float(entry["mean"] or 0.0)
+    entry |= {"ci_low": mean - half, "ci_high": mean + half}
+    if std > 0:
+        from scipy.special import stdtr
+
+        entry["p_value"] = float(2 * stdtr(n - 1, -abs(mean) / (std * sqrt(share))))
+    return entry
+
+
+def _holm(tests: dict[str, Any]) -> None:
+    """Holm's adjustment: the i-th smallest of m is multiplied by m - i + 1, never falling."""
+    known = sorted((name for name in tests if tests[name]["p_value"] is not None),
+                   key=lambda name: tests[name]["p_value"])  # fmt: skip
+    largest = 0.0
+    for entry in tests.values():
+        entry["p_holm"] = None
+    for i, name in enumerate(known):
+        largest = max(largest, min(1.0, (len(known) - i) * tests[name]["p_value"]))
+        tests[name]["p_holm"] = largest

@@ -1,0 +1,128 @@
+"""What trained members are worth: losses, decisions and probabilities on every part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.experiments.networks.fitting import Fitted
+from mlcli.experiments.networks.members import Member, loss_of, view_of
+from mlcli.experiments.networks.problem import Problem
+from mlcli.experiments.networks.threads import program_threads
+from mlcli.neural.batches import part_of
+from mlcli.neural.evaluation import outputs
+from mlcli.scratch.logistic.scores import Calibration, calibration, confusion
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One member after training.
+
+    Attributes:
+        member: variant and seed.
+        scores: by name: test_loss, test_accuracy or test_mse, the same of the other parts, ...
+        predicted: on its test rows: probabilities (n, K), or the target in its own units (n,).
+        truth: labels or targets of these rows, (n,).
+        counts: test rows of class i called j, (K, K); None for regression.
+        calibration: of the called class; None for regression.
+        diverged_at: step of the first loss that was not finite, or 0.
+    """
+
+    member: Member
+    scores: dict[str, float]
+    predicted: Floats
+    truth: NDArray[Any]
+    counts: Ints | None
+    calibration: Calibration | None
+    diverged_at: int
+
+
+def outcomes_of(config: Any, problem: Problem, fitted: Sequence[Fitted]) -> list[Outcome]:
+    """The outcome of every member, in order of programs."""
+    found = []
+    for one in fitted:
+        with program_threads(one.program):
+            found += _of_program(config, problem, one)
+    return found
+
+
+def _of_program(config: Any, problem: Problem, fitted: Fitted) -> list[Outcome]:
+    autocast = config.precision == "bf16"
+    said: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
+    for name in PARTS:
+        view = view_of(problem, fitted.program, name)
+        if view.index is not None and view.index.size:
+            part = part_of(fitted.net, loss_of(problem), problem.X, problem.t, view)
+            said[name] = outputs(fitted.net, part, autocast)
+    found = []
+    for m, member in enumerate(fitted.program.members):
+        own = {name: (A[m].astype(np.float64), t[m]) for name, (A, t) in said.items()}
+        found.append(_of_member(config, problem, fitted, m, member, own))
+    return found
+
+
+def _of_member(
+    config: Any,
+    problem: Problem,
+    fitted: Fitted,
+    m: int,
+    member: Member,
+    own: dict[str, tuple[Floats, NDArray[Any]]],
+) -> Outcome:
+    split = problem.splits[member.seed_index]
+    scores: dict[str, float] = {}
+    for name, (A, t) in own.items():
+        score = _classes if problem.labelled else _regression
+        scores |= {f"{name}_{key}": value for key, value in score(A, t, split.t_scale).items()}
+    trained = fitted.trained
+    scores["best_epoch"] = float(trained.best_epoch[m])
+    A, t = own["test"]
+    diverged_at = int(trained.diverged_at[m])
+    if not problem.labelled:
+        units = split.t_scale, split.t_shift
+        predicted, truth = (array[:, 0] * units[0] + units[1] for array in (A, t))
+        return Outcome(member, scores, predicted, truth, None, None, diverged_at)
+    P = softmax(A)
+    called = P.argmax(axis=1)
+    with np.errstate(invalid="ignore"):
+        bins = calibration(np.nan_to_num(P.max(axis=1)), called == t, config.n_calibration_bins)
+    scores["test_calibration_error"] = np.nan if diverged_at else float(bins.expected_error)
+    counts = confusion(t, called, problem.n_outputs)
+    return Outcome(member, scores, P, t, counts, bins, diverged_at)
+
+
+def softmax(A: Floats) -> Floats:
+    """y_k = exp(a_k) / sum_j exp(a_j), (5.20) corrected, (n, K)."""
+    with np.errstate(invalid="ignore"):
+        e = np.exp(A - A.max(axis=1, keepdims=True))
+        return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+
+def _classes(A: Floats, t: NDArray[Any], t_scale: float) -> dict[str, float]:
+    """Mean cross-entropy (5.22) in nats, and the share of rows called right."""
+    with np.errstate(invalid="ignore"):
+        shifted = A - A.max(axis=1, keepdims=True)
+        log_total = np.log(np.exp(shifted).sum(axis=1))
+    loss = log_total - shifted[np.arange(len(t)), t]
+    accuracy = float((A.argmax(axis=1) == t).mean()) if np.isfinite(A).all() else np.nan
+    return {"loss": float(loss.mean()), "accuracy": accuracy}
+
+
+def _regression(A: Floats, t: NDArray[Any], t_scale: float) -> dict[str, float]:
+    """The loss of the training, in its units, and the mean squared error in those of the data."""
+    residual = (A[:, 0] - t[:, 0]).astype(np.float64)
+    mse = float((residual**2).mean())
+    variance = float(t[:, 0].astype(np.float64).var())
+    return {
+        "loss": 0.5 * mse,
+        "mse": mse * t_scale**2,
+        "r2": 1 - mse / variance if variance else np.nan,
+    }

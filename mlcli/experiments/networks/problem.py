@@ -1,0 +1,214 @@
+"""From data to what a network learns: rows, labels or targets, and the parts of each seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.datasets.dataset import Dataset
+from mlcli.datasets.source import Source
+from mlcli.datasets.split import stratified_indices, train_test_indices
+from mlcli.errors import DataError, InputError
+from mlcli.rng import stream
+
+Array = NDArray[Any]
+Ints = NDArray[np.int64]
+MAX_CLASSES = 1000
+# Fewer rows a class than this, on average, are measurements rather than classes.
+ROWS_A_CLASS = 5
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of one seed: training, validation (may be empty) and test, and the units they give.
+
+    Attributes:
+        train, validation, test: row numbers.
+        X_shift, X_scale: units of the inputs, from the training rows, (D,).
+        t_shift, t_scale: units of a target of regression; of classes 0 and 1.
+    """
+
+    train: Ints
+    validation: Ints
+    test: Ints
+    X_shift: Array
+    X_scale: Array
+    t_shift: float
+    t_scale: float
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be learnt.
+
+    Attributes:
+        task: classification or regression.
+        X: the rows of every data set, one below the other, (N, D).
+        t: labels 0..K-1, (N,), or the target, (N, 1).
+        class_names: K names; empty for regression.
+        splits: one a seed, into the rows of X.
+        image_shape: of a row, where rows are images.
+        independent: whether seeds share no rows, or only a test part that the data set sets aside.
+    """
+
+    task: str
+    X: Array
+    t: Array
+    class_names: tuple[str, ...]
+    splits: tuple[Split, ...]
+    image_shape: tuple[int, ...] | None
+    independent: bool
+
+    @property
+    def n_outputs(self) -> int:
+        """K."""
+        return len(self.class_names) or 1
+
+    @property
+    def labelled(self) -> bool:
+        """Whether t are labels."""
+        return self.task == "classification"
+
+
+def task_of(config: Any, source: Source, t: Array) -> str:
+    """Classification or regression: as asked, as the data set says, or as the target looks.
+
+    Raises:
+        DataError: the labels of a classification are no whole numbers, or there are too many.
+    """
+    asked = config.task if config.task != "auto" else source.task
+    values = np.unique(t)
+    whole = bool((values == np.round(values)).all())
+    few = values.size <= max(2, min(MAX_CLASSES, t.size // ROWS_A_CLASS))
+    if asked is None:
+        asked = "classification" if whole and few and values.size > 1 else "regression"
+    if asked == "regression":
+        return asked
+    what = f"target '{source.target_name}'"
+    if not whole:
+        odd = values[values != np.round(values)][0]
+        raise DataError(
+            f"{what} of a classification", must="whole numbers, one a class", got=f"{odd:g}",
+            hint="--task regression",
+        )  # fmt: skip
+    if values.size < 2:
+        raise DataError(what, must="of two classes or more", got=f"only {values[0]:g}")
+    if not few:
+        raise DataError(
+            what, must=f"classes, each with {ROWS_A_CLASS} rows or more on average",
+            got=f"{values.size} values in {t.size} rows", hint="--task regression",
+        )  # fmt: skip
+    return asked
+
+
+def problem_of(config: Any, source: Source) -> Problem:
+    """Rows, targets and the split of each seed.
+
+    Raises:
+        DataError: the rows, the labels or their number won't do.
+    """
+    n_sets = config.n_seeds if source.fresh_draws else 1
+    sets = [source.replicate(index, config.seed) for index in range(n_sets)]
+    sizes = {len(data.t) for data in sets}
+    if len(sizes) > 1:
+        raise DataError(
+            f"the data sets of {source.name}",
+            must="of one size, since networks train side by side",
+            got=f"{min(sizes)} to {max(sizes)} rows",
+        )  # fmt: skip
+    # The type in which the networks compute, so that nothing is converted again and again.
+    dtype = np.float64 if config.precision == "float64" else np.float32
+    X = np.concatenate([data.X.astype(dtype) for data in sets])  # (N, D)
+    t = np.concatenate([data.t for data in sets])
+    task = task_of(config, source, t)
+    names: tuple[str, ...] = ()
+    if task == "classification":
+        values, labels = np.unique(t, return_inverse=True)
+        names, t = tuple(f"{value:g}" for value in values), labels.astype(np.int64)
+    splits = []
+    for index in range(config.n_seeds):
+        start = index * len(sets[0].t) if n_sets > 1 else 0
+        splits.append(_split(config, source, sets[0], index, start, X, t, task))
+    independent = source.fresh_draws or source.n_own_test > 0
+    t = t if task == "classification" else t[:, None]  # (N,) or (N, 1)
+    return Problem(task, X, t, names, tuple(splits), source.image_shape, independent)
+
+
+def _split(
+    config: Any,
+    source: Source,
+    one: Dataset,
+    index: int,
+    start: int,
+    X: Array,
+    t: Array,
+    task: str,
+) -> Split:
+    n_rows = len(one.t)
+    own = t[start : start + n_rows]
+    strata = own if task == "classification" and not source.fresh_draws else None
+    rng = stream(config.seed, "split", index)
+    n_test = source.n_own_test
+    if n_test:
+        rest, test = np.arange(n_rows - n_test), np.arange(n_rows - n_test, n_rows)
+    else:
+        rest, test = _parts(n_rows, strata, config.test_fraction, rng)
+    train, validation = rest, rest[:0]
+    if config.validation_fraction > 0:
+        rng = stream(config.seed, "validation", index)
+        within = None if strata is None else strata[rest]
+        kept, watched = _parts(rest.size, within, config.validation_fraction, rng)
+        train, validation = rest[kept], rest[watched]
+    if train.size < 2:
+        raise DataError(
+            f"the training rows of {source.name}", must="at least 2", got=str(train.size),
+            hint="a smaller --test-fraction or --validation-fraction",
+        )  # fmt: skip
+    shift, scale = _units(config, source, X[train + start])
+    t_shift, t_scale = 0.0, 1.0
+    if task == "regression":
+        t_train = own[train]
+        t_shift, t_scale = float(t_train.mean()), float(t_train.std()) or 1.0
+    return Split(train + start, validation + start, test + start, shift, scale, t_shift, t_scale)
+
+
+def _parts(
+    n_rows: int, labels: Ints | None, fraction: float, rng: np.random.Generator
+) -> tuple[Ints, Ints]:
+    if labels is None:
+        return train_test_indices(n_rows, fraction, rng)
+    _, within = np.unique(labels, return_inverse=True)
+    return stratified_indices(within.astype(np.int64), fraction, rng)
+
+
+def _units(config: Any, source: Source, X: Array) -> tuple[Array, Array]:
+    """Shift and scale of each column, from the training rows, (D,) each."""
+    n_features = X.shape[1]
+    if config.scaling == "none":
+        return np.zeros(n_features), np.ones(n_features)
+    whole = config.scaling == "whole" or (
+        config.scaling == "auto" and source.image_shape is not None
+    )
+    shift = X.mean(axis=0, dtype=np.float64)
+    scale = X.std(axis=0, dtype=np.float64)
+    if whole:
+        return shift, np.full(n_features, float(np.sqrt((scale**2).mean())) or 1.0)
+    # A column that is constant in the training rows stays at 0.
+    return shift, np.where(scale > 0, scale, 1.0)
+
+
+def check_batches(sizes: Sequence[int], problem: Problem) -> None:
+    """Refuse a minibatch of more rows than there are to train on.
+
+    Raises:
+        InputError: naming both numbers.
+    """
+    n_train = problem.splits[0].train.size
+    if max(sizes) > n_train:
+        raise InputError(
+            "--batch-size", must=f"at most {n_train}, the training rows", got=str(max(sizes))
+        )

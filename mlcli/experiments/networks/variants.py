@@ -1,0 +1,116 @@
+"""Several values of a parameter are a comparison: each combination of them is a variant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from mlcli.config.fields import is_several
+from mlcli.config.networks import DEFAULT_RATES, FitFields, MlpFields, ScheduleFields, sizes_of
+from mlcli.errors import InputError
+
+# Lists that are one value: a piecewise schedule has one list of ends.
+NO_COMPARISON = ("piecewise_ends", "piecewise_factors")
+MAX_MEMBERS = 20_000
+# Values that make members of one program differ; all others give another program.
+PER_MEMBER = ("activation", "init", "learning_rate", "l1", "l2")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One combination of values.
+
+    Attributes:
+        values: the value of every parameter that may be compared.
+        compared: names of those that differ between variants.
+    """
+
+    values: Mapping[str, Any]
+    compared: tuple[str, ...]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Where its metrics stand: ``init_xavier``, one step for each compared parameter."""
+        return tuple(f"{name}_{text(self.values[name])}" for name in self.compared)
+
+    @property
+    def name(self) -> str:
+        """A name in tables: ``init_xavier``, or empty where nothing is compared."""
+        return " ".join(self.path)
+
+    @property
+    def label(self) -> str:
+        """What figures call it: ``xavier``, or ``all`` where nothing is compared."""
+        return ", ".join(text(self.values[name]) for name in self.compared) or "all"
+
+    @property
+    def hidden_sizes(self) -> tuple[int, ...]:
+        """n^(1), ..., n^(L)."""
+        return sizes_of(self.values["hidden"])
+
+    @property
+    def program(self) -> tuple[Any, ...]:
+        """What members that train as one program have in common."""
+        common = [value for name, value in self.values.items() if name not in PER_MEMBER]
+        # A learnt slope is a parameter more.
+        return (*common, self.values["activation"] == "prelu")
+
+
+def text(value: Any) -> str:
+    """A value as it stands in a name."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def variants_of(config: Any) -> list[Variant]:
+    """Every combination of the values that a config lists, in their order.
+
+    The learning rate, where it is not given, is the one that suits the optimiser.
+    """
+    names = [
+        name
+        for model in (MlpFields, FitFields, ScheduleFields)
+        for name, field in model.model_fields.items()
+        if name in type(config).model_fields and is_several(field) and name not in NO_COMPARISON
+    ]
+    lists: list[Sequence[Any]] = [getattr(config, name) or (None,) for name in names]
+    compared = tuple(n for n, values in zip(names, lists, strict=True) if len(values) > 1)
+    found = []
+    for chosen in product(*lists):
+        values = dict(zip(names, chosen, strict=True))
+        if values["learning_rate"] is None:
+            values["learning_rate"] = DEFAULT_RATES[values["optimiser"]]
+        found.append(Variant(values, compared))
+    return found
+
+
+def check_members(variants: Sequence[Variant], n_seeds: int) -> None:
+    """Refuse more members than anyone can mean.
+
+    Raises:
+        InputError: there are too many.
+    """
+    n_members = len(variants) * n_seeds
+    if n_members > MAX_MEMBERS:
+        raise InputError(
+            f"{len(variants)} variants of {n_seeds} seeds", must=f"at most {MAX_MEMBERS:,} members",
+            got=f"{n_members:,}", hint="fewer values or --n-seeds",
+        )  # fmt: skip
+
+
+def nest(entries: Sequence[tuple[Variant, Any]]) -> dict[str, Any]:
+    """Metrics of each variant below its path; of a single variant, at the top."""
+    tree: dict[str, Any] = {}
+    for variant, entry in entries:
+        place = tree
+        for step in variant.path:
+            place = place.setdefault(step, {})
+        place.update(entry)
+    return tree

@@ -1,0 +1,177 @@
+"""`train-mlp`: multilayer perceptrons and what decides whether they learn (section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mlcli.config.train_mlp import TrainMlpConfig
+from mlcli.datasets.source import Source
+from mlcli.errors import DataError
+from mlcli.experiments.networks.fitting import Fitted, fit_all
+from mlcli.experiments.networks.members import n_parameters, programs_of
+from mlcli.experiments.networks.metrics import headline, paired_tests, variant_metrics
+from mlcli.experiments.networks.numpy_engine import check_engine, run_epoch_of
+from mlcli.experiments.networks.outcome import outcomes_of
+from mlcli.experiments.networks.problem import Problem, check_batches, problem_of
+from mlcli.experiments.networks.variants import Variant, check_members, variants_of
+from mlcli.experiments.networks.weights import check_memory, model_info, model_tensors
+from mlcli.experiments.train_mlp import tables
+from mlcli.experiments.train_mlp.display import display
+from mlcli.neural.device import find_device, find_dtype
+from mlcli.result import Checkpoint, Progress, Result
+
+__all__ = ["FILES", "RESUMES", "check", "display", "plan", "run"]
+
+# An interrupted run goes on where it was.
+RESUMES = True
+TABLES = ("calibration", "confusion", "curves", "layers", "members", "misclassified",
+          "predictions", "schedules", "tests")  # fmt: skip
+FILES = ("metrics.json", *(f"{name}.csv" for name in TABLES), "model/best.safetensors",
+         "model/last.safetensors", "model/model.json")  # fmt: skip
+DETERMINISM = (
+    "every member draws from streams of its own seed, and the number of threads is fixed by the "
+    "machine, so the same command gives the same bytes, interrupted or not; another machine, or "
+    "another version of torch, can differ in the last digits and then in all that follows from them"
+)
+
+
+def check(config: TrainMlpConfig, source: Source) -> None:
+    """Refuse what can't be trained, before any work.
+
+    Raises:
+        InputError: the device, the rows, the labels, the sizes or the engine won't do.
+    """
+    if source.streamed:
+        raise DataError(
+            f"{source.name} has {source.n_rows} rows and is read in batches, which networks can't "
+            "use",
+            hint="a file with fewer rows",
+        )
+    device = find_device(config.device)
+    find_dtype("float64" if config.precision == "float64" else "float32", device)
+    variants = variants_of(config)
+    check_members(variants, config.n_seeds)
+    check_engine(config, variants)
+    problem = problem_of(config, source)
+    check_batches(config.batch_size, problem)
+    check_memory(problem, variants, config.n_seeds, device)
+
+
+def plan(config: TrainMlpConfig, source: Source) -> Mapping[str, Any]:
+    """The size of the work, for a dry run."""
+    variants, problem = variants_of(config), problem_of(config, source)
+    programs = programs_of(problem, variants, config.n_seeds, isolate=_alone(config))
+    split = problem.splits[0]
+    return {
+        "task": problem.task,
+        "classes": len(problem.class_names),
+        "rows to train, validate and test":
+            f"{split.train.size}, {split.validation.size}, {split.test.size}",
+        "variants": ", ".join(one.label for one in variants),
+        "members": len(variants) * config.n_seeds,
+        "programs": len(programs),
+        "parameters of a member": ", ".join(
+            str(n) for n in sorted({n_parameters(problem, one) for one in variants})
+        ),
+        "epochs": config.n_epochs,
+    }  # fmt: skip
+
+
+def _alone(config: TrainMlpConfig) -> bool:
+    return config.isolate or config.engine == "numpy"
+
+
+def run(
+    config: TrainMlpConfig,
+    source: Source,
+    *,
+    jobs: int | None,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+) -> Result:
+    """Train every seed of every variant and judge it on rows it has not seen.
+
+    Args:
+        config: validated parameters.
+        source: where the data come from.
+        jobs: not used: members train side by side in one process.
+        progress: told how many epochs are done.
+        checkpoint: where an interrupted run is kept.
+    """
+    problem, variants = problem_of(config, source), variants_of(config)
+    programs = programs_of(problem, variants, config.n_seeds, isolate=_alone(config))
+    fitted = fit_all(
+        config, problem, programs, checkpoint=checkpoint, progress=progress,
+        run_epoch=run_epoch_of(config),
+    )  # fmt: skip
+    outcomes = outcomes_of(config, problem, fitted)
+    tests = paired_tests(problem, variants, outcomes)
+    return Result(
+        metrics=_metrics(config, source, problem, variants, fitted, outcomes, tests),
+        tables={
+            "calibration": tables.calibration_table(variants, outcomes),
+            "confusion": tables.confusion_table(problem, variants, outcomes),
+            "curves": tables.curves_table(variants, fitted),
+            "layers": tables.layers_table(variants, fitted),
+            "members": tables.members_table(outcomes),
+            "misclassified": tables.misclassified_table(config, problem, variants, outcomes),
+            "predictions": tables.predictions_table(problem, variants, outcomes),
+            "schedules": tables.schedules_table(config, problem, variants),
+            "tests": tables.tests_table(tests),
+        },
+        model_tensors=model_tensors(config.keep_weights, fitted),
+        model_info=model_info(config, source, problem, fitted),
+        determinism=DETERMINISM,
+        warnings=_warnings(config, fitted),
+    )
+
+
+def _metrics(
+    config: TrainMlpConfig,
+    source: Source,
+    problem: Problem,
+    variants: Sequence[Variant],
+    fitted: Sequence[Fitted],
+    outcomes: Sequence[Any],
+    tests: Mapping[str, Any],
+) -> dict[str, Any]:
+    extra = {one.path: {"n_parameters": n_parameters(problem, one)} for one in variants}
+    metrics = variant_metrics(problem, variants, outcomes, extra)
+    split = problem.splits[0]
+    return metrics | {
+        "comparison": {
+            "metric": headline(problem),
+            "n_variants": len(variants),
+            "variants": {str(i): " / ".join(one.path) for i, one in enumerate(variants)},
+            "tests": dict(tests),
+        },
+        "data": {
+            "name": source.name, "task": problem.task, "n_classes": len(problem.class_names),
+            "n_train": split.train.size, "n_validation": split.validation.size,
+            "n_test": split.test.size,
+        },
+        "training": {
+            "engine": config.engine, "n_epochs": config.n_epochs, "n_seeds": config.n_seeds,
+            "n_members": len(outcomes),
+        },
+    }  # fmt: skip
+
+
+def _warnings(config: TrainMlpConfig, fitted: Sequence[Fitted]) -> list[str]:
+    said = []
+    steps: dict[str, list[int]] = {}
+    for one in fitted:
+        for m in np.flatnonzero(one.trained.diverged_at):
+            name = one.program.members[m].variant.name
+            steps.setdefault(name, []).append(int(one.trained.diverged_at[m]))
+    for name, found in steps.items():
+        said.append(
+            f"{len(found)} of {config.n_seeds} members of {name} diverged, the first at step "
+            f"{min(found)}: its scores are null"
+        )
+    if config.n_seeds == 1:
+        said.append("one seed has no interval; std and the bounds are null")
+    return said

@@ -1,0 +1,66 @@
+"""Work that was interrupted, kept in one file until the run it belongs to is done."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mlcli.report.files import json_text, write_bytes
+from mlcli.report.manifest import package_versions
+
+# The entry that says by which versions the arrays were made.
+VERSIONS = "versions"
+
+
+class FileCheckpoint:
+    """A `result.Checkpoint` in a file of arrays, without pickle.
+
+    The file is named after its question, so another question never finds it; other versions of
+    the packages could go on with other digits, so they don't find it either.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is read or written yet.
+
+        Args:
+            path: the file, hidden beside the run folders.
+        """
+        self.path = path
+
+    def exists(self) -> bool:
+        """Whether there is work to go on from."""
+        return self.load() is not None
+
+    def load(self) -> dict[str, np.ndarray] | None:
+        """The arrays that were kept; None if there are none, or none that can be trusted."""
+        try:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+                arrays = {name: kept[name] for name in kept.files}
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+            return None
+        found = arrays.pop(VERSIONS, None)
+        return arrays if found is not None and str(found) == _versions() else None
+
+    def save(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Replace what was kept, in one step: a kill leaves the old file or the new one."""
+        partial = self.path.with_name(f"{self.path.name}.{os.getpid()}.partial")
+        content = io.BytesIO()
+        np.savez(content, **({VERSIONS: np.array(_versions())} | dict(arrays)))  # type: ignore[arg-type]
+        try:
+            write_bytes(partial, content.getvalue())
+            partial.replace(self.path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """The run is done: nothing to go on from."""
+        self.path.unlink(missing_ok=True)
+
+
+def _versions() -> str:
+    return json_text(package_versions())

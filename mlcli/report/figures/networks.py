@@ -1,0 +1,181 @@
+"""Figures that the commands with networks share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mlcli.report.figures.style import (
+    COLOURS,
+    Array,
+    Table,
+    distinct,
+    new_figure,
+    nothing_to_draw,
+    numbers,
+    shade,
+    where,
+)
+
+LINES = ("-", "--", ":", "-.")
+# Variants beyond this many are not told apart in a figure.
+MOST_VARIANTS = 12
+MOST_CLASSES = 20
+
+
+def look(place: int) -> dict[str, Any]:
+    """Colour and dashes of the variant at a place."""
+    return {
+        "color": COLOURS[place % len(COLOURS)],
+        "linestyle": LINES[place // len(COLOURS) % len(LINES)],
+    }
+
+
+def draw_band(axes: Axes, x: Array, table: Table, name: str, place: int, label: str) -> None:
+    """A mean with its band."""
+    style = look(place)
+    y = numbers(table[name])
+    marker = "o" if y.size == 1 else ""
+    axes.plot(x, y, label=label, marker=marker, linewidth=1.4, **style)
+    low, high = (numbers(table[f"{name}_{end}"]) for end in ("ci_low", "ci_high"))
+    shade(axes, x, low, high, style["color"])
+
+
+def finish(axes: Axes, values: Array, label: str, title: str) -> None:
+    """Labels, and a logarithmic axis where a positive quantity spans decades."""
+    good = values[np.isfinite(values)]
+    if good.size and (good > 0).all() and good.max() > 30 * good.min():
+        axes.set_yscale("log")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(label)
+    axes.set_title(title)
+
+
+def legend_below(figure: Figure, axes: Axes, count: int) -> None:
+    """One legend for all panels, below them; none for a single line."""
+    if count > 1:
+        handles, labels = axes.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(6, count))
+
+
+def curves(table: Table, *, classes: bool) -> Figure:
+    """Training and validation curves of each variant."""
+    panels = [("minibatch_loss", "loss", "training, minibatches"),
+              ("validation_loss", "loss", "validation")]  # fmt: skip
+    if classes:
+        panels.append(("validation_accuracy", "accuracy", "validation"))
+    there = [panel for panel in panels if np.isfinite(numbers(table[panel[0]])).any()]
+    if not there:
+        return nothing_to_draw("No epoch ended with finite losses.")
+    variants = distinct(table["variant"])[:MOST_VARIANTS]
+    figure = new_figure(3.6 * len(there) + 0.6, 3.9)
+    every = np.atleast_1d(figure.subplots(1, len(there)))
+    for axes, (name, label, title) in zip(every, there, strict=True):
+        shown = []
+        for place, variant in enumerate(variants):
+            rows = where(table, variant=variant)
+            draw_band(axes, numbers(rows["epoch"]), rows, name, place, variant)
+            shown.append(numbers(rows[name]))
+        finish(axes, np.concatenate(shown), label, title)
+    legend_below(figure, every[0], len(variants))
+    return figure
+
+
+def scores(table: Table, name: str, label: str) -> Figure:
+    """Every seed's score as a point, one row a variant, and the mean with its interval."""
+    variants = distinct(table["variant"])
+    shown = variants[:40]
+    figure = new_figure(7.0, max(1.8, 1.1 + 0.42 * len(shown)))
+    axes = figure.add_subplot()
+    for place, variant in enumerate(shown):
+        values = numbers(where(table, variant=variant)[name])
+        values = values[np.isfinite(values)]
+        # Points beside each other where they would hide each other; no randomness.
+        spread = np.linspace(-0.16, 0.16, values.size) if values.size > 1 else np.zeros(1)
+        axes.plot(values, place + spread[: values.size], "o", markersize=3.5, alpha=0.55,
+                  color=COLOURS[0], label="one seed" if place == 0 else None)  # fmt: skip
+        low, mean, high = mean_and_interval(values)
+        if np.isfinite(mean):
+            ends = [[mean - low], [high - mean]] if np.isfinite(low) else None
+            axes.errorbar([mean], [place], xerr=ends, fmt="D", color="black", markersize=5,
+                          capsize=4, label="mean, 95 %" if place == 0 else None)  # fmt: skip
+        else:
+            axes.text(0.5, place, "diverged", transform=axes.get_yaxis_transform(), va="center")
+    axes.set_yticks(range(len(shown)), shown if len(variants) > 1 else [""])
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_xlabel(label)
+    if axes.get_legend_handles_labels()[0]:
+        figure.legend(loc="outside upper right", ncols=2)
+    return figure
+
+
+def mean_and_interval(values: Array) -> tuple[float, float, float]:
+    """Lower end, mean and upper end of Student's 95 % interval; NaN where there is none."""
+    from mlcli.experiments.summary import summary
+
+    if not values.size:
+        return np.nan, np.nan, np.nan
+    found = summary(values)
+    low, mean, high = (found[key] for key in ("ci_low", "mean", "ci_high"))
+    return tuple(np.nan if v is None else float(v) for v in (low, mean, high))  # type: ignore[return-value]
+
+
+def confusion(table: Table) -> Figure:
+    """Shares of each class by the class they were called: the first variant."""
+    if not table["class"]:
+        return nothing_to_draw("A regression has no classes to confuse.")
+    first = table["variant"][0]
+    rows = where(table, variant=first)
+    names = distinct(rows["class"])
+    n = len(names)
+    shares = numbers(rows["share"]).reshape(n, n)
+    side = min(9.0, 2.6 + 0.42 * n)
+    figure = new_figure(side + 0.8, side)
+    axes = figure.add_subplot()
+    axes.grid(visible=False)
+    drawn = axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
+    if n <= MOST_CLASSES:
+        for i in range(n):
+            for j in range(n):
+                if shares[i, j] >= 0.0005:
+                    ink = "white" if shares[i, j] > 0.4 else "black"
+                    axes.text(j, i, f"{100 * shares[i, j]:.1f}", ha="center", va="center",
+                              fontsize=7.5, color=ink)  # fmt: skip
+        axes.set_xticks(range(n), names)
+        axes.set_yticks(range(n), names)
+    axes.set_xlabel("called")
+    axes.set_ylabel("class")
+    which = f": {first}" if len(distinct(table["variant"])) > 1 else ""
+    axes.set_title(f"% of each class by what it was called{which}")
+    bar = figure.colorbar(drawn, ax=axes, shrink=0.8, ticks=np.sqrt([0, 0.01, 0.1, 0.5, 1]))
+    bar.ax.set_yticklabels(["0 %", "1 %", "10 %", "50 %", "100 %"])
+    return figure
+
+
+def calibration(table: Table) -> Figure:
+    """Share called right against confidence."""
+    if not table["variant"]:
+        return nothing_to_draw("A regression has no confidence to check.")
+    variants = distinct(table["variant"])[:MOST_VARIANTS]
+    figure = new_figure(5.4, 4.8)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle=":")
+    for place, variant in enumerate(variants):
+        rows = where(table, variant=variant)
+        y = numbers(rows["observed"])
+        ends = np.array([numbers(rows["observed_ci_low"]), numbers(rows["observed_ci_high"])])
+        errors = np.nan_to_num(np.abs(ends - y))
+        style = look(place)
+        axes.errorbar(numbers(rows["predicted"]), y, yerr=errors, marker="o", markersize=4,
+                      capsize=2, linewidth=1.2, label=variant, **style)  # fmt: skip
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.05)
+    axes.set_xlabel("confidence: mean of the largest probability")
+    axes.set_ylabel("share called right")
+    axes.set_title("Calibration on test rows")
+    if len(variants) > 1:
+        axes.legend(loc="upper left", fontsize=9)
+    return figure

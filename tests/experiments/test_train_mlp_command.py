@@ -1,0 +1,257 @@
+"""`train-mlp` as it is called: metrics, files, comparisons, interrupts, wrong input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+Run = Callable[..., Any]
+SMALL = ("--n-epochs", "3", "--hidden", "12", "--n-seeds", "2", "--no-plots", "--quiet")
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_users_own_example_in_an_empty_folder(mlcli: Run, empty_folder: Path) -> None:
+    done = mlcli("train-mlp", "--init", "xavier", "--json", *SMALL)
+    assert done.code == 0, done.err
+    for name in ("test_accuracy", "test_loss", "train_loss"):
+        assert set(done.json[name]) == {"mean", "std", "ci_low", "ci_high", "n"}
+        assert done.json[name]["n"] == 2
+    assert done.json["test_accuracy"]["mean"] > 0.5
+    (run,) = (empty_folder / "runs" / "train-mlp").iterdir()
+    assert done.out == (run / "metrics.json").read_text()
+
+
+def test_a_comparison_is_nested_by_field_and_value(mlcli: Run) -> None:
+    done = mlcli(
+        "train-mlp", "--init", "zeros,xavier", "--activation", "tanh,relu", "--json", *SMALL
+    )
+    found = done.json["activation_tanh"]["init_xavier"]["test_accuracy"]
+    assert found["mean"] > done.json["activation_tanh"]["init_zeros"]["test_accuracy"]["mean"]
+    tests = done.json["comparison"]["tests"]
+    assert len(tests) == 6
+    one = tests["activation_tanh init_zeros - activation_tanh init_xavier"]
+    assert one["mean"] < 0
+    assert one["p_holm"] >= one["p_value"]
+
+
+def test_a_dry_run_names_exactly_the_files_that_are_written(mlcli: Run, empty_folder: Path) -> None:
+    arguments = ["train-mlp", *SMALL[:-2], "--quiet", "--out", "o"]
+    plan = mlcli(*arguments, "--dry-run", "--json").json
+    assert not (empty_folder / "o").exists()
+    assert mlcli(*arguments).code == 0
+    written = {p.relative_to("o").as_posix() for p in Path("o").rglob("*") if p.is_file()}
+    assert written == set(plan["files"])
+    assert plan["work"]["members"] == 2
+    for figure in Path("o").glob("*.png"):
+        assert figure.stat().st_size > 2000
+
+
+def test_the_same_command_gives_the_same_bytes(mlcli: Run, empty_folder: Path) -> None:
+    arguments = ["train-mlp", "--init", "he,orthogonal", "--dropout", "0.1", *SMALL]
+    for folder in ("a", "b"):
+        assert mlcli(*arguments, "--out", folder).code == 0
+    for path in Path("a").rglob("*"):
+        if path.is_file() and path.name not in ("environment.json", "timings.json"):
+            assert path.read_bytes() == (Path("b") / path.relative_to("a")).read_bytes(), path
+
+
+def test_a_member_does_not_depend_on_who_trains_beside_it(mlcli: Run, empty_folder: Path) -> None:
+    common = ["train-mlp", "--precision", "float64", "--n-epochs", "3", "--hidden", "12",
+              "--no-plots", "--quiet"]  # fmt: skip
+    runs = {
+        "alone": ["--n-seeds", "1"],
+        "beside": ["--n-seeds", "3", "--init", "xavier,he", "--learning-rate", "0.05,0.01"],
+        "isolated": ["--n-seeds", "3", "--isolate"],
+    }
+    for folder, more in runs.items():
+        assert mlcli(*common, *more, "--out", folder).code == 0
+    alone, beside, isolated = (load_file(Path(f) / "model" / "last.safetensors") for f in runs)
+    info = json.loads(Path("beside/model/model.json").read_text())
+    (members,) = (program["members"] for program in info["programs"])
+    place = next(
+        i for i, m in enumerate(members)
+        if m["variant"] == "init_he/learning_rate_0.05" and m["seed_index"] == 0
+    )  # fmt: skip
+    for name, array in alone.items():
+        np.testing.assert_allclose(beside[name][place], array[0], atol=1e-10)
+        assert isolated[name][0].tobytes() == array[0].tobytes()
+    first = rows_of(Path("isolated/members.csv"))[0]
+    assert first == rows_of(Path("alone/members.csv"))[0]
+
+
+def forward(tensors: dict[str, np.ndarray], member: dict[str, Any], X: np.ndarray) -> np.ndarray:
+    """A network with ReLU, by hand."""
+    Z = (X - np.array(member["input_shift"])) / member["input_scale"]
+    n_layers = sum(".W" in name for name in tensors)
+    for layer in range(1, n_layers + 1):
+        Z = Z @ tensors[f"program0.W{layer}"][0] + tensors[f"program0.b{layer}"][0, 0]
+        Z = np.maximum(Z, 0) if layer < n_layers else Z
+    return Z
+
+
+def test_the_written_weights_make_the_written_decisions(mlcli: Run, empty_folder: Path) -> None:
+    from sklearn.datasets import load_digits
+
+    from mlcli.datasets.split import stratified_indices
+    from mlcli.rng import stream
+
+    assert mlcli("train-mlp", *SMALL[:-2], "--quiet", "--no-plots", "--patience", "1",
+                 "--hidden", "12-9", "--out", "o").code == 0  # fmt: skip
+    info = json.loads(Path("o/model/model.json").read_text())
+    X, labels = load_digits(return_X_y=True)
+    test = stratified_indices(labels, 0.2, stream(0, "split", 0))[1]
+    A = forward(load_file(f"o/model/{info['judged']}.safetensors"),
+                info["programs"][0]["members"][0], X[test])  # fmt: skip
+    accuracy = (A.argmax(axis=1) == labels[test]).mean()
+    (first, _) = rows_of(Path("o/members.csv"))
+    assert float(first["test_accuracy"]) == pytest.approx(accuracy)
+    wrong = set(test[A.argmax(axis=1) != labels[test]].tolist())
+    listed = {int(row["row"]) for row in rows_of(Path("o/misclassified.csv"))}
+    assert listed <= wrong
+    assert len(listed) == min(25, len(wrong))
+    shares = [float(row["share"]) for row in rows_of(Path("o/confusion.csv"))]
+    np.testing.assert_allclose(np.reshape(shares, (10, 10)).sum(axis=1), 1)
+
+
+def test_regression_has_its_error_in_the_units_of_the_data(mlcli: Run, empty_folder: Path) -> None:
+    done = mlcli("train-mlp", "--data", "diabetes", "--json", "--n-epochs", "30",
+                 "--hidden", "16", "--n-seeds", "3", "--no-plots", "--out", "o")  # fmt: skip
+    assert done.code == 0, done.err
+    assert "test_accuracy" not in done.json
+    assert 1500 < done.json["test_mse"]["mean"] < 5000
+    assert 0.2 < done.json["test_r2"]["mean"] < 0.7
+    rows = rows_of(Path("o/predictions.csv"))
+    t, y = (np.array([float(row[k]) for row in rows]) for k in ("target", "predicted"))
+    mse = float(rows_of(Path("o/members.csv"))[0]["test_mse"])
+    assert mse == pytest.approx(((t - y) ** 2).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("data", ["two-moons", "spirals"])
+def test_fresh_draws_are_learnt(mlcli: Run, data: str) -> None:
+    done = mlcli("train-mlp", "--data", data, "--hidden", "32-32", "--n-epochs", "60", "--json",
+                 "--n-seeds", "3", "--batch-size", "32", "--no-plots")  # fmt: skip
+    assert done.json["test_accuracy"]["mean"] > 0.9
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--activation", "tanh", "--normalisation", "batch"],
+        ["--activation", "prelu", "--optimiser", "sgd", "--schedule", "exponential"],
+        ["--data", "diabetes", "--activation", "elu", "--patience", "2"],
+    ],
+    ids=" ".join,
+)
+def test_both_engines_follow_the_same_path(mlcli: Run, empty_folder: Path, more: list[str]) -> None:
+    common = ["train-mlp", "--precision", "float64", "--optimiser", "momentum", *SMALL, *more]
+    for engine in ("torch", "numpy"):
+        assert mlcli(*common, "--engine", engine, "--out", engine).code == 0
+    torch, numpy = (load_file(f"{engine}/model/best.safetensors") for engine in ("torch", "numpy"))
+    for name, array in torch.items():
+        mine = [numpy[name.replace("program0", f"program{m}")][0] for m in range(2)]
+        np.testing.assert_allclose(np.stack(mine), array, atol=1e-8)
+    for a, b in zip(rows_of(Path("torch/curves.csv")), rows_of(Path("numpy/curves.csv")),
+                    strict=True):  # fmt: skip
+        assert float(a["minibatch_loss"]) == pytest.approx(float(b["minibatch_loss"]), abs=1e-9)
+
+
+def test_divergence_is_exit_4_with_step_and_member(mlcli: Run, empty_folder: Path) -> None:
+    wild = ["train-mlp", "--data", "diabetes", "--optimiser", "sgd", "--schedule", "constant"]
+    done = mlcli(*wild, "--learning-rate", "1e6", *SMALL)
+    assert done.code == 4
+    assert done.err.startswith("mlcli: the loss of member 0 at step ")
+    assert "smaller learning rate" in done.err
+    assert not list(empty_folder.rglob("metrics.json"))
+    done = mlcli(*wild, "--learning-rate", "1e6,0.01", "--json", *SMALL[:-1])
+    assert done.code == 0
+    assert done.json["learning_rate_1e+06"]["test_mse"]["mean"] is None
+    assert done.json["learning_rate_1e+06"]["n_diverged"] == 2
+    assert done.json["learning_rate_0.01"]["test_mse"]["mean"] > 0
+    assert "2 of 2 members of learning_rate_1e+06 diverged, the first at step" in done.err
+    assert mlcli(*wild, "--learning-rate", "1e6,1e7", *SMALL).code == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--hidden", "0"], "sizes from 1"),
+        (["--hidden", "64-x"], "as 256-128"),
+        (["--batch-size", "5000"], "--batch-size must be at most 1295"),
+        (["--batch-size", "0"], "integers at least 1"),
+        (["--learning-rate", "0"], "numbers above 0"),
+        (["--learning-rate=-0.1"], "numbers above 0"),
+        (["--activation", "rellu"], "try relu"),
+        (["--init", "glorot,he"], "must be one or several of"),
+        (["--init", "he,he"], "must name each value once"),
+        (["--dropout", "1"], "below 1"),
+        (["--device", "cuda"], "there is no cuda device"),
+        (["--engine", "numpy", "--optimiser", "adam"], "--optimiser for --engine numpy must be one of sgd, momentum"),
+        (["--piecewise-ends", "0.5"], "one more than piecewise_ends"),
+        (["--hidden", "100000-100000"], "GiB"),
+        (["--n-seeds", "30000"], "at most 20,000 members"),
+        (["--data", "diabetes", "--task", "classification"], "442 rows"),
+        (
+            ["--data", "floats.csv", "--task", "classification"],
+            "whole numbers, one a class, got 0.5",
+        ),
+        (["--data", "one.csv", "--task", "classification"], "two classes or more"),
+        (["--data", "nowhere.csv"], "nowhere.csv"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_input_is_one_sentence_and_exit_2(
+    mlcli: Run, empty_folder: Path, arguments: list[str], sentence: str
+) -> None:
+    import torch
+
+    if "cuda" in arguments and torch.cuda.is_available():
+        pytest.skip("there is a cuda device here")
+    Path("floats.csv").write_text("x,t\n" + "".join(f"{i},{i % 2 / 2}\n" for i in range(40)))
+    Path("one.csv").write_text("x,t\n" + "".join(f"{i},1\n" for i in range(40)))
+    done = mlcli("train-mlp", *arguments)
+    assert done.code == 2, done.err
+    assert sentence in done.err
+    assert len(done.err.splitlines()) == 1
+    assert done.out == ""
+    assert not Path("runs").exists()
+
+
+def hear_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_ctrl_c_leaves_a_state_from_which_the_same_command_goes_on(empty_folder: Path) -> None:
+    command = [sys.executable, "-m", "mlcli", "train-mlp", "--n-epochs", "50000", "--no-plots"]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        preexec_fn=hear_ctrl_c,
+    )  # fmt: skip
+    runs = empty_folder / "runs" / "train-mlp"
+    t_end = time.monotonic() + 60
+    while not (runs.exists() and any(runs.iterdir())) and time.monotonic() < t_end:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert len(err.splitlines()) == 1
+    assert re.search(r"interrupted; the same command goes on after epoch \d+ of 50000", err)
+    (kept,) = runs.iterdir()
+    assert kept.name.endswith(".checkpoint.npz")
+    assert not list(empty_folder.rglob("metrics.json"))
+    assert not list(empty_folder.rglob("*.partial"))
