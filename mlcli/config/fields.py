@@ -7,7 +7,7 @@ come the flag, its help, the check of params.yaml, the JSON schema and the sente
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -37,14 +37,18 @@ def param(
     unit: str | None = None,
     example: str | None = None,
     is_file: bool = False,
+    also_called: Mapping[str, str] | None = None,
     **limits: Any,
 ) -> Any:
     """A field with its help, its unit and an example that is right; `limits` are pydantic's.
 
-    What is in the file of a field with `is_file` is part of the question.
+    What is in the file of a field with `is_file` is part of the question. `also_called` has the
+    field's word for other names of it, to be tried by whoever gives one.
     """
     given = (("unit", unit), ("example", example), ("is_file", is_file))
     extra: dict[str, Any] = {key: value for key, value in given if value}
+    if also_called:
+        extra["also_called"] = dict(also_called)
     return Field(default, description=help, json_schema_extra=extra or None, **limits)
 
 

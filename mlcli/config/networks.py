@@ -58,9 +58,14 @@ class MlpFields(Section):
         ("64-32",), "Sizes of the hidden layers, as 256-128; several, as 64,256-128, are compared.",
         example="256-128",
     )  # fmt: skip
-    activation: Several[ActivationName] = param(("relu",), "Activation h of the hidden layers.")
+    activation: Several[ActivationName] = param(
+        ("relu",), "Activation h of the hidden layers.",
+        also_called={"swish": "silu", "logistic": "sigmoid"},
+    )  # fmt: skip
     init: Several[InitName] = param(
-        ("he",), "How the weights start (section 7.1.1); normal is N(0, 1)."
+        ("he",),
+        "How the weights start (section 7.1.1); normal is N(0, 1).",
+        also_called={"glorot": "xavier", "kaiming": "he"},
     )
     normalisation: Several[NormalisationName] = param(
         ("none",), "Batch (7.24) or layer normalisation before each activation."

@@ -81,12 +81,26 @@ class Members(torch.nn.Module):
             for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
 
+    def propagate(self, X: Tensor) -> Tensor:
+        """Outputs (M, B, K) for X, remembering what `backward` needs; here, the graph."""
+        outputs: Tensor = self(X)
+        return outputs
+
     def backward(self, A: Tensor, errors: Tensor) -> Tensor:
         """`gradient` (M, P), from outputs A and dE/dA, both (M, B, K), through the graph of A."""
-        leaves = self.leaves.values()
-        found = torch.autograd.grad(A, list(leaves), errors.to(A.dtype), allow_unused=True)
+        leaves = self.leaves
+        found = torch.autograd.grad(A, list(leaves.values()), errors.to(A.dtype), allow_unused=True)
+        return self.pack(dict(zip(leaves, found, strict=True)))
+
+    def pack(self, gradients: Mapping[str, Tensor | None]) -> Tensor:
+        """The gradient of each parameter, in its shape with the member axis, as `gradient`.
+
+        Args:
+            gradients: by name; None where no member's loss depends on the parameter.
+        """
         parts = []
-        for leaf, gradient, gap in zip(leaves, found, self._gaps, strict=True):
+        for (name, leaf), gap in zip(self.leaves.items(), self._gaps, strict=True):
+            gradient = gradients[name]
             flat = torch.zeros_like(leaf) if gradient is None else gradient
             parts += [flat.reshape(self.n_members, -1), gap]
         return torch.cat(parts, dim=1, out=self.gradient)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mlcli.neural.activations import PRELU_START, activate, find_activation
+from mlcli.neural.backpropagation import Past, affine, gradients_of, in_lines
 from mlcli.neural.initialisation import draw_weights
 from mlcli.neural.members import Members
 from mlcli.neural.normalisation import batch_norm, layer_norm
@@ -91,6 +92,7 @@ class MLP(Members):
         super().__init__(n_members, shapes, weights, torch.device(device), dtype)
         self.sizes, self.activations = tuple(sizes), activations
         self.normalisation, self.dropout = normalisation, dropout
+        self._tape: list[Past] = []
         if normalisation == "batch":
             for layer, n in enumerate(self.sizes[1:-1], start=1):
                 self.register_buffer(f"mean{layer}", self.theta.new_zeros(n_members, n))
@@ -128,13 +130,57 @@ class MLP(Members):
         generators = self.noise if self.training else None
         Z = X
         for layer in range(1, n_layers):
-            A = self._normalise(_affine(Z, layer, p), layer, p)  # (M, B, n)
+            A = self._normalise(self._affine(Z, layer), layer, p)  # (M, B, n)
             Z = activate(self.activations, A, p.get(f"slope{layer}"), generators)
             if seen is not None:
                 seen.append(Seen(layer, A, Z))
             if self.training and self.dropout > 0:
                 Z = Z * self._mask(Z)
-        return _affine(Z, n_layers, p)  # (M, B, K)
+        return self._affine(Z, n_layers)  # (M, B, K)
+
+    @torch.no_grad()
+    def propagate(self, X: Tensor) -> Tensor:
+        """`forward` in training, remembering each layer instead of a graph of them.
+
+        Args:
+            X: inputs, (M, B, D).
+
+        Returns:
+            (M, B, K), without a graph.
+        """
+        self._tape = []
+        Z = X
+        for layer in range(1, len(self.sizes) - 1):
+            Z = self._hidden_layer(Z, layer)
+        self._tape.append(Past(Z))
+        return self._affine(Z, len(self.sizes) - 1)  # (M, B, K)
+
+    def _hidden_layer(self, Z: Tensor, layer: int) -> Tensor:
+        """What a hidden layer makes of z^(l-1), in training: (M, B, n_in) to (M, B, n)."""
+        p, a = self.leaves, self._affine(Z, layer)
+        slopes, graph = p.get(f"slope{layer}"), None
+        if self.normalisation == "none" and in_lines(self.activations):
+            z = activate(self.activations, a, slopes, self.noise)
+        else:
+            with torch.enable_grad():
+                a.requires_grad_()
+                N = self._normalise(a, layer, p)
+                graph = a, activate(self.activations, N, slopes, self.noise)
+            z = graph[1].detach()
+        mask = self._mask(z) if self.dropout > 0 else None
+        self._tape.append(Past(Z, a, z, mask, graph))
+        return z if mask is None else z * mask
+
+    @torch.no_grad()
+    def backward(self, A: Tensor, errors: Tensor) -> Tensor:
+        """`gradient` (M, P) by the recursion of (6.40); of outputs with a graph, through that."""
+        if A.requires_grad:
+            return super().backward(A, errors)
+        return self.pack(gradients_of(self.activations, self._tape, errors, self.leaves))
+
+    def _affine(self, Z: Tensor, layer: int) -> Tensor:
+        """a of a layer, (M, B, n_in) to (M, B, n_out)."""
+        return affine(Z, self.leaves[f"W{layer}"], self.leaves.get(f"b{layer}"))
 
     def _normalise(self, A: Tensor, layer: int, p: dict[str, Tensor]) -> Tensor:
         """(7.24) of a layer, (M, B, n) to (M, B, n)."""
@@ -158,14 +204,6 @@ class MLP(Members):
 def count_parameters(sizes: Sequence[int], normalisation: str, learns_slopes: bool) -> int:
     """Learnt numbers of one member: weights, biases, gamma, beta, slopes."""
     return sum(math.prod(shape) for shape in _shapes(sizes, normalisation, learns_slopes).values())
-
-
-def _affine(Z: Tensor, layer: int, p: dict[str, Tensor]) -> Tensor:
-    """a = z W + b, (6.12), (M, B, n_in) to (M, B, n_out)."""
-    A = torch.bmm(Z, p[f"W{layer}"])  # (M, B, n_out)
-    b = p.get(f"b{layer}")
-    # baddbmm would first write b to each row and then read it again.
-    return A if b is None else A.add_(b)
 
 
 def _shapes(

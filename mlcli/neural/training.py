@@ -195,7 +195,7 @@ def _run_epoch(
     losses = torch.empty(len(cuts), net.n_members, dtype=theta.dtype, device=theta.device)
     for i, (X, t) in enumerate(minibatches(part, order, cuts)):
         with computing(net, settings.autocast):
-            A = net(X)  # (M, B, K)
+            A = net(X) if settings.autocast else net.propagate(X)  # (M, B, K)
         with torch.no_grad():
             losses[i], errors = loss.with_errors(A.detach().to(theta.dtype), t)
         gradient = net.backward(A, errors)  # (M, P)

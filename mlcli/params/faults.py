@@ -65,5 +65,7 @@ def _sentence(detail: Mapping[str, Any], model: type[Section], section: str, key
         return f"{section}.{key}: " + str(detail["msg"]).removeprefix("Value error, ")
     sentence = f"{section}.{key} must be {requirement(field)}, got {shown(detail['input'])}"
     words = choices(field) or (("true", "false") if is_flag(field) else ())
-    hint = nearest(str(detail["input"]), words) or extra(field, "example")
+    word = str(detail["input"])
+    known_as = (extra(field, "also_called") or {}).get(word.lower())
+    hint = known_as or nearest(word, words) or extra(field, "example")
     return sentence + (f"; try {hint}" if hint else "")
