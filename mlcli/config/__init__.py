@@ -21,7 +21,9 @@ SECTIONS = (
     "descent",
     "logistic",
     "perceptron",
+    "propagate",
     "train_mlp",
+    "lr_find",
 )
 
 
@@ -31,3 +33,18 @@ def config_class(section: str) -> type[Section]:
     name = "".join(word.capitalize() for word in section.split("_")) + "Config"
     found: type[Section] = getattr(module, name)
     return found
+
+
+def parent_of(model: type[Section]) -> str | None:
+    """The section whose values a model takes where its own section has none: its `inherits`."""
+    found: str | None = getattr(model, "inherits", None)
+    return found
+
+
+def inherited_keys(model: type[Section]) -> tuple[str, ...]:
+    """The keys that a model has in common with its parent, but for its `not_inherited`."""
+    parent = parent_of(model)
+    if parent is None:
+        return ()
+    theirs, without = config_class(parent).model_fields, getattr(model, "not_inherited", ())
+    return tuple(key for key in model.model_fields if key in theirs and key not in without)

@@ -101,7 +101,8 @@ def weight_variance(scheme: str, n_in: int, n_out: int, slope: float = 0.0) -> f
     """
     _known(scheme)
     base = scheme if scheme in _PLAIN else scheme.removesuffix("-normal").removesuffix("-uniform")
-    return (_PLAIN | _VARIANCES)[base](n_in, n_out, slope)
+    variances = _PLAIN if base in _PLAIN else _VARIANCES
+    return variances[base](n_in, n_out, slope)
 
 
 def draw_weights(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -125,7 +126,9 @@ def variances(
     dE/du = (g - mean g - a mean(g a)) / sigma, whose variance is that of g over sigma^2, and
     sigma^2 = n^(l-1) Var(w) Var h(a). The weights fall out:
     Var delta^(l-1) = n^(l) / n^(l-1) E h'(a)^2 / Var h(a) Var delta^(l) with a ~ N(0, 1).
-    For ReLU and equal widths that is pi / (pi - 1) = 1.467 (Yang et al. 2019).
+    For ReLU and equal widths that is pi / (pi - 1) = 1.467 (Yang et al. 2019). It takes the rows
+    of a minibatch for equally long, which they stay for ReLU, sigmoid and tanh; for SiLU and GELU
+    they grow unlike, errors gather where h is steep, and the true factor is larger.
 
     Args:
         activation: h.
@@ -137,7 +140,7 @@ def variances(
         ValueError: a name is unknown, or h has a slope that is learnt or drawn.
     """
     slope = find_activation(activation).slope
-    var_w = [weight_variance(scheme, *pair, slope) for pair in zip(sizes, sizes[1:], strict=False)]
+    var_w = [weight_variance(scheme, *pair, slope) for pair in pairwise(sizes)]
     n_layers = len(sizes) - 2
     forward, seen = np.ones(n_layers), []
     square = 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -113,3 +115,21 @@ def training_scores(net: Members, loss: Loss, X: NDArray[Any], t: NDArray[Any]) 
 
 def _like(net: Members, values: NDArray[Any]) -> torch.Tensor:
     return torch.as_tensor(values).to(net.theta)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Inside, torch computes on one thread, and numbers too small for full precision are zero.
+
+    The way a sum is split among threads decides its last bits, and a worker process must not use
+    the threads that its parent started. Vanishing gradients are full of numbers below 1e-38, on
+    which a processor is some 100 times as slow.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(before)

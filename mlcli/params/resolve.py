@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from mlcli.config import SECTIONS, config_class
+from mlcli.config import SECTIONS, config_class, inherited_keys, parent_of
 from mlcli.config.fields import Section
 from mlcli.errors import ConfigError
 from mlcli.params.dvc_guard import refuse_overrides
@@ -25,7 +25,8 @@ ENVIRONMENT_PREFIX = "MLCLI_"
 class Resolved(Generic[C]):
     """A validated config and, for each key, where its value came from.
 
-    A source is ``flag``, ``set``, ``environment``, ``file`` or ``default``.
+    A source is ``flag``, ``set``, ``environment``, ``file``, ``file (<section>)`` for a value that
+    another section of the file lends, or ``default``.
     """
 
     config: C
@@ -65,20 +66,25 @@ def resolve(
     """
     environ = os.environ if environ is None else environ
     faults: list[Fault] = []
-    given = _from_file(section, params, faults)
+    file = find_params(params)
+    lent = {} if file is None else _from_parent(model, file, faults)
+    given = lent | ({} if file is None else _from_file(section, file, faults))
     given |= _from_environment(section, environ, faults)
     given |= _from_sets(section, sets, faults)
     for key, value in (flags or {}).items():
         if value is not None:
             flag = "--" + key.replace("_", "-")
             given[key] = Given(value, "flag", flag if value is not False else f"--no-{flag[2:]}")
-    refuse_overrides(section, {k: (g.source, g.place) for k, g in given.items()}, environ)
+    lent = {k: one for k, one in lent.items() if given[k] is one}
+    own = {k: (g.source, g.place) for k, g in given.items() if k not in lent}
+    refuse_overrides(section, own, environ)
     config: C | None = None
     try:
         config = model(**{key: one.value for key, one in given.items()})
     except ValidationError as error:
         places = {key: one.place for key, one in given.items()}
-        faults += explain(error, model, section, places)
+        owners = {one.place: str(parent_of(model)) for one in lent.values()}
+        faults += _explained(error, model, section, places, owners)
     if faults or config is None:
         raise ConfigError("\n".join(str(fault) for fault in faults))
     sources = {k: given[k].source if k in given else "default" for k in model.model_fields}
@@ -112,12 +118,33 @@ def unknown_sections(file: YamlFile) -> list[Fault]:
     ]
 
 
-def _from_file(section: str, params: Path | None, faults: list[Fault]) -> dict[str, Given]:
-    file = find_params(params)
-    if file is None:
-        return {}
+def _from_file(section: str, file: YamlFile, faults: list[Fault]) -> dict[str, Given]:
     faults += unknown_sections(file)
     return section_values(file, section, faults)
+
+
+def _from_parent(model: type[Section], file: YamlFile, faults: list[Fault]) -> dict[str, Given]:
+    parent = parent_of(model)
+    if parent is None:
+        return {}
+    values = section_values(file, parent, faults)
+    keys = [key for key in inherited_keys(model) if key in values]
+    return {k: Given(values[k].value, f"file ({parent})", values[k].place) for k in keys}
+
+
+def _explained(
+    error: ValidationError,
+    model: type[Section],
+    section: str,
+    places: Mapping[str, str],
+    owners: Mapping[str, str],
+) -> list[Fault]:
+    """The faults in an error, each under the section that its place belongs to."""
+    found = [one for one in explain(error, model, section, places) if one.place not in owners]
+    for owner in sorted(set(owners.values())):
+        theirs = explain(error, model, owner, places)
+        found += [one for one in theirs if owners.get(one.place) == owner]
+    return found
 
 
 def _from_environment(

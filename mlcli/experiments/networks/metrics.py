@@ -30,6 +30,20 @@ def headline(problem: Problem) -> str:
     return "test_accuracy" if problem.labelled else "test_mse"
 
 
+def shown_variant(variants: Sequence[Variant], outcomes: Sequence[Outcome]) -> Variant:
+    """The variant that is looked at row by row: the least mean loss on validation rows.
+
+    Not on test rows, whose errors it is to show. Without validation rows, on those of training.
+    """
+
+    def loss(variant: Variant) -> float:
+        scores = [one.scores for one in of_variant(outcomes, variant)]
+        mean = float(np.mean([s.get("validation_loss", s["train_loss"]) for s in scores]))
+        return mean if np.isfinite(mean) else np.inf
+
+    return min(variants, key=loss)
+
+
 def variant_metrics(
     problem: Problem,
     variants: Sequence[Variant],

@@ -12,7 +12,12 @@ from mlcli.datasets.source import Source
 from mlcli.errors import DataError
 from mlcli.experiments.networks.fitting import Fitted, fit_all
 from mlcli.experiments.networks.members import n_parameters, programs_of
-from mlcli.experiments.networks.metrics import headline, paired_tests, variant_metrics
+from mlcli.experiments.networks.metrics import (
+    headline,
+    paired_tests,
+    shown_variant,
+    variant_metrics,
+)
 from mlcli.experiments.networks.numpy_engine import check_engine, run_epoch_of
 from mlcli.experiments.networks.outcome import outcomes_of
 from mlcli.experiments.networks.problem import Problem, check_batches, problem_of
@@ -109,6 +114,7 @@ def run(
     )  # fmt: skip
     outcomes = outcomes_of(config, problem, fitted)
     tests = paired_tests(problem, variants, outcomes)
+    shown = shown_variant(variants, outcomes)
     return Result(
         metrics=_metrics(config, source, problem, variants, fitted, outcomes, tests),
         tables={
@@ -116,9 +122,9 @@ def run(
             "confusion": tables.confusion_table(problem, variants, outcomes),
             "curves": tables.curves_table(variants, fitted),
             "layers": tables.layers_table(variants, fitted),
-            "members": tables.members_table(outcomes),
-            "misclassified": tables.misclassified_table(config, problem, variants, outcomes),
-            "predictions": tables.predictions_table(problem, variants, outcomes),
+            "members": tables.members_table(outcomes, shown),
+            "misclassified": tables.misclassified_table(config, problem, shown, outcomes),
+            "predictions": tables.predictions_table(problem, shown, outcomes),
             "schedules": tables.schedules_table(config, problem, variants),
             "tests": tables.tests_table(tests),
         },

@@ -84,11 +84,20 @@ def layers_table(variants: Sequence[Variant], fitted: Sequence[Fitted]) -> Colum
     return columns
 
 
-def members_table(outcomes: Sequence[Outcome]) -> Columns:
-    """One row a member: its seed, its scores, and where it diverged, if it did."""
+def members_table(outcomes: Sequence[Outcome], shown: Variant | None = None) -> Columns:
+    """One row a member: its seed, its scores, and where it diverged, if it did.
+
+    Args:
+        outcomes: of every member.
+        shown: the variant that figures of single rows are about; its column is then 1.
+    """
     names = list(outcomes[0].scores)
+    marked: dict[str, list[int]] = {}
+    if shown is not None:
+        marked["shown"] = [int(one.member.variant.path == shown.path) for one in outcomes]
     return {
         "variant": [one.member.variant.label for one in outcomes],
+        **marked,
         "seed": [one.member.seed_index for one in outcomes],
         "diverged_at": [one.diverged_at or None for one in outcomes],
         **{name: [one.scores[name] for one in outcomes] for name in names},
@@ -144,9 +153,9 @@ def calibration_table(variants: Sequence[Variant], outcomes: Sequence[Outcome]) 
 
 
 def misclassified_table(
-    config: Any, problem: Problem, variants: Sequence[Variant], outcomes: Sequence[Outcome]
+    config: Any, problem: Problem, shown: Variant, outcomes: Sequence[Outcome]
 ) -> Columns:
-    """Test rows of the first seed that the first variant calls wrong, the surest first.
+    """Test rows of the first seed that a variant calls wrong, the surest first.
 
     Where rows are images their pixels stand in the last column, with spaces between, and a stroke
     between rows of pixels.
@@ -154,7 +163,7 @@ def misclassified_table(
     columns: dict[str, list[Any]] = {
         name: [] for name in ("row", "class", "called", "confidence", "probability", "pixels")
     }
-    first = of_variant(outcomes, variants[0])[0]
+    first = of_variant(outcomes, shown)[0]
     if not problem.labelled or first.diverged_at:
         return columns
     P, t = first.predicted, first.truth
@@ -178,11 +187,9 @@ def _pixels(problem: Problem, row: int) -> str:
     return "/".join(" ".join(f"{value:g}" for value in line) for line in image)
 
 
-def predictions_table(
-    problem: Problem, variants: Sequence[Variant], outcomes: Sequence[Outcome]
-) -> Columns:
-    """Targets of the first seed's test rows and what the first variant predicts."""
-    first = of_variant(outcomes, variants[0])[0]
+def predictions_table(problem: Problem, shown: Variant, outcomes: Sequence[Outcome]) -> Columns:
+    """Targets of the first seed's test rows and what a variant predicts."""
+    first = of_variant(outcomes, shown)[0]
     if problem.labelled:
         return {"row": [], "target": [], "predicted": []}
     rows = problem.splits[0].test

@@ -14,7 +14,7 @@ CHAPTER = Chapter(
             "Section 7",
             "Loss on minibatches, and loss and score on validation rows, against the epoch, with "
             "bands.",
-            "Left: training loss, the mean over an epoch's minibatches before each step. The others: "
+            "Left: training loss, the mean over an epoch's minibatches before each step. Others: "
             "on validation rows after each epoch. Means over the seeds with 95 % intervals.",
         ),
         "scores": Caption(
@@ -26,9 +26,10 @@ CHAPTER = Chapter(
             "(7.1), (7.9), (7.16)",
             "Spread of activations, errors, saturated and dead neurons of each layer against the "
             "epoch.",
-            "What flows through the hidden layers of the first variant as it learns: standard "
+            "What flows through the hidden layers as the network learns: standard "
             "deviation of the activations, size of the errors that flow back, and shares of "
-            "saturated and of dead neurons. Means over the seeds with 95 % intervals.",
+            "saturated and of dead neurons. The variant with the least validation loss; means over "
+            "the seeds with 95 % intervals.",
         ),
         "start": Caption(
             "(7.1), (7.2)",
@@ -45,18 +46,20 @@ CHAPTER = Chapter(
             "Beyond the notes",
             "A square of numbers: rows of each class by the class they were called.",
             "Test rows of each class by the class they were called, as shares of the class: the "
-            "first variant, mean over the seeds.",
+            "variant with the least validation loss, mean over the seeds.",
         ),
         "calibration": Caption(
             "Beyond the notes",
             "Share called right against confidence, near the diagonal.",
             "Whether a confidence means what it says: in bins of the largest probability, the "
-            "share of test rows that were called right. Means over the seeds with 95 % intervals.",
+            "share of test rows that were called right. Means over the seeds, with 95 % intervals "
+            "for the variant with the least validation loss.",
         ),
         "misclassified": Caption(
             "Beyond the notes",
             "Images that were called wrong, each with its class and what it was called.",
-            "Test rows of the first seed that the first variant calls wrong, the surest first.",
+            "Test rows of the first seed that the variant with the least validation loss calls "
+            "wrong, the surest first.",
         ),
         "predictions": Caption(
             "Beyond the notes",

@@ -35,12 +35,18 @@ def look(place: int) -> dict[str, Any]:
 
 
 def draw_band(axes: Axes, x: Array, table: Table, name: str, place: int, label: str) -> None:
-    """A mean with its band."""
+    """A mean with its band.
+
+    Of a quantity that is never negative a lower end below 0 can't be meant: there the band reaches
+    as far below the mean as above it on a logarithmic axis.
+    """
     style = look(place)
     y = numbers(table[name])
     marker = "o" if y.size == 1 else ""
     axes.plot(x, y, label=label, marker=marker, linewidth=1.4, **style)
     low, high = (numbers(table[f"{name}_{end}"]) for end in ("ci_low", "ci_high"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low = np.where((low <= 0) & (y > 0), y * y / high, low)
     shade(axes, x, low, high, style["color"])
 
 
@@ -123,12 +129,16 @@ def mean_and_interval(values: Array) -> tuple[float, float, float]:
     return tuple(np.nan if v is None else float(v) for v in (low, mean, high))  # type: ignore[return-value]
 
 
-def confusion(table: Table) -> Figure:
-    """Shares of each class by the class they were called: the first variant."""
+def shown_in(members: Table) -> str:
+    """The variant that figures of single rows are about."""
+    return members["variant"][members["shown"].index("1")]
+
+
+def confusion(table: Table, shown: str) -> Figure:
+    """Shares of each class by the class they were called, for one variant."""
     if not table["class"]:
         return nothing_to_draw("A regression has no classes to confuse.")
-    first = table["variant"][0]
-    rows = where(table, variant=first)
+    rows = where(table, variant=shown)
     names = distinct(rows["class"])
     n = len(names)
     shares = numbers(rows["share"]).reshape(n, n)
@@ -148,15 +158,18 @@ def confusion(table: Table) -> Figure:
         axes.set_yticks(range(n), names)
     axes.set_xlabel("called")
     axes.set_ylabel("class")
-    which = f": {first}" if len(distinct(table["variant"])) > 1 else ""
+    which = f": {shown}" if len(distinct(table["variant"])) > 1 else ""
     axes.set_title(f"% of each class by what it was called{which}")
     bar = figure.colorbar(drawn, ax=axes, shrink=0.8, ticks=np.sqrt([0, 0.01, 0.1, 0.5, 1]))
     bar.ax.set_yticklabels(["0 %", "1 %", "10 %", "50 %", "100 %"])
     return figure
 
 
-def calibration(table: Table) -> Figure:
-    """Share called right against confidence."""
+def calibration(table: Table, shown: str) -> Figure:
+    """Share called right against confidence; with intervals for one variant.
+
+    Bins with less than a row a seed are left out.
+    """
     if not table["variant"]:
         return nothing_to_draw("A regression has no confidence to check.")
     variants = distinct(table["variant"])[:MOST_VARIANTS]
@@ -165,12 +178,15 @@ def calibration(table: Table) -> Figure:
     axes.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle=":")
     for place, variant in enumerate(variants):
         rows = where(table, variant=variant)
-        y = numbers(rows["observed"])
-        ends = np.array([numbers(rows["observed_ci_low"]), numbers(rows["observed_ci_high"])])
-        errors = np.nan_to_num(np.abs(ends - y))
+        many = numbers(rows["rows"]) >= 1
+        x, y = numbers(rows["predicted"])[many], numbers(rows["observed"])[many]
+        ends = np.array([numbers(rows[f"observed_ci_{end}"])[many] for end in ("low", "high")])
         style = look(place)
-        axes.errorbar(numbers(rows["predicted"]), y, yerr=errors, marker="o", markersize=4,
-                      capsize=2, linewidth=1.2, label=variant, **style)  # fmt: skip
+        if variant == shown:
+            axes.errorbar(x, y, yerr=np.nan_to_num(np.abs(ends - y)), marker="o", markersize=5,
+                          capsize=3, linewidth=1.8, label=variant, **style)  # fmt: skip
+        else:
+            axes.plot(x, y, ".", linewidth=0.8, alpha=0.7, label=variant, color=style["color"])
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.05)
     axes.set_xlabel("confidence: mean of the largest probability")

@@ -42,15 +42,16 @@ def figures(folder: Path) -> dict[str, Figure]:
     names = ("calibration", "confusion", "curves", "layers", "members", "misclassified",
              "predictions", "schedules")  # fmt: skip
     tables = {name: read_table(folder / f"{name}.csv") for name in names}
+    shown = networks.shown_in(tables["members"])
     classes = "test_accuracy" in tables["members"]
     score = (
         ("test_accuracy", "test accuracy") if classes else ("test_mse", "test mean squared error")
     )
     return {
-        "calibration": networks.calibration(tables["calibration"]),
-        "confusion": networks.confusion(tables["confusion"]),
+        "calibration": networks.calibration(tables["calibration"], shown),
+        "confusion": networks.confusion(tables["confusion"], shown),
         "curves": networks.curves(tables["curves"], classes=classes),
-        "layers": layers(tables["layers"]),
+        "layers": layers(tables["layers"], shown),
         "misclassified": misclassified(tables["misclassified"]),
         "predictions": predictions(tables["predictions"]),
         "schedule": schedule(tables["schedules"]),
@@ -59,12 +60,11 @@ def figures(folder: Path) -> dict[str, Figure]:
     }
 
 
-def layers(table: Table) -> Figure:
-    """Statistics of each layer of the first variant against the epoch."""
+def layers(table: Table, shown_variant: str) -> Figure:
+    """Statistics of each layer of one variant against the epoch."""
     if not table["variant"]:
         return nothing_to_draw("The layers were not looked into (n_statistics is 0).")
-    first = table["variant"][0]
-    rows = where(table, variant=first)
+    rows = where(table, variant=shown_variant)
     numbered = distinct(rows["layer"])
     picked = np.unique(np.linspace(0, len(numbered) - 1, MOST_LAYERS).round().astype(int))
     chosen = [numbered[i] for i in picked]
@@ -82,7 +82,7 @@ def layers(table: Table) -> Figure:
         finish(axes, np.concatenate(shown), label, title)
     legend_below(figure, panels[0], len(chosen))
     if len(distinct(table["variant"])) > 1:
-        figure.suptitle(first)
+        figure.suptitle(shown_variant)
     return figure
 
 

@@ -1,0 +1,105 @@
+"""`mlcli lr-find`: the range test of section 7.4 of the notes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mlcli import console
+from mlcli.commands.experiment import Prepared, carry_out, options_of, prepare
+from mlcli.commands.flags import with_flags
+from mlcli.commands.options import RUN_FLAGS, RUN_PANEL
+from mlcli.config import inherited_keys
+from mlcli.config.lr_find import LrFindConfig
+from mlcli.errors import ConfigError
+from mlcli.params.yaml_file import DEFAULT_FILE, read_yaml
+from mlcli.report.params_file import put_values
+
+app = typer.Typer(add_completion=False)
+TRAINING = LrFindConfig.inherits
+# What --apply sets; the rest of the section describes the network, and is the user's.
+APPLIED = ("learning_rate", "schedule", "cycle_start", "cycle_final")
+APPLY_HELP = (
+    f"Put the one-cycle settings that are found into section {TRAINING} of the params file."
+)
+APPLY = {
+    "apply": (
+        Annotated[bool, typer.Option("--apply", help=APPLY_HELP, rich_help_panel=RUN_PANEL)],
+        False,
+    )
+}
+
+
+def _lr_find(flags: Mapping[str, Any], run_flags: Mapping[str, Any]) -> None:
+    given = dict(run_flags)
+    apply = given.pop("apply")
+    prepared = prepare("lr_find", flags, options_of(given))
+    if apply:
+        _refuse_apply(prepared)
+    carry_out(prepared)
+    if apply and not prepared.options.dry_run:
+        _apply(prepared)
+
+
+app.command()(
+    with_flags(
+        LrFindConfig,
+        _lr_find,
+        run_flags=RUN_FLAGS | APPLY,
+        help="""Find the learning rate: the range test, with error bars.
+
+    Example: mlcli lr-find --hidden 256-128 --optimiser adam --apply
+    """,
+    )
+)
+
+
+def _refuse_apply(prepared: Prepared) -> None:
+    """A stage may not change the file it is read from, and one file has room for one answer.
+
+    Raises:
+        ConfigError: in one sentence.
+    """
+    if os.environ.get("DVC_STAGE"):
+        raise ConfigError(
+            "--apply changes the params file, which a DVC stage must not do",
+            hint="it by hand, outside `dvc repro`",
+        )
+    # Light: neither torch nor NumPy.
+    from mlcli.experiments.networks.variants import variants_of
+
+    variants = variants_of(prepared.experiment.training_of(prepared.resolved.config))
+    if len(variants) > 1:
+        raise ConfigError(
+            f"--apply has one answer to write, and {len(variants)} variants are compared",
+            hint="one value of each, as --init he",
+        )
+
+
+def _apply(prepared: Prepared) -> None:
+    """Put the suggestion of the run folder into the params file, and say so on stderr."""
+    path: Path = prepared.options.params or DEFAULT_FILE
+    section = read_yaml(prepared.target / "one_cycle.yaml").values[TRAINING]
+    values = {key: section[key] for key in APPLIED}
+    before = put_values(path, TRAINING, values)
+    if prepared.options.quiet:
+        return
+    for key, value in values.items():
+        was = "" if before[key] is None else f", was {before[key]}"
+        console.message(f"{path}: {TRAINING}.{key}: {value}{was}")
+    sources = prepared.resolved.sources
+    elsewhere = [
+        key
+        for key in inherited_keys(LrFindConfig)
+        if sources[key] in ("flag", "set", "environment", "file")
+    ]
+    if elsewhere:
+        console.message(
+            f"note: {', '.join(elsewhere)} did not come from section {TRAINING}, so {path} may "
+            f"describe another network than the one that was swept; "
+            f"{prepared.target / 'one_cycle.yaml'} has them all"
+        )

@@ -1,0 +1,145 @@
+"""What the seeds of a variant suggest together, and the sentences where they suggest nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config import inherited_keys
+from mlcli.config.lr_find import LrFindConfig
+from mlcli.errors import NoAnswerError
+from mlcli.experiments.lr_find.sweep import Swept
+from mlcli.experiments.summary import summary
+from mlcli.scratch.range_test.rules import RULES
+from mlcli.scratch.range_test.suggestion import Suggestion
+
+Floats = NDArray[np.float64]
+# eta_max = eta_crit / 10 and eta_min = eta_max / 10 of section 7.4.
+SAFETY = 10.0
+DIGITS = 3
+# A loss that falls within one step in so many of the sweep falls early.
+EARLY = 20
+
+
+def summary_of_rates(rates: Floats) -> dict[str, Any]:
+    """``{mean, std, ci_low, ci_high, n}`` of the rates that are there, on a logarithmic scale.
+
+    Rates spread over decades and are symmetric, if at all, in their logarithm. `mean` is the
+    geometric mean and the ends are those of Student's interval of log10 eta, taken back; `std` is
+    the standard deviation of log10 eta, in decades.
+    """
+    there = rates[np.isfinite(rates)]
+    if not there.size:
+        return {"mean": None, "std": None, "ci_low": None, "ci_high": None, "n": 0,
+                "scale": "log10"}  # fmt: skip
+    found: dict[str, Any] = summary(np.log10(there)) | {"scale": "log10"}
+    for key in ("mean", "ci_low", "ci_high"):
+        if found[key] is not None:
+            found[key] = 10.0 ** found[key]
+    return found
+
+
+def rates_in(swept: Swept) -> dict[str, Any]:
+    """eta_crit, eta_max, eta_min and the rules of one variant, and how many seeds have none."""
+    critical = swept.values("eta_crit")
+    return {
+        "eta_crit": summary_of_rates(critical),
+        "eta_max": summary_of_rates(critical / SAFETY),
+        "eta_min": summary_of_rates(critical / SAFETY**2),
+        "suggestions": {name: summary_of_rates(swept.values(name)) for name in RULES},
+        "n_diverged": swept.count("found", "at-once"),
+        "n_without_eta_crit": swept.count("flat", "at-once", "bounded"),
+    }
+
+
+def eta_max_of(swept: Swept) -> float | None:
+    """The rate to train with, in three digits; None where no seed has one."""
+    mean = summary_of_rates(swept.values("eta_crit"))["mean"]
+    return None if mean is None else float(f"{mean / SAFETY:.{DIGITS}g}")
+
+
+def cycle_of(config: LrFindConfig, eta_max: float) -> dict[str, Any]:
+    """The one-cycle schedule of section 7.4, as keys of `train_mlp`: up to eta_max, down to eta_0.
+
+    An eta_0 above eta_min would be no end to come down to: then it is eta_min.
+    """
+    start = 1.0 / SAFETY
+    final = min(start, float(f"{config.eta_0 / eta_max:.6g}"))
+    return {
+        "learning_rate": eta_max, "schedule": "one-cycle", "cycle_start": start,
+        "cycle_final": final,
+    }  # fmt: skip
+
+
+def one_cycle_section(config: LrFindConfig, swept: Swept, eta_max: float) -> dict[str, Any]:
+    """A whole section `train_mlp`: the network of a variant, its data, and the schedule."""
+    given = config.model_dump(mode="json", include=set(inherited_keys(LrFindConfig)))
+    values = {key: swept.variant.values.get(key, value) for key, value in given.items()}
+    kept = {key: value for key, value in values.items() if value is not None}
+    return kept | cycle_of(config, eta_max)
+
+
+def falls_early(config: LrFindConfig, suggestions: Sequence[Suggestion]) -> bool:
+    """Whether most losses do half of their fall in the first steps: the sweep starts too late."""
+    steps = [one.onset.fallen for one in suggestions if one.onset.fallen is not None]
+    return bool(steps) and bool(np.median(steps) < config.n_steps / EARLY)
+
+
+def refuse_no_answer(config: LrFindConfig, swept: Sequence[Swept]) -> None:
+    """Say why there is no suggestion, if no seed of any variant has an eta_crit.
+
+    Raises:
+        NoAnswerError: with what most of the sweeps have in common, and what to try.
+    """
+    every = [suggestion for one in swept for suggestion in one.suggestions]
+    if any(np.isfinite(one.eta_crit) for one in every):
+        return
+    outcomes = [one.onset.outcome for one in every]
+    most = max(("bounded", "flat", "at-once"), key=outcomes.count)
+    if most == "bounded":
+        # A rate far too large can leave a network dead, with a loss that moves no more.
+        early = falls_early(config, every)
+        raise NoAnswerError(
+            f"no member diverges up to the rate {config.rate_max:g}, so there is no eta_crit",
+            hint=(f"--rate-min {config.rate_min / 1000:g}, since the loss falls within the first "
+                  f"steps already, or " if early else "")
+            + f"--rate-max {10 * config.rate_max:g} or a smaller --divergence",
+        )  # fmt: skip
+    if most == "flat":
+        raise NoAnswerError(
+            f"the loss never falls by a tenth between the rates {config.rate_min:g} and "
+            f"{config.rate_max:g}, so no rate can be suggested",
+            hint="another --init or a larger --rate-max",
+        )
+    first = min(int(one.onset.diverged or 0) for one in every if one.onset.outcome == "at-once")
+    raise NoAnswerError(
+        f"the loss diverges before it has ever fallen, the first at step {first + 1} of "
+        f"{config.n_steps}",
+        hint=f"--rate-min {config.rate_min / 1000:g} or another --init",
+    )
+
+
+def warnings_of(config: LrFindConfig, swept: Sequence[Swept]) -> list[str]:
+    """What a reader of the numbers should know."""
+    said = []
+    whys = {"flat": "have a loss that never falls", "at-once": "diverge before their loss has "
+            "fallen", "bounded": f"do not diverge up to {config.rate_max:g}"}  # fmt: skip
+    for one in swept:
+        if falls_early(config, one.suggestions):
+            said.append(
+                f"the loss{f' of {one.variant.name}' if one.variant.name else ''} falls within the "
+                "first steps already: a smaller --rate-min would see the start of it"
+            )
+        of = f" of {one.variant.name}" if one.variant.name else ""
+        for outcome, why in whys.items():
+            if count := one.count(outcome):
+                said.append(f"{count} of {config.n_seeds} members{of} {why}: they have no eta_crit")
+    if len(swept) > 1:
+        first = next(one for one in swept if eta_max_of(one) is not None)
+        said.append(f"one_cycle.yaml has the settings of {first.variant.name} alone")
+    if config.n_seeds == 1:
+        said.append("one seed has no interval; std and the bounds are null")
+    return said

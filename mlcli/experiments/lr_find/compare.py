@@ -1,0 +1,144 @@
+"""Whether the suggestion is worth following: trainings with it, and with rates that are fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mlcli.config.lr_find import LrFindConfig
+from mlcli.errors import NoAnswerError
+from mlcli.experiments.lr_find.answer import cycle_of
+from mlcli.experiments.lr_find.sweep import training_of
+from mlcli.experiments.networks.fitting import Fitted, fit_all
+from mlcli.experiments.networks.members import programs_of
+from mlcli.experiments.networks.metrics import (
+    headline,
+    of_variant,
+    paired_tests,
+    variant_metrics,
+)
+from mlcli.experiments.networks.outcome import Outcome, outcomes_of
+from mlcli.experiments.networks.problem import Problem
+from mlcli.experiments.networks.variants import Variant
+from mlcli.result import Progress
+
+# Each way to train: its schedule, its rate in units of eta_max, and what it is called in figures.
+WAYS: Mapping[str, tuple[str, float, str]] = {
+    "one_cycle": ("one-cycle", 1.0, "one cycle up to eta_max"),
+    "fixed_eta_max": ("constant", 1.0, "fixed at eta_max"),
+    "fixed_eta_max_100th": ("constant", 0.01, "fixed at eta_max / 100"),
+    "fixed_eta_crit": ("constant", 10.0, "fixed at eta_crit"),
+}
+# Scores that the comparison reports.
+PARTS = ("validation", "test")
+
+
+@dataclass(frozen=True)
+class Way(Variant):
+    """A variant that trains in one of the ways of `WAYS`."""
+
+    way: str = ""
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Where its metrics stand."""
+        return (self.way,)
+
+    @property
+    def label(self) -> str:
+        """What figures call it."""
+        return WAYS[self.way][2]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The trainings of one variant.
+
+    Attributes:
+        variant: the network.
+        ways: how it was trained.
+        fitted: programs with their curves.
+        outcomes: of every member.
+        metrics: scores of each way, and the differences between them.
+    """
+
+    variant: Variant
+    ways: tuple[Way, ...]
+    fitted: tuple[Fitted, ...]
+    outcomes: tuple[Outcome, ...]
+    metrics: dict[str, Any]
+
+
+def ways_of(variant: Variant, eta_max: float) -> tuple[Way, ...]:
+    """The variant, trained in each way."""
+    found = []
+    for name, (schedule, share, _) in WAYS.items():
+        rate = float(f"{share * eta_max:.6g}")
+        values = {**variant.values, "schedule": schedule, "learning_rate": rate}
+        found.append(Way(values, variant.compared, name))
+    return tuple(found)
+
+
+def compare(
+    config: LrFindConfig, problem: Problem, variant: Variant, eta_max: float, progress: Progress
+) -> Compared:
+    """Train the seeds of a variant in every way, on the same splits and from the same start.
+
+    Args:
+        config: validated parameters.
+        problem: rows and splits.
+        variant: the network.
+        eta_max: what is suggested.
+        progress: told how many epochs are done.
+
+    Raises:
+        NoAnswerError: every training diverged.
+        Interrupted: Ctrl-C.
+    """
+    cycle = cycle_of(config, eta_max)
+    training = training_of(config, n_epochs=config.compare_epochs, n_statistics=0, **cycle)
+    ways = ways_of(variant, eta_max)
+    programs = programs_of(problem, ways, config.n_seeds, isolate=False)
+    try:
+        fitted = fit_all(training, problem, programs, checkpoint=None, progress=progress)
+    except NoAnswerError:
+        raise NoAnswerError(
+            "every training of the comparison diverged", hint="--compare-epochs 0"
+        ) from None
+    outcomes = [_fewer_scores(one) for one in outcomes_of(training, problem, fitted)]
+    return Compared(
+        variant, ways, tuple(fitted), tuple(outcomes), _metrics(problem, ways, outcomes)
+    )
+
+
+def _fewer_scores(outcome: Outcome) -> Outcome:
+    kept = {f"{part}_{name}" for part in PARTS for name in ("loss", "accuracy", "mse", "r2")}
+    return replace(outcome, scores={k: v for k, v in outcome.scores.items() if k in kept})
+
+
+def _metrics(problem: Problem, ways: Sequence[Way], outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    extra = {way.path: {"learning_rate": way.learning_rate} for way in ways}
+    tests = paired_tests(problem, ways, outcomes)
+    found = variant_metrics(problem, ways, outcomes, extra)
+    found["differences"] = {
+        name: entry for name, entry in tests.items() if name.startswith("one_cycle - ")
+    }
+    for way in ways[1:]:
+        better = _n_better(problem, outcomes, ways[0], way)
+        found["differences"][f"one_cycle - {way.name}"]["n_better"] = better
+    return found
+
+
+def _n_better(problem: Problem, outcomes: Sequence[Outcome], a: Way, b: Way) -> int:
+    """Seeds in which a beats b on the test rows; a training that diverged is beaten by any other.
+
+    Unlike the mean difference it says something where some seeds diverged.
+    """
+    name, sign = headline(problem), 1.0 if problem.labelled else -1.0
+    pairs = zip(of_variant(outcomes, a), of_variant(outcomes, b), strict=True)
+    return sum(
+        not one.diverged_at
+        and (bool(other.diverged_at) or sign * (one.scores[name] - other.scores[name]) > 0)
+        for one, other in pairs
+    )

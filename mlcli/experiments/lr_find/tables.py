@@ -1,0 +1,115 @@
+"""The CSV tables of `lr-find`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.lr_find import LrFindConfig
+from mlcli.experiments.lr_find.answer import SAFETY, cycle_of, eta_max_of
+from mlcli.experiments.lr_find.compare import Compared
+from mlcli.experiments.lr_find.sweep import Swept, training_of
+from mlcli.experiments.networks.members import schedule_of
+from mlcli.experiments.summary import band
+from mlcli.experiments.train_mlp.tables import curves_table, members_table
+from mlcli.result import Columns
+from mlcli.scratch.range_test.rules import RULES
+
+Floats = NDArray[np.float64]
+# Steps of the schedule in its table: few, and such that its knots are among them.
+N_SCHEDULE = 100
+BAND = ("low", "median", "high")
+
+
+def sweep_table(swept: Sequence[Swept]) -> Columns:
+    """Loss against rate, as it is, its level, and smoothed: median and central 95 % of the seeds.
+
+    Medians, since the mean of curves that diverge is that of the first to do so. A seed leaves
+    where one of these is no longer finite; `n` are there. `first_seed` is one raw curve.
+    """
+    columns: dict[str, list[Any]] = {"variant": [], "step": [], "rate": [], "n": []}
+    for one in swept:
+        level = np.stack([s.level for s in one.suggestions], axis=1)  # (n, S)
+        smoothed = np.stack([s.smoothed for s in one.suggestions], axis=1)
+        there = np.isfinite(smoothed) & np.isfinite(level) & np.isfinite(one.losses)
+        columns["variant"] += [one.variant.label] * len(one.rates)
+        columns["step"] += range(1, len(one.rates) + 1)
+        columns["rate"] += one.rates.tolist()
+        columns["n"] += there.sum(axis=1).tolist()
+        every = (("loss", one.losses), ("level", level), ("smoothed", smoothed))
+        for name, curves in every:
+            rows = [_band(values[kept]) for values, kept in zip(curves, there, strict=True)]
+            for place, end in enumerate(BAND):
+                columns.setdefault(f"{name}_{end}", []).extend(row[place] for row in rows)
+        first = np.where(there[:, 0], one.losses[:, 0], np.nan)
+        columns.setdefault("first_seed", []).extend(first.tolist())
+    return columns
+
+
+def _band(values: Floats) -> tuple[float, ...]:
+    return tuple(map(float, band(values))) if values.size else (np.nan, np.nan, np.nan)
+
+
+def suggestions_table(swept: Sequence[Swept]) -> Columns:
+    """One row a member: how its sweep ended, and its rates."""
+    every = [(one.variant.label, s, found) for one in swept
+             for s, found in enumerate(one.suggestions)]  # fmt: skip
+    critical = [found.eta_crit for _, _, found in every]
+    return {
+        "variant": [label for label, _, _ in every],
+        "seed": [seed for _, seed, _ in every],
+        "outcome": [found.onset.outcome for _, _, found in every],
+        "diverged_at": [_step(found.onset.diverged) for _, _, found in every],
+        "eta_crit": critical,
+        "eta_max": [value / SAFETY for value in critical],
+        **{name: [found.rules[name] for _, _, found in every] for name in RULES},
+    }
+
+
+def _step(place: int | None) -> int | None:
+    """A step counted from 1."""
+    return None if place is None else place + 1
+
+
+def schedule_table(config: LrFindConfig, swept: Sequence[Swept]) -> Columns:
+    """The one-cycle schedule of each variant against the share of the training that is done."""
+    columns: dict[str, list[Any]] = {"variant": [], "share": [], "learning_rate": []}
+    for one in swept:
+        eta_max = eta_max_of(one)
+        if eta_max is None:
+            continue
+        training = training_of(config, **cycle_of(config, eta_max))
+        factor = schedule_of(training, "one-cycle", 1, 1)
+        for step in range(N_SCHEDULE):
+            columns["variant"].append(one.variant.label)
+            columns["share"].append(step / (N_SCHEDULE - 1))
+            columns["learning_rate"].append(eta_max * factor(step, N_SCHEDULE))
+    return columns
+
+
+def compare_table(compared: Sequence[Compared]) -> Columns:
+    """Curves of the trainings against the epoch: means over the seeds and their intervals."""
+    tables = [curves_table(one.ways, one.fitted) for one in compared]
+    return _joined(compared, tables, "epoch")
+
+
+def compare_members_table(compared: Sequence[Compared]) -> Columns:
+    """Scores of the trainings, one row a member."""
+    tables = [members_table(one.outcomes) for one in compared]
+    return _joined(compared, tables, "seed")
+
+
+def _joined(compared: Sequence[Compared], tables: Sequence[Columns], empty: str) -> Columns:
+    """One table below the other, with the network before the way it was trained."""
+    if not tables:
+        return {"variant": [], "training": [], empty: []}
+    columns: dict[str, list[Any]] = {"variant": [], "training": []}
+    for one, table in zip(compared, tables, strict=True):
+        columns["variant"] += [one.variant.label] * len(table["variant"])
+        columns["training"] += table["variant"]
+        for name in list(table)[1:]:
+            columns.setdefault(name, []).extend(table[name])
+    return columns

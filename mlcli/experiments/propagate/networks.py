@@ -1,0 +1,112 @@
+"""Networks as they are drawn: their signals, their errors, and the signs of their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.propagate import PropagateConfig
+from mlcli.neural.activations import find_activation
+from mlcli.neural.device import DTYPES
+from mlcli.neural.mlp import MLP
+from mlcli.neural.propagation import Signals, one_signed, signals, weight_gradient
+from mlcli.rng import stream
+
+Array = NDArray[np.float64]
+NORMALISATIONS = ("none", "batch")
+# The gradients whose signs are compared are those of W^(2), from z^(1) = h(a^(1)); by Xavier's
+# draw a^(1) has the variance of the inputs.
+SIGN_DEPTH, SIGN_LAYER, SIGN_SCHEME = 2, 2, "xavier"
+POINT_ROWS, POINT_NEURONS = 25, 8
+
+
+def _draw(
+    config: PropagateConfig, depth: int, activation: str, scheme: str, normalisation: str
+) -> MLP:
+    """One network a seed, of equal widths, its weights from the seed's own stream.
+
+    In float64 and on the CPU: what N(0, 1) makes of 50 layers is beyond float32.
+    """
+    return MLP(
+        [config.width] * (depth + 2),
+        [stream(config.seed, "weights", index) for index in range(config.n_seeds)],
+        activation=activation,
+        scheme=scheme,
+        normalisation=normalisation,
+        dtype=DTYPES["float64"],
+    )
+
+
+def _normal(config: PropagateConfig, word: str, n_rows: int, *address: int) -> Array:
+    """Standard normal rows or errors of each seed, (n_seeds, n_rows, width)."""
+    return np.stack([
+        stream(config.seed, word, index, *address).standard_normal((n_rows, config.width))
+        for index in range(config.n_seeds)
+    ])  # fmt: skip
+
+
+def measure_signals(
+    config: PropagateConfig, scheme: str, normalisation: str
+) -> Mapping[tuple[str, int], Signals]:
+    """Signals and errors of every activation and depth under one initialisation."""
+    X, errors = (_normal(config, word, config.n_rows) for word in ("rows", "errors"))
+    gains: dict[float, list[str]] = {}
+    for name in config.activations:
+        gains.setdefault(find_activation(name).slope, []).append(name)
+    found = {}
+    for depth in config.depths:
+        for names in gains.values():
+            net = _draw(config, depth, names[0], scheme, normalisation)
+            for name in names:
+                found[name, depth] = signals(net, name, X, errors)
+    return found
+
+
+@dataclass(frozen=True)
+class Signs:
+    """Signs of the gradients of one activation.
+
+    Attributes:
+        shares: (normalisation, batch size, n) -> of each seed, the share of gradients of n weights
+            that have one sign, (n_seeds,).
+        points: gradients of two weights of a neuron, single rows of the first seed, (k, 2).
+    """
+
+    shares: Mapping[tuple[str, int, int], Array]
+    points: Array
+
+
+def measure_signs(config: PropagateConfig, activation: str) -> Signs:
+    """How often the gradients of n weights of one neuron have one sign, (7.23)."""
+    shares = {}
+    for normalisation in NORMALISATIONS:
+        net = _draw(config, SIGN_DEPTH, activation, SIGN_SCHEME, normalisation)
+        for size in config.batch_sizes:
+            # One row has no variance to normalise by.
+            if normalisation == "none" or size > 1:
+                for n, share in _shares(config, net, size).items():
+                    shares[normalisation, size, n] = share
+        if normalisation == "none":
+            points = _points(config, net)
+    return Signs(shares, points)
+
+
+def _shares(config: PropagateConfig, net: MLP, size: int) -> dict[int, Array]:
+    totals = {n: np.zeros((2, config.n_seeds)) for n in config.sign_counts}
+    for batch in range(config.n_batches):
+        X, errors = (_normal(config, word, size, size, batch) for word in ("rows", "errors"))
+        gradient = weight_gradient(net, SIGN_LAYER, X, errors)
+        for n, total in totals.items():
+            total += np.stack(one_signed(gradient, n))
+    return {n: same / np.maximum(alive, 1) for n, (same, alive) in totals.items()}
+
+
+def _points(config: PropagateConfig, net: MLP) -> Array:
+    found = []
+    for row in range(POINT_ROWS):
+        X, errors = (_normal(config, word, 1, 1, row) for word in ("point rows", "point errors"))
+        found.append(weight_gradient(net, SIGN_LAYER, X, errors)[0, :2, :POINT_NEURONS].T)
+    return np.concatenate(found)  # (POINT_ROWS POINT_NEURONS, 2)

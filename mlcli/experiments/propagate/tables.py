@@ -1,0 +1,220 @@
+"""The curves and the metrics of `propagate`, measurement beside theory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.propagate import PropagateConfig
+from mlcli.experiments.propagate.networks import NORMALISATIONS, SIGN_SCHEME, Signs
+from mlcli.experiments.propagate.training import Rows, Trained
+from mlcli.experiments.summary import interval_columns, summary
+from mlcli.neural.initialisation import weight_variance
+from mlcli.neural.mean_field import Variances, activation_curve, same_sign_share, variances
+from mlcli.neural.propagation import Signals
+from mlcli.result import Columns, Metrics
+
+Array = NDArray[np.float64]
+Measured = Mapping[tuple[str, ...], Mapping[tuple[str, int], Signals]]
+SIDES = ("forward", "backward")
+REACH = 4.0
+
+
+def _log10(values: Array) -> Array:
+    """log10, and no number where the value has left the range of a float."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.log10(values)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def factors(side: str, values: Array) -> Array:
+    """The mean over the layers of what one layer does to a variance, (L, ...) to (...).
+
+    Forward Var a^(l+1) / Var a^(l), backward Var delta^(l) / Var delta^(l+1). Of each ratio the
+    mean over the weights is exact for ReLU forward; where a variance fluctuates about a fixed
+    point, the mean of such ratios is above 1 by the square of the fluctuation, some 2 / width.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ratios = values[1:] / values[:-1] if side == "forward" else values[:-1] / values[1:]
+    return np.asarray(ratios.mean(axis=0))
+
+
+def _each(
+    config: PropagateConfig, measured: Measured
+) -> Iterator[tuple[str, str, str, int, Signals, Variances]]:
+    """normalisation, activation, init, depth, what was measured, and theory."""
+    for normalisation in NORMALISATIONS:
+        for activation in config.activations:
+            for init in config.inits:
+                for depth in config.depths:
+                    sizes = [config.width] * (depth + 2)
+                    theory = variances(activation, init, sizes, batch_norm=normalisation == "batch")
+                    found = measured[normalisation, init][activation, depth]
+                    yield normalisation, activation, init, depth, found, theory
+
+
+def _rounded(columns: Mapping[str, list[Any]], digits: int) -> dict[str, list[Any]]:
+    return {
+        name: [None if value is None or np.isnan(value) else round(value, digits)
+               for value in values]
+        for name, values in columns.items()
+    }  # fmt: skip
+
+
+def signals(config: PropagateConfig, measured: Measured) -> Columns:
+    """log10 of the variances of each layer: mean over the seeds, its interval, theory."""
+    columns: dict[str, list[Any]] = {}
+    for normalisation, activation, init, depth, found, theory in _each(config, measured):
+        part: dict[str, list[Any]] = {
+            "normalisation": [normalisation] * depth, "activation": [activation] * depth,
+            "init": [init] * depth, "depth": [depth] * depth,
+            "layer": list(range(1, depth + 1)),
+        }  # fmt: skip
+        for side in SIDES:
+            logs = interval_columns(f"log10_{side}", _log10(getattr(found, side)).T)
+            logs[f"log10_{side}_theory"] = list(_log10(getattr(theory, side)))
+            # Five decimals are below any interval, and keep the file small.
+            part |= _rounded(logs, 5)
+        for name, values in part.items():
+            columns.setdefault(name, []).extend(values)
+    return columns
+
+
+def activations(config: PropagateConfig) -> Columns:
+    """h and h' on a grid (Figures 12 and 13)."""
+    # Two points close to 0 draw a jump of h' upright.
+    a = np.sort(np.append(np.linspace(-REACH, REACH, 161), [-1e-6, 1e-6]))
+    columns: dict[str, list[Any]] = {"activation": [], "a": [], "value": [], "derivative": []}
+    for name in config.activations:
+        h, slope = activation_curve(name, a)
+        columns["activation"] += [name] * a.size
+        for key, values in (("a", a), ("value", h), ("derivative", slope)):
+            columns[key] += np.round(values, 9).tolist()
+    return columns
+
+
+def _sign_limit(config: PropagateConfig, activation: str, normalisation: str, n: int) -> float:
+    """What a large minibatch leaves of the lock: with batch normalisation nothing."""
+    if normalisation == "batch":
+        return float(2.0 ** (1 - n))
+    q = config.width * weight_variance(SIGN_SCHEME, config.width, config.width)
+    return same_sign_share(activation, q, n)
+
+
+def signs(config: PropagateConfig, found: Mapping[tuple[str, ...], Signs]) -> Columns:
+    """The share of gradients of n weights that have one sign."""
+    columns: dict[str, list[Any]] = {}
+    for activation in config.activations:
+        for (normalisation, size, n), shares in found[activation,].shares.items():
+            one = summary(shares)
+            row = {
+                "activation": activation, "normalisation": normalisation, "batch_size": size,
+                "n": n, "share": one["mean"], "share_ci_low": one["ci_low"],
+                "share_ci_high": one["ci_high"],
+                "large_batch": _sign_limit(config, activation, normalisation, n),
+                "centred": 2.0 ** (1 - n),
+            }  # fmt: skip
+            for name, value in row.items():
+                columns.setdefault(name, []).append(value)
+    return columns
+
+
+def sign_points(found: Mapping[tuple[str, ...], Signs]) -> Columns:
+    """(dE/dw_1, dE/dw_2) of neurons on single rows (Figure 14)."""
+    names, points = [], []
+    for (activation,), one in found.items():
+        names += [activation] * len(one.points)
+        points.append(one.points)
+    w = np.concatenate(points)
+    return {"activation": names, "dE_dw_1": w[:, 0], "dE_dw_2": w[:, 1]}
+
+
+def verdict(config: PropagateConfig, one: Trained) -> dict[str, bool]:
+    """Whether the interval of the accuracy lies above the threshold, and whether below.
+
+    If neither, it is open: some seeds train. Of a single seed the value itself decides.
+    """
+    accuracy = summary(one.accuracy)
+    low, high = (
+        accuracy["mean"] if accuracy[end] is None else accuracy[end]
+        for end in ("ci_low", "ci_high")
+    )
+    assert low is not None
+    assert high is not None
+    return {"trains": bool(low > config.threshold), "fails": bool(high <= config.threshold)}
+
+
+def trains(
+    config: PropagateConfig, trained: Mapping[tuple[str, ...], Mapping[str, Trained]]
+) -> Columns:
+    """What training makes of every pair."""
+    columns: dict[str, list[Any]] = {}
+    for normalisation in NORMALISATIONS:
+        for activation in config.activations:
+            for init in config.inits:
+                one = trained[normalisation, activation][init]
+                accuracy, loss = summary(one.accuracy), summary(one.loss)
+                row = {
+                    "normalisation": normalisation, "activation": activation, "init": init,
+                    "accuracy": accuracy["mean"], "accuracy_ci_low": accuracy["ci_low"],
+                    "accuracy_ci_high": accuracy["ci_high"], "loss": loss["mean"],
+                    "learning_rate": one.learning_rate, **verdict(config, one),
+                }  # fmt: skip
+                for name, value in row.items():
+                    columns.setdefault(name, []).append(value)
+    return columns
+
+
+def metrics(
+    config: PropagateConfig, rows: Rows, measured: Measured,
+    signs: Mapping[tuple[str, ...], Signs],
+    trained: Mapping[tuple[str, ...], Mapping[str, Trained]],
+) -> Metrics:  # fmt: skip
+    """Everything of metrics.json but the name of the data."""
+    found: Metrics = {
+        "depths": ",".join(map(str, config.depths)), "width": config.width,
+        "n_seeds": config.n_seeds, "train_depth": config.train_depth,
+        "train_steps": config.train_steps, "n_rates": len(config.train_rates),
+        "threshold": config.threshold, "commonest_class": rows.commonest,
+    }  # fmt: skip
+    for normalisation, activation, init, depth, signal, theory in _each(config, measured):
+        for side in SIDES:
+            # Normalised, a has variance 1 in every layer: there is nothing to say of it.
+            if normalisation == "batch" and side == "forward":
+                continue
+            place = f"batch_norm_{side}" if normalisation == "batch" else side
+            expected = float(factors(side, getattr(theory, side)))
+            entry = {"factor": summary(factors(side, getattr(signal, side))), "theory": expected}
+            by_init = found.setdefault(place, {}).setdefault(activation, {}).setdefault(init, {})
+            by_init[f"depth_{depth}"] = entry
+    found["signs"] = _sign_metrics(config, signs)
+    found["trains"] = {
+        normalisation: {
+            activation: {
+                init: {
+                    "accuracy": summary(one.accuracy), "loss": summary(one.loss),
+                    "learning_rate": one.learning_rate, **verdict(config, one),
+                }
+                for init, one in trained[normalisation, activation].items()
+            }
+            for activation in config.activations
+        }
+        for normalisation in NORMALISATIONS
+    }  # fmt: skip
+    return found
+
+
+def _sign_metrics(
+    config: PropagateConfig, signs: Mapping[tuple[str, ...], Signs]
+) -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
+    for activation in config.activations:
+        for (normalisation, size, n), shares in signs[activation,].shares.items():
+            by_n = found.setdefault(normalisation, {}).setdefault(activation, {})
+            entry = by_n.setdefault(f"n_{n}", {})
+            entry[f"batch_{size}"] = summary(shares)
+            entry["large_batch"] = _sign_limit(config, activation, normalisation, n)
+    return found

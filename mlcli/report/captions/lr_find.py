@@ -1,0 +1,44 @@
+"""What `lr-find` says in the report."""
+
+from __future__ import annotations
+
+from mlcli.report.captions.chapter import Caption, Chapter
+
+CHAPTER = Chapter(
+    "finding the learning rate",
+    "How large may the learning rate be? It grows a little at every step until the loss diverges; "
+    "a tenth of that rate is the eta_max of the one-cycle schedule. Every seed sweeps beside the "
+    "others, so that a suggestion has a spread, and trainings show what it is worth.",
+    {
+        "range_test": Caption(
+            "Section 7.4, Figure 15",
+            "Loss against learning rate on a logarithmic axis: it falls, stays low and shoots up; "
+            "below it the rate of each rule with its interval.",
+            "Loss of each minibatch before its step, against the rate of that step: its level (a "
+            "median over steps, which does not lag) with the central 95 % of the seeds, one seed "
+            "as it is, and the usual moving average. eta_crit is where the level starts to "
+            "diverge; eta_max is a tenth of it. The other rules are those of fastai, which read "
+            "the moving average. Geometric means with 95 % intervals.",
+        ),
+        "suggestions": Caption(
+            "Section 7.4",
+            "One row a rule, every seed a point on a logarithmic axis.",
+            "How far a suggestion depends on the seed: every seed as a point, the geometric mean "
+            "with its 95 % interval beside them.",
+        ),
+        "schedule": Caption(
+            "Section 7.4",
+            "Learning rate against the share of the training: up, down, and down to almost "
+            "nothing, on a linear and on a logarithmic axis.",
+            "The one-cycle schedule with this eta_max: from eta_min up to eta_max and back, then "
+            "down to eta_0. `mlcli train-mlp --params one_cycle.yaml` follows it.",
+        ),
+        "compare": Caption(
+            "Section 7.4",
+            "Training and validation curves of the suggestion and of three fixed rates.",
+            "The same networks trained with the suggestion, with eta_max all along, with a "
+            "hundredth of it, and with eta_crit: on the same splits, from the same start. Means "
+            "over the seeds with 95 % intervals; a curve ends where a seed diverges.",
+        ),
+    },
+)

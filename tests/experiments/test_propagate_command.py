@@ -1,0 +1,127 @@
+"""`mlcli propagate` from the command line: contract, exact factors, what trains, bad input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlcli.config.propagate import PropagateConfig
+from mlcli.experiments.propagate import FILES
+from mlcli.experiments.propagate.tables import verdict
+from mlcli.experiments.propagate.training import Trained
+from mlcli.report.captions import figure_names
+
+Run = Callable[..., Any]
+SMALL = (
+    "propagate", "--activations", "sigmoid,relu", "--inits", "he,xavier", "--depths", "3,6",
+    "--width", "24", "--n-rows", "8", "--n-seeds", "3", "--sign-counts", "2,3", "--batch-sizes",
+    "1,16", "--n-batches", "2", "--train-depth", "3", "--train-width", "16", "--train-steps", "60",
+    "--train-rates", "0.01", "--train-rows", "200", "--train-seeds", "2",
+)  # fmt: skip
+BARE = (*SMALL, "--no-plots", "--quiet", "--json")
+
+
+def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
+    plan = mlcli(*SMALL, "--out", "o", "--dry-run", "--json")
+    assert plan.code == 0, plan.err
+    assert plan.json["work"]["rows to train on"] == 200
+    assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
+    written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
+               if p.is_file()}  # fmt: skip
+    assert written == set(plan.json["files"])
+    assert written >= set(FILES) | {f"{name}.png" for name in figure_names("propagate")}
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
+    found = []
+    for jobs in ("1", "2"):
+        done = mlcli(*BARE, "--jobs", jobs, "--out", f"o{jobs}")
+        assert done.code == 0, done.err
+        files = sorted((empty_folder / f"o{jobs}").glob("*.csv"))
+        found.append([done.out, *(file.read_bytes() for file in files)])
+    assert found[0] == found[1]
+
+
+def test_factors_signs_and_what_trains(mlcli: Run) -> None:
+    done = mlcli(*BARE, "--n-seeds", "40", "--activations", "sigmoid,relu,tanh", "--train-steps",
+                 "150")  # fmt: skip
+    assert done.code == 0, done.err
+    metrics = done.json
+    for init, exact in (("he", 1.0), ("xavier", 0.5)):
+        for side in ("forward", "backward"):
+            one = metrics[side]["relu"][init]["depth_6"]
+            assert one["theory"] == pytest.approx(exact, rel=1e-9)
+            half = one["factor"]["ci_high"] - one["factor"]["mean"]
+            assert abs(one["factor"]["mean"] - exact) < 2 * half < 0.2 * exact
+    for activation in ("sigmoid", "relu"):
+        assert metrics["signs"]["none"][activation]["n_2"]["batch_1"]["mean"] == 1
+    assert metrics["signs"]["none"]["tanh"]["n_2"]["batch_1"]["mean"] == pytest.approx(0.5, abs=0.1)
+    assert "batch_1" not in metrics["signs"]["batch"]["sigmoid"]["n_2"]
+    assert metrics["trains"]["none"]["relu"]["he"]["trains"] is True
+    assert metrics["trains"]["none"]["relu"]["he"]["fails"] is False
+    assert metrics["trains"]["none"]["relu"]["he"]["accuracy"]["n"] == 2
+
+
+def test_between_training_and_failing_it_is_open() -> None:
+    config = PropagateConfig()
+    for accuracies, expected in (
+        ((0.6, 0.7, 0.65), (True, False)),
+        ((0.1, 0.12, 0.11), (False, True)),
+        ((0.1, 0.9, 0.5), (False, False)),
+        ((0.6,), (True, False)),
+        ((0.1,), (False, True)),
+    ):
+        values = np.array(accuracies)
+        found = verdict(config, Trained(0.1, values, values, values))
+        assert (found["trains"], found["fails"]) == expected, accuracies
+
+
+def test_what_leaves_the_range_of_a_float_is_left_out(mlcli: Run, empty_folder: Path) -> None:
+    done = mlcli(*SMALL, "--inits", "normal,uniform", "--depths", "200", "--width", "128",
+                 "--n-seeds", "2", "--quiet", "--json", "--out", "o")  # fmt: skip
+    assert done.code == 0, done.err
+    assert "NaN" not in done.out
+    one = done.json["forward"]["relu"]["normal"]["depth_200"]
+    assert one["factor"]["mean"] is None
+    assert one["theory"] is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--n-seeds", "1", "--train-seeds", "1"), ("--activations", "gelu"), ("--inits", "he"),
+     ("--data", "iris", "--threshold", "0.5"), ("--batch-sizes", "1"), ("--train-steps", "1")],
+    ids=" ".join,
+)  # fmt: skip
+def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> None:
+    done = mlcli(*SMALL, "--train-rows", "100", *arguments, "--quiet")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--activations", "relu,tahn"), "got 'tahn'; try tanh"),
+        (("--activations", "prelu"), "got 'prelu'"),
+        (("--activations", "relu,relu"), "each once"),
+        (("--inits", "xaver"), "got 'xaver'; try xavier"),
+        (("--inits", "zeros"), "got 'zeros'"),
+        (("--depths", "1"), "from 2 to 200"),
+        (("--sign-counts", "0"), "at least 1"),
+        (("--sign-counts", "25"), "at most the width 24"),
+        (("--train-batch", "300"), "at most the 200 rows"),
+        (("--threshold", "0.1"), "commonest class"),
+        (("--data", "diabetes"), "2 to 100 classes"),
+        (("--width", "2048", "--n-seeds", "900"), "below 1 GiB"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_bad_input_is_one_sentence(mlcli: Run, arguments: tuple[str, ...], said: str) -> None:
+    done = mlcli(*SMALL, *arguments)
+    assert (done.code, done.out) == (2, ""), done.err
+    assert len(done.err.splitlines()) == 1
+    assert said in done.err
+    assert not Path("runs").exists()

@@ -1,0 +1,84 @@
+"""A section that takes from another what it does not say itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlcli.config import SECTIONS, config_class, inherited_keys, parent_of
+from mlcli.config.lr_find import LrFindConfig
+from mlcli.errors import ConfigError
+from mlcli.params import resolve
+
+TEXT = """\
+train_mlp:
+  hidden: 16-8
+  init: [normal, he]
+  learning_rate: 0.5
+  n_seeds: 3
+  n_epochs: 7
+  optimiser: adam
+  seed: 4
+lr_find:
+  optimiser: sgd
+  n_steps: 100
+"""
+
+
+@pytest.fixture
+def params(tmp_path: Path) -> Path:
+    path = tmp_path / "params.yaml"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+def test_the_network_is_taken_from_the_training_and_its_own_keys_win(params: Path) -> None:
+    found = resolve(LrFindConfig, "lr_find", params=params, environ={}, flags={"seed": "5"})
+    config, sources = found.config, found.sources
+    assert config.hidden == ("16-8",)
+    assert config.init == ("normal", "he")
+    assert sources["hidden"] == sources["init"] == "file (train_mlp)"
+    assert (config.optimiser, sources["optimiser"]) == (("sgd",), "file")
+    assert (config.n_steps, sources["n_steps"]) == (100, "file")
+    assert (config.seed, sources["seed"]) == (5, "flag")
+    assert (config.n_seeds, sources["n_seeds"]) == (8, "default")
+    assert sources["activation"] == "default"
+
+
+def test_a_value_that_is_lent_is_no_override_inside_a_stage(
+    params: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (params.parent / "dvc.yaml").write_text(
+        "stages:\n  lr_find:\n    cmd: x\n    params: [lr_find, train_mlp]\n", encoding="utf-8"
+    )
+    environ = {"DVC_STAGE": "lr_find", "DVC_ROOT": str(params.parent)}
+    assert resolve(LrFindConfig, "lr_find", params=params, environ=environ).config.hidden
+    with pytest.raises(ConfigError, match=r"lr_find\.hidden is tracked by the DVC stage"):
+        resolve(LrFindConfig, "lr_find", params=params, environ=environ, flags={"hidden": "4"})
+
+
+def test_a_fault_in_a_lent_value_is_told_where_it_stands_and_under_its_own_name(
+    params: Path,
+) -> None:
+    text = TEXT.replace("[normal, he]", "[normal, hee]").replace("n_steps: 100", "n_steps: 1")
+    params.write_text(text.replace("  seed: 4", "  sead: 4"), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        resolve(LrFindConfig, "lr_find", params=params, environ={})
+    lines = str(caught.value).splitlines()
+    # What is no key of this command is no matter of it: `mlcli validate` tells.
+    assert len(lines) == 2
+    assert any(f"{params}:3:3: train_mlp.init must be" in line for line in lines)
+    assert any(f"{params}:11:3: lr_find.n_steps must be" in line for line in lines)
+
+
+@pytest.mark.parametrize("section", [s for s in SECTIONS if parent_of(config_class(s))])
+def test_what_nobody_says_is_the_same_for_both(section: str) -> None:
+    model = config_class(section)
+    parent = config_class(str(parent_of(model)))
+    keys = inherited_keys(model)
+    assert "n_seeds" not in keys
+    assert "learning_rate" not in keys
+    for key in keys:
+        assert model.model_fields[key].default == parent.model_fields[key].default, key
+        assert model.model_fields[key].annotation == parent.model_fields[key].annotation, key
