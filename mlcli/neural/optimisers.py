@@ -161,6 +161,8 @@ class Adam(Optimiser):
         self.betas, self.epsilon = betas, epsilon
         self._decay = self._strength(weight_decay, decays)
         self._m, self._v = torch.zeros_like(self.theta), torch.zeros_like(self.theta)
+        # Written anew at each step; to allocate it there would take a tenth of the step.
+        self._scale = torch.empty_like(self.theta)
 
     def _update(self, gradient: Tensor, minus_eta: Tensor) -> None:
         (beta1, beta2), n = self.betas, self.n_steps
@@ -169,7 +171,8 @@ class Adam(Optimiser):
         self._m.lerp_(gradient, 1 - beta1)
         self._v.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         # m_hat = m / (1 - beta1^n) and v_hat = v / (1 - beta2^n): both averages start at 0.
-        scale = self._v.sqrt().div_((1 - beta2**n) ** 0.5).add_(self.epsilon)
+        scale = torch.sqrt(self._v, out=self._scale)
+        scale.div_((1 - beta2**n) ** 0.5).add_(self.epsilon)
         direction = torch.div(self._m, scale, out=scale)
         self.theta.addcmul_(direction, minus_eta / (1 - beta1**n))
 

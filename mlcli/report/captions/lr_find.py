@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlcli.report.captions.chapter import Caption, Chapter
 
 CHAPTER = Chapter(
-    "finding the learning rate",
+    "Finding the learning rate (section 7.4)",
     "How large may the learning rate be? It grows a little at every step until the loss diverges; "
     "a tenth of that rate is the eta_max of the one-cycle schedule. Every seed sweeps beside the "
     "others, so that a suggestion has a spread, and trainings show what it is worth.",

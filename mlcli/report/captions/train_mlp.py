@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlcli.report.captions.chapter import Caption, Chapter
 
 CHAPTER = Chapter(
-    "training a neural network",
+    "Training a neural network (sections 6 and 7)",
     "What decides whether a network learns: how its weights start, what its neurons do, how its "
     "rate moves? Every seed of every variant trains beside the others on the same splits, so that "
     "a difference can be told from luck.",
