@@ -200,7 +200,7 @@ def test_a_regression_is_swept_too(mlcli: Run, empty_folder: Path) -> None:
     assert done.code == 0, done.err
     assert "test_mse" in done.json["comparison"]["one_cycle"]
     assert mlcli("report", "o", "--out", "page.html").code == 0
-    assert "finding the learning rate" in Path("page.html").read_text(encoding="utf-8")
+    assert "Finding the learning rate" in Path("page.html").read_text(encoding="utf-8")
 
 
 def test_ctrl_c_is_130_in_one_sentence(empty_folder: Path) -> None:
