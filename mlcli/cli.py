@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "propagate": ("Experiments", "Vanishing and exploding gradients, and what trains."),
     "train-mlp": ("Experiments", "Train multilayer perceptrons side by side, seeds and variants."),
     "lr-find": ("Experiments", "Find the learning rate: the range test, with error bars."),
+    "filters": ("Experiments", "Filters, pooling and 1 x 1 convolutions on matrices and pictures."),
+    "train-cnn": ("Experiments", "Train convolutional networks on images, seeds and variants."),
     "data": ("Data", "List, describe, make and fetch data sets."),
     "report": ("Results", "Turn run folders into one self-contained HTML page."),
     "runs": ("Results", "List what has been run."),

@@ -120,6 +120,7 @@ def prepare(section: str, flags: Mapping[str, Any], options: RunOptions) -> Prep
         x_min=config.x_min,
         x_max=config.x_max,
         noise_std=config.noise_std,
+        resize=_size(getattr(config, "resize", None)),
     )
     experiment.check(config, source)
     command = section.replace("_", "-")
@@ -132,6 +133,14 @@ def prepare(section: str, flags: Mapping[str, Any], options: RunOptions) -> Prep
     every = {f"{name}.{kind}" for name in figure_names(section) for kind in FIGURE_KINDS}
     folder.check_writable(target, every | set(prepared.outputs) | set(folder.UNTRACKED))
     return prepared
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    """``32x24`` as (height, width)."""
+    if text is None:
+        return None
+    height, width = text.split("x")
+    return int(height), int(width)
 
 
 def _input_files(config: Any) -> dict[str, Any]:

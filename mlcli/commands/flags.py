@@ -19,12 +19,13 @@ from mlcli.config.fields import (
     metavar,
     requirement,
 )
-from mlcli.config.networks import FitFields, MlpFields, ScheduleFields
+from mlcli.config.networks import CnnFields, FitFields, MlpFields, ScheduleFields
 
 # The panel of the help in which the fields of a class stand; the command's own come first.
 OWN_PANEL = "Parameters"
 PANELS: dict[type, str] = {
     MlpFields: "Network",
+    CnnFields: "Network",
     FitFields: "Learning",
     ScheduleFields: "Schedule of the learning rate",
     SourceFields: "Data",
@@ -96,7 +97,7 @@ def with_flags(
     return command
 
 
-_PANEL_ORDER = [OWN_PANEL, *PANELS.values()]
+_PANEL_ORDER = [OWN_PANEL, *dict.fromkeys(PANELS.values())]
 
 
 def reference(*models: type[Section]) -> str:

@@ -24,6 +24,8 @@ SECTIONS = (
     "propagate",
     "train_mlp",
     "lr_find",
+    "filters",
+    "train_cnn",
 )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from mlcli.config.fields import Float, Int, Number, Section, Several, Unset, param
+from mlcli.config.fields import Float, Int, Names, Number, Section, Several, Unset, param
 
 ActivationName = Literal[
     "sigmoid", "tanh", "relu", "leaky-relu", "rrelu", "prelu", "elu", "gelu", "silu", "selu"
@@ -18,6 +18,7 @@ InitName = Literal[
     "he-uniform", "he-fan-out", "he-fan-out-normal", "he-fan-out-uniform", "lecun",
     "lecun-normal", "lecun-uniform", "orthogonal",
 ]  # fmt: skip
+ArchitectureName = Literal["basic", "lenet", "nin", "fcn", "residual", "scan"]
 NormalisationName = Literal["none", "batch", "layer"]
 OptimiserName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
 ScheduleName = Literal[
@@ -91,6 +92,26 @@ class MlpFields(Section):
         return values
 
 
+class CnnFields(Section):
+    """A convolutional network (section 8); several values of a field are compared."""
+
+    architecture: Several[ArchitectureName] = param(
+        ("basic",), "Preset: basic is Figure 22, nin a network in network, fcn has no dense layer.",
+        also_called={"resnet": "residual", "lenet-5": "lenet", "lenet5": "lenet"},
+    )  # fmt: skip
+    layers: Annotated[Names | None, Unset] = param(
+        None,
+        "Layers of a network of your own in place of a preset, as conv 32 3x3 pad same, relu, "
+        "pool max 2, batch-norm, dropout 0.2, residual 64 stride 2, global avg, flatten, "
+        "dense 64; the outputs are added.",
+        example="conv 16 3x3,relu,pool max 2,flatten",
+    )
+    init: Several[InitName] = param(
+        ("he",), "How the weights start (section 7.1.1); normal is N(0, 1).",
+        also_called={"glorot": "xavier", "kaiming": "he"},
+    )  # fmt: skip
+
+
 class FitFields(Section):
     """How a network learns, but for the schedule; several values of a field are compared."""
 
@@ -162,3 +183,39 @@ class ScheduleFields(Section):
     cycle_start: Float = param(0.1, "eta_min / eta_max of cycles.", gt=0, le=1)
     cycle_final: Float = param(1e-5, "eta_0 / eta_max, where cycles end.", ge=0, le=1)
     cosine_final: Float = param(0.0, "Share of the rate at which cosine ends.", ge=0, lt=1)
+
+    @field_validator("piecewise_factors")
+    @classmethod
+    def _one_more_factor_than_ends(
+        cls, factors: tuple[float, ...], info: ValidationInfo
+    ) -> tuple[float, ...]:
+        ends = info.data.get("piecewise_ends")
+        if ends is not None and (len(factors) != len(ends) + 1 or list(ends) != sorted(ends)):
+            raise ValueError(
+                f"must be one more than piecewise_ends, which rise, got {len(factors)} for "
+                f"{len(ends)}"
+            )
+        return factors
+
+
+class TrainingFields(Section):
+    """How long a network trains, and what is said of it afterwards."""
+
+    n_epochs: Int = param(40, "Passes over the training rows.", unit="epochs", ge=1, le=1_000_000)
+    patience: Annotated[Int | None, Unset] = param(
+        None,
+        "Epochs without a lower validation loss after which a member stops and goes back to its "
+        "best (default: no early stopping).",
+        unit="epochs", example="10", ge=1,
+    )  # fmt: skip
+    min_delta: Float = param(0.0, "By how much the loss must fall to count as lower.", ge=0)
+    evaluate_training: bool = param(
+        False, "Evaluate all training rows after each epoch, not only the minibatches before it."
+    )
+    n_calibration_bins: Int = param(10, "Bins of the calibration curve.", ge=2, le=100)
+    n_misclassified: Int = param(
+        25, "Misclassified test rows to list, the surest first.", ge=0, le=10_000
+    )
+    keep_weights: Literal["all", "first"] = param(
+        "all", "Whose weights are written: each member's, or those of each variant's first seed."
+    )

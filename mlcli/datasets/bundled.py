@@ -1,4 +1,4 @@
-"""The sets that come inside scikit-learn."""
+"""The sets that come inside scikit-learn, and the one that comes with this package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ def load_bundled(name: str) -> Dataset:
     Returns:
         X (N, D) in the units of the source (diabetes: standardised columns), t (N,): the measure of
         disease progression for diabetes, the number of the class for the others.
+
+    Raises:
+        DataError: the file that comes with this package is damaged.
     """
+    if name == "fashion-mini":
+        from mlcli.datasets.fashion_mini import load
+
+        return load()
     from sklearn import datasets
 
     loaders = {

@@ -1,26 +1,24 @@
 """NPZ archives of plain NumPy arrays.
 
 A 1-D array is one column, named by its key. A 2-D array ``X`` of D columns becomes ``X_0`` ...
-``X_{D-1}``; only a target (``t``, ``y``, ``target``) of shape (N, 1) keeps its bare name.
+``X_{D-1}``; only a target (``t``, ``y``, ``target``) of shape (N, 1) keeps its bare name. Images,
+an ``X`` of 3 or 4 dimensions, are left to `npz_images`.
 """
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mlcli.datasets import npz_headers
 from mlcli.datasets.cells import NotANumber, numbers, refuse_text
 from mlcli.datasets.columns import DEFAULT_TARGETS
 from mlcli.datasets.dataset import Array
+from mlcli.datasets.npz_headers import DAMAGE, Head, damaged
 from mlcli.errors import DataError
-
-# What NumPy and zipfile raise on bytes that aren't what they say; RuntimeError is encryption.
-DAMAGE = (ValueError, OSError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile)
 
 
 def columns(path: Path) -> list[tuple[str, Any]]:
@@ -30,8 +28,11 @@ def columns(path: Path) -> list[tuple[str, Any]]:
         DataError: no NPZ archive, pickled objects, arrays of several lengths or dimensions.
     """
     found: list[tuple[str, Any]] = []
-    for key, array in _arrays(path).items():
-        found += _expand(path, key, array)
+    heads = npz_headers.read(path)
+    for key, head in heads.items():
+        _refuse_dimensions(path, key, head)
+    for key, array in load(path, heads).items():
+        found += _expand(key, array)
     if not found:
         raise DataError(f"{path} holds no arrays", hint="numpy.savez with X and t")
     lengths = {name: len(column) for name, column in found}
@@ -56,28 +57,31 @@ def read(
     return {name: _floats(path, name, by_name[name], asked) for name in names}
 
 
-def _arrays(path: Path) -> dict[str, Any]:
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is no NPZ archive", hint="numpy.savez with X and t")
+def load(path: Path, keys: Iterable[str]) -> dict[str, Any]:
+    """Some of the arrays, whose heads have been read and found good.
+
+    Raises:
+        DataError: the archive is damaged.
+    """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    except (*DAMAGE, zlib.error) as error:
-        if "pickle" in str(error):
-            raise DataError(
-                f"{path} holds pickled objects, which can run code when they are read",
-                hint="saving plain arrays of numbers",
-            ) from None
-        raise DataError(f"{path} is damaged", hint="writing it again with numpy.savez") from None
+            return {key: archive[key] for key in keys}
+    except DAMAGE:
+        raise damaged(path) from None
 
 
-def _expand(path: Path, key: str, array: Any) -> list[tuple[str, Any]]:
-    ndim = getattr(array, "ndim", None)
-    if ndim == 1:
+def _refuse_dimensions(path: Path, key: str, head: Head) -> None:
+    if head.shape is None or len(head.shape) not in (1, 2):
+        got = "no array" if head.shape is None else f"{len(head.shape)} dimensions"
+        raise DataError(
+            f"'{key}' in {path}", must="an array of 1 or 2 dimensions, or images X of 3 or 4",
+            got=got,
+        )  # fmt: skip
+
+
+def _expand(key: str, array: Any) -> list[tuple[str, Any]]:
+    if array.ndim == 1:
         return [(key, array)]
-    if ndim != 2:
-        got = "no array" if ndim is None else f"{ndim} dimensions"
-        raise DataError(f"'{key}' in {path}", must="an array of 1 or 2 dimensions", got=got)
     if array.shape[1] == 1 and key in DEFAULT_TARGETS:
         return [(key, array[:, 0])]
     return [(f"{key}_{j}", array[:, j]) for j in range(array.shape[1])]

@@ -22,7 +22,7 @@ class NamedSet:
         licence: under which the data may be used.
         source: where they come from.
         n_classes: K, or None for a regression.
-        image_shape: (height, width) where each row is the pixels of an image, row by row.
+        image_shape: (h, w) where each row is an image, laid out as in `layout`.
         n_own_test: how many of the last rows the set itself keeps for testing.
     """
 
@@ -74,6 +74,12 @@ DATASETS: dict[str, NamedSet] = {
             "digits", "bundled", "classification", (1797, 64),
             "Handwritten digits, 8 x 8 pixels of 0 to 16",
             "CC BY 4.0", f"UCI 80, Alpaydin and Kaynak (1998), {SKLEARN}", 10, (8, 8),
+        ),
+        NamedSet(
+            "fashion-mini", "bundled", "classification", (3_000, 784),
+            "Some of fashion-mnist: 200 images a class to train, 100 to test; 28 x 28 pixels",
+            "MIT", "Xiao, Rasul and Vollgraf (2017), zalandoresearch/fashion-mnist", 10,
+            (28, 28), 1_000,
         ),
         NamedSet(
             "fashion-mnist", "download", "classification", (70_000, 784),

@@ -39,7 +39,8 @@ class Source(Protocol):
         n_rows: rows of one replicate, after the checks.
         streamed: whether the rows come in batches only (`streaming.StreamSource`).
         task: whether t is a number or the number of a class, where it is known.
-        image_shape: (height, width) where each row of X is the pixels of an image, row by row.
+        image_shape: (h, w) or (c, h, w) where each row of X is an image, laid out as in `layout`.
+        class_names: K names where classes 0..K-1 have names; None where they are numbers.
         n_own_test: how many of the last rows the set itself keeps for testing.
     """
 
@@ -68,6 +69,8 @@ class Source(Protocol):
     @property
     def image_shape(self) -> tuple[int, ...] | None: ...
     @property
+    def class_names(self) -> tuple[str, ...] | None: ...
+    @property
     def n_own_test(self) -> int: ...
 
     def replicate(self, index: int, seed: int) -> Dataset:
@@ -84,6 +87,7 @@ class SyntheticSource:
     fresh_draws = True
     streamed = False
     image_shape: tuple[int, ...] | None = None
+    class_names: tuple[str, ...] | None = None
     n_own_test = 0
 
     def __init__(self, generator: Generator | CurvesGenerator) -> None:
@@ -121,8 +125,12 @@ def open_source(
     x_max: float | None = None,
     noise_std: float | None = None,
     stream_rows: int = STREAM_ROWS,
+    resize: tuple[int, int] | None = None,
 ) -> Source:
-    """Open a named set or a CSV, TSV, Parquet or NPZ file, and check it.
+    """Open a named set, a CSV, TSV, Parquet or NPZ file, or a folder of images, and check it.
+
+    An NPZ file with an ``X`` of 3 or 4 dimensions holds images (`npz_images`), and a folder a
+    folder of PNG or JPEG images for each class (`image_folder`).
 
     A Parquet file of more than `stream_rows` rows, and a text file that is also larger than
     `streaming.STREAMED_TEXT_BYTES`, become a `StreamSource`, unless a draw column is named.
@@ -136,35 +144,40 @@ def open_source(
         drop_missing: leave out rows of a file with missing or infinite values.
         n_samples, x_min, x_max, noise_std: of a synthetic set; left out, the set's own.
         stream_rows: the most rows that are read into memory.
+        resize: (h, w) that the images of a folder are brought to; left out, all must be alike.
 
     Raises:
-        DataError: the name, the file, its columns or its values won't do.
+        DataError: the name, the file or folder, its columns or its values won't do.
     """
     shape: dict[str, Any] = {"n_samples": n_samples, "noise_std": noise_std}
     shape |= {"x_min": x_min, "x_max": x_max}
     columns: dict[str, Any] = {"target": target, "features": features}
     columns |= {"draw_column": draw_column, "group_column": group_column}
     named = DATASETS.get(canonical(name_or_path))
+    is_folder = named is None and os.path.isdir(os.path.expanduser(name_or_path))
+    if not is_folder:
+        refuse_given(name_or_path, {"resize": resize}, "apply to folders of images only")
     if named is not None and named.kind == "synthetic":
         refuse_given(name_or_path, columns, "apply to tables only")
         return SyntheticSource(generator_of(SYNTHETIC[named.name], **shape))
     refuse_given(name_or_path, shape, "apply to synthetic sets only")
     if named is not None:
         return _open_named(named, columns)
+    path = Path(name_or_path).expanduser()
+    if is_folder:
+        return _open_folder(path, resize, columns)
     if not _is_path(name_or_path):
         lookup(name_or_path)
-    from mlcli.datasets import tables
+    from mlcli.datasets.tables import open_file
 
-    path = Path(name_or_path).expanduser()
-    return tables.open_file(
-        path,
-        target,
-        features,
-        draw_column,
-        group_column,
-        drop_missing=drop_missing,
-        stream_rows=stream_rows,
-    )
+    return open_file(path, **columns, drop_missing=drop_missing, stream_rows=stream_rows)
+
+
+def _open_folder(path: Path, resize: tuple[int, int] | None, columns: dict[str, Any]) -> Source:
+    from mlcli.datasets.image_folder import open_folder
+
+    refuse_given(path.name, columns, "apply to tables only")
+    return open_folder(path, resize)
 
 
 def _open_named(named: NamedSet, columns: dict[str, Any]) -> Source:

@@ -53,6 +53,7 @@ class StreamSource:
     generator = None
     task: Task | None = None
     image_shape = None
+    class_names = None
     n_own_test = 0
 
     def __init__(self, path: Path, choice: Choice, *, drop_missing: bool = False) -> None:

@@ -3,136 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlcli.datasets import tabular
+from mlcli.datasets import npz_headers, npz_images, tabular
 from mlcli.datasets.bundled import load_bundled
+from mlcli.datasets.checks import refuse_given
 from mlcli.datasets.columns import Choice, choose
-from mlcli.datasets.curves import CurvesSpec
-from mlcli.datasets.dataset import Array, Dataset, Task, Truth
+from mlcli.datasets.dataset import Array, Dataset
 from mlcli.datasets.draws import draw_rows
 from mlcli.datasets.files import check_file
 from mlcli.datasets.groups import group_numbers
+from mlcli.datasets.held import DeferredSource, DrawsSource, TableSource
 from mlcli.datasets.registry import NamedSet
 from mlcli.datasets.sidecar import read_note
 from mlcli.datasets.streaming import StreamSource, has_more_rows
-from mlcli.datasets.synthetic import (
-    SYNTHETIC,
-    Generator,
-    SyntheticSpec,
-    generator_of,
-    of_regression,
-)
-from mlcli.errors import DataError
+from mlcli.datasets.synthetic import SYNTHETIC
 
 if TYPE_CHECKING:
     from mlcli.datasets.source import Source
 
 
-class TableSource:
-    """One data set: every replicate is the same rows."""
-
-    fresh_draws = False
-    streamed = False
-    truth: Truth | None = None
-    noise_std: float | None = None
-    generator: Generator | None = None
-    class_probability: Truth | None = None
-    task: Task | None = None
-    image_shape: tuple[int, ...] | None = None
-    n_own_test = 0
-
-    def __init__(self, data: Dataset, identity: dict[str, Any]) -> None:
-        self._data = data
-        self.name = data.name
-        self.feature_names = data.feature_names
-        self.target_name = data.target_name
-        self.n_rows = len(data.t)
-        self.identity = identity
-
-    def replicate(self, index: int, seed: int) -> Dataset:
-        return self._data
-
-
-class DrawsSource(TableSource):
-    """Independent data sets in one table: replicate i is the rows that are numbered i."""
-
-    fresh_draws = True
-
-    def __init__(
-        self, data: Dataset, identity: dict[str, Any], rows: Sequence[Any], column: str
-    ) -> None:
-        super().__init__(data, identity)
-        self._rows = rows
-        self._column = column
-        self.n_rows = len(rows[0])
-
-    def replicate(self, index: int, seed: int) -> Dataset:
-        n_draws = len(self._rows)
-        if not 0 <= index < n_draws:
-            raise DataError(
-                f"{self.name} holds {n_draws} data set(s), numbered from 0 in '{self._column}', "
-                f"but number {index} is needed",
-                hint="fewer seeds, or making more with data.n_draws",
-            )
-        rows, data = self._rows[index], self._data
-        return Dataset(
-            self.name,
-            data.X[rows],
-            data.t[rows],
-            data.feature_names,
-            data.target_name,
-            truth=self.truth,
-            noise_std=self.noise_std,
-            class_probability=self.class_probability,
-            groups=None if data.groups is None else data.groups[rows],
-        )
-
-    def is_drawn_from(self, spec: SyntheticSpec | CurvesSpec, identity: dict[str, Any]) -> None:
-        """Take the name and what is known of a synthetic set, drawn as its identity says."""
-        keys = ("n_samples", "x_min", "x_max", "noise_std")
-        generator = generator_of(spec, **{key: identity.get(key) for key in keys})
-        self.name = spec.name
-        self.class_probability = generator.class_probability
-        self.generator = of_regression(generator)
-        if self.generator is not None:
-            self.truth = self.generator.spec.truth
-            self.noise_std = self.generator.chosen.noise_std
-        self.identity = self.identity | {"drawn_from": identity}
-
-
-class DeferredSource(TableSource):
-    """An image set: found and described at once, its rows read when they are first needed."""
-
-    def __init__(
-        self, named: NamedSet, identity: dict[str, Any], load: Callable[[], Dataset]
-    ) -> None:
-        self._load = load
-        self._loaded: Dataset | None = None
-        self.name = named.name
-        self.feature_names = tuple(f"pixel_{j}" for j in range(named.shape[1]))
-        self.target_name = "class"
-        self.n_rows = named.shape[0]
-        self.task = named.task
-        self.image_shape = named.image_shape
-        self.n_own_test = named.n_own_test
-        self.identity = identity
-
-    def replicate(self, index: int, seed: int) -> Dataset:
-        if self._loaded is None:
-            self._loaded = self._load()
-        return self._loaded
-
-
 def open_bundled(
     named: NamedSet, target: str | None = None, features: Sequence[str] | None = None
 ) -> Source:
-    """A set that comes with scikit-learn, or some of its columns.
+    """A set that comes with scikit-learn or with this package, or some of its columns.
 
     Raises:
         DataError: there is no such column.
@@ -143,7 +42,6 @@ def open_bundled(
     choice = choose(
         named.name, names, target=target or data.target_name, features=features, draw_column=None
     )
-    columns = dict(zip(names, (*data.X.T, data.t), strict=True))
     identity = {
         "kind": "bundled",
         "name": named.name,
@@ -151,10 +49,13 @@ def open_bundled(
         "target": choice.target,
         "features": list(choice.features),
     }
-    source = TableSource(_dataset(named.name, choice, columns), identity)
-    if choice.target == data.target_name:
+    if (choice.target, choice.features) != (data.target_name, data.feature_names):
+        columns = dict(zip(names, (*data.X.T, data.t), strict=True))
+        data = replace(_dataset(named.name, choice, columns), n_own_test=data.n_own_test)
+    source = TableSource(data, identity)
+    if choice.target == names[-1]:
         source.task = named.task
-    if choice.features == data.feature_names:
+    if choice.features == names[:-1]:
         source.image_shape = named.image_shape
     return source
 
@@ -200,8 +101,12 @@ def open_file(
     drop_missing: bool,
     stream_rows: int,
 ) -> Source:
-    """A table file, in memory or streamed; see `source.open_source`."""
+    """A table file, in memory or streamed, or images in an NPZ file; see `source.open_source`."""
     check_file(path)
+    if path.suffix.lower() == ".npz" and npz_images.holds_images(heads := npz_headers.read(path)):
+        columns = {"features": features, "draw_column": draw_column, "group_column": group_column}
+        refuse_given(path.name, columns, "apply to tables only")
+        return npz_images.open_npz_images(path, heads, target, drop_missing=drop_missing)
     note = read_note(path)
     if note is not None and draw_column is None and features is None and target is None:
         draw_column = str(note["draw_column"])

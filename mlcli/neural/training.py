@@ -92,8 +92,10 @@ class Trained:
     best: Mapping[str, Tensor]
 
 
-# Takes the steps of an epoch, as `_run_epoch` does.
+# Takes the steps of an epoch, as `take_steps` does.
 RunEpoch = Callable[[Members, Optimiser, Loss, Part, Tensor, Settings, int], Floats]
+# (X (M, B, ...), one generator per member) to other X of that shape; X itself stays as it is.
+Augment = Callable[[Tensor, Sequence[torch.Generator]], Tensor]
 
 
 def train(
@@ -127,7 +129,8 @@ def train(
         validation_view: which of these each member is judged on, in which units.
         on_epoch: called after each epoch; what it raises ends the training.
         state: of an interrupted training with the same arguments, to go on from.
-        run_epoch: takes the steps of an epoch; None: one step a minibatch, as torch does it.
+        run_epoch: takes the steps of an epoch; None: `take_steps` as it is. A `partial` of that
+            augments minibatches or averages weights.
 
     Raises:
         NoAnswerError: the loss of a member is no longer a finite number.
@@ -139,14 +142,14 @@ def train(
         raise ValueError(f"there must be at least one epoch, got {settings.n_epochs}")
     part = part_of(net, loss, X, t, view)
     others = None if validation is None else part_of(net, loss, *validation, validation_view)
-    n_steps, take_steps = settings.n_steps(part.n_rows), run_epoch or _run_epoch
+    n_steps, steps_of_epoch = settings.n_steps(part.n_rows), run_epoch or take_steps
     progress = Progress(net, optimiser, settings.patience, settings.keep_best)
     if state is not None:
         progress.resume(state)
     while optimiser.n_steps < n_steps and not progress.stopped.all():
         net.seed_noise(streams, progress.epoch)
         order = orders(streams, progress.epoch, part)
-        losses = take_steps(net, optimiser, loss, part, order, settings, n_steps)
+        losses = steps_of_epoch(net, optimiser, loss, part, order, settings, n_steps)
         progress.epoch += 1
         report = _judge(progress, losses, loss, part, others, settings)
         if on_epoch is not None:
@@ -169,7 +172,7 @@ def _trained(progress: Progress) -> Trained:
     )
 
 
-def _run_epoch(
+def take_steps(
     net: Members,
     optimiser: Optimiser,
     loss: Loss,
@@ -177,6 +180,9 @@ def _run_epoch(
     order: Tensor,
     settings: Settings,
     n_steps: int,
+    *,
+    augment: Augment | None = None,
+    on_step: Callable[[Members], None] | None = None,
 ) -> Floats:
     """One step per minibatch; E of each before its step, (n, M).
 
@@ -188,12 +194,15 @@ def _run_epoch(
         order: row numbers of each member in this epoch, (M, N).
         settings: how to train.
         n_steps: steps of the whole training, on which the schedule depends.
+        augment: what becomes of each minibatch's X before it goes in.
+        on_step: called after each step, to average the weights for example.
     """
     net.train()
     theta = net.theta
     cuts = bounds(order.shape[1], settings.batch_size)[: n_steps - optimiser.n_steps]
     losses = torch.empty(len(cuts), net.n_members, dtype=theta.dtype, device=theta.device)
-    for i, (X, t) in enumerate(minibatches(part, order, cuts)):
+    for i, (rows, t) in enumerate(minibatches(part, order, cuts)):
+        X = rows if augment is None else augment(rows, net.noise)  # (M, B, ...)
         with computing(net, settings.autocast):
             A = net(X) if settings.autocast else net.propagate(X)  # (M, B, K)
         with torch.no_grad():
@@ -202,6 +211,8 @@ def _run_epoch(
         if settings.clip_norm is not None:
             clip_norms(gradient, settings.clip_norm)
         optimiser.step(gradient, settings.schedule(optimiser.n_steps, n_steps))
+        if on_step is not None:
+            on_step(net)
     return losses.cpu().numpy().astype(np.float64)
 
 

@@ -92,7 +92,7 @@ def members(n_members: int, metrics: bool, X: np.ndarray, labels: np.ndarray) ->
             evaluate(net, loss, part_of(net, loss, X, labels))
 
     def on_its_threads() -> None:
-        count = n_threads(SIZES, n_members, BATCH_SIZE)
+        count = n_threads(sum(a * b for a, b in pairwise(SIZES)), n_members, BATCH_SIZE)
         with threads(count), threadpool_limits(count):
             work()
 

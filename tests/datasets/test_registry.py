@@ -30,7 +30,8 @@ def test_shapes_are_as_described(name: str) -> None:
     assert len(source.feature_names) == named.shape[1]
     assert source.n_rows == named.shape[0]
     assert (source.task, source.image_shape) == (named.task, named.image_shape)
-    assert source.n_own_test == data.n_own_test == named.n_own_test == 0
+    assert source.n_own_test == data.n_own_test == named.n_own_test
+    assert source.class_names is None
     if named.n_classes is not None:
         np.testing.assert_array_equal(np.unique(data.t), np.arange(named.n_classes))
 
@@ -69,10 +70,20 @@ def test_what_is_known_is_of_the_sets_own_columns() -> None:
 def test_images_and_their_own_test_rows() -> None:
     images = {name: (n.image_shape, n.n_own_test) for name, n in DATASETS.items() if n.image_shape}
     assert images == {
-        "digits": ((8, 8), 0), "fashion-mnist": ((28, 28), 10_000), "mnist": ((28, 28), 10_000),
+        "digits": ((8, 8), 0), "fashion-mini": ((28, 28), 1_000),
+        "fashion-mnist": ((28, 28), 10_000), "mnist": ((28, 28), 10_000),
     }  # fmt: skip
     assert all(n.image_shape is None or np.prod(n.image_shape) == n.shape[1]
                for n in DATASETS.values())  # fmt: skip
+
+
+def test_some_columns_keep_the_test_rows() -> None:
+    pixels = ["pixel_400", "pixel_401"]
+    source, whole = open_source("fashion-mini", features=pixels), open_source("fashion-mini")
+    assert (source.image_shape, source.n_own_test) == (None, 1_000)
+    data = source.replicate(0, 0)
+    assert data.n_own_test == 1_000
+    np.testing.assert_array_equal(data.X, whole.replicate(0, 0).X[:, 400:402])
 
 
 def test_both_spellings() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 from table_files import put, refusal
 
+from mlcli.datasets.files import check_file
 from mlcli.datasets.source import open_source
 from mlcli.errors import DataError
 
@@ -118,7 +119,8 @@ def test_shapes(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "does not exist" in refusal(str(tmp_path / "none.csv"))
-    assert "must be a file, got a folder" in refusal(str(tmp_path))
+    with pytest.raises(DataError, match="must be a file, got a folder"):
+        check_file(tmp_path)
     assert "must be a .csv, .tsv, .parquet or .npz file, got .xlsx" in refusal("book.xlsx")
     assert "got no suffix" in refusal(put(tmp_path, "plain", "x"))
     assert "must be UTF-8 text" in refusal(put(tmp_path, "a.csv", PNG))

@@ -16,7 +16,6 @@ from mlcli.errors import Interrupted
 from mlcli.experiments.networks import fitting, metrics
 from mlcli.experiments.networks.members import (
     Member,
-    n_parameters,
     network_of,
     programs_of,
     schedule_of,
@@ -70,15 +69,15 @@ def test_a_list_of_values_is_a_comparison() -> None:
 def test_members_of_one_shape_are_one_program() -> None:
     asked = config(init="he,xavier", learning_rate="0.1,0.2", activation="relu,tanh,prelu")
     problem = problem_of(asked, open_source("iris"))
-    programs = programs_of(problem, variants_of(asked), 2, isolate=False)
+    programs = programs_of(asked, problem, variants_of(asked))
     assert [len(program.members) for program in programs] == [16, 8]
     assert {m.variant.activation for m in programs[1].members} == {"prelu"}
-    alone = programs_of(problem, variants_of(asked), 2, isolate=True)
+    alone = programs_of(asked, problem, variants_of(asked), isolate=True)
     assert [len(program.members) for program in alone] == [1] * 24
     for program in programs:
         net = network_of(asked, program)
         count = sum(parameter[0].numel() for parameter in net.leaves.values())
-        assert count == n_parameters(problem, program.common)
+        assert count == program.architecture.n_parameters
 
 
 def test_each_seed_has_its_own_parts_and_units() -> None:

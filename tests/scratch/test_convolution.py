@@ -14,8 +14,21 @@ from mlcli.scratch.convolution.convolution import (
     convolve_pointwise_backward,
 )
 from mlcli.scratch.convolution.dense import dense_as_filters, flatten
-from mlcli.scratch.convolution.edges import difference, scharr, sobel, vertical_edge
-from mlcli.scratch.convolution.windows import add_windows, output_size, same_padding, windows
+from mlcli.scratch.convolution.edges import (
+    difference,
+    orientations,
+    scharr,
+    sobel,
+    sobel_diagonal,
+    vertical_edge,
+)
+from mlcli.scratch.convolution.windows import (
+    add_windows,
+    output_size,
+    pad_same,
+    same_padding,
+    windows,
+)
 from mlcli.scratch.network.gradient_check import central_differences, relative_error
 
 # (n_h, n_w), (f_h, f_w), stride, padding: stride that doesn't fit, even and oblong filters, f = n.
@@ -196,6 +209,31 @@ def test_same_padding_keeps_the_size() -> None:
         assert output_size(9, f, 1, same_padding(f)) == 9
     with pytest.raises(ValueError, match="odd, got 4"):
         same_padding(4)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+@pytest.mark.parametrize("f", [(1, 1), (1, 2), (3, 3), (4, 3), (2, 5), (6, 6)])
+def test_same_padding_of_even_filters_is_that_of_torch(f: tuple[int, int]) -> None:
+    import torch
+
+    Z, F, _ = problem((6, 5), f)
+    peer = torch.nn.functional.conv2d(torch.tensor(Z), torch.tensor(F), padding="same")
+    found = convolve(pad_same(Z, *f), F)
+    assert found.shape == (2, 4, 6, 5)
+    np.testing.assert_allclose(found, peer.numpy(), atol=1e-12)
+    if f == (3, 3):
+        np.testing.assert_array_equal(found, convolve(Z, F, padding=same_padding(3)))
+
+
+def test_each_orientation_sees_its_own_edge_best() -> None:
+    """An edge whose normal is at 0, 45, 90, 135 degrees, brighter where its normal comes from."""
+    y, x = np.mgrid[-1:2, -1:2]
+    edges = np.stack([x, x + y, y, y - x])  # (4, 3, 3): how far along the normal
+    images = np.clip(0.5 - edges / 2, 0, 1)
+    a = convolve(images[:, None], orientations()[:, None])[:, :, 0, 0]
+    assert (a.argmax(axis=1) == [0, 1, 2, 3]).all()
+    assert np.diag(a).tolist() == [4, 4, 4, 4]
+    assert sobel_diagonal().sum() == 0
 
 
 def test_windows_are_a_view() -> None:

@@ -22,7 +22,7 @@ from mlcli.experiments.lr_find.answer import (
 from mlcli.experiments.lr_find.compare import WAYS, Compared, compare
 from mlcli.experiments.lr_find.display import display
 from mlcli.experiments.lr_find.sweep import Swept, sweep_all, training_of
-from mlcli.experiments.networks.members import n_parameters, programs_of
+from mlcli.experiments.networks.members import programs_of
 from mlcli.experiments.networks.problem import Problem, problem_of
 from mlcli.experiments.networks.variants import nest, variants_of
 from mlcli.result import Progress, Result
@@ -45,13 +45,13 @@ def check(config: LrFindConfig, source: Source) -> None:
 def plan(config: LrFindConfig, source: Source) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
     variants, problem = variants_of(training_of(config)), problem_of(config, source)
-    members = len(variants) * config.n_seeds
+    programs, members = programs_of(config, problem, variants), len(variants) * config.n_seeds
     return {
         "task": problem.task,
         "variants": ", ".join(one.label for one in variants),
         "members": members,
         "parameters of a member": ", ".join(
-            str(n) for n in sorted({n_parameters(problem, one) for one in variants})
+            str(n) for n in sorted({one.architecture.n_parameters for one in programs})
         ),
         "steps of the sweep": config.n_steps,
         "trainings to compare": members * len(WAYS) if config.compare_epochs else 0,
@@ -72,7 +72,7 @@ def run(config: LrFindConfig, source: Source, *, jobs: int | None, progress: Pro
         NoAnswerError: no member has an eta_crit, or every training of the comparison diverged.
     """
     problem, variants = problem_of(config, source), variants_of(training_of(config))
-    programs = programs_of(problem, variants, config.n_seeds, isolate=False)
+    programs = programs_of(config, problem, variants)
     parts = Parts(len(programs) + (len(variants) if config.compare_epochs else 0), progress)
     swept = sweep_all(config, problem, variants, programs, parts.finish)
     refuse_no_answer(config, swept)

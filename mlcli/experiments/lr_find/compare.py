@@ -99,7 +99,7 @@ def compare(
     cycle = cycle_of(config, eta_max)
     training = training_of(config, n_epochs=config.compare_epochs, n_statistics=0, **cycle)
     ways = ways_of(variant, eta_max)
-    programs = programs_of(problem, ways, config.n_seeds, isolate=False)
+    programs = programs_of(training, problem, ways)
     try:
         fitted = fit_all(training, problem, programs, checkpoint=None, progress=progress)
     except NoAnswerError:

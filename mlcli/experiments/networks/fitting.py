@@ -24,6 +24,7 @@ from mlcli.experiments.networks.members import (
 )
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.threads import program_threads
+from mlcli.neural.members import Members
 from mlcli.neural.mlp import MLP
 from mlcli.neural.progress import EpochReport, TrainState
 from mlcli.neural.statistics import STATISTICS, layer_statistics
@@ -51,7 +52,7 @@ class Fitted:
     """
 
     program: Program
-    net: MLP
+    net: Members
     trained: Trained
     moments: NDArray[np.int64]
     layers: Floats
@@ -259,16 +260,19 @@ class Looks:
         self._view = view_of(problem, program, "train", STATISTICS_ROWS)
         count = min(config.n_statistics, config.n_epochs + 1)
         self._wanted = set(np.linspace(0, config.n_epochs, count).round().astype(int).tolist())
-        n_layers, n_members = len(program.sizes) - 2, len(program.members)
+        n_layers, n_members = program.architecture.n_hidden, len(program.members)
+        if not n_layers:
+            self._wanted = set()
         empty = np.zeros((0, n_layers, len(STATISTICS), n_members))
         self._moments: list[int] = [int(epoch) for epoch in kept.get("moments", ())]
         self._layers: list[Floats] = list(kept.get("layers", empty))
         self._empty = empty
 
-    def look(self, net: MLP, epoch: int) -> None:
+    def look(self, net: Members, epoch: int) -> None:
         """Look into the layers if this epoch is one of the moments."""
         if epoch not in self._wanted or epoch in self._moments:
             return
+        assert isinstance(net, MLP)
         problem = self._problem
         found = layer_statistics(net, loss_of(problem), problem.X, problem.t, self._view)
         self._moments.append(epoch)

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from mlcli.errors import InputError
+from mlcli.experiments.networks.architectures import Architecture, architecture_of
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
 from mlcli.neural import schedules
 from mlcli.neural.batches import Scaling, View, bounds
 from mlcli.neural.device import find_device, find_dtype
 from mlcli.neural.losses import LOSSES, Loss
-from mlcli.neural.members import Stream
-from mlcli.neural.mlp import MLP, count_parameters
+from mlcli.neural.members import Members, Stream
 from mlcli.neural.optimisers import OPTIMISERS, Optimiser
 from mlcli.neural.schedules import Schedule
 from mlcli.rng import stream
@@ -49,11 +49,11 @@ class Program:
 
     Attributes:
         members: in order of variants, then of seeds.
-        sizes: D, n^(1), ..., n^(L), K.
+        architecture: of all of them.
     """
 
     members: tuple[Member, ...]
-    sizes: tuple[int, ...]
+    architecture: Architecture
 
     @property
     def common(self) -> Variant:
@@ -61,34 +61,27 @@ class Program:
         return self.members[0].variant
 
 
-def sizes_in(problem: Problem, variant: Variant) -> tuple[int, ...]:
-    """D, n^(1), ..., n^(L), K of a variant."""
-    return (problem.X.shape[1], *variant.hidden_sizes, problem.n_outputs)
-
-
-def n_parameters(problem: Problem, variant: Variant) -> int:
-    """Learnt numbers of one member."""
-    return count_parameters(
-        sizes_in(problem, variant), variant.normalisation, variant.activation == "prelu"
-    )
-
-
 def programs_of(
-    problem: Problem, variants: Sequence[Variant], n_seeds: int, *, isolate: bool
+    config: Any, problem: Problem, variants: Sequence[Variant], *, isolate: bool = False
 ) -> list[Program]:
-    """Members grouped by shape, at most as many as fit into `PROGRAM_BYTES`; isolated, one each."""
-    found = []
+    """Members grouped by shape, at most as many as fit into `PROGRAM_BYTES`; isolated, one each.
+
+    Raises:
+        InputError: the device is absent, or a network can't be on these rows.
+    """
+    found, device, n_seeds = [], find_device(config.device), config.n_seeds
     # Variants of one program need not stand side by side: sorted by when it first appears.
     keys = [variant.program for variant in variants]
     ordered = sorted(variants, key=lambda variant: keys.index(variant.program))
     for _, group in groupby(ordered, key=lambda variant: variant.program):
         alike = list(group)
         members = [Member(variant, index) for variant in alike for index in range(n_seeds)]
-        weight = n_parameters(problem, alike[0]) * np.dtype(np.float32).itemsize * COPIES
-        most = 1 if isolate else max(1, PROGRAM_BYTES // weight)
+        shape = architecture_of(problem, alike[0], device)
+        weight = shape.n_parameters * np.dtype(np.float32).itemsize * COPIES
+        most = max(1, PROGRAM_BYTES // weight) if shape.together and not isolate else 1
         for start in range(0, len(members), most):
             some = tuple(members[start : start + most])
-            found.append(Program(some, sizes_in(problem, alike[0])))
+            found.append(Program(some, shape))
     return found
 
 
@@ -102,7 +95,7 @@ def loss_of(problem: Problem) -> Loss:
     return LOSSES["cross-entropy" if problem.labelled else "square"]
 
 
-def network_of(config: Any, program: Program) -> MLP:
+def network_of(config: Any, program: Program) -> Members:
     """The members of a program where they start.
 
     Raises:
@@ -110,18 +103,10 @@ def network_of(config: Any, program: Program) -> MLP:
     """
     device = find_device(config.device)
     dtype = find_dtype("float64" if config.precision == "float64" else "float32", device)
-    common = program.common
+    generators = [one("weights") for one in streams_of(program, config.seed)]
+    variants = [one.variant for one in program.members]
     try:
-        return MLP(
-            program.sizes,
-            [one("weights") for one in streams_of(program, config.seed)],
-            activation=[one.variant.activation for one in program.members],
-            scheme=[one.variant.init for one in program.members],
-            normalisation=common.normalisation,
-            dropout=common.dropout,
-            device=device,
-            dtype=dtype,
-        )
+        return program.architecture.build(variants, generators, device, dtype)
     except (RuntimeError, MemoryError) as error:
         raise out_of_memory(error) from None
 
@@ -136,7 +121,7 @@ def out_of_memory(error: BaseException) -> BaseException:
     return error
 
 
-def optimiser_of(config: Any, program: Program, net: MLP) -> Optimiser:
+def optimiser_of(config: Any, program: Program, net: Members) -> Optimiser:
     """The optimiser of a program, each member with its own rate and penalties."""
     name = program.common.optimiser
     options: dict[str, Any] = {}

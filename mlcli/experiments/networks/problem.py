@@ -128,7 +128,8 @@ def problem_of(config: Any, source: Source) -> Problem:
     names: tuple[str, ...] = ()
     if task == "classification":
         values, labels = np.unique(t, return_inverse=True)
-        names, t = tuple(f"{value:g}" for value in values), labels.astype(np.int64)
+        names = source.class_names or tuple(f"{value:g}" for value in values)
+        t = labels.astype(np.int64)
     splits = []
     for index in range(config.n_seeds):
         start = index * len(sets[0].t) if n_sets > 1 else 0

@@ -8,11 +8,18 @@ from itertools import product
 from typing import Any
 
 from mlcli.config.fields import is_several
-from mlcli.config.networks import DEFAULT_RATES, FitFields, MlpFields, ScheduleFields, sizes_of
+from mlcli.config.networks import (
+    DEFAULT_RATES,
+    CnnFields,
+    FitFields,
+    MlpFields,
+    ScheduleFields,
+    sizes_of,
+)
 from mlcli.errors import InputError
 
 # Lists that are one value: a piecewise schedule has one list of ends.
-NO_COMPARISON = ("piecewise_ends", "piecewise_factors")
+NO_COMPARISON = ("piecewise_ends", "piecewise_factors", "layers")
 MAX_MEMBERS = 20_000
 # Values that make members of one program differ; all others give another program.
 PER_MEMBER = ("activation", "init", "learning_rate", "l1", "l2")
@@ -48,8 +55,9 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """What figures call it: ``xavier``, or ``all`` where nothing is compared."""
-        return ", ".join(text(self.values[name]) for name in self.compared) or "all"
+        """What figures call it: ``xavier``; where nothing is compared, its preset or ``all``."""
+        named = ", ".join(text(self.values[name]) for name in self.compared)
+        return named or str(self.values.get("architecture", "all"))
 
     @property
     def hidden_sizes(self) -> tuple[int, ...]:
@@ -61,7 +69,7 @@ class Variant:
         """What members that train as one program have in common."""
         common = [value for name, value in self.values.items() if name not in PER_MEMBER]
         # A learnt slope is a parameter more.
-        return (*common, self.values["activation"] == "prelu")
+        return (*common, self.values.get("activation") == "prelu")
 
 
 def text(value: Any) -> str:
@@ -74,10 +82,11 @@ def variants_of(config: Any) -> list[Variant]:
 
     The learning rate, where it is not given, is the one that suits the optimiser.
     """
+    shared = (MlpFields, CnnFields, FitFields, ScheduleFields)
+    fields = {name: field for model in shared for name, field in model.model_fields.items()}
     names = [
         name
-        for model in (MlpFields, FitFields, ScheduleFields)
-        for name, field in model.model_fields.items()
+        for name, field in fields.items()
         if name in type(config).model_fields and is_several(field) and name not in NO_COMPARISON
     ]
     lists: list[Sequence[Any]] = [getattr(config, name) or (None,) for name in names]
@@ -87,8 +96,17 @@ def variants_of(config: Any) -> list[Variant]:
         values = dict(zip(names, chosen, strict=True))
         if values["learning_rate"] is None:
             values["learning_rate"] = DEFAULT_RATES[values["optimiser"]]
+        if "architecture" in values:
+            values["lines"] = lines_of(config, values["architecture"])
         found.append(Variant(values, compared))
     return found
+
+
+def lines_of(config: Any, architecture: str) -> tuple[str, ...]:
+    """The layers of a convolutional network: the config's own, or those of a preset."""
+    from mlcli.neural.architecture import PRESETS
+
+    return tuple(config.layers) if config.layers else PRESETS[architecture]
 
 
 def check_members(variants: Sequence[Variant], n_seeds: int) -> None:

@@ -11,34 +11,35 @@ from numpy.typing import NDArray
 from mlcli.datasets.source import Source
 from mlcli.errors import InputError
 from mlcli.experiments.networks.fitting import Fitted
-from mlcli.experiments.networks.members import COPIES, PROGRAM_BYTES, n_parameters
+from mlcli.experiments.networks.members import COPIES, Program
 from mlcli.experiments.networks.problem import Problem
-from mlcli.experiments.networks.variants import Variant
-from mlcli.neural.device import device_bytes
+from mlcli.neural.device import device_bytes, find_device
 
 # Memory that the interpreter, torch and everything else need beside the members.
 RESERVED = 1 << 30
 
 
-def check_memory(problem: Problem, variants: Sequence[Variant], n_seeds: int, device: Any) -> None:
+def check_memory(config: Any, programs: Sequence[Program]) -> None:
     """Refuse members that can't fit into memory, before hours of swapping.
 
     Raises:
         InputError: with what they need and what there is.
     """
-    present = device_bytes(device)
-    a_member = max(n_parameters(problem, one) for one in variants) * 4 * COPIES
-    a_batch = max(one.batch_size * max(one.hidden_sizes) * len(one.hidden_sizes) * 16
-                  for one in variants)  # fmt: skip
-    together = max(1, min(len(variants) * n_seeds, PROGRAM_BYTES // a_member))
-    # Every trained program stays: its weights, the last and the best.
-    kept = 3 * 4 * sum(n_parameters(problem, one) for one in variants) * n_seeds
-    needed = together * (a_member + a_batch) + kept + RESERVED
+    present = device_bytes(find_device(config.device))
+    # One program trains at a time, but what was trained stays: its weights, the last and the best.
+    kept = sum(3 * 4 * len(one.members) * one.architecture.n_parameters for one in programs)
+    training = max(
+        4 * len(one.members)
+        * (COPIES * one.architecture.n_parameters
+           + one.common.batch_size * one.architecture.n_values)
+        for one in programs
+    )  # fmt: skip
+    needed = training + kept + RESERVED
     if present is not None and needed > present:
         raise InputError(
             f"the networks need about {needed / 2**30:.0f} GiB",
             must=f"at most the {present / 2**30:.0f} GiB of the device",
-            hint="smaller --hidden, --batch-size or --n-seeds",
+            hint="smaller networks, --batch-size or --n-seeds",
         )
 
 
@@ -68,15 +69,13 @@ def model_info(
     """All that is needed to use the weights again."""
     programs = []
     for one in fitted:
-        common = one.program.common
         members = [one.program.members[m] for m in kept_members(config.keep_weights, one)]
         programs.append({
-            "sizes": list(one.program.sizes),
-            "normalisation": common.normalisation,
+            **one.program.architecture.info(),
             "members": [
                 {
                     "variant": "/".join(member.variant.path),
-                    "activation": member.variant.activation,
+                    "activation": member.variant.values.get("activation"),
                     "seed_index": member.seed_index,
                     **_units(problem, member.seed_index),
                 }
@@ -85,7 +84,7 @@ def model_info(
         })  # fmt: skip
     return {
         "schema": 1,
-        "kind": "mlp",
+        "kind": fitted[0].program.architecture.kind,
         "task": problem.task,
         "classes": list(problem.class_names),
         "features": list(source.feature_names),

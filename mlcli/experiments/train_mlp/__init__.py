@@ -11,7 +11,7 @@ from mlcli.config.train_mlp import TrainMlpConfig
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError
 from mlcli.experiments.networks.fitting import Fitted, fit_all
-from mlcli.experiments.networks.members import n_parameters, programs_of
+from mlcli.experiments.networks.members import programs_of
 from mlcli.experiments.networks.metrics import (
     headline,
     paired_tests,
@@ -62,13 +62,13 @@ def check(config: TrainMlpConfig, source: Source) -> None:
     check_engine(config, variants)
     problem = problem_of(config, source)
     check_batches(config.batch_size, problem)
-    check_memory(problem, variants, config.n_seeds, device)
+    check_memory(config, programs_of(config, problem, variants, isolate=_alone(config)))
 
 
 def plan(config: TrainMlpConfig, source: Source) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
     variants, problem = variants_of(config), problem_of(config, source)
-    programs = programs_of(problem, variants, config.n_seeds, isolate=_alone(config))
+    programs = programs_of(config, problem, variants, isolate=_alone(config))
     split = problem.splits[0]
     return {
         "task": problem.task,
@@ -79,7 +79,7 @@ def plan(config: TrainMlpConfig, source: Source) -> Mapping[str, Any]:
         "members": len(variants) * config.n_seeds,
         "programs": len(programs),
         "parameters of a member": ", ".join(
-            str(n) for n in sorted({n_parameters(problem, one) for one in variants})
+            str(n) for n in sorted({one.architecture.n_parameters for one in programs})
         ),
         "epochs": config.n_epochs,
     }  # fmt: skip
@@ -107,7 +107,7 @@ def run(
         checkpoint: where an interrupted run is kept.
     """
     problem, variants = problem_of(config, source), variants_of(config)
-    programs = programs_of(problem, variants, config.n_seeds, isolate=_alone(config))
+    programs = programs_of(config, problem, variants, isolate=_alone(config))
     fitted = fit_all(
         config, problem, programs, checkpoint=checkpoint, progress=progress,
         run_epoch=run_epoch_of(config),
@@ -116,7 +116,7 @@ def run(
     tests = paired_tests(problem, variants, outcomes)
     shown = shown_variant(variants, outcomes)
     return Result(
-        metrics=_metrics(config, source, problem, variants, fitted, outcomes, tests),
+        metrics=metrics_of(config, source, problem, variants, fitted, outcomes, tests),
         tables={
             "calibration": tables.calibration_table(variants, outcomes),
             "confusion": tables.confusion_table(problem, variants, outcomes),
@@ -131,12 +131,12 @@ def run(
         model_tensors=model_tensors(config.keep_weights, fitted),
         model_info=model_info(config, source, problem, fitted),
         determinism=DETERMINISM,
-        warnings=_warnings(config, fitted),
+        warnings=warnings_of(config, fitted),
     )
 
 
-def _metrics(
-    config: TrainMlpConfig,
+def metrics_of(
+    config: Any,
     source: Source,
     problem: Problem,
     variants: Sequence[Variant],
@@ -144,7 +144,11 @@ def _metrics(
     outcomes: Sequence[Any],
     tests: Mapping[str, Any],
 ) -> dict[str, Any]:
-    extra = {one.path: {"n_parameters": n_parameters(problem, one)} for one in variants}
+    """metrics.json of a training: scores of each variant, differences, data and size."""
+    extra = {
+        member.variant.path: {"n_parameters": one.program.architecture.n_parameters}
+        for one in fitted for member in one.program.members
+    }  # fmt: skip
     metrics = variant_metrics(problem, variants, outcomes, extra)
     split = problem.splits[0]
     return metrics | {
@@ -160,13 +164,14 @@ def _metrics(
             "n_test": split.test.size,
         },
         "training": {
-            "engine": config.engine, "n_epochs": config.n_epochs, "n_seeds": config.n_seeds,
-            "n_members": len(outcomes),
+            "engine": getattr(config, "engine", "torch"), "n_epochs": config.n_epochs,
+            "n_seeds": config.n_seeds, "n_members": len(outcomes),
         },
     }  # fmt: skip
 
 
-def _warnings(config: TrainMlpConfig, fitted: Sequence[Fitted]) -> list[str]:
+def warnings_of(config: Any, fitted: Sequence[Fitted]) -> list[str]:
+    """What a reader of the scores should know."""
     said = []
     steps: dict[str, list[int]] = {}
     for one in fitted:

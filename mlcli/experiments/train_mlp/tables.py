@@ -72,7 +72,7 @@ def layers_table(variants: Sequence[Variant], fitted: Sequence[Fitted]) -> Colum
         members = members_of(fitted, variant)
         # With early stopping some members see fewer moments.
         n_moments = min(len(one.moments) for one, _ in members)
-        n_layers = len(variant.hidden_sizes)
+        n_layers = members[0][0].program.architecture.n_hidden
         for place in range(n_moments):
             for layer in range(n_layers):
                 columns["variant"].append(variant.label)

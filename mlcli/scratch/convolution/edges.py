@@ -24,3 +24,18 @@ def sobel() -> NDArray[np.float64]:
 def scharr() -> NDArray[np.float64]:
     """The Scharr filter of (8.13), (3, 3), whose middle row is 10 0 -10, not 10 0 10."""
     return np.outer([3.0, 10.0, 3.0], [1.0, 0.0, -1.0])
+
+
+def sobel_diagonal() -> NDArray[np.float64]:
+    """Sobel's filter turned by 45 degrees, (3, 3): for edges that run from top right down left."""
+    return np.array([[2.0, 1.0, 0.0], [1.0, 0.0, -1.0], [0.0, -1.0, -2.0]])
+
+
+def orientations() -> NDArray[np.float64]:
+    """Sobel's filter for edges at 0, 45, 90 and 135 degrees, (4, 3, 3): the layer of section 8.3.
+
+    An edge is at the angle of its normal, from the row to the right, turning downwards: 0 is a
+    vertical edge, 90 a horizontal one.
+    """
+    diagonal = sobel_diagonal()
+    return np.stack([sobel(), diagonal, sobel().T, diagonal[:, ::-1]])

@@ -45,6 +45,24 @@ def same_padding(f: int) -> int:
     return (f - 1) // 2
 
 
+def pad_same(Z: Floats, f_h: int, f_w: int) -> Floats:
+    """Z with f - 1 zeros along each axis, so that the output is as large as the input at stride 1.
+
+    Of odd f this is (8.17) on both sides. Where f is even that is no whole number, and the odd
+    zero comes after the image, as in torch: (f - 1) // 2 before and f // 2 after.
+
+    Args:
+        Z: images, (m, n_ch, n_h, n_w).
+        f_h: height of the filter.
+        f_w: width of the filter.
+
+    Returns:
+        (m, n_ch, n_h + f_h - 1, n_w + f_w - 1).
+    """
+    rows, columns = ((f - 1) // 2 for f in (f_h, f_w))
+    return np.pad(Z, ((0, 0), (0, 0), (rows, f_h // 2), (columns, f_w // 2)))
+
+
 def windows(Z: Floats, f_h: int, f_w: int, stride: int = 1, padding: int = 0) -> Floats:
     """a^(ij;f) of (8.8) for i, j in steps of s: a view if nothing is padded, without copies.
 

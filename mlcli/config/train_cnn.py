@@ -1,0 +1,62 @@
+"""The parameters of `mlcli train-cnn` (section 8 of the notes)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar
+
+from pydantic import field_validator
+
+from mlcli.config.common import SeedFields, SourceFields
+from mlcli.config.fields import Float, Int, Unset, param
+from mlcli.config.networks import CnnFields, FitFields, ScheduleFields, TrainingFields
+
+
+class TrainCnnConfig(
+    SourceFields, CnnFields, FitFields, ScheduleFields, TrainingFields, SeedFields
+):
+    """Convolutional networks on images: every seed of every variant is a member."""
+
+    # The layers of convolutions are not looked into.
+    n_statistics: ClassVar[int] = 0
+
+    data: str = param(
+        "fashion-mini",
+        "A named set of images (`mlcli data list`), an NPZ file with X of shape (n, h, w), "
+        "(n, h, w, c) or (n, c, h, w), or a folder of images by class.",
+        example="digits",
+    )
+    resize: Annotated[str | None, Unset] = param(
+        None, "Height and width that the images of a folder are brought to, as 32x32.",
+        example="32x32",
+    )  # fmt: skip
+    n_epochs: Int = param(15, "Passes over the training rows.", unit="epochs", ge=1, le=1_000_000)
+    augment_flip: bool = param(False, "Mirror half of the images of each minibatch.")
+    augment_rotate: Float = param(
+        0.0, "Turn each image by at most so much, either way.", unit="degrees", ge=0, le=180
+    )
+    augment_shift: Int = param(
+        0, "Move each image by at most so much.", unit="pixels", ge=0, le=100
+    )
+    augment_crop: Int = param(
+        0, "Mirror each image outwards by so much, and cut it to its size anywhere.",
+        unit="pixels", ge=0, le=100,
+    )  # fmt: skip
+    augment_cutout: Int = param(
+        0, "Side of a square that is blanked in each image.", unit="pixels", ge=0, le=100
+    )
+    max_shift: Int = param(
+        6, "Pixels by which test images are shifted, with a perceptron of equal size beside; 0: no "
+        "such study.", unit="pixels", ge=0, le=100,
+    )  # fmt: skip
+    n_seeds: Int = param(
+        5, "Independent repeats: own splits, initial weights and orders of the rows.",
+        example="5", ge=1, le=100_000,
+    )  # fmt: skip
+
+    @field_validator("resize")
+    @classmethod
+    def _two_sizes(cls, text: str | None) -> str | None:
+        if text is not None and not re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", text):
+            raise ValueError(f"must be a height and a width, as 32x32, got {text!r}")
+        return text

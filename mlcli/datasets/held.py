@@ -1,0 +1,127 @@
+"""Sources whose rows are in memory, or will be once they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mlcli.datasets.curves import CurvesSpec
+from mlcli.datasets.dataset import Dataset, Task, Truth
+from mlcli.datasets.layout import pixel_names
+from mlcli.datasets.registry import NamedSet
+from mlcli.datasets.synthetic import Generator, SyntheticSpec, generator_of, of_regression
+from mlcli.errors import DataError
+
+
+class TableSource:
+    """One data set: every replicate is the same rows."""
+
+    fresh_draws = False
+    streamed = False
+    truth: Truth | None = None
+    noise_std: float | None = None
+    generator: Generator | None = None
+    class_probability: Truth | None = None
+    task: Task | None = None
+    image_shape: tuple[int, ...] | None = None
+    class_names: tuple[str, ...] | None = None
+    n_own_test = 0
+
+    def __init__(self, data: Dataset, identity: dict[str, Any]) -> None:
+        self._data = data
+        self.n_own_test = data.n_own_test
+        self.name = data.name
+        self.feature_names = data.feature_names
+        self.target_name = data.target_name
+        self.n_rows = len(data.t)
+        self.identity = identity
+
+    def replicate(self, index: int, seed: int) -> Dataset:
+        return self._data
+
+
+class DrawsSource(TableSource):
+    """Independent data sets in one table: replicate i is the rows that are numbered i."""
+
+    fresh_draws = True
+
+    def __init__(
+        self, data: Dataset, identity: dict[str, Any], rows: Sequence[Any], column: str
+    ) -> None:
+        super().__init__(data, identity)
+        self._rows = rows
+        self._column = column
+        self.n_rows = len(rows[0])
+
+    def replicate(self, index: int, seed: int) -> Dataset:
+        n_draws = len(self._rows)
+        if not 0 <= index < n_draws:
+            raise DataError(
+                f"{self.name} holds {n_draws} data set(s), numbered from 0 in '{self._column}', "
+                f"but number {index} is needed",
+                hint="fewer seeds, or making more with data.n_draws",
+            )
+        rows, data = self._rows[index], self._data
+        return Dataset(
+            self.name,
+            data.X[rows],
+            data.t[rows],
+            data.feature_names,
+            data.target_name,
+            truth=self.truth,
+            noise_std=self.noise_std,
+            class_probability=self.class_probability,
+            groups=None if data.groups is None else data.groups[rows],
+        )
+
+    def is_drawn_from(self, spec: SyntheticSpec | CurvesSpec, identity: dict[str, Any]) -> None:
+        """Take the name and what is known of a synthetic set, drawn as its identity says."""
+        keys = ("n_samples", "x_min", "x_max", "noise_std")
+        generator = generator_of(spec, **{key: identity.get(key) for key in keys})
+        self.name = spec.name
+        self.class_probability = generator.class_probability
+        self.generator = of_regression(generator)
+        if self.generator is not None:
+            self.truth = self.generator.spec.truth
+            self.noise_std = self.generator.chosen.noise_std
+        self.identity = self.identity | {"drawn_from": identity}
+
+
+class DeferredSource(TableSource):
+    """An image set: found and described at once, its rows read when they are first needed."""
+
+    def __init__(
+        self, named: NamedSet, identity: dict[str, Any], load: Callable[[], Dataset]
+    ) -> None:
+        self._load = load
+        self._loaded: Dataset | None = None
+        self.name = named.name
+        self.feature_names = pixel_names(named.image_shape or named.shape[1:])
+        self.target_name = "class"
+        self.n_rows = named.shape[0]
+        self.task = named.task
+        self.image_shape = named.image_shape
+        self.n_own_test = named.n_own_test
+        self.identity = identity
+
+    def replicate(self, index: int, seed: int) -> Dataset:
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded
+
+
+class ImageSource(TableSource):
+    """A file or a folder of images; each row of X is one, as `layout` says."""
+
+    def __init__(
+        self,
+        data: Dataset,
+        identity: dict[str, Any],
+        task: Task,
+        image_shape: tuple[int, ...],
+        class_names: tuple[str, ...] | None = None,
+    ) -> None:
+        super().__init__(data, identity)
+        self.task = task
+        self.image_shape = image_shape
+        self.class_names = class_names

@@ -1,0 +1,221 @@
+"""One picture as an array: the notes' matrix, scikit-learn's photographs, a PNG or JPEG file."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.datasets.dataset import Dataset
+from mlcli.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Array = NDArray[np.float64]
+# Each decoder is one more door for a hostile file.
+FORMATS = ("PNG", "JPEG")
+MOST_BYTES = 100 * 2**20
+MOST_PIXELS = 64_000_000
+GREY = ("1", "L", "LA", "La")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image tensor in the notes' order.
+
+    Attributes:
+        name: what reports call it.
+        pixels: (n_h, n_w, n_ch), one channel or red, green, blue; from 0 to 1, but the notes'
+            matrix has its own 0 and 10.
+        reduced_by: pixels of the original along each side of one pixel here.
+    """
+
+    name: str
+    pixels: Array
+    reduced_by: int = 1
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """The names of the channels."""
+        return ("grey",) if self.pixels.shape[2] == 1 else ("red", "green", "blue")
+
+
+def edge_matrix() -> Array:
+    """The 6 x 6 image (8.1) of one vertical edge: three columns of 10, three of 0."""
+    return np.tile([10.0, 10.0, 10.0, 0.0, 0.0, 0.0], (6, 1))
+
+
+def named_picture(name: str, longest_side: int) -> Picture:
+    """``matrix``, ``china`` or ``flower``.
+
+    Args:
+        name: one of them.
+        longest_side: pictures with a longer side are reduced, see `reduce`.
+
+    Raises:
+        DataError: an unknown name, with the nearest one.
+    """
+    if name not in NAMED:
+        nearest = get_close_matches(name, NAMED, n=1)
+        raise DataError(
+            "a picture", must="one of " + ", ".join(NAMED), got=repr(name),
+            hint=nearest[0] if nearest else "a PNG or JPEG file",
+        )  # fmt: skip
+    return reduce(name, NAMED[name](), longest_side)
+
+
+def _photograph(name: str) -> Callable[[], NDArray[Any]]:
+    def load() -> NDArray[Any]:
+        from sklearn.datasets import load_sample_image
+
+        return np.asarray(load_sample_image(f"{name}.jpg"))
+
+    return load
+
+
+NAMED: dict[str, Callable[[], NDArray[Any]]] = {
+    "matrix": lambda: edge_matrix()[:, :, None],
+    "china": _photograph("china"),
+    "flower": _photograph("flower"),
+}
+
+
+def grey_images(data: Dataset, shape: tuple[int, ...]) -> Array:
+    """Every image of a set, (N, n_h, n_w), colours as their mean and without their opacity.
+
+    Args:
+        data: images, one a row.
+        shape: (n_h, n_w) or (n_ch, n_h, n_w) of a row.
+    """
+    images = data.X.reshape(-1, *shape)
+    return images if len(shape) == 2 else np.asarray(images[:, :3].mean(axis=1))
+
+
+def first_of_class(
+    data: Dataset, shape: tuple[int, ...], number: int, longest_side: int
+) -> Picture:
+    """The first image of a class in grey, its brightest pixel at 1.
+
+    Args:
+        data: images, one a row.
+        shape: of a row, see `grey_images`.
+        number: of the class.
+        longest_side: see `reduce`.
+
+    Raises:
+        DataError: there is no such class.
+    """
+    rows = np.flatnonzero(data.t == number)
+    if rows.size == 0:
+        known = np.unique(data.t)
+        raise DataError(
+            f"the class of an image of {data.name}",
+            must=f"one of its classes {known[0]:g} to {known[-1]:g}",
+            got=str(number),
+        )
+    image = grey_images(replace(data, X=data.X[rows[:1]]), shape)[0]
+    levels = image[:, :, None] / max(float(image.max()), 1.0)
+    return reduce(f"{data.name}, class {number}", levels, longest_side)
+
+
+def read_picture(path: Path, longest_side: int) -> Picture:
+    """A PNG or JPEG file: grey stays grey, all else becomes red, green, blue; clear is white.
+
+    The size that the header claims is judged before anything is decoded.
+
+    Args:
+        path: the file.
+        longest_side: see `reduce`.
+
+    Raises:
+        DataError: it can't be read, is no PNG or JPEG, is broken off, or is too large.
+    """
+    if not path.is_file():
+        raise DataError("a picture", must="a PNG or JPEG file", got=f"{path} (no such file)")
+    try:
+        with warnings.catch_warnings(), path.open("rb") as file:
+            # Of oddities in its notes too; what makes it undecodable is raised.
+            warnings.simplefilter("ignore")
+            size = path.stat().st_size
+            if size > MOST_BYTES:
+                raise DataError(f"{path}", must=f"at most {MOST_BYTES:,} bytes", got=f"{size:,}")
+            pixels = _decoded(path, file)
+    except DataError:
+        raise
+    except Exception as error:
+        # Broken bytes make decoders raise almost anything, SyntaxError and MemoryError included.
+        reason = _reason(error)
+        raise DataError(f"{path}", must="a whole PNG or JPEG picture", got=reason) from None
+    return reduce(path.name, pixels, longest_side)
+
+
+def _reason(error: BaseException) -> str:
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return "a file of another kind"
+    words = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return f"one that can't be decoded ({words})"
+
+
+def _decoded(path: Path, file: IO[bytes]) -> NDArray[Any]:
+    """(n_h, n_w, n_ch) as the file stores it, upright."""
+    from PIL import Image, ImageOps
+
+    too_large = DataError(
+        f"{path}", must=f"a picture of at most {MOST_PIXELS:,} pixels", got="a larger one",
+        hint="a smaller copy",
+    )  # fmt: skip
+    try:
+        with Image.open(file, formats=FORMATS) as header:
+            if header.width * header.height > MOST_PIXELS:
+                raise too_large
+            # Checksums of every chunk; decoding alone passes over wrong ones. Ends the image.
+            header.verify()
+    except Image.DecompressionBombError:
+        raise too_large from None
+    file.seek(0)
+    with Image.open(file, formats=FORMATS) as image:
+        return _levels(ImageOps.exif_transpose(image))
+
+
+def _levels(image: Image.Image) -> NDArray[Any]:
+    """(n_h, n_w, n_ch) of 0 to 255, or of 0 to 65535 for 16 bits of grey."""
+    from PIL import Image
+
+    if image.mode.startswith("I"):
+        return np.asarray(image).astype(np.uint16)[:, :, None]
+    mode = "L" if image.mode in GREY else "RGB"
+    if image.has_transparency_data:
+        ground = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(ground, image.convert("RGBA"))
+    levels = np.asarray(image.convert(mode))
+    return levels if mode == "RGB" else levels[:, :, None]
+
+
+def reduce(name: str, levels: NDArray[Any], longest_side: int) -> Picture:
+    """Means over k x k blocks, k the least that fits, and whole numbers of a type onto 0 to 1.
+
+    Rows and columns at the end that fill no block are left out, but for a side below k.
+
+    Args:
+        name: of the picture.
+        levels: (n_h, n_w, n_ch).
+        longest_side: the most pixels a side may keep.
+    """
+    n_h, n_w, n_ch = levels.shape
+    k = -(-max(n_h, n_w) // longest_side)
+    top = np.iinfo(levels.dtype).max if np.issubdtype(levels.dtype, np.integer) else 1.0
+    if k == 1:
+        return Picture(name, levels / top)
+    k_h, k_w = min(k, n_h), min(k, n_w)
+    o_h, o_w = n_h // k_h, n_w // k_w
+    blocks = levels[: o_h * k_h, : o_w * k_w].reshape(o_h, k_h, o_w, k_w, n_ch)
+    return Picture(name, blocks.mean(axis=(1, 3), dtype=np.float64) / top, k)

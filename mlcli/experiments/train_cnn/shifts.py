@@ -1,0 +1,105 @@
+"""What becomes of a trained network's answers when the test images are shifted (section 8.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.experiments.networks.architectures import image_shape_of
+from mlcli.experiments.networks.fitting import Fitted
+from mlcli.experiments.networks.members import loss_of, view_of
+from mlcli.experiments.networks.outcome import PARTS
+from mlcli.experiments.networks.problem import Problem
+from mlcli.experiments.networks.threads import program_threads
+from mlcli.experiments.networks.variants import Variant
+from mlcli.neural.batches import View, part_of
+from mlcli.neural.evaluation import evaluate
+
+Floats = NDArray[np.float64]
+DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
+# Test rows of a member that are shifted.
+MOST_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Equal(Variant):
+    """The perceptron that has about as many parameters as a convolutional network."""
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Where its metrics stand."""
+        return ("equal_mlp",)
+
+    @property
+    def label(self) -> str:
+        """What figures call it."""
+        return "perceptron"
+
+
+def equal_perceptron(problem: Problem, variant: Variant, n_parameters: int) -> Equal:
+    """One hidden layer of as many neurons as give the nearest number of parameters.
+
+    It learns by the same optimiser, rate and schedule.
+    """
+    n_features, n_outputs = problem.X.shape[1], problem.n_outputs
+    n_hidden = max(1, round((n_parameters - n_outputs) / (n_features + n_outputs + 1)))
+    own = {"hidden": str(n_hidden), "activation": "relu", "normalisation": "none", "dropout": 0.25}
+    kept = {k: v for k, v in variant.values.items() if k not in ("architecture", "lines")}
+    return Equal({**kept, **own}, ("hidden",))
+
+
+def shifted(images: NDArray[Any], down: int, right: int, fill: float) -> NDArray[Any]:
+    """Images (n, c, h, w) moved by whole pixels; what comes in from outside is `fill`."""
+    h, w = images.shape[2:]
+    moved = np.full_like(images, fill)
+    if abs(down) < h and abs(right) < w:
+        to = (slice(max(down, 0), h + min(down, 0)), slice(max(right, 0), w + min(right, 0)))
+        of = (slice(max(-down, 0), h - max(down, 0)), slice(max(-right, 0), w - max(right, 0)))
+        moved[:, :, to[0], to[1]] = images[:, :, of[0], of[1]]
+    return moved
+
+
+def accuracies(
+    config: Any, problem: Problem, fitted: Sequence[Fitted], max_shift: int
+) -> dict[tuple[tuple[str, ...], int], Floats]:
+    """Accuracy on test rows shifted by 0, 1, ... pixels, the mean of four directions.
+
+    Returns:
+        By the path of the variant and the seed: (max_shift + 1,). Regressions have the mean
+        squared error in the units of the training instead.
+    """
+    found: dict[tuple[tuple[str, ...], int], Floats] = {}
+    for one in fitted:
+        with program_threads(one.program):
+            curves = np.stack([_scores(config, problem, one, s) for s in range(max_shift + 1)])
+        for m, member in enumerate(one.program.members):
+            found[member.variant.path, member.seed_index] = curves[:, m]
+    return found
+
+
+def _scores(config: Any, problem: Problem, fitted: Fitted, pixels: int) -> Floats:
+    """(M,) for one size of shift."""
+    view = view_of(problem, fitted.program, PARTS[-1], MOST_ROWS)
+    assert view.index is not None
+    rows, place = np.unique(view.index, return_inverse=True)
+    own = replace(view, index=place.reshape(view.index.shape))
+    images = problem.X[rows].reshape(-1, *image_shape_of(problem))
+    fill = float(problem.X.min())
+    every = []
+    for down, right in DIRECTIONS if pixels else DIRECTIONS[:1]:
+        moved = shifted(images, down * pixels, right * pixels, fill).reshape(len(rows), -1)
+        every.append(_score(config, problem, fitted, moved, problem.t[rows], own))
+    return np.asarray(np.mean(every, axis=0))
+
+
+def _score(
+    config: Any, problem: Problem, fitted: Fitted, X: NDArray[Any], t: NDArray[Any], view: View
+) -> Floats:
+    loss = loss_of(problem)
+    part = part_of(fitted.net, loss, X, t, view)
+    scores = evaluate(fitted.net, loss, part, config.precision == "bf16")
+    return 2.0 * scores.loss if scores.accuracy is None else scores.accuracy

@@ -1,0 +1,87 @@
+"""The CSV tables of `train-cnn` that `train-mlp` does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.experiments.networks.architectures import Convolutional
+from mlcli.experiments.networks.fitting import Fitted
+from mlcli.experiments.networks.variants import Variant
+from mlcli.experiments.summary import summary
+from mlcli.experiments.train_mlp.tables import members_of
+from mlcli.result import Columns
+
+Floats = NDArray[np.float64]
+MOST_FILTERS = 64
+
+
+def layers_of(fitted: Sequence[Fitted], variant: Variant) -> Convolutional:
+    """The architecture of a variant."""
+    found = members_of(fitted, variant)[0][0].program.architecture
+    assert isinstance(found, Convolutional)
+    return found
+
+
+def summary_table(variants: Sequence[Variant], fitted: Sequence[Fitted]) -> Columns:
+    """Each layer of each architecture: its shape, its parameters, the memory of a row."""
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("architecture", "layer", "output", "parameters", "bytes_a_row")
+    }
+    seen: set[tuple[str, ...]] = set()
+    for variant in variants:
+        shape = layers_of(fitted, variant)
+        if shape.lines in seen:
+            continue
+        seen.add(shape.lines)
+        for layer in shape.layers:
+            columns["architecture"].append(variant.architecture)
+            columns["layer"].append(layer.name)
+            columns["output"].append(" x ".join(map(str, layer.output)))
+            columns["parameters"].append(layer.n_parameters)
+            columns["bytes_a_row"].append(layer.n_bytes())
+    return columns
+
+
+def filters_table(fitted: Sequence[Fitted], shown: Variant) -> Columns:
+    """The first layer's filters of a variant's first seed, one row a filter and channel.
+
+    The entries stand in the last column, with spaces between, and a stroke between rows.
+    """
+    columns: dict[str, list[Any]] = {"filter": [], "channel": [], "weights": []}
+    one, m = members_of(fitted, shown)[0]
+    named = one.net.named(one.net.kept())
+    first = next((name for name, W in named.items() if name.startswith("W") and W.ndim == 5), None)
+    if first is None:
+        return columns
+    for k, channels in enumerate(named[first][m][:MOST_FILTERS]):
+        for c, weights in enumerate(channels):
+            columns["filter"].append(k)
+            columns["channel"].append(c)
+            text = "/".join(" ".join(f"{w:.6g}" for w in line) for line in weights)
+            columns["weights"].append(text)
+    return columns
+
+
+def shifts_table(
+    variants: Sequence[Variant],
+    n_seeds: int,
+    scores: Mapping[tuple[tuple[str, ...], int], Floats],
+) -> Columns:
+    """Scores on shifted test images against the shift: means over the seeds and intervals."""
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("network", "shift", "score", "score_ci_low", "score_ci_high")
+    }
+    for variant in variants:
+        curves = np.array([scores[variant.path, i] for i in range(n_seeds)])  # (S, shifts)
+        for pixels, values in enumerate(curves.T):
+            found = summary(values)
+            columns["network"].append(variant.label)
+            columns["shift"].append(pixels)
+            columns["score"].append(found["mean"])
+            columns["score_ci_low"].append(found["ci_low"])
+            columns["score_ci_high"].append(found["ci_high"])
+    return columns

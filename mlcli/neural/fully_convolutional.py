@@ -1,0 +1,116 @@
+"""Dense layers as convolutions (section 8.6), and maps of logits on images of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mlcli.neural.architecture import Layer
+from mlcli.neural.cnn import CNN
+
+
+@torch.no_grad()
+def as_convolutional(net: CNN) -> CNN:
+    """The same function without a dense layer, ending in a map of logits and its mean.
+
+    After `flatten`, F^(m)_ijk = W_m;ijk, (8.26) and (8.27): the first dense layer has filters as
+    large as its image, channel outermost in (8.24), and those behind it are 1x1. After `global avg`
+    one dense layer, which is a line, changes places with the mean. A network that has no dense
+    layer comes back as a copy.
+
+    Args:
+        net: M members; stays as it is.
+
+    Returns:
+        A network in evaluation mode with the same outputs on images of the same size.
+
+    Raises:
+        ValueError: some layer has no convolution that does the same; the sentence names it.
+    """
+    lines: list[str] = []
+    source: list[Layer | None] = []
+    images: tuple[int, ...] | None = None  # what flatten took in, until a dense layer takes it
+    averaged = False
+    for layer in net.layers:
+        kind = layer.spec.kind
+        if kind == "flatten":
+            images = layer.input
+        elif kind == "global" and layer.spec.word == "avg":
+            averaged = True
+        elif kind == "dense":
+            size = "1x1" if images is None else f"{images[1]}x{images[2]}"
+            lines.append(f"conv {layer.spec.n} {size}")
+            source.append(layer)
+            images = None
+        else:
+            _check(layer, images is not None, averaged)
+            lines.append(layer.name)
+            source.append(layer)
+    _check_line(net, averaged)
+    twin = CNN(
+        [*lines, "global avg"], net.input_shape, None,
+        [np.random.default_rng(0)] * net.n_members, scheme="zeros",
+        device=net.theta.device, dtype=net.theta.dtype,
+    )  # fmt: skip
+    for new, old in zip(twin.layers, source, strict=False):
+        if old is not None:
+            _copy(net, old, twin, new)
+    twin.eval()
+    return twin
+
+
+def _check(layer: Layer, flat: bool, averaged: bool) -> None:
+    """Refuse what has no twin among the convolutions."""
+    kind, where = layer.spec.kind, f"layer {layer.number}, {layer.name!r}"
+    if kind in ("scan", "global"):
+        raise ValueError(f"{where}: it has no convolution that does the same on every image")
+    if kind == "batch-norm" and flat:
+        raise ValueError(f"{where}: between flatten and dense it normalises pixels, not channels")
+    if averaged and kind in ("activation", "batch-norm"):
+        raise ValueError(f"{where}: behind the mean it can't change places with it")
+
+
+def _check_line(net: CNN, averaged: bool) -> None:
+    """Refuse a net whose `flatten` has no dense layer behind it."""
+    last = net.layers[-1]
+    if last.spec.kind not in ("dense", "global") and not averaged:
+        raise ValueError(f"layer {last.number}, {last.name!r}: the outputs must be a dense layer")
+
+
+def _copy(net: CNN, old: Layer, twin: CNN, new: Layer) -> None:
+    """Parameters and running statistics of a layer into its twin's."""
+    for theirs, mine in _pairs(old.parameters, new.parameters):
+        value = net.leaves[theirs]
+        if value.dim() == 3:
+            # (M, n_in, n_out) to (M, n_out, c, h, w).
+            value = value.transpose(1, 2).reshape(-1, *new.parameters[mine])
+        twin.leaves[mine].copy_(value)
+    for theirs, mine in _pairs(old.statistics, new.statistics):
+        twin.get_buffer(mine).copy_(net.get_buffer(theirs))
+
+
+def _pairs(old: Mapping[str, object], new: Mapping[str, object]) -> zip[tuple[str, str]]:
+    return zip(old, new, strict=True)
+
+
+@torch.no_grad()
+def logit_map(net: CNN, X: Tensor) -> Tensor:
+    """Logits at each place of images that may be larger than those of the training.
+
+    Their mean over the places is what the network puts out. Taken in evaluation mode.
+
+    Args:
+        net: M members; one that has dense layers goes through `as_convolutional`.
+        X: images, (M, B, c, h, w).
+
+    Returns:
+        (M, B, K, h', w').
+
+    Raises:
+        ValueError: as `as_convolutional`, or the images are too small.
+    """
+    twin = as_convolutional(net)
+    return twin.by_member(twin.through(X, len(twin.layers) - 1))

@@ -1,0 +1,185 @@
+"""Other views of the same images: augmentation in training, and averages over views in a test.
+
+All images of a minibatch change at once, each in its own way, drawn from its member's generator.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mlcli.neural.members import Members
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes that leave the meaning of an image as it is; 0 and False: none of it.
+
+    They act in the order in which they stand here. What comes in from outside an image is 0,
+    except with `crop`.
+
+    Attributes:
+        flip: left and right change places in half of the images.
+        rotate: most degrees that an image is turned by, either way.
+        shift: most pixels that it is moved by, up, down, left and right.
+        crop: pixels by which it is mirrored outwards on all sides, to be cut to its size again.
+        cutout: side of a square of zeros somewhere in the image, in pixels.
+    """
+
+    flip: bool = False
+    rotate: float = 0.0
+    shift: int = 0
+    crop: int = 0
+    cutout: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what is negative.
+
+        Raises:
+            ValueError: a size is negative.
+        """
+        for name in ("rotate", "shift", "crop", "cutout"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+
+    def __call__(self, X: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Changed images of all members, as `training.take_steps` calls it.
+
+        Args:
+            X: (M, B, c, h, w); stays as it is.
+            generators: one per member.
+
+        Returns:
+            (M, B, c, h, w).
+
+        Raises:
+            ValueError: X are no images, or are too small for it.
+        """
+        if X.dim() != 5:
+            raise ValueError(f"images must be (M, B, c, h, w), got {tuple(X.shape)}")
+        if X.shape[0] == 1:
+            return self.apply(X[0], generators[0]).unsqueeze(0)
+        pairs = zip(X, generators, strict=True)
+        return torch.stack([self.apply(Z, generator) for Z, generator in pairs])
+
+    def apply(self, Z: Tensor, generator: torch.Generator) -> Tensor:
+        """Changed images of one member, (B, c, h, w) to the same."""
+        steps: list[tuple[float, Callable[..., Tensor]]] = [
+            (self.rotate, rotate), (self.shift, shift), (self.crop, crop), (self.cutout, cutout)
+        ]  # fmt: skip
+        if self.flip:
+            Z = flip(Z, generator)
+        for size, step in steps:
+            if size:
+                Z = step(Z, size, generator)
+        return Z
+
+
+def flip(Z: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image (B, c, h, w) with probability 1/2 as in a mirror."""
+    turned = torch.rand(len(Z), generator=generator, device=Z.device) < 0.5
+    return torch.where(turned.view(-1, 1, 1, 1), Z.flip(3), Z)
+
+
+def shift(Z: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """Each image (B, c, h, w) moved by whole pixels, uniform in -most, ..., most on each axis."""
+    return move(functional.pad(Z, (most,) * 4), most, generator)
+
+
+def crop(Z: Tensor, pad: int, generator: torch.Generator) -> Tensor:
+    """Each image (B, c, h, w) mirrored outwards by `pad` pixels, then cut to its size anywhere."""
+    _fits("crop", pad + 1, Z)
+    return move(functional.pad(Z, (pad,) * 4, mode="reflect"), pad, generator)
+
+
+def move(padded: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """A window somewhere in each image: (B, c, h + 2 most, w + 2 most) to (B, c, h, w)."""
+    n, c, h, w = (*padded.shape[:2], *(size - 2 * most for size in padded.shape[2:]))
+    corner = torch.randint(2 * most + 1, (2, n, 1), generator=generator, device=padded.device)
+    rows = corner[0] + torch.arange(h, device=padded.device)  # (B, h)
+    columns = corner[1] + torch.arange(w, device=padded.device)  # (B, w)
+    across = rows.view(n, 1, h, 1).expand(n, c, h, padded.shape[3])
+    cut = padded.gather(2, across)  # (B, c, h, w + 2 most)
+    return cut.gather(3, columns.view(n, 1, 1, w).expand(n, c, h, w))  # (B, c, h, w)
+
+
+def rotate(Z: Tensor, most: float, generator: torch.Generator) -> Tensor:
+    """Each image (B, c, h, w) turned about its middle by U(-most, most) degrees, bilinear."""
+    draw = torch.rand(len(Z), generator=generator, device=Z.device)
+    return turn(Z, (2 * draw - 1) * most)
+
+
+def turn(Z: Tensor, degrees: Tensor) -> Tensor:
+    """Images (B, c, h, w) turned about their middle by degrees (B,), anticlockwise as seen."""
+    h, w = Z.shape[2:]
+    angle = degrees.to(Z.dtype) * (math.pi / 180)
+    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
+    # From a place in the result to one in the image. Both axes run from -1 to 1 whatever the
+    # sides, so that the sides' ratio makes a turn of it.
+    rows = [torch.stack([cos, -sin * (h / w), zero], 1), torch.stack([sin * (w / h), cos, zero], 1)]
+    grid = functional.affine_grid(torch.stack(rows, 1), list(Z.shape), align_corners=False)
+    return functional.grid_sample(Z, grid, mode="bilinear", align_corners=False)
+
+
+def cutout(Z: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """Each image (B, c, h, w) with a square of zeros, wholly inside, in all channels.
+
+    Raises:
+        ValueError: the square is larger than the image.
+    """
+    _fits("cutout", side, Z)
+    h, w = Z.shape[2:]
+    draw = torch.rand(2, len(Z), 1, generator=generator, device=Z.device)
+    top, left = ((u * (n - side + 1)).long() for u, n in zip(draw, (h, w), strict=True))
+    rows = torch.arange(h, device=Z.device) - top  # (B, h)
+    columns = torch.arange(w, device=Z.device) - left  # (B, w)
+    down, across = (rows >= 0) & (rows < side), (columns >= 0) & (columns < side)
+    hole = down.unsqueeze(2) & across.unsqueeze(1)  # (B, h, w)
+    return Z.masked_fill(hole.unsqueeze(1), 0.0)
+
+
+def _fits(name: str, size: int, Z: Tensor) -> None:
+    h, w = Z.shape[2:]
+    if size > min(h, w):
+        raise ValueError(f"{name} must fit into images of {h} x {w} pixels, it needs {size}")
+
+
+def views(X: Tensor, *, flips: bool = True, pixels: int = 1) -> Iterator[Tensor]:
+    """The images themselves, moved by so many pixels up, down, left and right, and mirrored all.
+
+    Args:
+        X: (M, B, c, h, w).
+        flips: whether each view comes a second time, as in a mirror.
+        pixels: 0: not moved. What comes in is 0.
+    """
+    h, w = X.shape[3:]
+    padded = functional.pad(X, (pixels,) * 4)  # (M, B, c, h + 2 pixels, w + 2 pixels)
+    p = pixels
+    for top, left in ((p, p), (0, p), (2 * p, p), (p, 0), (p, 2 * p))[: 5 if p else 1]:
+        view = padded[..., top : top + h, left : left + w]  # (M, B, c, h, w)
+        yield view
+        if flips:
+            yield view.flip(4)
+
+
+@torch.no_grad()
+def average_over_views(net: Members, X: Tensor, *, flips: bool = True, pixels: int = 1) -> Tensor:
+    """Mean over `views` of the outputs before the output activation, in evaluation mode.
+
+    Args:
+        net: M members.
+        X: (M, B, c, h, w).
+        flips: see `views`.
+        pixels: see `views`.
+
+    Returns:
+        (M, B, K).
+    """
+    net.eval()
+    outputs = [net(view) for view in views(X, flips=flips, pixels=pixels)]
+    return torch.stack(outputs).mean(dim=0)  # (M, B, K)
