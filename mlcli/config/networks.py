@@ -209,6 +209,20 @@ class TrainingFields(Section):
         unit="epochs", example="10", ge=1,
     )  # fmt: skip
     min_delta: Float = param(0.0, "By how much the loss must fall to count as lower.", ge=0)
+    average_decay: Annotated[Float | None, Unset] = param(
+        None,
+        "Judge the moving average of the weights, of which each step keeps so much (default: the "
+        "last weights themselves).",
+        example="0.99", ge=0, lt=1,
+    )  # fmt: skip
+
+    @field_validator("average_decay")
+    @classmethod
+    def _no_two_choices_of_weights(cls, decay: float | None, info: ValidationInfo) -> float | None:
+        if decay is not None and info.data.get("patience") is not None:
+            raise ValueError("can't be used with patience, which goes back to the best weights")
+        return decay
+
     evaluate_training: bool = param(
         False, "Evaluate all training rows after each epoch, not only the minibatches before it."
     )

@@ -177,6 +177,7 @@ def all_bytes(result: Any) -> list[Any]:
         ({"activation": "relu,prelu", "dropout": 0.1}, (2, 5, 7)),
         ({"normalisation": "batch", "optimiser": "adam", "patience": 1, "n_epochs": 9}, (3,)),
         ({"engine": "numpy", "optimiser": "momentum"}, (1, 6)),
+        ({"average_decay": 0.9, "activation": "relu,prelu"}, (2, 6)),
     ],
     ids=str,
 )
@@ -216,3 +217,17 @@ def test_a_checkpoint_that_cannot_be_trusted_is_none(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["c.npz"]
     checkpoint.clear()
     assert not checkpoint.path.exists()
+
+
+def test_the_average_of_weights_is_what_is_judged() -> None:
+    source = open_source("iris")
+
+    def outcome_of(**values: Any) -> Any:
+        return run(config(**values), source, jobs=None, progress=lambda *_: None)
+
+    last, same, smooth = (outcome_of(average_decay=d) for d in (None, 0.0, 0.99))
+    assert all_bytes(same) == all_bytes(last)
+    assert smooth.metrics["test_loss"] != last.metrics["test_loss"]
+    for name, array in smooth.model_tensors["last"].items():
+        assert not np.array_equal(array, last.model_tensors["last"][name])
+        assert np.array_equal(smooth.model_tensors["best"][name], last.model_tensors["best"][name])

@@ -30,7 +30,6 @@ class Architecture(Protocol):
         multiplications: of a forward pass of one row.
         n_values: numbers that a row leaves for the backward pass.
         n_hidden: layers that can be looked into.
-        together: whether members gain from training as one program on this device.
     """
 
     @property
@@ -43,8 +42,6 @@ class Architecture(Protocol):
     def n_values(self) -> int: ...
     @property
     def n_hidden(self) -> int: ...
-    @property
-    def together(self) -> bool: ...
 
     def build(
         self,
@@ -68,7 +65,6 @@ class Perceptron:
     dropout: float
     learns_slopes: bool
     kind = "mlp"
-    together = True
 
     @property
     def n_parameters(self) -> int:
@@ -116,14 +112,8 @@ class Convolutional:
 
     lines: tuple[str, ...]
     layers: tuple[Layer, ...]
-    on_cpu: bool
     kind = "cnn"
     n_hidden = 0
-
-    @property
-    def together(self) -> bool:
-        """A CPU convolves groups of filters slower than one member after the other."""
-        return not self.on_cpu
 
     @property
     def n_parameters(self) -> int:
@@ -163,7 +153,7 @@ class Convolutional:
         return {"layers": list(self.lines), "input_shape": list(self.layers[0].input)}
 
 
-def architecture_of(problem: Problem, variant: Variant, device: Any) -> Architecture:
+def architecture_of(problem: Problem, variant: Variant) -> Architecture:
     """The network of a variant on the rows of a problem.
 
     Raises:
@@ -179,7 +169,7 @@ def architecture_of(problem: Problem, variant: Variant, device: Any) -> Architec
         layers = architecture.shapes(parse(variant.lines), shape, problem.n_outputs)
     except ValueError as error:
         raise InputError(f"architecture {variant.architecture}: {error}") from None
-    return Convolutional(tuple(variant.lines), layers, device.type == "cpu")
+    return Convolutional(tuple(variant.lines), layers)
 
 
 def image_shape_of(problem: Problem) -> tuple[int, int, int]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.errors import Interrupted, NoAnswerError
+from mlcli.experiments.networks.looks import Looks
 from mlcli.experiments.networks.members import (
     Program,
     loss_of,
@@ -24,16 +26,13 @@ from mlcli.experiments.networks.members import (
 )
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.threads import program_threads
+from mlcli.neural.averaging import AveragedWeights
 from mlcli.neural.members import Members
-from mlcli.neural.mlp import MLP
 from mlcli.neural.progress import EpochReport, TrainState
-from mlcli.neural.statistics import STATISTICS, layer_statistics
-from mlcli.neural.training import RunEpoch, Settings, Trained, train
+from mlcli.neural.training import RunEpoch, Settings, Trained, take_steps, train
 from mlcli.result import Checkpoint, Progress
 
 Floats = NDArray[np.float64]
-# Rows on which layers are looked into.
-STATISTICS_ROWS = 256
 # Seconds between copies of the state in memory, and between copies in a file.
 COPY_SECONDS = 0.5
 FILE_SECONDS = 10.0
@@ -45,7 +44,8 @@ class Fitted:
 
     Attributes:
         program: its members.
-        net: with the weights that are judged: the best under early stopping, else the last.
+        net: with the weights that are judged: the best under early stopping, else the last, or
+            their moving average, which is then `trained.last` too.
         trained: curves and what became of each member.
         moments: epochs at which the layers were looked into, 0 for the start, (T,).
         layers: `neural.statistics.STATISTICS` of each hidden layer, (T, L, S, M).
@@ -186,6 +186,21 @@ def settings_of(config: Any, program: Program, n_rows: int, *, raises: bool) -> 
     )
 
 
+def _averaging(
+    config: Any, net: Members, kept: Mapping[str, NDArray[Any]], run_epoch: RunEpoch | None
+) -> tuple[AveragedWeights | None, RunEpoch | None]:
+    """The moving average of the weights, if it is asked for, and steps that feed it."""
+    # lr-find has no such field: its comparison judges the last weights.
+    decay = getattr(config, "average_decay", None)
+    if decay is None:
+        return None, run_epoch
+    average = AveragedWeights(decay)
+    if kept:
+        average.resume(kept, net)
+    steps: Callable[..., Any] = run_epoch or take_steps
+    return average, partial(steps, on_step=average.update)
+
+
 def _fit(
     config: Any,
     problem: Problem,
@@ -210,13 +225,16 @@ def _fit(
         looks.look(net, report.epoch)
         if watch.is_due or report.epoch == config.n_epochs:
             state = report.state()
-            watch.keep(number, {**state.arrays, **looks.arrays, "epoch": np.array(state.epoch)})
+            more = {} if average is None else average.arrays()
+            more["epoch"] = np.array(state.epoch)
+            watch.keep(number, {**state.arrays, **looks.arrays, **more})
         seen = (report.epoch - first) * view.index.size  # type: ignore[union-attr]
         rate = optimiser.learning_rate.mean() * settings.schedule(report.step, n_steps)
         note = f"loss {np.nanmean(report.step_losses):.4g}, rate {rate:.2g}, "
         note += f"{seen / (time.monotonic() - t_start):,.0f} samples/s"
         watch.show(number, report.epoch, note)
 
+    average, run_epoch = _averaging(config, net, kept, run_epoch)
     settings = settings_of(config, program, view.index.shape[1], raises=raises)
     n_steps = settings.n_steps(view.index.shape[1])
     watched = problem.splits[0].validation.size > 0
@@ -235,57 +253,7 @@ def _fit(
         state=TrainState(first, kept) if kept else None,
         run_epoch=run_epoch,
     )
+    if average is not None:
+        net.put_back(average.state)
+        trained = replace(trained, last=average.state)
     return Fitted(program, net, trained, *looks.stacked)
-
-
-class Looks:
-    """Statistics of the layers at a few moments of a training."""
-
-    def __init__(
-        self,
-        config: Any,
-        problem: Problem,
-        program: Program,
-        kept: Mapping[str, NDArray[Any]],
-    ) -> None:
-        """Choose the moments, and take up those that an interrupted run has seen.
-
-        Args:
-            config: has n_epochs and n_statistics.
-            problem: rows and splits.
-            program: the members.
-            kept: arrays of an interrupted run, or nothing.
-        """
-        self._problem = problem
-        self._view = view_of(problem, program, "train", STATISTICS_ROWS)
-        count = min(config.n_statistics, config.n_epochs + 1)
-        self._wanted = set(np.linspace(0, config.n_epochs, count).round().astype(int).tolist())
-        n_layers, n_members = program.architecture.n_hidden, len(program.members)
-        if not n_layers:
-            self._wanted = set()
-        empty = np.zeros((0, n_layers, len(STATISTICS), n_members))
-        self._moments: list[int] = [int(epoch) for epoch in kept.get("moments", ())]
-        self._layers: list[Floats] = list(kept.get("layers", empty))
-        self._empty = empty
-
-    def look(self, net: Members, epoch: int) -> None:
-        """Look into the layers if this epoch is one of the moments."""
-        if epoch not in self._wanted or epoch in self._moments:
-            return
-        assert isinstance(net, MLP)
-        problem = self._problem
-        found = layer_statistics(net, loss_of(problem), problem.X, problem.t, self._view)
-        self._moments.append(epoch)
-        self._layers.append(np.array([[getattr(one, k) for k in STATISTICS] for one in found]))
-
-    @property
-    def stacked(self) -> tuple[NDArray[np.int64], Floats]:
-        """Epochs (T,) and statistics (T, L, S, M)."""
-        layers = np.stack(self._layers) if self._layers else self._empty
-        return np.array(self._moments, dtype=np.int64), layers
-
-    @property
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """The same, to be kept."""
-        moments, layers = self.stacked
-        return {"moments": moments, "layers": layers}

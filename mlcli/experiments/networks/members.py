@@ -67,18 +67,19 @@ def programs_of(
     """Members grouped by shape, at most as many as fit into `PROGRAM_BYTES`; isolated, one each.
 
     Raises:
-        InputError: the device is absent, or a network can't be on these rows.
+        InputError: a network can't be on these rows.
     """
-    found, device, n_seeds = [], find_device(config.device), config.n_seeds
+    found, n_seeds = [], config.n_seeds
     # Variants of one program need not stand side by side: sorted by when it first appears.
     keys = [variant.program for variant in variants]
     ordered = sorted(variants, key=lambda variant: keys.index(variant.program))
     for _, group in groupby(ordered, key=lambda variant: variant.program):
         alike = list(group)
         members = [Member(variant, index) for variant in alike for index in range(n_seeds)]
-        shape = architecture_of(problem, alike[0], device)
-        weight = shape.n_parameters * np.dtype(np.float32).itemsize * COPIES
-        most = max(1, PROGRAM_BYTES // weight) if shape.together and not isolate else 1
+        shape = architecture_of(problem, alike[0])
+        numbers = COPIES * shape.n_parameters + alike[0].batch_size * shape.n_values
+        weight = numbers * np.dtype(np.float32).itemsize
+        most = 1 if isolate else max(1, PROGRAM_BYTES // weight)
         for start in range(0, len(members), most):
             some = tuple(members[start : start + most])
             found.append(Program(some, shape))

@@ -49,8 +49,15 @@ def check_engine(config: Any, variants: Sequence[Variant]) -> None:
         return
     if config.device not in ("auto", "cpu"):
         raise InputError("--device", must="auto or cpu for --engine numpy", got=config.device)
-    if config.precision == "bf16" or config.clip_norm is not None:
-        raise InputError("--engine numpy has neither bf16 nor --clip-norm", hint="--engine torch")
+    if (
+        config.precision == "bf16"
+        or config.clip_norm is not None
+        or config.average_decay is not None
+    ):
+        raise InputError(
+            "--engine numpy has no bf16, no --clip-norm and no --average-decay",
+            hint="--engine torch",
+        )
     for variant in variants:
         for name, known in KNOWN.items():
             if variant.values[name] not in known:
