@@ -96,14 +96,23 @@ def loss_of(problem: Problem) -> Loss:
     return LOSSES["cross-entropy" if problem.labelled else "square"]
 
 
+def computing_on(config: Any) -> tuple[Any, Any]:
+    """The device and the type of the parameters; bf16 is for forward passes only.
+
+    Raises:
+        InputError: the device is absent, or can't compute in that type.
+    """
+    device = find_device(config.device)
+    return device, find_dtype("float64" if config.precision == "float64" else "float32", device)
+
+
 def network_of(config: Any, program: Program) -> Members:
     """The members of a program where they start.
 
     Raises:
         InputError: the device is absent, or the members don't fit into memory.
     """
-    device = find_device(config.device)
-    dtype = find_dtype("float64" if config.precision == "float64" else "float32", device)
+    device, dtype = computing_on(config)
     generators = [one("weights") for one in streams_of(program, config.seed)]
     variants = [one.variant for one in program.members]
     try:

@@ -37,8 +37,9 @@ def check_memory(config: Any, programs: Sequence[Program]) -> None:
     needed = training + kept + RESERVED
     if present is not None and needed > present:
         raise InputError(
-            f"the networks need about {needed / 2**30:.0f} GiB",
+            "the memory that the networks need",
             must=f"at most the {present / 2**30:.0f} GiB of the device",
+            got=f"about {needed / 2**30:.0f} GiB",
             hint="smaller networks, --batch-size or --n-seeds",
         )
 

@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 
 from mlcli.config.train_cnn import TrainCnnConfig
 from mlcli.datasets.source import Source
-from mlcli.errors import DataError, InputError
+from mlcli.errors import InputError
 from mlcli.experiments.networks.architectures import image_shape_of
+from mlcli.experiments.networks.checks import check_training
 from mlcli.experiments.networks.fitting import Fitted, fit_all
 from mlcli.experiments.networks.members import programs_of
 from mlcli.experiments.networks.metrics import paired_tests, shown_variant, variant_metrics
 from mlcli.experiments.networks.outcome import Outcome, outcomes_of
-from mlcli.experiments.networks.problem import Problem, check_batches, problem_of
-from mlcli.experiments.networks.variants import Variant, check_members, variants_of
-from mlcli.experiments.networks.weights import check_memory, model_info, model_tensors
+from mlcli.experiments.networks.problem import Problem, problem_of
+from mlcli.experiments.networks.variants import Variant, variants_of
+from mlcli.experiments.networks.weights import model_info, model_tensors
 from mlcli.experiments.summary import summary
 from mlcli.experiments.train_cnn import tables as own_tables
 from mlcli.experiments.train_cnn.display import display
 from mlcli.experiments.train_cnn.shifts import accuracies, equal_perceptron
 from mlcli.experiments.train_mlp import DETERMINISM, metrics_of, tables, warnings_of
 from mlcli.neural.augmented import augmenting
-from mlcli.neural.device import find_device, find_dtype
 from mlcli.neural.images import Augmentation
 from mlcli.result import Checkpoint, Progress, Result
 
@@ -47,21 +47,7 @@ def check(config: TrainCnnConfig, source: Source) -> None:
     Raises:
         InputError: the device, the images, the labels or a layer won't do.
     """
-    if source.streamed:
-        raise DataError(
-            f"{source.name} has {source.n_rows} rows and is read in batches, which networks can't "
-            "use",
-            hint="a file with fewer rows",
-        )
-    device = find_device(config.device)
-    find_dtype("float64" if config.precision == "float64" else "float32", device)
-    variants = variants_of(config)
-    check_members(variants, config.n_seeds)
-    problem = problem_of(config, source)
-    programs = programs_of(config, problem, variants)
-    check_augmentation(config, problem)
-    check_batches(config.batch_size, problem)
-    check_memory(config, programs)
+    check_augmentation(config, check_training(config, source))
 
 
 def augmentation_of(config: TrainCnnConfig) -> Augmentation:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mlcli.config.train_mlp import TrainMlpConfig
 from mlcli.datasets.source import Source
-from mlcli.errors import DataError
+from mlcli.experiments.networks.checks import check_training
 from mlcli.experiments.networks.fitting import Fitted, fit_all
 from mlcli.experiments.networks.members import programs_of
 from mlcli.experiments.networks.metrics import (
@@ -20,12 +20,11 @@ from mlcli.experiments.networks.metrics import (
 )
 from mlcli.experiments.networks.numpy_engine import check_engine, run_epoch_of
 from mlcli.experiments.networks.outcome import outcomes_of
-from mlcli.experiments.networks.problem import Problem, check_batches, problem_of
-from mlcli.experiments.networks.variants import Variant, check_members, variants_of
-from mlcli.experiments.networks.weights import check_memory, model_info, model_tensors
+from mlcli.experiments.networks.problem import Problem, problem_of
+from mlcli.experiments.networks.variants import Variant, variants_of
+from mlcli.experiments.networks.weights import model_info, model_tensors
 from mlcli.experiments.train_mlp import tables
 from mlcli.experiments.train_mlp.display import display
-from mlcli.neural.device import find_device, find_dtype
 from mlcli.result import Checkpoint, Progress, Result
 
 __all__ = ["FILES", "RESUMES", "check", "display", "plan", "run"]
@@ -49,20 +48,8 @@ def check(config: TrainMlpConfig, source: Source) -> None:
     Raises:
         InputError: the device, the rows, the labels, the sizes or the engine won't do.
     """
-    if source.streamed:
-        raise DataError(
-            f"{source.name} has {source.n_rows} rows and is read in batches, which networks can't "
-            "use",
-            hint="a file with fewer rows",
-        )
-    device = find_device(config.device)
-    find_dtype("float64" if config.precision == "float64" else "float32", device)
-    variants = variants_of(config)
-    check_members(variants, config.n_seeds)
-    check_engine(config, variants)
-    problem = problem_of(config, source)
-    check_batches(config.batch_size, problem)
-    check_memory(config, programs_of(config, problem, variants, isolate=_alone(config)))
+    check_engine(config, variants_of(config))
+    check_training(config, source, isolate=_alone(config))
 
 
 def plan(config: TrainMlpConfig, source: Source) -> Mapping[str, Any]:
