@@ -120,9 +120,9 @@ def shapes(
         raise ValueError(f"there must be at least one output, got {n_outputs}")
     layers: list[Layer] = []
     shape = tuple(int(n) for n in input_shape)
-    todo = list(specs)
-    for number, spec in enumerate(todo, start=1):
-        normalised = number < len(todo) and todo[number].kind == "batch-norm"
+    wanted = list(specs)
+    for number, spec in enumerate(wanted, start=1):
+        normalised = number < len(wanted) and wanted[number].kind == "batch-norm"
         layers.append(_layer(number, spec, shape, normalised))
         shape = layers[-1].output
     if n_outputs is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from torch import Tensor
 Rates = float | Sequence[float]
 
 
-class Optimiser:
+class Optimiser(ABC):
     """What all optimisers share: learning rates, penalties, and their state by name.
 
     The penalised loss is E + l2 |w|^2 + l1 |w|_1, as in (3.13), so torch's weight_decay of SGD and
@@ -80,8 +81,9 @@ class Optimiser:
         self.n_steps += 1
         self._update(gradient, self.minus_eta * factor)
 
+    @abstractmethod
     def _update(self, gradient: Tensor, minus_eta: Tensor) -> None:
-        raise NotImplementedError
+        """theta after a step whose rates are `minus_eta` (M, 1), changed in place."""
 
     def kept(self) -> dict[str, Tensor]:
         """The tensors that the optimiser remembers, each (M, P); not copied."""
