@@ -9,7 +9,6 @@ thread, where it may be faster, above all where other work runs on the machine.
 from __future__ import annotations
 
 import logging
-import os
 import time
 import warnings
 from collections.abc import Callable
@@ -17,9 +16,6 @@ from functools import partial
 from itertools import pairwise
 from statistics import median
 from typing import Any
-
-# Threads that wait spin as long as torch's users have it; `mlcli.neural` would set less for all.
-os.environ.setdefault("GOMP_SPINCOUNT", "300000")
 
 import numpy as np
 import pytest

@@ -54,7 +54,7 @@ def test_layers_of_ones_own_and_all_that_is_written(mlcli: Run, empty_folder: Pa
     scores = {
         (row["network"], row["shift"]): float(row["score"]) for row in rows_of("o/shifts.csv")
     }
-    assert scores["basic", "0"] == pytest.approx(done.json["test_accuracy"]["mean"])
+    assert scores["own", "0"] == pytest.approx(done.json["test_accuracy"]["mean"])
     assert scores["perceptron", "0"] == pytest.approx(
         done.json["equal_mlp"]["test_accuracy"]["mean"]
     )
@@ -132,7 +132,10 @@ def test_images_move_as_asked() -> None:
     [
         (["--data", "iris"], "must be images, got columns of a table"),
         (["--data", "digits", "--architecture", "resnet"], "try residual"),
-        (["--data", "digits", "--layers", "conv 4 9x9,flatten"], "layer 1, 'conv 4 9x9'"),
+        (
+            ["--data", "digits", "--layers", "conv 4 9x9,flatten"],
+            "architecture own: layer 1, 'conv 4 9x9'",
+        ),
         (["--data", "digits", "--layers", "konv 4 3x3"], "conv"),
         (["--data", "digits", "--augment-cutout", "9"], "--augment-cutout must be at most 8"),
         (["--data", "digits", "--resize", "32"], "a height and a width"),

@@ -21,6 +21,8 @@ from mlcli.errors import InputError
 # Lists that are one value: a piecewise schedule has one list of ends.
 NO_COMPARISON = ("piecewise_ends", "piecewise_factors", "layers")
 MAX_MEMBERS = 20_000
+# What stands for a preset where the layers are the user's own.
+OWN_LAYERS = "own"
 # Values that make members of one program differ; all others give another program.
 PER_MEMBER = ("activation", "init", "learning_rate", "l1", "l2")
 
@@ -89,7 +91,7 @@ def variants_of(config: Any) -> list[Variant]:
         for name, field in fields.items()
         if name in type(config).model_fields and is_several(field) and name not in NO_COMPARISON
     ]
-    lists: list[Sequence[Any]] = [getattr(config, name) or (None,) for name in names]
+    lists: list[Sequence[Any]] = [_listed(config, name) for name in names]
     compared = tuple(n for n, values in zip(names, lists, strict=True) if len(values) > 1)
     found = []
     for chosen in product(*lists):
@@ -102,11 +104,18 @@ def variants_of(config: Any) -> list[Variant]:
     return found
 
 
+def _listed(config: Any, name: str) -> Sequence[Any]:
+    """The values of a parameter; layers of one's own take the place of every preset."""
+    if name == "architecture" and config.layers:
+        return (OWN_LAYERS,)
+    return getattr(config, name) or (None,)
+
+
 def lines_of(config: Any, architecture: str) -> tuple[str, ...]:
     """The layers of a convolutional network: the config's own, or those of a preset."""
     from mlcli.neural.architecture import PRESETS
 
-    return tuple(config.layers) if config.layers else PRESETS[architecture]
+    return tuple(config.layers) if architecture == OWN_LAYERS else PRESETS[architecture]
 
 
 def check_members(variants: Sequence[Variant], n_seeds: int) -> None:
