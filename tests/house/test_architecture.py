@@ -40,10 +40,13 @@ ALLOWED: dict[str, set[str]] = {
         "scratch", "selection",
     },
     "report": {"errors", "result", "experiments"},
+    "review": {
+        "config", "datasets", "errors", "experiments", "linear", "report", "result", "rng",
+    },
     "console": {"result"},
     "commands": {
         "config", "console", "datasets", "errors", "experiments", "params", "report", "result",
-        "scale",
+        "review", "scale", "sweeps",
     },
     "cli": {"commands"},
     "__main__": {"cli", "console", "errors"},
