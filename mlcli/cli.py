@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("Results", "Turn run folders into one self-contained HTML page."),
     "runs": ("Results", "List what has been run."),
     "check": ("Results", "Hold metrics to gates; exit 3 if one fails."),
+    "verify": ("Results", "Make a result again and compare; exit 3 if it differs."),
     "validate": ("Set-up", "Check params.yaml and dvc.yaml, every fault with its place."),
     "schema": ("Set-up", "Print the JSON schema of params.yaml."),
     "doctor": ("Set-up", "Print versions, devices, threads, BLAS and what is missing."),
