@@ -17,6 +17,7 @@ from mlcli.errors import GateError, Interrupted, MlcliError
 from mlcli.result import Display
 
 if TYPE_CHECKING:
+    from mlcli.review.differences import Close
     from mlcli.review.runs import Run
     from mlcli.review.verify import Integrity, Repeat
 
@@ -77,19 +78,14 @@ def verify(
     from mlcli.report.files import strict
     from mlcli.review.differences import within
     from mlcli.review.runs import folders_below, read_run
-    from mlcli.review.verify import integrity
 
-    found: list[tuple[Run, Integrity, Repeat | None]] = []
+    close = within(relative, absolute)
+    found = []
     for folder in folders_below(run):
-        one = read_run(folder)
-        checked = integrity(folder, one.manifest)
-        repeat = None
-        if not hashes_only:
-            if not quiet:
-                console.message(f"{folder}: {one.command} again")
-            asked = _match(one) if match is Match.AUTO else str(match)
-            repeat = _again(one, asked, within(relative, absolute), jobs)
-        found.append((one, checked, repeat))
+        if not (quiet or hashes_only):
+            console.message(f"{folder}: again")
+        asked = None if hashes_only else match
+        found.append(_look(read_run(folder), asked, close, jobs))
     if as_json:
         console.print_json(strict(_json(found)))
     else:
@@ -100,6 +96,19 @@ def verify(
         raise GateError(
             f"{len(failed)} of {len(found)} runs differ: {first[0].folder}: {_why(*first[1:])}"
         )
+
+
+def _look(
+    run: Run, match: Match | None, close: Close, jobs: int | None
+) -> tuple[Run, Integrity, Repeat | None]:
+    """A run against its manifest and, unless `match` is None, against its repeat."""
+    from mlcli.review.verify import integrity
+
+    checked = integrity(run.folder, run.manifest)
+    if match is None:
+        return run, checked, None
+    asked = _match(run) if match is Match.AUTO else str(match)
+    return run, checked, _again(run, asked, close, jobs)
 
 
 def _passed(checked: Integrity, repeat: Repeat | None) -> bool:
@@ -123,7 +132,7 @@ def _match(run: Run) -> str:
     return "bytes" if made_here(run.manifest, known) else "numbers"
 
 
-def _again(run: Run, match: str, close: Any, jobs: int | None) -> Repeat:
+def _again(run: Run, match: str, close: Close, jobs: int | None) -> Repeat:
     """Ask the same question in a temporary folder and compare the answers."""
     from mlcli.commands.experiment import execute
     from mlcli.report.manifest import read_manifest
