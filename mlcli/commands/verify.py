@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 REPORTS = Path("reports")
+MATCH_HELP = (
+    "bytes: the same bytes. numbers: numbers within the tolerances, pictures left out. auto: bytes "
+    "where the run was made on this machine by these versions, else numbers."
+)
 
 
 class Match(StrEnum):
@@ -43,12 +47,7 @@ def verify(
     ] = False,
     match: Annotated[
         Match,
-        typer.Option(
-            "--match",
-            help="bytes: the same bytes. numbers: numbers within the tolerances, pictures left "
-            "out. auto: bytes where the run was made on this machine by these versions, else "
-            "numbers.",
-        ),
+        typer.Option("--match", help=MATCH_HELP),
     ] = Match.AUTO,
     relative: Annotated[
         float,
