@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("Data", "List, describe, make and fetch data sets."),
     "report": ("Results", "Turn run folders into one self-contained HTML page."),
     "runs": ("Results", "List what has been run."),
+    "compare": ("Results", "Compare runs: settings, metrics with tests, curves."),
     "check": ("Results", "Hold metrics to gates; exit 3 if one fails."),
     "verify": ("Results", "Make a result again and compare; exit 3 if it differs."),
     "validate": ("Set-up", "Check params.yaml and dvc.yaml, every fault with its place."),
