@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("Results", "List what has been run."),
     "compare": ("Results", "Compare runs: settings, metrics with tests, curves."),
     "check": ("Results", "Hold metrics to gates; exit 3 if one fails."),
+    "sweep": ("Results", "Run a command over a grid or a random search; name the best, honestly."),
     "verify": ("Results", "Make a result again and compare; exit 3 if it differs."),
     "validate": ("Set-up", "Check params.yaml and dvc.yaml, every fault with its place."),
     "schema": ("Set-up", "Print the JSON schema of params.yaml."),

@@ -10,7 +10,7 @@ import numpy as np
 from mlcli.errors import ConfigError
 from mlcli.experiments.paired import holm, paired_test, welch_test
 from mlcli.review.metrics import is_number, is_summary, quantities
-from mlcli.review.pairing import PAIRED, WELCH, Pairing, pairing
+from mlcli.review.pairing import PAIRED, WELCH, overlap, pairing
 from mlcli.review.runs import Run
 from mlcli.review.seeds import per_seed
 
@@ -58,8 +58,15 @@ def compare(runs: Sequence[Run]) -> dict[str, Any]:
         metrics[path] = {
             "values": values,
             "differences": [
-                _difference(path, (values[0], value), (seeds[0], own), how)
-                for value, own, how in zip(values[1:], seeds[1:], pairings, strict=True)
+                _difference(
+                    (values[0], value),
+                    (seeds[0].get(path), own.get(path)),
+                    how.paired,
+                    (overlap(runs[0], path), overlap(run, path)),
+                )
+                for run, value, own, how in zip(
+                    runs[1:], values[1:], seeds[1:], pairings, strict=True
+                )
             ],
         }
     every = {
@@ -91,25 +98,24 @@ def _unequal(mappings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 def _difference(
-    path: str,
     pair: tuple[Any, Any],
-    seeds: tuple[Mapping[str, Mapping[int, float]], Mapping[str, Mapping[int, float]]],
-    how: Pairing,
+    seeds: tuple[Mapping[int, float] | None, Mapping[int, float] | None],
+    paired: bool,
+    overlaps: tuple[float, float],
 ) -> dict[str, Any] | None:
     """The second minus the first, tested where both are means over seeds."""
     a, b = pair
+    nothing = dict.fromkeys(("ci_low", "ci_high", "p_value", "test"))
     if is_number(a) and is_number(b):
-        nothing = dict.fromkeys(("ci_low", "ci_high", "p_value", "test"))
         return {"mean": b - a} | nothing
     if not (is_summary(a) and is_summary(b)) or a["mean"] is None or b["mean"] is None:
         return None
     if a == b:
-        return {"mean": 0.0} | dict.fromkeys(("ci_low", "ci_high", "p_value", "test"))
-    values = seeds[0].get(path), seeds[1].get(path)
-    if how.paired and values[0] and values[1] and values[0].keys() == values[1].keys():
-        order = sorted(values[0])
-        differences = np.array([values[1][seed] - values[0][seed] for seed in order])
-        tested = paired_test(differences, how.overlaps[0])
+        return {"mean": 0.0} | nothing
+    if paired and seeds[0] and seeds[1] and seeds[0].keys() == seeds[1].keys():
+        order = sorted(seeds[0])
+        differences = np.array([seeds[1][seed] - seeds[0][seed] for seed in order])
+        tested = paired_test(differences, overlaps[0])
         kept = {key: tested[key] for key in ("mean", "ci_low", "ci_high", "p_value")}
         return kept | {"test": PAIRED}
-    return welch_test(a, b, how.overlaps) | {"test": WELCH}
+    return welch_test(a, b, overlaps) | {"test": WELCH}

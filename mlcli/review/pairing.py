@@ -64,22 +64,32 @@ def _why_not(a: Run, b: Run) -> str:
     return ""
 
 
-def overlap(run: Run) -> float:
-    """n_test / n_train where the seeds of a run are splits of the same rows, else 0."""
+def overlap(run: Run, metric: str = "") -> float:
+    """n_test / n_train where the seeds of a run are splits of the same rows, else 0.
+
+    Args:
+        run: the run.
+        metric: its path; one of validation rows takes their number for n_test.
+    """
     data = run.manifest["data"]
     fresh = data.get("kind") == "synthetic" or bool(data.get("draw_column"))
+    if fresh:
+        return 0.0
+    judged = "validation" if metric.rpartition(".")[2].startswith("validation_") else "test"
     named = DATASETS.get(canonical(str(data.get("name", ""))))
-    own_test = data.get("kind") != "file" and named is not None and named.n_own_test > 0
-    if fresh or own_test:
+    has_own = data.get("kind") != "file" and named is not None and named.n_own_test > 0
+    if has_own and judged == "test":
         return 0.0
     for sizes in (run.metrics.get("data"), run.metrics):
-        if isinstance(sizes, Mapping) and _has_sizes(sizes):
-            return float(sizes["n_test"] / sizes["n_train"])
-    fraction = run.config.get("test_fraction")
+        share = _share(sizes, f"n_{judged}") if isinstance(sizes, Mapping) else None
+        if share is not None:
+            return share
+    fraction = run.config.get(f"{judged}_fraction")
     if isinstance(fraction, float) and 0 < fraction < 1:
         return fraction / (1 - fraction)
     return 0.0
 
 
-def _has_sizes(sizes: Mapping[str, Any]) -> bool:
-    return is_number(sizes.get("n_test")) and is_number(sizes.get("n_train"))
+def _share(sizes: Mapping[str, Any], judged: str) -> float | None:
+    n, n_train = sizes.get(judged), sizes.get("n_train")
+    return float(n / n_train) if is_number(n) and is_number(n_train) and n and n_train else None

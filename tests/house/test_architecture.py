@@ -43,6 +43,9 @@ ALLOWED: dict[str, set[str]] = {
     "review": {
         "config", "datasets", "errors", "experiments", "linear", "report", "result", "rng",
     },
+    "sweeps": {
+        "config", "errors", "experiments", "linear", "result", "review", "rng",
+    },
     "console": {"result"},
     "commands": {
         "config", "console", "datasets", "errors", "experiments", "params", "report", "result",
