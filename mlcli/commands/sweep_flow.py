@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mlcli import console
-from mlcli.commands.experiment import RUNS, Prepared, execute, finished
+from mlcli.commands.experiment import RUNS, Prepared, finished
 from mlcli.commands.options import RunOptions
 from mlcli.commands.sweep_points import (
+    DIED,
     QUESTION,
     TABLE,
     Task,
@@ -18,19 +19,21 @@ from mlcli.commands.sweep_points import (
     prepared,
     question_of,
     run_all,
+    run_point,
     task,
     without_answer,
 )
 from mlcli.config import SECTIONS, config_class
-from mlcli.errors import ConfigError, Interrupted
+from mlcli.errors import ConfigError, Interrupted, NoAnswerError
 from mlcli.params.faults import unknown
 from mlcli.report.files import csv_text, json_text, replace_text
 from mlcli.report.manifest import question_hash
 from mlcli.review.metrics import quantities
 from mlcli.review.runs import read_run
+from mlcli.scale.processes import each_apart
 from mlcli.sweeps.axes import Axis, Point, draws, grid, parse_axis
 from mlcli.sweeps.headlines import Headline, headline_of, scores
-from mlcli.sweeps.table import DONE, WAITING, Row, Scored, columns, metrics_of, scored
+from mlcli.sweeps.table import DONE, FAILED, WAITING, Row, Scored, columns, metrics_of, scored
 
 METRICS = "metrics.json"
 
@@ -163,11 +166,15 @@ def _confirmed(
     best = tasks[names.index(metrics["best"]["run"])]
     seed = 1 + max(int(found.resolved.config.seed) for found in asked)
     point = (*(pair for pair in best.point if pair[0] != "seed"), ("seed", str(seed)))
-    again = prepared(task(request.section, point, request.options))
+    asked_again = task(request.section, point, request.options)
+    again = prepared(asked_again)
     if request.force or not finished(again):
         if not request.quiet:
             console.message(f"{request.command}: the best again, with seed {seed}")
-        execute(again)
+        (_, answer), *_ = each_apart(run_point, [asked_again], jobs=1)
+        outcome, reason = answer or (FAILED, DIED)
+        if outcome != DONE:
+            raise NoAnswerError(f"the best had no answer with seed {seed}: {reason}")
     run, path = read_run(again.target), metrics["metric"]
     return {
         "seed": seed,

@@ -19,6 +19,7 @@ from mlcli.sweeps.axes import Point
 from mlcli.sweeps.table import DONE, FAILED, NO_ANSWER, Row
 
 TABLE, QUESTION = "sweep.csv", "sweep.json"
+DIED = "its process died, perhaps for want of memory"
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def run_all(
     asked = [replace(tasks[i], options=replace(tasks[i].options, jobs=inner)) for i in waiting]
     for place, answer in each_apart(run_point, asked, jobs=jobs):
         i = waiting[place]
-        outcome, reason = answer or (FAILED, "its process died, perhaps for want of memory")
+        outcome, reason = answer or (FAILED, DIED)
         rows[i] = row_of(tasks[i], points[i], outcome, reason)
         yield list(rows)
 

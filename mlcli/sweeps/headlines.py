@@ -99,7 +99,7 @@ def find(headlines: tuple[Headline, ...], metrics: Mapping[str, Any]) -> tuple[H
     for one in headlines:
         if one.name in known:
             return one, one.name
-        ending = [path for path in known if path.endswith(f".{one.name}")]
+        ending = _shallowest([path for path in known if path.endswith(f".{one.name}")])
         if len(ending) > 1:
             raise ConfigError(
                 f"{one.name} is there {len(ending)} times, since a point compares several variants",
@@ -108,8 +108,15 @@ def find(headlines: tuple[Headline, ...], metrics: Mapping[str, Any]) -> tuple[H
         if ending:
             return one, ending[0]
     name = headlines[0].name
-    near = nearest_path(name, known)
+    leaves = {path.rpartition(".")[2]: path for path in reversed(known)}
+    near = nearest_path(name, known) or leaves.get(nearest_path(name, leaves) or "")
     raise ConfigError(f"no metric of the runs is {name}", hint=f"--metric {near or 'PATH'}")
+
+
+def _shallowest(paths: list[str]) -> list[str]:
+    """Those with the fewest keys: a part of a run repeats names of the whole further down."""
+    fewest = min((path.count(".") for path in paths), default=0)
+    return [path for path in paths if path.count(".") == fewest]
 
 
 def scores(path: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
