@@ -73,15 +73,18 @@ def test_gates_hold_or_fail(mlcli: Run, empty_folder: Path, gate: str, holds: bo
         ("fit_poly.degre_3.test_mse >= 1", "try fit_poly.degree_3.test_mse"),
         ("fit_poly.interval >= 1", "try fit_poly.interval.ci_low"),
         ("kfold.degree_3.test_mse >= 1", "try fit_poly.degree_3.test_mse"),
+        ("fit_poly.diverged >= 1", "it is null: there was no valid number"),
+        ("fit_poly.degree_3.test_mse > fit_poly.diverged", "fit_poly.diverged is null"),
     ],
 )
-def test_a_missing_metric_fails_with_the_nearest_name(
+def test_a_missing_metric_fails_with_the_reason_or_the_nearest_name(
     mlcli: Run, empty_folder: Path, gate: str, hint: str
 ) -> None:
     run_folder(
         empty_folder / "reports/fit_poly",
         degree_3={"test_mse": 4.0},
         interval={"mean": 1.0, "ci_low": 0.5},
+        diverged=None,
     )
     done = mlcli("check", "--assert", gate)
     assert done.code == 3

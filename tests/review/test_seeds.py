@@ -31,6 +31,8 @@ def test_a_group_belongs_to_the_metric_that_its_values_make(tmp_path: Path) -> N
     "table",
     [
         "seed,score\n0,1\n1,2.1\n",
+        # The mean is right and the spread is not.
+        "seed,score\n0,0.5\n1,2.5\n",
         "seed,score\n0,1\n",
         "seed,score\n0,1\n1,\n",
         "seed,score\n0,1\n0,2\n",
