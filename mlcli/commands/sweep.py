@@ -178,6 +178,10 @@ def _sentences(metrics: Mapping[str, Any]) -> list[str]:
             "It was chosen by its test score, for want of another: no test score is left to judge "
             "it by."
         )
+    said += [
+        f"It lies at the end of {key} ({text}): a wider range may hold a better one."
+        for key, text in metrics["at_the_end_of"].items()
+    ]
     curse = metrics["winners_curse"]
     if curse is not None:
         said.append(

@@ -16,6 +16,8 @@ from mlcli.sweeps.curse import Curse, curse
 from mlcli.sweeps.headlines import Headline, find, scores
 
 DONE, NO_ANSWER, FAILED, WAITING = "done", "no answer", "failed", "waiting"
+# An axis of fewer values has hardly an inside.
+FEWEST_VALUES = 3
 NUMBERS = ("mean", "std", "ci_low", "ci_high", "n")
 
 
@@ -124,8 +126,22 @@ def metrics_of(command: str, headline: Headline, points: Sequence[Scored]) -> di
             best.path: dict(best.number or {}),
             "test": scores(best.path, order[0].row.found.metrics),
         },
+        "at_the_end_of": ends(points, best.row.point),
         "winners_curse": _as_metrics(curse_of(order, headline.largest)),
     }
+
+
+def ends(points: Sequence[Scored], best: Point) -> dict[str, str]:
+    """The axes of numbers at whose end the best lies, where a wider one may hold a better."""
+    found = {}
+    for place, (key, text) in enumerate(best):
+        try:
+            numbers = sorted({float(one.row.point[place][1]) for one in points})
+        except ValueError:
+            continue
+        if len(numbers) >= FEWEST_VALUES and float(text) in (numbers[0], numbers[-1]):
+            found[key] = text
+    return found
 
 
 def curse_of(order: Sequence[Scored], largest: bool) -> Curse | None:

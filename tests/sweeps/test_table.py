@@ -33,6 +33,23 @@ def test_the_best_is_first_whichever_end_it_is() -> None:
         assert metrics["winners_curse"]["n_compared"] == 3
 
 
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([("1", 0.9), ("2", 0.5), ("10", 0.1)], {"x": "1"}),
+        ([("1", 0.1), ("2", 0.5), ("10", 0.9)], {"x": "10"}),
+        ([("1", 0.1), ("2", 0.9), ("10", 0.5)], {}),
+        ([("1", 0.9), ("2", 0.5)], {}),
+        ([("he", 0.9), ("1", 0.5), ("2", 0.5)], {}),
+    ],
+)
+def test_a_best_at_the_end_of_an_axis_is_said(
+    values: list[tuple[str, float]], found: dict[str, str]
+) -> None:
+    headline, points = scored([row(*one) for one in values], headline_of("train_mlp", None, None))
+    assert metrics_of("train-mlp", headline, points)["at_the_end_of"] == found
+
+
 def test_the_table_keeps_the_order_of_the_sweep_and_every_reason() -> None:
     rows = [row("1", 0.2), Row((("x", "2"),), "run_2", NO_ANSWER, "it diverged"), row("3", None)]
     _, points = scored(rows, headline_of("train_mlp", None, None))
