@@ -54,10 +54,10 @@ def compare(
     and splits, and a table of the run holds the value of each seed, the test is paired; otherwise
     it is Welch's, and the reason is given. Holm's adjustment allows for all tests of a command.
 
-    --json prints {comparisons: [{command, runs: [{name, run, seeds}], config: {key: [values]},
-    data, versions, tests: [{test, why, overlaps}], metrics: {path: {values, differences:
-    [{mean, ci_low, ci_high, p_value, p_holm, test}]}}}]}; a list has one entry a run, or one for
-    each run but the first.
+    --json prints {comparisons: [{command, runs: [{name, run, seeds}], config, data, versions,
+    tests: [{test, why, overlaps}], metrics: {path: {values, differences: [{mean, ci_low, ci_high,
+    p_value, p_holm, test}]}}}]}. config, data and versions have a list of values for each key that
+    differs. Lists have one entry a run; tests and differences one for each run but the first.
 
     Example: mlcli compare HEAD~1 reports --out comparison.html
     """

@@ -92,7 +92,7 @@ def sweep(
     Each point is a run under runs/<command>/ and is found again, so an interrupted sweep goes on
     and a larger one takes in a smaller. A point that diverges is a row with its reason. The table
     goes to sweep.csv and the best to metrics.json, with the winner's curse: how much being the best
-    of many flatters. Commas part values; a list is one value in brackets, as init=[he,xavier].
+    of many flatters. Commas part values; a list in brackets is one value, compared inside a point.
 
     Example: mlcli sweep train-mlp -S data=iris -S init=he -S 'learning_rate=log(1e-3,1,4)'
     """

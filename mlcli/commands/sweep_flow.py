@@ -138,14 +138,14 @@ def run_sweep(request: Request, points: Sequence[Point]) -> Finished:
             headline, found = scored(rows, headlines)
             replace_text(folder / TABLE, csv_text(columns(found)))
             _say(request, rows)
+        metrics = metrics_of(request.command, headline, found)
+        if request.confirm:
+            metrics["confirmed"] = _confirmed(request, tasks, asked, metrics)
     except KeyboardInterrupt:
         n_done = sum(row.outcome != WAITING for row in rows)
         raise Interrupted(
             f"interrupted after {n_done} of {len(tasks)} points; the same command goes on"
         ) from None
-    metrics = metrics_of(request.command, headline, found)
-    if request.confirm:
-        metrics["confirmed"] = _confirmed(request, tasks, asked, metrics)
     replace_text(folder / METRICS, json_text(metrics))
     return Finished(folder, headline, found, metrics)
 

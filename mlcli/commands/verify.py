@@ -230,10 +230,13 @@ def _display(
     if not any(row[-1] for row in rows):
         headings, rows = headings[:-1], [row[:-1] for row in rows]
     what = "hashes against manifest.json" if hashed else "run again and compared"
-    loose = any(repeat is not None and repeat.match == "numbers" for _, _, repeat in found)
+    loose = any(
+        repeat is not None and repeat.match == "numbers" and repeat.n_same < checked.n_files
+        for _, checked, repeat in found
+    )
     remark = (
-        f"Made elsewhere or by other versions: two numbers a, b are within the tolerances where "
-        f"|a - b| <= {absolute:g} + {relative:g} max(|a|, |b|)."
+        f"Not known to be made on this machine by these versions: two numbers are within the "
+        f"tolerances where |a - b| <= {absolute:g} + {relative:g} max(|a|, |b|)."
         if loose
         else ""
     )

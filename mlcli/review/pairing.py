@@ -11,7 +11,10 @@ from mlcli.review.metrics import is_number
 from mlcli.review.runs import Run
 
 # Settings that decide which rows a seed trains on and is tested on.
-SPLIT_KEYS = ("seed", "n_seeds", "test_fraction", "validation_fraction", "task", "n_own_test")
+SPLIT_KEYS = (
+    "seed", "n_seeds", "test_fraction", "validation_fraction", "task", "scheme", "n_folds",
+    "group_column",
+)  # fmt: skip
 PAIRED, WELCH = "paired", "Welch"
 
 

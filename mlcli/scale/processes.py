@@ -6,6 +6,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from types import FrameType
@@ -15,6 +16,8 @@ from mlcli.scale.jobs import INTERRUPTS, _interrupts_held
 
 T = TypeVar("T")
 U = TypeVar("U")
+# Windows has no such thing.
+MASKS = hasattr(signal, "pthread_sigmask")
 # How long an interrupted process may take to put away what it has, in seconds.
 PATIENCE = 30.0
 
@@ -42,7 +45,7 @@ def each_apart(
                 ours, theirs = context.Pipe(duplex=False)
                 process = context.Process(target=_work, args=(function, items[index], theirs))
                 # An interrupt in between would leave a process that nobody ends.
-                with _interrupts_held():
+                with _interrupts_held() if MASKS else nullcontext():
                     process.start()
                     running[ours] = index, process
                 theirs.close()
@@ -82,7 +85,8 @@ def _work(function: Callable[[Any], Any], item: Any, connection: Connection) -> 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+        if MASKS:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
         connection.send(function(item))
     except KeyboardInterrupt:
         pass
