@@ -153,7 +153,7 @@ def grid(axes: Sequence[Axis]) -> list[Point]:
             interval = f"{axis.kind}({axis.low:g},{axis.high:g})"
             counted = "range" if axis.kind == "integers" else f"{interval[:-1]},7)"
             raise ConfigError(
-                f"{axis.key}={interval} is an interval, and a grid needs values",
+                f"-S {axis.key}={interval} is an interval, and a grid needs values",
                 hint=f"{counted}, or --n-samples 20 for a random search",
             )
     n_points = 1

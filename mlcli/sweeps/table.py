@@ -173,5 +173,7 @@ def _as_metrics(found: Curse | None) -> dict[str, Any] | None:
         "bias": found.bias,
         "bias_if_all_equal": found.bias_if_equal,
         "n_compared": found.n_compared,
-        "errors_taken": "seed by seed" if found.joint else "as independent",
+        "errors_taken": "seed by seed"
+        if found.joint
+        else "as independent, which is too much for points that share their seeds",
     }
