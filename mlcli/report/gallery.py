@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shlex
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 from mlcli.errors import DataError
 from mlcli.report.captions import chapter as chapter_of
 from mlcli.report.captions.chapter import Chapter
-from mlcli.report.files import json_text, write_text
+from mlcli.report.files import json_text, replace_text
 from mlcli.report.manifest import read_manifest
 
 # Where the settings of a run come from that a command line has to repeat.
@@ -55,9 +54,7 @@ def write_gallery(places: Sequence[Path], page: Path) -> int:
     for index, run in enumerate(runs):
         run["anchor"] = f"run-{index + 1}"
     text = environment.get_template("gallery.html").render(runs=runs)
-    partial = page.with_name(f".{page.name}.{os.getpid()}.partial")
-    write_text(partial, text)
-    partial.replace(page)
+    replace_text(page, text)
     return len(runs)
 
 
