@@ -6,8 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from markupsafe import Markup, escape
+
+from mlcli.errors import ConfigError
 from mlcli.report.files import write_text
-from mlcli.report.markdown import readme
+from mlcli.report.markdown import HEAD, readme
 from mlcli.report.notes_index import rows_of_notes
 from mlcli.report.runs import Run, read_runs
 
@@ -19,7 +22,10 @@ def write_gallery(places: Sequence[Path], page: Path, readme_path: Path | None =
 
     Raises:
         DataError: no finished run is there, or one can't be read.
+        ConfigError: a README of someone else's is in the way.
     """
+    if readme_path is not None:
+        _check_own(readme_path)
     runs = read_runs(places)
     _write(page, page_text(runs))
     if readme_path is not None:
@@ -27,10 +33,19 @@ def write_gallery(places: Sequence[Path], page: Path, readme_path: Path | None =
     return len(runs)
 
 
+def _check_own(path: Path) -> None:
+    """A README that this command didn't write is not replaced."""
+    heading = HEAD.splitlines()[0]
+    if path.is_file() and not path.read_text(encoding="utf-8").startswith(heading + "\n"):
+        raise ConfigError(
+            f"{path} wasn't written by `mlcli report` and is kept",
+            hint="--no-readme, or another --out",
+        )
+
+
 def page_text(runs: Sequence[Run]) -> str:
     """The page. Everything that comes from data is escaped: a column may be named like a tag."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("mlcli.report"),
@@ -39,6 +54,7 @@ def page_text(runs: Sequence[Run]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["code"] = _code
     # Our own files and drawings, the only text that goes in as it is.
     own = {
         name: Markup((TEMPLATES / f"gallery.{name}").read_text(encoding="utf-8"))
@@ -50,6 +66,15 @@ def page_text(runs: Sequence[Run]) -> str:
         notes=rows_of_notes(runs),
         n_figures=sum(len(run.figures) for run in runs),
         **own,
+    )
+
+
+def _code(text: str) -> Markup:
+    """What stands between backticks is code."""
+    pieces = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if i % 2 and i < len(pieces) - 1 else escape(piece)
+        for i, piece in enumerate(pieces)
     )
 
 

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from mlcli.report.runs import Run
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&$-])")
+# A backslash before any of these makes it a letter like others.
+SPECIAL = re.compile(r"([\\`*_{}\[\]|<>~&$])")
 HEAD = """# Reports
 
 Every figure that the pipeline makes, in the order of the notes. `dvc repro` makes them again, and
@@ -55,12 +56,20 @@ def _run(run: Run, beside: Path) -> Iterator[str]:
         if path.is_file():
             place = quote(Path(os.path.relpath(path, beside)).as_posix())
             yield f"![{escape(figure.caption.alt)}]({place})"
-            yield f"**{escape(figure.caption.place)}.** {escape(figure.caption.text)}"
+            yield f"**{escape(figure.caption.place)}.** {_prose(figure.caption.text)}"
 
 
 def escape(text: str) -> str:
     """Text that Markdown and the HTML in it leave as it is, on one line."""
     return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _prose(text: str) -> str:
+    """A sentence of our own, whose backticks mean code."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
+        return escape(text)
+    return "".join(f"`{one}`" if i % 2 else escape(one) for i, one in enumerate(pieces))
 
 
 def _fenced(text: str) -> str:

@@ -20,9 +20,8 @@ XOR = "0 1 1 0"
 EDGES_PRINTED = "0 10 10 0"
 EDGES = "0 30 30 0"
 DIFFERENCES = "0 0 10 0 0"
-# Of a sigmoid all gradients of a row share one sign; descent in n steps nears the flow like 1 / n.
+# Of a sigmoid all gradients of a row share one sign.
 ONE_SIGN = 1.0
-FLOW_ORDER = 1.0
 
 
 @dataclass(frozen=True)
@@ -103,13 +102,6 @@ def _filters(metrics: Metrics) -> Iterator[Compared]:
         yield _exact("(8.18)", what, str(N_NOTES), ours)
 
 
-def _descent(metrics: Metrics) -> Iterator[Compared]:
-    for key, loss in (("flow_order", "quadratic loss"), ("flow_order_log_cosh", "log cosh loss")):
-        if metrics.get(key):
-            what = f"power of 1 / n with which descent nears the flow, {loss}"
-            yield _near("(4.13)", what, FLOW_ORDER, metrics[key])
-
-
 def _exact(place: str, what: str, printed: str, ours: str) -> Compared:
     return Compared(place, what, printed, ours, "", "equal" if printed == ours else "differs")
 
@@ -121,18 +113,8 @@ def _measured(place: str, what: str, printed: float, found: Metrics) -> Compared
     return Compared(place, what, number(printed), number(found["mean"]), drawn, verdict)
 
 
-def _near(place: str, what: str, printed: float, found: Metrics) -> Compared:
-    """For what the notes say of a limit: finite n has a bias that no interval covers."""
-    row = _measured(place, what, printed, found)
-    return row if row.verdict == "inside" else Compared(
-        place, what, row.printed, row.ours, row.interval,
-        f"{abs(found['mean'] / printed - 1):.1%} away at finite n",
-    )  # fmt: skip
-
-
 ROWS: dict[str, Callable[[Metrics], Iterator[Compared]]] = {
     "fit_poly": _fit_poly,
-    "descent": _descent,
     "perceptron": _perceptron,
     "propagate": _propagate,
     "filters": _filters,

@@ -13,7 +13,7 @@ XLINK = "{http://www.w3.org/1999/xlink}"
 REFERENCE = re.compile(r"url\(#([^)]+)\)")
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 SERIES = re.compile(r"series-(\d+)-\d+$")
-NUMERIC = ("transform", "x", "y", "points", "width", "height", "r", "cx", "cy", "x1", "x2", "y1", "y2")
+NUMERIC = ("transform", "x", "y", "points", "width", "height", "r", "cx", "cy")
 # Said once for the whole figure, or what SVG takes anyway.
 USUAL = {
     ("stroke-linejoin", "round"),
@@ -78,7 +78,7 @@ def _shorten(element: Element, names: Mapping[str, str], theme: Mapping[str, str
     own = found.pop("id", None)
     if series:
         found["data-series"] = series[1]
-    if own in names:
+    if own is not None and own in names:
         found["id"] = names[own]
     for key, value in found.items():
         if key == "d":
@@ -116,7 +116,7 @@ def _path(text: str) -> str:
 
 
 def _style(text: str, names: Mapping[str, str], theme: Mapping[str, str]) -> str:
-    kept = []
+    kept: list[str] = []
     for declaration in text.split(";"):
         key, _, value = (part.strip() for part in declaration.partition(":"))
         if not key or key == "font-family" or (key, value) in USUAL:

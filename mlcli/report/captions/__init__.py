@@ -10,7 +10,6 @@ from importlib import import_module
 
 from mlcli.report.captions.chapter import Chapter
 
-
 # The order of the notes, and so of the report. What isn't here comes last.
 ORDER = (
     "kfold",

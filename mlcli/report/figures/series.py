@@ -23,6 +23,7 @@ MOST_POINTS = 90
 MOST_ROWS = 150
 # Curves without a name can be read off where they are few.
 MOST_NAMELESS = 6
+BLACK = "#000000"
 GREEK = {"eta": "η", "lambda": "λ", "sigma": "σ", "kappa": "κ", "gamma": "γ", "pi": "π"}
 
 
@@ -42,16 +43,16 @@ def groups(figure: Figure) -> list[Group]:
     """
     found: dict[str, Group] = {}
     for axes in figure.axes:
-        named = dict(_named(axes))
+        named = dict(_named(axes))  # artist -> name of its series
         for artist, label in named.items():
             group = found.setdefault(label, Group(label))
             group.artists.append(artist)
             if _can_be_read(artist):
                 group.read.append(artist)
         for artist in axes.get_children():
-            label = _owner(artist, axes, named)
-            if label is not None:
-                found[label].artists.append(artist)
+            owner = _owner(artist, axes, named)
+            if owner is not None:
+                found[owner].artists.append(artist)
         if not named:
             _add_nameless(axes, found)
     shown = [group for group in found.values() if any(map(_is_visible, group.artists))]
@@ -89,17 +90,14 @@ def _owner(artist: Artist, axes: Axes, named: dict[Artist, str]) -> str | None:
     if isinstance(artist, PathCollection):
         return None
     mine = _colour(artist)
-    before: list[Artist] = []
     children = axes.get_children()
-    place = children.index(artist)
     peers = [one for one in children if one in named and _colour(one) == mine]
-    same_kind = [one for one in peers if type(one) is type(artist)]
-    peers = same_kind if same_kind and not isinstance(artist, Line2D) else peers
-    before = [one for one in peers if children.index(one) < place]
+    if not isinstance(artist, Line2D):
+        peers = [one for one in peers if type(one) is type(artist)] or peers
+    before = [one for one in peers if children.index(one) < children.index(artist)]
     chosen = before[-1:] or peers[:1]
-    if not chosen or mine in (None, "#000000"):
-        return None
-    return named[chosen[0]]
+    # Black is the colour of what belongs to no series, such as a diagonal.
+    return named[chosen[0]] if chosen and mine not in (None, BLACK) else None
 
 
 def _colour(artist: Artist) -> str | None:
@@ -108,12 +106,12 @@ def _colour(artist: Artist) -> str | None:
     if isinstance(artist, Collection):
         for colours in (artist.get_facecolor(), artist.get_edgecolor()):
             if len(colours):
-                return to_hex(colours[0])
+                return to_hex(colours[0])  # type: ignore[arg-type]
     return to_hex(artist.get_facecolor()) if isinstance(artist, Patch) else None
 
 
 def _add_nameless(axes: Axes, found: dict[str, Group]) -> None:
-    lines = [line for line in axes.lines if len(line.get_xydata()) > 1]
+    lines = [line for line in axes.lines if _size(line) > 1]
     if 0 < len(lines) <= MOST_NAMELESS:
         group = found.setdefault("", Group(""))
         group.artists += lines
@@ -128,20 +126,24 @@ def _add_nameless(axes: Axes, found: dict[str, Group]) -> None:
 
 def _can_be_read(artist: Artist) -> bool:
     if isinstance(artist, PathCollection):
-        return len(artist.get_offsets()) <= MOST_ROWS
+        return _size(artist) <= MOST_ROWS
     if isinstance(artist, Line2D):
-        return artist.get_transform() == artist.axes.transData
+        return artist.axes is not None and artist.get_transform() == artist.axes.transData
     return isinstance(artist, Patch) and hasattr(artist, "get_height")
 
 
 def _is_visible(artist: Artist) -> bool:
-    if isinstance(artist, Line2D):
-        return bool(len(artist.get_xydata()))
-    if isinstance(artist, PathCollection):
-        return bool(len(artist.get_offsets()))
+    if isinstance(artist, Line2D | PathCollection):
+        return _size(artist) > 0
     if isinstance(artist, Collection):
-        return any(len(path.vertices) for path in artist.get_paths())
+        return any(np.size(path.vertices) for path in artist.get_paths())
     return artist.get_visible()
+
+
+def _size(artist: Line2D | PathCollection) -> int:
+    """How many points it has."""
+    points = artist.get_xydata() if isinstance(artist, Line2D) else artist.get_offsets()
+    return len(np.asarray(points))
 
 
 def values(axes: Axes, group: Group) -> Iterator[tuple[float, float, Any, Any]]:

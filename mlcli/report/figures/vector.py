@@ -18,11 +18,11 @@ from matplotlib.collections import LineCollection, PathCollection, PolyCollectio
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from mlcli.report.figures.series import Group, groups, values
+from mlcli.report.figures.series import Group, groups, plain, values
 from mlcli.report.figures.style import COLOURS, METADATA, POINTS, RC, TRUTH, styled
 
 # Text stays text; the page names the font.
-TEXT = {"svg.fonttype": "none"}
+TEXT: dict[Any, Any] = {"svg.fonttype": "none"}
 # Matplotlib draws SVG at 72 units an inch.
 UNITS = 72.0
 # Colour -> the name of the page's variable for it. The dark theme has its own value for each.
@@ -98,7 +98,7 @@ def _is_themed(axes: Axes) -> bool:
         return False
     filled = [one.get_facecolor() for one in axes.patches if one.get_fill()]
     outlined = [one for collection in axes.collections for one in collection.get_facecolor()]
-    colours = {to_hex(colour) for colour in [*filled, *outlined]}
+    colours = {to_hex(colour) for colour in [*filled, *outlined]}  # type: ignore[arg-type]
     return colours <= set(THEME)
 
 
@@ -129,8 +129,6 @@ def _panel(figure: Figure, axes: Axes, found: list[Group]) -> dict[str, Any]:
 
 def _shared_label(axes: Axes, name: str) -> str:
     """The label of an axis; panels that share an axis carry it only at the edge."""
-    from mlcli.report.figures.series import plain
-
     siblings = getattr(axes, f"get_shared_{name}_axes")().get_siblings(axes)
     own = getattr(axes, f"get_{name}label")()
     others = [getattr(one, f"get_{name}label")() for one in siblings]

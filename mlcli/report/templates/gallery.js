@@ -101,7 +101,7 @@
       button.setAttribute("aria-pressed", "true");
       const drawn = [...parts].flatMap((part) => [part, ...part.querySelectorAll("[style]")]);
       const styles = drawn.flatMap((part) => [part.style.stroke, part.style.fill]);
-      const colour = styles.find((style) => style && style !== "none" && !/ink|paper/.test(style));
+      const colour = styles.find((style) => style && style !== "none" && !/ink|paper|255, 255, 255/.test(style));
       if (colour) button.style.setProperty("--swatch", colour);
       button.addEventListener("click", () => {
         const hide = !off.delete(n);
@@ -191,10 +191,16 @@
   search();
   copying();
   for (const plot of document.querySelectorAll(".plot")) {
-    // Wide figures scroll on a phone, so every box can be reached by keyboard.
+    // An enlarged figure scrolls in its box, so every box can be reached by keyboard.
     plot.tabIndex = 0;
     plot.setAttribute("role", "group");
     plot.setAttribute("aria-label", "Figure");
+    const button = make("button", { type: "button", className: "enlarge", textContent: "Enlarge" });
+    button.setAttribute("aria-pressed", "false");
+    button.addEventListener("click", () => {
+      button.setAttribute("aria-pressed", String(plot.classList.toggle("large")));
+    });
+    plot.after(button);
   }
   for (const data of document.querySelectorAll("figure > script")) values(data.parentElement);
 })();
