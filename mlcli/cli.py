@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("Data", "List, describe, make and fetch data sets."),
     "report": ("Results", "Turn run folders into one self-contained HTML page."),
     "runs": ("Results", "List what has been run."),
+    "notes": ("Results", "List every figure, table and equation of the notes, and what shows it."),
     "validate": ("Set-up", "Check params.yaml and dvc.yaml, every fault with its place."),
     "schema": ("Set-up", "Print the JSON schema of params.yaml."),
     "doctor": ("Set-up", "Print versions, devices, threads, BLAS and what is missing."),

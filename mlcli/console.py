@@ -41,7 +41,8 @@ def print_displays(displays: Sequence[Display]) -> None:
         for index, heading in enumerate(display.headings):
             column = [row[index] for row in display.rows]
             numeric = index and all(cell[:1] in "-0123456789" for cell in column)
-            table.add_column(escape(heading), justify="right" if numeric else "left")
+            justify: Any = "right" if numeric else "left"
+            table.add_column(escape(heading), justify=justify, overflow="fold")
         for row in display.rows:
             table.add_row(*(escape(cell) for cell in row))
         console.print(table)

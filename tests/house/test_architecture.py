@@ -26,6 +26,7 @@ HEAVY = ("torch", "sklearn", "pandas", "matplotlib", "numpy", "scipy", "pyarrow"
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "result": set(),
+    "notes": {"errors"},
     "rng": set(),
     "config": {"errors"},
     "params": {"config", "errors"},
@@ -42,8 +43,8 @@ ALLOWED: dict[str, set[str]] = {
     "report": {"errors", "result", "experiments"},
     "console": {"result"},
     "commands": {
-        "config", "console", "datasets", "errors", "experiments", "params", "report", "result",
-        "scale",
+        "config", "console", "datasets", "errors", "experiments", "notes", "params", "report",
+        "result", "scale",
     },
     "cli": {"commands"},
     "__main__": {"cli", "console", "errors"},

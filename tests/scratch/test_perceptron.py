@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlcli.errors import ConfigError
-from mlcli.scratch.perceptron.bumps import staircase
+from mlcli.scratch.perceptron.bumps import bump, staircase, step_unit
 from mlcli.scratch.perceptron.formula import parse
 from mlcli.scratch.perceptron.gates import INPUTS, NAND, half_adder, single_unit, xor
 from mlcli.scratch.perceptron.rosenblatt import learn, mistake_bound
@@ -59,6 +59,30 @@ def test_the_staircase_is_the_middle_of_its_bin() -> None:
     middle = (np.floor(x / (3 / 7)) + 0.5) * 3 / 7
     np.testing.assert_allclose(steps.evaluate(x), np.sin(middle), atol=1e-12)
     assert steps.evaluate(np.array([-1.0, 4.0])).tolist() == pytest.approx([0, 0], abs=1e-12)
+
+
+def test_a_step_fires_beyond_its_threshold() -> None:
+    x = np.array([[0.4], [0.5], [0.6]])
+    assert step_unit(0.5).fire(x).tolist() == [0, 0, 1]
+    assert step_unit(0.5, 30.0).fire(x).tolist() == [0, 0, 1]
+    assert step_unit(0.5, -2.0).fire(x).tolist() == [1, 0, 0]
+    assert step_unit(0.5, 4.0).b == -2.0
+    with pytest.raises(ValueError, match="must not be 0"):
+        step_unit(0.5, 0.0)
+
+
+def test_bumps_add_up_to_the_staircase() -> None:
+    """(6.8) to (6.11) bump by bump, against the layer that shares a unit between two bins."""
+    stairs = staircase(np.cos, -1.0, 2.0, 7)
+    x = np.random.default_rng(0).uniform(-1.5, 2.5, 200)
+    total = sum(
+        bump(x, low, high, h)
+        for low, high, h in zip(stairs.edges[:-1], stairs.edges[1:], stairs.heights, strict=True)
+    )
+    np.testing.assert_allclose(total, stairs.evaluate(x), atol=1e-14)
+    np.testing.assert_allclose(stairs.edges, [-1.0 + j * 3 / 7 for j in range(8)], atol=1e-15)
+    one = bump(np.array([-0.1, 0.5, 1.1]), 0.0, 1.0, 2.5)
+    assert one.tolist() == [0.0, 2.5, 0.0]
 
 
 def test_the_error_falls_like_the_width_of_a_bin() -> None:

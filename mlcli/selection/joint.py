@@ -1,0 +1,62 @@
+"""The best prediction and its error where p(x, t) is a table (appendix A)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlcli.linear.arrays import Floats
+
+
+def expected_loss(p: Floats, losses: Floats) -> float:
+    """E[L(t, f(x))] = sum_ij p(x_i, t_j) L_ij, eqs (2.6) and (A.2).
+
+    Args:
+        p: joint probabilities, (n_x, n_t), which add up to 1.
+        losses: L(t_j, f(x_i)), (n_x, n_t).
+    """
+    return float((p * losses).sum())
+
+
+def expected_squared_loss(p: Floats, t: Floats, f: Floats) -> float:
+    """E (t - f(x))^2, eqs (A.3) and (A.4).
+
+    Args:
+        p: joint probabilities, (n_x, n_t).
+        t: values of the target, (n_t,).
+        f: predictions, (n_x,).
+    """
+    return expected_loss(p, (t - f[:, None]) ** 2)
+
+
+def squared_loss_gradient(p: Floats, t: Floats, f: Floats) -> Floats:
+    """dE/df(x_i) = -2 sum_j (t_j - f_i) p_ij, eq (A.5) with the factor 2 that print leaves out.
+
+    Arguments as `expected_squared_loss`; (n_x,).
+    """
+    return np.asarray(-2.0 * ((t - f[:, None]) * p).sum(axis=1))
+
+
+def regression_function(p: Floats, t: Floats) -> Floats:
+    """f~(x) = E(t|x) = sum_j t_j p(x, t_j) / p(x), eqs (A.6) and (A.7), (n_x,): where (A.5) is 0.
+
+    Args:
+        p: joint probabilities, (n_x, n_t); every x has some.
+        t: values of the target, (n_t,).
+
+    Raises:
+        ValueError: an x has probability 0, so that nothing is known of t there.
+    """
+    at_x = p.sum(axis=1)  # (n_x,)
+    if not (at_x > 0).all():
+        raise ValueError("every x must have a positive probability")
+    return np.asarray(p @ t / at_x)
+
+
+def excess_and_noise(p: Floats, t: Floats, f: Floats) -> tuple[float, float]:
+    """E (f - f~)^2 and E (t - f~)^2, the two terms of (A.12): only the first depends on f.
+
+    The cross term 2 E (f - f~)(f~ - t) vanishes, (A.11). Arguments as `expected_squared_loss`.
+    """
+    best = regression_function(p, t)
+    excess = float(p.sum(axis=1) @ (f - best) ** 2)
+    return excess, expected_squared_loss(p, t, best)
