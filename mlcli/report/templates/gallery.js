@@ -21,6 +21,8 @@
       element,
       numbers: element.querySelector(".numbers"),
       heading: [...element.querySelectorAll(":scope > h2, :scope > p, :scope > .holder")].map(words).join(" "),
+      details: element.querySelector("#notes > details"),
+      rows: [...element.querySelectorAll(".index tbody tr")].map((row) => ({ element: row, text: words(row) })),
       other: element.matches(".run") ? [...element.querySelectorAll("caption")].map(words).join(" ") : words(element),
       figures: [...element.querySelectorAll("figure")].map((figure) => ({
         element: figure,
@@ -38,13 +40,20 @@
         const whole = holds(section.heading);
         const tables = whole || holds(section.heading + " " + section.other);
         let figures = 0;
+        let rows = 0;
+        for (const row of section.rows) {
+          const match = whole || holds(row.text);
+          row.element.hidden = !match;
+          rows += match;
+        }
+        if (section.details && asked.length) section.details.open = rows > 0;
         for (const figure of section.figures) {
           const match = whole || holds(section.heading + " " + figure.text);
           figure.element.hidden = !match;
           figures += match;
         }
         shown += figures;
-        section.element.hidden = !tables && !figures;
+        section.element.hidden = section.rows.length ? !rows : !tables && !figures;
         if (section.numbers) section.numbers.hidden = !tables;
       }
       for (const link of links) {
