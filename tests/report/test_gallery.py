@@ -111,7 +111,7 @@ def test_a_value_that_is_read_off_is_the_one_in_the_csv(written: tuple[str, str]
 def test_paper_stands_beside_ours(written: tuple[str, str]) -> None:
     summary = written[0].split('id="summary"')[1].split("</section>")[0]
     for printed in ("4.11", "4.88", "3.63", "4.15", "3.61", "4.12", "3.24", "5120", "1 1 1 0"):
-        assert f"<td>{printed}</td>" in summary
+        assert f'<td class="whole">{printed}</td>' in summary
     assert "| Table 1 | training loss, degree 1 | 4.11 |" in written[1]
 
 
