@@ -46,7 +46,7 @@ def find_derivation(number: str) -> Derivation | None:
 def read_label(text: str) -> str:
     """(7.19), Figure 5 or Table 1 from any usual way of writing them; other text as it stands."""
     found = re.fullmatch(
-        r"\s*(?:(fig|tab|eq)[a-z]*\.?\s*)?\(?([0-9A-Z]+(?:\.[0-9]+)?)[a-d]?\)?\s*", text, re.I
+        r"\s*(?:(fig|tab|eq)[a-z]*\.?\s*)?\(?((?:\w\.)?[0-9]+)[a-d]?\)?\s*", text, re.I
     )
     if found is None:
         return text.strip()

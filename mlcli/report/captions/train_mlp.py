@@ -17,6 +17,15 @@ CHAPTER = Chapter(
             "Left: training loss, the mean over an epoch's minibatches before each step. Others: "
             "on validation rows after each epoch. Means over the seeds with 95 % intervals.",
         ),
+        "network": Caption(
+            "Figures 10 and 11, (6.12) to (6.15)",
+            "Columns of neurons from the inputs to the outputs, each joined to all of the column "
+            "before; the lines into the first neuron of every column are coloured.",
+            "The network that trains. Every neuron takes a weighted sum of all outputs of the "
+            "layer before and adds its bias; the weights of the first neuron of each layer are "
+            "picked out. Hidden layers then apply h. Of a wide layer the first and the last "
+            "neurons are drawn.",
+        ),
         "scores": Caption(
             "Section 7",
             "One row a variant: single seeds as points, the mean with its interval beside them.",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from mlcli.report.figures import networks
+from mlcli.report.figures.architecture import network, shapes_in
 from mlcli.report.figures.networks import (
     MOST_VARIANTS,
     draw_band,
@@ -42,6 +44,7 @@ def figures(folder: Path) -> dict[str, Figure]:
     names = ("calibration", "confusion", "curves", "layers", "members", "misclassified",
              "predictions", "schedules")  # fmt: skip
     tables = {name: read_table(folder / f"{name}.csv") for name in names}
+    model = json.loads((folder / "model" / "model.json").read_text(encoding="utf-8"))
     shown = networks.shown_in(tables["members"])
     classes = "test_accuracy" in tables["members"]
     score = (
@@ -53,6 +56,7 @@ def figures(folder: Path) -> dict[str, Figure]:
         "curves": networks.curves(tables["curves"], classes=classes),
         "layers": layers(tables["layers"], shown),
         "misclassified": misclassified(tables["misclassified"]),
+        "network": network(shapes_in(model)),
         "predictions": predictions(tables["predictions"]),
         "schedule": schedule(tables["schedules"]),
         "scores": networks.scores(tables["members"], *score),

@@ -1,0 +1,130 @@
+"""`mlcli notes`: the list, one place, what is missing, and what is asked for in vain."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mlcli.commands import notes as command
+from mlcli.errors import DataError
+from mlcli.notes import derivations, entries, find
+from mlcli.notes.lookup import read_label
+
+Run = Callable[..., Any]
+
+
+def test_the_list_has_every_entry_and_every_correction(mlcli: Run) -> None:
+    done = mlcli("notes")
+    assert done.code == 0
+    for one in entries():
+        assert f"\n {one.label} " in done.out
+        assert not one.correction or f"{one.label} corrected: {one.correction}\n" in done.out
+    for left_out in derivations():
+        assert f"{left_out.label} left out: {left_out.reason}." in done.out
+    assert "…" not in done.out.replace("t₂, …", "")
+
+
+def test_json_has_all_of_it(mlcli: Run) -> None:
+    found = mlcli("notes", "--json").json
+    assert [one["label"] for one in found["entries"]] == [one.label for one in entries()]
+    assert len(found["derivations"]) == len(derivations())
+    one = next(one for one in found["entries"] if one["label"] == "(7.26)")
+    assert one["command_line"] == "mlcli train-mlp --schedule exponential"
+    assert one["figure"] == "schedule"
+    assert one["missing"] == []
+
+
+def test_a_chapter_by_itself(mlcli: Run) -> None:
+    done = mlcli("notes", "--chapter", "b", "--json").json
+    assert {one["number"][0] for one in done["entries"] + done["derivations"]} == {"B"}
+    assert "appendix B" in mlcli("notes", "--chapter", "B").out
+    wrong = mlcli("notes", "--chapter", "1")
+    assert wrong.code == 2
+    assert wrong.err == ("mlcli: --chapter must be one of 2, 3, 4, 5, 6, 7, 8, A, B, C, got '1'\n")
+
+
+def test_one_place_is_shown_whole(mlcli: Run) -> None:
+    done = mlcli("notes", "7.19")
+    one = find("7.19")
+    assert done.code == 0
+    for text in (one.title, one.formula, one.correction, "section 7.1.1", "mlcli propagate",
+                 "trains.png", *one.implements, *one.tests, *one.errata):  # fmt: skip
+        assert text in done.out
+    assert mlcli("notes", "7.19", "--json").json["formula"] == one.formula
+    assert "table" in mlcli("notes", "Table 1").out
+
+
+@pytest.mark.parametrize(
+    ("typed", "label"),
+    [
+        ("7.19", "(7.19)"), ("(7.19)", "(7.19)"), ("eq. 7.19", "(7.19)"), ("Eq (7.19)", "(7.19)"),
+        ("a.7", "(A.7)"), ("Figure 5", "Figure 5"), ("fig. 5", "Figure 5"), ("5", "Figure 5"),
+        ("Figure 7a", "Figure 7"), ("table 1", "Table 1"), ("Tab 2", "Table 2"),
+    ],
+)  # fmt: skip
+def test_numbers_are_read_as_people_write_them(typed: str, label: str) -> None:
+    assert read_label(typed) == label
+    assert find(typed).label == label
+
+
+def test_what_defines_nothing_says_why(mlcli: Run) -> None:
+    done = mlcli("notes", "A.8")
+    assert done.code == 0
+    assert done.out == (
+        "(A.8), appendix A, defines nothing to compute: the square expanded, on the way to "
+        "(A.12).\n"
+    )
+    assert mlcli("notes", "A.8", "--json").json["reason"]
+    with pytest.raises(DataError, match="defines nothing to compute"):
+        find("A.8")
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("7.99", "try 7.27, 7.26 or 7.25"),
+        ("Figure 24", "try Figure 4, Figure 2 or Figure 23"),
+        ("xavier", "try `mlcli notes` for all of them"),
+    ],
+)
+def test_what_is_not_there_has_neighbours(mlcli: Run, typed: str, hint: str) -> None:
+    done = mlcli("notes", typed)
+    assert done.code == 2
+    assert done.err.startswith("mlcli: a place in the notes must be an equation, figure or table")
+    assert hint in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_nothing_is_missing(mlcli: Run) -> None:
+    done = mlcli("notes", "--missing")
+    assert done.code == 0
+    assert done.out == f"all {len(entries())} are covered\n"
+    assert mlcli("notes", "--missing", "--json").json == []
+
+
+def test_what_is_missing_is_exit_3(mlcli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = [replace(one, tests=(), errata=()) if one.label == "Figure 5" else one
+            for one in entries()]  # fmt: skip
+    monkeypatch.setattr(command, "entries", lambda: tuple(bare))
+    done = mlcli("notes", "--missing")
+    assert done.code == 3
+    assert "Figure 5" in done.out
+    assert "a test" in done.out
+    assert done.err == f"mlcli: 1 of {len(bare)} places in the notes are not covered\n"
+    assert [one["label"] for one in mlcli("notes", "--missing", "--json").json] == ["Figure 5"]
+    assert mlcli("notes", "--missing", "--chapter", "7").code == 0
+
+
+def test_it_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from mlcli.__main__ import call; call(['notes', '7.19']);"
+        "bad = {'numpy', 'torch', 'matplotlib', 'sklearn', 'pandas'} & set(sys.modules);"
+        "sys.exit(', '.join(bad) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

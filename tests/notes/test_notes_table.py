@@ -1,0 +1,216 @@
+"""The table of the notes says what is so: all that it names exists, and nothing is left out."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from fnmatch import fnmatch
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlcli.cli import COMMANDS
+from mlcli.notes import Entry, chapter_titles, derivations, entries
+from mlcli.notes.tables import FILES, read_derivation, read_entry
+from mlcli.report.captions import figure_names
+
+PROJECT = Path(__file__).parents[2]
+# The notes and their errata lie beside the checkout where it is developed, and only there.
+SHARED = next((up / "shared" for up in PROJECT.parents if (up / "shared" / "notes").is_dir()), None)
+ASIDE = pytest.mark.skipif(SHARED is None, reason="the notes are not beside this checkout")
+# Corrections of words, which no number can refute.
+OF_WORDS = {"(3.9)"}
+ERRATA_FILES = sorted(Path(__file__).parent.glob("test_errata_*.py"))
+
+
+def ids(one: Any) -> str:
+    return str(one.label)
+
+
+@cache
+def names_in(path: Path) -> frozenset[str]:
+    """Test functions of a file, parametrised ones and methods included."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
+                     and node.name.startswith("test_"))  # fmt: skip
+
+
+@pytest.mark.parametrize("one", entries(), ids=ids)
+def test_functions_exist(one: Entry) -> None:
+    for name in one.implements:
+        module, _, path = name.partition(":")
+        found: Any = import_module(module)
+        for part in path.split("."):
+            assert hasattr(found, part) or part in getattr(found, "__annotations__", {}), name
+            found = getattr(found, part)
+
+
+@pytest.mark.parametrize("one", entries(), ids=ids)
+def test_tests_exist(one: Entry) -> None:
+    for name in (*one.tests, *one.errata):
+        path, _, test = name.partition("::")
+        assert (PROJECT / path).is_file(), name
+        assert test in names_in(PROJECT / path), name
+
+
+@pytest.mark.parametrize("one", entries(), ids=ids)
+def test_commands_figures_and_tables_exist(one: Entry) -> None:
+    if not one.command:
+        assert one.options == one.figure == one.table == ""
+        return
+    assert COMMANDS[one.command][0] == "Experiments"
+    assert one.figure or one.table
+    section = one.command.replace("-", "_")
+    if one.figure:
+        assert one.figure in figure_names(section)
+    if one.table:
+        display = import_module(f"mlcli.experiments.{section}.display").display
+        metrics = json.loads((PROJECT / "reports" / section / "metrics.json").read_text())
+        titles = [shown.title for shown in display(metrics)]
+        assert any(title.startswith(one.table) for title in titles), titles
+
+
+LINES = sorted({(one.command_line, one.figure) for one in entries() if one.figure})
+
+
+@pytest.mark.parametrize("line", sorted({line for line, _ in LINES}))
+def test_the_command_line_writes_the_figure(mlcli: Callable[..., Any], line: str) -> None:
+    done = mlcli(*line.split()[1:], "--dry-run")
+    assert done.code == 0, done.err
+    for figure in (figure for of, figure in LINES if of == line):
+        assert f" {figure}.png\n" in done.out
+
+
+def test_numbers_are_unique_and_in_order() -> None:
+    labels = [one.label for one in (*entries(), *derivations())]
+    assert len(labels) == len(set(labels))
+    for kind in ("figure", "equation"):
+        numbers = [one.number for one in entries() if one.kind == kind]
+        keys = [tuple(ord(p) if p.isalpha() else int(p) for p in n.split(".")) for n in numbers]
+        assert keys == sorted(keys)
+    for one in (*entries(), *derivations()):
+        if one.label.startswith("("):
+            assert one.number.split(".")[0] == one.section.split(".")[0]
+
+
+def test_all_are_covered() -> None:
+    assert [(one.label, one.missing) for one in entries() if one.missing] == []
+
+
+def test_texts_are_sentences() -> None:
+    for one in entries():
+        assert not one.title.endswith(".")
+        assert not one.correction or one.correction.endswith(".")
+    assert all(not one.reason.endswith(".") for one in derivations())
+
+
+def test_every_correction_is_shown_by_numbers() -> None:
+    for one in entries():
+        assert bool(one.errata) == bool(one.correction and one.label not in OF_WORDS), one.label
+        shown = ("tests/notes/test_errata_", "tests/proofs/")
+        assert all(name.startswith(shown) for name in one.errata)
+
+
+def test_every_test_of_a_misprint_is_in_the_table() -> None:
+    named = {name for one in entries() for name in (*one.tests, *one.errata)}
+    for path in ERRATA_FILES:
+        for test in names_in(path):
+            assert f"tests/notes/{path.name}::{test}" in named
+
+
+@ASIDE
+def test_every_numbered_equation_is_an_entry_or_a_derivation() -> None:
+    assert SHARED is not None
+    text = (SHARED / "notes" / "lecture-notes.md").read_text(encoding="utf-8")
+    printed = set(re.findall(r"\((?:\\text\{)?([2-9ABC]\.\d+)\}?\)\$\$", text))
+    printed |= set(re.findall(r"\\tag\{([2-9ABC]\.\d+)\}", text))
+    printed |= set(re.findall(r"\\tag\{\\text\{([ABC]\.\d+)\}\}", text))
+    assert len(printed) > 200
+    listed = {one.number for one in entries() if one.kind == "equation"}
+    assert listed | {one.number for one in derivations()} == printed
+
+
+@ASIDE
+@pytest.mark.parametrize("kind", ["Figure", "Table"])
+def test_every_figure_and_table_is_an_entry(kind: str) -> None:
+    assert SHARED is not None
+    text = (SHARED / "notes" / "lecture-notes.md").read_text(encoding="utf-8")
+    # Their numbers have no gap; Figure 9 is printed but never referred to by its number.
+    last = max(int(number) for number in re.findall(rf"{kind} (\d+)", text))
+    listed = [int(one.number) for one in entries() if one.kind == kind.lower()]
+    assert sorted(listed) == list(range(1, last + 1))
+
+
+def numbers_of(cell: str) -> list[str]:
+    """Equations that a row of the errata is about: 6.33-6.35, A.17-19; those after "vs" are not."""
+    found = []
+    pattern = r"([2-8ABC])\.(\d+)(?:-(?:[2-8ABC]\.)?(\d+))?"
+    for chapter, first, last in re.findall(pattern, cell.split(" vs ")[0]):
+        found += [f"{chapter}.{n}" for n in range(int(first), int(last or first) + 1)]
+    return found
+
+
+@ASIDE
+def test_every_erratum_is_a_correction() -> None:
+    assert SHARED is not None
+    text = (SHARED / "reference" / "ERRATA.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")][1:]
+    corrected = {one.number for one in entries() if one.correction and one.kind == "equation"}
+    assert len(rows) > 50
+    for cell in rows:
+        # 7.2 text is section 7.2, whose equation is 7.23; B.2 end is section B.2, with its B.15.
+        cell = {"7.2 text": "7.23", "B.2 end": "B.15", "before 8.13": "8.13"}.get(cell, cell)
+        for number in numbers_of(cell):
+            # 8.18 lies between two shapes that lack the stride; a count of parameters has none.
+            assert number in corrected or number == "8.18", cell
+
+
+def test_the_tables_are_installed() -> None:
+    """The package carries them, and the wheel is told to."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["mlcli"]
+    found = {path.name for path in files("mlcli.notes").iterdir() if path.name.endswith(".toml")}
+    assert found == {f"{name}.toml" for name in FILES}
+    assert all(any(fnmatch(f"notes/{name}", pattern) for pattern in patterns) for name in found)
+    assert list(chapter_titles()) == ["2", "3", "4", "5", "6", "7", "8", "A", "B", "C"]
+
+
+GOOD: dict[str, Any] = {"number": "7.19", "section": "7.1.1", "title": "t", "formula": "f"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"test": []}, "test is no key"),
+        ({"formula": ""}, "formula is missing"),
+        ({"tests": "one"}, "tests must be text"),
+        ({"tests": [1]}, "tests must be text"),
+        ({"title": 3}, "title must be text"),
+        ({"kind": "theorem"}, "kind must be one of"),
+    ],
+)
+def test_a_wrong_key_is_said(change: dict[str, Any], said: str) -> None:
+    assert read_entry(GOOD, "here").label == "(7.19)"
+    with pytest.raises(ValueError, match=said):
+        read_entry(GOOD | change, "here")
+
+
+def test_a_derivation_needs_its_reason() -> None:
+    with pytest.raises(ValueError, match="reason is missing"):
+        read_derivation({"number": "A.8", "section": "A"}, "here")
+
+
+def test_what_an_entry_lacks() -> None:
+    bare = Entry(kind="figure", number="1", section="2", title="t", formula="f")
+    assert bare.missing == ("a function", "a test", "a command that shows it")
+    named = Entry(number="2.5", section="2", title="t", formula="f", implements=("m:f",),
+                  errata=("f::t",))  # fmt: skip
+    assert named.missing == ()
+    assert named.command_line == ""
