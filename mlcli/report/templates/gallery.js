@@ -2,7 +2,6 @@
 // The page is whole without this script: it adds search, copying, values under the pointer and
 // switches for the series of a figure.
 (() => {
-  const SVG = "http://www.w3.org/2000/svg";
   const REACH = 40; // How far from the pointer a point is still meant, in units of the figure.
 
   const make = (tag, properties = {}, parent = null) => {
@@ -129,7 +128,7 @@
     const plot = figure.querySelector(".plot");
     const svg = plot.querySelector("svg");
     const off = new Set();
-    const cursor = document.createElementNS(SVG, "circle");
+    const cursor = document.createElementNS(svg.namespaceURI, "circle");
     cursor.setAttribute("class", "cursor");
     cursor.setAttribute("r", "5");
     const reading = make("div", { className: "reading", hidden: true }, plot);
