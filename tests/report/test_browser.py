@@ -219,3 +219,47 @@ def test_print_is_light_and_shows_every_series(page: Any) -> None:
     )
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.locator("button:visible").count() == 0
+
+
+def plots_page(folder: Path, **templates: str) -> Path:
+    """What `dvc plots show` writes, with the committed page and templates, for one small table."""
+    from dvc_render.html import render_html
+    from dvc_render.vega import VegaRenderer
+
+    rows = [
+        {"x": str(10.0**i), "y": str(2.0**i), "y_ci_low": str(0.8 * 2.0**i), "rev": rev,
+         "y_ci_high": str(1.5 * 2.0**i), "field": "y"}
+        for rev in ("workspace", "HEAD") for i in range(-3, 3)
+    ]  # fmt: skip
+    renderers = [
+        VegaRenderer(
+            [dict(row) for row in rows], name, x="x", y="y", title=f"<b>{name}", template=template,
+            template_dir=str(PROJECT / ".dvc" / "plots"),
+        )
+        for name, template in templates.items()
+    ]  # fmt: skip
+    render_html(renderers, folder / "index.html", PROJECT / ".dvc" / "plots.html")
+    return folder / "index.html"
+
+
+def test_dvc_plots_are_drawn_without_a_network(browser: Any, tmp_path: Path) -> None:
+    names = {"plain": "band", "log_x": "band_log_x", "log_y": "band_log_y", "dvc_s": "linear"}
+    found = Opened(browser, plots_page(tmp_path, **names), color_scheme="dark")
+    assert found.said == []
+    assert [url for url in found.asked if not url.startswith(("data:", "file:"))] == []
+    assert found.page.locator("svg").count() == len(names)
+    titles = found.page.locator("svg .title").all_text_contents()
+    assert titles == [f"<b>{name}" for name in names]
+    # Two revisions, each a curve and a legend entry; DVC's own template has no bands.
+    assert found.page.locator("svg >> nth=0 >> path.line").count() == 4
+    assert found.page.locator("svg >> nth=0 >> path[opacity]").count() == 2
+    assert found.page.locator("svg >> nth=3 >> path[opacity]").count() == 0
+    found.context.close()
+
+
+def test_a_plot_that_is_no_curve_is_a_table(browser: Any, tmp_path: Path) -> None:
+    found = Opened(browser, plots_page(tmp_path, bars="bar_horizontal"))
+    assert found.said == []
+    assert found.page.locator("svg").count() == 0
+    assert found.page.locator("table tr").count() == 13
+    found.context.close()

@@ -149,6 +149,7 @@ def evil(tmp_path: Path) -> Path:
     (folder / "manifest.json").write_text(json.dumps(manifest))
     metrics = json.loads((folder / "metrics.json").read_text())
     metrics["function"] = metrics["data_name"] = name
+    metrics["truth_tables"]["nand"]["00"] = name
     (folder / "metrics.json").write_text(json.dumps(metrics))
     table = folder / "approximation.csv"
     table.write_text(table.read_text().replace("4 bins", f"{EVIL} bins"))
@@ -164,7 +165,10 @@ def test_what_comes_from_data_is_inert(evil: Path, tmp_path: Path) -> None:
     command = re.search(r"^(`{3,})\n(mlcli.*?)\n\1$", readme, re.S | re.M)
     assert command
     assert EVIL in command[2]
-    assert EVIL not in readme.replace(command[0], "")
+    other = readme.replace(command[0], "")
+    assert EVIL not in other
+    assert "\n# h" not in other
+    assert r"\<script\>alert(1)\</script\> \`x\` \| \[y\](z) # h" in other
 
 
 def test_a_series_named_like_a_tag_is_inert_in_the_drawing_and_its_values() -> None:
