@@ -20,11 +20,10 @@ from mlcli.params.yaml_file import DEFAULT_FILE, read_yaml
 from mlcli.report.params_file import put_values
 
 app = typer.Typer(add_completion=False)
-TRAINING = LrFindConfig.inherits
 # What --apply sets; the rest of the section describes the network, and is the user's.
 APPLIED = ("learning_rate", "schedule", "cycle_start", "cycle_final")
 APPLY_HELP = (
-    f"Put the one-cycle settings that are found into section {TRAINING} of the params file."
+    "Put the one-cycle settings that are found into the training's section of the params file."
 )
 APPLY = {
     "apply": (
@@ -83,23 +82,24 @@ def _refuse_apply(prepared: Prepared) -> None:
 def _apply(prepared: Prepared) -> None:
     """Put the suggestion of the run folder into the params file, and say so on stderr."""
     path: Path = prepared.options.params or DEFAULT_FILE
-    section = read_yaml(prepared.target / "one_cycle.yaml").values[TRAINING]
+    training = LrFindConfig.inherits[prepared.resolved.config.network]
+    section = read_yaml(prepared.target / "one_cycle.yaml").values[training]
     values = {key: section[key] for key in APPLIED}
-    before = put_values(path, TRAINING, values)
+    before = put_values(path, training, values)
     if prepared.options.quiet:
         return
     for key, value in values.items():
         was = "" if before[key] is None else f", was {before[key]}"
-        console.message(f"{path}: {TRAINING}.{key}: {value}{was}")
+        console.message(f"{path}: {training}.{key}: {value}{was}")
     sources = prepared.resolved.sources
     elsewhere = [
         key
-        for key in inherited_keys(LrFindConfig)
+        for key in inherited_keys(LrFindConfig, training)
         if sources[key] in ("flag", "set", "environment", "file")
     ]
     if elsewhere:
         console.message(
-            f"note: {', '.join(elsewhere)} did not come from section {TRAINING}, so {path} may "
+            f"note: {', '.join(elsewhere)} did not come from section {training}, so {path} may "
             f"describe another network than the one that was swept; "
             f"{prepared.target / 'one_cycle.yaml'} has them all"
         )

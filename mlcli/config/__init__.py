@@ -6,8 +6,9 @@ is ``FitPolyConfig`` in ``mlcli.config.fit_poly`` and the command ``fit-poly``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlcli.config.fields import Section
@@ -37,15 +38,22 @@ def config_class(section: str) -> type[Section]:
     return found
 
 
-def parent_of(model: type[Section]) -> str | None:
-    """The section whose values a model takes where its own section has none: its `inherits`."""
-    found: str | None = getattr(model, "inherits", None)
-    return found
+def parent_of(model: type[Section], values: Mapping[str, Any] | None = None) -> str | None:
+    """The section whose values a model takes where its own section has none: its `inherits`.
+
+    Args:
+        model: of a section.
+        values: what is given of it; the field `inherits_by` chooses, or else its default.
+    """
+    found: Mapping[str, str] | None = getattr(model, "inherits", None)
+    if found is None:
+        return None
+    name = str(getattr(model, "inherits_by", ""))
+    return found.get(str((values or {}).get(name, model.model_fields[name].default)))
 
 
-def inherited_keys(model: type[Section]) -> tuple[str, ...]:
+def inherited_keys(model: type[Section], parent: str | None) -> tuple[str, ...]:
     """The keys that a model has in common with its parent, but for its `not_inherited`."""
-    parent = parent_of(model)
     if parent is None:
         return ()
     theirs, without = config_class(parent).model_fields, getattr(model, "not_inherited", ())

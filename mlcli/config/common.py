@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import ValidationInfo, field_validator
@@ -55,6 +56,22 @@ class SourceFields(SyntheticFields):
         example="draw",
     )
     drop_missing: bool = param(False, "Leave out rows with missing or infinite values.")
+
+
+class ImageFields(Section):
+    """How the images of a folder are read."""
+
+    resize: Annotated[str | None, Unset] = param(
+        None, "Height and width that the images of a folder are brought to, as 32x32.",
+        example="32x32",
+    )  # fmt: skip
+
+    @field_validator("resize")
+    @classmethod
+    def _two_sizes(cls, text: str | None) -> str | None:
+        if text is not None and not re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", text):
+            raise ValueError(f"must be a height and a width, as 32x32, got {text!r}")
+        return text
 
 
 class SeedFields(Section):

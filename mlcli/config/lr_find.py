@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
-from mlcli.config.common import SeedFields, SourceFields
+from mlcli.config.common import ImageFields, SeedFields, SourceFields
 from mlcli.config.fields import Float, Int, param
-from mlcli.config.networks import FitFields, MlpFields
+from mlcli.config.networks import CnnFields, FitFields, MlpFields
 
 
-class LrFindConfig(SourceFields, MlpFields, FitFields, SeedFields):
+class LrFindConfig(SourceFields, ImageFields, MlpFields, CnnFields, FitFields, SeedFields):
     """The range test: the loss while the learning rate grows at every step.
 
-    A network is described once: what this section has in common with `inherits` and does not say
-    itself is taken from there, but for `not_inherited`: how many seeds a training can pay for is
-    no matter of the network, and a sweep is cheaper.
+    A network is described once: what this section has in common with the section that `network`
+    chooses from `inherits` and does not say itself is taken from there, but for `not_inherited`:
+    how many seeds a training can pay for is no matter of the network, and a sweep is cheaper.
     """
 
-    inherits: ClassVar[str] = "train_mlp"
+    inherits: ClassVar[Mapping[str, str]] = {"mlp": "train_mlp", "cnn": "train_cnn"}
+    inherits_by: ClassVar[str] = "network"
     not_inherited: ClassVar[frozenset[str]] = frozenset({"n_seeds"})
     # What is looked for is no parameter; pydantic takes a class variable out of the fields.
     learning_rate: ClassVar[None] = None  # type: ignore[misc]
 
+    network: Literal["mlp", "cnn"] = param(
+        "mlp", "Whose rate: of the perceptron of section train_mlp, or the network of train_cnn."
+    )
     data: str = param(
         "digits",
         "A named data set (`mlcli data list`) or a CSV, TSV, Parquet or NPZ file.",
@@ -63,3 +68,16 @@ class LrFindConfig(SourceFields, MlpFields, FitFields, SeedFields):
         if rate_min is not None and not rate_min < rate_max:
             raise ValueError(f"must be above rate_min, got {rate_min:g} and {rate_max:g}")
         return rate_max
+
+    @model_validator(mode="after")
+    def _fields_of_one_network(self) -> LrFindConfig:
+        cnn = {*CnnFields.model_fields, *ImageFields.model_fields}
+        mlp = set(MlpFields.model_fields)
+        strange = mlp - cnn if self.network == "cnn" else cnn - mlp
+        given = sorted(strange & self.model_fields_set)
+        if given:
+            other = "mlp" if self.network == "cnn" else "cnn"
+            raise ValueError(
+                f"{given[0]} has no place where network is {self.network}; try network {other}"
+            )
+        return self

@@ -223,6 +223,11 @@ class TrainingFields(Section):
             raise ValueError("can't be used with patience, which goes back to the best weights")
         return decay
 
+    round_metric: bool = param(
+        False,
+        "Of a regression, also the share of test rows whose prediction, rounded, is their target, "
+        "rounded.",
+    )
     evaluate_training: bool = param(
         False, "Evaluate all training rows after each epoch, not only the minibatches before it."
     )

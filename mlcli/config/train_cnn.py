@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, ClassVar
 
-from pydantic import field_validator
-
-from mlcli.config.common import SeedFields, SourceFields
+from mlcli.config.common import ImageFields, SeedFields, SourceFields
 from mlcli.config.fields import Float, Int, Unset, param
 from mlcli.config.networks import CnnFields, FitFields, ScheduleFields, TrainingFields
 
 
 class TrainCnnConfig(
-    SourceFields, CnnFields, FitFields, ScheduleFields, TrainingFields, SeedFields
+    SourceFields, ImageFields, CnnFields, FitFields, ScheduleFields, TrainingFields, SeedFields
 ):
     """Convolutional networks on images: every seed of every variant is a member."""
 
@@ -26,10 +23,6 @@ class TrainCnnConfig(
         "(n, h, w, c) or (n, c, h, w), or a folder of images by class.",
         example="digits",
     )
-    resize: Annotated[str | None, Unset] = param(
-        None, "Height and width that the images of a folder are brought to, as 32x32.",
-        example="32x32",
-    )  # fmt: skip
     n_epochs: Int = param(15, "Passes over the training rows.", unit="epochs", ge=1, le=1_000_000)
     augment_flip: bool = param(False, "Mirror half of the images of each minibatch.")
     augment_rotate: Float = param(
@@ -45,18 +38,23 @@ class TrainCnnConfig(
     augment_cutout: Int = param(
         0, "Side of a square that is blanked in each image.", unit="pixels", ge=0, le=100
     )
+    test_views: bool = param(
+        False,
+        "Average the outputs over views of each image, moved by a pixel each way and, with "
+        "augment_flip, mirrored.",
+    )
+    equal_mlp: bool = param(True, "Train a perceptron with about as many parameters beside it.")
     max_shift: Int = param(
-        6, "Pixels by which test images are shifted, with a perceptron of equal size beside; 0: no "
-        "such study.", unit="pixels", ge=0, le=100,
+        6, "Pixels by which test images are shifted; 0: no such study.", unit="pixels", ge=0,
+        le=100,
+    )  # fmt: skip
+    deploy_size: Annotated[Int | None, Unset] = param(
+        None,
+        "Side of a larger picture with several test images in it, of which the trained network "
+        "makes a map of classes (default: none).",
+        unit="pixels", example="112", ge=2, le=4096,
     )  # fmt: skip
     n_seeds: Int = param(
         5, "Independent repeats: own splits, initial weights and orders of the rows.",
         example="5", ge=1, le=100_000,
     )  # fmt: skip
-
-    @field_validator("resize")
-    @classmethod
-    def _two_sizes(cls, text: str | None) -> str | None:
-        if text is not None and not re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", text):
-            raise ValueError(f"must be a height and a width, as 32x32, got {text!r}")
-        return text

@@ -67,14 +67,14 @@ CURVES = (
 
 @dataclass(frozen=True)
 class CurveDraws:
-    """How a set along curves is drawn: the rows and the noise, checked."""
+    """How a set without a range of x is drawn: the rows and the noise, checked."""
 
     n_samples: int
     noise_std: float
 
 
 def curve_settings(
-    spec: CurvesSpec, n_samples: int | None = None, noise_std: float | None = None
+    spec: Spec, n_samples: int | None = None, noise_std: float | None = None
 ) -> CurveDraws:
     """The given values, the set's own for those left out.
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mlcli.datasets.curves import CurvesSpec
 from mlcli.datasets.dataset import Dataset, Task, Truth
 from mlcli.datasets.layout import pixel_names
 from mlcli.datasets.registry import NamedSet
-from mlcli.datasets.synthetic import Generator, SyntheticSpec, generator_of, of_regression
+from mlcli.datasets.synthetic import AnySpec, Generator, generator_of, of_regression
 from mlcli.errors import DataError
 
 
@@ -74,7 +73,7 @@ class DrawsSource(TableSource):
             groups=None if data.groups is None else data.groups[rows],
         )
 
-    def is_drawn_from(self, spec: SyntheticSpec | CurvesSpec, identity: dict[str, Any]) -> None:
+    def is_drawn_from(self, spec: AnySpec, identity: dict[str, Any]) -> None:
         """Take the name and what is known of a synthetic set, drawn as its identity says."""
         keys = ("n_samples", "x_min", "x_max", "noise_std")
         generator = generator_of(spec, **{key: identity.get(key) for key in keys})
@@ -102,6 +101,7 @@ class DeferredSource(TableSource):
         self.task = named.task
         self.image_shape = named.image_shape
         self.n_own_test = named.n_own_test
+        self.class_names = named.class_names
         self.identity = identity
 
     def replicate(self, index: int, seed: int) -> Dataset:

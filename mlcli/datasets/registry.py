@@ -24,6 +24,7 @@ class NamedSet:
         n_classes: K, or None for a regression.
         image_shape: (h, w) where each row is an image, laid out as in `layout`.
         n_own_test: how many of the last rows the set itself keeps for testing.
+        class_names: K names where the classes 0..K-1 have names.
     """
 
     name: str
@@ -36,8 +37,11 @@ class NamedSet:
     n_classes: int | None = None
     image_shape: tuple[int, ...] | None = None
     n_own_test: int = 0
+    class_names: tuple[str, ...] | None = None
 
 
+CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag",
+           "ankle boot")  # fmt: skip
 SKLEARN = "scikit-learn"
 
 DATASETS: dict[str, NamedSet] = {
@@ -47,6 +51,7 @@ DATASETS: dict[str, NamedSet] = {
             NamedSet(
                 spec.name, "synthetic", spec.task, (spec.n_samples, spec.n_features),
                 spec.summary, "none needed", "drawn on demand", spec.n_classes,
+                getattr(spec, "image_shape", None),
             )
             for spec in SYNTHETIC.values()
         ),
@@ -79,13 +84,13 @@ DATASETS: dict[str, NamedSet] = {
             "fashion-mini", "bundled", "classification", (3_000, 784),
             "Some of fashion-mnist: 200 images a class to train, 100 to test; 28 x 28 pixels",
             "MIT", "Xiao, Rasul and Vollgraf (2017), zalandoresearch/fashion-mnist", 10,
-            (28, 28), 1_000,
+            (28, 28), 1_000, CLOTHES,
         ),
         NamedSet(
             "fashion-mnist", "download", "classification", (70_000, 784),
             "Clothing in ten classes, 28 x 28 pixels of 0 to 255; 60,000 to train, 10,000 to test",
             "MIT", "Xiao, Rasul and Vollgraf (2017), zalandoresearch/fashion-mnist", 10,
-            (28, 28), 10_000,
+            (28, 28), 10_000, CLOTHES,
         ),
         NamedSet(
             "mnist", "download", "classification", (70_000, 784),
@@ -132,6 +137,7 @@ def describe(name: str) -> dict[str, Any]:
         "n_classes": named.n_classes,
         "image_shape": None if named.image_shape is None else list(named.image_shape),
         "n_own_test": named.n_own_test,
+        "class_names": None if named.class_names is None else list(named.class_names),
         "summary": named.summary,
         "licence": named.licence,
         "source": named.source,

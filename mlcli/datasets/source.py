@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mlcli.datasets.checks import refuse_given
-from mlcli.datasets.curves import CurvesGenerator
 from mlcli.datasets.dataset import Dataset, Task, Truth
 from mlcli.datasets.files import SUFFIXES
 from mlcli.datasets.registry import DATASETS, NamedSet, canonical, lookup
 from mlcli.datasets.synthetic import (
     GENERATOR,
     SYNTHETIC,
+    AnyGenerator,
     Generator,
     generator_of,
     of_regression,
@@ -86,11 +86,10 @@ class SyntheticSource:
 
     fresh_draws = True
     streamed = False
-    image_shape: tuple[int, ...] | None = None
     class_names: tuple[str, ...] | None = None
     n_own_test = 0
 
-    def __init__(self, generator: Generator | CurvesGenerator) -> None:
+    def __init__(self, generator: AnyGenerator) -> None:
         spec, known = generator.spec, of_regression(generator)
         self._generator = generator
         self.generator = known
@@ -98,6 +97,7 @@ class SyntheticSource:
         self.feature_names = spec.feature_names
         self.target_name = spec.t_name
         self.task: Task | None = spec.task
+        self.image_shape: tuple[int, ...] | None = getattr(spec, "image_shape", None)
         self.truth: Truth | None = None if known is None else known.spec.truth
         self.noise_std: float | None = None if known is None else known.chosen.noise_std
         self.n_rows = generator.chosen.n_samples

@@ -10,6 +10,7 @@ import numpy as np
 from mlcli.datasets.checks import refuse_given
 from mlcli.datasets.curves import CURVES, CurvesGenerator, CurvesSpec, curve_settings
 from mlcli.datasets.dataset import Array, Dataset, Truth
+from mlcli.datasets.matrices import MATRICES, MatricesGenerator, MatricesSpec
 from mlcli.datasets.spec import Spec, check_noise, check_rows
 from mlcli.errors import DataError
 
@@ -58,7 +59,8 @@ def _planes(X: Array) -> Array:
     return 0.5 + 2.0 * X[:, 0] - 1.5 * X[:, 1]
 
 
-SYNTHETIC: dict[str, SyntheticSpec | CurvesSpec] = {
+AnySpec = SyntheticSpec | CurvesSpec | MatricesSpec
+SYNTHETIC: dict[str, AnySpec] = {
     spec.name: spec
     for spec in (
         SyntheticSpec(
@@ -96,6 +98,7 @@ SYNTHETIC: dict[str, SyntheticSpec | CurvesSpec] = {
             n_classes=2,
         ),
         *CURVES,
+        *MATRICES,
     )
 }
 
@@ -233,13 +236,16 @@ class Generator:
         return draw(self.spec, rng, **settings)
 
 
+AnyGenerator = Generator | CurvesGenerator | MatricesGenerator
+
+
 def generator_of(
-    spec: SyntheticSpec | CurvesSpec,
+    spec: AnySpec,
     n_samples: int | None = None,
     x_min: float | None = None,
     x_max: float | None = None,
     noise_std: float | None = None,
-) -> Generator | CurvesGenerator:
+) -> AnyGenerator:
     """A synthetic set with the given settings, the set's own for those left out.
 
     Raises:
@@ -249,11 +255,14 @@ def generator_of(
         return Generator(spec, settings(spec, n_samples, x_min, x_max, noise_std))
     ranges = {"x_min": x_min, "x_max": x_max}
     refuse_given(spec.name, ranges, "apply to sets with a range of x only")
-    return CurvesGenerator(spec, curve_settings(spec, n_samples, noise_std))
+    chosen = curve_settings(spec, n_samples, noise_std)
+    if isinstance(spec, MatricesSpec):
+        return MatricesGenerator(spec, chosen)
+    return CurvesGenerator(spec, chosen)
 
 
-def of_regression(generator: Generator | CurvesGenerator) -> Generator | None:
-    """The generator, if it draws t = f(x) + w; None if it draws classes."""
+def of_regression(generator: AnyGenerator) -> Generator | None:
+    """The generator, if it draws t = f(x) + w of x in a range; None otherwise."""
     if isinstance(generator, Generator) and generator.spec.n_classes is None:
         return generator
     return None

@@ -54,7 +54,7 @@ def open_bundled(
         data = replace(_dataset(named.name, choice, columns), n_own_test=data.n_own_test)
     source = TableSource(data, identity)
     if choice.target == names[-1]:
-        source.task = named.task
+        source.task, source.class_names = named.task, named.class_names
     if choice.features == names[:-1]:
         source.image_shape = named.image_shape
     return source

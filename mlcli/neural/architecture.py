@@ -55,7 +55,7 @@ PRESETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "residual 32", "residual 64 stride 2", "residual 128 stride 2", "global avg",
         ),
         # For matrices in which a whole row or a whole column means something.
-        "scan": ("scan 24", "relu", "dropout 0.25", "dense 64", "relu"),
+        "scan": ("scan 24", "relu", "dense 64", "relu"),
     }
 )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -16,6 +16,8 @@ from mlcli.neural.losses import Loss
 from mlcli.neural.members import Members
 
 Floats = NDArray[np.float64]
+# X (M, B, ...) to outputs (M, B, K): a network, or what is made of it.
+Look = Callable[[Tensor], Tensor]
 # Rows of all members that go through the network at a time.
 N_ROWS = 2048
 
@@ -34,7 +36,9 @@ def computing(net: Members, autocast: bool) -> AbstractContextManager[Any]:
     return torch.autocast(net.theta.device.type, torch.bfloat16)
 
 
-def _outputs(net: Members, part: Part, autocast: bool) -> Iterator[tuple[int, Tensor, Tensor]]:
+def _outputs(
+    net: Members, part: Part, autocast: bool, look: Look | None = None
+) -> Iterator[tuple[int, Tensor, Tensor]]:
     """How many rows, their outputs (M, n, K) in evaluation mode, and their targets."""
     net.eval()
     n_rows = max(1, N_ROWS // net.n_members)
@@ -42,7 +46,7 @@ def _outputs(net: Members, part: Part, autocast: bool) -> Iterator[tuple[int, Te
         end = min(start + n_rows, part.n_rows)
         X, t = part.rows(start, end, net.n_members)  # (M, n, ...), (M, n) or (M, n, K)
         with computing(net, autocast):
-            A = net(X)
+            A = (look or net)(X)
         yield end - start, A.to(net.theta.dtype), t
 
 
@@ -67,13 +71,22 @@ def evaluate(net: Members, loss: Loss, part: Part, autocast: bool = False) -> Sc
 
 
 @torch.no_grad()
-def outputs(net: Members, part: Part, autocast: bool = False) -> tuple[NDArray[Any], NDArray[Any]]:
+def outputs(
+    net: Members, part: Part, autocast: bool = False, look: Look | None = None
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Outputs before the output activation and targets of each member's rows.
+
+    Args:
+        net: M members.
+        part: the rows.
+        autocast: forward passes in bfloat16.
+        look: takes the place of the network, as an average over views does; None: the network.
 
     Returns:
         (M, n, K), and labels (M, n) or targets (M, n, K), these in the member's own units.
     """
-    found = [(A.cpu().numpy(), t.cpu().numpy()) for _, A, t in _outputs(net, part, autocast)]
+    every = _outputs(net, part, autocast, look)
+    found = [(A.cpu().numpy(), t.cpu().numpy()) for _, A, t in every]
     values, targets = zip(*found, strict=True)
     return np.concatenate(values, axis=1), np.concatenate(targets, axis=1)
 

@@ -168,12 +168,20 @@ def views(X: Tensor, *, flips: bool = True, pixels: int = 1) -> Iterator[Tensor]
 
 
 @torch.no_grad()
-def average_over_views(net: Members, X: Tensor, *, flips: bool = True, pixels: int = 1) -> Tensor:
+def average_over_views(
+    net: Members,
+    X: Tensor,
+    image_shape: Sequence[int],
+    *,
+    flips: bool = True,
+    pixels: int = 1,
+) -> Tensor:
     """Mean over `views` of the outputs before the output activation, in evaluation mode.
 
     Args:
-        net: M members.
-        X: (M, B, c, h, w).
+        net: M members, on unrolled images.
+        X: unrolled images, (M, B, c h w).
+        image_shape: (c, h, w).
         flips: see `views`.
         pixels: see `views`.
 
@@ -181,5 +189,7 @@ def average_over_views(net: Members, X: Tensor, *, flips: bool = True, pixels: i
         (M, B, K).
     """
     net.eval()
-    outputs = [net(view) for view in views(X, flips=flips, pixels=pixels)]
+    images = X.reshape(*X.shape[:2], *image_shape)  # (M, B, c, h, w)
+    every = views(images, flips=flips, pixels=pixels)
+    outputs = [net(view.flatten(2)) for view in every]
     return torch.stack(outputs).mean(dim=0)  # (M, B, K)

@@ -60,9 +60,11 @@ def explain(
 def _sentence(detail: Mapping[str, Any], model: type[Section], section: str, key: str) -> str:
     if detail["type"] == "extra_forbidden":
         return unknown("key", key, model.model_fields) + f" (section {section})"
-    field = model.model_fields[key]
     if detail["type"] == "value_error":
-        return f"{section}.{key}: " + str(detail["msg"]).removeprefix("Value error, ")
+        # A fault of several keys together has none of its own; its place names the section.
+        named = f"{section}.{key}: " if key else ""
+        return named + str(detail["msg"]).removeprefix("Value error, ")
+    field = model.model_fields[key]
     sentence = f"{section}.{key} must be {requirement(field)}, got {shown(detail['input'])}"
     words = choices(field) or (("true", "false") if is_flag(field) else ())
     word = str(detail["input"])

@@ -11,10 +11,12 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from mlcli.config import SECTIONS, config_class, inherited_keys, parent_of
+from mlcli.config import gates as gate_grammar
 from mlcli.config.fields import Section
 from mlcli.errors import ConfigError
 from mlcli.params.dvc_guard import refuse_overrides
 from mlcli.params.faults import Fault, explain, unknown
+from mlcli.params.gates import gates_of
 from mlcli.params.yaml_file import DEFAULT_FILE, YamlFile, parse_value, read_yaml
 
 C = TypeVar("C", bound=Section)
@@ -67,15 +69,17 @@ def resolve(
     environ = os.environ if environ is None else environ
     faults: list[Fault] = []
     file = find_params(params)
-    lent = {} if file is None else _from_parent(model, file, faults)
-    given = lent | ({} if file is None else _from_file(section, file, faults))
+    given = {} if file is None else _from_file(section, file, faults)
     given |= _from_environment(section, environ, faults)
     given |= _from_sets(section, sets, faults)
     for key, value in (flags or {}).items():
         if value is not None:
             flag = "--" + key.replace("_", "-")
             given[key] = Given(value, "flag", flag if value is not False else f"--no-{flag[2:]}")
-    lent = {k: one for k, one in lent.items() if given[k] is one}
+    parent = parent_of(model, {key: one.value for key, one in given.items()})
+    lent = {} if file is None else _from_parent(model, parent, file, faults)
+    lent = {key: one for key, one in lent.items() if key not in given}
+    given = lent | given
     own = {k: (g.source, g.place) for k, g in given.items() if k not in lent}
     refuse_overrides(section, own, environ)
     config: C | None = None
@@ -83,7 +87,7 @@ def resolve(
         config = model(**{key: one.value for key, one in given.items()})
     except ValidationError as error:
         places = {key: one.place for key, one in given.items()}
-        owners = {one.place: str(parent_of(model)) for one in lent.values()}
+        owners = {one.place: str(parent) for one in lent.values()}
         faults += _explained(error, model, section, places, owners)
     if faults or config is None:
         raise ConfigError("\n".join(str(fault) for fault in faults))
@@ -111,10 +115,11 @@ def section_values(file: YamlFile, section: str, faults: list[Fault]) -> dict[st
 
 def unknown_sections(file: YamlFile) -> list[Fault]:
     """The sections of a params file that no command has."""
+    known = (*SECTIONS, gate_grammar.SECTION)
     return [
-        Fault(file.place(name), unknown("section", name, SECTIONS))
+        Fault(file.place(name), unknown("section", name, known))
         for name in file.values
-        if name not in SECTIONS
+        if name not in known
     ]
 
 
@@ -123,12 +128,13 @@ def _from_file(section: str, file: YamlFile, faults: list[Fault]) -> dict[str, G
     return section_values(file, section, faults)
 
 
-def _from_parent(model: type[Section], file: YamlFile, faults: list[Fault]) -> dict[str, Given]:
-    parent = parent_of(model)
+def _from_parent(
+    model: type[Section], parent: str | None, file: YamlFile, faults: list[Fault]
+) -> dict[str, Given]:
     if parent is None:
         return {}
     values = section_values(file, parent, faults)
-    keys = [key for key in inherited_keys(model) if key in values]
+    keys = [key for key in inherited_keys(model, parent) if key in values]
     return {k: Given(values[k].value, f"file ({parent})", values[k].place) for k in keys}
 
 
@@ -195,6 +201,7 @@ def validate_file(path: Path) -> list[Fault]:
     """
     file = read_yaml(path)
     faults = unknown_sections(file)
+    gates_of(file, faults)
     for section in SECTIONS:
         model = config_class(section)
         given = section_values(file, section, faults)

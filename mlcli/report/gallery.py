@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from markupsafe import Markup, escape
 
 from mlcli.errors import ConfigError
-from mlcli.report.files import write_text
+from mlcli.report.files import replace_text
 from mlcli.report.markdown import HEAD, readme
 from mlcli.report.notes_index import rows_of_notes
 from mlcli.report.runs import Run, read_runs
@@ -27,9 +26,9 @@ def write_gallery(places: Sequence[Path], page: Path, readme_path: Path | None =
     if readme_path is not None:
         _check_own(readme_path)
     runs = read_runs(places)
-    _write(page, page_text(runs))
+    replace_text(page, page_text(runs))
     if readme_path is not None:
-        _write(readme_path, readme(runs, readme_path.parent))
+        replace_text(readme_path, readme(runs, readme_path.parent))
     return len(runs)
 
 
@@ -76,13 +75,3 @@ def _code(text: str) -> Markup:
         Markup("<code>{}</code>").format(piece) if i % 2 and i < len(pieces) - 1 else escape(piece)
         for i, piece in enumerate(pieces)
     )
-
-
-def _write(path: Path, text: str) -> None:
-    """The old file or the new one, never half of one."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        write_text(partial, text)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -141,6 +141,13 @@ def test_images_move_as_asked() -> None:
         (["--data", "digits", "--resize", "32"], "a height and a width"),
         (["--data", "digits", "--batch-size", "9999"], "--batch-size must be at most 1295"),
         (["--data", "five.npz"], "five.npz"),
+        (["--data", "digits", "--round-metric"], "--round-metric must be used with a regression"),
+        (["--data", "digits", "--deploy-size", "7"], "--deploy-size must be at least 8"),
+        (
+            ["--data", "digits", "--deploy-size", "9", "--architecture", "scan"],
+            "--deploy-size needs a network that can slide over a picture: layer 1, 'scan 24'",
+        ),
+        (["--data", "imbalance", "--deploy-size", "20"], "used with classes, got a regression"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

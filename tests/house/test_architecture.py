@@ -41,10 +41,16 @@ ALLOWED: dict[str, set[str]] = {
         "scratch", "selection",
     },
     "report": {"errors", "result", "experiments", "notes"},
+    "review": {
+        "config", "datasets", "errors", "experiments", "linear", "report", "result", "rng",
+    },
+    "sweeps": {
+        "config", "errors", "experiments", "linear", "result", "review", "rng",
+    },
     "console": {"result"},
     "commands": {
         "config", "console", "datasets", "errors", "experiments", "notes", "params", "report",
-        "result", "scale",
+        "result", "review", "scale", "sweeps",
     },
     "cli": {"commands"},
     "__main__": {"cli", "console", "errors"},

@@ -141,7 +141,7 @@ def test_outputs_are_averaged_over_views() -> None:
         assert torch.equal(seen[2 * i + 1], view.flip(3))
     assert [v.shape for v in views(X, flips=False, pixels=0)] == [X.shape]
     net = CNN(["conv 3 3x3", "relu", "flatten"], (2, 6, 9), 4, [np.random.default_rng(0)])
-    mean = average_over_views(net, X, pixels=1)
+    mean = average_over_views(net, X.flatten(2), (2, 6, 9), pixels=1)
     torch.testing.assert_close(mean, sum(net(view) for view in views(X)) / 10)
 
 

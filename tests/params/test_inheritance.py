@@ -72,13 +72,40 @@ def test_a_fault_in_a_lent_value_is_told_where_it_stands_and_under_its_own_name(
     assert any(f"{params}:11:3: lr_find.n_steps must be" in line for line in lines)
 
 
-@pytest.mark.parametrize("section", [s for s in SECTIONS if parent_of(config_class(s))])
-def test_what_nobody_says_is_the_same_for_both(section: str) -> None:
-    model = config_class(section)
-    parent = config_class(str(parent_of(model)))
-    keys = inherited_keys(model)
+@pytest.mark.parametrize(("network", "parent"), LrFindConfig.inherits.items())
+def test_what_nobody_says_is_the_same_for_both(network: str, parent: str) -> None:
+    assert parent_of(LrFindConfig, {"network": network}) == parent
+    keys, theirs = inherited_keys(LrFindConfig, parent), config_class(parent).model_fields
     assert "n_seeds" not in keys
     assert "learning_rate" not in keys
     for key in keys:
-        assert model.model_fields[key].default == parent.model_fields[key].default, key
-        assert model.model_fields[key].annotation == parent.model_fields[key].annotation, key
+        mine = LrFindConfig.model_fields[key]
+        # Either training has data of its own that suit it.
+        assert key == "data" or mine.default == theirs[key].default, key
+        assert mine.annotation == theirs[key].annotation, key
+
+
+def test_no_other_section_takes_from_another() -> None:
+    assert [s for s in SECTIONS if parent_of(config_class(s))] == ["lr_find"]
+
+
+def test_the_network_chooses_whose_values_are_taken(params: Path) -> None:
+    text = TEXT + "  network: cnn\ntrain_cnn:\n  architecture: fcn\n  batch_size: 32\n"
+    params.write_text(text, encoding="utf-8")
+    found = resolve(LrFindConfig, "lr_find", params=params, environ={})
+    assert (found.config.architecture, found.config.batch_size) == (("fcn",), (32,))
+    assert found.sources["architecture"] == "file (train_cnn)"
+    # Section train_mlp has another.
+    assert (found.config.init, found.config.seed) == (("he",), 0)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"network": "cnn", "hidden": "8"}, "hidden has no place where network is cnn"),
+        ({"architecture": "fcn"}, "architecture has no place where network is mlp; try network"),
+    ],
+)
+def test_no_field_of_the_other_network(params: Path, flags: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        resolve(LrFindConfig, "lr_find", params=params, environ={}, flags=flags)

@@ -6,11 +6,11 @@ It knows nothing of layers: a network is a `neural.members.Members`, its trainin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from mlcli.config.lr_find import LrFindConfig
 from mlcli.datasets.source import Source
-from mlcli.experiments import train_mlp
 from mlcli.experiments.lr_find import tables
 from mlcli.experiments.lr_find.answer import (
     eta_max_of,
@@ -21,10 +21,11 @@ from mlcli.experiments.lr_find.answer import (
 )
 from mlcli.experiments.lr_find.compare import WAYS, Compared, compare
 from mlcli.experiments.lr_find.display import display
-from mlcli.experiments.lr_find.sweep import Swept, sweep_all, training_of
+from mlcli.experiments.lr_find.sweep import Swept, section_of, sweep_all, training_of
 from mlcli.experiments.networks.members import programs_of
 from mlcli.experiments.networks.problem import Problem, problem_of
 from mlcli.experiments.networks.variants import nest, variants_of
+from mlcli.experiments.train_mlp import DETERMINISM
 from mlcli.result import Progress, Result
 
 __all__ = ["FILES", "check", "display", "plan", "run"]
@@ -39,7 +40,8 @@ def check(config: LrFindConfig, source: Source) -> None:
     Raises:
         InputError: the device, the rows, the labels or the sizes won't do.
     """
-    train_mlp.check(training_of(config), source)
+    training = import_module(f"mlcli.experiments.{section_of(config)}")
+    training.check(training_of(config), source)
 
 
 def plan(config: LrFindConfig, source: Source) -> Mapping[str, Any]:
@@ -89,8 +91,8 @@ def run(config: LrFindConfig, source: Source, *, jobs: int | None, progress: Pro
             "suggestions": tables.suggestions_table(swept),
             "sweep": tables.sweep_table(swept),
         },
-        sections={"one_cycle": {"train_mlp": one_cycle_section(config, first, eta_max)}},
-        determinism=train_mlp.DETERMINISM,
+        sections={"one_cycle": {section_of(config): one_cycle_section(config, first, eta_max)}},
+        determinism=DETERMINISM,
         warnings=warnings_of(config, swept),
     )
 

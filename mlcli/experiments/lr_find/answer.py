@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlcli.config import inherited_keys
 from mlcli.config.lr_find import LrFindConfig
 from mlcli.errors import NoAnswerError
-from mlcli.experiments.lr_find.sweep import Swept
+from mlcli.experiments.lr_find.sweep import Swept, section_of
 from mlcli.experiments.summary import summary
 from mlcli.scratch.range_test.rules import RULES
 from mlcli.scratch.range_test.suggestion import Suggestion
@@ -62,7 +62,7 @@ def eta_max_of(swept: Swept) -> float | None:
 
 
 def cycle_of(config: LrFindConfig, eta_max: float) -> dict[str, Any]:
-    """The one-cycle schedule of section 7.4, as keys of `train_mlp`: up to eta_max, down to eta_0.
+    """The one-cycle schedule of section 7.4, as keys of a training: up to eta_max, down to eta_0.
 
     An eta_0 above eta_min would be no end to come down to: then it is eta_min.
     """
@@ -75,8 +75,9 @@ def cycle_of(config: LrFindConfig, eta_max: float) -> dict[str, Any]:
 
 
 def one_cycle_section(config: LrFindConfig, swept: Swept, eta_max: float) -> dict[str, Any]:
-    """A whole section `train_mlp`: the network of a variant, its data, and the schedule."""
-    given = config.model_dump(mode="json", include=set(inherited_keys(LrFindConfig)))
+    """A whole section of a training: the network of a variant, its data, and the schedule."""
+    keys = inherited_keys(LrFindConfig, section_of(config))
+    given = config.model_dump(mode="json", include=set(keys))
     values = {key: swept.variant.values.get(key, value) for key, value in given.items()}
     kept = {key: value for key, value in values.items() if value is not None}
     return kept | cycle_of(config, eta_max)

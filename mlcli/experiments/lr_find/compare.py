@@ -97,7 +97,9 @@ def compare(
         Interrupted: Ctrl-C.
     """
     cycle = cycle_of(config, eta_max)
-    training = training_of(config, n_epochs=config.compare_epochs, n_statistics=0, **cycle)
+    # Layers are not looked into here.
+    unseen = {"n_statistics": 0} if config.network == "mlp" else {}
+    training = training_of(config, n_epochs=config.compare_epochs, **unseen, **cycle)
     ways = ways_of(variant, eta_max)
     programs = programs_of(training, problem, ways)
     try:

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config import inherited_keys
+from mlcli.config import config_class, inherited_keys
 from mlcli.config.lr_find import LrFindConfig
-from mlcli.config.train_mlp import TrainMlpConfig
 from mlcli.experiments.networks.members import (
     Program,
     loss_of,
@@ -59,10 +58,17 @@ class Swept:
         return sum(one.onset.outcome in outcomes for one in self.suggestions)
 
 
-def training_of(config: LrFindConfig, **more: Any) -> TrainMlpConfig:
+def section_of(config: LrFindConfig) -> str:
+    """The section of the training whose rate is looked for."""
+    return LrFindConfig.inherits[config.network]
+
+
+def training_of(config: LrFindConfig, **more: Any) -> Any:
     """The training of the same network, with other settings where `more` has them."""
-    shared = {key: getattr(config, key) for key in inherited_keys(LrFindConfig)}
-    return TrainMlpConfig(**shared, n_seeds=config.n_seeds, **more)
+    section = section_of(config)
+    shared = {key: getattr(config, key) for key in inherited_keys(LrFindConfig, section)}
+    model: Any = config_class(section)
+    return model(**shared, n_seeds=config.n_seeds, **more)
 
 
 def rates_of(config: LrFindConfig) -> Floats:

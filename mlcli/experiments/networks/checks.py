@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlcli.datasets.source import Source
-from mlcli.errors import DataError
+from mlcli.errors import DataError, InputError
 from mlcli.experiments.networks.members import computing_on, programs_of
 from mlcli.experiments.networks.problem import Problem, check_batches, problem_of
 from mlcli.experiments.networks.variants import check_members, variants_of
@@ -30,5 +30,9 @@ def check_training(config: Any, source: Source, *, isolate: bool = False) -> Pro
     problem = problem_of(config, source)
     programs = programs_of(config, problem, variants, isolate=isolate)
     check_batches(config.batch_size, problem)
+    if config.round_metric and problem.labelled:
+        raise InputError(
+            "--round-metric", must="used with a regression", got="classes", hint="--task regression"
+        )
     check_memory(config, programs)
     return problem

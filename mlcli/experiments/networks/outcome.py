@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from mlcli.experiments.networks.members import Member, loss_of, view_of
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.threads import program_threads
 from mlcli.neural.batches import part_of
-from mlcli.neural.evaluation import outputs
+from mlcli.neural.evaluation import Look, outputs
+from mlcli.neural.members import Members
 from mlcli.scratch.logistic.scores import Calibration, calibration, confusion
 
 Floats = NDArray[np.float64]
@@ -45,23 +46,35 @@ class Outcome:
     diverged_at: int
 
 
-def outcomes_of(config: Any, problem: Problem, fitted: Sequence[Fitted]) -> list[Outcome]:
-    """The outcome of every member, in order of programs."""
+def outcomes_of(
+    config: Any,
+    problem: Problem,
+    fitted: Sequence[Fitted],
+    look: Callable[[Members], Look] | None = None,
+) -> list[Outcome]:
+    """The outcome of every member, in order of programs.
+
+    Args:
+        config: has the fields of a training.
+        problem: rows and splits.
+        fitted: programs that are trained.
+        look: how a network looks at rows; None: once, as they are.
+    """
     found = []
     for one in fitted:
         with program_threads(one.program):
-            found += _of_program(config, problem, one)
+            found += _of_program(config, problem, one, look and look(one.net))
     return found
 
 
-def _of_program(config: Any, problem: Problem, fitted: Fitted) -> list[Outcome]:
+def _of_program(config: Any, problem: Problem, fitted: Fitted, look: Look | None) -> list[Outcome]:
     autocast = config.precision == "bf16"
     said: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
     for name in PARTS:
         view = view_of(problem, fitted.program, name)
         if view.index is not None and view.index.size:
             part = part_of(fitted.net, loss_of(problem), problem.X, problem.t, view)
-            said[name] = outputs(fitted.net, part, autocast)
+            said[name] = outputs(fitted.net, part, autocast, look)
     found = []
     for m, member in enumerate(fitted.program.members):
         own = {name: (A[m].astype(np.float64), t[m]) for name, (A, t) in said.items()}
@@ -89,6 +102,9 @@ def _of_member(
     if not problem.labelled:
         units = split.t_scale, split.t_shift
         predicted, truth = (array[:, 0] * units[0] + units[1] for array in (A, t))
+        if config.round_metric:
+            right = np.round(predicted) == np.round(truth)
+            scores["test_rounded_accuracy"] = np.nan if diverged_at else float(right.mean())
         return Outcome(member, scores, predicted, truth, None, None, diverged_at)
     P = softmax(A)
     called = P.argmax(axis=1)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mlcli.config.train_cnn import TrainCnnConfig
 from mlcli.datasets.source import Source
@@ -15,30 +13,36 @@ from mlcli.experiments.networks.architectures import image_shape_of
 from mlcli.experiments.networks.checks import check_training
 from mlcli.experiments.networks.fitting import Fitted, fit_all
 from mlcli.experiments.networks.members import programs_of
-from mlcli.experiments.networks.metrics import paired_tests, shown_variant, variant_metrics
+from mlcli.experiments.networks.metrics import (
+    headline,
+    paired_tests,
+    shown_variant,
+    variant_metrics,
+)
 from mlcli.experiments.networks.outcome import Outcome, outcomes_of
 from mlcli.experiments.networks.problem import Problem, problem_of
 from mlcli.experiments.networks.variants import Variant, variants_of
 from mlcli.experiments.networks.weights import model_info, model_tensors
-from mlcli.experiments.summary import summary
-from mlcli.experiments.train_cnn import tables as own_tables
+from mlcli.experiments.train_cnn.deploy import check_deploy
 from mlcli.experiments.train_cnn.display import display
-from mlcli.experiments.train_cnn.shifts import accuracies, equal_perceptron
+from mlcli.experiments.train_cnn.shifts import EQUAL, equal_perceptron
+from mlcli.experiments.train_cnn.study import study_of
 from mlcli.experiments.train_mlp import DETERMINISM, metrics_of, tables, warnings_of
 from mlcli.neural.augmented import augmenting
-from mlcli.neural.images import Augmentation
+from mlcli.neural.evaluation import Look
+from mlcli.neural.images import Augmentation, average_over_views
+from mlcli.neural.members import Members
 from mlcli.result import Checkpoint, Progress, Result
 
 __all__ = ["FILES", "RESUMES", "check", "display", "plan", "run"]
 
 # An interrupted run goes on where it was.
 RESUMES = True
-TABLES = ("calibration", "confusion", "curves", "filters", "members", "misclassified",
-          "predictions", "schedules", "shifts", "summary", "tests")  # fmt: skip
+TABLES = ("calibration", "class_map", "confusion", "curves", "feature_maps", "filters",
+          "invariance", "members", "misclassified", "picture", "predictions", "schedules",
+          "shifts", "summary", "tests")  # fmt: skip
 FILES = ("metrics.json", *(f"{name}.csv" for name in TABLES), "model/best.safetensors",
          "model/last.safetensors", "model/model.json")  # fmt: skip
-Floats = NDArray[np.float64]
-Shifts = Mapping[tuple[tuple[str, ...], int], Floats]
 
 
 def check(config: TrainCnnConfig, source: Source) -> None:
@@ -47,7 +51,9 @@ def check(config: TrainCnnConfig, source: Source) -> None:
     Raises:
         InputError: the device, the images, the labels or a layer won't do.
     """
-    check_augmentation(config, check_training(config, source))
+    problem = check_training(config, source)
+    check_augmentation(config, problem)
+    check_deploy(config, problem, programs_of(config, problem, variants_of(config)))
 
 
 def augmentation_of(config: TrainCnnConfig) -> Augmentation:
@@ -111,7 +117,7 @@ def run(
     problem, variants = problem_of(config, source), variants_of(config)
     programs = programs_of(config, problem, variants)
     equal = []
-    if config.max_shift:
+    if config.equal_mlp:
         n_parameters = programs[0].architecture.n_parameters
         equal = [equal_perceptron(problem, variants[0], n_parameters)]
     every = [*programs, *programs_of(config, problem, equal)]
@@ -119,65 +125,55 @@ def run(
     fitted = fit_all(
         config, problem, every, checkpoint=checkpoint, progress=progress, run_epoch=steps
     )
-    outcomes = outcomes_of(config, problem, fitted)
-    shifts: Shifts = {}
-    if config.max_shift:
-        shifts = accuracies(config, problem, fitted, config.max_shift)
+    outcomes = _outcomes(config, problem, fitted)
+    convolutional = fitted[: len(programs)]
     shown, tests = shown_variant(variants, outcomes), paired_tests(problem, variants, outcomes)
-    own = [one for one in outcomes if one.member.variant.path != ("equal_mlp",)]
+    study = study_of(config, problem, variants, equal, fitted, shown)
+    own = [one for one in outcomes if one.member.variant.path != EQUAL]
     metrics = metrics_of(config, source, problem, variants, fitted, own, tests)
     return Result(
-        metrics=metrics | _study(config, problem, variants, equal, fitted, outcomes, shifts),
-        tables={
+        metrics=metrics | study.metrics | _equal(problem, equal, fitted, outcomes),
+        tables=study.tables | {
             "calibration": tables.calibration_table(variants, outcomes),
             "confusion": tables.confusion_table(problem, variants, outcomes),
             "curves": tables.curves_table([*variants, *equal], fitted),
-            "filters": own_tables.filters_table(fitted, shown),
             "members": tables.members_table(outcomes, shown),
             "misclassified": tables.misclassified_table(config, problem, shown, outcomes),
             "predictions": tables.predictions_table(problem, shown, outcomes),
             "schedules": tables.schedules_table(config, problem, variants),
-            "shifts": own_tables.shifts_table(
-                [*variants, *equal] if shifts else [], config.n_seeds, shifts
-            ),
-            "summary": own_tables.summary_table(variants, fitted),
             "tests": tables.tests_table(tests),
         },
-        model_tensors=model_tensors(config.keep_weights, fitted[: len(programs)]),
-        model_info=model_info(config, source, problem, fitted[: len(programs)]),
+        model_tensors=model_tensors(config.keep_weights, convolutional),
+        model_info=model_info(config, source, problem, convolutional),
         determinism=DETERMINISM,
         warnings=warnings_of(config, fitted),
-    )
+    )  # fmt: skip
 
 
-def _study(
-    config: TrainCnnConfig,
+def _outcomes(config: TrainCnnConfig, problem: Problem, fitted: Sequence[Fitted]) -> list[Outcome]:
+    """The outcome of every member, over views where they are asked for, beside that of one view."""
+    plain = outcomes_of(config, problem, fitted)
+    if not config.test_views:
+        return plain
+    shape, name = image_shape_of(problem), headline(problem)
+
+    def look(net: Members) -> Look:
+        return partial(average_over_views, net, image_shape=shape, flips=config.augment_flip)
+
+    found = outcomes_of(config, problem, fitted, look)
+    for one, before in zip(found, plain, strict=True):
+        one.scores[f"{name}_one_view"] = before.scores[name]
+    return found
+
+
+def _equal(
     problem: Problem,
-    variants: Sequence[Variant],
     equal: Sequence[Variant],
     fitted: Sequence[Fitted],
     outcomes: Sequence[Outcome],
-    shifts: Shifts,
 ) -> dict[str, Any]:
-    """The perceptron of equal size, the layers, and what shifts do."""
-    layers = own_tables.summary_table(variants[:1], fitted)
-    found: dict[str, Any] = {
-        "layers": {
-            f"{i:02d}": {key: layers[key][i] for key in ("layer", "output", "parameters",
-                                                         "bytes_a_row")}
-            for i in range(len(layers["layer"]))
-        }
-    }  # fmt: skip
+    """Scores and size of the perceptron of equal size, if there is one."""
     if not equal:
-        return found
+        return {}
     count = fitted[-1].program.architecture.n_parameters
-    found |= variant_metrics(problem, equal, outcomes, {equal[0].path: {"n_parameters": count}})
-    found["shifts"] = {
-        (variant.name or "cnn"): {
-            f"{pixels:02d}": summary([shifts[variant.path, i][pixels]
-                                      for i in range(config.n_seeds)])
-            for pixels in range(config.max_shift + 1)
-        }
-        for variant in (*variants, *equal)
-    }  # fmt: skip
-    return found
+    return variant_metrics(problem, equal, outcomes, {EQUAL: {"n_parameters": count}})

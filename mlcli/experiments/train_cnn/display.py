@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlcli.experiments.train_mlp.display import display as display_scores
-from mlcli.experiments.wording import interval, number
+from mlcli.experiments.train_mlp.display import variants_in
+from mlcli.experiments.wording import interval
 from mlcli.result import Display
+
+SCORES = ("test_accuracy", "test_mse", "test_rounded_accuracy")
 
 
 def display(metrics: Mapping[str, Any]) -> list[Display]:
@@ -21,9 +24,60 @@ def display(metrics: Mapping[str, Any]) -> list[Display]:
     total = sum(one["parameters"] for one in layers.values())
     shown.append(Display("layers", ["layer", "output", "parameters", "bytes a row"], rows,
                          f"{total} parameters."))  # fmt: skip
+    if "equal_mlp" in metrics:
+        shown.append(_equal(metrics))
     if "shifts" in metrics:
-        shown.append(_shifts(metrics))
+        shown += [_shifts(metrics), _moved(metrics)]
+    if "deployed" in metrics:
+        shown.append(_deployed(metrics["deployed"]))
     return shown
+
+
+def _equal(metrics: Mapping[str, Any]) -> Display:
+    """The perceptron of equal size beside the first variant."""
+    equal = metrics["equal_mlp"]
+    first = next(one for _, one in variants_in(metrics))
+    names = [name for name in SCORES if name in equal]
+    rows = []
+    for name, one in (("convolutional", first), ("perceptron", equal)):
+        row = [name, str(one["n_parameters"])]
+        for key in names:
+            row += interval(one[key])
+        rows.append(row)
+    headings = ["network", "parameters"]
+    for name in names:
+        headings += [name.replace("_", " "), "95 % interval"]
+    return Display("a perceptron of equal size", headings, rows)
+
+
+def _moved(metrics: Mapping[str, Any]) -> Display:
+    moved = metrics["moved_by_a_pixel"]
+    rows = [
+        [one["layer"], *interval({"mean": one["change"], **_bounds(one, "change")})]
+        for _, one in sorted(moved.items())
+    ]
+    return Display(
+        "what a shift of one pixel changes",
+        ["layer", "relative change", "95 % interval"],
+        rows,
+        "Norm of the change of a layer's output over the norm of the output.",
+    )
+
+
+def _bounds(one: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {f"ci_{end}": one[f"{name}_ci_{end}"] for end in ("low", "high")}
+
+
+def _deployed(one: Mapping[str, Any]) -> Display:
+    size = one["size"]
+    return Display(
+        "on a larger picture",
+        ["picture", "map", "images in it", "seen as what they are", "dense against convolutional"],
+        [[f"{size} x {size}", f"{one['map_height']} x {one['map_width']}", str(one["n_images"]),
+          str(one["n_right"]), f"{one['largest_difference']:.1e}"]],
+        "The last is the largest difference of the logits of the network and of its twin without "
+        "dense layers, over the largest logit.",
+    )  # fmt: skip
 
 
 def _shifts(metrics: Mapping[str, Any]) -> Display:
@@ -37,12 +91,11 @@ def _shifts(metrics: Mapping[str, Any]) -> Display:
     headings = ["pixels"]
     for name in networks:
         headings += ["perceptron" if name == "equal_mlp" else name, "95 % interval"]
-    equal = metrics["equal_mlp"]
-    score = "test_accuracy" if "test_accuracy" in equal else "test_mse"
+    classes = metrics["data"]["task"] == "classification"
+    score = "test accuracy" if classes else "test mean squared error in units of training"
     return Display(
-        f"{score.replace('_', ' ')} on shifted images",
+        f"{score} on shifted images",
         headings,
         rows,
-        f"The perceptron has {equal['n_parameters']} parameters and unshifted "
-        f"{number(equal[score]['mean'])}. At most 1000 test rows are shifted.",
+        "At most 1000 test rows are shifted.",
     )

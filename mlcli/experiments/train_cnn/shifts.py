@@ -21,6 +21,8 @@ from mlcli.neural.evaluation import evaluate
 
 Floats = NDArray[np.float64]
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
+# Where the metrics of the perceptron of equal size stand.
+EQUAL = ("equal_mlp",)
 # Test rows of a member that are shifted.
 MOST_ROWS = 1000
 
@@ -32,7 +34,7 @@ class Equal(Variant):
     @property
     def path(self) -> tuple[str, ...]:
         """Where its metrics stand."""
-        return ("equal_mlp",)
+        return EQUAL
 
     @property
     def label(self) -> str:
@@ -43,11 +45,13 @@ class Equal(Variant):
 def equal_perceptron(problem: Problem, variant: Variant, n_parameters: int) -> Equal:
     """One hidden layer of as many neurons as give the nearest number of parameters.
 
-    It learns by the same optimiser, rate and schedule.
+    It learns by the same optimiser, rate and schedule, and has dropout where the other has some.
     """
     n_features, n_outputs = problem.X.shape[1], problem.n_outputs
     n_hidden = max(1, round((n_parameters - n_outputs) / (n_features + n_outputs + 1)))
-    own = {"hidden": str(n_hidden), "activation": "relu", "normalisation": "none", "dropout": 0.25}
+    drops = any(line.split()[0] == "dropout" for line in variant.lines)
+    own = {"hidden": str(n_hidden), "activation": "relu", "normalisation": "none",
+           "dropout": 0.25 if drops else 0.0}  # fmt: skip
     kept = {k: v for k, v in variant.values.items() if k not in ("architecture", "lines")}
     return Equal({**kept, **own}, ("hidden",))
 

@@ -12,6 +12,9 @@ CLASSES = (("test_accuracy", "test accuracy"), ("test_loss", "test loss"),
            ("train_loss", "train loss"))  # fmt: skip
 NUMBERS = (("test_mse", "test mse"), ("test_r2", "test R2"), ("test_loss", "test loss"),
            ("train_loss", "train loss"))  # fmt: skip
+# Scores that are there where they were asked for.
+OPTIONAL = (("test_rounded_accuracy", "rounded right"), ("test_accuracy_one_view", "one view"),
+            ("test_mse_one_view", "test mse, one view"))  # fmt: skip
 # Rows of the table of differences; the others are in tests.csv.
 MOST_TESTS = 15
 
@@ -30,8 +33,9 @@ def variants_in(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, 
 def display(metrics: Mapping[str, Any]) -> list[Display]:
     """Scores of each variant, and the differences between them."""
     data, training = metrics["data"], metrics["training"]
-    scores = CLASSES if data["task"] == "classification" else NUMBERS
     variants = list(variants_in(metrics))
+    scores = CLASSES if data["task"] == "classification" else NUMBERS
+    scores = tuple(one for one in (*scores, *OPTIONAL) if one[0] in variants[0][1])
     compared = len(variants) > 1
     headings = ["variant" if compared else "network"]
     for _, words in scores:

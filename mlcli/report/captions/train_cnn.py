@@ -28,6 +28,29 @@ CHAPTER = Chapter(
             "The filters of the first layer as they were learnt: first seed of the variant with "
             "the least validation loss.",
         ),
+        "feature_maps": Caption(
+            "Section 8.2, Figure 22",
+            "Rows of small grey pictures: the image, and what the stages of the network make of "
+            "it, coarser from row to row.",
+            "A test image and the channels that answer most to it after each stage of the network: "
+            "first seed of the variant with the least validation loss. Bright is large, on one "
+            "scale a row.",
+        ),
+        "invariance": Caption(
+            "Section 8.3",
+            "Relative change against layer: it drops at each pooling layer and is larger for "
+            "larger shifts.",
+            "How much of each layer's output changes when test images move by whole pixels: norm "
+            "of the difference over norm of the output, the mean of four directions and over the "
+            "seeds with 95 % intervals.",
+        ),
+        "class_map": Caption(
+            "Section 8.6, (8.24) to (8.27)",
+            "Left several test images in one larger picture, right coloured cells with the class "
+            "that is seen there.",
+            "The trained network, its dense layers turned into convolutions, on a picture larger "
+            "than those of its training. Each cell is one place of its map of logits.",
+        ),
         **{name: MLP.figures[name] for name in SHARED},
     },
 )

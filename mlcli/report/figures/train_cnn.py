@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from mlcli.report.figures import networks, train_mlp
+from mlcli.report.figures import networks, train_cnn_maps, train_mlp
 from mlcli.report.figures.networks import look
 from mlcli.report.figures.style import (
     Table,
@@ -25,8 +25,9 @@ MOST_FILTERS = 32
 
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
-    names = ("calibration", "confusion", "curves", "filters", "members", "misclassified",
-             "predictions", "schedules", "shifts")  # fmt: skip
+    names = ("calibration", "class_map", "confusion", "curves", "feature_maps", "filters",
+             "invariance", "members", "misclassified", "picture", "predictions", "schedules",
+             "shifts")  # fmt: skip
     tables = {name: read_table(folder / f"{name}.csv") for name in names}
     shown = networks.shown_in(tables["members"])
     classes = "test_accuracy" in tables["members"]
@@ -35,9 +36,12 @@ def figures(folder: Path) -> dict[str, Figure]:
     )
     return {
         "calibration": networks.calibration(tables["calibration"], shown),
+        "class_map": train_cnn_maps.class_map(tables["picture"], tables["class_map"]),
         "confusion": networks.confusion(tables["confusion"], shown),
         "curves": networks.curves(tables["curves"], classes=classes),
+        "feature_maps": train_cnn_maps.feature_maps(tables["feature_maps"]),
         "filters": filters(tables["filters"]),
+        "invariance": invariance(tables["invariance"]),
         "misclassified": train_mlp.misclassified(tables["misclassified"]),
         "predictions": train_mlp.predictions(tables["predictions"]),
         "schedule": train_mlp.schedule(tables["schedules"]),
@@ -90,4 +94,31 @@ def filters(table: Table) -> Figure:
     bar.set_label("weight")
     several = len(distinct(table["channel"])) > 1
     figure.suptitle("Filters of the first layer" + (", first channel" if several else ""))
+    return figure
+
+
+def invariance(table: Table) -> Figure:
+    """How much of each layer's output a shift changes, layer by layer."""
+    if not table["layer"]:
+        return nothing_to_draw("The test images were not shifted (max_shift is 0).")
+    figure = new_figure(7.4, 4.8)
+    axes = figure.add_subplot()
+    shifts_there = distinct(table["shift"])
+    for place, pixels in enumerate(shifts_there):
+        rows = where(table, shift=pixels)
+        x, y = np.arange(len(rows["layer"]), dtype=float), numbers(rows["change"])
+        style = look(place)
+        label = f"{pixels} pixel{'s' if pixels != '1' else ''}"
+        axes.plot(x, y, marker="o", markersize=4, linewidth=1.4, label=label, **style)
+        low, high = (numbers(rows[f"change_ci_{end}"]) for end in ("low", "high"))
+        shade(axes, x, low, high, style["color"])
+    first = where(table, shift=shifts_there[0])
+    for at, kind in enumerate(first["kind"]):
+        if kind in ("pool", "global"):
+            axes.axvspan(at - 0.5, at + 0.5, color="#00000010", linewidth=0)
+    axes.set_xticks(range(len(first["layer"])), first["layer"], rotation=40, ha="right", fontsize=8)
+    axes.set_ylabel("norm of the change / norm of the output")
+    axes.set_ylim(bottom=0)
+    axes.set_title("What a shift of the image changes (pooling layers are shaded)")
+    axes.legend(title="shift")
     return figure

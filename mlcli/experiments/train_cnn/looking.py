@@ -1,0 +1,145 @@
+"""Into a trained network: its feature maps, and what each layer makes of a shift."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mlcli.experiments.networks.architectures import image_shape_of
+from mlcli.experiments.networks.fitting import Fitted
+from mlcli.experiments.networks.members import view_of
+from mlcli.experiments.networks.outcome import PARTS
+from mlcli.experiments.networks.problem import Problem
+from mlcli.experiments.networks.threads import program_threads
+from mlcli.experiments.networks.variants import Variant
+from mlcli.experiments.summary import summary
+from mlcli.experiments.train_cnn.shifts import DIRECTIONS, shifted
+from mlcli.experiments.train_mlp.tables import members_of
+from mlcli.neural.batches import Scaling, View
+from mlcli.neural.cnn import CNN
+from mlcli.neural.feature_maps import each_layer, relative_changes
+from mlcli.result import Columns
+
+Floats = NDArray[np.float64]
+# Test images that are shifted, and the pixels by which.
+N_IMAGES = 128
+MOST_PIXELS = 3
+# Stages of the network and channels of each that are drawn.
+MOST_STAGES = 5
+MOST_CHANNELS = 8
+DRAWN = ("conv", "pool", "batch-norm", "activation", "residual")
+NEW_STAGE = ("conv", "residual", "scan", "flatten", "global", "dense")
+
+
+def in_units(net: CNN, images: NDArray[Any], view: View) -> torch.Tensor:
+    """Images (n, c, h, w) as every member of a network sees them, (M, n, c h w)."""
+    rows = torch.as_tensor(images.reshape(len(images), -1)).to(net.theta)  # (n, D)
+    X = rows.expand(net.n_members, *rows.shape)  # (M, n, D)
+    if isinstance(view.X, Scaling):
+        shift, scale = (torch.as_tensor(np.asarray(a)).to(net.theta)
+                        for a in (view.X.shift, view.X.scale))  # fmt: skip
+        X = (X - shift.unsqueeze(1)) / scale.unsqueeze(1)
+    return X
+
+
+def features_table(problem: Problem, fitted: Sequence[Fitted], shown: Variant) -> Columns:
+    """What each stage of a variant's first seed makes of its first test image.
+
+    A stage ends before the next convolution; drawn are the channels that answer most. The entries
+    stand in the last column, with spaces between, and a stroke between rows.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in ("stage", "layer", "channel", "values")}
+    one, m = members_of(fitted, shown)[0]
+    assert isinstance(one.net, CNN)
+    row = problem.splits[one.program.members[m].seed_index].test[0]
+    image = problem.X[row].reshape(1, *image_shape_of(problem))
+    with program_threads(one.program):
+        X = in_units(one.net, image, view_of(problem, one.program, PARTS[-1], 1))
+        every = list(each_layer(one.net, X))
+    _append(columns, 0, "image", image[0])
+    stage = 0
+    for place, (layer, Z) in enumerate(every):
+        following = every[place + 1][0].spec.kind if place + 1 < len(every) else NEW_STAGE[0]
+        if Z.dim() != 5 or following not in NEW_STAGE or layer.spec.kind not in DRAWN:
+            continue
+        stage += 1
+        _append(columns, stage, f"after {layer.number}: {layer.name}", Z[m, 0].cpu().numpy())
+        if stage == MOST_STAGES:
+            break
+    return columns
+
+
+def _append(columns: dict[str, list[Any]], stage: int, name: str, maps: NDArray[Any]) -> None:
+    strongest = np.argsort(-np.abs(maps).mean(axis=(1, 2)), kind="stable")[:MOST_CHANNELS]
+    for channel in sorted(strongest.tolist()):
+        columns["stage"].append(stage)
+        columns["layer"].append(name)
+        columns["channel"].append(channel)
+        text = "/".join(" ".join(f"{v:.4g}" for v in line) for line in maps[channel])
+        columns["values"].append(text)
+
+
+def invariance_table(
+    config: Any, problem: Problem, fitted: Sequence[Fitted], shown: Variant
+) -> Columns:
+    """How much of each layer's output a shift of the image changes: means over seeds, intervals."""
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("number", "layer", "kind", "shift", "change", "change_ci_low",
+                              "change_ci_high")
+    }  # fmt: skip
+    if not config.max_shift:
+        return columns
+    members = members_of(fitted, shown)
+    changes = {id(one): _changes(config, problem, one) for one, _ in members}
+    layers = members[0][0].net.layers
+    assert isinstance(layers, tuple)
+    for s in range(min(config.max_shift, MOST_PIXELS)):
+        for place, layer in enumerate(layers):
+            found = summary([changes[id(one)][s, place, m] for one, m in members])
+            columns["number"].append(layer.number)
+            columns["layer"].append(layer.name)
+            columns["kind"].append(layer.spec.kind)
+            columns["shift"].append(s + 1)
+            columns["change"].append(found["mean"])
+            columns["change_ci_low"].append(found["ci_low"])
+            columns["change_ci_high"].append(found["ci_high"])
+    return columns
+
+
+def _changes(config: Any, problem: Problem, fitted: Fitted) -> Floats:
+    """(shifts, layers, M): the mean of four directions, on the first member's test images."""
+    net, fill = fitted.net, float(problem.X.min())
+    assert isinstance(net, CNN)
+    rows = problem.splits[fitted.program.members[0].seed_index].test[:N_IMAGES]
+    images = problem.X[rows].reshape(-1, *image_shape_of(problem))
+    view = view_of(problem, fitted.program, PARTS[-1], 1)
+    found = []
+    with program_threads(fitted.program):
+        X = in_units(net, images, view)
+        for pixels in range(1, min(config.max_shift, MOST_PIXELS) + 1):
+            every = [
+                relative_changes(
+                    net, X, in_units(net, shifted(images, d * pixels, r * pixels, fill), view)
+                )
+                for d, r in DIRECTIONS
+            ]
+            found.append(np.mean(every, axis=0))
+    return np.stack(found)
+
+
+def moved_by_a_pixel(table: Columns) -> dict[str, Any]:
+    """The rows of `invariance_table` for one pixel, as metrics."""
+    rows = [i for i, shift in enumerate(table["shift"]) if shift == 1]
+    return {
+        f"{table['number'][i]:02d}": {
+            "layer": table["layer"][i],
+            "change": table["change"][i],
+            "change_ci_low": table["change_ci_low"][i],
+            "change_ci_high": table["change_ci_high"][i],
+        }
+        for i in rows
+    }

@@ -1,0 +1,133 @@
+"""What `train-cnn` looks into: views, larger pictures, feature maps, invariance, rounding."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mlcli.neural.cnn import CNN
+from mlcli.neural.feature_maps import each_layer, relative_changes
+
+Run = Callable[..., Any]
+SMALL = ("train-cnn", "--data", "digits", "--n-epochs", "3", "--n-seeds", "2", "--no-plots",
+         "--no-equal-mlp", "--batch-size", "128", "--quiet", "--json")  # fmt: skip
+LAYERS = ("--layers", "conv 6 3x3 pad same,relu,pool max 2,flatten,dense 16,relu")
+
+
+def rows_of(path: str) -> list[dict[str, str]]:
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def grid(text: str) -> np.ndarray:
+    return np.array([line.split(" ") for line in text.split("/")], dtype=float)
+
+
+def network() -> CNN:
+    lines = ["conv 3 3x3 pad same", "relu", "pool max 2", "flatten"]
+    return CNN(lines, (1, 6, 8), 4, [np.random.default_rng(m) for m in range(2)])
+
+
+def test_layers_one_by_one_end_in_the_output() -> None:
+    net, X = network(), torch.rand(2, 5, 48, generator=torch.Generator().manual_seed(0))
+    seen = list(each_layer(net, X))
+    assert [layer.name for layer, _ in seen] == [layer.name for layer in net.layers]
+    assert [tuple(Z.shape) for _, Z in seen[:3]] == [(2, 5, 3, 6, 8)] * 2 + [(2, 5, 3, 3, 4)]
+    net.eval()
+    assert torch.equal(seen[-1][1], net(X))
+    assert torch.equal(seen[1][1], seen[0][1].clamp(min=0))
+
+
+def test_changes_are_norms_of_differences() -> None:
+    net, X = network(), torch.rand(2, 5, 48, generator=torch.Generator().manual_seed(0))
+    assert (relative_changes(net, X, X) == 0).all()
+    # Convolution without a bias of its own is linear: twice the image, twice the answer.
+    changes = relative_changes(net, X, 2 * X)
+    np.testing.assert_allclose(changes[:4], 1.0, rtol=1e-5)
+    other = torch.rand(X.shape, generator=torch.Generator().manual_seed(1))
+    (_, Z), (_, Z_other) = next(each_layer(net, X)), next(each_layer(net, other))
+    sizes = [(Z_other[0, i] - Z[0, i]).norm() / Z[0, i].norm() for i in range(5)]
+    assert relative_changes(net, X, other)[0, 0] == pytest.approx(float(np.mean(sizes)))
+
+
+def test_a_larger_picture_and_the_network_as_convolutions(mlcli: Run, empty_folder: Path) -> None:
+    asked = (*SMALL, *LAYERS, "--max-shift", "0", "--deploy-size", "31", "--out", "o")
+    done = mlcli(*asked)
+    assert done.code == 0, done.err
+    found = done.json["deployed"]
+    # One window is 8 pixels, a step of the map 2: (31 // 2 - 4) + 1 places.
+    assert (found["size"], found["map_height"], found["map_width"]) == (31, 12, 12)
+    assert found["largest_difference"] < 1e-5
+    # Two images a side, as they are in the data, on a ground of 0.
+    tiles, cells = rows_of("o/picture.csv"), rows_of("o/class_map.csv")
+    assert found["n_images"] == len(tiles) == 4
+    assert len(cells) == 144
+    picture = grid(tiles[0]["pixels"])
+    inside = np.zeros_like(picture, dtype=bool)
+    for tile in tiles:
+        top, left = int(tile["top"]), int(tile["left"])
+        inside[top : top + 8, left : left + 8] = True
+    assert inside.sum() == 4 * 64
+    assert (picture[~inside] == 0).all()
+    assert picture[inside].max() == 16
+    right = sum(tile["class"] == tile["seen_in_the_middle"] for tile in tiles)
+    assert found["n_right"] == right
+    # The map is symmetric about the middle of the picture.
+    xs = sorted({float(cell["x"]) for cell in cells})
+    np.testing.assert_allclose(np.array(xs) + xs[::-1], 31)
+    assert all(0.1 <= float(cell["probability"]) <= 1 for cell in cells)
+
+
+def test_a_picture_as_large_as_an_image_has_the_answer_of_the_network(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    done = mlcli(*SMALL, *LAYERS, "--max-shift", "0", "--deploy-size", "8", "--out", "o")
+    assert done.code == 0, done.err
+    [cell], [tile] = rows_of("o/class_map.csv"), rows_of("o/picture.csv")
+    # Of the first test image it says what the list of misclassified images says of it.
+    wrong = {row["row"]: row["called"] for row in rows_of("o/misclassified.csv")}
+    wrong_here = tile["class"] != cell["class"]
+    assert (cell["x"], cell["y"]) == ("4.0", "4.0")
+    assert not wrong_here or cell["class"] in wrong.values()
+
+
+def test_feature_maps_and_invariance(mlcli: Run, empty_folder: Path) -> None:
+    done = mlcli(*SMALL, *LAYERS, "--max-shift", "2", "--out", "o")
+    assert done.code == 0, done.err
+    maps = rows_of("o/feature_maps.csv")
+    assert [row["layer"] for row in maps] == ["image"] + 6 * ["after 3: pool max 2"]
+    assert grid(maps[0]["values"]).shape == (8, 8)
+    assert grid(maps[1]["values"]).shape == (4, 4)
+    moved = rows_of("o/invariance.csv")
+    assert {row["shift"] for row in moved} == {"1", "2"}
+    by_number = {row["number"]: float(row["change"]) for row in moved if row["shift"] == "1"}
+    # Section 8.3: what comes out of pooling changes less than what goes in.
+    assert by_number["3"] < by_number["2"]
+    assert done.json["moved_by_a_pixel"]["03"]["change"] == by_number["3"]
+    assert "equal_mlp" not in done.json
+
+
+def test_views_are_averaged_and_one_view_is_said_too(mlcli: Run, empty_folder: Path) -> None:
+    asked = (*SMALL, *LAYERS, "--max-shift", "0")
+    plain = mlcli(*asked, "--out", "a").json
+    views = mlcli(*asked, "--test-views", "--out", "b").json
+    assert views["test_accuracy_one_view"]["mean"] == plain["test_accuracy"]["mean"]
+    assert views["test_loss"]["mean"] != plain["test_loss"]["mean"]
+
+
+def test_rounded_predictions_of_a_regression(mlcli: Run, empty_folder: Path) -> None:
+    done = mlcli("train-cnn", "--data", "imbalance", "--n-samples", "300", "--layers",
+                 "scan 4,relu", "--n-epochs", "30", "--n-seeds", "2", "--max-shift", "0",
+                 "--round-metric", "--no-plots", "--quiet", "--json", "--out", "o")  # fmt: skip
+    assert done.code == 0, done.err
+    rows = rows_of("o/predictions.csv")
+    right = np.mean([round(float(r["predicted"])) == round(float(r["target"])) for r in rows])
+    first = next(row for row in rows_of("o/members.csv") if row["seed"] == "0")
+    assert float(first["test_rounded_accuracy"]) == pytest.approx(right)
+    assert done.json["equal_mlp"]["test_rounded_accuracy"]["n"] == 2
