@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
         "config", "datasets", "errors", "linear", "neural", "result", "rng", "scale",
         "scratch", "selection",
     },
-    "report": {"errors", "result", "experiments"},
+    "report": {"errors", "result", "experiments", "notes"},
     "review": {
         "config", "datasets", "errors", "experiments", "linear", "report", "result", "rng",
     },
