@@ -18,6 +18,8 @@ from mlcli.experiments.bayes.fit import Fitted, fit
 from mlcli.linear.basis import Basis
 from mlcli.linear.triangle import Triangle
 
+# A target of zeros leaves both precisions open, and any two will do.
+ZEROS = {"noise_precision": 1.0, "prior_precision": 1.0}
 # The noise of data that the columns fit exactly, as a share of the target's root mean square.
 NO_NOISE = 1e-8
 
@@ -65,7 +67,8 @@ class BayesianRegressor(Regressor):
         >>> from mlcli.estimators import BayesianRegressor
         >>> x = np.linspace(0, 1, 20)[:, None]
         >>> t = np.sin(6 * x[:, 0]) + 0.1 * np.cos(97 * np.arange(20))
-        >>> mean, std = BayesianRegressor(degree=5).fit(x, t).predict([[0.5], [2.0]], return_std=True)
+        >>> model = BayesianRegressor(degree=5).fit(x, t)
+        >>> mean, std = model.predict([[0.5], [2.0]], return_std=True)
         >>> bool(std[1] > 10 * std[0])  # far from the data it knows that it knows little
         True
     """
@@ -191,6 +194,8 @@ def _fit(config: BayesConfig, triangle: Triangle) -> Fitted:
     try:
         return fit(config, triangle)
     except NoAnswerError:
+        if config.noise_precision is not None:
+            raise
         square = float(triangle.R[:, -1] @ triangle.R[:, -1]) / triangle.n_rows
     warnings.warn(
         "the columns fit the target exactly, so the noise is taken as "
@@ -198,10 +203,6 @@ def _fit(config: BayesConfig, triangle: Triangle) -> Fitted:
         ConvergenceWarning,
         stacklevel=3,
     )
-    # A target of zeros leaves both precisions open.
     given = {"noise_precision": 1.0 / (NO_NOISE**2 * square)} if square else ZEROS
     kept = config.model_copy(update={"prior": "isotropic", "noise": "gaussian", **given})
     return fit(kept, triangle)
-
-
-ZEROS = {"noise_precision": 1.0, "prior_precision": 1.0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import numpy as np
@@ -44,6 +45,9 @@ def configured(model: type[Config], owner: str, values: Mapping[str, Any]) -> Co
     except ValidationError as error:
         detail = error.errors(include_url=False, include_context=False)[0]
     key = str(detail["loc"][0]) if detail["loc"] else ""
+    if detail["type"] == "extra_forbidden":
+        known = ", ".join(get_close_matches(key, model.model_fields)) or "those of the command"
+        raise ParameterError(f"{owner}: there is no parameter {key}", hint=known)
     if detail["type"] == "value_error":
         sentence = str(detail["msg"]).removeprefix("Value error, ")
         raise ParameterError(f"{owner}: {key} {sentence}" if key else f"{owner}: {sentence}")

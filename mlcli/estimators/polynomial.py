@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from mlcli.config.bayes import BayesConfig
@@ -96,7 +97,7 @@ class PolynomialRegressor(Regressor):
             )  # fmt: skip
         X, t = self._training_rows(X, y)
         self._model: Fits = fit(config, X, t, self._feature_names())
-        self._n_rows = t.size
+        self._n_rows: int = t.size
         return self
 
     def predict(self, X: Any) -> Floats:
@@ -126,8 +127,8 @@ class PolynomialRegressor(Regressor):
         left = self._n_rows - self.effective_rank_
         if unit is None or left <= 0:
             return None
-        sigma = (float(self._model.train_rss[0]) / left) ** 0.5
-        return sigma * unit[int(self.intercept) :]
+        sigma = np.sqrt(self._model.train_rss[0] / left)
+        return np.asarray(sigma * unit[int(self.intercept) :])
 
     @property
     def effective_rank_(self) -> int:
