@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from mlcli.config.fields import Section
 from mlcli.estimators.parameters import ParameterError, configured
@@ -77,7 +77,28 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         """
         X, y = validate_data(self, X, y, dtype=dtype, ensure_min_samples=2)
         check_classification_targets(y)
+        return X, self._numbers(y)
+
+    def _weighted_rows(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[Array, Ints, Floats | None]:
+        """`_training_rows` without rows of weight 0, and the weights of the others, (N,) or None.
+
+        Raises:
+            ParameterError: rows of only one class have a weight.
+            ValueError: a weight is negative, or they are not (N,).
+        """
+        if sample_weight is None:
+            return *self._training_rows(X, y), None
+        X, y = validate_data(self, X, y, ensure_min_samples=2)
+        check_classification_targets(y)
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        there = weights > 0
+        return X[there].astype(np.float64), self._numbers(y[there]), weights[there]
+
+    def _numbers(self, y: Array) -> Ints:
+        """The number of each row's class, (N,), of the `classes_` that are there."""
         self.classes_, numbers = np.unique(y, return_inverse=True)
         if self.classes_.size < 2:
             raise ParameterError("y", must="of two classes or more", got="1 class")
-        return X, numbers.astype(np.int64)
+        return np.asarray(numbers, dtype=np.int64)

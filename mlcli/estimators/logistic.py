@@ -41,7 +41,7 @@ class LogisticClassifier(Classifier):
     Attributes:
         classes_: the labels, sorted, (K,).
         coef_: weights of the columns in x itself, (1, M) for two classes, else (K, M).
-        intercept_: constants, (1,) or (K,).
+        intercept_: constants, (1,), or (K,); these of the standardised columns add up to 0.
         n_iter_: steps taken.
 
     Raises:
@@ -87,11 +87,15 @@ class LogisticClassifier(Classifier):
         self.learning_rate = learning_rate
         self.max_steps = max_steps
 
-    def fit(self, X: Any, y: Any) -> LogisticClassifier:
-        """Fit to rows X (N, D) and labels y (N,)."""
-        X, labels = self._training_rows(X, y)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LogisticClassifier:
+        """Fit to rows X (N, D) and labels y (N,).
+
+        With sample_weight (N,) each row counts as often as its weight says, in the loss and in the
+        units of the columns: 2 is the row twice, 0 is no row.
+        """
+        X, labels, weights = self._weighted_rows(X, y, sample_weight)
         config: LogisticConfig = self._config(LogisticConfig, class_weights=self._class_weights())
-        found = logistic.fit_classifier(config, X, labels, self.classes_.size)
+        found = logistic.fit_classifier(config, X, labels, self.classes_.size, weights)
         if not found.fit.converged:
             warnings.warn(
                 f"{config.solver} has not converged in {found.fit.n_steps} steps; try a larger "
@@ -102,8 +106,14 @@ class LogisticClassifier(Classifier):
         self._model: logistic.Classifier = found
         weights, _ = logistic.coefficients(found)  # (M + 1, K) or (M + 1, 1)
         first = int(config.intercept)
+        # One number added to every class's constant changes no probability, and the fit leaves it
+        # to rounding: here they add up to 0.
+        free = bool(first) and self.classes_.size > 2
+        self._surplus = float(found.fit.W[0].mean()) if free else 0.0
         self.coef_: Floats = np.ascontiguousarray(weights[first:].T)
-        self.intercept_: Floats = weights[0] if first else np.zeros(weights.shape[1])
+        self.intercept_: Floats = (
+            weights[0] - self._surplus if first else np.zeros(weights.shape[1])
+        )
         self.n_iter_ = found.fit.n_steps
         return self
 
@@ -124,7 +134,7 @@ class LogisticClassifier(Classifier):
 
     def _activations(self, X: Any) -> Floats:
         check_is_fitted(self)
-        return np.asarray(self._model.columns(self._rows(X)) @ self._model.fit.W)
+        return np.asarray(self._model.columns(self._rows(X)) @ self._model.fit.W - self._surplus)
 
     def _class_weights(self) -> str:
         """The weights as the config has them: a word, or a number a class."""
