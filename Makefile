@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint bench proofs clean
+.PHONY: help setup repro test lint bench browser proofs clean
 
 help:
 	@echo "make repro    set up, run the pipeline, name the report to open"
 	@echo "make test     set up, run the tests"
 	@echo "make lint     set up, run ruff and mypy"
 	@echo "make bench    set up, measure speed against peers"
+	@echo "make browser  set up, look at the report in a headless Chromium"
 	@echo "make proofs   set up, run the long statistical proofs"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -42,8 +43,26 @@ bench: setup
 		--constraint constraints.txt --editable '.[bench]' && touch $(STAMP)-bench; }
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-disable-gc -s
 
+# The tests of the page in a browser. axe-core, which looks for what keeps people out, is fetched
+# in one fixed version and never part of this repository.
+AXE := axe-core-4.14.1
+AXE_SHA256 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
+
+.browser/package/axe.min.js:
+	@command -v npm >/dev/null || { echo "axe-core comes from npm; try installing npm" >&2; exit 2; }
+	mkdir -p .browser
+	cd .browser && npm pack --silent $(subst core-,core@,$(AXE)) >/dev/null
+	@$(PYTHON) -c 'import hashlib, sys; sys.exit(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest() != sys.argv[2])' \
+		.browser/$(AXE).tgz $(AXE_SHA256) || { echo "$(AXE).tgz is not the file that was looked at" >&2; exit 1; }
+	cd .browser && tar -xzf $(AXE).tgz package/axe.min.js && touch package/axe.min.js
+
+browser: setup .browser/package/axe.min.js
+	@test $(STAMP)-browser -nt $(STAMP) || { $(BIN)/python -m pip install --quiet \
+		--constraint constraints.txt --editable '.[browser]' && touch $(STAMP)-browser; }
+	$(BIN)/python -m pytest tests/report/test_browser.py -rs
+
 proofs: setup
 	$(BIN)/python -m pytest tests/proofs -s
 
 clean:
-	rm -rf $(VENV) runs .pytest_cache .hypothesis
+	rm -rf $(VENV) .browser runs .pytest_cache .hypothesis

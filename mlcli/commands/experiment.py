@@ -88,11 +88,11 @@ def carry_out(prepared: Prepared) -> None:
     if options.dry_run:
         _show_plan(prepared)
         return
-    if not options.force and _finished(prepared):
+    if not options.force and finished(prepared):
         if not options.quiet:
             console.message(f"already done: {prepared.target} (--force runs it again)")
     else:
-        _execute(prepared)
+        execute(prepared)
     _show(prepared)
 
 
@@ -102,11 +102,20 @@ def prepare(section: str, flags: Mapping[str, Any], options: RunOptions) -> Prep
     Raises:
         InputError: the parameters, the data, or the output folder won't do.
     """
+    model = config_class(section)
+    resolved = resolve(model, section, flags=flags, sets=options.sets, params=options.params)
+    return prepare_resolved(section, resolved, options)
+
+
+def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions) -> Prepared:
+    """The same from a config that is settled already, wherever its values came from.
+
+    Raises:
+        InputError: the values, the data, or the output folder won't do.
+    """
     from mlcli.datasets.source import open_source
     from mlcli.report.captions import figure_names
 
-    model = config_class(section)
-    resolved = resolve(model, section, flags=flags, sets=options.sets, params=options.params)
     experiment = import_module(f"mlcli.experiments.{section}")
     config: Any = resolved.config
     source = open_source(
@@ -163,12 +172,18 @@ def _input_files(config: Any) -> dict[str, Any]:
     return {"files": found} if found else {}
 
 
-def _finished(prepared: Prepared) -> bool:
+def finished(prepared: Prepared) -> bool:
+    """Whether the question was answered before, whole and by these versions."""
     suffixes = tuple(prepared.options.figures) if prepared.options.plots else ()
     return manifests.is_finished(prepared.target, prepared.asked, suffixes)
 
 
-def _execute(prepared: Prepared) -> None:
+def execute(prepared: Prepared) -> None:
+    """Run and write, without showing anything but progress and warnings.
+
+    Raises:
+        MlcliError: there is no answer, or the work was interrupted.
+    """
     options, config = prepared.options, prepared.resolved.config
     started, t_start = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
     checkpoint = _checkpoint(prepared)
@@ -207,7 +222,7 @@ def _execute(prepared: Prepared) -> None:
 
 def _checkpoint(prepared: Prepared) -> FileCheckpoint | None:
     """Where a command that can go on after an interrupt keeps its work, wherever it writes."""
-    if not getattr(prepared.experiment, "RESUMES", False):
+    if not (prepared.options.resume and getattr(prepared.experiment, "RESUMES", False)):
         return None
     from mlcli.report.checkpoint import FileCheckpoint
 
@@ -241,7 +256,7 @@ def _show_plan(prepared: Prepared) -> None:
         "folder": str(prepared.target),
         "files": [*prepared.outputs, *folder.UNTRACKED],
         "work": prepared.experiment.plan(prepared.resolved.config, prepared.source),
-        "done_already": not prepared.options.force and _finished(prepared),
+        "done_already": not prepared.options.force and finished(prepared),
     }
     if prepared.options.json:
         console.print_json(plan)

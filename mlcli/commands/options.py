@@ -26,6 +26,8 @@ class RunOptions:
     plots: bool = True
     figures: tuple[str, ...] = ("png",)
     force: bool = False
+    # No flag: work that is to be done anew does not go on from what an interrupted run left.
+    resume: bool = True
 
 
 def _option(*names: str, help: str, **more: Any) -> Any:

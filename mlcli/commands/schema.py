@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from mlcli import console
-from mlcli.config import SECTIONS, config_class
+from mlcli.config import SECTIONS, config_class, gates
 
 app = typer.Typer(add_completion=False)
 KEYWORDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
@@ -15,7 +15,7 @@ KEYWORDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "e
 
 def params_schema() -> dict[str, Any]:
     """The JSON schema of the whole file."""
-    sections = {}
+    sections: dict[str, Any] = {gates.SECTION: gates.JSON_SCHEMA}
     for name in SECTIONS:
         sections[name] = _json_schema_words(config_class(name).model_json_schema())
     return {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -114,3 +115,46 @@ def logit_map(net: CNN, X: Tensor) -> Tensor:
     """
     twin = as_convolutional(net)
     return twin.by_member(twin.through(X, len(twin.layers) - 1))
+
+
+@torch.no_grad()
+def largest_difference(net: CNN, X: Tensor) -> float:
+    """Of the logits by dense layers and by convolutions, (8.24) to (8.27), over the largest logit.
+
+    Args:
+        net: M members.
+        X: images (M, B, c, h, w), or unrolled (M, B, c h w).
+    """
+    net.eval()
+    mine, theirs = net(X), as_convolutional(net)(X)
+    return float((mine - theirs).abs().max() / mine.abs().max())
+
+
+def collage(tiles: Tensor, places: Sequence[tuple[int, int]], blank: Tensor, size: int) -> Tensor:
+    """Images in a larger picture, whose ground is as dark as the corners of an empty image.
+
+    In units every pixel of an image has a shift of its own, and the ground has none.
+
+    Args:
+        tiles: (M, n, c, h, w).
+        places: top and left of each.
+        blank: an empty image, (M, c, h, w).
+        size: side S of the picture.
+
+    Returns:
+        (M, 1, c, S, S).
+    """
+    h, w = tiles.shape[3:]
+    corners = torch.stack([blank[..., i, j] for i in (0, -1) for j in (0, -1)])  # (4, M, c)
+    ground = corners.mean(dim=0)[:, None, :, None, None]  # (M, 1, c, 1, 1)
+    X = ground.expand(-1, 1, -1, size, size).clone()  # (M, 1, c, S, S)
+    for i, (top, left) in enumerate(places[: tiles.shape[1]]):
+        X[:, 0, :, top : top + h, left : left + w] = tiles[:, i]
+    return X
+
+
+def strides(net: CNN) -> tuple[int, int]:
+    """Pixels down and across between two places of a map of logits."""
+    kinds = ("conv", "pool", "residual")
+    every = [layer.spec.stride for layer in net.layers if layer.spec.kind in kinds]
+    return math.prod(s[0] for s in every), math.prod(s[1] for s in every)

@@ -11,10 +11,12 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from mlcli.config import SECTIONS, config_class, inherited_keys, parent_of
+from mlcli.config import gates as gate_grammar
 from mlcli.config.fields import Section
 from mlcli.errors import ConfigError
 from mlcli.params.dvc_guard import refuse_overrides
 from mlcli.params.faults import Fault, explain, unknown
+from mlcli.params.gates import gates_of
 from mlcli.params.yaml_file import DEFAULT_FILE, YamlFile, parse_value, read_yaml
 
 C = TypeVar("C", bound=Section)
@@ -113,10 +115,11 @@ def section_values(file: YamlFile, section: str, faults: list[Fault]) -> dict[st
 
 def unknown_sections(file: YamlFile) -> list[Fault]:
     """The sections of a params file that no command has."""
+    known = (*SECTIONS, gate_grammar.SECTION)
     return [
-        Fault(file.place(name), unknown("section", name, SECTIONS))
+        Fault(file.place(name), unknown("section", name, known))
         for name in file.values
-        if name not in SECTIONS
+        if name not in known
     ]
 
 
@@ -198,6 +201,7 @@ def validate_file(path: Path) -> list[Fault]:
     """
     file = read_yaml(path)
     faults = unknown_sections(file)
+    gates_of(file, faults)
     for section in SECTIONS:
         model = config_class(section)
         given = section_values(file, section, faults)

@@ -103,9 +103,11 @@ def _plain(
         raise ConfigError(f"{name} is nested too deeply")
     if isinstance(node, Mapping):
         plain = {}
+        # A key that a merge (`<<: *name`) brings in has no place here: that of the mapping serves.
+        marked = getattr(getattr(node, "lc", None), "data", None) or {}
         for key, value in node.items():
-            if hasattr(node, "lc"):
-                line, column = node.lc.key(key)
+            if key in marked:
+                line, column = marked[key][:2]
                 places[(*at, str(key))] = (line + 1, column + 1)
             plain[str(key)] = _plain(value, (*at, str(key)), places, name, depth + 1)
         return plain

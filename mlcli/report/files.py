@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,16 @@ def write_bytes(path: Path, content: bytes) -> None:
     """A file and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """A text file that appears whole or not at all, instead of one that may be there."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        write_text(partial, text)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def safetensors_bytes(tensors: Mapping[str, np.ndarray]) -> bytes:

@@ -1,116 +1,77 @@
-"""Run folders -> one HTML page that needs nothing but itself."""
+"""Runs -> one HTML page that needs nothing but itself, and a README that shows the figures."""
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-import shlex
-import struct
-from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from mlcli.errors import DataError
-from mlcli.report.captions import chapter as chapter_of
-from mlcli.report.captions.chapter import Chapter
-from mlcli.report.files import json_text, write_text
-from mlcli.report.manifest import read_manifest
+from markupsafe import Markup, escape
 
-# Where the settings of a run come from that a command line has to repeat.
-REPEATED = ("flag", "set", "environment")
+from mlcli.errors import ConfigError
+from mlcli.report.files import replace_text
+from mlcli.report.markdown import HEAD, readme
+from mlcli.report.notes_index import rows_of_notes
+from mlcli.report.runs import Run, read_runs
 
-
-def find_folders(places: Iterable[Path]) -> list[Path]:
-    """Every run folder among or below the given ones, in order of their names.
-
-    Raises:
-        DataError: a place does not exist.
-    """
-    found: set[Path] = set()
-    for place in places:
-        if not place.is_dir():
-            raise DataError(f"{place} is no folder", hint="`mlcli fit-poly` first")
-        found |= {path.parent for path in place.rglob("manifest.json")}
-    hidden = {path for path in found if any(part.startswith(".") for part in path.parts)}
-    return sorted(found - hidden)
+TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_gallery(places: Sequence[Path], page: Path) -> int:
-    """Write the page and return the number of runs on it.
+def write_gallery(places: Sequence[Path], page: Path, readme_path: Path | None = None) -> int:
+    """Write the page, and the README where one is asked for; return the number of runs.
 
     Raises:
-        DataError: no finished run is there.
+        DataError: no finished run is there, or one can't be read.
+        ConfigError: a README of someone else's is in the way.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    runs = [_describe(path) for path in find_folders(places)]
-    if not runs:
-        raise DataError(f"no finished run under {', '.join(map(str, places))}", hint="`dvc repro`")
-    # Everything that comes from data is escaped: a column may be named like a script tag.
-    environment = Environment(
-        loader=PackageLoader("mlcli.report"), autoescape=True, undefined=StrictUndefined
-    )
-    for index, run in enumerate(runs):
-        run["anchor"] = f"run-{index + 1}"
-    text = environment.get_template("gallery.html").render(runs=runs)
-    partial = page.with_name(f".{page.name}.{os.getpid()}.partial")
-    write_text(partial, text)
-    partial.replace(page)
+    if readme_path is not None:
+        _check_own(readme_path)
+    runs = read_runs(places)
+    replace_text(page, page_text(runs))
+    if readme_path is not None:
+        replace_text(readme_path, readme(runs, readme_path.parent))
     return len(runs)
 
 
-def _describe(folder: Path) -> dict[str, Any]:
-    manifest = read_manifest(folder)
-    if manifest is None:
-        raise DataError(f"{folder}/manifest.json is not a manifest of this version")
-    command = manifest["command"]
-    section = command.replace("-", "_")
-    chapter = chapter_of(section)
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    experiment = import_module(f"mlcli.experiments.{section}.display")
-    provenance = {key: manifest[key] for key in ("data", "seeds", "versions", "determinism")}
-    return {
-        "title": f"{command}: {chapter.title}",
-        "question": chapter.question,
-        "command_line": _command_line(manifest),
-        "tables": experiment.display(metrics),
-        "figures": _figures(folder, chapter),
-        "config": sorted(manifest["config"].items()),
-        "provenance": json_text(provenance),
-    }
-
-
-def _command_line(manifest: Mapping[str, Any]) -> str:
-    words = ["mlcli", manifest["command"]]
-    for key, entry in sorted(manifest["config"].items()):
-        if entry["source"] not in REPEATED:
-            continue
-        flag, value = "--" + key.replace("_", "-"), entry["value"]
-        if isinstance(value, bool):
-            words.append(flag if value else f"--no-{flag[2:]}")
-        elif value is not None:
-            words += [flag, ",".join(map(str, value)) if isinstance(value, list) else str(value)]
-    return shlex.join(words)
-
-
-def _figures(folder: Path, chapter: Chapter) -> list[dict[str, Any]]:
-    found = []
-    for name, caption in chapter.figures.items():
-        path = folder / f"{name}.png"
-        if not path.is_file():
-            continue
-        content = path.read_bytes()
-        # Width and height are the first two numbers of a PNG's header.
-        width, height = struct.unpack(">II", content[16:24])
-        found.append(
-            {
-                "base64": base64.b64encode(content).decode(),
-                "alt": caption.alt,
-                "caption": f"{caption.place}. {caption.text}",
-                "width": width,
-                "height": height,
-            }
+def _check_own(path: Path) -> None:
+    """A README that this command didn't write is not replaced."""
+    heading = HEAD.splitlines()[0]
+    if path.is_file() and not path.read_text(encoding="utf-8").startswith(heading + "\n"):
+        raise ConfigError(
+            f"{path} wasn't written by `mlcli report` and is kept",
+            hint="--no-readme, or another --out",
         )
-    return found
+
+
+def page_text(runs: Sequence[Run]) -> str:
+    """The page. Everything that comes from data is escaped: a column may be named like a tag."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("mlcli.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["code"] = _code
+    # Our own files and drawings, the only text that goes in as it is.
+    own = {
+        name: Markup((TEMPLATES / f"gallery.{name}").read_text(encoding="utf-8"))
+        for name in ("css", "js")
+    }
+    return environment.get_template("gallery.html").render(
+        runs=runs,
+        drawing=Markup,
+        notes=rows_of_notes(runs),
+        n_figures=sum(len(run.figures) for run in runs),
+        **own,
+    )
+
+
+def _code(text: str) -> Markup:
+    """What stands between backticks is code."""
+    pieces = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if i % 2 and i < len(pieces) - 1 else escape(piece)
+        for i, piece in enumerate(pieces)
+    )

@@ -31,7 +31,7 @@ def test_shapes_are_as_described(name: str) -> None:
     assert source.n_rows == named.shape[0]
     assert (source.task, source.image_shape) == (named.task, named.image_shape)
     assert source.n_own_test == data.n_own_test == named.n_own_test
-    assert source.class_names is None
+    assert source.class_names == named.class_names
     if named.n_classes is not None:
         np.testing.assert_array_equal(np.unique(data.t), np.arange(named.n_classes))
 
@@ -72,6 +72,7 @@ def test_images_and_their_own_test_rows() -> None:
     assert images == {
         "digits": ((8, 8), 0), "fashion-mini": ((28, 28), 1_000),
         "fashion-mnist": ((28, 28), 10_000), "mnist": ((28, 28), 10_000),
+        "imbalance": ((12, 15), 0),
     }  # fmt: skip
     assert all(n.image_shape is None or np.prod(n.image_shape) == n.shape[1]
                for n in DATASETS.values())  # fmt: skip

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlcli.datasets.source import open_source
-from mlcli.datasets.synthetic import SYNTHETIC, draw
+from mlcli.datasets.synthetic import SYNTHETIC, SyntheticSpec, draw
 from mlcli.errors import DataError
 from mlcli.rng import stream
 
@@ -44,7 +44,12 @@ def test_defaults(name: str, low: float, high: float, n: int, noise: float) -> N
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, spec in SYNTHETIC.items() if spec.task == "regression"]
+    "name",
+    [
+        name
+        for name, spec in SYNTHETIC.items()
+        if isinstance(spec, SyntheticSpec) and spec.task == "regression"
+    ],
 )
 def test_inputs_are_uniform_and_the_noise_is_normal(name: str) -> None:
     """Moments of 200,000 rows, each within five standard errors."""

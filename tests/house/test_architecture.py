@@ -44,11 +44,17 @@ ALLOWED: dict[str, set[str]] = {
     "estimators": {
         "config", "errors", "experiments", "linear", "neural", "rng", "scratch",
     },
-    "report": {"errors", "result", "experiments"},
+    "report": {"errors", "result", "experiments", "notes"},
+    "review": {
+        "config", "datasets", "errors", "experiments", "linear", "report", "result", "rng",
+    },
+    "sweeps": {
+        "config", "errors", "experiments", "linear", "result", "review", "rng",
+    },
     "console": {"result"},
     "commands": {
         "config", "console", "datasets", "errors", "experiments", "notes", "params", "report",
-        "result", "scale",
+        "result", "review", "scale", "sweeps",
     },
     "cli": {"commands"},
     "__main__": {"cli", "console", "errors"},

@@ -95,3 +95,23 @@ def test_an_empty_file_has_no_sections(tmp_path: Path) -> None:
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.yaml does not exist"):
         read_yaml(Path("nowhere.yaml"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "base: &base\n  p: 1\n  q: 2\nmore:\n  <<: *base\n  q: 3\n",
+        "base: &base {p: 1, q: 2}\nmore:\n  <<: *base\n",
+        "a: &a {p: 1}\nb: &b {p: 9, q: 2}\nmore:\n  <<: [*a, *b]\n",
+    ],
+)
+def test_merge_keys_mean_the_same_as_in_dvc(text: str, tmp_path: Path) -> None:
+    from dvc.utils.serialize import load_yaml
+
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    file = read_yaml(path)
+    assert file.values == load_yaml(str(path))
+    # A merged key stands where its mapping does.
+    line = text[: text.index("more")].count("\n") + 1
+    assert file.place("more", "p") == f"{path}:{line}:1"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,11 @@ import numpy as np
 from mlcli.experiments.networks.outcome import Outcome
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant, nest
+from mlcli.experiments.paired import holm, paired_test
 from mlcli.experiments.summary import summary
-from mlcli.linear.statistics import student_t_quantile
 
 # With more variants than this each is compared to the first only.
 MOST_PAIRED = 8
-ROUNDING = 1e-12
 
 
 def of_variant(outcomes: Sequence[Outcome], variant: Variant) -> list[Outcome]:
@@ -92,42 +90,12 @@ def paired_tests(
             np.array([one.scores[headline(problem)] for one in of_variant(outcomes, variant)])
             for variant in (a, b)
         ]
-        found[f"{a.name} - {b.name}"] = _test(problem, values[0] - values[1])
-    _holm(found)
+        found[f"{a.name} - {b.name}"] = paired_test(values[0] - values[1], _overlap(problem))
+    holm(found)
     return found
 
 
-def _test(problem: Problem, differences: np.ndarray) -> dict[str, Any]:
-    n = differences.size
-    # Differences of equal scores, and their sum, are rounding at most.
-    size = np.abs(differences).max(initial=0.0)
-    differences = np.where(np.abs(differences) <= ROUNDING * size, 0.0, differences)
-    entry = summary(differences)
-    if entry["mean"] is not None and abs(entry["mean"]) <= ROUNDING * size:
-        entry["mean"] = 0.0
-    entry["p_value"] = None
-    if n < 2 or not np.isfinite(differences).all():
-        return entry
+def _overlap(problem: Problem) -> float:
+    """n_test / n_train where the seeds are splits of the same rows, else 0."""
     split = problem.splits[0]
-    share = 1 / n + (0.0 if problem.independent else split.test.size / split.train.size)
-    std = float(differences.std(ddof=1))
-    half = student_t_quantile(0.975, n - 1) * std * sqrt(share)
-    mean = float(entry["mean"] or 0.0)
-    entry |= {"ci_low": mean - half, "ci_high": mean + half}
-    if std > 0:
-        from scipy.special import stdtr
-
-        entry["p_value"] = float(2 * stdtr(n - 1, -abs(mean) / (std * sqrt(share))))
-    return entry
-
-
-def _holm(tests: dict[str, Any]) -> None:
-    """Holm's adjustment: the i-th smallest of m is multiplied by m - i + 1, never falling."""
-    known = sorted((name for name in tests if tests[name]["p_value"] is not None),
-                   key=lambda name: tests[name]["p_value"])  # fmt: skip
-    largest = 0.0
-    for entry in tests.values():
-        entry["p_holm"] = None
-    for i, name in enumerate(known):
-        largest = max(largest, min(1.0, (len(known) - i) * tests[name]["p_value"]))
-        tests[name]["p_holm"] = largest
+    return 0.0 if problem.independent else split.test.size / split.train.size

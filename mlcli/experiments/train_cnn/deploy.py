@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mlcli.errors import InputError
 from mlcli.experiments.networks.architectures import image_shape_of
 from mlcli.experiments.networks.fitting import Fitted
-from mlcli.experiments.networks.members import Program, network_of, view_of
-from mlcli.experiments.networks.outcome import PARTS, softmax
+from mlcli.experiments.networks.members import Program, network_of
+from mlcli.experiments.networks.outcome import softmax
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.threads import program_threads
 from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.train_cnn.looking import in_units
 from mlcli.experiments.train_mlp.tables import members_of
 from mlcli.neural.cnn import CNN
-from mlcli.neural.fully_convolutional import as_convolutional, logit_map
+from mlcli.neural.fully_convolutional import (
+    as_convolutional,
+    collage,
+    largest_difference,
+    logit_map,
+    strides,
+)
 from mlcli.result import Columns
 
 Floats = NDArray[np.float64]
@@ -94,16 +98,16 @@ def deploy(config: Any, problem: Problem, fitted: Sequence[Fitted], shown: Varia
     rows = split.test[: len(places)]
     images = problem.X[rows].reshape(-1, c, h, w)
     fill = float(problem.X.min())
-    view = view_of(problem, one.program, PARTS[-1], 1)
     with program_threads(one.program):
-        tiles = in_units(net, images, view).reshape(net.n_members, -1, c, h, w)
-        blank = in_units(net, np.full((1, c, h, w), fill), view).reshape(-1, c, h, w)
-        X = _picture(tiles, places, blank, config.deploy_size)  # (M, 1, c, S, S)
+        tiles = in_units(one, problem, images).reshape(net.n_members, -1, c, h, w)
+        blank = in_units(one, problem, np.full((1, c, h, w), fill)).reshape(-1, c, h, w)
+        X = collage(tiles, places, blank, config.deploy_size)  # (M, 1, c, S, S)
         A = logit_map(net, X)[m, 0].cpu().numpy().astype(np.float64)  # (K, h', w')
-        largest = _largest_difference(problem, one)
+        compared = problem.X[split.test[:N_COMPARED]].reshape(-1, c, h, w)
+        largest = largest_difference(net, in_units(one, problem, compared))
     n_classes, n_y, n_x = A.shape
     P = softmax(A.reshape(n_classes, -1).T).T.reshape(A.shape)
-    stride = _stride(net)
+    stride = strides(net)
     y, x = (
         config.deploy_size / 2 + (np.arange(n) - (n - 1) / 2) * s
         for n, s in zip((n_y, n_x), stride, strict=True)
@@ -125,40 +129,6 @@ def _places(size: int, h: int, w: int) -> list[tuple[int, int]]:
         return [round(gap + i * (n + gap)) for i in range(count)]
 
     return [(top, left) for top in along(h) for left in along(w)]
-
-
-def _picture(
-    tiles: torch.Tensor, places: Sequence[tuple[int, int]], blank: torch.Tensor, size: int
-) -> torch.Tensor:
-    """Tiles (M, n, c, h, w) on ground as dark as an image's rim, (M, 1, c, S, S)."""
-    h, w = tiles.shape[3:]
-    # Every pixel of an image has a mean of its own; the ground has that of the corners.
-    corners = torch.stack([blank[..., i, j] for i in (0, -1) for j in (0, -1)])  # (4, M, c)
-    ground = corners.mean(dim=0)[:, None, :, None, None]
-    X = ground.expand(-1, 1, -1, size, size).clone()  # (M, 1, c, S, S)
-    for i, (top, left) in enumerate(places[: tiles.shape[1]]):
-        X[:, 0, :, top : top + h, left : left + w] = tiles[:, i]
-    return X
-
-
-def _stride(net: CNN) -> tuple[int, int]:
-    """Pixels of the picture between two places of the map."""
-    strides = [layer.spec.stride for layer in net.layers if layer.spec.kind in
-               ("conv", "pool", "residual")]  # fmt: skip
-    return math.prod(s[0] for s in strides), math.prod(s[1] for s in strides)
-
-
-@torch.no_grad()
-def _largest_difference(problem: Problem, fitted: Fitted) -> float:
-    """Of logits by dense layers and by convolutions, (8.24) to (8.27), over the largest logit."""
-    net = fitted.net
-    assert isinstance(net, CNN)
-    rows = problem.splits[fitted.program.members[0].seed_index].test[:N_COMPARED]
-    images = problem.X[rows].reshape(-1, *image_shape_of(problem))
-    X = in_units(net, images, view_of(problem, fitted.program, PARTS[-1], 1))
-    net.eval()
-    mine, theirs = net(X), as_convolutional(net)(X)
-    return float((mine - theirs).abs().max() / mine.abs().max())
 
 
 def map_table(problem: Problem, deployed: Deployed | None) -> Columns:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mlcli.experiments.networks.architectures import image_shape_of
@@ -19,9 +18,10 @@ from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.summary import summary
 from mlcli.experiments.train_cnn.shifts import DIRECTIONS, shifted
 from mlcli.experiments.train_mlp.tables import members_of
-from mlcli.neural.batches import Scaling, View
+from mlcli.neural.batches import View, part_of
 from mlcli.neural.cnn import CNN
 from mlcli.neural.feature_maps import each_layer, relative_changes
+from mlcli.neural.losses import LOSSES
 from mlcli.result import Columns
 
 Floats = NDArray[np.float64]
@@ -35,15 +35,12 @@ DRAWN = ("conv", "pool", "batch-norm", "activation", "residual")
 NEW_STAGE = ("conv", "residual", "scan", "flatten", "global", "dense")
 
 
-def in_units(net: CNN, images: NDArray[Any], view: View) -> torch.Tensor:
-    """Images (n, c, h, w) as every member of a network sees them, (M, n, c h w)."""
-    rows = torch.as_tensor(images.reshape(len(images), -1)).to(net.theta)  # (n, D)
-    X = rows.expand(net.n_members, *rows.shape)  # (M, n, D)
-    if isinstance(view.X, Scaling):
-        shift, scale = (torch.as_tensor(np.asarray(a)).to(net.theta)
-                        for a in (view.X.shift, view.X.scale))  # fmt: skip
-        X = (X - shift.unsqueeze(1)) / scale.unsqueeze(1)
-    return X
+def in_units(fitted: Fitted, problem: Problem, images: NDArray[Any]) -> Any:
+    """Images (n, c, h, w) as every member of a network sees them, a tensor (M, n, c h w)."""
+    units = view_of(problem, fitted.program, PARTS[-1], 1).X
+    rows = images.reshape(len(images), -1)  # (n, c h w)
+    part = part_of(fitted.net, LOSSES["square"], rows, np.zeros((len(rows), 1)), View(X=units))
+    return part.rows(0, len(rows), fitted.net.n_members)[0]
 
 
 def features_table(problem: Problem, fitted: Sequence[Fitted], shown: Variant) -> Columns:
@@ -58,7 +55,7 @@ def features_table(problem: Problem, fitted: Sequence[Fitted], shown: Variant) -
     row = problem.splits[one.program.members[m].seed_index].test[0]
     image = problem.X[row].reshape(1, *image_shape_of(problem))
     with program_threads(one.program):
-        X = in_units(one.net, image, view_of(problem, one.program, PARTS[-1], 1))
+        X = in_units(one, problem, image)
         every = list(each_layer(one.net, X))
     _append(columns, 0, "image", image[0])
     stage = 0
@@ -116,14 +113,13 @@ def _changes(config: Any, problem: Problem, fitted: Fitted) -> Floats:
     assert isinstance(net, CNN)
     rows = problem.splits[fitted.program.members[0].seed_index].test[:N_IMAGES]
     images = problem.X[rows].reshape(-1, *image_shape_of(problem))
-    view = view_of(problem, fitted.program, PARTS[-1], 1)
     found = []
     with program_threads(fitted.program):
-        X = in_units(net, images, view)
+        X = in_units(fitted, problem, images)
         for pixels in range(1, min(config.max_shift, MOST_PIXELS) + 1):
             every = [
                 relative_changes(
-                    net, X, in_units(net, shifted(images, d * pixels, r * pixels, fill), view)
+                    net, X, in_units(fitted, problem, shifted(images, d * pixels, r * pixels, fill))
                 )
                 for d, r in DIRECTIONS
             ]

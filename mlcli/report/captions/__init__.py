@@ -10,6 +10,27 @@ from importlib import import_module
 
 from mlcli.report.captions.chapter import Chapter
 
+# The order of the notes, and so of the report. What isn't here comes last.
+ORDER = (
+    "kfold",
+    "fit_poly",
+    "bias_variance",
+    "descent",
+    "logistic",
+    "perceptron",
+    "train_mlp",
+    "propagate",
+    "lr_find",
+    "filters",
+    "train_cnn",
+    "bayes",
+)
+
+
+def place(section: str) -> tuple[int, str]:
+    """Sorts experiments as the notes have them."""
+    return (ORDER.index(section) if section in ORDER else len(ORDER)), section
+
 
 def chapter(section: str) -> Chapter:
     """The part of the report that an experiment has."""

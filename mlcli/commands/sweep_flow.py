@@ -1,0 +1,184 @@
+"""From the flags of a sweep to its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlcli import console
+from mlcli.commands.experiment import RUNS, Prepared, finished
+from mlcli.commands.options import RunOptions
+from mlcli.commands.sweep_points import (
+    DIED,
+    QUESTION,
+    TABLE,
+    Task,
+    check_all,
+    prepared,
+    question_of,
+    run_all,
+    run_point,
+    task,
+    without_answer,
+)
+from mlcli.config import SECTIONS, config_class
+from mlcli.errors import ConfigError, Interrupted, NoAnswerError
+from mlcli.params.faults import unknown
+from mlcli.report.files import csv_text, json_text, replace_text
+from mlcli.report.manifest import question_hash
+from mlcli.review.metrics import quantities
+from mlcli.review.runs import read_run
+from mlcli.scale.processes import each_apart
+from mlcli.sweeps.axes import Axis, Point, draws, grid, parse_axis
+from mlcli.sweeps.headlines import Headline, headline_of, scores
+from mlcli.sweeps.table import DONE, FAILED, WAITING, Row, Scored, columns, metrics_of, scored
+
+METRICS = "metrics.json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a sweep, but for its points."""
+
+    section: str
+    metric: str | None
+    best: str | None
+    confirm: bool
+    params: Path | None
+    out: Path | None
+    jobs: int
+    quiet: bool
+    force: bool
+
+    @property
+    def command(self) -> str:
+        """The command that is swept."""
+        return self.section.replace("_", "-")
+
+    @property
+    def options(self) -> RunOptions:
+        """How each point runs: without figures, which nobody looks at one by one."""
+        return RunOptions(params=self.params, quiet=True, plots=False)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A sweep that is done: its folder, its points, and its metrics.json."""
+
+    folder: Path
+    headline: Headline
+    points: list[Scored]
+    metrics: dict[str, Any]
+
+
+def section_of(command: str) -> str:
+    """The section of an experiment's name.
+
+    Raises:
+        ConfigError: there is no such experiment.
+    """
+    section = command.replace("-", "_")
+    known = [name for name in SECTIONS if name != "data"]
+    if section not in known:
+        names = [name.replace("_", "-") for name in known]
+        raise ConfigError(unknown("experiment", command, names))
+    return section
+
+
+def points_of(section: str, sets: Sequence[str], n_samples: int | None, seed: int) -> list[Point]:
+    """The points that the flags describe.
+
+    Raises:
+        ConfigError: an axis is no axis, its key is unknown or given twice.
+    """
+    axes: list[Axis] = []
+    faults = []
+    known = config_class(section).model_fields
+    for text in sets:
+        try:
+            axis = parse_axis(text, section)
+        except ConfigError as error:
+            faults.append(str(error))
+            continue
+        if axis.key not in known:
+            faults.append(f"-S {text}: {unknown('key', axis.key, known)} (section {section})")
+        elif axis.key in [one.key for one in axes]:
+            faults.append(f"-S {text}: {axis.key} is given twice; try one list of values")
+        else:
+            axes.append(axis)
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return grid(axes) if n_samples is None else draws(axes, n_samples, seed)
+
+
+def checked(request: Request, points: Sequence[Point]) -> tuple[list[Task], list[Prepared]]:
+    """Every point, checked before any runs."""
+    return check_all([task(request.section, point, request.options) for point in points])
+
+
+def run_sweep(request: Request, points: Sequence[Point]) -> Finished:
+    """Run what is not done, and keep the table in its folder after every point.
+
+    Raises:
+        Interrupted: Ctrl-C; the same command goes on.
+        NoAnswerError: no point has a number.
+    """
+    headlines = headline_of(request.section, request.metric, request.best)
+    tasks, asked = checked(request, points)
+    question = question_of(request.command, asked, {"metric": request.metric, "best": request.best})
+    folder = request.out or RUNS / "sweep" / question_hash(question)
+    known = without_answer(folder, question)
+    replace_text(folder / QUESTION, json_text(question))
+    rows: list[Row] = []
+    try:
+        for rows in run_all(tasks, asked, jobs=request.jobs, force=request.force, known=known):
+            # At once, so that a metric that is not there stops the sweep after its first point.
+            headline, found = scored(rows, headlines)
+            replace_text(folder / TABLE, csv_text(columns(found)))
+            _say(request, rows)
+        metrics = metrics_of(request.command, headline, found)
+        if request.confirm:
+            metrics["confirmed"] = _confirmed(request, tasks, asked, metrics)
+    except KeyboardInterrupt:
+        n_done = sum(row.outcome != WAITING for row in rows)
+        raise Interrupted(
+            f"interrupted after {n_done} of {len(tasks)} points; the same command goes on"
+        ) from None
+    replace_text(folder / METRICS, json_text(metrics))
+    return Finished(folder, headline, found, metrics)
+
+
+def _say(request: Request, rows: Sequence[Row]) -> None:
+    if not request.quiet:
+        n_done = sum(row.outcome == DONE for row in rows)
+        n_other = sum(row.outcome not in (DONE, WAITING) for row in rows)
+        failed = f", {n_other} without an answer" if n_other else ""
+        console.message(f"{request.command}: {n_done} of {len(rows)} points done{failed}")
+
+
+def _confirmed(
+    request: Request, tasks: Sequence[Task], asked: Sequence[Prepared], metrics: dict[str, Any]
+) -> dict[str, Any]:
+    """The best point once more, with a seed that no point had."""
+    names = [question_hash(found.asked) for found in asked]
+    best = tasks[names.index(metrics["best"]["run"])]
+    seed = 1 + max(int(found.resolved.config.seed) for found in asked)
+    point = (*(pair for pair in best.point if pair[0] != "seed"), ("seed", str(seed)))
+    asked_again = task(request.section, point, request.options)
+    again = prepared(asked_again)
+    if request.force or not finished(again):
+        if not request.quiet:
+            console.message(f"{request.command}: the best again, with seed {seed}")
+        (_, answer), *_ = each_apart(run_point, [asked_again], jobs=1)
+        outcome, reason = answer or (FAILED, DIED)
+        if outcome != DONE:
+            raise NoAnswerError(f"the best had no answer with seed {seed}: {reason}")
+    run, path = read_run(again.target), metrics["metric"]
+    return {
+        "seed": seed,
+        "run": question_hash(again.asked),
+        path: quantities(run.metrics)[path],
+        "test": scores(path, run.metrics),
+    }

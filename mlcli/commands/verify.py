@@ -1,0 +1,243 @@
+"""`mlcli verify`: is a result whole, and does it come out again?"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlcli import console
+from mlcli.config.verify import ABSOLUTE, RELATIVE
+from mlcli.errors import GateError, Interrupted, MlcliError
+from mlcli.result import Display
+
+if TYPE_CHECKING:
+    from mlcli.review.differences import Close
+    from mlcli.review.runs import Run
+    from mlcli.review.verify import Integrity, Repeat
+
+app = typer.Typer(add_completion=False)
+REPORTS = Path("reports")
+MATCH_HELP = (
+    "bytes: the same bytes. numbers: numbers within the tolerances, pictures left out. auto: bytes "
+    "where the run was made on this machine by these versions, else numbers."
+)
+
+
+class Match(StrEnum):
+    """What is asked of the files of a repeat."""
+
+    AUTO = "auto"
+    BYTES = "bytes"
+    NUMBERS = "numbers"
+
+
+@app.command()
+def verify(
+    run: Annotated[
+        Path, typer.Argument(help="A run folder, or a folder with run folders in it.")
+    ] = REPORTS,
+    hashes_only: Annotated[
+        bool, typer.Option("--hashes-only", help="Hash the files, run nothing: instant.")
+    ] = False,
+    match: Annotated[
+        Match,
+        typer.Option("--match", help=MATCH_HELP),
+    ] = Match.AUTO,
+    relative: Annotated[
+        float,
+        typer.Option("--rtol", help="Tolerance as a share of the larger number.", min=0.0),
+    ] = RELATIVE,
+    absolute: Annotated[
+        float, typer.Option("--atol", help="Tolerance beside that.", min=0.0)
+    ] = ABSOLUTE,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", help="Workers; never changes a byte.", min=1)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No messages.")] = False,
+) -> None:
+    """Make a result again and compare; exit 3 if it differs.
+
+    First every file is hashed and compared with manifest.json, which names altered, missing and
+    extra files. Then the same question is asked again, in a temporary folder, and each file is
+    compared with the recorded one; what differs first is named with its file, line and column.
+
+    --json prints {passed, runs: [{folder, command, run, passed, integrity: {n_files, altered,
+    missing, extra, fault}, repeat: null or {match, n_same, n_within, not_compared, differences:
+    {file: {place, recorded, again}}, reason}}]}.
+
+    Example: mlcli verify reports/fit_poly
+    """
+    from mlcli.report.files import strict
+    from mlcli.review.differences import within
+    from mlcli.review.runs import folders_below, read_run
+
+    close = within(relative, absolute)
+    found = []
+    for folder in folders_below(run):
+        if not (quiet or hashes_only):
+            console.message(f"{folder}: again")
+        asked = None if hashes_only else match
+        found.append(_look(read_run(folder), asked, close, jobs))
+    if as_json:
+        console.print_json(strict(_json(found)))
+    else:
+        console.print_displays([_display(run, found, relative, absolute)])
+    failed = [one for one in found if not _passed(*one[1:])]
+    if failed:
+        first = failed[0]
+        raise GateError(
+            f"{len(failed)} of {len(found)} runs differ: {first[0].folder}: {_why(*first[1:])}"
+        )
+
+
+def _look(
+    run: Run, match: Match | None, close: Close, jobs: int | None
+) -> tuple[Run, Integrity, Repeat | None]:
+    """A run against its manifest and, unless `match` is None, against its repeat."""
+    from mlcli.review.verify import integrity
+
+    checked = integrity(run.folder, run.manifest)
+    if match is None:
+        return run, checked, None
+    asked = _match(run) if match is Match.AUTO else str(match)
+    return run, checked, _again(run, asked, close, jobs)
+
+
+def _passed(checked: Integrity, repeat: Repeat | None) -> bool:
+    return checked.whole and (repeat is None or repeat.passed)
+
+
+def _why(checked: Integrity, repeat: Repeat | None) -> str:
+    parts = [checked.sentence, "" if repeat is None else repeat.sentence]
+    return "; ".join(part for part in parts if part)
+
+
+def _match(run: Run) -> str:
+    from mlcli.review.verify import made_here
+
+    try:
+        text = (run.folder / "environment.json").read_text(encoding="utf-8")
+        environment = json.loads(text)
+    except (OSError, ValueError):
+        environment = None
+    known = environment if isinstance(environment, dict) else None
+    return "bytes" if made_here(run.manifest, known) else "numbers"
+
+
+def _again(run: Run, match: str, close: Close, jobs: int | None) -> Repeat:
+    """Ask the same question in a temporary folder and compare the answers."""
+    from mlcli.commands.experiment import execute
+    from mlcli.report.manifest import read_manifest
+    from mlcli.review.verify import Repeat, compare_folders
+
+    with tempfile.TemporaryDirectory(prefix="mlcli-verify-") as temporary:
+        target = Path(temporary) / run.section
+        try:
+            prepared = _prepared(run, target, jobs)
+            if prepared.asked["data"] != run.manifest["data"]:
+                return Repeat(match, reason=_other_data(run.manifest["data"], prepared.asked))
+            execute(prepared)
+        except Interrupted:
+            raise
+        except MlcliError as error:
+            return Repeat(match, reason=f"it can't be run again: {error}")
+        manifest = read_manifest(target) or {}
+        return compare_folders(run.folder, target, (run.manifest, manifest), match, close)
+
+
+def _prepared(run: Run, target: Path, jobs: int | None) -> Any:
+    from pydantic import ValidationError
+
+    from mlcli.commands.experiment import prepare_resolved
+    from mlcli.commands.options import FIGURE_KINDS, RunOptions
+    from mlcli.config import SECTIONS, config_class
+    from mlcli.errors import ConfigError
+    from mlcli.params.faults import explain
+    from mlcli.params.resolve import Resolved
+
+    if run.section not in SECTIONS:
+        raise ConfigError(f"there is no command {run.command} in this version")
+    model = config_class(run.section)
+    try:
+        config = model(**run.config)
+    except ValidationError as error:
+        faults = explain(error, model, run.section, {})
+        raise ConfigError("; ".join(fault.sentence for fault in faults)) from None
+    recorded = run.manifest["config"]
+    sources = {
+        key: recorded[key]["source"] if key in recorded else "default" for key in model.model_fields
+    }
+    kinds = tuple(
+        kind for kind in FIGURE_KINDS
+        if any(name.endswith(f".{kind}") for name in run.manifest["files"])
+    )  # fmt: skip
+    options = RunOptions(
+        out=target, jobs=jobs, quiet=True, plots=bool(kinds), figures=kinds, force=True,
+        resume=False,
+    )  # fmt: skip
+    return prepare_resolved(run.section, Resolved(config, sources), options)
+
+
+def _other_data(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    from mlcli.review.differences import in_mappings
+
+    first = next(in_mappings(recorded, asked["data"], lambda a, b: a == b))
+    return f"the data are others: {first}"
+
+
+def _json(found: list[tuple[Run, Integrity, Repeat | None]]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    runs = [
+        {
+            "folder": str(run.folder),
+            "command": run.command,
+            "run": run.manifest["run"],
+            "passed": _passed(checked, repeat),
+            "integrity": asdict(checked),
+            "repeat": None if repeat is None else asdict(repeat),
+        }
+        for run, checked, repeat in found
+    ]
+    return {"passed": all(one["passed"] for one in runs), "runs": runs}
+
+
+def _display(
+    place: Path,
+    found: list[tuple[Run, Integrity, Repeat | None]],
+    relative: float,
+    absolute: float,
+) -> Display:
+    rows = []
+    for run, checked, repeat in found:
+        verdict = "same" if _passed(checked, repeat) else "DIFFERS"
+        row = [verdict, str(run.folder), str(checked.n_files)]
+        if repeat is not None:
+            row += [str(repeat.n_same), str(repeat.n_within), str(len(repeat.not_compared))]
+        rows.append([*row, _why(checked, repeat)])
+    hashed = all(repeat is None for _, _, repeat in found)
+    headings = ["", "run", "files"]
+    if not hashed:
+        headings += ["same bytes", "within tolerances", "pictures left out"]
+    headings.append("what differs first")
+    if not any(row[-1] for row in rows):
+        headings, rows = headings[:-1], [row[:-1] for row in rows]
+    what = "hashes against manifest.json" if hashed else "run again and compared"
+    loose = any(
+        repeat is not None and repeat.match == "numbers" and repeat.n_same < checked.n_files
+        for _, checked, repeat in found
+    )
+    remark = (
+        f"Not known to be made on this machine by these versions: two numbers are within the "
+        f"tolerances where |a - b| <= {absolute:g} + {relative:g} max(|a|, |b|)."
+        if loose
+        else ""
+    )
+    return Display(f"{place}: {what}", headings, rows, remark)

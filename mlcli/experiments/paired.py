@@ -1,0 +1,99 @@
+"""Student's tests of a difference of two means: pair by pair, or of two groups (Welch)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.experiments.summary import summary
+from mlcli.linear.statistics import student_t_quantile
+
+ROUNDING = 1e-12
+
+
+def paired_test(differences: NDArray[np.float64], overlap: float) -> dict[str, Any]:
+    """The mean of paired differences with its interval and the probability of one so far from 0.
+
+    Args:
+        differences: one a pair, (n,).
+        overlap: n_test / n_train where the pairs are splits of the same rows, whose differences are
+            not independent: the variance of the mean is then Nadeau and Bengio's,
+            std^2 (1/n + n_test/n_train). 0 for independent pairs.
+
+    Returns:
+        ``{mean, std, ci_low, ci_high, n, p_value}``; p_value is None where nothing varies.
+    """
+    n = differences.size
+    # Differences of equal scores, and their sum, are rounding at most.
+    size = np.abs(differences).max(initial=0.0)
+    differences = np.where(np.abs(differences) <= ROUNDING * size, 0.0, differences)
+    entry = summary(differences)
+    if entry["mean"] is not None and abs(entry["mean"]) <= ROUNDING * size:
+        entry["mean"] = 0.0
+    entry["p_value"] = None
+    if n < 2 or not np.isfinite(differences).all():
+        return entry
+    std = float(differences.std(ddof=1))
+    return entry | _interval(float(entry["mean"] or 0.0), std, sqrt(1 / n + overlap), n - 1)
+
+
+def welch_test(
+    a: Mapping[str, Any], b: Mapping[str, Any], overlaps: tuple[float, float]
+) -> dict[str, Any]:
+    """The difference b - a of two means whose values are not paired (Welch).
+
+    Args:
+        a, b: their ``mean``, ``std`` and ``n``.
+        overlaps: of each, as in `paired_test`.
+
+    Returns:
+        ``{mean, ci_low, ci_high, p_value}``, with None for what there are too few values for.
+    """
+    mean = b["mean"] - a["mean"]
+    entry = {"mean": mean, "ci_low": None, "ci_high": None, "p_value": None}
+    if min(a["n"], b["n"]) < 2:
+        return entry
+    variances = [
+        one["std"] ** 2 * (1 / one["n"] + overlap)
+        for one, overlap in zip((a, b), overlaps, strict=True)
+    ]
+    width = sqrt(sum(variances))
+    if width == 0:
+        return entry | _interval(mean, 0.0, 1.0, 1)
+    # Welch and Satterthwaite's degrees of freedom, of shares so that squares don't underflow.
+    shares = [variance / width**2 for variance in variances]
+    dof = 1 / sum(s**2 / (one["n"] - 1) for s, one in zip(shares, (a, b), strict=True))
+    return entry | _interval(mean, width, 1.0, dof)
+
+
+def _interval(mean: float, std: float, root: float, dof: float) -> dict[str, Any]:
+    """Of a mean whose standard error is std times root."""
+    half = student_t_quantile(0.975, dof) * std * root
+    entry: dict[str, Any] = {"ci_low": mean - half, "ci_high": mean + half}
+    if std > 0:
+        from scipy.special import stdtr
+
+        entry["p_value"] = float(2 * stdtr(dof, -abs(mean) / (std * root)))
+    return entry
+
+
+def holm(tests: Mapping[str, dict[str, Any]]) -> None:
+    """Put Holm's adjusted probability into each test.
+
+    The i-th smallest of m is multiplied by m - i + 1, never falling.
+
+    Args:
+        tests: each with its ``p_value``; each gets ``p_holm``.
+    """
+    known = sorted((name for name in tests if tests[name]["p_value"] is not None),
+                   key=lambda name: tests[name]["p_value"])  # fmt: skip
+    largest = 0.0
+    for entry in tests.values():
+        entry["p_holm"] = None
+    for i, name in enumerate(known):
+        largest = max(largest, min(1.0, (len(known) - i) * tests[name]["p_value"]))
+        tests[name]["p_holm"] = largest

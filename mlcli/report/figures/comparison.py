@@ -1,0 +1,116 @@
+"""The curves of several runs of one command, laid over each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from mlcli.report.curves import CURVES, Curve
+from mlcli.report.figures.style import (
+    COLOURS,
+    METADATA,
+    Table,
+    distinct,
+    new_figure,
+    numbers,
+    read_table,
+    shade,
+    styled,
+    where,
+)
+
+# More curves of one run than this can't be told apart.
+MOST_GROUPS = 4
+LINES = ("-", "--", ":", "-.")
+PANEL = (6.4, 3.6)
+
+
+def overlaid(section: str, runs: Sequence[tuple[str, Path]]) -> list[tuple[str, str, bytes]]:
+    """Every curve that all runs have: ``(title, remark, PNG)``.
+
+    Args:
+        section: of the command.
+        runs: label and folder of each.
+    """
+    found = []
+    for curve in CURVES.get(section, ()):
+        tables = [(label, _read(folder, curve)) for label, folder in runs]
+        present = [(label, table) for label, table in tables if table is not None]
+        if len(present) == len(runs):
+            found.append(_drawn(curve, present))
+    return found
+
+
+def _read(folder: Path, curve: Curve) -> Table | None:
+    """The columns of a curve; None where the run has no such file or no such number."""
+    path = folder / f"{curve.file}.csv"
+    if not path.is_file():
+        return None
+    table = read_table(path)
+    if not {curve.x, curve.y, *curve.by} <= table.keys() or not any(table[curve.y]):
+        return None
+    return table
+
+
+def _drawn(curve: Curve, tables: Sequence[tuple[str, Table]]) -> tuple[str, str, bytes]:
+    with styled():
+        figure = new_figure(*PANEL)
+        axes = figure.add_subplot()
+        groups = [_groups(table, curve) for _, table in tables]
+        shown = _shown(groups)
+        for i, (label, table) in enumerate(tables):
+            colour = COLOURS[i % len(COLOURS)]
+            for words in groups[i]:
+                if words in shown or len(groups[i]) == 1:
+                    line = LINES[shown.index(words) % len(LINES)] if words in shown else "-"
+                    rows = where(table, **dict(zip(curve.by, words, strict=True)))
+                    name = " ".join(word for word in (label, *words) if word)
+                    _line(axes, rows, curve, name, colour, line)
+        axes.set(xlabel=curve.x.replace("_", " "), ylabel=curve.y.replace("_", " "))
+        if curve.log_x:
+            axes.set_xscale("log")
+        if curve.log_y:
+            axes.set_yscale("log")
+        axes.legend(fontsize=8)
+        content = BytesIO()
+        figure.savefig(content, format="png", metadata=METADATA["png"])
+    n_groups = len({words for one in groups for words in one})
+    left_out = n_groups - len(shown)
+    remark = f"The first {len(shown)} of {n_groups} curves." if left_out > 0 else ""
+    title = f"{curve.y} against {curve.x}, with 95 % bands".replace("_", " ")
+    return title, remark, content.getvalue()
+
+
+def _groups(table: Table, curve: Curve) -> list[tuple[str, ...]]:
+    if not curve.by:
+        return [()]
+    joined = ["\0".join(words) for words in zip(*(table[name] for name in curve.by), strict=True)]
+    return [tuple(one.split("\0")) for one in distinct(joined)]
+
+
+def _shown(groups: Sequence[Sequence[tuple[str, ...]]]) -> list[tuple[str, ...]]:
+    """The groups to draw: those of all runs first."""
+    every = list(dict.fromkeys(words for one in groups for words in one))
+    common = [words for words in every if all(words in one for one in groups)]
+    rest = [words for words in every if words not in common]
+    return (common + rest)[:MOST_GROUPS]
+
+
+def _line(axes: Axes, rows: Table, curve: Curve, name: str, colour: str, line: str) -> None:
+    x, y = numbers(rows[curve.x]), numbers(rows[curve.y])
+    kept = np.isfinite(x) & np.isfinite(y)
+    if curve.log_x:
+        kept &= x > 0
+    order = np.argsort(x[kept], kind="stable")
+    x, y = x[kept][order], y[kept][order]
+    marker = "." if x.size <= 30 else ""
+    axes.plot(x, y, line, color=colour, label=name, linewidth=1.4, marker=marker, markersize=4)
+    if set(curve.band) <= rows.keys():
+        low, high = (numbers(rows[column])[kept][order] for column in curve.band)
+        # A band that reaches 0 or below has no end on a logarithmic axis: the curve is its end.
+        low = np.where(low > 0, low, y) if curve.log_y else low
+        shade(axes, x, low, high, colour)

@@ -1,0 +1,201 @@
+"""Which artists of a figure belong together, and the values that they show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import Collection, PathCollection
+from matplotlib.colors import to_hex
+from matplotlib.container import BarContainer, Container, ErrorbarContainer
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedFormatter
+
+# A curve is read off at this many places at most, a cloud of points only if it is small.
+MOST_POINTS = 90
+MOST_ROWS = 150
+# Curves without a name can be read off where they are few.
+MOST_NAMELESS = 6
+BLACK = "#000000"
+GREEK = {"eta": "η", "lambda": "λ", "sigma": "σ", "kappa": "κ", "gamma": "γ", "pi": "π"}
+
+
+@dataclass
+class Group:
+    """A series: its name, what is drawn for it, and the artists that its values are read from."""
+
+    label: str
+    artists: list[Artist] = field(default_factory=list)
+    read: list[Artist] = field(default_factory=list)
+
+
+def groups(figure: Figure) -> list[Group]:
+    """The series of a figure, in order of appearance; a name means the same in every panel.
+
+    A band or an error bar has no name of its own: it belongs to what was last drawn in its colour.
+    """
+    found: dict[str, Group] = {}
+    for axes in figure.axes:
+        named = dict(_named(axes))  # artist -> name of its series
+        for artist, label in named.items():
+            group = found.setdefault(label, Group(label))
+            group.artists.append(artist)
+            if _can_be_read(artist):
+                group.read.append(artist)
+        for artist in axes.get_children():
+            owner = _owner(artist, axes, named)
+            if owner is not None:
+                found[owner].artists.append(artist)
+        if not named:
+            _add_nameless(axes, found)
+    shown = [group for group in found.values() if any(map(_is_visible, group.artists))]
+    return sorted(shown, key=lambda group: not group.label)
+
+
+def _named(axes: Axes) -> Iterator[tuple[Artist, str]]:
+    for container in axes.containers:
+        label = _public(container)
+        if label:
+            yield from ((artist, label) for artist in _flat(container))
+    for artist in axes.get_children():
+        label = _public(artist)
+        if label and isinstance(artist, Line2D | Collection | Patch) and artist is not axes.patch:
+            yield artist, label
+
+
+def _flat(container: Container) -> Iterator[Artist]:
+    for part in container:
+        if isinstance(part, tuple | list):
+            yield from part
+        elif part is not None:
+            yield part
+
+
+def _public(artist: Any) -> str:
+    label = str(artist.get_label() or "")
+    return "" if label.startswith("_") else plain(label)
+
+
+def _owner(artist: Artist, axes: Axes, named: dict[Artist, str]) -> str | None:
+    """The series of an artist without a name: that of its colour, of its own kind if there is."""
+    if artist in named or not isinstance(artist, Line2D | Collection) or _public(artist):
+        return None
+    if isinstance(artist, PathCollection):
+        return None
+    mine = _colour(artist)
+    children = axes.get_children()
+    peers = [one for one in children if one in named and _colour(one) == mine]
+    if not isinstance(artist, Line2D):
+        peers = [one for one in peers if type(one) is type(artist)] or peers
+    before = [one for one in peers if children.index(one) < children.index(artist)]
+    chosen = before[-1:] or peers[:1]
+    # Black is the colour of what belongs to no series, such as a diagonal.
+    return named[chosen[0]] if chosen and mine not in (None, BLACK) else None
+
+
+def _colour(artist: Artist) -> str | None:
+    if isinstance(artist, Line2D):
+        return to_hex(artist.get_color())
+    if isinstance(artist, Collection):
+        for colours in (artist.get_facecolor(), artist.get_edgecolor()):
+            if len(colours):
+                return to_hex(colours[0])  # type: ignore[arg-type]
+    return to_hex(artist.get_facecolor()) if isinstance(artist, Patch) else None
+
+
+def _add_nameless(axes: Axes, found: dict[str, Group]) -> None:
+    lines = [line for line in axes.lines if _size(line) > 1]
+    if 0 < len(lines) <= MOST_NAMELESS:
+        group = found.setdefault("", Group(""))
+        group.artists += lines
+        group.read += lines
+    for container in axes.containers:
+        if isinstance(container, BarContainer | ErrorbarContainer):
+            group = found.setdefault("", Group(""))
+            artists = list(_flat(container))
+            group.artists += artists
+            group.read += [one for one in artists if _can_be_read(one) and one not in group.read]
+
+
+def _can_be_read(artist: Artist) -> bool:
+    if isinstance(artist, PathCollection):
+        return _size(artist) <= MOST_ROWS
+    if isinstance(artist, Line2D):
+        return artist.axes is not None and artist.get_transform() == artist.axes.transData
+    return isinstance(artist, Patch) and hasattr(artist, "get_height")
+
+
+def _is_visible(artist: Artist) -> bool:
+    if isinstance(artist, Line2D | PathCollection):
+        return _size(artist) > 0
+    if isinstance(artist, Collection):
+        return any(np.size(path.vertices) for path in artist.get_paths())
+    return artist.get_visible()
+
+
+def _size(artist: Line2D | PathCollection) -> int:
+    """How many points it has."""
+    points = artist.get_xydata() if isinstance(artist, Line2D) else artist.get_offsets()
+    return len(np.asarray(points))
+
+
+def values(axes: Axes, group: Group) -> Iterator[tuple[float, float, Any, Any]]:
+    """Points of a series in a panel: two pixels, and x and y as they are to be read."""
+    box = axes.get_window_extent().padded(1)
+    names = [_tick_names(axis) for axis in (axes.xaxis, axes.yaxis)]
+    for artist in group.read:
+        if artist.axes is not axes:
+            continue
+        data = _data(artist)
+        if not len(data):
+            continue
+        with np.errstate(all="ignore"):
+            pixels = axes.transData.transform(data)
+        inside = np.isfinite(pixels).all(axis=1) & [box.contains(*pixel) for pixel in pixels]
+        chosen = np.flatnonzero(inside)
+        if chosen.size > MOST_POINTS:
+            every = np.linspace(0, chosen.size - 1, MOST_POINTS).round().astype(int)
+            chosen = chosen[every]
+        for i in chosen:
+            x, y = (_reading(value, known) for value, known in zip(data[i], names, strict=True))
+            yield float(pixels[i, 0]), float(pixels[i, 1]), x, y
+
+
+def _data(artist: Artist) -> Any:
+    if isinstance(artist, Line2D):
+        return np.asarray(artist.get_xydata(), dtype=float)
+    if isinstance(artist, PathCollection):
+        return np.ma.filled(np.ma.asarray(artist.get_offsets(), dtype=float), np.nan)
+    corner, width, height = artist.get_xy(), artist.get_width(), artist.get_height()  # type: ignore[attr-defined]
+    return np.array([[corner[0] + width / 2, corner[1] + height]])
+
+
+def _tick_names(axis: Any) -> dict[float, str]:
+    """The names of places on an axis whose ticks are named."""
+    if not isinstance(axis.get_major_formatter(), FixedFormatter):
+        return {}
+    texts = axis.get_major_formatter().seq
+    return dict(zip(map(float, axis.get_majorticklocs()), map(plain, texts), strict=False))
+
+
+def _reading(value: float, names: dict[float, str]) -> float | str:
+    nearest = min(names, key=lambda tick: abs(tick - value), default=None)
+    if nearest is not None and abs(nearest - value) < 0.5 and names[nearest]:
+        return names[nearest]
+    return float(f"{value:.4g}")
+
+
+def plain(text: str) -> str:
+    """A label without the marks of mathematics."""
+    if text.count("$") < 2:
+        return text
+    text = re.sub(r"\\mathrm\{([^}]*)\}|\\mathdefault\{([^}]*)\}", r"\1\2", text)
+    text = re.sub(r"\\([a-z]+)", lambda found: GREEK.get(found[1], found[1]), text)
+    return re.sub(r"[${}]", "", text)

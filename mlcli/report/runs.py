@@ -1,0 +1,187 @@
+"""Run folders -> what the page and the README say about each, in the order of the notes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlcli.errors import DataError
+from mlcli.report.captions import chapter as chapter_of
+from mlcli.report.captions import place
+from mlcli.report.captions.chapter import Caption
+from mlcli.report.files import json_text
+from mlcli.report.manifest import read_manifest
+from mlcli.report.paper import Compared, compared
+from mlcli.report.svg import part_of_page, size
+from mlcli.result import Display
+
+if TYPE_CHECKING:
+    from mlcli.report.figures.vector import Drawing
+
+# Where the settings of a run come from that a command line has to repeat.
+REPEATED = ("flag", "set", "environment")
+PROVENANCE = ("data", "seeds", "versions", "determinism")
+# A drawing beyond this is a picture rather than a drawing, and its PNG is the smaller one.
+MOST_SVG_BYTES = 300_000
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure on the page.
+
+    Attributes:
+        name: the figure's name, as its files have it.
+        anchor: its id on the page.
+        caption: its place in the notes, what it shows, and its caption.
+        svg: the drawing; empty where the PNG is shown.
+        png: the PNG as a data URI; empty where the drawing is shown.
+        width: its width in the drawing's units, a seventy-second of an inch.
+        height: its height in the same.
+        themed: whether it can stand on a dark ground.
+        values: names of the series, and their points by panel.
+    """
+
+    name: str
+    anchor: str
+    caption: Caption
+    svg: str
+    png: str
+    width: float
+    height: float
+    themed: bool
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on the page."""
+
+    folder: Path
+    section: str
+    command: str
+    anchor: str
+    title: str
+    question: str
+    command_line: str
+    tables: Sequence[Display]
+    figures: Sequence[Shown]
+    missing: Mapping[str, str]
+    compared: Sequence[Compared]
+    config: Sequence[tuple[str, Mapping[str, Any]]]
+    provenance: str
+
+
+def find_folders(places: Iterable[Path]) -> list[Path]:
+    """Every run folder among or below the given ones, in order of their names.
+
+    Raises:
+        DataError: a place does not exist.
+    """
+    found: set[Path] = set()
+    for one in places:
+        if not one.is_dir():
+            raise DataError(f"{one} is no folder", hint="`mlcli fit-poly` first")
+        found |= {path.parent for path in one.rglob("manifest.json")}
+    hidden = {path for path in found if any(part.startswith(".") for part in path.parts)}
+    return sorted(found - hidden)
+
+
+def read_runs(places: Sequence[Path]) -> list[Run]:
+    """Every finished run, in the order of the notes.
+
+    Raises:
+        DataError: no finished run is there, or one can't be read.
+    """
+    manifests = [(folder, _manifest(folder)) for folder in find_folders(places)]
+    if not manifests:
+        raise DataError(f"no finished run under {', '.join(map(str, places))}", hint="`dvc repro`")
+    manifests.sort(key=lambda pair: (place(_section(pair[1])), str(pair[0])))
+    runs: list[Run] = []
+    for folder, manifest in manifests:
+        earlier = sum(run.command == manifest["command"] for run in runs)
+        anchor = manifest["command"] + (f"-{earlier + 1}" if earlier else "")
+        runs.append(_run(folder, manifest, anchor))
+    return runs
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    found = read_manifest(folder)
+    if found is None:
+        raise DataError(f"{folder}/manifest.json is not a manifest of this version")
+    return found
+
+
+def _section(manifest: Mapping[str, Any]) -> str:
+    return str(manifest["command"]).replace("-", "_")
+
+
+def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> Run:
+    section, command = _section(manifest), manifest["command"]
+    try:
+        chapter = chapter_of(section)
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        tables = import_module(f"mlcli.experiments.{section}.display").display(metrics)
+        drawn = _draw(section, folder)
+        beside = compared(section, metrics)
+    except (OSError, LookupError, TypeError, ValueError, ImportError) as error:
+        raise DataError(
+            f"{folder} can't be shown: its files are not those of `{command}` of this version "
+            f"({type(error).__name__}: {error})",
+            hint=f"`mlcli {command} --out {folder} --force`",
+        ) from error
+    return Run(
+        folder, section, command, anchor, chapter.title, chapter.question,
+        command_line(manifest), tables,
+        figures=[
+            _shown(name, caption, drawn[name], anchor, folder)
+            for name, caption in chapter.figures.items()
+            if name in drawn and not drawn[name].nothing
+        ],
+        missing={name: one.nothing for name, one in drawn.items() if one.nothing},
+        compared=beside,
+        config=sorted(manifest["config"].items()),
+        provenance=json_text({key: manifest[key] for key in PROVENANCE}),
+    )  # fmt: skip
+
+
+def _draw(section: str, folder: Path) -> dict[str, Drawing]:
+    from mlcli.report.figures.vector import drawings
+
+    return drawings(section, folder)
+
+
+def command_line(manifest: Mapping[str, Any]) -> str:
+    """The command that makes a run, with every setting that came from outside params.yaml."""
+    words = ["mlcli", manifest["command"]]
+    for key, entry in sorted(manifest["config"].items()):
+        if entry["source"] not in REPEATED:
+            continue
+        flag, value = "--" + key.replace("_", "-"), entry["value"]
+        if isinstance(value, bool):
+            words.append(flag if value else f"--no-{flag[2:]}")
+        elif value is not None:
+            words += [flag, ",".join(map(str, value)) if isinstance(value, list) else str(value)]
+    return shlex.join(words)
+
+
+def _shown(name: str, caption: Caption, drawing: Drawing, anchor: str, folder: Path) -> Shown:
+    from mlcli.report.figures.vector import THEME
+
+    own = f"{anchor}-{name.replace('_', '-')}"
+    svg = part_of_page(drawing.svg, own, caption.alt, THEME if drawing.themed else {})
+    width, height = size(svg)
+    png, picture = "", folder / f"{name}.png"
+    if len(svg) > MOST_SVG_BYTES and picture.is_file():
+        png = "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
+        svg = ""
+    values = {"labels": drawing.labels, "panels": drawing.panels}
+    return Shown(
+        name, own, caption, svg, png, width, height, drawing.themed and not png,
+        values if drawing.panels and not png else {},
+    )  # fmt: skip

@@ -1,0 +1,121 @@
+"""Runs of one command side by side: settings, metrics, and tests of their differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mlcli.errors import ConfigError
+from mlcli.experiments.paired import holm, paired_test, welch_test
+from mlcli.review.metrics import is_number, is_summary, quantities
+from mlcli.review.pairing import PAIRED, WELCH, overlap, pairing
+from mlcli.review.runs import Run
+from mlcli.review.seeds import per_seed
+
+Places = Sequence[Mapping[str, Run]]
+
+
+def matched(places: Places) -> tuple[list[list[Run]], list[str]]:
+    """The runs of each command that every place has, and the commands that some place lacks.
+
+    Raises:
+        ConfigError: no command has a run in every place.
+    """
+    common = [section for section in places[0] if all(section in place for place in places)]
+    every = sorted({section for place in places for section in place})
+    if not common:
+        made = "; ".join(_commands(place) for place in places)
+        raise ConfigError(f"runs must be of one command to be compared, got {made}")
+    left_out = [section for section in every if section not in common]
+    return [[place[section] for place in places] for section in common], left_out
+
+
+def _commands(place: Mapping[str, Run]) -> str:
+    runs = list(place.values())
+    names = ", ".join(run.command for run in runs[:3])
+    return f"{names if len(runs) <= 3 else names + ', ...'} ({runs[0].name})"
+
+
+def compare(runs: Sequence[Run]) -> dict[str, Any]:
+    """A comparison in JSON's types: each run against the first.
+
+    Returns:
+        ``command``; ``runs``, one ``{name, run, seeds}`` each; ``config``, ``data`` and
+        ``versions`` with the values of each key that differs, one a run; ``tests``, one
+        ``{test, why, overlaps}`` for each run but the first; and ``metrics``: path ->
+        ``{values, differences}``, where ``values`` has one summary, scalar or null a run and
+        ``differences`` one ``{mean, ci_low, ci_high, p_value, p_holm, test}`` or null for each run
+        but the first. ``mean`` is that run's minus the first's, and p_holm allows for all tests.
+    """
+    pairings = [pairing(runs[0], run) for run in runs[1:]]
+    found = [quantities(run.metrics) for run in runs]
+    seeds = [per_seed(run) for run in runs]
+    metrics: dict[str, Any] = {}
+    for path in dict.fromkeys(path for one in found for path in one):
+        values = [one.get(path) for one in found]
+        metrics[path] = {
+            "values": values,
+            "differences": [
+                _difference(
+                    (values[0], value),
+                    (seeds[0].get(path), own.get(path)),
+                    how.paired,
+                    (overlap(runs[0], path), overlap(run, path)),
+                )
+                for run, value, own, how in zip(
+                    runs[1:], values[1:], seeds[1:], pairings, strict=True
+                )
+            ],
+        }
+    every = {
+        f"{path} {i}": one
+        for path, entry in metrics.items()
+        for i, one in enumerate(entry["differences"])
+        if one is not None
+    }
+    holm(every)
+    return {
+        "command": runs[0].command,
+        "runs": [_about(run) for run in runs],
+        "config": _unequal([run.config for run in runs]),
+        "data": _unequal([run.manifest["data"] for run in runs]),
+        "versions": _unequal([run.manifest["versions"] for run in runs]),
+        "tests": [{"test": p.test, "why": p.why, "overlaps": list(p.overlaps)} for p in pairings],
+        "metrics": metrics,
+    }
+
+
+def _about(run: Run) -> dict[str, Any]:
+    return {"name": run.name, "run": run.manifest["run"], "seeds": run.manifest["seeds"]}
+
+
+def _unequal(mappings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    keys = dict.fromkeys(key for one in mappings for key in one)
+    values = {key: [one.get(key) for one in mappings] for key in keys}
+    return {key: found for key, found in values.items() if any(v != found[0] for v in found)}
+
+
+def _difference(
+    pair: tuple[Any, Any],
+    seeds: tuple[Mapping[int, float] | None, Mapping[int, float] | None],
+    paired: bool,
+    overlaps: tuple[float, float],
+) -> dict[str, Any] | None:
+    """The second minus the first, tested where both are means over seeds."""
+    a, b = pair
+    nothing = dict.fromkeys(("ci_low", "ci_high", "p_value", "test"))
+    if is_number(a) and is_number(b):
+        return {"mean": b - a} | nothing
+    if not (is_summary(a) and is_summary(b)) or a["mean"] is None or b["mean"] is None:
+        return None
+    if a == b:
+        return {"mean": 0.0} | nothing
+    if paired and seeds[0] and seeds[1] and seeds[0].keys() == seeds[1].keys():
+        order = sorted(seeds[0])
+        differences = np.array([seeds[1][seed] - seeds[0][seed] for seed in order])
+        tested = paired_test(differences, overlaps[0])
+        kept = {key: tested[key] for key in ("mean", "ci_low", "ci_high", "p_value")}
+        return kept | {"test": PAIRED}
+    return welch_test(a, b, overlaps) | {"test": WELCH}

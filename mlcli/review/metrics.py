@@ -1,0 +1,44 @@
+"""The numbers of a metrics.json by their paths."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# What `experiments.summary` writes of many values of one quantity.
+INTERVAL = frozenset({"mean", "std", "ci_low", "ci_high", "n"})
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Every leaf by its path, dots between the keys; a key may have dots of its own."""
+    return dict(_leaves(tree, prefix))
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def quantities(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Every quantity by its path: a summary as its mapping, anything else as it is."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and not is_summary(value):
+            found |= quantities(value, f"{prefix}{key}.")
+        else:
+            found[prefix + key] = value
+    return found
+
+
+def is_summary(value: Any) -> bool:
+    """Whether a value is a mean over seeds with its interval, and perhaps more."""
+    return isinstance(value, Mapping) and value.keys() >= INTERVAL
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number, and neither true nor false."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,132 @@
+"""The metric that a sweep of a command is ranked by, unless the user names another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlcli.errors import ConfigError
+from mlcli.review.gates import nearest_path
+from mlcli.review.metrics import is_number, is_summary, quantities
+
+VALIDATION, TEST, OTHER = "validation", "test", "other"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What points are ranked by.
+
+    Attributes:
+        name: a path, or the last key of one.
+        largest: whether more is better.
+        rows: what it is measured on: validation rows, test rows, or something else.
+    """
+
+    name: str
+    largest: bool
+    rows: str
+
+
+# In order of preference; the first that a run has is taken.
+HEADLINES: Mapping[str, tuple[Headline, ...]] = {
+    "train_mlp": (
+        Headline("validation_accuracy", True, VALIDATION),
+        Headline("validation_loss", False, VALIDATION),
+        Headline("test_accuracy", True, TEST),
+        Headline("test_mse", False, TEST),
+    ),
+    "train_cnn": (
+        Headline("validation_accuracy", True, VALIDATION),
+        Headline("test_accuracy", True, TEST),
+    ),
+    "kfold": (Headline("selection_error", False, VALIDATION),),
+    "bayes": (Headline("over_seeds.log_evidence", True, OTHER),),
+    "fit_poly": (Headline("test_mse", False, TEST),),
+    "logistic": (Headline("test_cross_entropy", False, TEST),),
+    "bias_variance": (Headline("generalisation_error", False, OTHER),),
+    "descent": (Headline("final_excess", False, OTHER),),
+}
+MORE_IS_BETTER = ("accuracy", "r2", "evidence", "likelihood", "f1", "auc", "precision", "recall",
+                  "coverage", "converged")  # fmt: skip
+LESS_IS_BETTER = ("loss", "mse", "error", "brier", "entropy", "excess", "distance", "mistakes",
+                  "variance", "bias_squared", "gcv", "steps", "n_diverged")  # fmt: skip
+
+
+def headline_of(section: str, asked: str | None, best: str | None) -> tuple[Headline, ...]:
+    """What to rank by, in order of preference.
+
+    Args:
+        section: of the command.
+        asked: the user's metric, if one was named.
+        best: largest or smallest, if the user said so.
+
+    Raises:
+        ConfigError: there is no default, or it is not clear which end is the better.
+    """
+    if asked is None:
+        known = HEADLINES.get(section, ())
+        if not known:
+            raise ConfigError(
+                f"{section} has no one number that a sweep is ranked by",
+                hint="--metric PATH --best largest",
+            )
+        return tuple(Headline(one.name, _largest(best, one.largest), one.rows) for one in known)
+    leaf = asked.rpartition(".")[2]
+    more = any(word in leaf for word in MORE_IS_BETTER)
+    less = any(word in leaf for word in LESS_IS_BETTER)
+    if best is None and more == less:
+        raise ConfigError(f"--metric {asked} does not say which end is better", hint="--best")
+    rows = next((kind for kind in (VALIDATION, TEST) if leaf.startswith(kind)), OTHER)
+    return (Headline(asked, _largest(best, more), rows),)
+
+
+def _largest(best: str | None, usual: bool) -> bool:
+    return usual if best is None else best == "largest"
+
+
+def find(headlines: tuple[Headline, ...], metrics: Mapping[str, Any]) -> tuple[Headline, str]:
+    """The first headline that a run has, and its path there.
+
+    Raises:
+        ConfigError: it has none, or several paths end in that name.
+    """
+    known = {
+        path: value
+        for path, value in quantities(metrics).items()
+        if is_summary(value) or is_number(value) or value is None
+    }
+    for one in headlines:
+        if one.name in known:
+            return one, one.name
+        ending = _shallowest([path for path in known if path.endswith(f".{one.name}")])
+        if len(ending) > 1:
+            raise ConfigError(
+                f"{one.name} is there {len(ending)} times, since a point compares several variants",
+                hint=f"one value of each, or --metric {ending[0]}",
+            )
+        if ending:
+            return one, ending[0]
+    name = headlines[0].name
+    leaves = {path.rpartition(".")[2]: path for path in reversed(known)}
+    near = nearest_path(name, known) or leaves.get(nearest_path(name, leaves) or "")
+    raise ConfigError(f"no metric of the runs is {name}", hint=f"--metric {near or 'PATH'}")
+
+
+def _shallowest(paths: list[str]) -> list[str]:
+    """Those with the fewest keys: a part of a run repeats names of the whole further down."""
+    fewest = min((path.count(".") for path in paths), default=0)
+    return [path for path in paths if path.count(".") == fewest]
+
+
+def scores(path: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The test scores beside a metric: what it was not chosen by."""
+    prefix = path.rpartition(".")[0]
+    beside = quantities(metrics)
+    return {
+        key: value
+        for key, value in beside.items()
+        if key.rpartition(".")[0] == prefix
+        and key.rpartition(".")[2].startswith("test_")
+        and key != path
+    }

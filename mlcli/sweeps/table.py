@@ -1,0 +1,179 @@
+"""The points of a sweep as a table, and the best of them as metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlcli.errors import NoAnswerError
+from mlcli.review.metrics import is_number, is_summary, quantities
+from mlcli.review.pairing import overlap
+from mlcli.review.runs import Run
+from mlcli.review.seeds import per_seed
+from mlcli.sweeps.axes import Point
+from mlcli.sweeps.curse import Curse, curse
+from mlcli.sweeps.headlines import Headline, find, scores
+
+DONE, NO_ANSWER, FAILED, WAITING = "done", "no answer", "failed", "waiting"
+# An axis of fewer values has hardly an inside.
+FEWEST_VALUES = 3
+NUMBERS = ("mean", "std", "ci_low", "ci_high", "n")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A point of a sweep.
+
+    Attributes:
+        point: key and text of each value.
+        run: the name of its run.
+        outcome: done, no answer (it diverged, say), failed or waiting.
+        reason: why there is no number.
+        found: the run, once done.
+    """
+
+    point: Point
+    run: str
+    outcome: str = WAITING
+    reason: str = ""
+    found: Run | None = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A row with the number it is ranked by; `number` is None where it has none."""
+
+    row: Row
+    path: str = ""
+    number: Mapping[str, Any] | None = None
+
+
+def scored(rows: Sequence[Row], headlines: tuple[Headline, ...]) -> tuple[Headline, list[Scored]]:
+    """Each row with its number, and the headline that they have in common.
+
+    Raises:
+        ConfigError: a run has no such metric, or has it several times.
+    """
+    chosen, found = headlines[0], []
+    for row in rows:
+        if row.found is None:
+            found.append(Scored(row))
+            continue
+        chosen, path = find(headlines, row.found.metrics)
+        found.append(Scored(row, path, _number(quantities(row.found.metrics)[path])))
+    return chosen, found
+
+
+def _number(value: Any) -> Mapping[str, Any] | None:
+    if is_summary(value):
+        return value if value["mean"] is not None else None
+    if is_number(value):
+        return {"mean": value, "std": None, "ci_low": None, "ci_high": None, "n": 1}
+    return None
+
+
+def ranked(points: Sequence[Scored], largest: bool) -> list[Scored]:
+    """Those with a number, the best first; of equals the earlier."""
+    numbered = [one for one in points if one.number is not None]
+    sign = -1.0 if largest else 1.0
+    return sorted(numbered, key=lambda one: sign * one.number["mean"] if one.number else 0.0)
+
+
+def columns(points: Sequence[Scored]) -> dict[str, list[Any]]:
+    """The columns of sweep.csv, one row a point, in the order of the sweep."""
+    keys = [key for key, _ in points[0].row.point]
+    found: dict[str, list[Any]] = {"run": [one.row.run for one in points]}
+    for place, key in enumerate(keys):
+        found[key] = [one.row.point[place][1] for one in points]
+    found["outcome"] = [one.row.outcome for one in points]
+    found["metric"] = [one.path for one in points]
+    for name in NUMBERS:
+        found[name] = [None if one.number is None else one.number[name] for one in points]
+    found["reason"] = [_reason(one) for one in points]
+    return found
+
+
+def _reason(one: Scored) -> str:
+    if one.row.outcome == DONE and one.number is None:
+        return f"{one.path} is null"
+    return one.row.reason
+
+
+def metrics_of(command: str, headline: Headline, points: Sequence[Scored]) -> dict[str, Any]:
+    """metrics.json of a sweep.
+
+    Raises:
+        NoAnswerError: no point has a number.
+    """
+    order = ranked(points, headline.largest)
+    n_done = sum(one.row.outcome == DONE for one in points)
+    if not order or order[0].row.found is None:
+        why = next((_reason(one) for one in points if _reason(one)), "nothing ran")
+        raise NoAnswerError(f"none of {len(points)} points has a number: {why}")
+    best = order[0]
+    return {
+        "command": command,
+        "metric": best.path,
+        "best_is": "largest" if headline.largest else "smallest",
+        "measured_on": headline.rows,
+        "n_points": len(points),
+        "n_done": n_done,
+        "n_without_answer": len(points) - n_done,
+        "best": {
+            "run": best.row.run,
+            "settings": dict(best.row.point),
+            best.path: dict(best.number or {}),
+            "test": scores(best.path, order[0].row.found.metrics),
+        },
+        "at_the_end_of": ends(points, best.row.point),
+        "winners_curse": _as_metrics(curse_of(order, headline.largest)),
+    }
+
+
+def ends(points: Sequence[Scored], best: Point) -> dict[str, str]:
+    """The axes of numbers at whose end the best lies, where a wider one may hold a better."""
+    found = {}
+    for place, (key, text) in enumerate(best):
+        try:
+            numbers = sorted({float(one.row.point[place][1]) for one in points})
+        except ValueError:
+            continue
+        if len(numbers) >= FEWEST_VALUES and float(text) in (numbers[0], numbers[-1]):
+            found[key] = text
+    return found
+
+
+def curse_of(order: Sequence[Scored], largest: bool) -> Curse | None:
+    """How much the best flatters; None where a number has no error, or there is one point only."""
+    numbers = [one.number for one in order if one.number is not None]
+    runs = [one.row.found for one in order if one.row.found is not None]
+    if len(numbers) < 2 or any(one["std"] is None for one in numbers):
+        return None
+    errors = [one["std"] / one["n"] ** 0.5 for one in numbers]
+    values = [per_seed(run).get(one.path) for run, one in zip(runs, order, strict=True)]
+    same_rows = all(run.manifest["data"] == runs[0].manifest["data"] for run in runs)
+    seeds = [run.manifest["seeds"] for run in runs]
+    # Errors go together only where a seed is the same rows and the same draws in every point.
+    known = values if same_rows and all(one == seeds[0] for one in seeds) else [None] * len(runs)
+    return curse(
+        [one["mean"] for one in numbers],
+        errors,
+        known,
+        largest=largest,
+        n_seeds=min(one["n"] for one in numbers),
+        overlap=overlap(runs[0], order[0].path),
+    )
+
+
+def _as_metrics(found: Curse | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "bias": found.bias,
+        "bias_if_all_equal": found.bias_if_equal,
+        "n_compared": found.n_compared,
+        "errors_taken": "seed by seed"
+        if found.joint
+        else "as independent, which is too much for points that share their seeds",
+    }

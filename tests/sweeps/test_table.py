@@ -1,0 +1,91 @@
+"""Points ranked, and what is said of the best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlcli.errors import ConfigError, NoAnswerError
+from mlcli.review.runs import Run
+from mlcli.sweeps.headlines import find, headline_of
+from mlcli.sweeps.table import DONE, NO_ANSWER, Row, columns, metrics_of, ranked, scored
+
+MANIFEST = {"command": "train-mlp", "config": {}, "data": {"kind": "synthetic"}, "seeds": {}}
+
+
+def row(value: str, mean: float | None) -> Row:
+    score = {"mean": mean, "std": 0.1, "ci_low": None, "ci_high": None, "n": 2}
+    metrics = {"validation_accuracy": score, "test_accuracy": 0.5, "test_loss": 2.0}
+    run = Run("r", Path("nowhere"), MANIFEST, metrics)
+    return Row((("x", value),), f"run_{value}", DONE, found=run)
+
+
+def test_the_best_is_first_whichever_end_it_is() -> None:
+    rows = [row("1", 0.2), row("2", 0.9), row("3", None), row("4", 0.9)]
+    for best, order in (("largest", ["2", "4", "1"]), ("smallest", ["1", "2", "4"])):
+        headline, points = scored(rows, headline_of("train_mlp", None, best))
+        found = [one.row.point[0][1] for one in ranked(points, headline.largest)]
+        assert found == order
+        metrics = metrics_of("train-mlp", headline, points)
+        assert metrics["best"]["settings"] == {"x": order[0]}
+        assert metrics["best"]["test"] == {"test_accuracy": 0.5, "test_loss": 2.0}
+        assert metrics["winners_curse"]["n_compared"] == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([("1", 0.9), ("2", 0.5), ("10", 0.1)], {"x": "1"}),
+        ([("1", 0.1), ("2", 0.5), ("10", 0.9)], {"x": "10"}),
+        ([("1", 0.1), ("2", 0.9), ("10", 0.5)], {}),
+        ([("1", 0.9), ("2", 0.5)], {}),
+        ([("he", 0.9), ("1", 0.5), ("2", 0.5)], {}),
+    ],
+)
+def test_a_best_at_the_end_of_an_axis_is_said(
+    values: list[tuple[str, float]], found: dict[str, str]
+) -> None:
+    headline, points = scored([row(*one) for one in values], headline_of("train_mlp", None, None))
+    assert metrics_of("train-mlp", headline, points)["at_the_end_of"] == found
+
+
+def test_the_table_keeps_the_order_of_the_sweep_and_every_reason() -> None:
+    rows = [row("1", 0.2), Row((("x", "2"),), "run_2", NO_ANSWER, "it diverged"), row("3", None)]
+    _, points = scored(rows, headline_of("train_mlp", None, None))
+    found = columns(points)
+    assert found["x"] == ["1", "2", "3"]
+    assert found["mean"] == [0.2, None, None]
+    assert found["reason"] == ["", "it diverged", "validation_accuracy is null"]
+
+
+def test_nothing_to_rank_is_no_answer() -> None:
+    rows = [Row((("x", "2"),), "run_2", NO_ANSWER, "it diverged")]
+    headline, points = scored(rows, headline_of("train_mlp", None, None))
+    with pytest.raises(NoAnswerError, match="none of 1 points has a number: it diverged"):
+        metrics_of("train-mlp", headline, points)
+
+
+@pytest.mark.parametrize(
+    ("metric", "best", "largest"),
+    [
+        ("a.test_accuracy", None, True),
+        ("a.test_mse", None, False),
+        ("validation_loss", None, False),
+        ("validation_loss", "largest", True),
+        ("width", "smallest", False),
+    ],
+)
+def test_which_end_is_better(metric: str, best: str | None, largest: bool) -> None:
+    (found,) = headline_of("fit_poly", metric, best)
+    assert found.largest is largest
+
+
+def test_a_metric_is_found_by_its_path_or_by_its_last_key() -> None:
+    metrics = {"a": {"loss": 1.0, "b": {"loss": 2.0}}, "text": "x", "c": {"mse": 3.0}}
+    assert find(headline_of("fit_poly", "a.b.loss", None), metrics)[1] == "a.b.loss"
+    assert find(headline_of("fit_poly", "loss", None), metrics)[1] == "a.loss"
+    with pytest.raises(ConfigError, match=r"mse is there 2 times.*--metric a\.mse"):
+        find(headline_of("fit_poly", "mse", None), {"a": {"mse": 1.0}, "b": {"mse": 2.0}})
+    with pytest.raises(ConfigError, match=r"no metric of the runs is losss; try --metric a\."):
+        find(headline_of("fit_poly", "losss", "smallest"), metrics)
