@@ -177,6 +177,18 @@ def test_intervals_of_a_regression_have_the_targets_that_they_say() -> None:
     np.testing.assert_allclose(above - below, 2 * 2.364624 * std / 8**0.5, rtol=1e-6)
 
 
+def test_the_noise_is_what_the_members_do_not_owe_to_their_seeds() -> None:
+    x, t = waves(60)
+    model = MLPRegressor("16", n_members=5, patience=3, n_epochs=20, random_state=2).fit(x, t)
+    said = model.member_predictions(x)
+    unseen = [split.validation for split in model._model.problem.splits]
+    assert len({tuple(rows) for rows in unseen}) == 5
+    square = np.mean([(t[rows] - y[rows]) ** 2 for y, rows in zip(said, unseen, strict=True)])
+    own = np.mean([said[:, rows].var(axis=0, ddof=1) for rows in unseen])
+    assert own > 0.01 * square
+    assert model.noise_std_ == pytest.approx((square - own) ** 0.5, rel=1e-9)
+
+
 def test_what_one_member_cannot_say_is_refused() -> None:
     x, t = waves(40)
     model = MLPRegressor("4", n_epochs=1, random_state=0).fit(x, t)
@@ -206,7 +218,10 @@ def test_a_network_survives_a_pickle() -> None:
     A, a, B, _ = digits()
     for cls in (MLPClassifier, CNNClassifier):
         model = cls(n_epochs=1, n_members=2, random_state=0, patience=1).fit(A[:300], a[:300])
+        small = len(pickle.dumps(model))
         before = model.predict_proba(B)
+        # What was made to predict with is made anew, and not carried along.
+        assert len(pickle.dumps(model)) == small
         np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(B), before)
         np.testing.assert_array_equal(model.predict_proba(B), before)
 
@@ -219,6 +234,11 @@ def test_programs_too_large_for_one_are_joined(monkeypatch: pytest.MonkeyPatch) 
     assert len(parts._model.trained) == 3
     np.testing.assert_allclose(parts.predict_proba(X), whole.predict_proba(X), atol=1e-5)
     np.testing.assert_allclose(parts.loss_curve_, whole.loss_curve_, rtol=1e-3)
+    early = MLPClassifier("8", n_members=3, patience=1, random_state=1).fit(X, y)
+    done = [len(one.history["minibatch_loss"]) for one in early._model.trained]
+    assert len(set(done)) > 1
+    there = np.arange(max(done))[:, None] < done
+    np.testing.assert_array_equal(np.isfinite(early.loss_curve_), there)
 
 
 def test_a_network_that_diverges_says_so() -> None:
