@@ -145,7 +145,14 @@ class CNNClassifier(NetworkClassifier):
         return X, labels, shape_of(given, X.shape[1])
 
     def _network_rows(self, X: Any) -> Array:
-        return self._rows(unrolled(X)[0], FLOATS)
+        rows, shape = unrolled(X)
+        found = self._rows(rows, FLOATS)
+        if shape is not None and shape_of(shape, found.shape[1]) != self.image_shape_:
+            raise ParameterError(
+                "CNNClassifier: images", must=f"of the shape {self.image_shape_} of the fit",
+                got=str(shape),
+            )  # fmt: skip
+        return found
 
     def _check_augmentation(self, config: TrainCnnConfig) -> None:
         side = min(self.image_shape_[1:])

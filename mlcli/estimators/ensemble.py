@@ -23,6 +23,8 @@ from mlcli.neural.members import Members
 from mlcli.neural.training import RunEpoch
 from mlcli.rng import stream
 
+# A column so many standard deviations from 0 has lost digits in float32 that tell its rows apart.
+FAR = 1e3
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 
@@ -50,12 +52,14 @@ class Ensemble:
     Attributes:
         config: of their training.
         problem: without its rows.
+        origin: of the columns, which is taken off before anything else, (D,).
         trained: programs, which have the M members in order.
         nets: networks that were made from them to predict with, by program and type of numbers.
     """
 
     config: Any
     problem: Problem
+    origin: Floats
     trained: tuple[Trained, ...]
     nets: dict[tuple[int, str], Members] = field(default_factory=dict)
 
@@ -70,6 +74,7 @@ class Ensemble:
         digits in float64, whatever the members were trained in.
         """
         found = []
+        X = (X - self.origin).astype(X.dtype)
         for number, one in enumerate(self.trained):
             splits = [self.problem.splits[member.seed_index] for member in one.program.members]
             A = self._program_outputs(number, splits, X)  # (m, n, K)
@@ -144,7 +149,8 @@ def train_ensemble(
         NoAnswerError: a member diverged.
         ParameterError: there are too few rows, or a layer can't be on them.
     """
-    rows = X.astype(DOUBLE if config.precision == "float64" else SINGLE, copy=False)
+    origin = np.zeros(X.shape[1]) if config.scaling == "none" else _origin(X)
+    rows = (X - origin).astype(DOUBLE if config.precision == "float64" else SINGLE)
     labels = t if n_classes else None
     splits = tuple(
         _split(config, rows, t, labels, index, image_shape) for index in range(config.n_seeds)
@@ -164,7 +170,13 @@ def train_ensemble(
     # What is asked afterwards needs the units, and which rows were not trained on.
     kept = tuple(replace(split, train=split.train[:0]) for split in splits)
     empty = replace(problem, X=rows[:0], t=targets[:0], splits=kept)
-    return Ensemble(config, empty, tuple(_trained(one) for one in fitted))
+    return Ensemble(config, empty, origin, tuple(_trained(one) for one in fitted))
+
+
+def _origin(X: Array) -> Floats:
+    """The mean of each column that is far from 0 for its spread, 0 for the others, (D,)."""
+    mean, std = X.mean(axis=0, dtype=DOUBLE), X.std(axis=0, dtype=DOUBLE)
+    return np.where((np.abs(mean) > FAR * std) & (std > 0), mean, 0.0)
 
 
 def _quiet(done: float, total: float, note: str = "") -> None:

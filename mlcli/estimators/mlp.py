@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 from mlcli.config.train_mlp import TrainMlpConfig
@@ -68,13 +69,16 @@ class Perceptrons(Estimator):
 
     def _values(self) -> dict[str, Any]:
         """What the config is given in other words: sizes as 64-32, and no looks into the layers."""
-        sizes = self.hidden
-        text = sizes if isinstance(sizes, str) else "-".join(map(str, _listed(sizes)))
-        return {"hidden": text, "n_statistics": 0}
+        return {"hidden": _text(self.hidden), "n_statistics": 0}
 
 
-def _listed(sizes: int | Sequence[int]) -> Sequence[int]:
-    return sizes if isinstance(sizes, Sequence) else (sizes,)
+def _text(sizes: Any) -> str:
+    if isinstance(sizes, str):
+        return sizes
+    listed = list(sizes) if isinstance(sizes, Iterable) else [sizes]
+    whole = all(isinstance(size, Integral) for size in listed)
+    # What is no list of numbers is no sizes either; the config says so.
+    return "-".join(map(str, listed)) if whole else repr(sizes)
 
 
 class MLPClassifier(NetworkClassifier, Perceptrons):

@@ -267,6 +267,18 @@ def test_images_may_come_as_they_are() -> None:
     colour = np.repeat(images[:, None], 3, axis=1)
     assert CNNClassifier(n_epochs=1).fit(colour, y).image_shape_ == (3, 8, 8)
 
+    with pytest.raises(ValueError, match=r"of the shape \(1, 8, 8\) of the fit, got \(4, 16\)"):
+        rows.predict(X.reshape(-1, 4, 16))
+
+
+def test_columns_far_from_zero_keep_their_digits() -> None:
+    X, y = blobs()
+    far = X + np.array([1e9, 0, -1e7, 0])
+    near, moved = (
+        MLPClassifier("8", random_state=0).fit(rows, y).predict_proba(rows) for rows in (X, far)
+    )
+    np.testing.assert_allclose(moved, near, atol=1e-3)
+
 
 def test_layers_of_ones_own_are_taken_as_they_are() -> None:
     X, y = load_digits(n_class=3, return_X_y=True)

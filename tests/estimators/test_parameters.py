@@ -69,6 +69,7 @@ def test_defaults_are_those_of_the_command(cls: type) -> None:
         (LogisticClassifier(l2=-1.0), "l2 must be a finite number at least 0, got -1.0"),
         (LogisticClassifier(class_weight={0: 1.0}), "class_weight must be None, 'balanced' or"),
         (MLPClassifier(hidden="64-"), "hidden must be sizes of hidden layers, as 256-128"),
+        (MLPClassifier(hidden=["8-4", "8"]), "hidden must be sizes of hidden layers"),
         (MLPClassifier(activation=("relu", "tanh")), "activation must be one value"),
         (MLPClassifier(activation="swishy"), "activation must be one of sigmoid, .*'swishy'"),
         (MLPClassifier(n_members=0), "n_members must be an integer at least 1, got 0"),
