@@ -236,3 +236,11 @@ def test_a_weight_is_how_often_a_row_counts(options: Any) -> None:
     repeated = LogisticClassifier(**options).fit(X.repeat(weights, axis=0), y.repeat(weights))
     np.testing.assert_allclose(weighed.coef_, repeated.coef_, atol=1e-9)
     np.testing.assert_allclose(weighed.intercept_, repeated.intercept_, atol=1e-9)
+
+
+def test_weights_below_zero_and_of_one_class_are_refused() -> None:
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match="[Nn]egative"):
+        LogisticClassifier().fit(X, y, sample_weight=np.where(y == 0, -1.0, 1.0))
+    with pytest.raises(ValueError, match="of two classes or more, got 1 class"):
+        LogisticClassifier().fit(X, y, sample_weight=y == 0)
