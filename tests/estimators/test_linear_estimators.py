@@ -240,7 +240,7 @@ def test_a_weight_is_how_often_a_row_counts(options: Any) -> None:
 
 def test_weights_below_zero_and_of_one_class_are_refused() -> None:
     X, y = load_iris(return_X_y=True)
-    with pytest.raises(ValueError, match="[Nn]egative"):
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
         LogisticClassifier().fit(X, y, sample_weight=np.where(y == 0, -1.0, 1.0))
     with pytest.raises(ValueError, match="of two classes or more, got 1 class"):
         LogisticClassifier().fit(X, y, sample_weight=y == 0)
