@@ -18,6 +18,7 @@ from torch.nn import functional
 from mlcli.neural.activations import ACTIVATIONS, PRELU_START, activate
 from mlcli.neural.architecture import Layer, Shape, shapes
 from mlcli.neural.backpropagation import affine
+from mlcli.neural.image_memory import channels_innermost, max_pool
 from mlcli.neural.initialisation import draw_weights
 from mlcli.neural.layer_lines import LayerSpec, parse
 from mlcli.neural.members import Members
@@ -121,9 +122,7 @@ class CNN(Members):
         if tuple(X.shape[2:]) != self.input_shape:
             self._check_size(tuple(X.shape[2:]))
         images = X.transpose(0, 1).flatten(1, 2)  # (B, M c, h, w)
-        if images.device.type == "cpu":
-            return images.contiguous(memory_format=torch.channels_last)
-        return images
+        return channels_innermost(images) if images.device.type == "cpu" else images
 
     def _check_size(self, shape: Shape) -> None:
         """Refuse images for which some layer would need other weights or finds too few pixels."""
@@ -194,7 +193,7 @@ def _back(Z: Tensor, like: Tensor) -> Tensor:
         return Z
     images = Z.transpose(0, 1).flatten(1, 2)  # (B, M c, h, w)
     if like.is_contiguous(memory_format=torch.channels_last):
-        return images.contiguous(memory_format=torch.channels_last)
+        return channels_innermost(images)
     return images
 
 
@@ -218,9 +217,9 @@ def _slope_after(layers: Sequence[Layer]) -> float:
 
 def _pool(net: CNN, layer: Layer, Z: Tensor) -> Tensor:
     """(8.19), or the mean instead of the maximum."""
-    pool = functional.max_pool2d if layer.spec.word == "max" else functional.avg_pool2d
-    pooled: Tensor = pool(Z, layer.spec.size, layer.spec.stride)
-    return pooled
+    if layer.spec.word == "max":
+        return max_pool(Z, layer.spec.size, layer.spec.stride)
+    return functional.avg_pool2d(Z, layer.spec.size, layer.spec.stride)
 
 
 def _activation(net: CNN, layer: Layer, Z: Tensor) -> Tensor:

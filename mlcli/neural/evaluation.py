@@ -18,8 +18,10 @@ from mlcli.neural.members import Members
 Floats = NDArray[np.float64]
 # X (M, B, ...) to outputs (M, B, K): a network, or what is made of it.
 Look = Callable[[Tensor], Tensor]
-# Rows of all members that go through the network at a time.
+# Rows of all members that go through the network at a time, and numbers in them: what the layers
+# make of these should stay in the cache.
 N_ROWS = 2048
+N_NUMBERS = 400_000
 
 
 class Scores(NamedTuple):
@@ -41,7 +43,8 @@ def _outputs(
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
     """How many rows, their outputs (M, n, K) in evaluation mode, and their targets."""
     net.eval()
-    n_rows = max(1, N_ROWS // net.n_members)
+    most = min(N_ROWS, N_NUMBERS // part.X[0].numel())
+    n_rows = max(1, most // net.n_members)
     for start in range(0, part.n_rows, n_rows):
         end = min(start + n_rows, part.n_rows)
         X, t = part.rows(start, end, net.n_members)  # (M, n, ...), (M, n) or (M, n, K)
