@@ -67,11 +67,21 @@ class Design:
         return np.concatenate([[constant], slopes]) if self.basis.intercept else slopes
 
 
-def build(kind: str, X: Array, t: Array, degree: int, *, intercept: bool, scaled: bool) -> Design:
+def build(
+    kind: str,
+    X: Array,
+    t: Array,
+    degree: int,
+    *,
+    intercept: bool,
+    scaled: bool,
+    weights: Array | None = None,
+) -> Design:
     """The design of one degree on training rows ``X`` (N, D), ``t`` (N,).
 
     Args:
         scaled: False leaves the columns unscaled (still centred when there is an intercept).
+        weights: how often each row counts in the means, (N,); None: once.
     """
     scale = np.ones(X.shape[1])
     if kind in POWERS:
@@ -83,7 +93,7 @@ def build(kind: str, X: Array, t: Array, degree: int, *, intercept: bool, scaled
     Phi = basis.evaluate(X / scale)
     if intercept:
         Phi = Phi[:, 1:]  # (N, M)
-    A, b, scaling = standardize(Phi, t, intercept=intercept)
+    A, b, scaling = standardize(Phi, t, intercept=intercept, weights=weights)
     if not scaled:
         A = A * scaling.std
         scaling = Scaling(scaling.mean, np.ones_like(scaling.std), scaling.t_mean)

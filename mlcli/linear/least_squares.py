@@ -28,7 +28,7 @@ class Scaling:
 
 
 def standardize(
-    Phi: Floats, t: Floats, *, intercept: bool = True
+    Phi: Floats, t: Floats, *, intercept: bool = True, weights: Floats | None = None
 ) -> tuple[Floats, Floats, Scaling]:
     """Columns of mean 0 and variance 1, so that (3.13) penalises all weights alike.
 
@@ -36,6 +36,7 @@ def standardize(
         Phi: the columns without the constant, (N, p).
         t: targets, (N,).
         intercept: False keeps the means and divides by the root mean square.
+        weights: how often each row counts in the means, (N,), 0 or more; None: once.
 
     Returns:
         A (N, p), column-major, b (N,) and the scaling.
@@ -59,16 +60,24 @@ def standardize(
     # In units of the largest value, so that the squares of x^300 neither vanish nor overflow.
     unit = np.where(largest > 0, largest, 1.0)
     rows = rows / unit[:, None]
-    mean = rows.mean(axis=1) if intercept else np.zeros(rows.shape[0])
+    share = None if weights is None else weights / weights.sum()  # (N,)
+    mean = _means(rows, share) if intercept else np.zeros(rows.shape[0])
     rows -= mean[:, None]
-    std = np.sqrt(np.einsum("ij,ij->i", rows, rows) / t.size)
+    squares = "ij,ij->i" if share is None else "ij,ij,j->i"
+    parts = (rows, rows) if share is None else (rows, rows, share * t.size)
+    std = np.sqrt(np.einsum(squares, *parts) / t.size)
     flat = std <= 10 * EPSILON * np.abs(mean)
     std[flat] = 1.0
     rows[flat] = 0.0
     rows /= std[:, None]
-    t_mean = float(t.mean()) if intercept else 0.0
+    t_mean = float(_means(t, share)) if intercept else 0.0
     scaling = Scaling(mean * unit, np.where(flat, 1.0, std * unit), t_mean)
     return rows.T, t - t_mean, scaling
+
+
+def _means(values: Floats, share: Floats | None) -> Floats:
+    """Means over the last axis, each value with its share of the whole where there are shares."""
+    return np.asarray(values.mean(axis=-1) if share is None else values @ share)
 
 
 @dataclass(frozen=True)

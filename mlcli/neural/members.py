@@ -126,6 +126,14 @@ class Members(torch.nn.Module):
         parts = self.unpack(state["theta"]) | {k: v for k, v in state.items() if k != "theta"}
         return {name: tensor.cpu().numpy() for name, tensor in parts.items()}
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """A copy of `kept` as arrays, which outlives the network and its device."""
+        return {name: tensor.cpu().numpy().copy() for name, tensor in self.kept().items()}
+
+    def take_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Become the members whose `arrays` these are, whatever their type and device were."""
+        self.put_back({name: torch.from_numpy(array) for name, array in arrays.items()})
+
     @torch.no_grad()
     def put_back(self, tensors: Mapping[str, Tensor], members: Tensor | None = None) -> None:
         """Take the state from `tensors`, of all members or only of those where `members` (M,)."""

@@ -40,6 +40,10 @@ ALLOWED: dict[str, set[str]] = {
         "config", "datasets", "errors", "linear", "neural", "result", "rng", "scale",
         "scratch", "selection",
     },
+    # The commands' own code with another door.
+    "estimators": {
+        "config", "errors", "experiments", "linear", "neural", "rng", "scratch",
+    },
     "report": {"errors", "result", "experiments", "notes"},
     "review": {
         "config", "datasets", "errors", "experiments", "linear", "report", "result", "rng",

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.linear.design import Design, build
+
+if TYPE_CHECKING:
+    from mlcli.linear.basis import Basis
+    from mlcli.linear.certified import CertifiedFit
+    from mlcli.linear.compress import PolynomialFit
+    from mlcli.linear.least_squares import LapackFit
+    from mlcli.linear.orthonormal import ColumnsFit
 
 Array = NDArray[np.float64]
 # Every polynomial basis spans the same functions, so plain least squares has one solution for all.
@@ -27,7 +36,7 @@ class Coefficients:
 
 @dataclass(frozen=True)
 class Fits:
-    """One estimator's fits, one a degree.
+    """One estimator's fits, one a degree; its functions can be pickled, as all of it can.
 
     Attributes:
         degrees: k of them.
@@ -86,13 +95,18 @@ def fit_arnoldi(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str])
     degrees = sizes(config)
     found = fit_polynomial(X, t, degrees, intercept=config.intercept)
     rank = np.asarray(found.effective_rank, dtype=float)
-
-    def coefficients(index: int) -> Coefficients:
-        n_columns = found.basis.size(degrees[index])
-        w, unit = found.basis.monomials(found.coefficients[:n_columns, index], degrees[index])
-        return Coefficients(terms(config, X, degrees[index], names), w, unit)
-
+    box = np.stack([X.min(axis=0), X.max(axis=0)])  # all that the names depend on, (2, D)
+    coefficients = partial(_in_monomials, config, found, box, names)
     return Fits(degrees, found.rss, rank, rank, found.predict, coefficients)
+
+
+def _in_monomials(
+    config: FitPolyConfig, found: PolynomialFit, box: Array, names: Sequence[str], index: int
+) -> Coefficients:
+    degree = found.degrees[index]
+    c = found.coefficients[: found.basis.size(degree), index]
+    named = terms(config, box, degree, names)
+    return Coefficients(named, *found.basis.monomials(c, degree))
 
 
 def fit_orthonormal(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
@@ -106,16 +120,21 @@ def fit_orthonormal(config: FitPolyConfig, X: Array, t: Array, names: Sequence[s
         basis = fit_basis(config.basis, low, high, degree, intercept=config.intercept)
         fits.append((basis, fit_columns(basis.evaluate(X), t)))
     rank = np.array([float(one.rank) for _, one in fits])
-
-    def predict(points: Array) -> Array:
-        return np.stack([basis.evaluate(points) @ one.w for basis, one in fits], axis=1)  # (n, k)
-
-    def coefficients(index: int) -> Coefficients:
-        basis, one = fits[index]
-        return Coefficients(basis.terms(names), one.w, one.unit_std_error())
-
+    predict = partial(_on_bases, [(basis, one.w) for basis, one in fits])
+    coefficients = partial(_of_columns, fits, names)
     rss = np.array([one.rss for _, one in fits])
     return Fits(sizes(config), rss, rank, rank, predict, coefficients)
+
+
+def _on_bases(weighted: Sequence[tuple[Basis, Array]], points: Array) -> Array:
+    return np.stack([basis.evaluate(points) @ w for basis, w in weighted], axis=1)  # (n, k)
+
+
+def _of_columns(
+    fits: Sequence[tuple[Basis, ColumnsFit]], names: Sequence[str], index: int
+) -> Coefficients:
+    basis, one = fits[index]
+    return Coefficients(basis.terms(names), one.w, one.unit_std_error())
 
 
 def fit_certified(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
@@ -129,20 +148,19 @@ def fit_certified(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str
     bases = [
         fit_basis(config.basis, low, high, degree, intercept=config.intercept) for degree in degrees
     ]
-
-    def predict(points: Array) -> Array:
-        pairs = zip(bases, found, strict=True)
-        return np.stack([b.evaluate(points) @ f.w for b, f in pairs], axis=1)  # (n, k)
-
-    def coefficients(index: int) -> Coefficients:
-        one = found[index]
-        sigma = one.residual_std
-        unit = one.std_error / sigma if sigma else np.zeros_like(one.std_error)
-        return Coefficients(bases[index].terms(names), one.w, unit)
-
+    predict = partial(_on_bases, [(b, f.w) for b, f in zip(bases, found, strict=True)])
     rss = np.array([one.rss for one in found])
     rank = np.array([float(one.w.size) for one in found])
-    return Fits(degrees, rss, rank, rank, predict, coefficients)
+    return Fits(degrees, rss, rank, rank, predict, partial(_exact, bases, found, names))
+
+
+def _exact(
+    bases: Sequence[Basis], found: Sequence[CertifiedFit], names: Sequence[str], index: int
+) -> Coefficients:
+    one = found[index]
+    sigma = one.residual_std
+    unit = one.std_error / sigma if sigma else np.zeros_like(one.std_error)
+    return Coefficients(bases[index].terms(names), one.w, unit)
 
 
 def fit_lapack(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
@@ -157,15 +175,17 @@ def fit_lapack(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) 
     fits = [lapack_least_squares(design.A, design.b, config.rcond) for design in designs]
     constant = float(config.intercept)
     rank = np.array([one.rank + constant for one in fits])
-
-    def coefficients(index: int) -> Coefficients:
-        design, one = designs[index], fits[index]
-        unit = one.unit_std_error(design.A)
-        raw_unit = design.raw_unit_std_error(unit.unit, unit.root, t.size)
-        names_here = design.basis.terms(names)
-        return Coefficients(names_here, design.raw(one.w), raw_unit)
-
+    coefficients = partial(_cut_off, designs, fits, names)
     return _standardised(config, designs, [one.w for one in fits], rank, rank, coefficients)
+
+
+def _cut_off(
+    designs: Sequence[Design], fits: Sequence[LapackFit], names: Sequence[str], index: int
+) -> Coefficients:
+    design, one = designs[index], fits[index]
+    unit = one.unit_std_error(design.A)
+    raw_unit = design.raw_unit_std_error(unit.unit, unit.root, design.b.size)
+    return Coefficients(design.basis.terms(names), design.raw(one.w), raw_unit)
 
 
 def fit_penalised(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
@@ -178,13 +198,16 @@ def fit_penalised(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str
         gaps.append(float(path.gap[0]) / at_zero(design, t.size))
         dof.append(float(path.degrees_of_freedom[0]) + float(config.intercept))
     rank = np.array([np.count_nonzero(w) + float(config.intercept) for w in ws])
-
-    def coefficients(index: int) -> Coefficients:
-        design = designs[index]
-        return Coefficients(design.basis.terms(names), design.raw(ws[index]), None)
-
+    coefficients = partial(_shrunk, designs, ws, names)
     fits = _standardised(config, designs, ws, rank, np.array(dof), coefficients)
     return replace(fits, relative_gap=np.array(gaps))
+
+
+def _shrunk(
+    designs: Sequence[Design], ws: Sequence[Array], names: Sequence[str], index: int
+) -> Coefficients:
+    design = designs[index]
+    return Coefficients(design.basis.terms(names), design.raw(ws[index]), None)
 
 
 def at_zero(design: Design, n_rows: int) -> float:
@@ -233,10 +256,11 @@ def _standardised(
     coefficients: Callable[[int], Coefficients],
 ) -> Fits:
     residuals = [design.b - design.A @ w for design, w in zip(designs, ws, strict=True)]
-
-    def predict(points: Array) -> Array:
-        pairs = zip(designs, ws, strict=True)
-        return np.stack([design.predict(points, w) for design, w in pairs], axis=1)  # (n, k)
-
+    predict = partial(_on_designs, designs, ws)
     rss = np.array([float(r @ r) for r in residuals])
     return Fits(sizes(config), rss, rank, dof, predict, coefficients, ws[-1], designs[-1])
+
+
+def _on_designs(designs: Sequence[Design], ws: Sequence[Array], points: Array) -> Array:
+    pairs = zip(designs, ws, strict=True)
+    return np.stack([design.predict(points, w) for design, w in pairs], axis=1)  # (n, k)

@@ -69,12 +69,14 @@ def classes_of(config: LogisticConfig, data: Dataset) -> Classes:
     return Classes(names, labels.astype(np.int64))
 
 
-def class_weights_of(config: LogisticConfig, labels: Ints, n_classes: int) -> Array:
-    """c_k, (K,)."""
+def class_weights_of(
+    config: LogisticConfig, labels: Ints, n_classes: int, row_weights: Array | None = None
+) -> Array:
+    """c_k, (K,), where a row counts as often as its weight says, or once."""
     if config.class_weights == BALANCE[0]:
         return np.ones(n_classes)
     if config.class_weights == BALANCE[1]:
-        return balanced_weights(labels, n_classes)
+        return balanced_weights(labels, n_classes, row_weights)
     given = np.array([float(part) for part in config.class_weights.split(",")])
     if given.size != n_classes:
         raise DataError(
@@ -115,18 +117,28 @@ def with_constant(A: Array, intercept: bool) -> Array:
 
 
 def objective_of(
-    config: LogisticConfig, X: Array, labels: Ints, n_classes: int
+    config: LogisticConfig,
+    X: Array,
+    labels: Ints,
+    n_classes: int,
+    row_weights: Array | None = None,
 ) -> tuple[Design, Objective]:
-    """Standardised columns of the training rows, and what is to be minimised."""
+    """Standardised columns of the training rows, and what is to be minimised.
+
+    A row weight of 2 is the same as the row twice; left out, each row counts once.
+    """
     design = build(
         config.basis, X, labels.astype(np.float64), config.degree,
-        intercept=config.intercept, scaled=config.standardize,
+        intercept=config.intercept, scaled=config.standardize, weights=row_weights,
     )  # fmt: skip
     l1, l2 = (
         strength * (config.penalty in kinds)
         for strength, kinds in ((config.l1, ("l1", "elastic")), (config.l2, ("l2", "elastic")))
     )
-    weights = class_row_weights(labels, class_weights_of(config, labels, n_classes))
+    by_class = class_weights_of(config, labels, n_classes, row_weights)
+    weights = class_row_weights(labels, by_class)
+    if row_weights is not None:
+        weights = weights * row_weights
     objective = Objective(
         with_constant(design.A, config.intercept), labels, n_classes, weights / weights.sum(),
         l1=l1, l2=l2, free=(0,) if config.intercept else (), loss=config.loss,
@@ -134,13 +146,19 @@ def objective_of(
     return design, objective
 
 
-def fit_classifier(config: LogisticConfig, X: Array, labels: Ints, n_classes: int) -> Classifier:
-    """Minimise the loss on training rows.
+def fit_classifier(
+    config: LogisticConfig,
+    X: Array,
+    labels: Ints,
+    n_classes: int,
+    row_weights: Array | None = None,
+) -> Classifier:
+    """Minimise the loss on training rows, each counted as often as its weight says, or once.
 
     Raises:
         NoAnswerError: descent diverged, naming the step.
     """
-    design, objective = objective_of(config, X, labels, n_classes)
+    design, objective = objective_of(config, X, labels, n_classes, row_weights)
     start = np.zeros(objective.shape)
     if config.solver == "newton":
         found = fit_newton(objective, max_steps=config.max_steps)

@@ -157,19 +157,19 @@ def _split(
     if n_test:
         rest, test = np.arange(n_rows - n_test), np.arange(n_rows - n_test, n_rows)
     else:
-        rest, test = _parts(n_rows, strata, config.test_fraction, rng)
+        rest, test = parts_of(n_rows, strata, config.test_fraction, rng)
     train, validation = rest, rest[:0]
     if config.validation_fraction > 0:
         rng = stream(config.seed, "validation", index)
         within = None if strata is None else strata[rest]
-        kept, watched = _parts(rest.size, within, config.validation_fraction, rng)
+        kept, watched = parts_of(rest.size, within, config.validation_fraction, rng)
         train, validation = rest[kept], rest[watched]
     if train.size < 2:
         raise DataError(
             f"the training rows of {source.name}", must="at least 2", got=str(train.size),
             hint="a smaller --test-fraction or --validation-fraction",
         )  # fmt: skip
-    shift, scale = _units(config, source, X[train + start])
+    shift, scale = units_of(config.scaling, X[train + start], source.image_shape is not None)
     t_shift, t_scale = 0.0, 1.0
     if task == "regression":
         t_train = own[train]
@@ -177,23 +177,28 @@ def _split(
     return Split(train + start, validation + start, test + start, shift, scale, t_shift, t_scale)
 
 
-def _parts(
+def parts_of(
     n_rows: int, labels: Ints | None, fraction: float, rng: np.random.Generator
 ) -> tuple[Ints, Ints]:
+    """Row numbers of two parts, the second with a fraction of the rows; of each class of labels."""
     if labels is None:
         return train_test_indices(n_rows, fraction, rng)
     _, within = np.unique(labels, return_inverse=True)
     return stratified_indices(within.astype(np.int64), fraction, rng)
 
 
-def _units(config: Any, source: Source, X: Array) -> tuple[Array, Array]:
-    """Shift and scale of each column, from the training rows, (D,) each."""
+def units_of(scaling: str, X: Array, images: bool) -> tuple[Array, Array]:
+    """Shift and scale of each column, from the training rows, (D,) each.
+
+    Args:
+        scaling: auto, column, whole or none.
+        X: training rows, (N, D).
+        images: whether rows are images, for which auto is whole.
+    """
     n_features = X.shape[1]
-    if config.scaling == "none":
+    if scaling == "none":
         return np.zeros(n_features), np.ones(n_features)
-    whole = config.scaling == "whole" or (
-        config.scaling == "auto" and source.image_shape is not None
-    )
+    whole = scaling == "whole" or (scaling == "auto" and images)
     shift = X.mean(axis=0, dtype=np.float64)
     scale = X.std(axis=0, dtype=np.float64)
     if whole:

@@ -40,8 +40,10 @@ class Variant:
     compared: tuple[str, ...]
 
     def __getattr__(self, name: str) -> Any:
+        # A copy in the making is asked for its methods before it has any values.
+        values = self.__dict__.get("values", {})
         try:
-            return self.values[name]
+            return values[name]
         except KeyError:
             raise AttributeError(name) from None
 

@@ -154,7 +154,12 @@ def class_row_weights(labels: Ints, class_weights: Floats) -> Floats:
     return np.asarray(class_weights[labels] / labels.size)
 
 
-def balanced_weights(labels: Ints, n_classes: int) -> Floats:
-    """c_k = N / (K N_k), so that every class counts the same, (K,)."""
-    counts = np.bincount(labels, minlength=n_classes)
-    return np.asarray(labels.size / (n_classes * np.maximum(counts, 1)))
+def balanced_weights(labels: Ints, n_classes: int, row_weights: Floats | None = None) -> Floats:
+    """c_k = N / (K N_k), so that every class counts the same, (K,).
+
+    N and N_k count a row as often as its weight (N,) says, or once.
+    """
+    counts = np.bincount(labels, row_weights, minlength=n_classes)
+    total = labels.size if row_weights is None else row_weights.sum()
+    least = 1 if row_weights is None else np.finfo(np.float64).tiny
+    return np.asarray(total / (n_classes * np.maximum(counts, least)))

@@ -1,0 +1,104 @@
+"""What all estimators share: how rows come in, and when one counts as fitted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from mlcli.config.fields import Section
+from mlcli.estimators.parameters import ParameterError, configured
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Estimator(BaseEstimator):  # type: ignore[misc]
+    """A model that is fitted once it has a `_model`.
+
+    Attributes:
+        n_features_in_: D.
+        feature_names_in_: of the columns, (D,), where X was a data frame.
+    """
+
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_model")
+
+    def _config(self, model: type[Section], **values: Any) -> Any:
+        """The config of the parameters that it shares with the estimator, and of `values`."""
+        shared = {k: v for k, v in self.get_params(deep=False).items() if k in model.model_fields}
+        return configured(model, type(self).__name__, shared | values)
+
+    def _feature_names(self) -> list[str]:
+        """The names of the columns: those of a data frame, else x for one, x1, x2, ... for more."""
+        if hasattr(self, "feature_names_in_"):
+            return [str(name) for name in self.feature_names_in_]
+        n = self.n_features_in_
+        return ["x"] if n == 1 else [f"x{i}" for i in range(1, n + 1)]
+
+    def _rows(self, X: Any, dtype: Any = np.float64) -> Array:
+        """Rows to predict from, (n, D), checked against those of the fit."""
+        check_is_fitted(self)
+        found: Array = validate_data(self, X, reset=False, dtype=dtype)
+        return found
+
+
+class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
+    """A model of a number."""
+
+    def _training_rows(self, X: Any, y: Any, dtype: Any = np.float64) -> tuple[Array, Floats]:
+        """X (N, D) and t (N,), of two rows or more."""
+        X, y = validate_data(self, X, y, dtype=dtype, y_numeric=True, ensure_min_samples=2)
+        return X, np.asarray(y, dtype=np.float64)
+
+
+class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
+    """A model of a class, whose labels may be of any type that sorts.
+
+    Attributes:
+        classes_: the labels, sorted, (K,).
+    """
+
+    classes_: Array
+
+    def _training_rows(self, X: Any, y: Any, dtype: Any = np.float64) -> tuple[Array, Ints]:
+        """X (N, D) and the number of each row's class, (N,); `classes_` has their labels.
+
+        Raises:
+            ParameterError: there is only one class.
+        """
+        X, y = validate_data(self, X, y, dtype=dtype, ensure_min_samples=2)
+        check_classification_targets(y)
+        return X, self._numbers(y)
+
+    def _weighted_rows(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[Array, Ints, Floats | None]:
+        """`_training_rows` without rows of weight 0, and the weights of the others, (N,) or None.
+
+        Raises:
+            ParameterError: rows of only one class have a weight.
+            ValueError: a weight is negative, or they are not (N,).
+        """
+        if sample_weight is None:
+            return *self._training_rows(X, y), None
+        X, y = validate_data(self, X, y, ensure_min_samples=2)
+        check_classification_targets(y)
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        there = weights > 0
+        return X[there].astype(np.float64), self._numbers(y[there]), weights[there]
+
+    def _numbers(self, y: Array) -> Ints:
+        """The number of each row's class, (N,), of the `classes_` that are there."""
+        self.classes_, numbers = np.unique(y, return_inverse=True)
+        if self.classes_.size < 2:
+            raise ParameterError("y", must="of two classes or more", got="1 class")
+        return np.asarray(numbers, dtype=np.int64)

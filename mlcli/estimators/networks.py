@@ -1,0 +1,206 @@
+"""What perceptrons and convolutional networks have in common as estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral
+from statistics import NormalDist
+from typing import Any, Literal, overload
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from mlcli.config.fields import Section, is_several
+from mlcli.estimators.base import Array, Classifier, Estimator, Floats, Ints, Regressor
+from mlcli.estimators.ensemble import Ensemble
+from mlcli.estimators.parameters import ParameterError, seed_of
+from mlcli.linear.student import student_t_quantile
+from mlcli.scratch.logistic.model import softmax
+
+# Rows are computed with in their own type.
+FLOATS = (np.float64, np.float32)
+
+
+class Network(Estimator):
+    """M members of one architecture that differ in their seeds.
+
+    Attributes:
+        loss_curve_: mean minibatch loss E of each epoch and member, (epochs, M).
+        validation_loss_curve_: loss on each member's own watched rows, (epochs, M); None without
+            patience.
+        best_epoch_: epoch of each member's lowest watched loss, from 1, (M,).
+    """
+
+    n_members: int
+    random_state: Any
+    settings: Mapping[str, Any] | None
+    _model: Ensemble
+
+    def _network_config(self, model: type[Section], **values: Any) -> Any:
+        """The config of a training; of a field that lists variants, one."""
+        M, owner = self.n_members, type(self).__name__
+        if not isinstance(M, Integral) or isinstance(M, bool) or M < 1:
+            raise ParameterError(f"{owner}: n_members", must="an integer at least 1", got=repr(M))
+        given = {k: v for k, v in self.get_params(deep=False).items() if k in model.model_fields}
+        given |= values | dict(self.settings or {})
+        given |= {"n_seeds": int(M), "seed": seed_of(self.random_state)}
+        for name, value in given.items():
+            several = name in model.model_fields and is_several(model.model_fields[name])
+            if several and not isinstance(value, list | tuple) and value is not None:
+                given[name] = (value,)
+        config = self._config(model, **given)
+        for name, field in model.model_fields.items():
+            many = is_several(field) and name not in ("piecewise_ends", "piecewise_factors")
+            if many and name != "layers" and len(getattr(config, name) or (0,)) > 1:
+                raise ParameterError(f"{owner}: {name}", must="one value", got=repr(given[name]))
+        return config
+
+    @property
+    def loss_curve_(self) -> Floats:
+        """Mean minibatch loss, (epochs, M)."""
+        check_is_fitted(self)
+        return self._model.history("minibatch_loss")
+
+    @property
+    def validation_loss_curve_(self) -> Floats | None:
+        """Loss on the watched rows, (epochs, M)."""
+        check_is_fitted(self)
+        watched = "validation_loss" in self._model.trained[0].history
+        return self._model.history("validation_loss") if watched else None
+
+    @property
+    def best_epoch_(self) -> Ints:
+        """Epoch of the lowest watched loss, (M,)."""
+        check_is_fitted(self)
+        return np.concatenate([one.best_epoch for one in self._model.trained])
+
+    def _several(self, what: str) -> int:
+        """M; refused if there is only one."""
+        check_is_fitted(self)
+        M = self._model.config.n_seeds
+        if M < 2:
+            raise ParameterError(
+                what, must="asked of 2 members or more", got="1", hint="n_members=8"
+            )
+        return int(M)
+
+
+class NetworkRegressor(Regressor, Network):
+    """The mean of the members' outputs, in the units of the target."""
+
+    def member_predictions(self, X: Any) -> Floats:
+        """What each member says of rows X (n, D): (M, n)."""
+        rows = self._network_rows(X)
+        return self._model.outputs(rows)[:, :, 0]
+
+    @overload
+    def predict(self, X: Any) -> Floats: ...
+    @overload
+    def predict(self, X: Any, return_std: Literal[False]) -> Floats: ...
+    @overload
+    def predict(self, X: Any, return_std: Literal[True]) -> tuple[Floats, Floats]: ...
+    def predict(self, X: Any, return_std: bool = False) -> Floats | tuple[Floats, Floats]:
+        """Mean over the members at rows X (n, D), (n,).
+
+        Args:
+            X: rows.
+            return_std: also the standard deviation over the members, (n,): how far a network's
+                seed moves it, without the noise of the target.
+
+        Raises:
+            ParameterError: a standard deviation of one member.
+        """
+        if return_std:
+            self._several("return_std")
+        said = self.member_predictions(X)  # (M, n)
+        mean = said.mean(axis=0)
+        return (mean, said.std(axis=0, ddof=1)) if return_std else mean
+
+    def mean_interval(self, X: Any, level: float = 0.95) -> tuple[Floats, Floats]:
+        """Student's interval for the mean of ever so many members at rows X, (n,) each.
+
+        Raises:
+            ParameterError: there is one member.
+        """
+        self._several("mean_interval")
+        return student_interval(self.member_predictions(X), level)
+
+    def predict_interval(self, X: Any, level: float = 0.95) -> tuple[Floats, Floats]:
+        """Ends of an interval for new targets at rows X, (n,) each.
+
+        mean -+ z sqrt(noise^2 + s(x)^2) with s(x) the standard deviation over the members and
+        noise that of `noise_std_`, taken to be normal and the same everywhere.
+
+        Raises:
+            ParameterError: the members have seen every row, so that the noise is not known.
+        """
+        check_is_fitted(self)
+        if self.noise_std_ is None:
+            raise ParameterError(
+                "predict_interval needs rows that were not trained on", hint="patience=10"
+            )
+        said = self.member_predictions(X)  # (M, n)
+        spread = said.std(axis=0, ddof=1) if len(said) > 1 else 0.0
+        half = NormalDist().inv_cdf((1 + level) / 2) * np.hypot(self.noise_std_, spread)
+        mean = said.mean(axis=0)
+        return mean - half, mean + half
+
+    def _noise(self, X: Array, t: Floats) -> float | None:
+        """sqrt(mean (t - y_m)^2 - mean s^2) over the rows that member m was not trained on.
+
+        Of that mean square the spread s^2 over the members is their own, not the target's.
+        """
+        unseen = [split.validation for split in self._model.problem.splits]
+        if not unseen[0].size:
+            return None
+        said = self._model.outputs(X)[:, :, 0]  # (M, N)
+        pairs = zip(said, unseen, strict=True)
+        square = float(np.mean([((t[rows] - y[rows]) ** 2).mean() for y, rows in pairs]))
+        if len(said) > 1:
+            spread = said.var(axis=0, ddof=1)
+            square -= float(np.mean([spread[rows].mean() for rows in unseen]))
+        return float(np.sqrt(max(square, 0.0)))
+
+    noise_std_: float | None
+
+    def _network_rows(self, X: Any) -> Array:
+        return self._rows(X, FLOATS)
+
+
+class NetworkClassifier(Classifier, Network):
+    """The mean of the members' probabilities."""
+
+    def member_probabilities(self, X: Any) -> Floats:
+        """p(C_k|x) of each member at rows X (n, D): (M, n, K)."""
+        rows = self._network_rows(X)
+        return np.stack([softmax(A) for A in self._model.outputs(rows)])
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Mean of p(C_k|x) over the members at rows X (n, D): (n, K)."""
+        return np.asarray(self.member_probabilities(X).mean(axis=0))
+
+    def predict(self, X: Any) -> Array:
+        """The likeliest class by the mean probabilities at rows X (n, D): (n,)."""
+        called = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[called])
+
+    def proba_interval(self, X: Any, level: float = 0.95) -> tuple[Floats, Floats]:
+        """Student's interval for the mean probabilities of ever so many members, (n, K) each.
+
+        Raises:
+            ParameterError: there is one member.
+        """
+        self._several("proba_interval")
+        low, high = student_interval(self.member_probabilities(X), level)
+        return low.clip(0.0, 1.0), high.clip(0.0, 1.0)
+
+    def _network_rows(self, X: Any) -> Array:
+        return self._rows(X, FLOATS)
+
+
+def student_interval(said: Floats, level: float) -> tuple[Floats, Floats]:
+    """mean -+ t s / sqrt(M) over the first axis, M long."""
+    M = len(said)
+    half = student_t_quantile((1 + level) / 2, M - 1) * said.std(axis=0, ddof=1) / M**0.5
+    mean = said.mean(axis=0)
+    return mean - half, mean + half
