@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -47,3 +49,10 @@ def test_the_printed_run_is_the_committed_one(name: str) -> None:
     for shown in display(metrics):
         for row in shown.rows:
             assert all(cell in text for cell in row)
+
+
+def test_the_example_of_the_estimators_prints_what_it_says() -> None:
+    section = README.read_text(encoding="utf-8").split("## Estimators")[1]
+    code, printed = re.findall(r"```(?:python)?\n(.*?)```", section, re.DOTALL)[:2]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == printed
