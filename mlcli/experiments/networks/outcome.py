@@ -58,7 +58,7 @@ def outcomes_of(
         config: has the fields of a training.
         problem: rows and splits.
         fitted: programs that are trained.
-        look: how a network looks at rows; None: once, as they are.
+        look: how a network looks at test rows; None: once, as they are.
     """
     found = []
     for one in fitted:
@@ -74,7 +74,7 @@ def _of_program(config: Any, problem: Problem, fitted: Fitted, look: Look | None
         view = view_of(problem, fitted.program, name)
         if view.index is not None and view.index.size:
             part = part_of(fitted.net, loss_of(problem), problem.X, problem.t, view)
-            said[name] = outputs(fitted.net, part, autocast, look)
+            said[name] = outputs(fitted.net, part, autocast, look if name == "test" else None)
     found = []
     for m, member in enumerate(fitted.program.members):
         own = {name: (A[m].astype(np.float64), t[m]) for name, (A, t) in said.items()}
