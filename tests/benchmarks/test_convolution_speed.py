@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from mlcli.experiments.networks.threads import n_threads
+from mlcli.scale.threads import n_threads
 from mlcli.neural.architecture import PRESETS
 from mlcli.neural.batches import part_of
 from mlcli.neural.cnn import CNN

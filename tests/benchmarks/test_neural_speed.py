@@ -22,7 +22,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from mlcli.experiments.networks.threads import n_threads
+from mlcli.scale.threads import n_threads
 from mlcli.neural.batches import part_of
 from mlcli.neural.device import threads
 from mlcli.neural.evaluation import evaluate

@@ -36,15 +36,17 @@ ALLOWED: dict[str, set[str]] = {
     "scratch": {"errors"},
     "neural": {"errors"},
     "datasets": {"errors", "rng"},
+    # Trained models, as experiments write them and as other commands read them back.
+    "models": {"errors", "linear", "neural", "scale", "scratch", "selection"},
     "experiments": {
-        "config", "datasets", "errors", "linear", "neural", "result", "rng", "scale",
+        "config", "datasets", "errors", "linear", "models", "neural", "result", "rng", "scale",
         "scratch", "selection",
     },
     "report": {"errors", "result", "experiments"},
     "console": {"result"},
     "commands": {
-        "config", "console", "datasets", "errors", "experiments", "notes", "params", "report",
-        "result", "scale",
+        "config", "console", "datasets", "errors", "experiments", "models", "notes", "params",
+        "report", "result", "scale",
     },
     "cli": {"commands"},
     "__main__": {"cli", "console", "errors"},

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.linear.design import Design, build
+from mlcli.models.functions import InBasis, LinearFunction, Polynomials, Standardised
 
 Array = NDArray[np.float64]
 # Every polynomial basis spans the same functions, so plain least squares has one solution for all.
@@ -40,6 +41,7 @@ class Fits:
             from the minimum of (3.13).
         standardised: coefficients of the standardised columns at the highest degree, (M,), and
         design: those columns, for the estimators that have them.
+        functions: () -> the fits as they are written and read back, which say what `predict` does.
     """
 
     degrees: tuple[int, ...]
@@ -51,6 +53,7 @@ class Fits:
     standardised: Array | None = None
     design: Design | None = None
     relative_gap: Array | None = None
+    functions: Callable[[], Sequence[LinearFunction]] = tuple
 
 
 def fit(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
@@ -92,7 +95,10 @@ def fit_arnoldi(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str])
         w, unit = found.basis.monomials(found.coefficients[:n_columns, index], degrees[index])
         return Coefficients(terms(config, X, degrees[index], names), w, unit)
 
-    return Fits(degrees, found.rss, rank, rank, found.predict, coefficients)
+    return Fits(
+        degrees, found.rss, rank, rank, found.predict, coefficients,
+        functions=lambda: [Polynomials(found)],
+    )  # fmt: skip
 
 
 def fit_orthonormal(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
@@ -107,15 +113,24 @@ def fit_orthonormal(config: FitPolyConfig, X: Array, t: Array, names: Sequence[s
         fits.append((basis, fit_columns(basis.evaluate(X), t)))
     rank = np.array([float(one.rank) for _, one in fits])
 
-    def predict(points: Array) -> Array:
-        return np.stack([basis.evaluate(points) @ one.w for basis, one in fits], axis=1)  # (n, k)
-
     def coefficients(index: int) -> Coefficients:
         basis, one = fits[index]
         return Coefficients(basis.terms(names), one.w, one.unit_std_error())
 
     rss = np.array([one.rss for _, one in fits])
-    return Fits(sizes(config), rss, rank, rank, predict, coefficients)
+    functions = [InBasis(basis, one.w) for basis, one in fits]
+
+    def with_roots() -> list[LinearFunction]:
+        return [replace(f, root=one.root()) for f, (_, one) in zip(functions, fits, strict=True)]
+
+    return Fits(
+        sizes(config), rss, rank, rank, _stacked(functions), coefficients, functions=with_roots
+    )
+
+
+def _stacked(functions: Sequence[LinearFunction]) -> Callable[[Array], Array]:
+    """Functions with one output each, side by side: X (n, D) -> (n, k)."""
+    return lambda points: np.stack([function(points) for function in functions], axis=1)
 
 
 def fit_certified(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
@@ -130,10 +145,6 @@ def fit_certified(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str
         fit_basis(config.basis, low, high, degree, intercept=config.intercept) for degree in degrees
     ]
 
-    def predict(points: Array) -> Array:
-        pairs = zip(bases, found, strict=True)
-        return np.stack([b.evaluate(points) @ f.w for b, f in pairs], axis=1)  # (n, k)
-
     def coefficients(index: int) -> Coefficients:
         one = found[index]
         sigma = one.residual_std
@@ -142,7 +153,10 @@ def fit_certified(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str
 
     rss = np.array([one.rss for one in found])
     rank = np.array([float(one.w.size) for one in found])
-    return Fits(degrees, rss, rank, rank, predict, coefficients)
+    functions = [InBasis(b, f.w) for b, f in zip(bases, found, strict=True)]
+    return Fits(
+        degrees, rss, rank, rank, _stacked(functions), coefficients, functions=lambda: functions
+    )
 
 
 def fit_lapack(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
@@ -165,7 +179,14 @@ def fit_lapack(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) 
         names_here = design.basis.terms(names)
         return Coefficients(names_here, design.raw(one.w), raw_unit)
 
-    return _standardised(config, designs, [one.w for one in fits], rank, rank, coefficients)
+    functions = [Standardised(d, f.w, n_rows=t.size) for d, f in zip(designs, fits, strict=True)]
+
+    def with_roots() -> list[LinearFunction]:
+        roots = [one.unit_std_error(d.A).root for d, one in zip(designs, fits, strict=True)]
+        return [replace(f, root=root) for f, root in zip(functions, roots, strict=True)]
+
+    made = _standardised(config, designs, functions, rank, rank, coefficients)
+    return replace(made, functions=with_roots)
 
 
 def fit_penalised(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
@@ -183,7 +204,8 @@ def fit_penalised(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str
         design = designs[index]
         return Coefficients(design.basis.terms(names), design.raw(ws[index]), None)
 
-    fits = _standardised(config, designs, ws, rank, np.array(dof), coefficients)
+    functions = [Standardised(d, w, n_rows=t.size) for d, w in zip(designs, ws, strict=True)]
+    fits = _standardised(config, designs, functions, rank, np.array(dof), coefficients)
     return replace(fits, relative_gap=np.array(gaps))
 
 
@@ -227,16 +249,15 @@ def _designs(config: FitPolyConfig, X: Array, t: Array) -> list[Design]:
 def _standardised(
     config: FitPolyConfig,
     designs: Sequence[Design],
-    ws: Sequence[Array],
+    functions: Sequence[Standardised],
     rank: Array,
     dof: Array,
     coefficients: Callable[[int], Coefficients],
 ) -> Fits:
+    ws = [function.weights for function in functions]
     residuals = [design.b - design.A @ w for design, w in zip(designs, ws, strict=True)]
-
-    def predict(points: Array) -> Array:
-        pairs = zip(designs, ws, strict=True)
-        return np.stack([design.predict(points, w) for design, w in pairs], axis=1)  # (n, k)
-
     rss = np.array([float(r @ r) for r in residuals])
-    return Fits(sizes(config), rss, rank, dof, predict, coefficients, ws[-1], designs[-1])
+    return Fits(
+        sizes(config), rss, rank, dof, _stacked(functions), coefficients, ws[-1], designs[-1],
+        functions=lambda: functions,
+    )  # fmt: skip
