@@ -44,8 +44,13 @@ def evaluate(
     Example: mlcli evaluate runs/logistic/3f2a9c81d0 later.csv --json
     """
     trained.check_level(level)
-    model = trained.load_model(run, degree, variant, seed_index, device)
+    model, data = trained.load_model(run, degree, variant, seed_index, device)
     found = _scored(model, file, target or model.described.target, level, drop_missing)
+    if trained.is_training_data(file, data):
+        console.message(
+            "note: these are the very data of the run, most of them training rows: scores of new "
+            "rows will be worse"
+        )
     if as_json:
         console.print_json({"run": run, "level": level, **found})
         return

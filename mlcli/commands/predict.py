@@ -49,17 +49,16 @@ def predict(
     else:
         rows_file.check_out(Path(out))
         writer = rows_file.file_rows(Path(out))
-    model = trained.load_model(run, degree, variant, seed_index, device)
-    if not quiet:
-        _introduce(model, level)
+    model, _ = trained.load_model(run, degree, variant, seed_index, device)
     n_rows, n_empty = _write(model, file, level, writer)
     if not quiet:
+        _describe(model, level)
         empty = f", {n_empty} of them empty for want of an input" if n_empty else ""
         where = "" if out == trained.STDIN else f" in {out}"
         console.message(f"{n_rows} prediction{'' if n_rows == 1 else 's'}{where}{empty}")
 
 
-def _introduce(model: Model, level: float) -> None:
+def _describe(model: Model, level: float) -> None:
     one = model.described
     words = f"{one.target} by {one.command}"
     console.message(words + (f": {one.chosen}" if one.chosen else ""))
@@ -89,7 +88,7 @@ def columns_of(model: Model, batch: Batch, level: float) -> tuple[dict[str, Any]
     """The table of a batch, and which of its rows lack an input, (n,)."""
     import numpy as np
 
-    empty = ~np.isfinite(batch.X).all(axis=1)
+    empty = np.logical_not(np.isfinite(batch.X).all(axis=1))
     # A number in its place keeps the other rows where they are in the batch.
     X = np.where(empty[:, None], 0.0, batch.X) if empty.any() else batch.X
     columns = model.predict(X, level).columns()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,8 +61,8 @@ def check_level(level: float) -> None:
 
 def load_model(
     run: str, degree: int | None, variant: str | None, seed_index: int | None, device: str
-) -> Model:
-    """The model of a run, every part checked.
+) -> tuple[Model, dict[str, Any]]:
+    """The model of a run, every part checked, and what the run says of its data.
 
     Raises:
         InputError: there is no such run, it was altered, or it has no such model.
@@ -74,10 +74,19 @@ def load_model(
     from mlcli.models.load import load
 
     command, digests = _checked(folder, manifest)
-    return load(
+    model = load(
         folder, command, digests, degree=degree, variant=variant, seed_index=seed_index,
         device=device,
     )  # fmt: skip
+    return model, manifest["data"]
+
+
+def is_training_data(name: str, data: Mapping[str, Any]) -> bool:
+    """Whether a file or a named set is the one that a run was made on."""
+    path = Path(name).expanduser()
+    if path.is_file():
+        return manifests.sha256(path) == data.get("sha256")
+    return name == data.get("name")
 
 
 def _folder(run: str) -> Path:
@@ -115,9 +124,7 @@ def wanted_of(model: Model, target: str | None = None) -> Wanted:
     from mlcli.datasets.rows import Wanted
 
     one = model.described
-    return Wanted(
-        one.features, target, one.image_shape, one.resize, one.classes, one.class_values
-    )
+    return Wanted(one.features, target, one.image_shape, one.resize, one.classes, one.class_values)
 
 
 def rows_at_a_time(model: Model) -> int:

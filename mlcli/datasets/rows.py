@@ -203,5 +203,3 @@ def check_images(what: str, found: tuple[int, ...], wanted: Wanted) -> None:
         return f"{shape[-2]} x {shape[-1]} pixels, {colours}"
 
     raise DataError(what, must=f"{text(wanted.image_shape)}, as in the training", got=text(found))
-
-

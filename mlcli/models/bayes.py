@@ -46,9 +46,7 @@ class BayesModel:
         return Numbers(mean, std, mean - half, mean + half)
 
 
-def encode(
-    basis: Basis, posterior: AnyPosterior
-) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def encode(basis: Basis, posterior: AnyPosterior) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Words for model.json, and arrays."""
     words, tensors = encode_basis(basis)
     if isinstance(posterior, Posterior):

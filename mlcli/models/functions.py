@@ -6,7 +6,7 @@ whose calls are then the same operations on the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -219,12 +219,17 @@ def _standardised(words: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]])
     )
 
 
-_KINDS = {"polynomials": _polynomials, "in-basis": _in_basis, "standardised": _standardised}
+_KINDS: Mapping[str, Callable[..., LinearFunction]] = {
+    "polynomials": _polynomials,
+    "in-basis": _in_basis,
+    "standardised": _standardised,
+}
 
 
 def encode(functions: Sequence[LinearFunction]) -> tuple[list[dict[str, Any]], Tensors]:
     """Several functions: words of each, and arrays named ``<number>.<name>``."""
-    every, together = [], {}
+    every: list[dict[str, Any]] = []
+    together: Tensors = {}
     for number, function in enumerate(functions):
         words, tensors = function.encode()
         every.append(words)

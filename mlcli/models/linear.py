@@ -37,7 +37,9 @@ class Error:
     held_out_mse: float | None
     n_held_out: int
 
-    def half_width(self, leverage: Array | None, n: int, level: float) -> tuple[Array, Array] | None:
+    def half_width(
+        self, leverage: Array | None, n: int, level: float
+    ) -> tuple[Array, Array] | None:
         """Standard deviation and half the width of the interval at n rows; None: neither way."""
         tail = (1.0 + level) / 2.0
         if leverage is not None and self.residual_std is not None and self.degrees_of_freedom:
@@ -132,7 +134,7 @@ def load_fit_poly(parts: Parts, info: Mapping[str, Any], degree: int | None) -> 
         why = "the least held-out error" if degree is None else "as asked"
         said = f"degree {wanted} of {', '.join(map(str, degrees))} ({why})"
     error = _error(info["fits"][index])
-    return LinearNumbers(_described(info, said, function, X_error=error), function, error)
+    return LinearNumbers(_described(info, said, function, error=error), function, error)
 
 
 def _output(every: list[LinearFunction], index: int) -> LinearFunction:
@@ -156,7 +158,7 @@ def load_kfold(parts: Parts, info: Mapping[str, Any]) -> LinearNumbers | LinearC
         is_logistic = info["model"] == "logistic"
         return LinearClasses(_described(info), tuple(every), is_logistic, None)
     error = _error(info["fits"][0])
-    return LinearNumbers(_described(info, "", every[0], X_error=error), every[0], error)
+    return LinearNumbers(_described(info, "", every[0], error=error), every[0], error)
 
 
 def load_logistic(parts: Parts, info: Mapping[str, Any]) -> LinearClasses:
@@ -176,12 +178,12 @@ def _described(
     info: Mapping[str, Any],
     chosen: str = "",
     function: LinearFunction | None = None,
-    X_error: Error | None = None,
+    error: Error | None = None,
 ) -> Described:
     interval = ""
-    if function is not None and X_error is not None:
+    if function is not None and error is not None:
         at = np.zeros((1, len(info["features"])))
-        interval = X_error.sentence(function.leverage(at) is not None)
+        interval = error.sentence(function.leverage(at) is not None)
     values = info.get("class_values", ())
     return Described(
         str(info["kind"]), tuple(info["features"]), str(info["target"]), chosen, interval,
@@ -204,5 +206,3 @@ def error_entry(
         "held_out_mse": finite(held_out_mse),
         "n_held_out": int(n_held_out),
     }
-
-

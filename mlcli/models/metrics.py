@@ -15,10 +15,11 @@ from mlcli.selection.intervals import coverage_interval
 
 Ints = NDArray[np.int64]
 N_BINS = 10
-N_BOOTSTRAP = 1000
+N_DRAWS = 1000
 INTERVALS = (
-    "Student's over the rows; of r2 by the delta method; of shares Wilson's; of the calibration "
-    f"error the basic bootstrap with {N_BOOTSTRAP} samples of each bin"
+    "Student's over the rows; of r2 by the delta method; of shares (accuracy, coverage) Wilson's; "
+    f"calibration_error_by_chance: mean and central part of {N_DRAWS} draws in which the "
+    "probabilities are right"
 )
 
 
@@ -101,21 +102,24 @@ class ClassMetrics:
         if self._moments.n:
             found["cross_entropy"] = self._moments.estimate("loss", level)
             found["brier"] = self._moments.estimate("brier", level)
-            found["calibration_error"] = self._calibration(level)
+            found["calibration_error"], by_chance = self._calibration(level)
+            found["calibration_error_by_chance"] = by_chance
         return found
 
-    def _calibration(self, level: float) -> Estimate:
-        """Mean over the rows of |share right - mean probability| of their bin."""
+    def _calibration(self, level: float) -> tuple[Estimate, Estimate]:
+        """Mean over the rows of |share right - mean probability| of their bin, and by chance.
+
+        Chance alone makes it positive: the second is what probabilities that are right to the last
+        digit would have had on so many rows, its mean and the central part.
+        """
         filled = self._rows > 0
         n, right, said = self._rows[filled], self._right[filled], self._said[filled]
         value = float(np.abs(right - said).sum() / n.sum())
         rng = np.random.default_rng(0)
-        drawn = rng.binomial(n.astype(np.int64), right / n, (N_BOOTSTRAP, n.size))
+        drawn = rng.binomial(n.astype(np.int64), np.minimum(said / n, 1.0), (N_DRAWS, n.size))
         errors = np.abs(drawn - said).sum(axis=1) / n.sum()
         low, high = np.quantile(errors, [(1 - level) / 2, (1 + level) / 2])
-        # Chance makes such a sum of moduli larger in each sample than in its source, as it did in
-        # these rows: the ends are mirrored about the value, which takes that off again.
-        return Estimate(value, max(2 * value - float(high), 0.0), max(2 * value - float(low), value))
+        return Estimate(value), Estimate(float(errors.mean()), float(low), float(high))
 
     @property
     def n_rows(self) -> int:

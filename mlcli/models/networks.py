@@ -28,18 +28,24 @@ class Program:
     """Networks of one shape, which compute side by side.
 
     Attributes:
-        members: `neural.restored.Restored`.
+        restored: `neural.restored.Restored`.
+        n_members: its first ones, which are asked for.
         output_shift, output_scale: units of their outputs, (M, 1).
     """
 
-    members: Any
+    restored: Any
+    n_members: int
     output_shift: Array
     output_scale: Array
 
+    def outputs(self, X: Array) -> Array:
+        """Outputs of each member before the output activation, (M, n, K)."""
+        found: Array = self.restored.outputs(X)[: self.n_members]
+        return found
+
     def values(self, X: Array) -> Array:
         """Predicted targets of each member, (M, n)."""
-        outputs: Array = self.members.outputs(X)[:, :, 0]
-        return outputs * self.output_scale + self.output_shift
+        return self.outputs(X)[:, :, 0] * self.output_scale + self.output_shift
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Networks:
     @property
     def batch_rows(self) -> int:
         """See `Model`."""
-        return math.lcm(*(one.members.batch_rows for one in self.programs))
+        return math.lcm(*(one.restored.batch_rows for one in self.programs))
 
     def predict(self, X: Array, level: float) -> Prediction:
         """See `Model`."""
@@ -80,7 +86,7 @@ class Networks:
     def _classes(self, X: Array) -> Classes:
         from mlcli.scratch.logistic.model import softmax
 
-        every = [softmax(A) for one in self.programs for A in one.members.outputs(X)]
+        every = [softmax(A) for one in self.programs for A in one.outputs(X)]
         P = np.mean(every, axis=0) if len(every) > 1 else every[0]
         called = P.argmax(axis=1)
         spread = None
@@ -136,9 +142,7 @@ def _variant(info: Mapping[str, Any], asked: str | None) -> Mapping[str, Any]:
     return dict(names[asked])
 
 
-def _members(
-    info: Mapping[str, Any], variant: str, seed_index: int | None
-) -> dict[int, list[int]]:
+def _members(info: Mapping[str, Any], variant: str, seed_index: int | None) -> dict[int, list[int]]:
     """Places of the members that are wanted, by the number of their program."""
     found: dict[int, list[int]] = {}
     seeds = set()
@@ -167,6 +171,12 @@ def _program(
     from mlcli.neural import restored
     from mlcli.scale.threads import n_threads
 
+    n_trained, n_features = int(program["n_trained"]), len(info["features"])
+    # A batch of one matrix product is computed another way than a batch of several: a network that
+    # was judged beside others gets a twin beside it, which keeps its last bits.
+    n_asked = len(places)
+    if n_asked == 1 < n_trained:
+        places = [*places, *places]
     members = [program["members"][m] for m in places]
     own = {name: array[places] for name, array in tensors.items()}
     views = None
@@ -179,13 +189,15 @@ def _program(
         lines = [str(line) for line in program["layers"]]
         net = restored.convolutional(lines, shape, len(info["classes"]) or 1, own, device)
         views = (shape, bool(info["views"]["flips"])) if info["views"] else None
-    n_trained, n_features = int(program["n_trained"]), len(info["features"])
     threads = n_threads(int(program["multiplications"]), n_trained, int(program["batch_size"]))
-    units = [_units(members, name, n_features) for name in ("input_shift", "input_scale")]
+    autocast = info["precision"] == "bf16"
+    shift = _units(members, "input_shift", n_features)
+    scale = _units(members, "input_scale", n_features)
     return Program(
-        restored.Restored(net, *units, n_trained, threads, info["precision"] == "bf16", views),
-        _units(members, "output_shift", 1),
-        _units(members, "output_scale", 1),
+        restored.Restored(net, shift, scale, n_trained, threads, autocast, views),
+        n_asked,
+        _units(members[:n_asked], "output_shift", 1),
+        _units(members[:n_asked], "output_scale", 1),
     )
 
 
@@ -223,5 +235,3 @@ def _described(
         None if shape is None else tuple(int(n) for n in shape),
         None if resize is None else (int(resize[0]), int(resize[1])), warnings,
     )  # fmt: skip
-
-

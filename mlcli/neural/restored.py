@@ -128,7 +128,9 @@ class Restored:
     def outputs(self, X: Floats) -> Floats:
         """Outputs of each member before the output activation at X (n, D): (M, n, K)."""
         theta = self.net.theta
-        units = Units(*(torch.as_tensor(a).to(theta).unsqueeze(1) for a in (self.shift, self.scale)))
+        units = Units(
+            *(torch.as_tensor(a).to(theta).unsqueeze(1) for a in (self.shift, self.scale))
+        )
         # Rounded by NumPy, as the rows of the training were.
         dtype = np.float64 if theta.dtype == torch.float64 else np.float32
         found = []

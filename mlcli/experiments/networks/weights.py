@@ -128,8 +128,11 @@ def _variants(
         good = [one.scores for one in every if not one.diverged_at]
         losses = [one.get("validation_loss", one["test_loss"]) for one in good]
         loss = float(np.mean(losses)) if good else np.nan
-        mse = float(np.mean([one["test_mse"] for one in good])) if good and not problem.labelled \
+        mse = (
+            float(np.mean([one["test_mse"] for one in good]))
+            if good and not problem.labelled
             else np.nan
+        )
         found.append({
             "variant": "/".join(path),
             "label": every[0].member.variant.label,

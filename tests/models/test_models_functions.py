@@ -1,0 +1,114 @@
+"""Linear functions written and read back, and the leverage of their intervals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlcli.errors import DataError
+from mlcli.linear.basis import fit_basis
+from mlcli.linear.compress import fit_polynomial
+from mlcli.linear.design import build
+from mlcli.models.functions import (
+    InBasis,
+    LinearFunction,
+    Polynomials,
+    Standardised,
+    decode,
+    encode,
+    leverages,
+)
+from mlcli.models.parts import Parts
+
+RNG = np.random.default_rng(0)
+X, NEW = RNG.normal(size=(60, 2)), RNG.normal(size=(37, 2))
+T = X[:, 0] - X[:, 1] ** 2 + RNG.normal(size=60)
+
+
+def polynomials() -> LinearFunction:
+    return Polynomials(fit_polynomial(X, T, (0, 1, 4)))
+
+
+def in_basis() -> LinearFunction:
+    basis = fit_basis("gaussian", X.min(axis=0), X.max(axis=0), 3)
+    return InBasis(basis, RNG.normal(size=7), RNG.normal(size=(7, 7)))
+
+
+def standardised() -> LinearFunction:
+    design = build("polynomial", X, T, 2, intercept=True, scaled=True)
+    return Standardised(design, RNG.normal(size=5), root=RNG.normal(size=(5, 4)), n_rows=60)
+
+
+def activations() -> LinearFunction:
+    design = build("linear", X, T, 1, intercept=True, scaled=True)
+    return Standardised(design, RNG.normal(size=(3, 4)), True, np.array([1, 0]))
+
+
+@pytest.mark.parametrize("make", [polynomials, in_basis, standardised, activations])
+def test_what_is_read_back_says_the_same(make: object) -> None:
+    function = make()  # type: ignore[operator]
+    words, tensors = encode([function, function])
+    back = decode(words, tensors)
+    for one in back:
+        assert (one(NEW) == function(NEW)).all()
+        theirs, mine = one.leverage(NEW), function.leverage(NEW)
+        assert (theirs is None) == (mine is None)
+        assert mine is None or (theirs == mine).all()
+
+
+def test_leverage_is_that_of_the_hat_matrix() -> None:
+    """At the rows of the fit h_ii sums to the number of columns."""
+    degrees = (0, 1, 4)
+    found = leverages([Polynomials(fit_polynomial(X, T, degrees))], X)
+    assert found is not None
+    assert found.sum(axis=0) == pytest.approx([1, 3, 15])
+    for j, degree in enumerate(degrees):
+        basis = fit_basis("legendre", X.min(axis=0), X.max(axis=0), degree)
+        Phi = basis.evaluate(X)
+        hat = Phi @ np.linalg.pinv(Phi)
+        assert found[:, j] == pytest.approx(np.diagonal(hat))
+
+
+def test_words_that_do_not_fit_their_arrays_are_refused() -> None:
+    words, tensors = encode([in_basis()])
+    with pytest.raises(ValueError, match="one a column"):
+        decode(words, tensors | {"0.weights": np.zeros(6)})
+    with pytest.raises(KeyError):
+        decode(words, {})
+    with pytest.raises(KeyError):
+        decode([{"kind": "os.system"}], tensors)
+
+
+def parts(folder: Path, name: str, content: bytes) -> Parts:
+    import hashlib
+
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+    return Parts(folder, {name: hashlib.sha256(content).hexdigest()})
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"schema": 1}', "[" * 100_000])
+def test_words_of_another_schema_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DataError):
+        parts(tmp_path, "model/model.json", text.encode()).info()
+
+
+def test_arrays_must_be_finite_numbers(tmp_path: Path) -> None:
+    from safetensors.numpy import save
+
+    name = "model/predictor.safetensors"
+    with pytest.raises(DataError, match="must be finite"):
+        parts(tmp_path, name, save({"w": np.array([1.0, np.nan])})).tensors(name)
+    with pytest.raises(DataError, match="must be numbers of"):
+        parts(tmp_path, name, save({"w": np.array([1], dtype=np.uint8)})).tensors(name)
+    claim = (2**40).to_bytes(8, "little") + b"{}"
+    with pytest.raises(DataError, match="does not hold a model"):
+        parts(tmp_path, name, claim).tensors(name)
+
+
+def test_a_part_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("mlcli.models.parts").models.parts.MOST_BYTES, ".json", 10)
+    with pytest.raises(DataError, match="must be at most 10 bytes"):
+        parts(tmp_path, "model/model.json", b'{"schema": 2}').info()
