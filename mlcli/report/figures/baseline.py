@@ -1,0 +1,84 @@
+"""The figure of `baseline`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mlcli.report.figures.style import (
+    COLOURS,
+    POINTS,
+    TRUTH,
+    Table,
+    new_figure,
+    numbers,
+    read_table,
+    where,
+)
+
+LABELS = {
+    "mse": "mean squared error on held-out rows",
+    "mae": "mean absolute error on held-out rows",
+    "r2": "R2 against the constant, on held-out rows",
+    "accuracy": "accuracy on held-out rows",
+    "brier": "Brier score on held-out rows",
+    "cross-entropy": "cross-entropy on held-out rows (nats)",
+}
+HIGHER_IS_BETTER = ("accuracy", "r2")
+# A method that is worse than the constant by more than so many times the spread of all others is
+# cut off at the frame, or the rest is flat.
+FARTHEST = 3.0
+
+
+def figures(folder: Path) -> dict[str, Figure]:
+    """Every figure of a run folder, by name."""
+    return {
+        "methods": methods(read_table(folder / "methods.csv"), read_table(folder / "folds.csv"))
+    }
+
+
+def methods(table: Table, folds: Table) -> Figure:
+    """Each method's score on every fold, its mean and interval, and the constant."""
+    score = table["score"][0]
+    means, low, high = (numbers(table[key]) for key in ("mean", "ci_low", "ci_high"))
+    better = 1.0 if score in HIGHER_IS_BETTER else -1.0
+    order = np.argsort(np.where(np.isfinite(means), better * means, -np.inf))
+    figure = new_figure(7.4, 0.42 * len(order) + 1.5)
+    axes = figure.add_subplot()
+    every = []
+    for y, i in enumerate(order):
+        beats = table["beats_constant"][i] == "True"
+        colour = COLOURS[0] if beats else POINTS
+        values = numbers(where(folds, method=table["method"][i])[score])
+        every.append(values)
+        axes.plot(values, np.full(values.size, y - 0.16), ".", color=colour, alpha=0.35, ms=5)
+        ends = [[means[i] - low[i]], [high[i] - means[i]]]
+        axes.errorbar(means[i], y + 0.06, xerr=ends, fmt="o", color=colour, capsize=4)
+    constant = means[table["method"].index("constant")]
+    axes.axvline(constant, color=TRUTH, linestyle="--", linewidth=1)
+    axes.annotate("constant", (constant, 1.0), xycoords=("data", "axes fraction"), ha="center",
+                  va="bottom", fontsize=8, color=TRUTH)  # fmt: skip
+    _limit(axes, np.concatenate(every), means, float(constant), better)
+    axes.set_yticks(range(len(order)), [table["method"][i] for i in order])
+    axes.set_ylim(-0.6, len(order) - 0.4)
+    axes.set_xlabel(LABELS[score] + "; dots are folds, bars 95 % intervals")
+    won = any(cell == "True" for cell in table["beats_constant"])
+    axes.set_title("Blue beats the constant" if won else "Nothing beats the constant", pad=16)
+    return figure
+
+
+def _limit(
+    axes: object, every: np.ndarray, means: np.ndarray, constant: float, better: float
+) -> None:
+    """Cut the frame where something far worse than the constant would flatten the rest."""
+    finite = every[np.isfinite(every)]
+    gain = np.nanmax(np.abs(means[better * (means - constant) >= 0] - constant), initial=0.0)
+    spread = max(float(gain), float(np.std(finite[better * (finite - constant) >= 0] - constant))
+                 if (better * (finite - constant) >= 0).any() else 0.0, 1e-12)  # fmt: skip
+    worst = constant - better * FARTHEST * spread
+    if better > 0 and finite.min() < worst:
+        axes.set_xlim(left=worst)  # type: ignore[attr-defined]
+    elif better < 0 and finite.max() > worst:
+        axes.set_xlim(right=worst)  # type: ignore[attr-defined]
