@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlcli.config.baseline import BaselineConfig
 from mlcli.datasets.source import Source
 from mlcli.errors import MlcliError
-from mlcli.experiments.baseline.compare import compare, interval, scores_of
+from mlcli.experiments.baseline.compare import compare, scores_of
 from mlcli.experiments.baseline.display import display, display_timings
 from mlcli.experiments.baseline.methods import METHODS, Rows, polynomial_degrees
 from mlcli.experiments.baseline.task import Task, task_from
@@ -67,6 +67,10 @@ def run(config: BaselineConfig, source: Source, *, jobs: int | None, progress: P
     """
     task = task_from(config, source)
     methods, left_out = _methods(task)
+    if {"neighbours", "trees"} & set(methods):
+        # Loaded before the workers start, so that the limit of one thread holds for it too.
+        import sklearn.ensemble
+        import sklearn.neighbors  # noqa: F401
     plain = [method for method in methods if method not in NETWORKS]
     pieces = [(method, i) for method in plain for i in range(len(task.splits))]
     predicted: dict[str, list[Array]] = {method: [] for method in methods}
@@ -156,9 +160,9 @@ def _table(
 ) -> Columns:
     """The score that decides, with its interval, and the difference from the constant."""
     rows = []
-    for method, scores in found.items():
-        one = interval(task, scores[task.score])
+    for method in found:
         entry = compared["models"][method]
+        one = entry[task.score]
         gap = entry.get("difference", {})
         rows.append(
             {"method": method, "score": task.score, "mean": one["mean"], "ci_low": one["ci_low"],

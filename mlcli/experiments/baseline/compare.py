@@ -15,6 +15,8 @@ from mlcli.selection.intervals import corrected
 
 Array = NDArray[np.float64]
 HIGHER_IS_BETTER = ("accuracy", "r2")
+# What no value of a score can pass.
+BOUNDS = {"r2": (-np.inf, 1.0), "accuracy": (0.0, 1.0), "brier": (0.0, 2.0)}
 # Of a test: below it a difference counts, after Holm's adjustment for the number of methods.
 SIGNIFICANT = 0.05
 
@@ -46,11 +48,13 @@ def _of_classes(P: Array, t: NDArray[np.int64]) -> dict[str, float]:
     }
 
 
-def interval(task: Task, values: Array) -> dict[str, float | int | None]:
+def interval(
+    task: Task, values: Array, least: float = -np.inf, most: float = np.inf
+) -> dict[str, float | int | None]:
     """Mean over the splits, with Nadeau and Bengio's interval, since they share their rows."""
     if not np.isfinite(values).all():
         return {"mean": None, "ci_low": None, "ci_high": None, "n": values.size}
-    found = corrected(values, *_sizes(task))
+    found = corrected(values, *_sizes(task)).within(least, most)
     return {
         "mean": found.estimate, "ci_low": found.low, "ci_high": found.high, "n": values.size
     }  # fmt: skip
@@ -64,7 +68,10 @@ def compare(task: Task, found: Mapping[str, Mapping[str, Array]]) -> dict[str, A
     """Each method's scores, its difference from the constant, split by split, and the verdict."""
     models: dict[str, Any] = {}
     for method, scores in found.items():
-        models[method] = {name: interval(task, values) for name, values in scores.items()}
+        models[method] = {
+            name: interval(task, values, *BOUNDS.get(name, (0.0, np.inf)))
+            for name, values in scores.items()
+        }
         if method != "constant":
             gap = scores[task.score] - found["constant"][task.score]
             models[method]["difference"] = interval(task, gap) | {"p_value": _p_value(task, gap)}
@@ -83,7 +90,23 @@ def compare(task: Task, found: Mapping[str, Mapping[str, Array]]) -> dict[str, A
         m: e[task.score]["mean"] for m, e in models.items() if e[task.score]["mean"] is not None
     }
     best = max(known, key=lambda method: sign * known[method])
-    return {"models": models, "best": best, "nothing_beats_the_constant": not winners}
+    return {
+        "models": models,
+        "best": best,
+        "as_good_as_the_best": ", ".join(_ties(task, found, best)),
+        "nothing_beats_the_constant": not winners,
+    }
+
+
+def _ties(task: Task, found: Mapping[str, Mapping[str, Array]], best: str) -> list[str]:
+    """Methods whose difference from the best one could be 0: its 95 % interval holds it."""
+    ties = []
+    for method, scores in found.items():
+        one = interval(task, scores[task.score] - found[best][task.score])
+        low, high = one["ci_low"], one["ci_high"]
+        if method != best and low is not None and high is not None and low <= 0 <= high:
+            ties.append(method)
+    return ties
 
 
 def _p_value(task: Task, gap: Array) -> float | None:

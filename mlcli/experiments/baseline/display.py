@@ -24,7 +24,7 @@ def display(metrics: Mapping[str, Any]) -> list[Display]:
     """Each method with its score and its difference from the constant, and the verdict."""
     score, second = metrics["score"], SECOND[metrics["score"]]
     rows = []
-    for method, entry in metrics["models"].items():
+    for method, entry in _from_the_best(metrics):
         mean, ends = interval(entry[score])
         gap, gap_ends = interval(entry.get("difference"))
         p = entry["difference"]["p_holm"] if "difference" in entry else None
@@ -42,6 +42,18 @@ def display(metrics: Mapping[str, Any]) -> list[Display]:
     return [Display(title, headings, rows, verdict(metrics))]
 
 
+def _from_the_best(metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The methods from the best mean to the worst."""
+    score = metrics["score"]
+    sign = -1.0 if score in ("accuracy", "r2") else 1.0
+
+    def rank(item: tuple[str, Any]) -> float:
+        mean = item[1][score]["mean"]
+        return float("inf") if mean is None else sign * mean
+
+    return sorted(metrics["models"].items(), key=rank)
+
+
 def verdict(metrics: Mapping[str, Any]) -> str:
     """In one sentence or two: what is worth using."""
     models, best = metrics["models"], metrics["best"]
@@ -51,9 +63,9 @@ def verdict(metrics: Mapping[str, Any]) -> str:
             f"Nothing beats the constant: on these {metrics['n_rows']} rows no method predicts "
             f"'{metrics['target']}' measurably better than always saying the same."
         )
-    listed = ", ".join(winners)
-    better = "" if best == "constant" else f" The best mean is that of {best}."
-    return f"Beat the constant: {listed}.{better}"
+    listed, ties = ", ".join(winners), metrics["as_good_as_the_best"]
+    alike = f"; on these rows {ties} can't be told from it" if ties else ""
+    return f"Better than the constant: {listed}. The best mean is that of {best}{alike}."
 
 
 def display_timings(timings: Mapping[str, Any]) -> list[Display]:

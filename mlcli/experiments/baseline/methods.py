@@ -112,7 +112,7 @@ def _logistic(rows: Rows, bases: Sequence[tuple[str, int]]) -> Predict:
     def fit(rows: Rows, choice: Any) -> Predict:
         (basis, degree), l2 = choice
         columns = count_columns(basis, rows.X.shape[1], degree)
-        solver = "newton" if columns * rows.n_classes <= MOST_NEWTON else "lbfgs"
+        solver: Any = "newton" if columns * rows.n_classes <= MOST_NEWTON else "lbfgs"
         config = LogisticConfig(basis=basis, degree=degree, l2=l2, solver=solver)
         return fit_classifier(config, rows.X, rows.t, rows.n_classes).predict
 

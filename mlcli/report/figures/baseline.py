@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mlcli.report.figures.style import (
     COLOURS,
     POINTS,
     TRUTH,
+    Array,
     Table,
     new_figure,
     numbers,
@@ -27,9 +29,9 @@ LABELS = {
     "cross-entropy": "cross-entropy on held-out rows (nats)",
 }
 HIGHER_IS_BETTER = ("accuracy", "r2")
-# A method that is worse than the constant by more than so many times the spread of all others is
-# cut off at the frame, or the rest is flat.
-FARTHEST = 3.0
+# What is worse than the constant by more than so many times the best gain, or the range of the
+# constant's folds, is cut off at the frame, or the rest is flat.
+FARTHEST = 2.0
 
 
 def figures(folder: Path) -> dict[str, Figure]:
@@ -60,7 +62,8 @@ def methods(table: Table, folds: Table) -> Figure:
     axes.axvline(constant, color=TRUTH, linestyle="--", linewidth=1)
     axes.annotate("constant", (constant, 1.0), xycoords=("data", "axes fraction"), ha="center",
                   va="bottom", fontsize=8, color=TRUTH)  # fmt: skip
-    _limit(axes, np.concatenate(every), means, float(constant), better)
+    own = numbers(where(folds, method="constant")[score])
+    _limit(axes, np.concatenate(every), float(means[order[-1]]), own, better)
     axes.set_yticks(range(len(order)), [table["method"][i] for i in order])
     axes.set_ylim(-0.6, len(order) - 0.4)
     axes.set_xlabel(LABELS[score] + "; dots are folds, bars 95 % intervals")
@@ -69,16 +72,22 @@ def methods(table: Table, folds: Table) -> Figure:
     return figure
 
 
-def _limit(
-    axes: object, every: np.ndarray, means: np.ndarray, constant: float, better: float
-) -> None:
-    """Cut the frame where something far worse than the constant would flatten the rest."""
-    finite = every[np.isfinite(every)]
-    gain = np.nanmax(np.abs(means[better * (means - constant) >= 0] - constant), initial=0.0)
-    spread = max(float(gain), float(np.std(finite[better * (finite - constant) >= 0] - constant))
-                 if (better * (finite - constant) >= 0).any() else 0.0, 1e-12)  # fmt: skip
-    worst = constant - better * FARTHEST * spread
-    if better > 0 and finite.min() < worst:
-        axes.set_xlim(left=worst)  # type: ignore[attr-defined]
-    elif better < 0 and finite.max() > worst:
-        axes.set_xlim(right=worst)  # type: ignore[attr-defined]
+def _limit(axes: Axes, every: Array, best: float, constant: Array, better: float) -> None:
+    """Cut the frame, and say so, where scores far worse than the constant would flatten the rest.
+
+    Args:
+        axes: with everything drawn.
+        every: all scores of all methods.
+        best: the best mean.
+        constant: scores of the constant, one a fold.
+        better: 1 where higher is better, else -1.
+    """
+    middle = float(constant.mean())
+    reach = FARTHEST * max(abs(best - middle), float(np.ptp(constant)), 1e-12)
+    worst, finite = middle - better * reach, every[np.isfinite(every)]
+    if (better * (finite - worst) >= 0).all():
+        return
+    side = "left" if better > 0 else "right"
+    axes.set_xlim(**{side: worst})
+    axes.annotate("worse scores are outside the frame", (0.99, 0.02), xycoords="axes fraction",
+                  ha="right", va="bottom", fontsize=8, color=POINTS)  # fmt: skip
