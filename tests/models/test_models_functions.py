@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,16 @@ def test_leverage_is_that_of_the_hat_matrix() -> None:
         Phi = basis.evaluate(X)
         hat = Phi @ np.linalg.pinv(Phi)
         assert found[:, j] == pytest.approx(np.diagonal(hat))
+
+
+def test_leverage_of_a_basis_that_was_made_on_some_of_the_rows() -> None:
+    some = fit_polynomial(X[:40], T[:40], (2,))
+    factor = np.linalg.qr(some.basis.evaluate(X), mode="r")
+    on_all = replace(some, basis=replace(some.basis, factor=factor))
+    found = Polynomials(on_all).leverage(X)
+    whole = Polynomials(fit_polynomial(X, T, (2,))).leverage(X)
+    assert found is not None
+    assert found == pytest.approx(whole)
 
 
 def test_words_that_do_not_fit_their_arrays_are_refused() -> None:

@@ -76,12 +76,7 @@ class Streamed:
         on_all_rows = replace(self._basis, factor=triangle.R[:-1, :-1])
         fixed = fit_basis(config.basis, source.low, source.high, degree, intercept=config.intercept)
         rank = np.array([float(np.count_nonzero(on_all_rows.kept[:size]))])
-        n_columns = self._basis.n_columns
-        weights = np.zeros((n_columns, 1))
-        weights[:size] = W
-        fit = PolynomialFit(
-            on_all_rows, weights, rss, (degree,), rank.astype(np.int64), triangle.n_rows
-        )
+        fit = PolynomialFit(on_all_rows, W, rss, (degree,), rank.astype(np.int64), triangle.n_rows)
 
         def coefficients(index: int) -> Coefficients:
             w, unit = on_all_rows.monomials(W[:size, 0], degree)

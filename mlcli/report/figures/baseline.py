@@ -87,7 +87,7 @@ def _limit(axes: Axes, every: Array, best: float, constant: Array, better: float
     worst, finite = middle - better * reach, every[np.isfinite(every)]
     if (better * (finite - worst) >= 0).all():
         return
-    side = "left" if better > 0 else "right"
-    axes.set_xlim(**{side: worst})
+    left, right = axes.get_xlim()
+    axes.set_xlim(*((worst, right) if better > 0 else (left, worst)))
     axes.annotate("worse scores are outside the frame", (0.99, 0.02), xycoords="axes fraction",
                   ha="right", va="bottom", fontsize=8, color=POINTS)  # fmt: skip
