@@ -188,8 +188,13 @@ def _polynomials(words: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
         factor=tensors.get("factor"),
     )  # fmt: skip
     degrees = tuple(int(degree) for degree in words["degrees"])
-    if tensors["weights"].shape != (basis.n_columns, len(degrees)):
+    p = basis.n_columns
+    if tensors["weights"].shape != (p, len(degrees)) or basis.size(max(degrees)) > p:
         raise ValueError("the weights are not one a column and degree")
+    if basis.H.shape != (p, p) or basis.features.shape != (p,) or basis.parents.shape != (p,):
+        raise ValueError("the recurrence is not one of these columns")
+    if basis.features.max() >= basis.shift.size or (basis.parents >= np.arange(p)).any():
+        raise ValueError("a column comes before its parent")
     return Polynomials(
         PolynomialFit(
             basis, tensors["weights"], tensors["rss"], degrees, tensors["effective_rank"],

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mlcli.errors import ConfigError, DataError
 from mlcli.models.parts import INFO, Parts
 from mlcli.models.prediction import Model
@@ -49,21 +51,37 @@ def load(
     parts = Parts(folder, digests)
     info = parts.info()
     try:
-        if command == "bayes":
-            from mlcli.models.bayes import load_bayes
-
-            return load_bayes(parts, info)
-        if command in ("train-mlp", "train-cnn"):
-            from mlcli.models.networks import load_networks
-
-            return load_networks(parts, info, command, variant, seed_index, device)
-        from mlcli.models import linear
-
-        if command == "fit-poly":
-            return linear.load_fit_poly(parts, info, degree)
-        return (linear.load_kfold if command == "kfold" else linear.load_logistic)(parts, info)
-    except (KeyError, TypeError, IndexError, ValueError, AttributeError):
+        with np.errstate(all="ignore"):
+            model = _made(parts, info, command, degree, variant, seed_index, device)
+            # Arrays that don't fit each other are found here and not among the user's rows.
+            model.predict(np.zeros((1, len(model.described.features))), 0.95)
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError, RuntimeError):
         raise parts.damaged(INFO) from None
+    return model
+
+
+def _made(
+    parts: Parts,
+    info: Mapping[str, Any],
+    command: str,
+    degree: int | None,
+    variant: str | None,
+    seed_index: int | None,
+    device: str,
+) -> Model:
+    if command == "bayes":
+        from mlcli.models.bayes import load_bayes
+
+        return load_bayes(parts, info)
+    if command in ("train-mlp", "train-cnn"):
+        from mlcli.models.networks import load_networks
+
+        return load_networks(parts, info, command, variant, seed_index, device)
+    from mlcli.models import linear
+
+    if command == "fit-poly":
+        return linear.load_fit_poly(parts, info, degree)
+    return (linear.load_kfold if command == "kfold" else linear.load_logistic)(parts, info)
 
 
 def _refuse_choices(command: str, given: Mapping[str, Any], of: tuple[str, ...]) -> None:

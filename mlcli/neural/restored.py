@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mlcli.neural import architecture
 from mlcli.neural.batches import Part, Units
 from mlcli.neural.cnn import CNN
 from mlcli.neural.device import find_device, threads
 from mlcli.neural.evaluation import N_ROWS, Look, outputs
 from mlcli.neural.images import average_over_views
+from mlcli.neural.layer_lines import parse
 from mlcli.neural.members import Members
 from mlcli.neural.mlp import MLP
 
@@ -39,6 +42,9 @@ def perceptrons(
     Raises:
         ValueError: they are not those of such networks.
     """
+    shapes = [tensors[f"W{layer}"].shape[1:] for layer in range(1, len(sizes))]
+    if shapes != list(pairwise(sizes)):
+        raise ValueError("the sizes are not those of the arrays")
     net = MLP(
         sizes, _any_weights(len(activations)), activation=activations,
         normalisation=normalisation, device=find_device(device), dtype=_dtype(tensors),
@@ -63,6 +69,11 @@ def convolutional(
         ValueError: they are not those of such networks.
     """
     n_members = len(next(iter(tensors.values())))
+    # Before anything of such a size is given memory.
+    for layer in architecture.shapes(parse(lines), input_shape, n_outputs):
+        for name, shape in layer.parameters.items():
+            if tensors[name].shape != (n_members, *shape):
+                raise ValueError(f"{name} is of another shape")
     net = CNN(
         lines, input_shape, n_outputs, _any_weights(n_members),
         device=find_device(device), dtype=_dtype(tensors),

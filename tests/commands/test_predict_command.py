@@ -306,6 +306,41 @@ def test_a_pickle_is_never_opened(mlcli: Run, folder: Path) -> None:
     assert not Path("sprung").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("fit-poly", {"functions": [{"kind": "polynomials"}]}),
+        ("bayes", {"predictor": {"basis": "legendre", "degree": 10**9, "intercept": True}}),
+        ("logistic", {"features": ["x", "z", "t"]}),
+        ("train-mlp", {"features": ["x"]}),
+        ("train-mlp", {"programs": [{"sizes": [2, 10**12, 1]}]}),
+        ("train-mlp", {"best_variant": 5}),
+        ("train-cnn", {"image_shape": 3}),
+    ],
+)
+def test_words_that_do_not_fit_the_arrays_are_refused_in_one_sentence(
+    mlcli: Run, folder: Path, name: str, change: dict[str, Any]
+) -> None:
+    """Even where the manifest was made to vouch for them."""
+    import hashlib
+
+    shutil.copytree(folder / name, "run")
+    info = json.loads(Path("run/model/model.json").read_text())
+    if "programs" in change:
+        info["programs"][0] |= change["programs"][0]
+    else:
+        info |= change
+    content = json.dumps(info).encode()
+    Path("run/model/model.json").write_bytes(content)
+    manifest = json.loads(Path("run/manifest.json").read_text())
+    manifest["files"]["model/model.json"] = hashlib.sha256(content).hexdigest()
+    Path("run/manifest.json").write_text(json.dumps(manifest))
+    done = mlcli("predict", "run", str(folder / "new.csv"))
+    assert (done.code, done.out) == (2, "")
+    assert "does not hold a model that can be read" in done.err
+    assert len(done.err.splitlines()) == 1
+
+
 def test_images_of_another_size_are_refused(mlcli: Run, folder: Path) -> None:
     np.savez("large.npz", X=np.zeros((3, 9, 8)))
     done = mlcli("predict", str(folder / "train-cnn"), "large.npz")

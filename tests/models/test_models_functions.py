@@ -12,6 +12,7 @@ from mlcli.errors import DataError
 from mlcli.linear.basis import fit_basis
 from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.design import build
+from mlcli.linear.least_squares import lapack_least_squares
 from mlcli.models.functions import (
     InBasis,
     LinearFunction,
@@ -79,6 +80,15 @@ def test_leverage_of_a_basis_that_was_made_on_some_of_the_rows() -> None:
     found = Polynomials(on_all).leverage(X)
     whole = Polynomials(fit_polynomial(X, T, (2,))).leverage(X)
     assert found is not None
+    assert found == pytest.approx(whole)
+
+
+def test_leverage_of_standardised_columns_has_the_share_of_the_constant() -> None:
+    design = build("polynomial", X, T, 2, intercept=True, scaled=True)
+    root = lapack_least_squares(design.A, design.b).unit_std_error(design.A).root
+    found = Standardised(design, np.zeros(5), root=root, n_rows=60).leverage(X)
+    assert found is not None
+    whole = Polynomials(fit_polynomial(X, T, (2,))).leverage(X)
     assert found == pytest.approx(whole)
 
 

@@ -69,6 +69,14 @@ def test_a_95_percent_interval_holds_the_truth_95_percent_of_the_time(
     assert 0.91 < inside / 400 < 0.985
 
 
+def test_the_interval_of_r2_does_not_depend_on_the_order_of_the_rows() -> None:
+    t = np.sort(RNG.normal(size=300))
+    y = t + 0.3 * RNG.normal(size=300)
+    sorted_rows, at_once = (scored(t, y, n).estimates(0.95)["r2"] for n in (20, 300))
+    assert sorted_rows.low == pytest.approx(at_once.low, rel=1e-9)
+    assert sorted_rows.high == pytest.approx(at_once.high, rel=1e-9)
+
+
 def test_moments_do_not_depend_on_the_batches() -> None:
     a, b = RNG.normal(size=(2, 100)) + 1e3
     whole, pieces = Moments(("a", "b")), Moments(("a", "b"))
