@@ -132,7 +132,9 @@ def _displays(model: Model, found: dict[str, Any], level: float) -> list[Display
     chosen = f", {one.chosen}" if one.chosen else ""
     left_out = f", {found['n_missing']} left out" if found["n_missing"] else ""
     title = f"{found['target']} by {one.command}{chosen}: {found['n_rows']} rows{left_out}"
-    remark = "" if not one.interval else f"coverage is that of this interval: {one.interval}."
+    remark = ""
+    if one.interval:
+        remark = f"Coverage: share of rows inside the {100 * level:g} % interval ({one.interval})."
     shown = [Display(title, ["metric", "value", f"{100 * level:g} % interval"], rows, remark)]
     if one.classes and len(one.classes) <= 20:
         cells = [

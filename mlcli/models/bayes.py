@@ -72,6 +72,6 @@ def load_bayes(parts: Parts, info: Mapping[str, Any]) -> BayesModel:
         posterior = StudentPosterior(mean, factor, float(noise["shape"]), float(noise["rate"]))
     described = Described(
         "bayes", tuple(info["features"]), str(info["target"]),
-        interval="the posterior predictive distribution of a new t",
+        interval="the posterior predictive distribution",
     )  # fmt: skip
     return BayesModel(described, basis, posterior)

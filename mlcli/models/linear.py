@@ -17,8 +17,8 @@ from mlcli.models.prediction import BATCH_ROWS, Array, Classes, Described, Numbe
 from mlcli.scratch.logistic.model import probabilities
 
 TENSORS = "model/predictor.safetensors"
-LEAST_SQUARES = "that of a new row under normal noise, from the residuals and the leverage"
-HELD_OUT = "prediction -+ Student's quantile x root of the held-out mean squared error"
+LEAST_SQUARES = "normal noise, from the residuals and the leverage"
+HELD_OUT = "Student's quantile times the root of the held-out mean squared error"
 
 
 @dataclass(frozen=True)

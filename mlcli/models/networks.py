@@ -17,10 +17,10 @@ from mlcli.models.parts import Parts
 from mlcli.models.prediction import Array, Classes, Described, Numbers, Prediction
 
 ENSEMBLE = (
-    "prediction -+ Student's quantile x root of the held-out mean squared error of one network "
-    "plus the networks' variance there"
+    "Student's quantile times the root of one network's held-out mean squared error plus the "
+    "networks' variance at the row"
 )
-SINGLE = "prediction -+ Student's quantile x root of the network's held-out mean squared error"
+SINGLE = "Student's quantile times the root of the network's held-out mean squared error"
 
 
 @dataclass(frozen=True)
