@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from mlcli.experiments.baseline.task import Task
 from mlcli.scratch.logistic.scores import brier, mean_cross_entropy
 from mlcli.selection.intervals import corrected
+from mlcli.selection.significance import holm, p_value
 
 Array = NDArray[np.float64]
 HIGHER_IS_BETTER = ("accuracy", "r2")
@@ -75,7 +75,9 @@ def compare(task: Task, found: Mapping[str, Mapping[str, Array]]) -> dict[str, A
         if method != "constant":
             gap = scores[task.score] - found["constant"][task.score]
             models[method]["difference"] = interval(task, gap) | {"p_value": _p_value(task, gap)}
-    _holm([entry["difference"] for name, entry in models.items() if name != "constant"])
+    gaps = [entry["difference"] for name, entry in models.items() if name != "constant"]
+    for one, p in zip(gaps, holm([gap["p_value"] for gap in gaps]), strict=True):
+        one["p_holm"] = p
     sign = 1.0 if task.score in HIGHER_IS_BETTER else -1.0
     winners = []
     for method, entry in models.items():
@@ -110,25 +112,12 @@ def _ties(task: Task, found: Mapping[str, Mapping[str, Array]], best: str) -> li
 
 
 def _p_value(task: Task, gap: Array) -> float | None:
-    """Two-sided, of Student's t with the corrected variance; None where it doesn't exist."""
+    """Of the mean gap over the splits; None where it isn't known."""
     if not np.isfinite(gap).all() or gap.size < 2:
         return None
+    # Gaps that are all the same are rounding apart at most: nothing then, or no chance at all.
     mean, std = float(gap.mean()), float(gap.std(ddof=1))
     if std <= 1e-14 * abs(mean):
         return 1.0 if mean == 0 else 0.0
-    from scipy.special import stdtr
-
     n_train, n_test = _sizes(task)
-    std_error = std * sqrt(1 / gap.size + n_test / n_train)
-    return float(2 * stdtr(gap.size - 1, -abs(mean) / std_error))
-
-
-def _holm(entries: Sequence[dict[str, Any]]) -> None:
-    """Holm's adjustment: the i-th smallest of m is multiplied by m - i + 1, never falling."""
-    known = sorted((e for e in entries if e["p_value"] is not None), key=lambda e: e["p_value"])
-    largest = 0.0
-    for entry in entries:
-        entry["p_holm"] = None
-    for i, entry in enumerate(known):
-        largest = max(largest, min(1.0, (len(known) - i) * entry["p_value"]))
-        entry["p_holm"] = largest
+    return p_value(mean, std, gap.size, 1 / gap.size + n_test / n_train)

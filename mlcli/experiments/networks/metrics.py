@@ -14,6 +14,7 @@ from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant, nest
 from mlcli.experiments.summary import summary
 from mlcli.linear.statistics import student_t_quantile
+from mlcli.selection.significance import holm, p_value
 
 # With more variants than this each is compared to the first only.
 MOST_PAIRED = 8
@@ -114,20 +115,12 @@ def _test(problem: Problem, differences: np.ndarray) -> dict[str, Any]:
     half = student_t_quantile(0.975, n - 1) * std * sqrt(share)
     mean = float(entry["mean"] or 0.0)
     entry |= {"ci_low": mean - half, "ci_high": mean + half}
-    if std > 0:
-        from scipy.special import stdtr
-
-        entry["p_value"] = float(2 * stdtr(n - 1, -abs(mean) / (std * sqrt(share))))
+    entry["p_value"] = p_value(mean, std, n, share)
     return entry
 
 
 def _holm(tests: dict[str, Any]) -> None:
-    """Holm's adjustment: the i-th smallest of m is multiplied by m - i + 1, never falling."""
-    known = sorted((name for name in tests if tests[name]["p_value"] is not None),
-                   key=lambda name: tests[name]["p_value"])  # fmt: skip
-    largest = 0.0
-    for entry in tests.values():
-        entry["p_holm"] = None
-    for i, name in enumerate(known):
-        largest = max(largest, min(1.0, (len(known) - i) * tests[name]["p_value"]))
-        tests[name]["p_holm"] = largest
+    """Allow for the number of pairs."""
+    adjusted = holm([entry["p_value"] for entry in tests.values()])
+    for entry, p in zip(tests.values(), adjusted, strict=True):
+        entry["p_holm"] = p
