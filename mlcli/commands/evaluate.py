@@ -9,6 +9,7 @@ import typer
 from mlcli import console
 from mlcli.commands import trained
 from mlcli.errors import DataError
+from mlcli.report.files import strict
 from mlcli.result import Display
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def evaluate(
             "note: these are the very data of the run, most of them training rows: scores of new "
             "rows will be worse"
         )
+    # Errors too large for a number are null in JSON, which has neither NaN nor infinity.
+    found = strict(found)
     if as_json:
         console.print_json({"run": run, "level": level, **found})
         return
@@ -60,6 +63,8 @@ def evaluate(
 def _scored(
     model: Model, file: str, target: str, level: float, drop_missing: bool
 ) -> dict[str, Any]:
+    import numpy as np
+
     from mlcli.datasets.rows import batches
     from mlcli.models import metrics
 
@@ -72,8 +77,9 @@ def _scored(
             n_missing += int((~good).sum())
             X, t = batch.X[good], batch.t[good]  # type: ignore[index]
             if len(X):
-                found: Any = model.predict(X, level)
-                scores.see(found, _labels(model, name, target, t) if one.classes else t)
+                with np.errstate(all="ignore"):
+                    found: Any = model.predict(X, level)
+                    scores.see(found, _labels(model, name, target, t) if one.classes else t)
         if not scores.n_rows:
             raise DataError(f"{name} holds no complete rows", hint="a file with some")
     result = {
@@ -127,8 +133,9 @@ def _displays(model: Model, found: dict[str, Any], level: float) -> list[Display
     rows = []
     for name, entry in found["metrics"].items():
         low, high = entry["ci_low"], entry["ci_high"]
-        interval = "" if low is None else f"{low:.4g} to {high:.4g}"
-        rows.append([name.replace("_", " "), f"{entry['value']:.4g}", interval])
+        value = "-" if entry["value"] is None else f"{entry['value']:.4g}"
+        interval = "" if low is None or high is None else f"{low:.4g} to {high:.4g}"
+        rows.append([name.replace("_", " "), value, interval])
     chosen = f", {one.chosen}" if one.chosen else ""
     left_out = f", {found['n_missing']} left out" if found["n_missing"] else ""
     title = f"{found['target']} by {one.command}{chosen}: {found['n_rows']} rows{left_out}"

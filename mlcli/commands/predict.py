@@ -37,8 +37,8 @@ def predict(
 ) -> None:
     """Predict new rows or images with the model of a run.
 
-    Columns are matched by name. A number comes with an interval in which a new value lies, a class
-    with the probability of each class. A row with an empty cell gets an empty line.
+    Columns are matched by name; a row with an empty cell gets an empty line.
+    Numbers come with intervals in which new values lie, classes with their probabilities.
 
     Example: mlcli predict runs/logistic/3f2a9c81d0 new.csv --out classes.csv
     """
@@ -91,7 +91,9 @@ def columns_of(model: Model, batch: Batch, level: float) -> tuple[dict[str, Any]
     empty = np.logical_not(np.isfinite(batch.X).all(axis=1))
     # A number in its place keeps the other rows where they are in the batch.
     X = np.where(empty[:, None], 0.0, batch.X) if empty.any() else batch.X
-    columns = model.predict(X, level).columns()
+    with np.errstate(all="ignore"):
+        # Far outside the data a polynomial may exceed a float; then inf is the answer.
+        columns = model.predict(X, level).columns()
     if empty.any():
         columns = {
             name: np.where(empty, None if values.dtype == object else np.nan, values)

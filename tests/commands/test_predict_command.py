@@ -368,6 +368,17 @@ def test_a_folder_of_images(mlcli: Run) -> None:
     assert scores["metrics"]["accuracy"]["value"] == right
 
 
+def test_errors_too_large_for_a_number_are_null(mlcli: Run, folder: Path) -> None:
+    write_csv(Path("far.csv"), {"x": [1e200, 1.0], "z": [1e200, 1.0], "t": [0.0, 1.0]})
+    done = mlcli("evaluate", str(folder / "fit-poly"), "far.csv", "--degree", "2", "--json")
+    assert done.code == 0, done.err
+    assert done.json["metrics"]["mse"]["value"] is None
+    assert mlcli("evaluate", str(folder / "fit-poly"), "far.csv", "--degree", "2").code == 0
+    found = mlcli("predict", str(folder / "fit-poly"), "far.csv", "--degree", "2")
+    assert found.code == 0
+    assert "Warning" not in found.err
+
+
 def test_a_target_that_is_no_class_of_the_model(mlcli: Run, folder: Path) -> None:
     write_csv(Path("odd.csv"), {"x": [1.0], "z": [1.0], "kind": [7.0]})
     done = mlcli("evaluate", str(folder / "logistic"), "odd.csv")
