@@ -21,6 +21,8 @@ from mlcli.linear.least_squares import Scaling
 
 Array = NDArray[np.float64]
 Tensors = dict[str, NDArray[Any]]
+# A few bytes could claim a matrix of any size.
+MOST_COLUMNS = 20_000
 
 
 class LinearFunction(Protocol):
@@ -73,8 +75,9 @@ class Polynomials:
             "rss": fit.rss,
             "effective_rank": np.asarray(fit.effective_rank, dtype=np.int64),
         }
-        for name in ("shift", "scale", "features", "parents", "H"):
+        for name in ("shift", "scale", "features", "parents"):
             tensors[name] = getattr(basis, name)
+        tensors |= _without_zeros("H", basis.H)
         if basis.factor is not None:
             tensors["factor"] = basis.factor
         return words, tensors
@@ -181,8 +184,31 @@ def decode_basis(words: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
     )
 
 
+def _without_zeros(name: str, matrix: Array) -> Tensors:
+    """A matrix, or only its entries where most are zero: the recurrence of one input has three."""
+    places = np.flatnonzero(matrix)
+    if 2 * places.size >= matrix.size:
+        return {name: matrix}
+    return {f"{name}_places": places.astype(np.int64), f"{name}_values": matrix.flat[places]}
+
+
+def _with_zeros(name: str, size: int, tensors: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """The way back, (size, size)."""
+    if name in tensors:
+        return tensors[name]
+    if size > MOST_COLUMNS:
+        raise ValueError(f"more columns than {MOST_COLUMNS}")
+    matrix = np.zeros((size, size))
+    places = tensors[f"{name}_places"]
+    if places.size and not 0 <= places.min() <= places.max() < matrix.size:
+        raise ValueError(f"an entry is outside of {name}")
+    matrix.flat[places] = tensors[f"{name}_values"]
+    return matrix
+
+
 def _polynomials(words: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Polynomials:
-    parts = {name: tensors[name] for name in ("shift", "scale", "features", "parents", "H")}
+    parts = {name: tensors[name] for name in ("shift", "scale", "features", "parents")}
+    parts["H"] = _with_zeros("H", len(tensors["weights"]), tensors)
     basis = ArnoldiBasis(
         int(words["degree"]), intercept=bool(words["intercept"]), **parts,
         factor=tensors.get("factor"),

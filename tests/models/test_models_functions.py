@@ -60,6 +60,17 @@ def test_what_is_read_back_says_the_same(make: object) -> None:
         assert mine is None or (theirs == mine).all()
 
 
+def test_the_recurrence_of_one_input_is_written_without_its_zeros() -> None:
+    function = Polynomials(fit_polynomial(X[:, :1], T, (3, 40)))
+    words, tensors = encode([function])
+    assert "0.H" not in tensors
+    assert tensors["0.H_values"].size < 3 * 41
+    (back,) = decode(words, tensors)
+    assert (back(NEW[:, :1]) == function(NEW[:, :1])).all()
+    with pytest.raises(ValueError, match="outside of H"):
+        decode(words, tensors | {"0.H_places": tensors["0.H_places"] + 41 * 41})
+
+
 def test_leverage_is_that_of_the_hat_matrix() -> None:
     """At the rows of the fit h_ii sums to the number of columns."""
     degrees = (0, 1, 4)
