@@ -25,6 +25,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lr-find": ("Experiments", "Find the learning rate: the range test, with error bars."),
     "filters": ("Experiments", "Filters, pooling and 1 x 1 convolutions on matrices and pictures."),
     "train-cnn": ("Experiments", "Train convolutional networks on images, seeds and variants."),
+    "baseline": (
+        "Models",
+        "Compare simple and standard methods on your data, each against a constant.",
+    ),
+    "predict": ("Models", "Predict new rows or images with the model of a run."),
+    "evaluate": ("Models", "Score the model of a run on rows whose target is known."),
     "data": ("Data", "List, describe, make and fetch data sets."),
     "report": ("Results", "Turn run folders into one self-contained HTML page."),
     "runs": ("Results", "List what has been run."),

@@ -27,6 +27,7 @@ class Result:
         sections: name -> values by section; each becomes a YAML file that `--params` reads.
         determinism: how the bytes are held equal, for the manifest.
         warnings: sentences for stderr.
+        timings: seconds, which go to timings.json, outside of what is hashed.
     """
 
     metrics: Metrics
@@ -38,6 +39,7 @@ class Result:
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     determinism: str = ""
     warnings: Sequence[str] = ()
+    timings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

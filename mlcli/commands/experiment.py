@@ -211,7 +211,8 @@ def execute(prepared: Prepared) -> None:
         )
         files.write_text(partial / "manifest.json", files.json_text(made))
         seconds = {"compute_seconds": t_computed - t_start, "write_seconds": t_drawn - t_computed}
-        files.write_text(partial / "timings.json", files.json_text(seconds))
+        timings = {**seconds, **result.timings}
+        files.write_text(partial / "timings.json", files.json_text(timings))
         where = manifests.environment(started, sys.argv)
         files.write_text(partial / "environment.json", files.json_text(where))
     if checkpoint is not None:
@@ -239,6 +240,9 @@ def _show(prepared: Prepared) -> None:
     import json
 
     console.print_displays(prepared.experiment.display(json.loads(text)))
+    if hasattr(prepared.experiment, "display_timings"):
+        spent = (prepared.target / "timings.json").read_text(encoding="utf-8")
+        console.print_displays(prepared.experiment.display_timings(json.loads(spent)))
     if not prepared.options.quiet:
         console.message(f"written to {prepared.target}")
 

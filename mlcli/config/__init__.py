@@ -27,6 +27,7 @@ SECTIONS = (
     "lr_find",
     "filters",
     "train_cnn",
+    "baseline",
 )
 
 

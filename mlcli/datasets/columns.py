@@ -55,7 +55,7 @@ def choose(
     _refuse_control_characters(path, names)
     for wanted in (target, draw_column, group_column, *(features or ())):
         if wanted is not None and wanted not in names:
-            raise _missing(path, wanted, names)
+            raise missing_column(path, wanted, names)
     if target is None:
         target = _default_target(path, names)
     if features is None:
@@ -125,7 +125,8 @@ def _refuse_control_characters(path: object, names: Sequence[str]) -> None:
             )
 
 
-def _missing(path: object, wanted: str, names: Sequence[str]) -> DataError:
+def missing_column(path: object, wanted: str, names: Sequence[str]) -> DataError:
+    """The refusal of a table without a column, with the nearest name there is."""
     near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
     hint = f"'{near[0]}'" if near else f"one of its columns: {_listed(names)}"
     return DataError(f"{path} has no column '{wanted}'", hint=hint)

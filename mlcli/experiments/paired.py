@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from mlcli.experiments.summary import summary
 from mlcli.linear.statistics import student_t_quantile
+from mlcli.selection import significance
+from mlcli.selection.significance import p_value
 
 ROUNDING = 1e-12
 
@@ -74,26 +76,16 @@ def _interval(mean: float, std: float, root: float, dof: float) -> dict[str, Any
     """Of a mean whose standard error is std times root."""
     half = student_t_quantile(0.975, dof) * std * root
     entry: dict[str, Any] = {"ci_low": mean - half, "ci_high": mean + half}
-    if std > 0:
-        from scipy.special import stdtr
-
-        entry["p_value"] = float(2 * stdtr(dof, -abs(mean) / (std * root)))
-    return entry
+    p = p_value(mean, std * root, dof)
+    return entry if p is None else entry | {"p_value": p}
 
 
 def holm(tests: Mapping[str, dict[str, Any]]) -> None:
     """Put Holm's adjusted probability into each test.
 
-    The i-th smallest of m is multiplied by m - i + 1, never falling.
-
     Args:
         tests: each with its ``p_value``; each gets ``p_holm``.
     """
-    known = sorted((name for name in tests if tests[name]["p_value"] is not None),
-                   key=lambda name: tests[name]["p_value"])  # fmt: skip
-    largest = 0.0
-    for entry in tests.values():
-        entry["p_holm"] = None
-    for i, name in enumerate(known):
-        largest = max(largest, min(1.0, (len(known) - i) * tests[name]["p_value"]))
-        tests[name]["p_holm"] = largest
+    adjusted = significance.holm([entry["p_value"] for entry in tests.values()])
+    for entry, p in zip(tests.values(), adjusted, strict=True):
+        entry["p_holm"] = p

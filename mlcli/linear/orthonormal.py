@@ -31,12 +31,15 @@ class ColumnsFit:
     R: Floats
     kept: np.ndarray
 
+    def root(self) -> Floats:
+        """F with F F^T = (Phi^T Phi)^-1 on the kept columns and 0 elsewhere, (p, rank)."""
+        found = np.zeros((self.w.size, self.rank))
+        found[self.kept] = np.linalg.solve(self.R, np.eye(self.rank))
+        return found
+
     def unit_std_error(self) -> Floats:
         """Square roots of the diagonal of (Phi^T Phi)^-1 on the kept columns, 0 elsewhere, (p,)."""
-        inverse = np.linalg.solve(self.R, np.eye(self.rank))  # (rank, rank)
-        unit = np.zeros(self.w.size)
-        unit[self.kept] = np.linalg.norm(inverse, axis=1)
-        return unit
+        return np.asarray(np.linalg.norm(self.root(), axis=1))
 
 
 @dataclass(frozen=True)

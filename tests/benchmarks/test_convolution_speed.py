@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 import torch
 
-from mlcli.experiments.networks.threads import n_threads
 from mlcli.neural.architecture import PRESETS
 from mlcli.neural.batches import part_of
 from mlcli.neural.cnn import CNN
@@ -29,6 +28,7 @@ from mlcli.neural.optimisers import Adam
 from mlcli.neural.training import Settings, train
 from mlcli.rng import stream
 from mlcli.scale.jobs import cores
+from mlcli.scale.threads import n_threads
 
 N_IMAGES = 5120
 N_ROUNDS = 5

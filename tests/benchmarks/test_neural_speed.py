@@ -22,7 +22,6 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from mlcli.experiments.networks.threads import n_threads
 from mlcli.neural.batches import part_of
 from mlcli.neural.device import threads
 from mlcli.neural.evaluation import evaluate
@@ -32,6 +31,7 @@ from mlcli.neural.optimisers import SGD
 from mlcli.neural.training import Settings, train
 from mlcli.rng import stream
 from mlcli.scale.jobs import cores
+from mlcli.scale.threads import n_threads
 
 N_EPOCHS = 3
 N_SAMPLES = 6400

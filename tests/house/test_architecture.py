@@ -36,8 +36,10 @@ ALLOWED: dict[str, set[str]] = {
     "scratch": {"errors"},
     "neural": {"errors"},
     "datasets": {"errors", "rng"},
+    # Trained models, as experiments write them and as other commands read them back.
+    "models": {"errors", "linear", "neural", "scale", "scratch", "selection"},
     "experiments": {
-        "config", "datasets", "errors", "linear", "neural", "result", "rng", "scale",
+        "config", "datasets", "errors", "linear", "models", "neural", "result", "rng", "scale",
         "scratch", "selection",
     },
     # The commands' own code with another door.
@@ -53,8 +55,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "console": {"result"},
     "commands": {
-        "config", "console", "datasets", "errors", "experiments", "notes", "params", "report",
-        "result", "review", "scale", "sweeps",
+        "config", "console", "datasets", "errors", "experiments", "models", "notes", "params",
+        "report", "result", "review", "scale", "sweeps",
     },
     "cli": {"commands"},
     "__main__": {"cli", "console", "errors"},

@@ -31,6 +31,8 @@ from mlcli.experiments.bayes.studies import (
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import Basis
 from mlcli.linear.triangle import Triangle
+from mlcli.models.bayes import encode
+from mlcli.models.parts import SCHEMA
 from mlcli.result import Columns, Metrics, Progress, Result
 from mlcli.rng import stream
 from mlcli.scale.jobs import map_ordered
@@ -55,6 +57,7 @@ FILES = (
     "model/posterior_mean.csv",
     "model/posterior_covariance.npy",
     "model/model.json",
+    "model/predictor.safetensors",
 )
 DETERMINISM = (
     "each data set's work is done with one BLAS thread and collected in order, so the bytes do not "
@@ -131,9 +134,11 @@ def _result(
     first = source.sample if isinstance(source, StreamSource) else source.replicate(0, config.seed)
     model = _model(config, source, data)
     posterior = model.fitted.posterior
+    words, arrays = encode(model.basis, posterior)
     info = {
-        "schema": 1,
+        "schema": SCHEMA,
         "kind": "bayes",
+        "predictor": words,
         "basis": config.basis,
         "degree": model_degree(config),
         "low": data.low.tolist(),
@@ -153,6 +158,7 @@ def _result(
             }
         },
         model_arrays={"posterior_covariance": posterior.covariance},
+        model_tensors={"predictor": arrays},
         model_info=info,
         determinism=DETERMINISM,
         warnings=_warnings(config, source, model),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +26,7 @@ from mlcli.linear.bayes.unknown_noise import (
     student_posterior,
 )
 from mlcli.linear.triangle import Triangle, solve_nested
+from mlcli.models.bayes import predictive
 
 Array = NDArray[np.float64]
 
@@ -63,12 +63,7 @@ class Fitted:
 
     def predict(self, Phi: Array, level: float = 0.95) -> tuple[Array, Array, Array]:
         """Mean, standard deviation and half width of the central interval of t, (n,) each."""
-        mean, scale = self.posterior.predict(Phi)
-        tail = (1 + level) / 2
-        if isinstance(self.posterior, Posterior):
-            return mean, scale, NormalDist().inv_cdf(tail) * scale
-        std = self.posterior.predictive_std_factor() * scale
-        return mean, std, self.posterior.quantile(tail) * scale
+        return predictive(self.posterior, Phi, level)
 
 
 def fit(config: BayesConfig, triangle: Triangle, prior: Prior | None = None) -> Fitted:

@@ -23,13 +23,17 @@ from mlcli.experiments.fit_poly.replicate import (
     strengths,
 )
 from mlcli.experiments.summary import summary
+from mlcli.models import functions
+from mlcli.models.functions import Tensors
+from mlcli.models.linear import error_entry
+from mlcli.models.parts import SCHEMA
 from mlcli.result import Columns, Metrics, Progress, Result
 from mlcli.scale.jobs import map_ordered
 
 __all__ = ["FILES", "check", "display", "plan", "run"]
 
 Array = NDArray[np.float64]
-Model = tuple[dict[str, Columns], dict[str, Any]]
+Model = tuple[dict[str, Columns], dict[str, Any], Tensors]
 TABLES = (
     "coefficients",
     "data",
@@ -46,6 +50,7 @@ FILES = (
     *(f"{name}.csv" for name in TABLES),
     "model/coefficients.csv",
     "model/model.json",
+    "model/predictor.safetensors",
 )
 N_GRID = 201
 SCORES = (
@@ -92,14 +97,15 @@ def run(config: FitPolyConfig, source: Source, *, jobs: int | None, progress: Pr
             outcomes.append(piece)
             progress(len(outcomes), total)
         else:
-            model, info = piece
+            model, info, arrays = piece
     truth = None if grid is None or first.truth is None else first.truth(grid)
     compared = _table_1(source, outcomes, estimators.sizes(config))
     return Result(
         metrics=_metrics(config, outcomes, compared),
         tables=_tables(config, first, outcomes, grid, truth, compared),
         model_tables=model,
-        model_info=info,
+        model_tensors={"predictor": arrays},
+        model_info=_with_errors(info, config, outcomes),
         determinism=DETERMINISM,
         warnings=_warnings(config, outcomes),
     )
@@ -201,13 +207,14 @@ def _run_streamed(config: FitPolyConfig, source: StreamSource, progress: Progres
     """The same for a file that is read in batches; what needs all rows at once is left out."""
     config = config.model_copy(update={"path_penalty": "none", "compare_solver": "none"})
     outcomes, fits = streamed.run_streamed(config, source, n_replicates(config, source), progress)
-    model, info = _model(config, source.sample, fits, outcomes[0].n_train)
+    model, info, arrays = _model(config, source.sample, fits, outcomes[0].n_train)
     left_out = "the file is read in batches: no path, no second solver, and a sample in the data"
     return Result(
         metrics=_metrics(config, outcomes, {}),
         tables=_tables(config, source.sample, outcomes, None, None, {}),
         model_tables=model,
-        model_info=info,
+        model_tensors={"predictor": arrays},
+        model_info=_with_errors(info, config, outcomes),
         determinism=DETERMINISM,
         warnings=[left_out, *_warnings(config, outcomes)],
     )
@@ -222,10 +229,13 @@ def _first_model(config: FitPolyConfig, first: Dataset) -> Model:
 def _model(config: FitPolyConfig, first: Dataset, fits: estimators.Fits, n_train: int) -> Model:
     """Coefficients with standard errors, fitted on the first seed's training rows."""
     columns: dict[str, list[Any]] = {k: [] for k in ("degree", "term", "estimate", "std_error")}
+    errors_of_fits = []
     for index, degree in enumerate(fits.degrees):
         found = fits.coefficients(index)
         free = n_train - fits.degrees_of_freedom[index]
         sigma = np.sqrt(fits.train_rss[index] / free) if free > 0.5 else np.nan
+        entry = error_entry(sigma, free if free > 0.5 else None, None, 0)
+        errors_of_fits.append({"degree": degree, **entry})
         columns["degree"] += [degree] * len(found.terms)
         columns["term"] += list(found.terms)
         columns["estimate"] += found.estimate.tolist()
@@ -233,8 +243,11 @@ def _model(config: FitPolyConfig, first: Dataset, fits: estimators.Fits, n_train
         if found.unit_std_error is not None and np.isfinite(sigma):
             errors = (sigma * found.unit_std_error).tolist()
         columns["std_error"] += errors
+    words, arrays = functions.encode(fits.functions())
     info = {
-        "schema": 1,
+        "schema": SCHEMA,
+        "functions": words,
+        "fits": errors_of_fits,
         "kind": "fit-poly",
         "basis": config.basis,
         "degrees": list(fits.degrees),
@@ -244,7 +257,29 @@ def _model(config: FitPolyConfig, first: Dataset, fits: estimators.Fits, n_train
         "solver": config.solver,
         "fitted_on": "the training rows of the first seed",
     }
-    return {"coefficients": columns}, info
+    return {"coefficients": columns}, info, arrays
+
+
+def _with_errors(
+    info: dict[str, Any], config: FitPolyConfig, outcomes: Sequence[Outcome]
+) -> dict[str, Any]:
+    """The words of the model, with each degree's mean error on held-out rows and the best degree.
+
+    Without a test part the degrees have no such error, and the training error chooses.
+    """
+    scores = [one.scores[config.solver] for one in outcomes]
+    with np.errstate(over="ignore", invalid="ignore"):
+        test = np.stack([one.test_mse for one in scores]).mean(axis=0)  # (k,)
+        train = np.stack([one.train_mse for one in scores]).mean(axis=0)
+    ranked = test if outcomes[0].n_test else train
+    fits = [
+        entry | error_entry(
+            entry["residual_std"], entry["degrees_of_freedom"], float(mse), outcomes[0].n_test
+        )
+        for entry, mse in zip(info["fits"], test, strict=True)
+    ]  # fmt: skip
+    best = int(np.argmin(np.where(np.isfinite(ranked), ranked, np.inf)))
+    return info | {"fits": fits, "best_degree": info["degrees"][best]}
 
 
 def _warnings(config: FitPolyConfig, outcomes: Sequence[Outcome]) -> list[str]:

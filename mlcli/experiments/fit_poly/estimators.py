@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.linear.design import Design, build
+from mlcli.models.functions import InBasis, LinearFunction, Polynomials, Standardised
 
 if TYPE_CHECKING:
     from mlcli.linear.basis import Basis
@@ -49,6 +50,7 @@ class Fits:
             from the minimum of (3.13).
         standardised: coefficients of the standardised columns at the highest degree, (M,), and
         design: those columns, for the estimators that have them.
+        functions: () -> the fits as they are written and read back, which say what `predict` does.
     """
 
     degrees: tuple[int, ...]
@@ -60,6 +62,7 @@ class Fits:
     standardised: Array | None = None
     design: Design | None = None
     relative_gap: Array | None = None
+    functions: Callable[[], Sequence[LinearFunction]] = tuple
 
 
 def fit(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
@@ -97,7 +100,14 @@ def fit_arnoldi(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str])
     rank = np.asarray(found.effective_rank, dtype=float)
     box = np.stack([X.min(axis=0), X.max(axis=0)])  # all that the names depend on, (2, D)
     coefficients = partial(_in_monomials, config, found, box, names)
-    return Fits(degrees, found.rss, rank, rank, found.predict, coefficients)
+    return Fits(
+        degrees, found.rss, rank, rank, found.predict, coefficients,
+        functions=partial(_polynomials, found),
+    )  # fmt: skip
+
+
+def _polynomials(found: PolynomialFit) -> list[LinearFunction]:
+    return [Polynomials(found)]
 
 
 def _in_monomials(
@@ -120,14 +130,24 @@ def fit_orthonormal(config: FitPolyConfig, X: Array, t: Array, names: Sequence[s
         basis = fit_basis(config.basis, low, high, degree, intercept=config.intercept)
         fits.append((basis, fit_columns(basis.evaluate(X), t)))
     rank = np.array([float(one.rank) for _, one in fits])
-    predict = partial(_on_bases, [(basis, one.w) for basis, one in fits])
     coefficients = partial(_of_columns, fits, names)
     rss = np.array([one.rss for _, one in fits])
-    return Fits(sizes(config), rss, rank, rank, predict, coefficients)
+    functions = [InBasis(basis, one.w) for basis, one in fits]
+    return Fits(
+        sizes(config), rss, rank, rank, partial(_side_by_side, functions), coefficients,
+        functions=partial(_with_own_roots, functions, fits),
+    )  # fmt: skip
 
 
-def _on_bases(weighted: Sequence[tuple[Basis, Array]], points: Array) -> Array:
-    return np.stack([basis.evaluate(points) @ w for basis, w in weighted], axis=1)  # (n, k)
+def _with_own_roots(
+    functions: Sequence[InBasis], fits: Sequence[tuple[Basis, ColumnsFit]]
+) -> list[LinearFunction]:
+    return [replace(f, root=one.root()) for f, (_, one) in zip(functions, fits, strict=True)]
+
+
+def _side_by_side(functions: Sequence[LinearFunction], points: Array) -> Array:
+    """Functions with one output each: X (n, D) -> (n, k)."""
+    return np.stack([function(points) for function in functions], axis=1)  # (n, k)
 
 
 def _of_columns(
@@ -148,10 +168,12 @@ def fit_certified(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str
     bases = [
         fit_basis(config.basis, low, high, degree, intercept=config.intercept) for degree in degrees
     ]
-    predict = partial(_on_bases, [(b, f.w) for b, f in zip(bases, found, strict=True)])
     rss = np.array([one.rss for one in found])
     rank = np.array([float(one.w.size) for one in found])
-    return Fits(degrees, rss, rank, rank, predict, partial(_exact, bases, found, names))
+    functions = [InBasis(b, f.w) for b, f in zip(bases, found, strict=True)]
+    coefficients = partial(_exact, bases, found, names)
+    predict = partial(_side_by_side, functions)
+    return Fits(degrees, rss, rank, rank, predict, coefficients, functions=partial(list, functions))
 
 
 def _exact(
@@ -176,7 +198,16 @@ def fit_lapack(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) 
     constant = float(config.intercept)
     rank = np.array([one.rank + constant for one in fits])
     coefficients = partial(_cut_off, designs, fits, names)
-    return _standardised(config, designs, [one.w for one in fits], rank, rank, coefficients)
+    functions = [Standardised(d, f.w, n_rows=t.size) for d, f in zip(designs, fits, strict=True)]
+    made = _standardised(config, designs, functions, rank, rank, coefficients)
+    return replace(made, functions=partial(_with_roots, functions, designs, fits))
+
+
+def _with_roots(
+    functions: Sequence[Standardised], designs: Sequence[Design], fits: Sequence[LapackFit]
+) -> list[LinearFunction]:
+    roots = [one.unit_std_error(d.A).root for d, one in zip(designs, fits, strict=True)]
+    return [replace(f, root=root) for f, root in zip(functions, roots, strict=True)]
 
 
 def _cut_off(
@@ -199,7 +230,8 @@ def fit_penalised(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str
         dof.append(float(path.degrees_of_freedom[0]) + float(config.intercept))
     rank = np.array([np.count_nonzero(w) + float(config.intercept) for w in ws])
     coefficients = partial(_shrunk, designs, ws, names)
-    fits = _standardised(config, designs, ws, rank, np.array(dof), coefficients)
+    functions = [Standardised(d, w, n_rows=t.size) for d, w in zip(designs, ws, strict=True)]
+    fits = _standardised(config, designs, functions, rank, np.array(dof), coefficients)
     return replace(fits, relative_gap=np.array(gaps))
 
 
@@ -250,17 +282,15 @@ def _designs(config: FitPolyConfig, X: Array, t: Array) -> list[Design]:
 def _standardised(
     config: FitPolyConfig,
     designs: Sequence[Design],
-    ws: Sequence[Array],
+    functions: Sequence[Standardised],
     rank: Array,
     dof: Array,
     coefficients: Callable[[int], Coefficients],
 ) -> Fits:
+    ws = [function.weights for function in functions]
     residuals = [design.b - design.A @ w for design, w in zip(designs, ws, strict=True)]
-    predict = partial(_on_designs, designs, ws)
     rss = np.array([float(r @ r) for r in residuals])
-    return Fits(sizes(config), rss, rank, dof, predict, coefficients, ws[-1], designs[-1])
-
-
-def _on_designs(designs: Sequence[Design], ws: Sequence[Array], points: Array) -> Array:
-    pairs = zip(designs, ws, strict=True)
-    return np.stack([design.predict(points, w) for design, w in pairs], axis=1)  # (n, k)
+    return Fits(
+        sizes(config), rss, rank, dof, partial(_side_by_side, functions), coefficients, ws[-1],
+        designs[-1], functions=partial(list, functions),
+    )  # fmt: skip

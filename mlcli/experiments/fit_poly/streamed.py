@@ -15,8 +15,9 @@ from mlcli.errors import DataError
 from mlcli.experiments.fit_poly.estimators import Coefficients, Fits, sizes, terms
 from mlcli.experiments.fit_poly.replicate import Outcome, Scores, residual_variances
 from mlcli.linear.arnoldi import ArnoldiBasis, fit_arnoldi
-from mlcli.linear.compress import PolynomialAccumulator, methods, solve_nested
+from mlcli.linear.compress import PolynomialAccumulator, PolynomialFit, methods, solve_nested
 from mlcli.linear.triangle import IllConditioned, Triangle
+from mlcli.models.functions import Polynomials
 from mlcli.result import Progress
 from mlcli.rng import stream
 
@@ -135,7 +136,10 @@ def _fits(
         names = terms(config, source.sample.X, degrees[index], source.feature_names)
         return Coefficients(names, w, unit)
 
-    return Fits(degrees, rss, rank, rank, lambda X: basis.evaluate(X) @ W, coefficients)
+    fit = PolynomialFit(on_all_rows, W, rss, degrees, rank.astype(np.int64), triangle.n_rows)
+    return Fits(
+        degrees, rss, rank, rank, fit.predict, coefficients, functions=lambda: [Polynomials(fit)]
+    )
 
 
 def _outcome(

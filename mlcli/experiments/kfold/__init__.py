@@ -34,6 +34,7 @@ FILES = (
     *(f"{name}.csv" for name in TABLES),
     "model/coefficients.csv",
     "model/model.json",
+    "model/predictor.safetensors",
 )
 SUFFIX = {"squared": "mse", "absolute": "mae", "zero-one": "error_rate"}
 DETERMINISM = (
@@ -69,7 +70,9 @@ def run(config: KfoldConfig, source: Source, *, jobs: int | None, progress: Prog
     first = source.replicate(0, config.seed)
     degree, strength = _chosen(config, estimates, estimates.best)
     nested = nested_bounds(config, first, degree, strength, jobs)
-    model = chosen_model(config, first, *_chosen(config, estimates, _written(config, estimates)))
+    cell = _written(config, estimates)
+    error = estimates.cv(cell)["mean"]
+    model = chosen_model(config, first, *_chosen(config, estimates, cell), error)
     return _result(config, estimates, study, nested, model, _warnings(config, estimates))
 
 
@@ -78,7 +81,8 @@ def _run_streamed(config: KfoldConfig, source: StreamSource, progress: Progress)
     config = config.model_copy(update={"path_penalty": "none"})
     pass_ = Streamed(config, source, progress)
     found = estimate(pass_.outcomes(), fresh=False)
-    model = pass_.model(_chosen(config, found, _written(config, found))[0])
+    cell = _written(config, found)
+    model = pass_.model(_chosen(config, found, cell)[0], found.cv(cell)["mean"])
     left_out = "the file is read in batches: no path, no leave-one-out and no nested interval"
     return _result(config, found, [], None, model, [left_out, *_warnings(config, found)])
 
@@ -117,6 +121,7 @@ def _result(
         },
         model_tables=model[0],
         model_info=model[1],
+        model_tensors={"predictor": model[2]},
         determinism=DETERMINISM,
         warnings=warnings,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,42 +15,80 @@ from mlcli.experiments.fit_poly import estimators
 from mlcli.experiments.kfold.classes import labels_of
 from mlcli.experiments.kfold.refits import columns_of, logistic_weights
 from mlcli.linear.nested import StandardisedFamily
+from mlcli.models import functions
+from mlcli.models.functions import Standardised, Tensors
+from mlcli.models.linear import error_entry
+from mlcli.models.parts import SCHEMA
 from mlcli.result import Columns
 
 Array = NDArray[np.float64]
-Model = tuple[dict[str, Columns], dict[str, Any]]
+Model = tuple[dict[str, Columns], dict[str, Any], Tensors]
 
 
-def chosen_model(config: KfoldConfig, data: Dataset, degree: int, strength: float) -> Model:
-    """Coefficients of the columns in x itself, one row a term (and class), with what they mean."""
-    info = described(config, data, degree, strength)
+def chosen_model(
+    config: KfoldConfig, data: Dataset, degree: int, strength: float, error: float | None
+) -> Model:
+    """Coefficients of the columns in x itself, one row a term (and class), with what they mean.
+
+    Args:
+        config: validated parameters.
+        data: the rows to fit to.
+        degree, strength: of the choice.
+        error: its cross-validated loss.
+    """
     if config.loss != "zero-one":
-        found = _regression(config, data, data.t, degree, strength)
-        errors = [None] * len(found.terms)
-        columns = {"term": list(found.terms), "estimate": found.estimate.tolist()}
-        return {"coefficients": columns | {"std_error": _errors(found, errors)}}, info
+        fits = _regression(config, data.X, data.t, data.feature_names, degree, strength)
+        return regression_model(config, data, degree, strength, fits, data.t.size, error)
+    info = described(config, data, degree, strength)
     classes, labels = labels_of(data.t)
-    info["classes"] = classes.tolist()
+    info |= {"classes": [f"{c:g}" for c in classes.tolist()], "class_values": classes.tolist()}
     if config.model == "logistic":
-        terms, W = _logistic(config, data, labels, classes.size, degree, strength)
+        terms, W, function = _logistic(config, data, labels, classes.size, degree, strength)
+        words, arrays = functions.encode([function])
     else:
-        fits = [
-            _regression(config, data, indicator, degree, strength)
+        every = [
+            _regression(config, data.X, indicator, data.feature_names, degree, strength)
             for indicator in np.eye(classes.size)[labels].T
         ]
-        terms, W = list(fits[0].terms), np.stack([fit.estimate for fit in fits], axis=1)
+        found = [fits.coefficients(0) for fits in every]
+        terms, W = list(found[0].terms), np.stack([one.estimate for one in found], axis=1)
+        words, arrays = functions.encode([f for fits in every for f in fits.functions()])
     rows = {
         "class": [c for c in classes.tolist() for _ in terms],
         "term": terms * classes.size,
         "estimate": W.T.ravel().tolist(),
     }
-    return {"coefficients": rows}, info
+    return {"coefficients": rows}, info | {"functions": words}, arrays
+
+
+def regression_model(
+    config: KfoldConfig,
+    data: Dataset,
+    degree: int,
+    strength: float,
+    fits: estimators.Fits,
+    n_train: int,
+    error: float | None,
+) -> Model:
+    """A regression's coefficients with standard errors, and all that its predictions need."""
+    found = fits.coefficients(0)
+    free = n_train - float(fits.degrees_of_freedom[0])
+    sigma = float(np.sqrt(fits.train_rss[0] / free)) if free >= 0.5 else None
+    errors: list[Any] = [None] * len(found.terms)
+    if found.unit_std_error is not None and sigma is not None:
+        errors = (sigma * found.unit_std_error).tolist()
+    columns = {"term": list(found.terms), "estimate": found.estimate.tolist()}
+    words, arrays = functions.encode(fits.functions())
+    mse = error if config.loss == "squared" else None
+    entry = error_entry(sigma, None if sigma is None else free, mse, n_train)
+    info = described(config, data, degree, strength) | {"functions": words, "fits": [entry]}
+    return {"coefficients": columns | {"std_error": errors}}, info, arrays
 
 
 def described(config: KfoldConfig, data: Dataset, degree: int, strength: float) -> dict[str, Any]:
     """What the coefficients of a model mean."""
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "kind": "kfold",
         "model": config.model,
         "loss": config.loss,
@@ -64,27 +103,20 @@ def described(config: KfoldConfig, data: Dataset, degree: int, strength: float) 
     }
 
 
-def _errors(found: estimators.Coefficients, nothing: list[None]) -> list[float | None]:
-    return list(nothing) if found.unit_std_error is None else found.unit_std_error.tolist()
-
-
 def _regression(
-    config: KfoldConfig, data: Dataset, t: Array, degree: int, strength: float
-) -> estimators.Coefficients:
+    config: KfoldConfig,
+    X: Array,
+    t: Array,
+    names: Sequence[str],
+    degree: int,
+    strength: float,
+) -> estimators.Fits:
     """The fit of `fit-poly` at one degree and strength."""
     settings = FitPolyConfig(
         degrees=(degree,), basis=config.basis, intercept=config.intercept, test_fraction=0.0,
         penalty=config.penalty, l1=strength, l2=strength, standardize=config.standardize,
     )  # fmt: skip
-    fits = estimators.fit(settings, data.X, t, data.feature_names)
-    found = fits.coefficients(0)
-    if found.unit_std_error is None:
-        return found
-    free = t.size - fits.degrees_of_freedom[0]
-    if free < 0.5:
-        return estimators.Coefficients(found.terms, found.estimate, None)
-    sigma = float(np.sqrt(fits.train_rss[0] / free))
-    return estimators.Coefficients(found.terms, found.estimate, sigma * found.unit_std_error)
+    return estimators.fit(settings, X, t, names)
 
 
 def _logistic(
@@ -94,12 +126,14 @@ def _logistic(
     n_classes: int,
     degree: int,
     strength: float,
-) -> tuple[list[str], Array]:
-    """Terms and weights (p, K) of the columns in x itself."""
+) -> tuple[list[str], Array, Standardised]:
+    """Terms and weights (p, K) of the columns in x itself, and the activations as a function."""
     family = columns_of(config, data.X, data.t, degree)
     P = family.columns.rows(slice(None))
     W = logistic_weights(P, labels, n_classes, [strength], intercept=config.intercept)[:, :, 0]
-    return family.design.basis.terms(data.feature_names), _raw(family, W, config.intercept)
+    terms = family.design.basis.terms(data.feature_names)
+    function = Standardised(family.design, W, config.intercept, family.order)
+    return terms, _raw(family, W, config.intercept), function
 
 
 def _raw(family: StandardisedFamily, W: Array, intercept: bool) -> Array:

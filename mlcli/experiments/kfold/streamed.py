@@ -11,23 +11,24 @@ from numpy.typing import NDArray
 from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError
-from mlcli.experiments.kfold.model import described
+from mlcli.experiments.fit_poly.estimators import Coefficients, Fits
+from mlcli.experiments.kfold.model import Model, regression_model
 from mlcli.experiments.kfold.replicate import Outcome
 from mlcli.experiments.kfold.scores import Scores
 from mlcli.experiments.kfold.splits import degrees_of, n_replicates
 from mlcli.linear.arnoldi import ArnoldiBasis, fit_arnoldi
 from mlcli.linear.basis import PRODUCTS, fit_basis
-from mlcli.linear.compress import PolynomialAccumulator, methods
+from mlcli.linear.compress import PolynomialAccumulator, PolynomialFit, methods
 from mlcli.linear.nested import NestedColumns
 from mlcli.linear.triangle import IllConditioned, Triangle, solve_nested
-from mlcli.result import Columns, Progress
+from mlcli.models.functions import Polynomials
+from mlcli.result import Progress
 from mlcli.rng import stream
 from mlcli.selection.blocks import merged
 from mlcli.selection.exact import fold_losses, inner_losses, least_squares_fits
 from mlcli.selection.folds import every_block_once
 
 Array = NDArray[np.float64]
-Model = tuple[dict[str, Columns], dict[str, Any]]
 
 
 def check(config: KfoldConfig) -> None:
@@ -66,22 +67,26 @@ class Streamed:
         """Every partition's scores; leave-one-out would need a second pass and is left out."""
         return [self._outcome(parts) for parts in self._partitions]
 
-    def model(self, degree: int) -> Model:
+    def model(self, degree: int, error: float | None) -> Model:
         """Least squares on all rows, in powers of x."""
         config, source = self._config, self._source
         triangle = merged(self._partitions[0])
         size = self._basis.size(degree)
         W, rss = solve_nested(triangle, [size])
         on_all_rows = replace(self._basis, factor=triangle.R[:-1, :-1])
-        w, unit = on_all_rows.monomials(W[:size, 0], degree)
         fixed = fit_basis(config.basis, source.low, source.high, degree, intercept=config.intercept)
-        sigma = float(np.sqrt(rss[0] / (triangle.n_rows - size)))
-        columns = {
-            "term": fixed.terms(source.feature_names),
-            "estimate": w.tolist(),
-            "std_error": (sigma * unit).tolist(),
-        }
-        return {"coefficients": columns}, described(config, source.sample, degree, 0.0)
+        rank = np.array([float(np.count_nonzero(on_all_rows.kept[:size]))])
+        fit = PolynomialFit(on_all_rows, W, rss, (degree,), rank.astype(np.int64), triangle.n_rows)
+
+        def coefficients(index: int) -> Coefficients:
+            w, unit = on_all_rows.monomials(W[:size, 0], degree)
+            return Coefficients(fixed.terms(source.feature_names), w, unit)
+
+        fits = Fits(
+            (degree,), rss, rank, rank, fit.predict, coefficients,
+            functions=lambda: [Polynomials(fit)],
+        )  # fmt: skip
+        return regression_model(config, source.sample, degree, 0.0, fits, triangle.n_rows, error)
 
     def _read(self, c0: Array, progress: Progress) -> list[list[Triangle]]:
         for method in methods(self._basis):

@@ -24,6 +24,9 @@ from mlcli.experiments.logistic.replicate import Outcome, parts_of, run_replicat
 from mlcli.experiments.logistic.studies import LOSSES, shown_steps
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import count_columns
+from mlcli.models import functions
+from mlcli.models.functions import Standardised
+from mlcli.models.parts import SCHEMA
 from mlcli.result import Columns, Metrics, Progress, Result
 from mlcli.scale.jobs import map_ordered
 from mlcli.scratch.logistic.model import n_columns
@@ -33,7 +36,7 @@ __all__ = ["FILES", "check", "display", "plan", "run"]
 TABLES = ("boundary", "calibration", "confusion", "curves", "points", "saturation",
           "saturation_errors", "separable", "thresholds")  # fmt: skip
 FILES = ("metrics.json", *(f"{name}.csv" for name in TABLES), "model/coefficients.csv",
-         "model/model.json")  # fmt: skip
+         "model/model.json", "model/predictor.safetensors")  # fmt: skip
 # Weights whose Hessian is still solved for in seconds.
 MAX_NEWTON = 3000
 MAX_WEIGHTS = 200_000
@@ -120,6 +123,7 @@ def run(config: LogisticConfig, source: Source, *, jobs: int | None, progress: P
     parts = parts_of(config, source, 0)
     labels = parts.classes.labels[parts.train]
     model = fit_classifier(config, parts.X[parts.train], labels, parts.classes.size)
+    words, arrays = functions.encode([Standardised(model.design, model.fit.W, model.intercept)])
     return Result(
         metrics=_metrics(config, parts.classes, found),
         tables={
@@ -134,7 +138,8 @@ def run(config: LogisticConfig, source: Source, *, jobs: int | None, progress: P
             "thresholds": tables.thresholds_table(found),
         },
         model_tables={"coefficients": _coefficients(model, parts.classes, source)},
-        model_info=_info(config, model, parts.classes, source),
+        model_tensors={"predictor": arrays},
+        model_info=_info(config, model, parts.classes, source) | {"functions": words},
         determinism=DETERMINISM,
         warnings=_warnings(config, found),
     )
@@ -207,7 +212,7 @@ def _info(
     config: LogisticConfig, model: Classifier, classes: Classes, source: Source
 ) -> dict[str, Any]:
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "kind": "logistic",
         "basis": config.basis,
         "degree": config.degree,
@@ -216,6 +221,7 @@ def _info(
         "scale": model.design.scale.tolist(),
         "intercept": config.intercept,
         "classes": list(classes.names),
+        "class_values": list(classes.values),
         "threshold": config.threshold,
         "features": list(source.feature_names),
         "target": source.target_name,

@@ -31,10 +31,12 @@ class Classes:
         names: values of the target in the order of the numbers, (K,); of one against all others,
             ("not v", v) with the value v.
         labels: number of the class of each row, (N,); C_1 of (5.1) is number 1 of two.
+        values: of the target in each class, (K,); None stands for any other value.
     """
 
     names: tuple[str, ...]
     labels: Ints
+    values: tuple[float | None, ...] = ()
 
     @property
     def size(self) -> int:
@@ -60,13 +62,14 @@ def classes_of(config: LogisticConfig, data: Dataset) -> Classes:
                 hint=", ".join(names[:10]),
             )  # fmt: skip
         name = f"{config.positive:g}"
-        return Classes((f"not {name}", name), (data.t == config.positive).astype(np.int64))
+        labels = (data.t == config.positive).astype(np.int64)
+        return Classes((f"not {name}", name), labels, (None, config.positive))
     if values.size > max(2, min(MAX_CLASSES, data.t.size // ROWS_A_CLASS)):
         raise DataError(
             what, must=f"classes, each with {ROWS_A_CLASS} rows or more on average",
             got=f"{values.size} values in {data.t.size} rows", hint="another --target",
         )  # fmt: skip
-    return Classes(names, labels.astype(np.int64))
+    return Classes(names, labels.astype(np.int64), tuple(values.tolist()))
 
 
 def class_weights_of(

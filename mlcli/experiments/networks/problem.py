@@ -53,6 +53,7 @@ class Problem:
         splits: one a seed, into the rows of X.
         image_shape: of a row, where rows are images.
         independent: whether seeds share no rows, or only a test part that the data set sets aside.
+        class_values: the target's value of each class; empty for regression.
     """
 
     task: str
@@ -62,6 +63,7 @@ class Problem:
     splits: tuple[Split, ...]
     image_shape: tuple[int, ...] | None
     independent: bool
+    class_values: tuple[float, ...] = ()
 
     @property
     def n_outputs(self) -> int:
@@ -126,6 +128,7 @@ def problem_of(config: Any, source: Source) -> Problem:
     t = np.concatenate([data.t for data in sets])
     task = task_of(config, source, t)
     names: tuple[str, ...] = ()
+    values = np.empty(0)
     if task == "classification":
         values, labels = np.unique(t, return_inverse=True)
         names = source.class_names or tuple(f"{value:g}" for value in values)
@@ -136,7 +139,9 @@ def problem_of(config: Any, source: Source) -> Problem:
         splits.append(_split(config, source, sets[0], index, start, X, t, task))
     independent = source.fresh_draws or source.n_own_test > 0
     t = t if task == "classification" else t[:, None]  # (N,) or (N, 1)
-    return Problem(task, X, t, names, tuple(splits), source.image_shape, independent)
+    return Problem(
+        task, X, t, names, tuple(splits), source.image_shape, independent, tuple(values.tolist())
+    )
 
 
 def _split(

@@ -12,7 +12,10 @@ from mlcli.datasets.source import Source
 from mlcli.errors import InputError
 from mlcli.experiments.networks.fitting import Fitted
 from mlcli.experiments.networks.members import COPIES, Program
+from mlcli.experiments.networks.outcome import Outcome
 from mlcli.experiments.networks.problem import Problem
+from mlcli.experiments.networks.variants import Variant
+from mlcli.models.parts import SCHEMA
 from mlcli.neural.device import device_bytes, find_device
 
 # Memory that the interpreter, torch and everything else need beside the members.
@@ -65,7 +68,11 @@ def kept_members(keep: str, fitted: Fitted) -> list[int]:
 
 
 def model_info(
-    config: Any, source: Source, problem: Problem, fitted: Sequence[Fitted]
+    config: Any,
+    source: Source,
+    problem: Problem,
+    fitted: Sequence[Fitted],
+    outcomes: Sequence[Outcome],
 ) -> dict[str, Any]:
     """All that is needed to use the weights again."""
     programs = []
@@ -73,6 +80,10 @@ def model_info(
         members = [one.program.members[m] for m in kept_members(config.keep_weights, one)]
         programs.append({
             **one.program.architecture.info(),
+            # What sets the rows of a batch and the threads, and with them the last bits.
+            "n_trained": len(one.program.members),
+            "batch_size": one.program.common.batch_size,
+            "multiplications": one.program.architecture.multiplications,
             "members": [
                 {
                     "variant": "/".join(member.variant.path),
@@ -83,17 +94,53 @@ def model_info(
                 for member in members
             ],
         })  # fmt: skip
+    variants = [member.variant for one in fitted for member in one.program.members]
+    entries = _variants(problem, variants, outcomes)
+    losses = [np.inf if one["loss"] is None else one["loss"] for one in entries]
+    resize = getattr(config, "resize", None)
+    views = {"flips": config.augment_flip} if getattr(config, "test_views", False) else None
     return {
-        "schema": 1,
+        "schema": SCHEMA,
         "kind": fitted[0].program.architecture.kind,
         "task": problem.task,
         "classes": list(problem.class_names),
+        "class_values": list(problem.class_values),
+        "variants": entries,
+        "best_variant": int(np.argmin(losses)),
+        "precision": config.precision,
+        "resize": [int(n) for n in resize.split("x")] if resize else None,
+        "views": views,
         "features": list(source.feature_names),
         "target": source.target_name,
         "image_shape": list(problem.image_shape) if problem.image_shape else None,
         "judged": "best" if config.patience is not None else "last",
         "programs": programs,
     }
+
+
+def _variants(
+    problem: Problem, variants: Sequence[Variant], outcomes: Sequence[Outcome]
+) -> list[dict[str, Any]]:
+    """Each variant with its mean validation loss (or test loss), and its error on test rows."""
+    found = []
+    for path in dict.fromkeys(one.path for one in variants):
+        every = [one for one in outcomes if one.member.variant.path == path]
+        good = [one.scores for one in every if not one.diverged_at]
+        losses = [one.get("validation_loss", one["test_loss"]) for one in good]
+        loss = float(np.mean(losses)) if good else np.nan
+        mse = (
+            float(np.mean([one["test_mse"] for one in good]))
+            if good and not problem.labelled
+            else np.nan
+        )
+        found.append({
+            "variant": "/".join(path),
+            "label": every[0].member.variant.label,
+            "loss": loss if np.isfinite(loss) else None,
+            "held_out_mse": mse if np.isfinite(mse) else None,
+            "n_held_out": int(problem.splits[0].test.size),
+        })  # fmt: skip
+    return found
 
 
 def _units(problem: Problem, seed_index: int) -> Mapping[str, Any]:

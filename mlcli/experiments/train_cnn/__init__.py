@@ -144,7 +144,7 @@ def run(
             "tests": tables.tests_table(tests),
         },
         model_tensors=model_tensors(config.keep_weights, convolutional),
-        model_info=model_info(config, source, problem, convolutional),
+        model_info=model_info(config, source, problem, convolutional, outcomes),
         determinism=DETERMINISM,
         warnings=warnings_of(config, fitted),
     )  # fmt: skip

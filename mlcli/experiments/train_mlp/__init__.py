@@ -116,7 +116,7 @@ def run(
             "tests": tables.tests_table(tests),
         },
         model_tensors=model_tensors(config.keep_weights, fitted),
-        model_info=model_info(config, source, problem, fitted),
+        model_info=model_info(config, source, problem, fitted, outcomes),
         determinism=DETERMINISM,
         warnings=warnings_of(config, fitted),
     )

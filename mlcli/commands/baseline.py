@@ -1,0 +1,38 @@
+"""`mlcli baseline`: the honest table of simple and standard methods on the user's data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from mlcli.commands.experiment import options_of, run
+from mlcli.commands.flags import with_flags
+from mlcli.commands.options import RUN_FLAGS
+from mlcli.config.baseline import BaselineConfig
+
+app = typer.Typer(add_completion=False)
+FILE_HELP = "The data, as --data (default: that of params.yaml, else diabetes)."
+FILE = {"file": (Annotated[str | None, typer.Argument(help=FILE_HELP, metavar="[FILE]")], None)}
+
+
+def _baseline(flags: Mapping[str, Any], run_flags: Mapping[str, Any]) -> None:
+    given, values = dict(run_flags), dict(flags)
+    file = given.pop("file")
+    if file is not None:
+        values["data"] = file
+    run("baseline", values, options_of(given))
+
+
+app.command()(
+    with_flags(
+        BaselineConfig,
+        _baseline,
+        run_flags=FILE | RUN_FLAGS,
+        help="""Compare simple and standard methods on your data, each against a constant.
+
+    Example: mlcli baseline iris
+    """,
+    )
+)

@@ -1,0 +1,103 @@
+"""`mlcli predict`: what the model of a run says of new rows."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlcli import console
+from mlcli.commands import trained
+from mlcli.report import rows_file
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mlcli.datasets.rows import Batch
+    from mlcli.models.prediction import Model
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def predict(
+    run: trained.Run,
+    file: trained.Rows,
+    out: Annotated[
+        str, typer.Option("--out", help="A .csv or .parquet file, or - for stdout.", metavar="FILE")
+    ] = trained.STDIN,
+    level: trained.Level = 0.95,
+    degree: trained.Degree = None,
+    variant: trained.Variant = None,
+    seed_index: trained.SeedIndex = None,
+    device: trained.Device = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", help="No messages.")] = False,
+) -> None:
+    """Predict new rows or images with the model of a run.
+
+    Columns are matched by name; a row with an empty cell gets an empty line.
+    Numbers come with intervals in which new values lie, classes with their probabilities.
+
+    Example: mlcli predict runs/logistic/3f2a9c81d0 new.csv --out classes.csv
+    """
+    trained.check_level(level)
+    writer: AbstractContextManager[rows_file.Write]
+    if out == trained.STDIN:
+        writer = rows_file.text_rows(console.print_text)
+    else:
+        rows_file.check_out(Path(out))
+        writer = rows_file.file_rows(Path(out))
+    model, _ = trained.load_model(run, degree, variant, seed_index, device)
+    n_rows, n_empty = _write(model, file, level, writer)
+    if not quiet:
+        _describe(model, level)
+        empty = f", {n_empty} of them empty for want of an input" if n_empty else ""
+        where = "" if out == trained.STDIN else f" in {out}"
+        console.message(f"{n_rows} prediction{'' if n_rows == 1 else 's'}{where}{empty}")
+
+
+def _describe(model: Model, level: float) -> None:
+    one = model.described
+    words = f"{one.target} by {one.command}"
+    console.message(words + (f": {one.chosen}" if one.chosen else ""))
+    if one.interval:
+        console.message(f"{100 * level:g} % interval: {one.interval}")
+    for warning in one.warnings:
+        console.message(f"note: {warning}")
+
+
+def _write(
+    model: Model, file: str, level: float, writer: AbstractContextManager[rows_file.Write]
+) -> tuple[int, int]:
+    """How many rows, and how many of them have no prediction."""
+    from mlcli.datasets.rows import batches
+
+    n_rows = n_empty = 0
+    with trained.readable(file) as name, writer as write:
+        for batch in batches(name, trained.wanted_of(model), trained.rows_at_a_time(model)):
+            columns, empty = columns_of(model, batch, level)
+            write(columns)
+            n_rows += len(batch.X)
+            n_empty += int(empty.sum())
+    return n_rows, n_empty
+
+
+def columns_of(model: Model, batch: Batch, level: float) -> tuple[dict[str, Any], np.ndarray]:
+    """The table of a batch, and which of its rows lack an input, (n,)."""
+    import numpy as np
+
+    empty = np.logical_not(np.isfinite(batch.X).all(axis=1))
+    # A number in its place keeps the other rows where they are in the batch.
+    X = np.where(empty[:, None], 0.0, batch.X) if empty.any() else batch.X
+    with np.errstate(all="ignore"):
+        # Far outside the data a polynomial may exceed a float; then inf is the answer.
+        columns = model.predict(X, level).columns()
+    if empty.any():
+        columns = {
+            name: np.where(empty, None if values.dtype == object else np.nan, values)
+            for name, values in columns.items()
+        }
+    files = {} if batch.files is None else {"file": list(batch.files)}
+    return files | columns, empty

@@ -1,0 +1,205 @@
+"""Rows for a trained model, batch by batch: a table, images, or a named set, matched by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mlcli.datasets import npz_headers, npz_images, tabular
+from mlcli.datasets.columns import Choice, missing_column
+from mlcli.datasets.dataset import Array
+from mlcli.datasets.files import check_file
+from mlcli.datasets.read_text import NotAllFloats
+from mlcli.datasets.registry import DATASETS, canonical
+from mlcli.errors import DataError
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a model reads.
+
+    Attributes:
+        features: names of the D inputs.
+        target: column of the target; None: only inputs are read.
+        image_shape: (h, w) or (c, h, w) of a row that is an image; None: rows are no images.
+        resize: (h, w) to which the images of a folder are brought.
+        classes: names of the classes, in the order of class_values.
+        class_values: the target's value of each.
+    """
+
+    features: tuple[str, ...]
+    target: str | None = None
+    image_shape: tuple[int, ...] | None = None
+    resize: tuple[int, int] | None = None
+    classes: tuple[str, ...] = ()
+    class_values: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows.
+
+    Attributes:
+        X: (n, D), NaN where a cell is empty.
+        t: the target, (n,), or None.
+        files: what each row was read from, where each has a file of its own.
+    """
+
+    X: Array
+    t: Array | None = None
+    files: tuple[str, ...] | None = None
+
+    def __getitem__(self, some: slice) -> Batch:
+        t = None if self.t is None else self.t[some]
+        return Batch(self.X[some], t, None if self.files is None else self.files[some])
+
+
+def batches(name: str, wanted: Wanted, rows: int) -> Iterator[Batch]:
+    """The rows of a file, a folder of images or a named set, exactly `rows` at a time.
+
+    The last batch has what is left. Other columns and their order play no part.
+
+    Raises:
+        DataError: it can't be read, lacks a column, or holds images of another size.
+    """
+    yield from _in_batches(_parts(name, wanted, rows), rows)
+
+
+def _parts(name: str, wanted: Wanted, rows: int) -> Iterator[Batch]:
+    named = DATASETS.get(canonical(name))
+    if named is not None:
+        return _named(name, wanted)
+    path = Path(name).expanduser()
+    if path.is_dir() and wanted.image_shape is not None:
+        from mlcli.datasets.loose_images import folder_batches
+
+        return folder_batches(path, wanted, min(rows, 256))
+    check_file(path)
+    if path.suffix.lower() == ".npz" and npz_images.holds_images(npz_headers.read(path)):
+        return _npz_images(path, wanted)
+    return _table(path, wanted)
+
+
+def _in_batches(parts: Iterator[Batch], rows: int) -> Iterator[Batch]:
+    held: list[Batch] = []
+    n_held = 0
+    for part in parts:
+        start = 0
+        while n_held + len(part.X) - start >= rows:
+            end = start + rows - n_held
+            yield _joined([*held, part[start:end]])
+            held, n_held, start = [], 0, end
+        if start < len(part.X):
+            held.append(part[start:])
+            n_held += len(part.X) - start
+    if held:
+        yield _joined(held)
+
+
+def _joined(parts: Sequence[Batch]) -> Batch:
+    if len(parts) == 1:
+        return parts[0]
+    ts = [one.t for one in parts if one.t is not None]
+    files = tuple(file for one in parts for file in one.files or ())
+    t = np.concatenate(ts) if ts else None
+    return Batch(np.concatenate([one.X for one in parts]), t, files or None)
+
+
+def _table(path: Path, wanted: Wanted) -> Iterator[Batch]:
+    names = tabular.column_names(path)
+    needed = wanted.features if wanted.target is None else (*wanted.features, wanted.target)
+    for column in needed:
+        if column not in names:
+            raise missing_column(path, column, names)
+        if names.count(column) > 1:
+            raise DataError(f"{path} has two columns named '{column}'",
+                            hint="giving each its own name")  # fmt: skip
+    # The reader settles roles; which of the columns it takes for the target plays no part.
+    choice = Choice(needed[0], tuple(needed[1:]), None, frozenset(needed))
+    yield from _read(path, choice, wanted)
+
+
+def _read(path: Path, choice: Choice, wanted: Wanted) -> Iterator[Batch]:
+    n_read = 0
+
+    def batch(part: dict[str, Array]) -> Batch:
+        X = np.column_stack([part[name] for name in wanted.features])  # (n, D)
+        return Batch(X, None if wanted.target is None else part[wanted.target])
+
+    try:
+        for part in tabular.column_batches(path, choice):
+            yield batch(part)
+            n_read += len(part[choice.target])
+        return
+    except NotAllFloats:
+        pass
+    # Words such as true and false: the slower reader goes on where the fast one stopped.
+    for part in tabular.column_batches(path, choice, as_text=True):
+        n = len(part[choice.target])
+        if n_read < n:
+            yield batch({name: column[n_read:] for name, column in part.items()})
+        n_read = max(0, n_read - n)
+
+
+def _named(name: str, wanted: Wanted) -> Iterator[Batch]:
+    from mlcli.datasets.source import open_source
+
+    source = open_source(name)
+    if source.fresh_draws:
+        raise DataError(
+            f"{name} draws new rows each time and is no table", hint="`mlcli data make` for a file"
+        )
+    data = source.replicate(0, 0)
+    names = [*data.feature_names, data.target_name]
+    columns = dict(zip(names, (*data.X.T, data.t), strict=True))
+    for column in (*wanted.features, *([wanted.target] if wanted.target else [])):
+        if column not in columns:
+            raise missing_column(name, column, names)
+    X = np.column_stack([columns[feature] for feature in wanted.features])
+    yield Batch(X, None if wanted.target is None else columns[wanted.target])
+
+
+def _npz_images(path: Path, wanted: Wanted) -> Iterator[Batch]:
+    from mlcli.datasets.layout import as_rows, image_shape_of
+    from mlcli.datasets.read_npz import load
+
+    heads = npz_headers.read(path)
+    shape = heads["X"].shape or ()
+    found = image_shape_of(f"'X' in {path}", shape)
+    check_images(f"the images of {path}", found, wanted)
+    if heads["X"].dtype.kind not in "biuf":
+        raise DataError(f"'X' in {path}", must="integers or floats", got=str(heads["X"].dtype))
+    keys = ["X"]
+    if wanted.target is not None:
+        if wanted.target not in heads:
+            raise missing_column(path, wanted.target, [key for key in heads if key != "X"])
+        if heads[wanted.target].shape not in ((shape[0],), (shape[0], 1)):
+            raise DataError(f"'{wanted.target}' in {path}", must="one number an image",
+                            got=f"the shape {heads[wanted.target].shape}")  # fmt: skip
+        keys.append(wanted.target)
+    arrays = load(path, keys)
+    t = None if wanted.target is None else arrays[wanted.target].reshape(-1).astype(np.float64)
+    for start in range(0, shape[0], 1024):
+        some = slice(start, start + 1024)
+        yield Batch(as_rows(arrays["X"][some]), None if t is None else t[some])
+
+
+def check_images(what: str, found: tuple[int, ...], wanted: Wanted) -> None:
+    """Refuse images of another size than the model's.
+
+    Raises:
+        DataError: saying both sizes.
+    """
+    if found == wanted.image_shape:
+        return
+    if wanted.image_shape is None:
+        raise DataError(f"{what} can't be used: the model reads the columns of a table")
+
+    def text(shape: tuple[int, ...]) -> str:
+        colours = "grey" if len(shape) == 2 else f"{shape[0]} channels"
+        return f"{shape[-2]} x {shape[-1]} pixels, {colours}"
+
+    raise DataError(what, must=f"{text(wanted.image_shape)}, as in the training", got=text(found))

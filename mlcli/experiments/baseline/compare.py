@@ -1,0 +1,124 @@
+"""Scores fold by fold, their intervals, and who beats the constant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.experiments.baseline.task import Task
+from mlcli.scratch.logistic.scores import brier, mean_cross_entropy
+from mlcli.selection.intervals import corrected
+from mlcli.selection.significance import holm, p_value
+
+Array = NDArray[np.float64]
+HIGHER_IS_BETTER = ("accuracy", "r2")
+# What no value of a score can pass.
+BOUNDS = {"r2": (-np.inf, 1.0), "accuracy": (0.0, 1.0), "brier": (0.0, 2.0)}
+# Of a test: below it a difference counts, after Holm's adjustment for the number of methods.
+SIGNIFICANT = 0.05
+
+
+def scores_of(task: Task, predicted: Sequence[Array]) -> dict[str, Array]:
+    """Each score on each split, (n_splits,); predictions are those of the test rows."""
+    found: dict[str, list[float]] = {}
+    for y, (train, test) in zip(predicted, task.splits, strict=True):
+        t = task.t[test]
+        scores = _of_classes(y, t) if task.n_classes else _of_numbers(y, t, task.t[train])
+        for name, value in scores.items():
+            found.setdefault(name, []).append(value)
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def _of_numbers(y: Array, t: Array, t_train: Array) -> dict[str, float]:
+    mse = float(((y - t) ** 2).mean())
+    # Against what the constant leaves over: 0 for the constant itself.
+    left = float(((t - t_train.mean()) ** 2).mean())
+    r2 = 1 - mse / left if left > 0 else np.nan
+    return {"mse": mse, "mae": float(np.abs(y - t).mean()), "r2": r2}
+
+
+def _of_classes(P: Array, t: NDArray[np.int64]) -> dict[str, float]:
+    return {
+        "accuracy": float((P.argmax(axis=1) == t).mean()),
+        "brier": brier(P, t),
+        "cross-entropy": mean_cross_entropy(P, t),
+    }
+
+
+def interval(
+    task: Task, values: Array, least: float = -np.inf, most: float = np.inf
+) -> dict[str, float | int | None]:
+    """Mean over the splits, with Nadeau and Bengio's interval, since they share their rows."""
+    if not np.isfinite(values).all():
+        return {"mean": None, "ci_low": None, "ci_high": None, "n": values.size}
+    found = corrected(values, *_sizes(task)).within(least, most)
+    return {
+        "mean": found.estimate, "ci_low": found.low, "ci_high": found.high, "n": values.size
+    }  # fmt: skip
+
+
+def _sizes(task: Task) -> tuple[float, float]:
+    return tuple(float(np.mean([len(s[i]) for s in task.splits])) for i in (0, 1))  # type: ignore[return-value]
+
+
+def compare(task: Task, found: Mapping[str, Mapping[str, Array]]) -> dict[str, Any]:
+    """Each method's scores, its difference from the constant, split by split, and the verdict."""
+    models: dict[str, Any] = {}
+    for method, scores in found.items():
+        models[method] = {
+            name: interval(task, values, *BOUNDS.get(name, (0.0, np.inf)))
+            for name, values in scores.items()
+        }
+        if method != "constant":
+            gap = scores[task.score] - found["constant"][task.score]
+            models[method]["difference"] = interval(task, gap) | {"p_value": _p_value(task, gap)}
+    gaps = [entry["difference"] for name, entry in models.items() if name != "constant"]
+    for one, p in zip(gaps, holm([gap["p_value"] for gap in gaps]), strict=True):
+        one["p_holm"] = p
+    sign = 1.0 if task.score in HIGHER_IS_BETTER else -1.0
+    winners = []
+    for method, entry in models.items():
+        if method == "constant":
+            continue
+        one = entry["difference"]
+        p, gain = one["p_holm"], one["mean"]
+        beats = p is not None and p < SIGNIFICANT and sign * gain > 0
+        entry["beats_constant"] = bool(beats)
+        winners += [method] if beats else []
+    known = {
+        m: e[task.score]["mean"] for m, e in models.items() if e[task.score]["mean"] is not None
+    }
+    best = max(known, key=lambda method: sign * known[method])
+    return {
+        "models": models,
+        "best": best,
+        "as_good_as_the_best": ", ".join(_ties(task, found, best)),
+        "nothing_beats_the_constant": not winners,
+    }
+
+
+def _ties(task: Task, found: Mapping[str, Mapping[str, Array]], best: str) -> list[str]:
+    """Methods whose difference from the best one could be 0: its 95 % interval holds it."""
+    ties = []
+    for method, scores in found.items():
+        one = interval(task, scores[task.score] - found[best][task.score])
+        low, high = one["ci_low"], one["ci_high"]
+        if method != best and low is not None and high is not None and low <= 0 <= high:
+            ties.append(method)
+    return ties
+
+
+def _p_value(task: Task, gap: Array) -> float | None:
+    """Of the mean gap over the splits; None where it isn't known."""
+    if not np.isfinite(gap).all() or gap.size < 2:
+        return None
+    # Gaps that are all the same are rounding apart at most: nothing then, or no chance at all.
+    mean, std = float(gap.mean()), float(gap.std(ddof=1))
+    if std <= 1e-14 * abs(mean):
+        return 1.0 if mean == 0 else 0.0
+    n_train, n_test = _sizes(task)
+    return p_value(mean, std * sqrt(1 / gap.size + n_test / n_train), gap.size - 1)

@@ -1,0 +1,183 @@
+"""The methods of `baseline` that are fitted fold by fold: rows in, a function of rows out.
+
+Each has X (n, D) and t (n,), or labels 0..K-1. What a method has to choose (a strength, a degree,
+a number of neighbours) it chooses on its training rows alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.fit_poly import FitPolyConfig
+from mlcli.config.logistic import LogisticConfig
+from mlcli.experiments.fit_poly import estimators
+from mlcli.experiments.logistic.fit import fit_classifier
+from mlcli.experiments.strengths import strength_grid
+from mlcli.linear.basis import count_columns
+from mlcli.linear.design import build
+from mlcli.linear.ridge import ridge_path
+from mlcli.scratch.logistic.scores import brier
+
+Array = NDArray[np.float64]
+# X (n, D) -> numbers (n,), or probabilities (n, K).
+Predict = Callable[[Array], Array]
+DEGREES = range(2, 10)
+# More columns of products than this are not tried.
+MOST_COLUMNS = 500
+# Above so many weights Newton's method solves for too long.
+MOST_NEWTON = 300
+NEIGHBOURS = (1, 2, 5, 10, 20, 50)
+STRENGTHS = strength_grid(1e-6, 10.0, 15)
+LOGISTIC_STRENGTHS = (1e-1, 1e-2, 1e-3, 1e-4)
+HELD_OUT = 0.2
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a method is fitted to.
+
+    Attributes:
+        X: (n, D).
+        t: numbers (n,), or labels 0..K-1.
+        n_classes: K; 0 for numbers.
+        rng: for what a method draws.
+    """
+
+    X: Array
+    t: NDArray[Any]
+    n_classes: int
+    rng: np.random.Generator
+
+
+def constant(rows: Rows) -> Predict:
+    """The mean, or the shares of the classes."""
+    if rows.n_classes:
+        shares = np.bincount(rows.t, minlength=rows.n_classes) / rows.t.size
+        return lambda X: np.tile(shares, (len(X), 1))
+    mean = float(rows.t.mean())
+    return lambda X: np.full(len(X), mean)
+
+
+def linear(rows: Rows) -> Predict:
+    """Least squares."""
+    config = FitPolyConfig(degrees=(1,), basis="linear", test_fraction=0.0)
+    fits = estimators.fit(config, rows.X, rows.t, ())
+    return lambda X: fits.predict(X)[:, 0]
+
+
+def ridge(rows: Rows) -> Predict:
+    """(3.13) with l2, its strength by generalised cross-validation."""
+    return _ridge(rows, "linear", [1])
+
+
+def polynomial(rows: Rows) -> Predict:
+    """Ridge regression or logistic regression on products; degree and strength are chosen."""
+    degrees = polynomial_degrees(rows.X.shape[1])
+    if not rows.n_classes:
+        return _ridge(rows, "polynomial", degrees)
+    return _logistic(rows, [("polynomial", degree) for degree in degrees[:2]])
+
+
+def polynomial_degrees(n_features: int) -> list[int]:
+    """The degrees that are tried; none where there are too many products."""
+    return [d for d in DEGREES if count_columns("polynomial", n_features, d) <= MOST_COLUMNS]
+
+
+def _ridge(rows: Rows, basis: str, degrees: Sequence[int]) -> Predict:
+    n, best, found = rows.t.size, np.inf, None
+    for degree in degrees:
+        design = build(basis, rows.X, rows.t, degree, intercept=True, scaled=True)
+        path = ridge_path(design.A, design.b, n, STRENGTHS.tolist())
+        rss = ((design.b[:, None] - design.A @ path.w) ** 2).sum(axis=0)
+        free = np.maximum(n - 1.0 - path.degrees_of_freedom, 1e-9)
+        gcv = n * rss / free**2  # (k,)
+        if gcv.min() < best:
+            best, found = float(gcv.min()), (design, path.w[:, int(gcv.argmin())])
+    assert found is not None
+    design, w = found
+    return lambda X: design.predict(X, w)
+
+
+def logistic(rows: Rows) -> Predict:
+    """Logistic regression, its strength by held-out rows."""
+    return _logistic(rows, [("linear", 1)])
+
+
+def _logistic(rows: Rows, bases: Sequence[tuple[str, int]]) -> Predict:
+    def fit(rows: Rows, choice: Any) -> Predict:
+        (basis, degree), l2 = choice
+        columns = count_columns(basis, rows.X.shape[1], degree)
+        solver: Any = "newton" if columns * rows.n_classes <= MOST_NEWTON else "lbfgs"
+        config = LogisticConfig(basis=basis, degree=degree, l2=l2, solver=solver)
+        return fit_classifier(config, rows.X, rows.t, rows.n_classes).predict
+
+    return _chosen(rows, [(b, l2) for b in bases for l2 in LOGISTIC_STRENGTHS], fit)
+
+
+def neighbours(rows: Rows) -> Predict:
+    """The nearest neighbours in standardised columns; their number by held-out rows."""
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    shift, scale = rows.X.mean(axis=0), rows.X.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+
+    def fit(rows: Rows, k: int) -> Predict:
+        model = (KNeighborsClassifier if rows.n_classes else KNeighborsRegressor)(
+            min(k, len(rows.t))
+        )
+        model.fit((rows.X - shift) / scale, rows.t)
+        if rows.n_classes:
+            return lambda X: _every_class(model, model.predict_proba((X - shift) / scale), rows)
+        return lambda X: np.asarray(model.predict((X - shift) / scale))
+
+    return _chosen(rows, NEIGHBOURS, fit)
+
+
+def trees(rows: Rows) -> Predict:
+    """Gradient-boosted trees on histograms, as scikit-learn has them by default."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    kind = HistGradientBoostingClassifier if rows.n_classes else HistGradientBoostingRegressor
+    model = kind(random_state=int(rows.rng.integers(2**31)))
+    model.fit(rows.X, rows.t)
+    if rows.n_classes:
+        return lambda X: _every_class(model, model.predict_proba(X), rows)
+    return lambda X: np.asarray(model.predict(X))
+
+
+def _every_class(model: Any, P: Array, rows: Rows) -> Array:
+    """Probabilities of the classes that were seen, as those of all, (n, K)."""
+    found = np.zeros((len(P), rows.n_classes))
+    found[:, model.classes_] = P
+    return found
+
+
+def _chosen(rows: Rows, choices: Sequence[Any], fit: Callable[[Rows, Any], Predict]) -> Predict:
+    """The fit to all rows of the choice that predicts a fifth of them best."""
+    order = rows.rng.permutation(rows.t.size)
+    held, kept = np.split(order, [max(1, round(HELD_OUT * rows.t.size))])
+    part = Rows(rows.X[kept], rows.t[kept], rows.n_classes, rows.rng)
+    losses = []
+    for choice in choices:
+        found = fit(part, choice)(rows.X[held])
+        if rows.n_classes:
+            losses.append(brier(found, rows.t[held]))
+        else:
+            losses.append(float(((found - rows.t[held]) ** 2).mean()))
+    return fit(rows, choices[int(np.argmin(losses))])
+
+
+METHODS: dict[str, Callable[[Rows], Predict]] = {
+    "constant": constant,
+    "linear": linear,
+    "ridge": ridge,
+    "polynomial": polynomial,
+    "logistic": logistic,
+    "neighbours": neighbours,
+    "trees": trees,
+}

@@ -1,0 +1,86 @@
+"""The networks of `baseline`: one a fold, all folds side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.baseline import BaselineConfig
+from mlcli.config.train_cnn import TrainCnnConfig
+from mlcli.config.train_mlp import TrainMlpConfig
+from mlcli.experiments.baseline.task import Task
+from mlcli.experiments.networks.fitting import fit_all
+from mlcli.experiments.networks.members import programs_of
+from mlcli.experiments.networks.outcome import outcomes_of
+from mlcli.experiments.networks.problem import Problem, Split
+from mlcli.experiments.networks.variants import variants_of
+from mlcli.result import Progress
+from mlcli.rng import stream
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+VALIDATION = 0.1
+
+
+def network_predictions(
+    config: BaselineConfig, method: str, task: Task, progress: Progress
+) -> list[Array]:
+    """What a network of each split says of its test rows: numbers (n,) or probabilities (n, K).
+
+    Raises:
+        MlcliError: the network can't be on these images, or every one diverged.
+    """
+    problem = _problem(config, task)
+    settings = _settings(config, method, problem)
+    programs = programs_of(settings, problem, variants_of(settings))
+    fitted = fit_all(settings, problem, programs, checkpoint=None, progress=progress)
+    outcomes = outcomes_of(settings, problem, fitted)
+    by_split = sorted(outcomes, key=lambda one: one.member.seed_index)
+    # Test parts are filled up to one length; what is left over goes again.
+    return [
+        one.predicted[: len(rows)]
+        for one, (_, rows) in zip(by_split, task.splits, strict=True)
+    ]  # fmt: skip
+
+
+def _settings(config: BaselineConfig, method: str, problem: Problem) -> Any:
+    n_train = problem.splits[0].train.size
+    common: dict[str, Any] = {
+        "n_seeds": len(problem.splits), "seed": config.seed, "device": config.device,
+        "batch_size": (min(32, max(1, n_train // 4)),), "task": problem.task,
+    }  # fmt: skip
+    if method == "cnn":
+        epochs = config.cnn_epochs
+        return TrainCnnConfig(n_epochs=epochs, patience=epochs, **common)
+    epochs = config.n_epochs
+    return TrainMlpConfig(hidden=(config.hidden,), n_epochs=epochs, patience=epochs, **common)
+
+
+def _problem(config: BaselineConfig, task: Task) -> Problem:
+    """The folds as the splits of a training, all of one size, as members side by side must be."""
+    fewest = min(len(train) for train, _ in task.splits)
+    most = max(len(test) for _, test in task.splits)
+    n_validation = max(1, round(VALIDATION * fewest))
+    splits = []
+    for index, (train, test) in enumerate(task.splits):
+        order = stream(config.seed, "validation", index).permutation(train)[:fewest]
+        watched, kept = np.sort(order[:n_validation]), np.sort(order[n_validation:])
+        splits.append(_split(task, kept, watched, np.resize(test, most)))
+    X = task.X.astype(np.float32)
+    t = task.t if task.n_classes else task.t[:, None]
+    name = "classification" if task.n_classes else "regression"
+    return Problem(name, X, t, task.class_names, tuple(splits), task.image_shape, False)
+
+
+def _split(task: Task, train: Ints, validation: Ints, test: Ints) -> Split:
+    X = task.X[train]
+    shift, scale = X.mean(axis=0), X.std(axis=0)
+    if task.image_shape is not None:
+        scale = np.full_like(scale, float(np.sqrt((scale**2).mean())) or 1.0)
+    scale = np.where(scale > 0, scale, 1.0)
+    t_shift, t_scale = 0.0, 1.0
+    if not task.n_classes:
+        t_shift, t_scale = float(task.t[train].mean()), float(task.t[train].std()) or 1.0
+    return Split(train, validation, test, shift, scale, t_shift, t_scale)

@@ -1,0 +1,99 @@
+"""What `baseline` is asked: rows, a target, and the folds that every method gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.baseline import SCORES, BaselineConfig
+from mlcli.datasets.source import Source
+from mlcli.errors import ConfigError, DataError
+from mlcli.experiments.networks.problem import task_of
+from mlcli.rng import stream
+from mlcli.selection.folds import k_fold, stratified
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+OF_NUMBERS = ("constant", "linear", "ridge", "polynomial", "neighbours", "trees", "mlp", "cnn")
+OF_CLASSES = ("constant", "logistic", "polynomial", "neighbours", "trees", "mlp", "cnn")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A question for every method.
+
+    Attributes:
+        X: (N, D).
+        t: numbers (N,), or labels 0..K-1.
+        class_names: K names; empty for numbers.
+        splits: training and test rows of each split.
+        image_shape: of a row that is an image.
+        score: what decides.
+        methods: those that suit the task, the constant first.
+    """
+
+    X: Array
+    t: NDArray[Any]
+    class_names: tuple[str, ...]
+    splits: Sequence[tuple[Ints, Ints]]
+    image_shape: tuple[int, ...] | None
+    score: str
+    methods: tuple[str, ...]
+
+    @property
+    def n_classes(self) -> int:
+        """K; 0 for numbers."""
+        return len(self.class_names)
+
+
+def task_from(config: BaselineConfig, source: Source) -> Task:
+    """The rows of the first data set and their folds.
+
+    Raises:
+        InputError: the rows, the classes, the folds or the score won't do.
+    """
+    if source.streamed:
+        raise DataError(
+            f"{source.name} has {source.n_rows} rows and is read in batches, which baseline can't "
+            "use", hint="a file with fewer rows",
+        )  # fmt: skip
+    data = source.replicate(0, config.seed)
+    kind = task_of(config, source, data.t)
+    score = config.score or SCORES[kind][0]
+    if score not in SCORES[kind]:
+        raise ConfigError(
+            "--score", must=f"one of {', '.join(SCORES[kind])} for a {kind}", got=score
+        )
+    names: tuple[str, ...] = ()
+    t: NDArray[Any] = data.t
+    if kind == "classification":
+        values, t = np.unique(data.t, return_inverse=True)
+        names = source.class_names or tuple(f"{value:g}" for value in values)
+        _check_classes(config, data.target_name, t)
+    elif np.ptp(t) == 0:
+        raise DataError(f"target '{data.target_name}' has the same value in every row",
+                        hint="another --target")  # fmt: skip
+    splits = []
+    for index in range(config.n_seeds):
+        rng = stream(config.seed, "folds", index)
+        folds = stratified(t, config.n_folds, rng) if names else k_fold(t.size, config.n_folds, rng)
+        splits += [(folds.train_rows(i), folds.test_rows(i)) for i in range(folds.n_splits)]
+    suitable = OF_CLASSES if names else OF_NUMBERS
+    asked = {"constant", *config.methods}
+    if source.image_shape is None:
+        asked.discard("cnn")
+    methods = tuple(method for method in suitable if method in asked)
+    return Task(data.X, t, names, splits, source.image_shape, score, methods)
+
+
+def _check_classes(config: BaselineConfig, name: str, labels: Ints) -> None:
+    fewest = int(np.bincount(labels).min())
+    if fewest < config.n_folds:
+        raise DataError(
+            f"each class of target '{name}'", must=f"of at least {config.n_folds} rows, one a fold",
+            got=f"one of {fewest}", hint="fewer --n-folds",
+        )  # fmt: skip

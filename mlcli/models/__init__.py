@@ -1,0 +1,1 @@
+"""Trained models, read back from run folders: arrays in, predictions out, no code in between."""

@@ -1,0 +1,208 @@
+"""The models of fit-poly, kfold and logistic: linear functions, and what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mlcli.errors import ConfigError
+from mlcli.linear.student import student_t_quantile
+from mlcli.models import functions
+from mlcli.models.functions import LinearFunction, Polynomials
+from mlcli.models.parts import Parts
+from mlcli.models.prediction import BATCH_ROWS, Array, Classes, Described, Numbers
+from mlcli.scratch.logistic.model import probabilities
+
+TENSORS = "model/predictor.safetensors"
+LEAST_SQUARES = "normal noise, from the residuals and the leverage"
+HELD_OUT = "Student's quantile times the root of the held-out mean squared error"
+
+
+@dataclass(frozen=True)
+class Error:
+    """How far predictions are off.
+
+    Attributes:
+        residual_std: sigma from the training rows' residuals; None: there is no such.
+        degrees_of_freedom: of sigma.
+        held_out_mse: mean squared error on rows that were held out; None: there were none.
+        n_held_out: how many.
+    """
+
+    residual_std: float | None
+    degrees_of_freedom: float | None
+    held_out_mse: float | None
+    n_held_out: int
+
+    def half_width(
+        self, leverage: Array | None, n: int, level: float
+    ) -> tuple[Array, Array] | None:
+        """Standard deviation and half the width of the interval at n rows; None: neither way."""
+        tail = (1.0 + level) / 2.0
+        if leverage is not None and self.residual_std is not None and self.degrees_of_freedom:
+            std = self.residual_std * np.sqrt(1.0 + leverage)
+            return std, student_t_quantile(tail, self.degrees_of_freedom) * std
+        if self.held_out_mse is not None and self.n_held_out:
+            std = np.full(n, self.held_out_mse**0.5)
+            return std, student_t_quantile(tail, self.n_held_out) * std
+        return None
+
+    def sentence(self, has_leverage: bool) -> str:
+        """How the interval is made; empty without one."""
+        if has_leverage and self.residual_std is not None and self.degrees_of_freedom:
+            return LEAST_SQUARES
+        return HELD_OUT if self.held_out_mse is not None and self.n_held_out else ""
+
+
+@dataclass(frozen=True)
+class LinearNumbers:
+    """A regression.
+
+    Attributes:
+        described: what it is.
+        function: one output.
+        error: of it.
+    """
+
+    described: Described
+    function: LinearFunction
+    error: Error
+    batch_rows: int = BATCH_ROWS
+
+    def predict(self, X: Array, level: float) -> Numbers:
+        """See `Model`."""
+        mean = np.asarray(self.function(X)).reshape(len(X))
+        leverage = self.function.leverage(X)
+        found = self.error.half_width(
+            None if leverage is None else leverage.reshape(len(X)), len(X), level
+        )
+        if found is None:
+            return Numbers(mean)
+        std, half = found
+        return Numbers(mean, std, mean - half, mean + half)
+
+
+@dataclass(frozen=True)
+class LinearClasses:
+    """A classification.
+
+    Attributes:
+        described: what it is.
+        functions: activations of the classes, or of C_1 alone.
+        is_logistic: whether probabilities are made of them.
+        threshold: p_0 of two classes.
+    """
+
+    described: Described
+    functions: tuple[LinearFunction, ...]
+    is_logistic: bool
+    threshold: float | None
+    batch_rows: int = BATCH_ROWS
+
+    def predict(self, X: Array, level: float) -> Classes:
+        """See `Model`."""
+        A = functions.evaluate(self.functions, X)  # (n, K) or (n, 1)
+        names = self.described.classes
+        if not self.is_logistic:
+            return Classes(names, A.argmax(axis=1))
+        P = probabilities(A)
+        if len(names) == 2 and self.threshold is not None:
+            return Classes(names, (P[:, 1] > self.threshold).astype(np.int64), P)
+        return Classes(names, P.argmax(axis=1), P)
+
+
+def load_fit_poly(parts: Parts, info: Mapping[str, Any], degree: int | None) -> LinearNumbers:
+    """One of the degrees; left out, the one with the least held-out error.
+
+    Raises:
+        ConfigError: the run has no such degree.
+    """
+    degrees = [int(entry["degree"]) for entry in info["fits"]]
+    wanted = int(info["best_degree"]) if degree is None else degree
+    if wanted not in degrees:
+        nearest = min(degrees, key=lambda known: abs(known - wanted))
+        listed = ", ".join(map(str, degrees))
+        raise ConfigError("--degree", must=f"one of {listed}", got=str(wanted), hint=str(nearest))
+    index = degrees.index(wanted)
+    every = functions.decode(info["functions"], parts.tensors(TENSORS))
+    function = _output(every, index)
+    said = ""
+    if len(degrees) > 1:
+        why = "the least held-out error" if degree is None else "as asked"
+        said = f"degree {wanted} of {', '.join(map(str, degrees))} ({why})"
+    error = _error(info["fits"][index])
+    return LinearNumbers(_described(info, said, function, error=error), function, error)
+
+
+def _output(every: list[LinearFunction], index: int) -> LinearFunction:
+    """The function of one output."""
+    if len(every) > 1 or not isinstance(every[0], Polynomials):
+        return every[index]
+    fit = every[0].fit
+    one = slice(index, index + 1)
+    return Polynomials(
+        replace(
+            fit, degrees=fit.degrees[one], coefficients=fit.coefficients[:, one], rss=fit.rss[one],
+            effective_rank=fit.effective_rank[one],
+        )
+    )  # fmt: skip
+
+
+def load_kfold(parts: Parts, info: Mapping[str, Any]) -> LinearNumbers | LinearClasses:
+    """The model that was chosen."""
+    every = functions.decode(info["functions"], parts.tensors(TENSORS))
+    if "classes" in info:
+        is_logistic = info["model"] == "logistic"
+        return LinearClasses(_described(info), tuple(every), is_logistic, None)
+    error = _error(info["fits"][0])
+    return LinearNumbers(_described(info, "", every[0], error=error), every[0], error)
+
+
+def load_logistic(parts: Parts, info: Mapping[str, Any]) -> LinearClasses:
+    """The classifier of the first seed."""
+    every = functions.decode(info["functions"], parts.tensors(TENSORS))
+    return LinearClasses(_described(info), tuple(every), True, float(info["threshold"]))
+
+
+def _error(entry: Mapping[str, Any]) -> Error:
+    return Error(
+        entry["residual_std"], entry["degrees_of_freedom"], entry["held_out_mse"],
+        int(entry["n_held_out"]),
+    )  # fmt: skip
+
+
+def _described(
+    info: Mapping[str, Any],
+    chosen: str = "",
+    function: LinearFunction | None = None,
+    error: Error | None = None,
+) -> Described:
+    interval = ""
+    if function is not None and error is not None:
+        at = np.zeros((1, len(info["features"])))
+        interval = error.sentence(function.leverage(at) is not None)
+    values = info.get("class_values", ())
+    return Described(
+        str(info["kind"]), tuple(info["features"]), str(info["target"]), chosen, interval,
+        tuple(str(name) for name in info.get("classes", ())),
+        tuple(None if value is None else float(value) for value in values),
+    )  # fmt: skip
+
+
+def error_entry(
+    residual_std: float | None, dof: float | None, held_out_mse: float | None, n_held_out: int
+) -> dict[str, Any]:
+    """What model.json says of the error of a fit; numbers that aren't finite are left out."""
+
+    def finite(value: float | None) -> float | None:
+        return float(value) if value is not None and np.isfinite(value) else None
+
+    return {
+        "residual_std": finite(residual_std),
+        "degrees_of_freedom": finite(dof),
+        "held_out_mse": finite(held_out_mse),
+        "n_held_out": int(n_held_out),
+    }

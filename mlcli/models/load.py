@@ -1,0 +1,91 @@
+"""A run folder -> its model. Nothing here runs what a file holds: numbers and JSON are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlcli.errors import ConfigError, DataError
+from mlcli.models.parts import INFO, Parts
+from mlcli.models.prediction import Model
+
+PREDICTING = ("fit-poly", "kfold", "bayes", "logistic", "train-mlp", "train-cnn")
+
+
+def load(
+    folder: Path,
+    command: str,
+    digests: Mapping[str, Any],
+    *,
+    degree: int | None = None,
+    variant: str | None = None,
+    seed_index: int | None = None,
+    device: str = "auto",
+) -> Model:
+    """The model of a run, each part checked against its hash.
+
+    Args:
+        folder: the run.
+        command: that made it.
+        digests: SHA-256 of its files, from its manifest.
+        degree: of fit-poly; None: the best.
+        variant: of networks; None: the best.
+        seed_index: one network of an ensemble; None: all.
+        device: where networks compute.
+
+    Raises:
+        DataError: the command leaves no model, or a part is missing, altered or damaged.
+        ConfigError: there is no such degree, variant or seed.
+    """
+    if command not in PREDICTING:
+        raise DataError(
+            f"{folder} is a run of {command}, which leaves no model",
+            hint="a run of " + ", ".join(PREDICTING),
+        )
+    _refuse_choices(command, {"--degree": degree}, ("fit-poly",))
+    chosen = {"--variant": variant, "--seed-index": seed_index}
+    _refuse_choices(command, chosen, ("train-mlp", "train-cnn"))
+    parts = Parts(folder, digests)
+    info = parts.info()
+    try:
+        with np.errstate(all="ignore"):
+            model = _made(parts, info, command, degree, variant, seed_index, device)
+            # Arrays that don't fit each other are found here and not among the user's rows.
+            model.predict(np.zeros((1, len(model.described.features))), 0.95)
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError, RuntimeError):
+        raise parts.damaged(INFO) from None
+    return model
+
+
+def _made(
+    parts: Parts,
+    info: Mapping[str, Any],
+    command: str,
+    degree: int | None,
+    variant: str | None,
+    seed_index: int | None,
+    device: str,
+) -> Model:
+    if command == "bayes":
+        from mlcli.models.bayes import load_bayes
+
+        return load_bayes(parts, info)
+    if command in ("train-mlp", "train-cnn"):
+        from mlcli.models.networks import load_networks
+
+        return load_networks(parts, info, command, variant, seed_index, device)
+    from mlcli.models import linear
+
+    if command == "fit-poly":
+        return linear.load_fit_poly(parts, info, degree)
+    return (linear.load_kfold if command == "kfold" else linear.load_logistic)(parts, info)
+
+
+def _refuse_choices(command: str, given: Mapping[str, Any], of: tuple[str, ...]) -> None:
+    for flag, value in given.items():
+        if value is not None and command not in of:
+            raise ConfigError(f"{flag} chooses among the models of {' and '.join(of)}; this run "
+                              f"of {command} has one")  # fmt: skip

@@ -1,0 +1,132 @@
+"""How good predictions are: metrics of rows that come in batches, each with an interval."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.models.moments import Estimate, Moments
+from mlcli.models.prediction import Array, Classes, Numbers
+from mlcli.scratch.logistic.scores import confusion
+from mlcli.selection.intervals import coverage_interval
+
+Ints = NDArray[np.int64]
+N_BINS = 10
+N_DRAWS = 1000
+INTERVALS = (
+    "Student's over the rows; of r2 by the delta method; of shares (accuracy, coverage) Wilson's; "
+    f"calibration_error_by_chance: mean and central part of {N_DRAWS} draws in which the "
+    "probabilities are right"
+)
+
+
+class NumberMetrics:
+    """mse, rmse, mae, r2 and the coverage of the intervals."""
+
+    def __init__(self) -> None:
+        self._moments = Moments(("square", "absolute", "t", "t_square"))
+        self._origin: float | None = None
+        self._inside: int | None = None
+
+    def see(self, found: Numbers, t: Array) -> None:
+        """Take in a batch of predictions and targets, (n,)."""
+        if self._origin is None:
+            # Squares of t are taken about this, so that they keep their digits.
+            self._origin = float(t.mean())
+        error, about = t - found.mean, t - self._origin
+        self._moments.see(square=error**2, absolute=np.abs(error), t=about, t_square=about**2)
+        if found.low is not None and found.high is not None:
+            inside = int(((found.low <= t) & (t <= found.high)).sum())
+            self._inside = (self._inside or 0) + inside
+
+    def estimates(self, level: float) -> dict[str, Estimate]:
+        """Each metric by name."""
+        m = self._moments
+        mse = m.estimate("square", level)
+        low, high = mse.low, mse.high
+        rmse = Estimate(
+            sqrt(mse.value),
+            None if low is None else sqrt(max(low, 0.0)), None if high is None else sqrt(high),
+        )  # fmt: skip
+        found = {"mse": mse, "rmse": rmse, "mae": m.estimate("absolute", level)}
+        variance = m.variance(t=1.0)
+        if variance > 0:
+            # r2 = 1 - A/B: row by row its error is (a - (A/B) (t - mean)^2) / B.
+            ratio = mse.value / variance
+            slopes = {"square": 1.0, "t": 2 * ratio * m.of("t"), "t_square": -ratio}
+            weights = {name: slope / variance for name, slope in slopes.items()}
+            found["r2"] = m.interval(1.0 - ratio, level, **weights)
+        if self._inside is not None:
+            share = coverage_interval(self._inside, m.n, level)
+            found["coverage"] = Estimate(share.estimate, share.low, share.high)
+        return found
+
+    @property
+    def n_rows(self) -> int:
+        """Rows so far."""
+        return self._moments.n
+
+
+class ClassMetrics:
+    """accuracy, cross-entropy, calibration error and the confusion matrix."""
+
+    def __init__(self, n_classes: int) -> None:
+        self.counts: Ints = np.zeros((n_classes, n_classes), dtype=np.int64)
+        self._moments = Moments(("loss", "brier"))
+        self._rows, self._right = np.zeros(N_BINS), np.zeros(N_BINS)
+        self._said = np.zeros(N_BINS)
+
+    def see(self, found: Classes, labels: Ints) -> None:
+        """Take in a batch of predictions and the numbers of the classes, (n,)."""
+        self.counts += confusion(labels, found.called, len(self.counts))
+        if found.P is None:
+            return
+        rows = np.arange(labels.size)
+        told = np.maximum(found.P[rows, labels], np.finfo(np.float64).tiny)
+        square = ((found.P - np.eye(len(self.counts))[labels]) ** 2).sum(axis=1)
+        self._moments.see(loss=-np.log(told), brier=square)
+        p = found.P[rows, found.called]
+        bins = np.minimum((p * N_BINS).astype(np.int64), N_BINS - 1)
+        self._rows += np.bincount(bins, minlength=N_BINS)
+        self._right += np.bincount(bins[found.called == labels], minlength=N_BINS)
+        self._said += np.bincount(bins, p, N_BINS)
+
+    def estimates(self, level: float) -> dict[str, Estimate]:
+        """Each metric by name."""
+        n, n_right = int(self.counts.sum()), int(np.trace(self.counts))
+        share = coverage_interval(n_right, n, level)
+        found = {"accuracy": Estimate(share.estimate, share.low, share.high)}
+        if self._moments.n:
+            found["cross_entropy"] = self._moments.estimate("loss", level)
+            found["brier"] = self._moments.estimate("brier", level)
+            found["calibration_error"], by_chance = self._calibration(level)
+            found["calibration_error_by_chance"] = by_chance
+        return found
+
+    def _calibration(self, level: float) -> tuple[Estimate, Estimate]:
+        """Mean over the rows of |share right - mean probability| of their bin, and by chance.
+
+        Chance alone makes it positive: the second is what probabilities that are right to the last
+        digit would have had on so many rows, its mean and the central part.
+        """
+        filled = self._rows > 0
+        n, right, said = self._rows[filled], self._right[filled], self._said[filled]
+        value = float(np.abs(right - said).sum() / n.sum())
+        rng = np.random.default_rng(0)
+        drawn = rng.binomial(n.astype(np.int64), np.minimum(said / n, 1.0), (N_DRAWS, n.size))
+        errors = np.abs(drawn - said).sum(axis=1) / n.sum()
+        low, high = np.quantile(errors, [(1 - level) / 2, (1 + level) / 2])
+        return Estimate(value), Estimate(float(errors.mean()), float(low), float(high))
+
+    @property
+    def n_rows(self) -> int:
+        """Rows so far."""
+        return int(self.counts.sum())
+
+
+def entries(found: dict[str, Estimate]) -> dict[str, Any]:
+    """As JSON."""
+    return {name: one.entry() for name, one in found.items()}

@@ -1,0 +1,237 @@
+"""The models of train-mlp and train-cnn: trained networks, one or an ensemble over seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.errors import ConfigError, DataError
+from mlcli.linear.student import student_t_quantile
+from mlcli.models.parts import Parts
+from mlcli.models.prediction import Array, Classes, Described, Numbers, Prediction
+
+ENSEMBLE = (
+    "Student's quantile times the root of one network's held-out mean squared error plus the "
+    "networks' variance at the row"
+)
+SINGLE = "Student's quantile times the root of the network's held-out mean squared error"
+
+
+@dataclass(frozen=True)
+class Program:
+    """Networks of one shape, which compute side by side.
+
+    Attributes:
+        restored: `neural.restored.Restored`.
+        n_members: its first ones, which are asked for.
+        output_shift, output_scale: units of their outputs, (M, 1).
+    """
+
+    restored: Any
+    n_members: int
+    output_shift: Array
+    output_scale: Array
+
+    def outputs(self, X: Array) -> Array:
+        """Outputs of each member before the output activation, (M, n, K)."""
+        found: Array = self.restored.outputs(X)[: self.n_members]
+        return found
+
+    def values(self, X: Array) -> Array:
+        """Predicted targets of each member, (M, n)."""
+        return self.outputs(X)[:, :, 0] * self.output_scale + self.output_shift
+
+
+@dataclass(frozen=True)
+class Networks:
+    """An ensemble of networks, or one.
+
+    Attributes:
+        described: what they are.
+        programs: all of their networks.
+        held_out_mse: of one of them, in the units of the target; None: there is none.
+        n_held_out: on so many rows.
+    """
+
+    described: Described
+    programs: tuple[Program, ...]
+    held_out_mse: float | None
+    n_held_out: int
+
+    @property
+    def batch_rows(self) -> int:
+        """See `Model`."""
+        return math.lcm(*(one.restored.batch_rows for one in self.programs))
+
+    def predict(self, X: Array, level: float) -> Prediction:
+        """See `Model`."""
+        if self.described.classes:
+            return self._classes(X)
+        values = np.concatenate([one.values(X) for one in self.programs])  # (M, n)
+        many = len(values) > 1
+        mean = values.mean(axis=0) if many else values[0]
+        spread = values.std(axis=0, ddof=1) if many else None
+        if self.held_out_mse is None or not self.n_held_out:
+            return Numbers(mean, spread=spread)
+        std = np.sqrt(self.held_out_mse + (np.zeros(len(X)) if spread is None else spread**2))
+        half = student_t_quantile((1 + level) / 2, self.n_held_out) * std
+        return Numbers(mean, std, mean - half, mean + half, spread)
+
+    def _classes(self, X: Array) -> Classes:
+        from mlcli.scratch.logistic.model import softmax
+
+        every = [softmax(A) for one in self.programs for A in one.outputs(X)]
+        P = np.mean(every, axis=0) if len(every) > 1 else every[0]
+        called = P.argmax(axis=1)
+        spread = None
+        if len(every) > 1:
+            rows = np.arange(len(X))
+            spread = np.std([one[rows, called] for one in every], axis=0, ddof=1)
+        return Classes(self.described.classes, called, P, spread)
+
+
+def load_networks(
+    parts: Parts,
+    info: Mapping[str, Any],
+    command: str,
+    variant: str | None,
+    seed_index: int | None,
+    device: str,
+) -> Networks:
+    """The networks of one variant; left out, of the one with the least validation loss.
+
+    Raises:
+        ConfigError: there is no such variant or seed.
+        DataError: every network diverged.
+    """
+    entry = _variant(info, variant)
+    wanted = _members(info, entry["variant"], seed_index)
+    name = f"model/{info['judged']}.safetensors"
+    tensors = parts.tensors(name, finite=False)
+    programs, n_lost = [], 0
+    for number, places in wanted.items():
+        prefix = f"program{number}."
+        own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        good = [m for m in places if all(np.isfinite(array[m]).all() for array in own.values())]
+        n_lost += len(places) - len(good)
+        if good:
+            programs.append(_program(info, info["programs"][number], own, good, device))
+    if not programs:
+        raise DataError(f"every network of {parts.folder} diverged", hint="another --variant")
+    described = _described(info, command, entry, wanted, seed_index, n_lost, variant)
+    return Networks(described, tuple(programs), entry["held_out_mse"], int(entry["n_held_out"]))
+
+
+def _variant(info: Mapping[str, Any], asked: str | None) -> Mapping[str, Any]:
+    entries = list(info["variants"])
+    if asked is None:
+        found: Mapping[str, Any] = entries[int(info["best_variant"])]
+        return found
+    names = {name: entry for entry in entries for name in (entry["label"], entry["variant"])}
+    if asked not in names:
+        labels = [entry["label"] for entry in entries]
+        near = get_close_matches(asked, names, n=1, cutoff=0.4)
+        raise ConfigError("--variant", must=f"one of {', '.join(labels)}", got=repr(asked),
+                          hint=near[0] if near else labels[0])  # fmt: skip
+    return dict(names[asked])
+
+
+def _members(info: Mapping[str, Any], variant: str, seed_index: int | None) -> dict[int, list[int]]:
+    """Places of the members that are wanted, by the number of their program."""
+    found: dict[int, list[int]] = {}
+    seeds = set()
+    for number, program in enumerate(info["programs"]):
+        for place, member in enumerate(program["members"]):
+            if member["variant"] == variant:
+                seeds.add(int(member["seed_index"]))
+                if seed_index in (None, member["seed_index"]):
+                    found.setdefault(number, []).append(place)
+    if not found:
+        raise ConfigError(
+            "--seed-index", must="one of " + ", ".join(map(str, sorted(seeds))),
+            got=str(seed_index), hint="--keep-weights all in the training" if len(seeds) == 1
+            else None,
+        )  # fmt: skip
+    return found
+
+
+def _program(
+    info: Mapping[str, Any],
+    program: Mapping[str, Any],
+    tensors: Mapping[str, NDArray[Any]],
+    places: Sequence[int],
+    device: str,
+) -> Program:
+    from mlcli.neural import restored
+    from mlcli.scale.threads import n_threads
+
+    n_trained, n_features = int(program["n_trained"]), len(info["features"])
+    # A batch of one matrix product is computed another way than a batch of several: a network that
+    # was judged beside others gets a twin beside it, which keeps its last bits.
+    n_asked = len(places)
+    if n_asked == 1 < n_trained:
+        places = [*places, *places]
+    members = [program["members"][m] for m in places]
+    own = {name: array[places] for name, array in tensors.items()}
+    views = None
+    if info["kind"] == "mlp":
+        sizes = [int(n) for n in program["sizes"]]
+        activations = [str(one["activation"]) for one in members]
+        net = restored.perceptrons(sizes, activations, str(program["normalisation"]), own, device)
+    else:
+        shape = tuple(int(n) for n in program["input_shape"])
+        lines = [str(line) for line in program["layers"]]
+        net = restored.convolutional(lines, shape, len(info["classes"]) or 1, own, device)
+        views = (shape, bool(info["views"]["flips"])) if info["views"] else None
+    threads = n_threads(int(program["multiplications"]), n_trained, int(program["batch_size"]))
+    autocast = info["precision"] == "bf16"
+    shift = _units(members, "input_shift", n_features)
+    scale = _units(members, "input_scale", n_features)
+    return Program(
+        restored.Restored(net, shift, scale, n_trained, threads, autocast, views),
+        n_asked,
+        _units(members[:n_asked], "output_shift", 1),
+        _units(members[:n_asked], "output_scale", 1),
+    )
+
+
+def _units(members: Sequence[Mapping[str, Any]], name: str, width: int) -> Array:
+    """(M, width), whether each member has a number or a list."""
+    return np.stack([np.broadcast_to(np.asarray(one[name], float), (width,)) for one in members])
+
+
+def _described(
+    info: Mapping[str, Any],
+    command: str,
+    entry: Mapping[str, Any],
+    wanted: Mapping[int, Sequence[int]],
+    seed_index: int | None,
+    n_lost: int,
+    variant: str | None,
+) -> Described:
+    n_members = sum(map(len, wanted.values())) - n_lost
+    said = []
+    if len(info["variants"]) > 1:
+        why = "the least validation loss" if variant is None else "as asked"
+        said.append(f"variant {entry['label']} of {len(info['variants'])} ({why})")
+    if seed_index is not None:
+        said.append(f"the network of seed {seed_index}")
+    elif n_members > 1:
+        said.append(f"the mean of {n_members} networks")
+    warnings = (f"{n_lost} networks diverged and are left out",) if n_lost else ()
+    shape, resize = info["image_shape"], info["resize"]
+    interval = "" if info["classes"] or entry["held_out_mse"] is None else (
+        ENSEMBLE if n_members > 1 else SINGLE
+    )  # fmt: skip
+    return Described(
+        command, tuple(info["features"]), str(info["target"]), ", ".join(said), interval,
+        tuple(info["classes"]), tuple(float(value) for value in info["class_values"]),
+        None if shape is None else tuple(int(n) for n in shape),
+        None if resize is None else (int(resize[0]), int(resize[1])), warnings,
+    )  # fmt: skip

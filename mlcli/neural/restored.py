@@ -1,0 +1,154 @@
+"""Networks made again from their description and their trained numbers, to be asked about rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mlcli.neural import architecture
+from mlcli.neural.batches import Part, Units
+from mlcli.neural.cnn import CNN
+from mlcli.neural.device import find_device, threads
+from mlcli.neural.evaluation import N_ROWS, Look, outputs
+from mlcli.neural.images import average_over_views
+from mlcli.neural.layer_lines import parse
+from mlcli.neural.members import Members
+from mlcli.neural.mlp import MLP
+
+Floats = NDArray[np.float64]
+Tensors = Mapping[str, NDArray[Any]]
+
+
+def perceptrons(
+    sizes: Sequence[int], activations: Sequence[str], normalisation: str, tensors: Tensors,
+    device: str,
+) -> Members:  # fmt: skip
+    """Trained multilayer perceptrons, one an activation.
+
+    Args:
+        sizes: D, n^(1), ..., n^(L), K.
+        activations: of each of the M members.
+        normalisation: see `MLP`.
+        tensors: every parameter and running statistic by name, (M, ...).
+        device: the name of one.
+
+    Raises:
+        ValueError: they are not those of such networks.
+    """
+    shapes = [tensors[f"W{layer}"].shape[1:] for layer in range(1, len(sizes))]
+    if shapes != list(pairwise(sizes)):
+        raise ValueError("the sizes are not those of the arrays")
+    net = MLP(
+        sizes, _any_weights(len(activations)), activation=activations,
+        normalisation=normalisation, device=find_device(device), dtype=_dtype(tensors),
+    )  # fmt: skip
+    return _filled(net, tensors)
+
+
+def convolutional(
+    lines: Sequence[str], input_shape: tuple[int, ...], n_outputs: int, tensors: Tensors,
+    device: str,
+) -> Members:  # fmt: skip
+    """Trained convolutional networks.
+
+    Args:
+        lines: the layers, without those of the outputs.
+        input_shape: (c, h, w).
+        n_outputs: K.
+        tensors: every parameter and running statistic by name, (M, ...).
+        device: the name of one.
+
+    Raises:
+        ValueError: they are not those of such networks.
+    """
+    n_members = len(next(iter(tensors.values())))
+    # Before anything of such a size is given memory.
+    for layer in architecture.shapes(parse(lines), input_shape, n_outputs):
+        for name, shape in layer.parameters.items():
+            if tensors[name].shape != (n_members, *shape):
+                raise ValueError(f"{name} is of another shape")
+    net = CNN(
+        lines, input_shape, n_outputs, _any_weights(n_members),
+        device=find_device(device), dtype=_dtype(tensors),
+    )  # fmt: skip
+    return _filled(net, tensors)
+
+
+def _any_weights(n_members: int) -> list[np.random.Generator]:
+    """Every weight is overwritten: where the first ones come from plays no part."""
+    return [np.random.default_rng(0) for _ in range(n_members)]
+
+
+def _dtype(tensors: Tensors) -> torch.dtype:
+    return torch.from_numpy(next(iter(tensors.values()))[:0]).dtype
+
+
+def _filled(net: Members, tensors: Tensors) -> Members:
+    state = net.kept()
+    own = net.unpack(state["theta"]) | {k: v for k, v in state.items() if k != "theta"}
+    if own.keys() != tensors.keys():
+        raise ValueError("the names of the arrays are not those of the network")
+    for name, mine in own.items():
+        given = torch.from_numpy(np.ascontiguousarray(tensors[name]))
+        if mine.shape != given.shape:
+            raise ValueError(f"{name} is of another shape")
+        mine.copy_(given)
+    return net
+
+
+@dataclass(frozen=True)
+class Restored:
+    """Members with the units in which they see and say, as when they were judged.
+
+    Attributes:
+        net: M members.
+        shift, scale: units of their inputs, (M, D) each.
+        n_beside: members that were judged side by side, which set the rows of a batch.
+        n_threads: threads of their kernels.
+        autocast: whether they compute in bfloat16.
+        views: (c, h, w) and whether images are mirrored too, where outputs are means over views.
+    """
+
+    net: Members
+    shift: Floats
+    scale: Floats
+    n_beside: int
+    n_threads: int
+    autocast: bool
+    views: tuple[tuple[int, ...], bool] | None
+
+    @property
+    def batch_rows(self) -> int:
+        """Rows that go through the network at a time."""
+        return max(1, N_ROWS // self.n_beside)
+
+    @property
+    def _look(self) -> Look | None:
+        if self.views is None:
+            return None
+        shape, flips = self.views
+        return partial(average_over_views, self.net, image_shape=shape, flips=flips)
+
+    def outputs(self, X: Floats) -> Floats:
+        """Outputs of each member before the output activation at X (n, D): (M, n, K)."""
+        theta = self.net.theta
+        units = Units(
+            *(torch.as_tensor(a).to(theta).unsqueeze(1) for a in (self.shift, self.scale))
+        )
+        # Rounded by NumPy, as the rows of the training were.
+        dtype = np.float64 if theta.dtype == torch.float64 else np.float32
+        found = []
+        with threads(self.n_threads):
+            for start in range(0, len(X), self.batch_rows):
+                rows = torch.as_tensor(X[start : start + self.batch_rows].astype(dtype))
+                nothing = torch.zeros(len(rows), device=theta.device)
+                part = Part(rows.to(theta.device), nothing, None, units)
+                found.append(outputs(self.net, part, self.autocast, self._look)[0])
+        return np.concatenate(found, axis=1).astype(np.float64)

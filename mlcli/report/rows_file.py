@@ -1,0 +1,82 @@
+"""Tables that come in batches, to a CSV or Parquet file or anywhere text can go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mlcli.errors import ConfigError
+from mlcli.report.files import csv_text
+
+Write = Callable[[Mapping[str, Any]], None]
+SUFFIXES = (".csv", ".parquet")
+
+
+def check_out(path: Path) -> None:
+    """Refuse a file that can't be written, before any work.
+
+    Raises:
+        ConfigError: another ending, a folder, or a folder that isn't there.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError("--out", must="a .csv or .parquet file, or -", got=f"{path}")
+    if path.is_dir() or not path.parent.is_dir():
+        got = "a folder" if path.is_dir() else "one in a folder that does not exist"
+        raise ConfigError(f"--out {path}", must="a file", got=got)
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"--out {path} can't be written to", hint="another --out")
+
+
+@contextmanager
+def text_rows(print_text: Callable[[str], object]) -> Iterator[Write]:
+    """CSV, the heading once."""
+    first = True
+
+    def write(columns: Mapping[str, Any]) -> None:
+        nonlocal first
+        text = csv_text(columns)
+        print_text(text if first else text.partition("\n")[2])
+        first = False
+
+    yield write
+
+
+@contextmanager
+def file_rows(path: Path) -> Iterator[Write]:
+    """A file that appears whole, or not at all if the block fails."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with (_parquet if path.suffix.lower() == ".parquet" else _csv)(partial) as write:
+            yield write
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _csv(path: Path) -> Iterator[Write]:
+    with path.open("w", encoding="utf-8", newline="") as file, text_rows(file.write) as write:
+        yield write
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[Write]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    writer: Any = None
+
+    def write(columns: Mapping[str, Any]) -> None:
+        nonlocal writer
+        table = pa.table({name: pa.array(values) for name, values in columns.items()})
+        writer = writer or parquet.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+
+    try:
+        yield write
+    finally:
+        if writer is not None:
+            writer.close()
