@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import ValidationInfo, field_validator, model_validator
 
 from mlcli.config.common import ImageFields, SeedFields, SourceFields
 from mlcli.config.fields import Float, Int, param
 from mlcli.config.networks import CnnFields, FitFields, MlpFields
+from mlcli.config.train_cnn import TrainCnnConfig
 
 
 class LrFindConfig(SourceFields, ImageFields, MlpFields, CnnFields, FitFields, SeedFields):
@@ -68,6 +69,14 @@ class LrFindConfig(SourceFields, ImageFields, MlpFields, CnnFields, FitFields, S
         if rate_min is not None and not rate_min < rate_max:
             raise ValueError(f"must be above rate_min, got {rate_min:g} and {rate_max:g}")
         return rate_max
+
+    @model_validator(mode="before")
+    @classmethod
+    def _images_for_a_cnn(cls, values: Any) -> Any:
+        """Where nobody names data, a convolutional network has those of its training."""
+        if isinstance(values, dict) and values.get("network") == "cnn" and "data" not in values:
+            return values | {"data": TrainCnnConfig.model_fields["data"].default}
+        return values
 
     @model_validator(mode="after")
     def _fields_of_one_network(self) -> LrFindConfig:

@@ -133,7 +133,7 @@ class CNNClassifier(NetworkClassifier):
         self.image_shape_: Shape = shape
         config = config.model_copy(update={"layers": self.layers_})
         self._check_augmentation(config)
-        run_epoch = augmenting(augmentation_of(config), shape)
+        run_epoch = augmenting(augmentation_of(config), shape, float(X.min()))
         self._model = train_ensemble(config, X, labels, self.classes_.size, shape, run_epoch)
         return self
 

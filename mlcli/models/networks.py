@@ -169,6 +169,7 @@ def _program(
     device: str,
 ) -> Program:
     from mlcli.neural import restored
+    from mlcli.neural.pixels import Pixels
     from mlcli.scale.threads import n_threads
 
     n_trained, n_features = int(program["n_trained"]), len(info["features"])
@@ -188,7 +189,9 @@ def _program(
         shape = tuple(int(n) for n in program["input_shape"])
         lines = [str(line) for line in program["layers"]]
         net = restored.convolutional(lines, shape, len(info["classes"]) or 1, own, device)
-        views = (shape, bool(info["views"]["flips"])) if info["views"] else None
+        if info["views"]:
+            pixels = Pixels(shape, float(info["views"]["ground"]))  # type: ignore[arg-type]
+            views = (pixels, bool(info["views"]["flips"]))
     threads = n_threads(int(program["multiplications"]), n_trained, int(program["batch_size"]))
     autocast = info["precision"] == "bf16"
     shift = _units(members, "input_shift", n_features)

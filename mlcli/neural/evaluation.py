@@ -31,6 +31,11 @@ class Scores(NamedTuple):
     accuracy: Floats | None
 
 
+def rows_at_a_time(n_members: int, n_numbers: int) -> int:
+    """Rows of so many numbers that each member is asked about at a time."""
+    return max(1, min(N_ROWS, N_NUMBERS // n_numbers) // n_members)
+
+
 def computing(net: Members, autocast: bool) -> AbstractContextManager[Any]:
     """The context of a forward pass: bfloat16 where it is safe, if asked for."""
     if not autocast:
@@ -43,8 +48,7 @@ def _outputs(
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
     """How many rows, their outputs (M, n, K) in evaluation mode, and their targets."""
     net.eval()
-    most = min(N_ROWS, N_NUMBERS // part.X[0].numel())
-    n_rows = max(1, most // net.n_members)
+    n_rows = rows_at_a_time(net.n_members, part.X[0].numel())
     for start in range(0, part.n_rows, n_rows):
         end = min(start + n_rows, part.n_rows)
         X, t = part.rows(start, end, net.n_members)  # (M, n, ...), (M, n) or (M, n, K)

@@ -31,6 +31,8 @@ def each_layer(net: CNN, X: Tensor) -> Iterator[tuple[Layer, Tensor]]:
 def relative_changes(net: CNN, X: Tensor, X_moved: Tensor) -> Floats:
     """||z(X_moved) - z(X)|| / ||z(X)|| of each layer and member, the mean over the rows.
 
+    Rows for which a layer puts out nothing but zeros have no such ratio and are left out.
+
     0: the layer doesn't see the change; sqrt 2: what it puts out has nothing in common any more.
 
     Args:
@@ -39,11 +41,12 @@ def relative_changes(net: CNN, X: Tensor, X_moved: Tensor) -> Floats:
         X_moved: the same images after a change.
 
     Returns:
-        (layers, M); NaN where a layer puts out nothing but zeros for a row.
+        (layers, M); NaN where a layer puts out nothing but zeros for every row.
     """
     found = []
     for (_, Z), (_, Z_moved) in zip(each_layer(net, X), each_layer(net, X_moved), strict=True):
         size = Z.flatten(2).norm(dim=2)  # (M, B)
         change = (Z_moved - Z).flatten(2).norm(dim=2)  # (M, B)
-        found.append((change / size).mean(dim=1).cpu().numpy().astype(np.float64))
+        ratio = torch.where(size > 0, change / size, torch.nan)
+        found.append(ratio.nanmean(dim=1).cpu().numpy().astype(np.float64))
     return np.stack(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -153,8 +152,27 @@ def collage(tiles: Tensor, places: Sequence[tuple[int, int]], blank: Tensor, siz
     return X
 
 
-def strides(net: CNN) -> tuple[int, int]:
-    """Pixels down and across between two places of a map of logits."""
-    kinds = ("conv", "pool", "residual")
-    every = [layer.spec.stride for layer in net.layers if layer.spec.kind in kinds]
-    return math.prod(s[0] for s in every), math.prod(s[1] for s in every)
+def places(net: CNN) -> tuple[tuple[float, int], tuple[float, int]]:
+    """Where in an image the places of a map of logits lie: down, and across.
+
+    Place i sees a window whose middle is first + i stride, in pixels from the edge of the image. A
+    layer with windows of f pixels, stride s and padding p moves the first by (f - 1)/2 - p of its
+    own input's steps, and multiplies the stride by s.
+
+    Args:
+        net: one that `as_convolutional` takes.
+
+    Returns:
+        The first middle and the stride of each axis.
+    """
+    found = []
+    for axis in (0, 1):
+        first, stride = 0.5, 1
+        for layer in as_convolutional(net).layers:
+            spec = layer.spec
+            if spec.kind in ("conv", "pool"):
+                first += ((spec.size[axis] - 1) / 2 - spec.padding[axis]) * stride
+            if spec.kind in ("conv", "pool", "residual"):
+                stride *= spec.stride[axis]
+        found.append((first, stride))
+    return found[0], found[1]

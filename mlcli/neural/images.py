@@ -1,4 +1,4 @@
-"""Other views of the same images: augmentation in training, and averages over views in a test.
+"""Other views of the same images, in pixels whose empty value is 0.
 
 All images of a minibatch change at once, each in its own way, drawn from its member's generator.
 """
@@ -12,8 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-from mlcli.neural.members import Members
 
 
 @dataclass(frozen=True)
@@ -165,31 +163,3 @@ def views(X: Tensor, *, flips: bool = True, pixels: int = 1) -> Iterator[Tensor]
         yield view
         if flips:
             yield view.flip(4)
-
-
-@torch.no_grad()
-def average_over_views(
-    net: Members,
-    X: Tensor,
-    image_shape: Sequence[int],
-    *,
-    flips: bool = True,
-    pixels: int = 1,
-) -> Tensor:
-    """Mean over `views` of the outputs before the output activation, in evaluation mode.
-
-    Args:
-        net: M members, on unrolled images.
-        X: unrolled images, (M, B, c h w).
-        image_shape: (c, h, w).
-        flips: see `views`.
-        pixels: see `views`.
-
-    Returns:
-        (M, B, K).
-    """
-    net.eval()
-    images = X.reshape(*X.shape[:2], *image_shape)  # (M, B, c, h, w)
-    every = views(images, flips=flips, pixels=pixels)
-    outputs = [net(view.flatten(2)) for view in every]
-    return torch.stack(outputs).mean(dim=0)  # (M, B, K)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -16,11 +16,11 @@ from mlcli.neural import architecture
 from mlcli.neural.batches import Part, Units
 from mlcli.neural.cnn import CNN
 from mlcli.neural.device import find_device, threads
-from mlcli.neural.evaluation import N_ROWS, Look, outputs
-from mlcli.neural.images import average_over_views
+from mlcli.neural.evaluation import Look, outputs, rows_at_a_time
 from mlcli.neural.layer_lines import parse
 from mlcli.neural.members import Members
 from mlcli.neural.mlp import MLP
+from mlcli.neural.pixels import Pixels, average_over_views
 
 Floats = NDArray[np.float64]
 Tensors = Mapping[str, NDArray[Any]]
@@ -113,7 +113,8 @@ class Restored:
         n_beside: members that were judged side by side, which set the rows of a batch.
         n_threads: threads of their kernels.
         autocast: whether they compute in bfloat16.
-        views: (c, h, w) and whether images are mirrored too, where outputs are means over views.
+        views: what the rows are in pixels, and whether images are mirrored too, where outputs are
+            means over views.
     """
 
     net: Members
@@ -122,19 +123,19 @@ class Restored:
     n_beside: int
     n_threads: int
     autocast: bool
-    views: tuple[tuple[int, ...], bool] | None
+    views: tuple[Pixels, bool] | None
 
     @property
     def batch_rows(self) -> int:
         """Rows that go through the network at a time."""
-        return max(1, N_ROWS // self.n_beside)
+        return rows_at_a_time(self.n_beside, self.shift.shape[1])
 
-    @property
-    def _look(self) -> Look | None:
+    def _look(self, units: Units) -> Look | None:
         if self.views is None:
             return None
-        shape, flips = self.views
-        return partial(average_over_views, self.net, image_shape=shape, flips=flips)
+        pixels, flips = self.views
+        known = replace(pixels, units=units)
+        return partial(average_over_views, self.net, pixels=known, flips=flips)
 
     def outputs(self, X: Floats) -> Floats:
         """Outputs of each member before the output activation at X (n, D): (M, n, K)."""
@@ -150,5 +151,5 @@ class Restored:
                 rows = torch.as_tensor(X[start : start + self.batch_rows].astype(dtype))
                 nothing = torch.zeros(len(rows), device=theta.device)
                 part = Part(rows.to(theta.device), nothing, None, units)
-                found.append(outputs(self.net, part, self.autocast, self._look)[0])
+                found.append(outputs(self.net, part, self.autocast, self._look(units))[0])
         return np.concatenate(found, axis=1).astype(np.float64)

@@ -9,8 +9,10 @@ from neural_cases import new
 
 from mlcli.neural import images
 from mlcli.neural.averaging import AveragedWeights
+from mlcli.neural.batches import Units
 from mlcli.neural.cnn import CNN
-from mlcli.neural.images import Augmentation, average_over_views, turn, views
+from mlcli.neural.images import Augmentation, turn, views
+from mlcli.neural.pixels import Pixels, average_over_views
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -141,8 +143,26 @@ def test_outputs_are_averaged_over_views() -> None:
         assert torch.equal(seen[2 * i + 1], view.flip(3))
     assert [v.shape for v in views(X, flips=False, pixels=0)] == [X.shape]
     net = CNN(["conv 3 3x3", "relu", "flatten"], (2, 6, 9), 4, [np.random.default_rng(0)])
-    mean = average_over_views(net, X.flatten(2), (2, 6, 9), pixels=1)
+    mean = average_over_views(net, X.flatten(2), Pixels((2, 6, 9), 0.0))
     torch.testing.assert_close(mean, sum(net(view) for view in views(X)) / 10)
+
+
+def test_views_move_pixels_and_not_the_means_of_their_places() -> None:
+    """In units each pixel has a mean of its own; what comes in is the ground of the data."""
+    X = torch.stack([pictures(6)[:3], pictures(6)[3:]])  # (2, 3, 2, 6, 9)
+    g = generator()
+    units = Units(torch.rand(2, 1, 108, generator=g), 0.5 + torch.rand(2, 1, 1, generator=g))
+    pixels = Pixels((2, 6, 9), -1.0, units)
+
+    def in_units(images: torch.Tensor) -> torch.Tensor:
+        return (images.flatten(2) - units.shift) / units.scale
+
+    seen = [pixels.rows(view) for view in views(pixels.images(in_units(X)))]
+    moved = torch.full_like(X, -1.0)
+    moved[..., 1:, :] = X[..., :-1, :]
+    torch.testing.assert_close(seen[0], in_units(X))
+    torch.testing.assert_close(seen[2], in_units(moved))
+    torch.testing.assert_close(seen[3], in_units(moved.flip(4)))
 
 
 def test_an_average_of_weights_is_the_weighted_mean() -> None:

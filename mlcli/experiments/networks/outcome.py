@@ -13,13 +13,15 @@ from mlcli.experiments.networks.fitting import Fitted
 from mlcli.experiments.networks.members import Member, loss_of, view_of
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.threads import program_threads
-from mlcli.neural.batches import part_of
+from mlcli.neural.batches import Part, part_of
 from mlcli.neural.evaluation import Look, outputs
 from mlcli.neural.members import Members
 from mlcli.scratch.logistic.scores import Calibration, calibration, confusion
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+# How a network looks at the rows of a part.
+Looking = Callable[[Members, Part], Look]
 PARTS = ("train", "validation", "test")
 
 
@@ -50,7 +52,7 @@ def outcomes_of(
     config: Any,
     problem: Problem,
     fitted: Sequence[Fitted],
-    look: Callable[[Members], Look] | None = None,
+    look: Looking | None = None,
 ) -> list[Outcome]:
     """The outcome of every member, in order of programs.
 
@@ -63,18 +65,21 @@ def outcomes_of(
     found = []
     for one in fitted:
         with program_threads(one.program):
-            found += _of_program(config, problem, one, look and look(one.net))
+            found += _of_program(config, problem, one, look)
     return found
 
 
-def _of_program(config: Any, problem: Problem, fitted: Fitted, look: Look | None) -> list[Outcome]:
+def _of_program(
+    config: Any, problem: Problem, fitted: Fitted, look: Looking | None
+) -> list[Outcome]:
     autocast = config.precision == "bf16"
     said: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
     for name in PARTS:
         view = view_of(problem, fitted.program, name)
         if view.index is not None and view.index.size:
             part = part_of(fitted.net, loss_of(problem), problem.X, problem.t, view)
-            said[name] = outputs(fitted.net, part, autocast, look if name == "test" else None)
+            seen = look(fitted.net, part) if look is not None and name == "test" else None
+            said[name] = outputs(fitted.net, part, autocast, seen)
     found = []
     for m, member in enumerate(fitted.program.members):
         own = {name: (A[m].astype(np.float64), t[m]) for name, (A, t) in said.items()}

@@ -71,6 +71,11 @@ class Problem:
         return len(self.class_names) or 1
 
     @property
+    def ground(self) -> float:
+        """Value of an empty pixel, where rows are images: the least there is."""
+        return float(self.X.min())
+
+    @property
     def labelled(self) -> bool:
         """Whether t are labels."""
         return self.task == "classification"

@@ -98,7 +98,9 @@ def model_info(
     entries = _variants(problem, variants, outcomes)
     losses = [np.inf if one["loss"] is None else one["loss"] for one in entries]
     resize = getattr(config, "resize", None)
-    views = {"flips": config.augment_flip} if getattr(config, "test_views", False) else None
+    views = None
+    if getattr(config, "test_views", False):
+        views = {"flips": config.augment_flip, "ground": problem.ground}
     return {
         "schema": SCHEMA,
         "kind": fitted[0].program.architecture.kind,

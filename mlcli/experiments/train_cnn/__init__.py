@@ -29,9 +29,11 @@ from mlcli.experiments.train_cnn.shifts import EQUAL, equal_perceptron
 from mlcli.experiments.train_cnn.study import study_of
 from mlcli.experiments.train_mlp import DETERMINISM, metrics_of, tables, warnings_of
 from mlcli.neural.augmented import augmenting
+from mlcli.neural.batches import Part
 from mlcli.neural.evaluation import Look
-from mlcli.neural.images import Augmentation, average_over_views
+from mlcli.neural.images import Augmentation
 from mlcli.neural.members import Members
+from mlcli.neural.pixels import Pixels, average_over_views
 from mlcli.result import Checkpoint, Progress, Result
 
 __all__ = ["FILES", "RESUMES", "check", "display", "plan", "run"]
@@ -121,7 +123,7 @@ def run(
         n_parameters = programs[0].architecture.n_parameters
         equal = [equal_perceptron(problem, variants[0], n_parameters)]
     every = [*programs, *programs_of(config, problem, equal)]
-    steps = augmenting(augmentation_of(config), image_shape_of(problem))
+    steps = augmenting(augmentation_of(config), image_shape_of(problem), problem.ground)
     fitted = fit_all(
         config, problem, every, checkpoint=checkpoint, progress=progress, run_epoch=steps
     )
@@ -155,10 +157,11 @@ def _outcomes(config: TrainCnnConfig, problem: Problem, fitted: Sequence[Fitted]
     plain = outcomes_of(config, problem, fitted)
     if not config.test_views:
         return plain
-    shape, name = image_shape_of(problem), headline(problem)
+    name = headline(problem)
 
-    def look(net: Members) -> Look:
-        return partial(average_over_views, net, image_shape=shape, flips=config.augment_flip)
+    def look(net: Members, part: Part) -> Look:
+        pixels = Pixels(image_shape_of(problem), problem.ground, part.X_units)
+        return partial(average_over_views, net, pixels=pixels, flips=config.augment_flip)
 
     found = outcomes_of(config, problem, fitted, look)
     for one, before in zip(found, plain, strict=True):

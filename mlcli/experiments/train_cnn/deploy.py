@@ -25,7 +25,7 @@ from mlcli.neural.fully_convolutional import (
     collage,
     largest_difference,
     logit_map,
-    strides,
+    places,
 )
 from mlcli.result import Columns
 
@@ -94,33 +94,31 @@ def deploy(config: Any, problem: Problem, fitted: Sequence[Fitted], shown: Varia
     assert isinstance(net, CNN)
     split = problem.splits[one.program.members[m].seed_index]
     c, h, w = image_shape_of(problem)
-    places = _places(config.deploy_size, h, w)
-    rows = split.test[: len(places)]
+    corners = _corners(config.deploy_size, h, w)
+    rows = split.test[: len(corners)]
     images = problem.X[rows].reshape(-1, c, h, w)
-    fill = float(problem.X.min())
+    fill = problem.ground
     with program_threads(one.program):
         tiles = in_units(one, problem, images).reshape(net.n_members, -1, c, h, w)
         blank = in_units(one, problem, np.full((1, c, h, w), fill)).reshape(-1, c, h, w)
-        X = collage(tiles, places, blank, config.deploy_size)  # (M, 1, c, S, S)
+        X = collage(tiles, corners, blank, config.deploy_size)  # (M, 1, c, S, S)
         A = logit_map(net, X)[m, 0].cpu().numpy().astype(np.float64)  # (K, h', w')
         compared = problem.X[split.test[:N_COMPARED]].reshape(-1, c, h, w)
         largest = largest_difference(net, in_units(one, problem, compared))
     n_classes, n_y, n_x = A.shape
     P = softmax(A.reshape(n_classes, -1).T).T.reshape(A.shape)
-    stride = strides(net)
-    y, x = (
-        config.deploy_size / 2 + (np.arange(n) - (n - 1) / 2) * s
-        for n, s in zip((n_y, n_x), stride, strict=True)
-    )
+    (y_first, y_stride), (x_first, x_stride) = places(net)
+    y = y_first + y_stride * np.arange(n_y, dtype=float)
+    x = x_first + x_stride * np.arange(n_x, dtype=float)
     raw = np.full((c, config.deploy_size, config.deploy_size), fill)
-    for image, (top, left) in zip(images, places, strict=False):
+    for image, (top, left) in zip(images, corners, strict=False):
         raw[:, top : top + h, left : left + w] = image
     labels = problem.t[rows]
-    found = tuple((*place, int(k)) for place, k in zip(places, labels, strict=False))
-    return Deployed(raw, found, P, y, x, stride, largest)
+    found = tuple((*place, int(k)) for place, k in zip(corners, labels, strict=False))
+    return Deployed(raw, found, P, y, x, (y_stride, x_stride), largest)
 
 
-def _places(size: int, h: int, w: int) -> list[tuple[int, int]]:
+def _corners(size: int, h: int, w: int) -> list[tuple[int, int]]:
     """Top and left of images with room between them, evenly spread; one stands in the middle."""
 
     def along(n: int) -> list[int]:

@@ -52,20 +52,13 @@ def _equal(metrics: Mapping[str, Any]) -> Display:
 
 def _moved(metrics: Mapping[str, Any]) -> Display:
     moved = metrics["moved_by_a_pixel"]
-    rows = [
-        [one["layer"], *interval({"mean": one["change"], **_bounds(one, "change")})]
-        for _, one in sorted(moved.items())
-    ]
+    rows = [[one["layer"], *interval(one["change"])] for _, one in sorted(moved.items())]
     return Display(
         "what a shift of one pixel changes",
         ["layer", "relative change", "95 % interval"],
         rows,
         "Norm of the change of a layer's output over the norm of the output.",
     )
-
-
-def _bounds(one: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {f"ci_{end}": one[f"{name}_ci_{end}"] for end in ("low", "high")}
 
 
 def _deployed(one: Mapping[str, Any]) -> Display:

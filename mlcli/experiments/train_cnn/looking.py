@@ -85,8 +85,8 @@ def invariance_table(
 ) -> Columns:
     """How much of each layer's output a shift of the image changes: means over seeds, intervals."""
     columns: dict[str, list[Any]] = {
-        name: [] for name in ("number", "layer", "kind", "shift", "change", "change_ci_low",
-                              "change_ci_high")
+        name: [] for name in ("number", "layer", "kind", "shift", "change", "change_std",
+                              "change_ci_low", "change_ci_high", "seeds")
     }  # fmt: skip
     if not config.max_shift:
         return columns
@@ -102,14 +102,15 @@ def invariance_table(
             columns["kind"].append(layer.spec.kind)
             columns["shift"].append(s + 1)
             columns["change"].append(found["mean"])
-            columns["change_ci_low"].append(found["ci_low"])
-            columns["change_ci_high"].append(found["ci_high"])
+            for name in ("std", "ci_low", "ci_high"):
+                columns[f"change_{name}"].append(found[name])
+            columns["seeds"].append(found["n"])
     return columns
 
 
 def _changes(config: Any, problem: Problem, fitted: Fitted) -> Floats:
     """(shifts, layers, M): the mean of four directions, on the first member's test images."""
-    net, fill = fitted.net, float(problem.X.min())
+    net, fill = fitted.net, problem.ground
     assert isinstance(net, CNN)
     rows = problem.splits[fitted.program.members[0].seed_index].test[:N_IMAGES]
     images = problem.X[rows].reshape(-1, *image_shape_of(problem))
@@ -129,13 +130,13 @@ def _changes(config: Any, problem: Problem, fitted: Fitted) -> Floats:
 
 def moved_by_a_pixel(table: Columns) -> dict[str, Any]:
     """The rows of `invariance_table` for one pixel, as metrics."""
-    rows = [i for i, shift in enumerate(table["shift"]) if shift == 1]
+    keys = {"mean": "change", "std": "change_std", "ci_low": "change_ci_low",
+            "ci_high": "change_ci_high", "n": "seeds"}  # fmt: skip
     return {
         f"{table['number'][i]:02d}": {
             "layer": table["layer"][i],
-            "change": table["change"][i],
-            "change_ci_low": table["change_ci_low"][i],
-            "change_ci_high": table["change_ci_high"][i],
+            "change": {key: table[column][i] for key, column in keys.items()},
         }
-        for i in rows
+        for i, shift in enumerate(table["shift"])
+        if shift == 1
     }

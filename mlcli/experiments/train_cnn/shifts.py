@@ -92,7 +92,7 @@ def _scores(config: Any, problem: Problem, fitted: Fitted, pixels: int) -> Float
     rows, place = np.unique(view.index, return_inverse=True)
     own = replace(view, index=place.reshape(view.index.shape))
     images = problem.X[rows].reshape(-1, *image_shape_of(problem))
-    fill = float(problem.X.min())
+    fill = problem.ground
     every = []
     for down, right in DIRECTIONS if pixels else DIRECTIONS[:1]:
         moved = shifted(images, down * pixels, right * pixels, fill).reshape(len(rows), -1)
