@@ -94,7 +94,10 @@ def deploy(config: Any, problem: Problem, fitted: Sequence[Fitted], shown: Varia
     assert isinstance(net, CNN)
     split = problem.splits[one.program.members[m].seed_index]
     c, h, w = image_shape_of(problem)
-    corners = _corners(config.deploy_size, h, w)
+    down, across = places(net)
+    along = zip((h, w), (down, across), strict=True)
+    tops, lefts = (_starts(config.deploy_size, n, *axis) for n, axis in along)
+    corners = [(top, left) for top in tops for left in lefts]
     rows = split.test[: len(corners)]
     images = problem.X[rows].reshape(-1, c, h, w)
     fill = problem.ground
@@ -107,26 +110,30 @@ def deploy(config: Any, problem: Problem, fitted: Sequence[Fitted], shown: Varia
         largest = largest_difference(net, in_units(one, problem, compared))
     n_classes, n_y, n_x = A.shape
     P = softmax(A.reshape(n_classes, -1).T).T.reshape(A.shape)
-    (y_first, y_stride), (x_first, x_stride) = places(net)
-    y = y_first + y_stride * np.arange(n_y, dtype=float)
-    x = x_first + x_stride * np.arange(n_x, dtype=float)
+    y, x = (
+        first + stride * np.arange(n, dtype=float)
+        for n, (first, stride) in zip((n_y, n_x), (down, across), strict=True)
+    )
     raw = np.full((c, config.deploy_size, config.deploy_size), fill)
     for image, (top, left) in zip(images, corners, strict=False):
         raw[:, top : top + h, left : left + w] = image
     labels = problem.t[rows]
     found = tuple((*place, int(k)) for place, k in zip(corners, labels, strict=False))
-    return Deployed(raw, found, P, y, x, (y_stride, x_stride), largest)
+    return Deployed(raw, found, P, y, x, (down[1], across[1]), largest)
 
 
-def _corners(size: int, h: int, w: int) -> list[tuple[int, int]]:
-    """Top and left of images with room between them, evenly spread; one stands in the middle."""
+def _starts(size: int, n: int, first: float, stride: int) -> list[int]:
+    """Where images of n pixels start along a side: spread, with room between them.
 
-    def along(n: int) -> list[int]:
-        count = max(1, int(size // (PITCH * n)))
-        gap = (size - count * n) / (count + 1)
-        return [round(gap + i * (n + gap)) for i in range(count)]
-
-    return [(top, left) for top in along(h) for left in along(w)]
+    Each stands where a window of the map, of middles first + i stride, has it in its middle: there
+    the network sees what it saw of the image alone, up to what is around it.
+    """
+    count = max(1, int(size // (PITCH * n)))
+    gap = (size - count * n) / (count + 1)
+    wanted = [gap + i * (n + gap) for i in range(count)]
+    offset = first - n / 2
+    snapped = [round(offset + stride * round((at - offset) / stride)) for at in wanted]
+    return [min(max(at, 0), size - n) for at in snapped]
 
 
 def map_table(problem: Problem, deployed: Deployed | None) -> Columns:
