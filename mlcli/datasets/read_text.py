@@ -74,14 +74,39 @@ def batches(
         raise _not_text(path) from None
 
 
-def _open(path: Path, columns: list[str], as_text: bool) -> Any:
+def cells(path: Path, block_bytes: int) -> Iterator[Any]:
+    """Every column as text, as Arrow's batches; an empty cell is null.
+
+    Args:
+        path: the file.
+        block_bytes: as much of the file as one batch holds, and at least one row.
+
+    Raises:
+        DataError: a row has the wrong number of cells, or is longer than a block.
+    """
+    import pyarrow as pa
+
+    heading = next(_records(path))[1]
+    try:
+        yield from _open(path, heading, True, block_bytes)
+    except pa.ArrowInvalid as error:
+        if "straddling" in str(error):
+            raise DataError(
+                f"the rows of {path}", must=f"shorter than {block_bytes} bytes", got="a longer one"
+            ) from None
+        _refuse_shape(path, str(error))
+    except (pa.ArrowException, UnicodeDecodeError):
+        raise _not_text(path) from None
+
+
+def _open(path: Path, columns: list[str], as_text: bool, block_bytes: int = BLOCK_BYTES) -> Any:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
     kind = pa.string() if as_text else pa.float64()
     return arrow_csv.open_csv(
         path,
-        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
+        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=block_bytes),
         parse_options=arrow_csv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True),
         convert_options=arrow_csv.ConvertOptions(
             column_types=dict.fromkeys(columns, kind),
