@@ -11,7 +11,9 @@ from mlcli.datasets.describe import balance
 from mlcli.datasets.source import open_source
 
 
-def describe_images(path: str, target: str | None = None) -> dict[str, Any]:
+def describe_images(
+    path: str, target: str | None = None, resize: tuple[int, int] | None = None
+) -> dict[str, Any]:
     """What a folder of images by class, or an NPZ file of images, holds, in JSON's types.
 
     All images are in memory at once, as in training.
@@ -19,11 +21,12 @@ def describe_images(path: str, target: str | None = None) -> dict[str, Any]:
     Args:
         path: the folder or the file.
         target: the array of the labels in an NPZ file.
+        resize: (h, w) that the images of a folder are brought to.
 
     Raises:
         DataError: it holds no images, or they are of several sizes.
     """
-    source = open_source(path, target=target)
+    source = open_source(path, target=target, resize=resize)
     data = source.replicate(0, 0)
     labels, codes = np.unique(data.t, return_inverse=True)
     names = source.class_names or tuple(f"{label:g}" for label in labels)

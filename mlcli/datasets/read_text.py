@@ -7,7 +7,7 @@ a row with too many or too few cells, and needs one block of the file in memory.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -97,6 +97,31 @@ def cells(path: Path, block_bytes: int) -> Iterator[Any]:
         _refuse_shape(path, str(error))
     except (pa.ArrowException, UnicodeDecodeError):
         raise _not_text(path) from None
+
+
+def rows(path: Path) -> Iterator[list[str]]:
+    """The cells of each row as they are written, blank lines and heading left out.
+
+    Raises:
+        DataError: the file is no UTF-8 text.
+    """
+    records = _records(path)
+    next(records, None)
+    yield from (cells for _, cells in records)
+
+
+def write_rows(path: Path, out: Path, place: int, change: Callable[[str], str]) -> None:
+    """Copy a file with every cell of the column at `place` changed, but for its heading.
+
+    Raises:
+        DataError: the file is no UTF-8 text.
+    """
+    with out.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter=_delimiter(path), lineterminator="\n")
+        for number, (_, record) in enumerate(_records(path)):
+            if number and len(record) > place:
+                record[place] = change(record[place])
+            writer.writerow(record)
 
 
 def _open(path: Path, columns: list[str], as_text: bool, block_bytes: int = BLOCK_BYTES) -> Any:

@@ -51,10 +51,11 @@ ALLOWED: dict[str, set[str]] = {
     "sweeps": {
         "config", "errors", "experiments", "linear", "result", "review", "rng",
     },
+    "projects": {"config", "datasets", "errors", "experiments", "report"},
     "console": {"result"},
     "commands": {
-        "config", "console", "datasets", "errors", "experiments", "notes", "params", "report",
-        "result", "review", "scale", "sweeps",
+        "config", "console", "datasets", "errors", "experiments", "notes", "params", "projects",
+        "report", "result", "review", "scale", "sweeps",
     },
     "cli": {"commands"},
     "__main__": {"cli", "console", "errors"},
