@@ -17,8 +17,8 @@ from mlcli.datasets.describe import describe_table, holds_images
 from mlcli.datasets.describe_images import describe_images
 from mlcli.datasets.image_folder import image_sizes
 from mlcli.datasets.numbered import write_numbered
-from mlcli.datasets.source import open_source
-from mlcli.errors import ConfigError, DataError
+from mlcli.datasets.source import Source, open_source
+from mlcli.errors import ConfigError, DataError, InputError
 from mlcli.projects import proposal as proposals
 from mlcli.projects import texts
 from mlcli.projects.proposal import Proposal
@@ -73,7 +73,7 @@ def create(target: Path, data: Path | None, column: str | None) -> Project:
     with _filling(target) as folder:
         if data is not None and place is not None:
             proposal = _put_data(proposal, data, folder / place, copied=copied)
-        _check(proposal, folder)
+        proposal = _checked(proposal, folder)
         _write(proposal, folder, target, [] if place is None else [place])
     return Project(proposal, copied)
 
@@ -140,21 +140,39 @@ def _put_data(proposal: Proposal, data: Path, out: Path, *, copied: bool) -> Pro
     return proposal
 
 
-def _check(proposal: Proposal, folder: Path) -> None:
-    """What every run checks before any work, so that a new project does not fail at its start."""
-    source: Any = None
+def _checked(proposal: Proposal, folder: Path) -> Proposal:
+    """Only what passes the checks that every run makes before any work, so that nothing fails.
+
+    Raises:
+        DataError: the data can't be read.
+        InputError: no command takes them.
+    """
+    source, kept, refused = None, {}, {}
     for section, values in proposal.sections.items():
         place = folder / values["data"]
         given = values | {"data": str(place) if place.exists() else values["data"]}
         config: Any = config_class(section)(**given)
-        if source is None:
-            side = values.get("resize")
-            source = open_source(
-                config.data, target=config.target, features=config.features,
-                drop_missing=config.drop_missing,
-                resize=None if side is None else (int(side.split("x")[0]),) * 2,
-            )  # fmt: skip
-        import_module(f"mlcli.experiments.{section}").check(config, source)
+        source = source or _open(config)
+        try:
+            import_module(f"mlcli.experiments.{section}").check(config, source)
+            kept[section] = values
+        except InputError as error:
+            refused[section] = error
+    if not kept:
+        raise next(iter(refused.values()))
+    why = {f"without {name}": str(error) for name, error in refused.items()}
+    return replace(proposal, sections=kept, reasons={**proposal.reasons, **why})
+
+
+def _open(config: Any) -> Source:
+    side = getattr(config, "resize", None)
+    return open_source(
+        config.data,
+        target=config.target,
+        features=config.features,
+        drop_missing=config.drop_missing,
+        resize=None if side is None else (int(side.split("x")[0]),) * 2,
+    )
 
 
 def _write(proposal: Proposal, folder: Path, target: Path, inputs: list[str]) -> None:

@@ -13,6 +13,8 @@ from mlcli.projects import sizes
 # A column with more missing values would cost more rows than it is worth.
 MOST_MISSING = 0.2
 FEWEST_ROWS = 10
+# Coefficients, as a share of the rows, up to which least squares needs no penalty.
+MOST_COLUMNS = 0.6
 # Beyond this correlation one feature is another in other units, but for rounding.
 SAME_UNITS = 1 - 1e-9
 SYNTHETIC = "noisy-cubic"
@@ -132,15 +134,18 @@ def _reasons(found: Mapping[str, Any], features: Sequence[Mapping[str, Any]]) ->
 
 def regression(source: Mapping[str, Any], n_rows: int, n_features: int) -> Sections:
     """Sections for a target that is a number: polynomials, their choice, Bayes, networks."""
-    highest = sizes.highest_degree(n_rows, n_features)
+    highest, unpenalised = sizes.highest_degree(n_rows, n_features), source
     degrees = list(range(1, highest + 1))
+    if n_features + 1 > MOST_COLUMNS * n_rows:
+        # More coefficients than rows have no least squares solution of their own.
+        source = {**source, "penalty": "l2"}
     return {
         "fit_poly": {**source, "degrees": degrees, "compare_solver": "none", "seed": 0},
         "kfold": {
             **source, "degrees": degrees, "n_folds": sizes.n_folds(n_rows), "seed": 0,
         },
-        "bayes": {**source, "degree": min(highest, 3), "degrees": degrees, "seed": 0},
-        "train_mlp": _network(source, n_rows, n_features, 1) | {"task": "regression"},
+        "bayes": {**unpenalised, "degree": min(highest, 3), "degrees": degrees, "seed": 0},
+        "train_mlp": _network(unpenalised, n_rows, n_features, 1) | {"task": "regression"},
     }  # fmt: skip
 
 

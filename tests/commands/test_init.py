@@ -101,6 +101,28 @@ def test_classes_with_names_are_numbered_in_the_copy(mlcli: Run, empty_folder: P
     assert "# Class 0 is 'ash, wet'." in Path("new/params.yaml").read_text()
 
 
+def test_more_features_than_rows(mlcli: Run, empty_folder: Path) -> None:
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(12, 30))
+    np.savez("wide.npz", X=X, t=X @ rng.normal(size=30))
+    done = mlcli("init", "new", "--data", "wide.npz")
+    assert done.code == 0, done.err
+    params = read_yaml(Path("new/params.yaml")).values
+    assert list(params) == ["fit_poly", "kfold", "bayes", "train_mlp"]
+    assert params["fit_poly"]["penalty"] == params["kfold"]["penalty"] == "l2"
+    assert "penalty" not in params["bayes"]
+
+
+def test_commands_that_refuse_the_data_are_left_out(mlcli: Run, empty_folder: Path) -> None:
+    rng = np.random.default_rng(1)
+    np.savez("wide.npz", X=rng.normal(size=(12, 2001)), t=rng.normal(size=12))
+    done = mlcli("init", "new", "--data", "wide.npz")
+    assert done.code == 0, done.err
+    assert list(read_yaml(Path("new/params.yaml")).values) == ["fit_poly", "train_mlp"]
+    assert "without bayes" in done.out
+    assert "2002 columns" in done.out
+
+
 def test_images_of_several_sizes(mlcli: Run, empty_folder: Path) -> None:
     for k, name in enumerate(("cat", "dog")):
         (empty_folder / "pets" / name).mkdir(parents=True)
