@@ -31,7 +31,8 @@ def table(path: Path, n_rows: int = 60, *, words: bool = False) -> Path:
             gap = "" if i % 3 == 0 else i * 0.37 % 1
             b_i = "" if i == 5 else b[i]
             row = [i, a[i], b_i, a[i], a[i] + 273.15, t[i], gap, "xy"[i % 2], 3]
-            writer.writerow([*row, t[i]])
+            # Spaces around a name are no other class.
+            writer.writerow([*row, f" {t[i]} " if words and i == 7 else t[i]])
     return path
 
 
@@ -92,9 +93,10 @@ def test_classes_with_names_are_numbered_in_the_copy(mlcli: Run, empty_folder: P
     for name in ("a.csv", "new/data/a.csv"):
         with Path(name).open(encoding="utf-8", newline="") as file:
             rows.append(list(csv.reader(file)))
+    assert rows[0][8][-1] == f" {rows[0][8][-1].strip()} "
     assert [row[:-1] for row in rows[0]] == [row[:-1] for row in rows[1]]
     numbers = {"t": "t", "ash, wet": "0", "elm": "1", "oak": "2"}
-    assert [numbers[row[-1]] for row in rows[0]] == [row[-1] for row in rows[1]]
+    assert [numbers[row[-1].strip()] for row in rows[0]] == [row[-1] for row in rows[1]]
     params = read_yaml(Path("new/params.yaml")).values
     assert list(params) == ["logistic", "train_mlp"]
     assert params["train_mlp"]["task"] == "classification"
