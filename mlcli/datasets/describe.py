@@ -14,6 +14,7 @@ from mlcli.datasets.columns import target_named
 from mlcli.datasets.describe_columns import describe_column, short
 from mlcli.datasets.describe_pairs import (
     MOST_CORRELATED,
+    SAME_UNITS,
     correlation_ratio,
     correlations,
     duplicates,
@@ -154,6 +155,11 @@ def _warnings(found: dict[str, Any], columns: Sequence[Column]) -> list[str]:
         lines.append(f"leakage: '{leaked['name']}' {leaked['how']}")
     for names in found["duplicate_columns"]:
         lines.append(f"duplicate columns: {_quoted(names)}")
+    copies = [set(names) for names in found["duplicate_columns"]]
+    for pair in found["correlations"]["largest"]:
+        a, b = pair["a"], pair["b"]
+        if abs(pair["r"]) > SAME_UNITS and not any({a, b} <= names for names in copies):
+            lines.append(f"'{b}' is '{a}' in other units: correlation {pair['r']:.6f}")
     for column, said in zip(columns, found["columns"], strict=True):
         lines += [f"'{column.name}' {words}" for words in _faults(column, said)]
     if found["n_duplicate_rows"]:

@@ -13,6 +13,8 @@ from mlcli.datasets.task import ROWS_A_CLASS
 
 # Beyond this, a feature is taken for the target in other units.
 LEAK_CORRELATION = 0.999
+# Beyond this, one feature is another in other units, but for rounding.
+SAME_UNITS = 1 - 1e-9
 # Of a table wider than this, the first so many numeric columns are correlated.
 MOST_CORRELATED = 1000
 FEWEST_ROWS = 3

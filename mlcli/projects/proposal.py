@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlcli.datasets.describe_pairs import SAME_UNITS
 from mlcli.errors import DataError
 from mlcli.projects import sizes
 
@@ -15,8 +16,6 @@ MOST_MISSING = 0.2
 FEWEST_ROWS = 10
 # Coefficients, as a share of the rows, up to which least squares needs no penalty.
 MOST_COLUMNS = 0.6
-# Beyond this correlation one feature is another in other units, but for rounding.
-SAME_UNITS = 1 - 1e-9
 SYNTHETIC = "noisy-cubic"
 Sections = dict[str, dict[str, Any]]
 

@@ -135,11 +135,14 @@ def test_duplicates_rare_classes_and_strangers(tmp_path: Path) -> None:
     n = 60
     table: dict[str, Any] = {
         "row": range(n), "a": [i % 7 for i in range(n)], "b": [i % 7 for i in range(n)],
+        "c": [32 - 1.8 * (i % 7) for i in range(n)],
         "mixed": ["?" if i == 3 else str(i) for i in range(n)], "t": [int(i < 4) for i in range(n)],
     }  # fmt: skip
     warnings = describe_table(write(tmp_path, table))["warnings"]
     assert "duplicate columns: 'a', 'b'" in warnings
     assert "'row' counts the rows" in warnings
+    assert "'c' is 'a' in other units: correlation -1.000000" in warnings
+    assert not any(line.startswith("'b' is 'a'") for line in warnings)
     assert "'mixed' is mostly numbers, but also holds '?'" in warnings
     assert "rare classes: 1 (4 rows)" in warnings
     del table["row"], table["mixed"]
