@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("Results", "Hold metrics to gates; exit 3 if one fails."),
     "sweep": ("Results", "Run a command over a grid or a random search; name the best, honestly."),
     "verify": ("Results", "Make a result again and compare; exit 3 if it differs."),
+    "init": ("Set-up", "Make a new project of your own data, ready for `dvc repro`."),
     "validate": ("Set-up", "Check params.yaml and dvc.yaml, every fault with its place."),
     "schema": ("Set-up", "Print the JSON schema of params.yaml."),
     "doctor": ("Set-up", "Print versions, devices, threads, BLAS and what is missing."),

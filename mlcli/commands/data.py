@@ -9,14 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from mlcli import console
+from mlcli.commands import describe_tables
 from mlcli.commands.flags import with_flags
-from mlcli.commands.options import RUN_FLAGS
+from mlcli.commands.options import FIGURE_KINDS, RUN_FLAGS
 from mlcli.config import config_class
+from mlcli.errors import ConfigError
 from mlcli.params import resolve
 from mlcli.result import Display
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Data sets by name or by file.")
 FOLDER = Path("data")
+FIGURE_SUFFIXES = tuple(f".{kind}" for kind in FIGURE_KINDS)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="A name from `mlcli data list`.")]
 
@@ -56,6 +59,52 @@ def info(name: Name, as_json: Json = False) -> None:
         console.print_json(found)
     else:
         console.print_text(console.pairs({key: _text(value) for key, value in found.items()}))
+
+
+@app.command("describe")
+def describe_file(
+    file: Annotated[
+        Path,
+        typer.Argument(help="A CSV, TSV, Parquet or NPZ file, or a folder of images by class."),
+    ],
+    target: Annotated[
+        str | None, typer.Option("--target", help="Column to predict (default: t, y or target).")
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", help="Also draw the columns: a .png, .svg or .pdf.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Describe a file of your own: columns, classes, correlations, what would spoil a result.
+
+    Reads the whole file once; more than 100,000 rows are described by a random sample.
+
+    Example: mlcli data describe measurements.csv --target y
+    """
+    from mlcli.datasets.describe import describe_table, holds_images
+    from mlcli.datasets.describe_columns import OUTLIER_Z
+    from mlcli.datasets.describe_images import describe_images
+    from mlcli.report.files import strict
+
+    if figure is not None and figure.suffix not in FIGURE_SUFFIXES:
+        got = figure.suffix or "no suffix"
+        raise ConfigError("--figure", must="a .png, .svg or .pdf file", got=got)
+    path = file.expanduser()
+    images = holds_images(path)
+    found = strict(describe_images(str(path), target) if images else describe_table(path, target))
+    if figure is not None:
+        if images:
+            raise ConfigError("--figure", must="of a table", got=f"the images of {path}")
+        from mlcli.report.figures.describe import draw_description
+
+        draw_description(found, figure)
+        console.message(f"written to {figure}")
+    if as_json:
+        console.print_json(found)
+    elif images:
+        console.print_displays(describe_tables.image_displays(found))
+    else:
+        console.print_displays(describe_tables.displays(found, OUTLIER_Z))
 
 
 def _make(flags: Mapping[str, Any], run_flags: Mapping[str, Any]) -> None:

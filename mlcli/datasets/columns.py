@@ -79,6 +79,19 @@ def choose(
     return Choice(target, tuple(features), draw_column, asked, group_column)
 
 
+def target_named(path: object, names: Sequence[str], target: str | None) -> str | None:
+    """The column that was asked for, else one that is named as a target is, else none.
+
+    Raises:
+        DataError: there is no such column, or two columns have one name.
+    """
+    _refuse_duplicates(f"{path} has", names)
+    _refuse_control_characters(path, names)
+    if target is not None and target not in names:
+        raise _missing(path, target, names)
+    return target or next((name for name in DEFAULT_TARGETS if name in names), None)
+
+
 def _default_target(path: object, names: Sequence[str]) -> str:
     for name in DEFAULT_TARGETS:
         if name in names:

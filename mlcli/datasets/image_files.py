@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG")
 GREY = ("1", "L", "LA", "La")
 DEEP = ("I", "F")
+# What EXIF calls orientations in which height and width change places.
+QUARTER_TURNS = (5, 6, 7, 8)
 
 
 def decode(path: Path, file: IO[bytes], resize: tuple[int, int] | None) -> NDArray[np.uint8]:
@@ -55,6 +57,29 @@ def decode(path: Path, file: IO[bytes], resize: tuple[int, int] | None) -> NDArr
             raise DataError(
                 f"{path} can't be read as a PNG or JPEG image", hint="leaving it out"
             ) from None
+
+
+def head_size(path: Path) -> tuple[int, int]:
+    """(h, w) of an image file once it is turned as `decode` does, without its pixels.
+
+    Raises:
+        DataError: it is no PNG or JPEG image.
+    """
+    from PIL import ExifTags, Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(path, formats=FORMATS) as image:
+                width, height = image.size
+                note = image.getexif().get(ExifTags.Base.Orientation, 1)
+                turned = image.format == "JPEG" and note in QUARTER_TURNS
+        except Exception:
+            # As above: damaged bytes raise almost anything.
+            raise DataError(
+                f"{path} can't be read as a PNG or JPEG image", hint="leaving it out"
+            ) from None
+    return (width, height) if turned else (height, width)
 
 
 def _check(path: Path, image: Image.Image) -> None:

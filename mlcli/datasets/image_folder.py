@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mlcli.datasets.dataset import Array, Dataset
 from mlcli.datasets.held import ImageSource
-from mlcli.datasets.image_files import decode
+from mlcli.datasets.image_files import decode, head_size
 from mlcli.datasets.layout import pixel_names
 from mlcli.datasets.limits import MOST_PIXELS, refuse_too_many
 from mlcli.errors import DataError
@@ -55,6 +55,16 @@ def open_folder(folder: Path, resize: tuple[int, int] | None = None) -> ImageSou
         "resize": None if resize is None else list(resize),
     }
     return ImageSource(data, identity, "classification", image_shape, names)
+
+
+def image_sizes(folder: Path) -> set[tuple[int, int]]:
+    """The different (h, w) of the images of a folder of classes, from their heads alone.
+
+    Raises:
+        DataError: as `open_folder`, but for sizes.
+    """
+    names = _class_names(folder)
+    return {head_size(path) for name in names for path in _images(folder, name)}
 
 
 def _check_resize(resize: tuple[int, int]) -> None:

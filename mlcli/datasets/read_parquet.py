@@ -53,6 +53,21 @@ def batches(
             raise _damaged(path, error) from None
 
 
+def cells(path: Path, rows: int) -> Iterator[Any]:
+    """Every column as it is, as Arrow's batches of at most `rows` rows.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    import pyarrow as pa
+
+    with _open(path) as file:
+        try:
+            yield from file.iter_batches(batch_size=rows, use_threads=False)
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            raise _damaged(path, error) from None
+
+
 def _open(path: Path) -> Any:
     import pyarrow as pa
     from pyarrow import parquet

@@ -7,7 +7,7 @@ a row with too many or too few cells, and needs one block of the file in memory.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -74,14 +74,64 @@ def batches(
         raise _not_text(path) from None
 
 
-def _open(path: Path, columns: list[str], as_text: bool) -> Any:
+def cells(path: Path, block_bytes: int) -> Iterator[Any]:
+    """Every column as text, as Arrow's batches; an empty cell is null.
+
+    Args:
+        path: the file.
+        block_bytes: as much of the file as one batch holds, and at least one row.
+
+    Raises:
+        DataError: a row has the wrong number of cells, or is longer than a block.
+    """
+    import pyarrow as pa
+
+    heading = next(_records(path))[1]
+    try:
+        yield from _open(path, heading, True, block_bytes)
+    except pa.ArrowInvalid as error:
+        if "straddling" in str(error):
+            raise DataError(
+                f"the rows of {path}", must=f"shorter than {block_bytes} bytes", got="a longer one"
+            ) from None
+        _refuse_shape(path, str(error))
+    except (pa.ArrowException, UnicodeDecodeError):
+        raise _not_text(path) from None
+
+
+def rows(path: Path) -> Iterator[list[str]]:
+    """The cells of each row as they are written, blank lines and heading left out.
+
+    Raises:
+        DataError: the file is no UTF-8 text.
+    """
+    records = _records(path)
+    next(records, None)
+    yield from (cells for _, cells in records)
+
+
+def write_rows(path: Path, out: Path, place: int, change: Callable[[str], str]) -> None:
+    """Copy a file with every cell of the column at `place` changed, but for its heading.
+
+    Raises:
+        DataError: the file is no UTF-8 text.
+    """
+    with out.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter=_delimiter(path), lineterminator="\n")
+        for number, (_, record) in enumerate(_records(path)):
+            if number and len(record) > place:
+                record[place] = change(record[place])
+            writer.writerow(record)
+
+
+def _open(path: Path, columns: list[str], as_text: bool, block_bytes: int = BLOCK_BYTES) -> Any:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
     kind = pa.string() if as_text else pa.float64()
     return arrow_csv.open_csv(
         path,
-        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
+        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=block_bytes),
         parse_options=arrow_csv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True),
         convert_options=arrow_csv.ConvertOptions(
             column_types=dict.fromkeys(columns, kind),

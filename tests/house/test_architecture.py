@@ -53,9 +53,11 @@ ALLOWED: dict[str, set[str]] = {
     "sweeps": {
         "config", "errors", "experiments", "linear", "result", "review", "rng",
     },
+    "projects": {"config", "datasets", "errors", "experiments", "report"},
     "console": {"result"},
     "commands": {
         "config", "console", "datasets", "errors", "experiments", "models", "notes", "params",
+        "projects",
         "report", "result", "review", "scale", "sweeps",
     },
     "cli": {"commands"},

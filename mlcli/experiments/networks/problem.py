@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.split import stratified_indices, train_test_indices
+from mlcli.datasets.task import ROWS_A_CLASS, few_enough, is_whole, task_by_values
 from mlcli.errors import DataError, InputError
 from mlcli.rng import stream
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
-MAX_CLASSES = 1000
-# Fewer rows a class than this, on average, are measurements rather than classes.
-ROWS_A_CLASS = 5
 
 
 @dataclass(frozen=True)
@@ -87,16 +85,14 @@ def task_of(config: Any, source: Source, t: Array) -> str:
     Raises:
         DataError: the labels of a classification are no whole numbers, or there are too many.
     """
-    asked = config.task if config.task != "auto" else source.task
-    values = np.unique(t)
-    whole = bool((values == np.round(values)).all())
-    few = values.size <= max(2, min(MAX_CLASSES, t.size // ROWS_A_CLASS))
+    asked: str | None = config.task if config.task != "auto" else source.task
     if asked is None:
-        asked = "classification" if whole and few and values.size > 1 else "regression"
+        asked = task_by_values(t)
     if asked == "regression":
         return asked
+    values = np.unique(t)
     what = f"target '{source.target_name}'"
-    if not whole:
+    if not is_whole(values):
         odd = values[values != np.round(values)][0]
         raise DataError(
             f"{what} of a classification", must="whole numbers, one a class", got=f"{odd:g}",
@@ -104,7 +100,7 @@ def task_of(config: Any, source: Source, t: Array) -> str:
         )  # fmt: skip
     if values.size < 2:
         raise DataError(what, must="of two classes or more", got=f"only {values[0]:g}")
-    if not few:
+    if not few_enough(values.size, t.size):
         raise DataError(
             what, must=f"classes, each with {ROWS_A_CLASS} rows or more on average",
             got=f"{values.size} values in {t.size} rows", hint="--task regression",

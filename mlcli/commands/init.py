@@ -1,0 +1,64 @@
+"""`mlcli init`: a new project of one's own data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlcli import console
+from mlcli.errors import ConfigError
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="A new or an empty folder.", metavar="DIR")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="A CSV, TSV, Parquet or NPZ file.", metavar="FILE")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="Column to predict (default: t, y or target).")
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", help="A folder with a folder of images for each class."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No messages.")] = False,
+) -> None:
+    """Make a new project of your own data, ready for `dvc repro`.
+
+    Looks at the data, proposes task, features, degrees, networks and batches, and writes
+    params.yaml, dvc.yaml, a README and a copy of the data (if it is at most 100 MiB).
+
+    Example: mlcli init rivers --data rivers.csv --target flow
+    """
+    if data is not None and images is not None:
+        raise ConfigError("--data and --images can't both be given", hint="one of them")
+    if target is not None and data is None:
+        raise ConfigError("--target goes with --data", hint="--data FILE")
+    if images is not None and images.exists() and not images.expanduser().is_dir():
+        raise ConfigError("--images", must="a folder", got=f"the file {images}", hint="--data")
+    from mlcli.projects.create import create
+    from mlcli.projects.texts import commands_of, summary
+
+    given = data if data is not None else images
+    given = None if given is None else given.expanduser()
+    project = create(folder, given, target)
+    proposal = project.proposal
+    rows = dict(summary(proposal))
+    if given is not None:
+        rows["data"] = "copied" if project.copied else f"stay at {given.resolve()}"
+    if proposal.class_names:
+        names = ", ".join(proposal.class_names[:8])
+        rows["classes"] = f"numbered in the copy, 0 to {len(proposal.class_names) - 1}: {names}"
+    console.print_text(console.pairs(rows))
+    if proposal.left_out:
+        left_out = {f"  {name}": why for name, why in proposal.left_out.items()}
+        console.print_text("\nnot features:\n" + console.pairs(left_out))
+    everything, one = commands_of(proposal)
+    console.print_text(f"\nnext:\n  cd {folder} && {everything}\n  cd {folder} && {one}")
+    if not quiet:
+        console.message(f"written to {folder}")

@@ -1,0 +1,204 @@
+"""A table file -> what is in it, and what would spoil an experiment with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.datasets import npz_headers, npz_images, tabular
+from mlcli.datasets.columns import target_named
+from mlcli.datasets.describe_columns import describe_column, short
+from mlcli.datasets.describe_pairs import (
+    MOST_CORRELATED,
+    SAME_UNITS,
+    correlation_ratio,
+    correlations,
+    duplicates,
+    leak,
+    n_duplicate_rows,
+)
+from mlcli.datasets.describe_read import Column, read_sample
+from mlcli.datasets.files import check_file
+from mlcli.datasets.task import few_enough, task_by_values
+
+LISTED_PAIRS = 10
+# A class with fewer rows than this, or than a tenth of an even share, is rare.
+RARE_ROWS = 10
+RARE_SHARE = 0.1
+
+
+def holds_images(path: Path) -> bool:
+    """Whether a path is a folder, or an NPZ file of images.
+
+    Raises:
+        DataError: it can't be read.
+    """
+    if path.is_dir():
+        return True
+    check_file(path)
+    return path.suffix.lower() == ".npz" and npz_images.holds_images(npz_headers.read(path))
+
+
+def describe_table(path: Path, target: str | None = None, seed: int = 0) -> dict[str, Any]:
+    """What a CSV, TSV, Parquet or NPZ table holds, in JSON's types.
+
+    The whole file is read once, in blocks, and described by a sample of its rows if it has more
+    than `describe_read.SAMPLE_ROWS`; an NPZ file is in memory as a whole.
+
+    Args:
+        path: the file.
+        target: the column to predict; left out, ``t``, ``y`` or ``target`` if there is one.
+        seed: of the sample.
+
+    Raises:
+        DataError: the file is no table, or has no such column.
+    """
+    check_file(path)
+    target = target_named(path, tabular.column_names(path), target)
+    columns, n_rows = read_sample(path, seed)
+    n_sampled = columns[0].codes.size
+    found: dict[str, Any] = {
+        "file": path.name,
+        "n_rows": n_rows,
+        "n_sampled": n_sampled,
+        "n_duplicate_rows": n_duplicate_rows(columns),
+        "duplicate_columns": duplicates(columns),
+        "columns": [describe_column(column) for column in columns],
+        "correlations": _pairs([c for c in columns if c.name != target]),
+        "target": None,
+    }
+    if target is not None:
+        one = next(column for column in columns if column.name == target)
+        found["target"] = _describe_target(one, [c for c in columns if c is not one])
+    found["warnings"] = _warnings(found, columns)
+    return found
+
+
+def _pairs(columns: Sequence[Column]) -> dict[str, Any]:
+    """The largest correlations among features, and how many columns were correlated."""
+    used = [c for c in columns if c.numeric and len(c.values) > 1][:MOST_CORRELATED]
+    if len(used) < 2:
+        return {"n_columns": len(used), "largest": [], "names": [], "matrix": []}
+    r = correlations(used)
+    i, j = np.triu_indices(len(used), 1)
+    sizes = np.nan_to_num(np.abs(r[i, j]), nan=-1.0)
+    order = np.argsort(-sizes, kind="stable")[:LISTED_PAIRS]
+    largest = [
+        {"a": used[i[k]].name, "b": used[j[k]].name, "r": float(r[i[k], j[k]])}
+        for k in order
+        if sizes[k] >= 0
+    ]
+    small = [c.name for c in used[:LISTED_PAIRS]]
+    matrix = [[_or_none(v) for v in row[: len(small)]] for row in r[: len(small)].tolist()]
+    return {"n_columns": len(used), "largest": largest, "names": small, "matrix": matrix}
+
+
+def _or_none(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _describe_target(target: Column, features: Sequence[Column]) -> dict[str, Any]:
+    known = ~target.missing
+    n_known = int(known.sum())
+    if target.numeric and target.numbers is not None:
+        finite = target.numbers[np.isfinite(target.numbers)]
+        task: str | None = task_by_values(finite) if finite.size else None
+    else:
+        enough = len(target.values) > 1 and few_enough(len(target.values), n_known)
+        task = "classification" if target.kind == "text" and enough else None
+    found: dict[str, Any] = {"name": target.name, "task": task, "classes": []}
+    classes = task == "classification"
+    if classes:
+        counts = np.bincount(target.codes[known], minlength=len(target.values))
+        found["classes"] = balance(target.values, counts)
+    if task is not None:
+        found["correlations"] = _with_target(target, features, classes=classes)
+        leaks = [(one.name, leak(one, target, classes=classes)) for one in features]
+        found["leaks"] = [{"name": name, "how": how} for name, how in leaks if how is not None]
+    return found
+
+
+def balance(values: Sequence[str], counts: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """How many rows each class has, and which are rare."""
+    n_rows = int(counts.sum())
+    rare = max(RARE_ROWS, RARE_SHARE * n_rows / len(counts))
+    return [
+        {"value": short(value), "n": int(n), "share": float(n / n_rows), "rare": bool(n < rare)}
+        for value, n in zip(values, counts, strict=True)
+    ]
+
+
+def _with_target(
+    target: Column, features: Sequence[Column], *, classes: bool
+) -> list[dict[str, Any]]:
+    """The features that go most with the target: by r, or by eta where the target is classes."""
+    used = [c for c in features if c.numeric and len(c.values) > 1]
+    if classes:
+        sizes = [correlation_ratio(one, target) for one in used]
+    else:
+        sizes = [float(correlations([one, target])[0, 1]) for one in used]
+    order = sorted(
+        (k for k, size in enumerate(sizes) if np.isfinite(size)), key=lambda k: -abs(sizes[k])
+    )
+    return [{"name": used[k].name, "r": sizes[k]} for k in order[:LISTED_PAIRS]]
+
+
+def _warnings(found: dict[str, Any], columns: Sequence[Column]) -> list[str]:
+    """One sentence for each thing that would spoil an experiment."""
+    lines = []
+    target = found["target"] or {}
+    for leaked in target.get("leaks", ()):
+        lines.append(f"leakage: '{leaked['name']}' {leaked['how']}")
+    for names in found["duplicate_columns"]:
+        lines.append(f"duplicate columns: {_quoted(names)}")
+    copies = [set(names) for names in found["duplicate_columns"]]
+    for pair in found["correlations"]["largest"]:
+        a, b = pair["a"], pair["b"]
+        if abs(pair["r"]) > SAME_UNITS and not any({a, b} <= names for names in copies):
+            lines.append(f"'{b}' is '{a}' in other units: correlation {pair['r']:.6f}")
+    for column, said in zip(columns, found["columns"], strict=True):
+        lines += [f"'{column.name}' {words}" for words in _faults(column, said)]
+    if found["n_duplicate_rows"]:
+        lines.append(
+            f"{found['n_duplicate_rows']} of {found['n_sampled']} rows equal an earlier one"
+        )
+    rare = [one for one in target.get("classes", ()) if one["rare"]]
+    if rare:
+        listed = [f"{one['value']} ({one['n']} rows)" for one in rare[:LISTED_PAIRS]]
+        lines.append(f"rare classes: {', '.join(listed)}")
+    if target and target["task"] is None:
+        lines.append(f"'{target['name']}' is neither a number nor one of few classes")
+    return lines
+
+
+def _faults(column: Column, said: dict[str, Any]) -> list[str]:
+    lines = []
+    if column.kind == "empty":
+        lines.append("has no values")
+    elif said["type"] == "constant":
+        lines.append(f"is constant: {said['most_frequent'][0]['value']}")
+    if column.strange is not None:
+        lines.append(f"is mostly numbers, but also holds {short(column.strange)!r}")
+    if said.get("n_infinite"):
+        lines.append(f"holds {said['n_infinite']} infinite values")
+    n = column.codes.size
+    unlike = len(column.values) == n >= RARE_ROWS
+    if unlike and column.kind == "text":
+        lines.append("has another text in every row, as a name or an identifier has")
+    if unlike and column.kind == "whole number" and _counts_rows(column):
+        lines.append("counts the rows")
+    return lines
+
+
+def _counts_rows(column: Column) -> bool:
+    steps = np.diff(np.asarray(column.numbers))
+    return bool((steps == 1).all())
+
+
+def _quoted(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED_PAIRS} more" if len(names) > LISTED_PAIRS else ""
+    return ", ".join(f"'{name}'" for name in names[:LISTED_PAIRS]) + more

@@ -1,0 +1,205 @@
+"""A new project on disk: looks at the data, copies it, writes the files, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from mlcli.config import config_class
+from mlcli.datasets.describe import describe_table, holds_images
+from mlcli.datasets.describe_images import describe_images
+from mlcli.datasets.image_folder import image_sizes
+from mlcli.datasets.numbered import write_numbered
+from mlcli.datasets.source import Source, open_source
+from mlcli.errors import ConfigError, DataError, InputError
+from mlcli.projects import proposal as proposals
+from mlcli.projects import texts
+from mlcli.projects.proposal import Proposal
+from mlcli.report.files import write_text
+from mlcli.report.folder import PARTIAL, replacing
+
+# Larger data stay where they are, and params.yaml says where.
+COPIED_BYTES = 100 * 2**20
+# Images of several sizes, or larger than this, are brought to one size.
+LARGEST_SIDE = 64
+SMALL_SIDE = 32
+
+
+@dataclass(frozen=True)
+class Project:
+    """What was made.
+
+    Attributes:
+        proposal: what it starts with.
+        copied: whether the data lie in the project.
+    """
+
+    proposal: Proposal
+    copied: bool
+
+
+def create(target: Path, data: Path | None, column: str | None) -> Project:
+    """Make a new project.
+
+    The folder appears whole; one that is there already, and empty, is filled with `params.yaml`
+    last.
+
+    Args:
+        target: the folder.
+        data: a table, an NPZ file of images or a folder of images by class; none for a synthetic
+            set.
+        column: the column to predict.
+
+    Raises:
+        ConfigError: the folder holds something.
+        DataError: the data won't do.
+    """
+    target = target.expanduser().resolve()
+    refuse_occupied(target)
+    copied = data is not None and n_bytes(data) <= COPIED_BYTES
+    place = None
+    if data is not None:
+        place = f"data/{plain_name(data)}" if copied else data.resolve().as_posix()
+        if "${" in place:
+            raise DataError(f"{data}", must="a name without ${, which DVC replaces", got=place)
+    proposal = _propose(data, place, column)
+    with _filling(target) as folder:
+        if data is not None and place is not None:
+            proposal = _put_data(proposal, data, folder / place, copied=copied)
+        proposal = _checked(proposal, folder)
+        _write(proposal, folder, target, [] if place is None else [place])
+    return Project(proposal, copied)
+
+
+def refuse_occupied(target: Path) -> None:
+    """Refuse a folder that holds anything but a new git repository.
+
+    Raises:
+        ConfigError: it does, or it is a file.
+    """
+    if target.exists() and not target.is_dir():
+        raise ConfigError(f"{target}", must="a new or an empty folder", got="a file")
+    held = sorted(set(os.listdir(target)) - {".git"}) if target.is_dir() else []
+    if held:
+        raise ConfigError(f"{target}", must="a new or an empty folder", got=f"one with {held[0]}")
+
+
+def n_bytes(path: Path) -> int:
+    """The size of a file, or of all files in a folder; 0 if there is none."""
+    files = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
+    return sum(p.stat().st_size for p in files if p.exists())
+
+
+def plain_name(path: Path) -> str:
+    """A file's name in letters that no shell and no YAML takes for anything else."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", path.resolve().name).lstrip(".-") or "data"
+
+
+def _propose(data: Path | None, place: str | None, column: str | None) -> Proposal:
+    if data is None or place is None:
+        return proposals.for_nothing(open_source(proposals.SYNTHETIC).n_rows)
+    if not holds_images(data):
+        return proposals.for_table(describe_table(data, column), place, data)
+    resize = _resize(data) if data.is_dir() else None
+    size = None if resize is None else (resize, resize)
+    found = describe_images(str(data), column, size)
+    text = None if resize is None else f"{resize}x{resize}"
+    return proposals.for_images(found, place, text, column)
+
+
+def _resize(folder: Path) -> int | None:
+    """The side to bring images to, where they are of several sizes or large."""
+    sizes = image_sizes(folder)
+    if len(sizes) == 1 and max(max(size) for size in sizes) <= LARGEST_SIDE:
+        return None
+    return LARGEST_SIDE if min(min(size) for size in sizes) >= LARGEST_SIDE else SMALL_SIDE
+
+
+def _put_data(proposal: Proposal, data: Path, out: Path, *, copied: bool) -> Proposal:
+    if copied:
+        out.parent.mkdir()
+    if proposal.class_names:
+        column = next(iter(proposal.sections.values()))["target"]
+        if not copied:
+            raise DataError(
+                f"column '{column}' of {data}", must="numbers in a file too large to be copied",
+                got="text", hint="numbering its classes 0, 1, ...",
+            )  # fmt: skip
+        return replace(proposal, class_names=write_numbered(data, column, out))
+    if copied and data.is_dir():
+        shutil.copytree(data, out)
+    elif copied:
+        shutil.copyfile(data, out)
+    return proposal
+
+
+def _checked(proposal: Proposal, folder: Path) -> Proposal:
+    """Only what passes the checks that every run makes before any work, so that nothing fails.
+
+    Raises:
+        DataError: the data can't be read.
+        InputError: no command takes them.
+    """
+    source, kept, refused = None, {}, {}
+    for section, values in proposal.sections.items():
+        place = folder / values["data"]
+        given = values | {"data": str(place) if place.exists() else values["data"]}
+        config: Any = config_class(section)(**given)
+        source = source or _open(config)
+        try:
+            import_module(f"mlcli.experiments.{section}").check(config, source)
+            kept[section] = values
+        except InputError as error:
+            refused[section] = error
+    if not kept:
+        raise next(iter(refused.values()))
+    why = {f"without {name}": str(error) for name, error in refused.items()}
+    return replace(proposal, sections=kept, reasons={**proposal.reasons, **why})
+
+
+def _open(config: Any) -> Source:
+    side = getattr(config, "resize", None)
+    return open_source(
+        config.data,
+        target=config.target,
+        features=config.features,
+        drop_missing=config.drop_missing,
+        resize=None if side is None else (int(side.split("x")[0]),) * 2,
+    )
+
+
+def _write(proposal: Proposal, folder: Path, target: Path, inputs: list[str]) -> None:
+    in_git = any((parent / ".git").exists() for parent in (target, *target.parents))
+    write_text(folder / ".dvc" / "config", texts.config_text(in_git=in_git))
+    write_text(folder / ".dvc" / ".gitignore", texts.DVC_GITIGNORE)
+    write_text(folder / ".dvcignore", texts.DVCIGNORE)
+    write_text(folder / ".gitignore", texts.GITIGNORE)
+    readme = texts.readme_text(target.name, proposal, texts.commands_of(proposal))
+    write_text(folder / "README.md", readme)
+    write_text(folder / "dvc.yaml", texts.dvc_text(proposal, inputs))
+    write_text(folder / "params.yaml", texts.params_text(proposal))
+
+
+@contextmanager
+def _filling(target: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes the target, or its contents, if the block ends well."""
+    if not target.exists():
+        with replacing(target) as folder:
+            yield folder
+        return
+    # The folder itself stays, since somebody may stand in it.
+    folder = target / f".init.{os.getpid()}{PARTIAL}"
+    folder.mkdir()
+    try:
+        yield folder
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == "params.yaml"):
+            path.rename(target / path.name)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

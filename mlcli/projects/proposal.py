@@ -1,0 +1,210 @@
+"""Data of somebody's own -> which commands suit them, with which parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlcli.datasets.describe_pairs import SAME_UNITS
+from mlcli.errors import DataError
+from mlcli.projects import sizes
+
+# A column with more missing values would cost more rows than it is worth.
+MOST_MISSING = 0.2
+FEWEST_ROWS = 10
+# Coefficients, as a share of the rows, up to which least squares needs no penalty.
+MOST_COLUMNS = 0.6
+SYNTHETIC = "noisy-cubic"
+Sections = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a new project starts with.
+
+    Attributes:
+        task: regression or classification, in words.
+        sections: of params.yaml, each of which is a stage too.
+        reasons: what was decided, and from what.
+        left_out: column -> why it is no feature.
+        class_names: of a target that is text, in the order of their numbers 0, 1, ...
+    """
+
+    task: str
+    sections: Sections
+    reasons: Mapping[str, str]
+    left_out: Mapping[str, str]
+    class_names: Sequence[str] = ()
+
+
+def for_table(found: Mapping[str, Any], data: str, file: Path) -> Proposal:
+    """What suits a table.
+
+    Args:
+        found: as `datasets.describe.describe_table` gives it.
+        data: what params.yaml calls it.
+        file: the table, for messages.
+
+    Raises:
+        DataError: it has no target, no features, or too few rows.
+    """
+    target = found["target"]
+    if target is None:
+        names = ", ".join(one["name"] for one in found["columns"][:12])
+        raise DataError(
+            f"{file} has no column named t, y or target", hint=f"--target with one of: {names}"
+        )
+    column = next(one for one in found["columns"] if one["name"] == target["name"])
+    if target["task"] is None or column["n_distinct"] < 2:
+        raise DataError(
+            f"column '{target['name']}' of {file}", must="numbers or a few classes to predict",
+            got=f"{column['type']} with {column['n_distinct']} different values",
+            hint="another --target",
+        )  # fmt: skip
+    left_out = _left_out(found, column)
+    others = [one for one in found["columns"] if one is not column]
+    features = [one for one in others if one["name"] not in left_out]
+    if not features:
+        why = "; ".join(f"'{name}' {words}" for name, words in list(left_out.items())[:3])
+        raise DataError(f"{file} has no column to predict '{column['name']}' from ({why})")
+    used = [*features, column]
+    drop = any(one["n_missing"] or one.get("n_infinite") for one in used)
+    # At least so many rows are whole, whichever of them lack which values.
+    lost = sum(one["n_missing"] + one.get("n_infinite", 0) for one in used) if drop else 0
+    n_rows = int(found["n_rows"] * max(0, 1 - lost / found["n_sampled"]))
+    if n_rows < FEWEST_ROWS:
+        raise DataError(
+            f"the rows of {file} without missing values", must=f"at least {FEWEST_ROWS}",
+            got=str(n_rows),
+        )  # fmt: skip
+    source: dict[str, Any] = {"data": data, "target": column["name"]}
+    source |= {"features": [one["name"] for one in features], "drop_missing": drop}
+    is_text = column["type"] == "text"
+    class_names = tuple(one["value"] for one in target["classes"]) if is_text else ()
+    if target["task"] == "regression":
+        sections = regression(source, n_rows, len(features))
+    else:
+        sections = _classification(source, n_rows, len(features), len(target["classes"]))
+    return Proposal(target["task"], sections, _reasons(found, features), left_out, class_names)
+
+
+def _left_out(found: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, str]:
+    """Every column that is no feature, and why."""
+    leaks = {one["name"]: one["how"] for one in found["target"].get("leaks", ())}
+    copies = {
+        name: f"holds the same values as '{names[0]}'"
+        for names in found["duplicate_columns"]
+        for name in names[1:]
+    }
+    for pair in found["correlations"]["largest"]:
+        # The first of each pair stays, unless it is a copy itself.
+        if abs(pair["r"]) > SAME_UNITS and pair["a"] not in copies:
+            copies.setdefault(pair["b"], f"is '{pair['a']}' in other units")
+    why: dict[str, str] = {}
+    for one in found["columns"]:
+        name = one["name"]
+        if name == target["name"]:
+            continue
+        if one["type"] not in ("number", "whole number"):
+            why[name] = {"text": "is text", "date": "is a date", "empty": "has no values"}.get(
+                one["type"], "is constant"
+            )
+        elif name in leaks or name in copies:
+            why[name] = leaks.get(name) or copies[name]
+        elif one["n_missing"] > MOST_MISSING * found["n_sampled"]:
+            why[name] = f"has {one['n_missing']} missing values"
+        elif f"'{name}' counts the rows" in found["warnings"]:
+            why[name] = "counts the rows"
+    return why
+
+
+def _reasons(found: Mapping[str, Any], features: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    target = found["target"]
+    classes = target["classes"]
+    task = f"{target['task']} of '{target['name']}'"
+    if classes:
+        task += f", {len(classes)} classes"
+    names = ", ".join(one["name"] for one in features[:12])
+    more = f" and {len(features) - 12} more" if len(features) > 12 else ""
+    return {"task": task, "rows": str(found["n_rows"]), "features": names + more}
+
+
+def regression(source: Mapping[str, Any], n_rows: int, n_features: int) -> Sections:
+    """Sections for a target that is a number: polynomials, their choice, Bayes, networks."""
+    highest, unpenalised = sizes.highest_degree(n_rows, n_features), source
+    degrees = list(range(1, highest + 1))
+    if n_features + 1 > MOST_COLUMNS * n_rows:
+        # More coefficients than rows have no least squares solution of their own.
+        source = {**source, "penalty": "l2"}
+    return {
+        "fit_poly": {**source, "degrees": degrees, "compare_solver": "none", "seed": 0},
+        "kfold": {
+            **source, "degrees": degrees, "n_folds": sizes.n_folds(n_rows), "seed": 0,
+        },
+        "bayes": {**unpenalised, "degree": min(highest, 3), "degrees": degrees, "seed": 0},
+        "train_mlp": _network(unpenalised, n_rows, n_features, 1) | {"task": "regression"},
+    }  # fmt: skip
+
+
+def _classification(
+    source: Mapping[str, Any], n_rows: int, n_features: int, n_classes: int
+) -> Sections:
+    return {
+        "logistic": {**source, "penalty": "l2", "l2": 0.001, "seed": 0},
+        "train_mlp": _network(source, n_rows, n_features, n_classes) | {"task": "classification"},
+    }
+
+
+def _network(
+    source: Mapping[str, Any], n_rows: int, n_features: int, n_outputs: int
+) -> dict[str, Any]:
+    return {
+        **source,
+        "hidden": sizes.hidden(n_rows, n_features, n_outputs),
+        "batch_size": sizes.batch_size(n_rows),
+        "n_epochs": sizes.n_epochs(n_rows),
+        # One rate of adam serves data of any shape, and no outlier's gradient throws it off.
+        "optimiser": "adam",
+        "clip_norm": 1.0,
+        "keep_weights": "first",
+        "seed": 0,
+        "n_seeds": 8,
+    }
+
+
+def for_images(
+    found: Mapping[str, Any], data: str, resize: str | None, target: str | None
+) -> Proposal:
+    """What suits images by class.
+
+    Args:
+        found: as `datasets.describe_images.describe_images` gives it.
+        data: what params.yaml calls them.
+        resize: the height and width that they are brought to, if they are.
+        target: the array of the labels in an NPZ file, if it was named.
+    """
+    n_rows, n_classes = found["n_rows"], len(found["classes"])
+    section: dict[str, Any] = {"data": data, "resize": resize, "target": target}
+    section = {key: value for key, value in section.items() if value is not None}
+    section |= {
+        "architecture": "basic",
+        "batch_size": sizes.batch_size(n_rows),
+        "n_epochs": min(15, sizes.n_epochs(n_rows)),
+        "max_shift": min(6, min(found["image_shape"][-2:]) // 4),
+        "keep_weights": "first",
+        "seed": 0,
+        "n_seeds": 5,
+    }
+    size = " x ".join(map(str, found["image_shape"]))
+    reasons = {"task": f"classification of images, {n_classes} classes", "images": str(n_rows)}
+    reasons["size"] = size + (", brought to that" if resize else "")
+    return Proposal("classification of images", {"train_cnn": section}, reasons, {})
+
+
+def for_nothing(n_rows: int) -> Proposal:
+    """A project without data: a synthetic set that is drawn anew for each seed."""
+    sections = regression({"data": SYNTHETIC}, n_rows, 1)
+    reasons = {"task": f"regression of the synthetic set {SYNTHETIC}", "rows": str(n_rows)}
+    return Proposal("regression", sections, reasons, {})

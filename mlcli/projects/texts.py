@@ -1,0 +1,170 @@
+"""A proposal -> the texts of a project's files."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from mlcli.config import config_class
+from mlcli.projects.proposal import Proposal
+from mlcli.report.captions import figure_names
+from mlcli.report.files import yaml_text
+
+WIDTH = 96
+PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
+WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+GITIGNORE = """\
+runs/
+dvc_plots/
+reports/*/environment.json
+reports/*/timings.json
+.*.partial/
+"""
+DVCIGNORE = """\
+# When and where a run was made: beside the results, and no part of them.
+reports/*/environment.json
+reports/*/timings.json
+"""
+DVC_GITIGNORE = "/config.local\n/tmp\n/cache\n"
+DVC_CONFIG = """\
+[core]
+    analytics = false
+    check_update = false
+"""
+NO_GIT = """\
+    # Take this line out after `git init`.
+    no_scm = true
+"""
+
+
+def params_text(proposal: Proposal) -> str:
+    """params.yaml: each key under its own help, which stands at its first place only."""
+    lines = [
+        "# Check this file: `mlcli validate`. Every other key: `mlcli "
+        f"{_command(next(iter(proposal.sections)))} --help`, and so on."
+    ]
+    for name, why in proposal.left_out.items():
+        lines += _comment(f"Not a feature: '{name}' {why}.", "")
+    for number, name in enumerate(proposal.class_names):
+        lines += _comment(f"Class {number} is {name!r}.", "")
+    said: set[tuple[str, str]] = set()
+    for section, values in proposal.sections.items():
+        fields = config_class(section).model_fields
+        lines += ["", f"{section}:"]
+        for key, value in values.items():
+            help = fields[key].description or ""
+            if (key, help) not in said:
+                said.add((key, help))
+                lines += _comment(help, "  ")
+            lines.append(f"  {key}: {_value(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _comment(text: str, indent: str) -> list[str]:
+    clean = " ".join(text.split())
+    marks = indent + "# "
+    return textwrap.wrap(
+        clean, WIDTH, initial_indent=marks, subsequent_indent=marks, break_on_hyphens=False
+    )
+
+
+def _value(value: Any) -> str:
+    """A value in YAML, lists in one line; JSON's quotes where a word could be something else."""
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in WORDS:
+        return value
+    return json.dumps(value, ensure_ascii=True)
+
+
+def _command(section: str) -> str:
+    return section.replace("_", "-")
+
+
+def dvc_text(proposal: Proposal, inputs: Sequence[str]) -> str:
+    """dvc.yaml: a stage for each section, and one that makes the report of them.
+
+    Args:
+        proposal: what is run.
+        inputs: the files or folders that every stage reads.
+    """
+    stages: dict[str, Any] = {name: _stage(name, inputs) for name in proposal.sections}
+    stages["report"] = {
+        "cmd": "mlcli report",
+        "deps": [f"reports/{name}" for name in proposal.sections],
+        "outs": [{"reports/index.html": {"cache": False}}, {"reports/README.md": {"cache": False}}],
+    }
+    return yaml_text({"stages": stages})
+
+
+def _stage(section: str, inputs: Sequence[str]) -> dict[str, Any]:
+    place = f"reports/{section}"
+    files = [*import_module(f"mlcli.experiments.{section}").FILES, "manifest.json"]
+    tops = sorted({name.split("/")[0] for name in files} - {"metrics.json"})
+    plots = sorted(f"{name}.png" for name in figure_names(section))
+    stage: dict[str, Any] = {
+        "cmd": f"mlcli {_command(section)} --out {place} --force",
+        "params": [section],
+    }
+    if inputs:
+        stage["deps"] = list(inputs)
+    return stage | {
+        "outs": _kept(place, tops),
+        "metrics": _kept(place, ["metrics.json"]),
+        "plots": _kept(place, plots),
+    }
+
+
+def _kept(place: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Results that git keeps, not DVC's cache."""
+    return [{f"{place}/{name}": {"cache": False}} for name in names]
+
+
+def readme_text(name: str, proposal: Proposal, commands: Sequence[str]) -> str:
+    """README.md, of ten lines."""
+    left_out = ", ".join(f"`{one}`" for one in list(proposal.left_out)[:8]) or "none"
+    more = len(proposal.left_out) - 8
+    left_out += f" and {more} more" if more > 0 else ""
+    stages = ", ".join(f"`{_command(section)}`" for section in proposal.sections)
+    return (
+        f"# {name}\n\n"
+        f"{proposal.reasons['task'][0].upper()}{proposal.reasons['task'][1:]}.\n\n"
+        f"- `{commands[0]}` runs {stages} and writes `reports/index.html`, anew where the data or "
+        "`params.yaml` changed.\n"
+        f"- `{commands[1]}` runs one of them by hand, below `runs/`; any key is a flag, too.\n"
+        "- `params.yaml` has every choice with its reason; `mlcli validate` checks it.\n"
+        f"- Columns that are no features: {left_out}; `params.yaml` says why.\n"
+        "- `mlcli compare` holds two runs beside each other, `mlcli check` holds them to gates.\n"
+        "- Start with `mlcli data describe`, and keep test rows out of every choice.\n"
+    )
+
+
+def config_text(*, in_git: bool) -> str:
+    """.dvc/config, as `dvc init` means it with and without git."""
+    return DVC_CONFIG + ("" if in_git else NO_GIT)
+
+
+def commands_of(proposal: Proposal) -> tuple[str, str]:
+    """The two commands to go on with: everything, and the last stage by hand."""
+    return "dvc repro", f"mlcli {_command(list(proposal.sections)[-1])}"
+
+
+def summary(proposal: Proposal) -> Mapping[str, str]:
+    """What is proposed, for the console."""
+    rows = dict(proposal.reasons)
+    shown = {
+        "degrees": ("fit_poly", "degrees"), "folds": ("kfold", "n_folds"),
+        "hidden layers": ("train_mlp", "hidden"), "batch size": ("train_mlp", "batch_size"),
+        "epochs": ("train_mlp", "n_epochs"), "architecture": ("train_cnn", "architecture"),
+        "batch size of images": ("train_cnn", "batch_size"),
+    }  # fmt: skip
+    for label, (section, key) in shown.items():
+        if section in proposal.sections:
+            value = proposal.sections[section][key]
+            rows[label] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    rows["stages"] = ", ".join([*proposal.sections, "report"])
+    return rows
