@@ -53,16 +53,16 @@ def scored(rows: Sequence[Row], headlines: tuple[Headline, ...]) -> tuple[Headli
     """Each row with its number, and the headline that they have in common.
 
     Raises:
-        ConfigError: a run has no such metric, or has it several times.
+        ConfigError: no metric is in every run, or one has it several times.
     """
-    chosen, found = headlines[0], []
-    for row in rows:
-        if row.found is None:
-            found.append(Scored(row))
-            continue
-        chosen, path = find(headlines, row.found.metrics)
-        found.append(Scored(row, path, _number(quantities(row.found.metrics)[path])))
-    return chosen, found
+    done = {row.run: row.found.metrics for row in rows if row.found is not None}
+    chosen, paths = find(headlines, done)
+    return chosen, [
+        Scored(row)
+        if row.found is None
+        else Scored(row, paths[row.run], _number(quantities(row.found.metrics)[paths[row.run]]))
+        for row in rows
+    ]
 
 
 def _number(value: Any) -> Mapping[str, Any] | None:

@@ -93,6 +93,13 @@ def test_a_network_is_chosen_on_validation_rows(empty_folder: Path) -> None:
     assert again["validation_accuracy"]["n"] == 2
 
 
+def test_points_without_validation_rows_are_ranked_by_what_all_have(empty_folder: Path) -> None:
+    done = own_process(*IRIS, "-S", "validation_fraction=0,0.2", "--out", "s")
+    assert done.returncode == 0, done.stderr
+    assert {row["metric"] for row in table(empty_folder / "s")} == {"test_accuracy"}
+    assert "It was chosen by its test score, for want of another" in done.stdout
+
+
 def test_a_point_that_diverges_is_a_row(mlcli: Run, empty_folder: Path) -> None:
     axes = ("sweep", "descent", "-S", "n_seeds=2", "-S", "n_noise=20", "-S", "n_steps=20")
     swept = (*axes, "-S", "learning_rate=0.1,1e6", "--out", "s")

@@ -83,9 +83,24 @@ def test_which_end_is_better(metric: str, best: str | None, largest: bool) -> No
 
 def test_a_metric_is_found_by_its_path_or_by_its_last_key() -> None:
     metrics = {"a": {"loss": 1.0, "b": {"loss": 2.0}}, "text": "x", "c": {"mse": 3.0}}
-    assert find(headline_of("fit_poly", "a.b.loss", None), metrics)[1] == "a.b.loss"
-    assert find(headline_of("fit_poly", "loss", None), metrics)[1] == "a.loss"
+    assert find(headline_of("fit_poly", "a.b.loss", None), {"r": metrics})[1]["r"] == "a.b.loss"
+    assert find(headline_of("fit_poly", "loss", None), {"r": metrics})[1]["r"] == "a.loss"
     with pytest.raises(ConfigError, match=r"mse is there 2 times.*--metric a\.mse"):
-        find(headline_of("fit_poly", "mse", None), {"a": {"mse": 1.0}, "b": {"mse": 2.0}})
+        find(headline_of("fit_poly", "mse", None), {"r": {"a": {"mse": 1.0}, "b": {"mse": 2.0}}})
     with pytest.raises(ConfigError, match=r"no metric of the runs is losss; try --metric a\."):
-        find(headline_of("fit_poly", "losss", "smallest"), metrics)
+        find(headline_of("fit_poly", "losss", "smallest"), {"r": metrics})
+
+
+def test_every_point_is_ranked_by_the_same_metric() -> None:
+    headlines = headline_of("train_mlp", None, None)
+    runs = {"a": {"validation_accuracy": 0.9, "test_accuracy": 0.8}, "b": {"test_accuracy": 0.7}}
+    for one in (runs, dict(reversed(runs.items()))):
+        headline, paths = find(headlines, one)
+        assert (headline.name, headline.rows) == ("test_accuracy", "test")
+        assert paths == {"a": "test_accuracy", "b": "test_accuracy"}
+    with pytest.raises(
+        ConfigError,
+        match=r"every point: a has validation_accuracy, b has test_accuracy, c has test_mse; "
+        r"try --metric PATH",
+    ):
+        find(headlines, {**runs, "c": {"test_mse": 2.0}})
