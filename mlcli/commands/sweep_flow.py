@@ -114,8 +114,30 @@ def points_of(section: str, sets: Sequence[str], n_samples: int | None, seed: in
 
 
 def checked(request: Request, points: Sequence[Point]) -> tuple[list[Task], list[Prepared]]:
-    """Every point, checked before any runs."""
+    """The folder and every point, checked before any runs."""
+    if request.out is not None:
+        _check_folder(request.out)
     return check_all([task(request.section, point, request.options) for point in points])
+
+
+def _check_folder(out: Path) -> None:
+    """Only an empty folder or a sweep's own will do: nothing of another's is overwritten.
+
+    Raises:
+        ConfigError: it is a file, or holds other files.
+    """
+    if file := next((one for one in (out, *out.parents) if one.is_file()), None):
+        raise ConfigError("--out", must="a folder", got=f"the file {file}", hint="another name")
+    names = sorted(one.name for one in out.iterdir()) if out.is_dir() else []
+    own = (QUESTION, TABLE, METRICS) if QUESTION in names else ()
+    others = [name for name in names if name not in own and not name.startswith(".")]
+    if others:
+        raise ConfigError(
+            "--out",
+            must="a new folder, an empty one or that of a sweep",
+            got=f"{out} with {others[0]} in it",
+            hint="another name",
+        )
 
 
 def run_sweep(request: Request, points: Sequence[Point]) -> Finished:

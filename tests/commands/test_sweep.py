@@ -35,7 +35,7 @@ def table(folder: Path) -> list[dict[str, str]]:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def test_a_grid_is_run_ranked_and_written(mlcli: Run, empty_folder: Path) -> None:
@@ -197,3 +197,25 @@ def test_a_dry_run_lists_the_points(mlcli: Run, empty_folder: Path) -> None:
 def test_points_that_ask_the_same_are_one(mlcli: Run, empty_folder: Path) -> None:
     assert mlcli(*FIT, "-S", "degrees=3", "-S", "noise_std=1,1.0,1e0", "--out", "s").code == 0
     assert len(table(empty_folder / "s")) == 1
+
+
+def test_a_folder_of_something_else_is_left_alone(mlcli: Run, empty_folder: Path) -> None:
+    one = ("--degrees", "1", "--n-seeds", "2", "--path-penalty", "none", "--no-plots")
+    assert mlcli("fit-poly", *one, "--out", "r").code == 0
+    before = content(empty_folder / "r")
+    (empty_folder / "file").write_text("mine")
+    (empty_folder / "scores").mkdir()
+    (empty_folder / "scores/metrics.json").write_text("{}")
+    for out, got in (
+        ("r", "got r with coefficients.csv in it"),
+        ("file", "--out must be a folder, got the file file"),
+        ("file/below", "--out must be a folder, got the file file"),
+        ("scores", "got scores with metrics.json in it"),
+    ):
+        for more in ((), ("--dry-run",)):
+            done = mlcli(*FIT, "-S", "degrees=1", "--out", out, *more)
+            assert done.code == 2
+            assert got in done.err
+            assert len(done.err.splitlines()) == 1
+    assert content(empty_folder / "r") == before
+    assert not Path("runs").exists()
