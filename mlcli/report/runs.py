@@ -87,9 +87,13 @@ def find_folders(places: Iterable[Path]) -> list[Path]:
     for one in places:
         if not one.is_dir():
             raise DataError(f"{one} is no folder", hint="`mlcli fit-poly` first")
-        found |= {path.parent for path in one.rglob("manifest.json")}
-    hidden = {path for path in found if any(part.startswith(".") for part in path.parts)}
-    return sorted(found - hidden)
+        # Hidden is what is so below the place, whatever lies above it, `..` for one.
+        found |= {
+            path.parent
+            for path in one.rglob("manifest.json")
+            if not any(part.startswith(".") for part in path.relative_to(one).parts)
+        }
+    return sorted(found)
 
 
 def read_runs(places: Sequence[Path]) -> list[Run]:
