@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from mlcli.review.metrics import is_summary, quantities
+from mlcli.review.metrics import is_measured, quantities
 from mlcli.review.runs import Run
 
 SEED_COLUMNS = ("seed", "seed_index")
@@ -36,7 +36,7 @@ def per_seed(run: Run) -> dict[str, dict[int, float]]:
     groups = [group for path in sorted(run.folder.glob("*.csv")) for group in _groups(path)]
     found = {}
     for path, entry in quantities(run.metrics).items():
-        if is_summary(entry) and entry["mean"] is not None:
+        if is_measured(entry):
             values = _values(path, entry, groups)
             if values is not None:
                 found[path] = dict(values)
@@ -98,6 +98,6 @@ def _matches(values: Mapping[int, float], entry: Mapping[str, Any]) -> bool:
     if len(listed) != entry["n"] or not all(isfinite(value) for value in listed):
         return False
     size = max(abs(value) for value in listed)
-    if abs(fmean(listed) - entry["mean"]) > ROUNDING * size:
+    if not abs(fmean(listed) - entry["mean"]) <= ROUNDING * size:
         return False
     return len(listed) == 1 or abs(stdev(listed) - entry["std"]) <= ROUNDING * size

@@ -67,7 +67,7 @@ def scored(rows: Sequence[Row], headlines: tuple[Headline, ...]) -> tuple[Headli
 
 def _number(value: Any) -> Mapping[str, Any] | None:
     if is_summary(value):
-        return value if value["mean"] is not None else None
+        return value if is_number(value["mean"]) else None
     if is_number(value):
         return {"mean": value, "std": None, "ci_low": None, "ci_high": None, "n": 1}
     return None
