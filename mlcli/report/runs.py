@@ -133,7 +133,7 @@ def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> Run:
         tables = import_module(f"mlcli.experiments.{section}.display").display(metrics)
         drawn = _draw(section, folder)
         beside = compared(section, metrics)
-    except (OSError, LookupError, TypeError, ValueError, ImportError) as error:
+    except (OSError, LookupError, TypeError, ValueError, ImportError, AttributeError) as error:
         raise DataError(
             f"{folder} can't be shown: its files are not those of `{command}` of this version "
             f"({type(error).__name__}: {error})",
