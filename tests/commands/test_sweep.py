@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,20 @@ def test_a_point_that_diverges_is_a_row(mlcli: Run, empty_folder: Path) -> None:
     none = mlcli(*axes, "-S", "learning_rate=1e6")
     assert none.code == 4
     assert "none of 1 points has a number" in none.err
+
+
+def test_points_that_all_fail_are_a_failure_at_run_time(
+    mlcli: Run, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(work: Any, tasks: list[Any], jobs: int) -> Iterator[tuple[int, None]]:
+        yield from ((place, None) for place in range(len(tasks)))
+
+    monkeypatch.setattr("mlcli.commands.sweep_points.each_apart", killed)
+    done = mlcli(*FIT, "-S", "degrees=1,3", "--out", "s")
+    assert done.code == 1
+    assert "fit-poly: 0 of 2 points done, 2 failed" in done.err
+    assert "none of 2 points is done, and 2 failed: " in done.err.splitlines()[-1]
+    assert {row["outcome"] for row in table(empty_folder / "s")} == {"failed"}
 
 
 def test_the_best_by_a_test_score_is_said_to_be(mlcli: Run) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mlcli.errors import ConfigError, NoAnswerError
+from mlcli.errors import ConfigError, MlcliError, NoAnswerError
 from mlcli.review.runs import Run
 from mlcli.sweeps.headlines import find, headline_of
-from mlcli.sweeps.table import DONE, NO_ANSWER, Row, columns, metrics_of, ranked, scored
+from mlcli.sweeps.table import DONE, FAILED, NO_ANSWER, Row, columns, metrics_of, ranked, scored
 
 MANIFEST = {"command": "train-mlp", "config": {}, "data": {"kind": "synthetic"}, "seeds": {}}
 
@@ -104,3 +104,20 @@ def test_every_point_is_ranked_by_the_same_metric() -> None:
         r"try --metric PATH",
     ):
         find(headlines, {**runs, "c": {"test_mse": 2.0}})
+
+
+def test_points_that_failed_are_no_points_without_an_answer() -> None:
+    diverged = Row((("x", "2"),), "run_2", NO_ANSWER, "it diverged")
+    killed = Row((("x", "3"),), "run_3", FAILED, "its process died")
+    headlines = headline_of("train_mlp", None, None)
+    headline, points = scored([diverged, killed, row("1", 0.2)], headlines)
+    found = metrics_of("train-mlp", headline, points)
+    assert (found["n_done"], found["n_without_answer"], found["n_failed"]) == (1, 1, 1)
+    for rows, code, words in (
+        ([diverged, killed], 1, "none of 2 points is done, and 1 failed: its process died; try"),
+        ([diverged], 4, "none of 1 points has a number: it diverged"),
+        ([row("1", None), killed], 4, "none of 2 points has a number: validation_accuracy is"),
+    ):
+        with pytest.raises(MlcliError, match=words) as caught:
+            metrics_of("train-mlp", *scored(rows, headlines))
+        assert caught.value.exit_code == code
