@@ -49,7 +49,12 @@ def call(arguments: list[str] | None = None) -> int:
     except SystemExit:
         # The help is printed by a library that ends the program if its reader went away (`| head`);
         # of all else `console` takes care.
-        return EXIT_DONE if "--help" in given else EXIT_FAILED
+        if "--help" in given:
+            return EXIT_DONE
+        if not given:
+            return EXIT_INPUT
+        console.error("the pipe to another process broke; try --jobs 1")
+        return EXIT_FAILED
     except MemoryError:
         console.error("out of memory; try fewer rows, a lower degree or --jobs 1")
         return EXIT_FAILED

@@ -106,7 +106,7 @@ def find(
         first = {name: path for name, path in paths.items() if path is not None} | first
     for name, values in known.items():
         if name not in first:
-            raise _nowhere(headlines[0].name, values)
+            raise _nowhere(headlines[0].name, values, f"run {name}" if first else "the runs")
     leaves: dict[str, str] = {}
     for name in known:
         leaves.setdefault(first[name].rpartition(".")[2], name)
@@ -136,10 +136,10 @@ def _path(headline: Headline, known: Mapping[str, Any]) -> str | None:
     return ending[0] if ending else None
 
 
-def _nowhere(name: str, known: dict[str, Any]) -> ConfigError:
+def _nowhere(name: str, known: dict[str, Any], where: str) -> ConfigError:
     leaves = {path.rpartition(".")[2]: path for path in reversed(known)}
     near = nearest_path(name, known) or leaves.get(nearest_path(name, leaves) or "")
-    return ConfigError(f"no metric of the runs is {name}", hint=f"--metric {near or 'PATH'}")
+    return ConfigError(f"no metric of {where} is {name}", hint=f"--metric {near or 'PATH'}")
 
 
 def _shallowest(paths: list[str]) -> list[str]:

@@ -65,6 +65,8 @@ def test_sigterm_unwinds_like_ctrl_c(empty_folder: Path) -> None:
         ("notes", 0, ""),
         ("notes --json", 0, ""),
         ("--help", 0, ""),
+        ("sweep --help", 0, ""),
+        ("", 2, ""),
         ("check one --assert 'x<=1'", 0, ""),
         ("check one --assert 'x<=0.1'", 3, "mlcli: 1 of 1 gates failed: x<=0.1: fails at 0.5"),
         ("check one --assert 'x<=0.1' --json", 3, "mlcli: 1 of 1 gates failed: x<=0.1: fails"),

@@ -104,6 +104,8 @@ def test_every_point_is_ranked_by_the_same_metric() -> None:
         r"try --metric PATH",
     ):
         find(headlines, {**runs, "c": {"test_mse": 2.0}})
+    with pytest.raises(ConfigError, match="no metric of run b is validation_accuracy; try"):
+        find(headline_of("train_mlp", "validation_accuracy", None), runs)
 
 
 def test_points_that_failed_are_no_points_without_an_answer() -> None:
