@@ -21,8 +21,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if code == EXIT_INTERRUPTED:
         # After Ctrl-C inside an exec (a dataclass being made, say) CPython would end by the signal
         # in spite of the handler; scripts are promised this code.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        from mlcli import console
+
+        console.flush()
         os._exit(code)
     sys.exit(code)
 
@@ -32,22 +33,28 @@ def call(arguments: list[str] | None = None) -> int:
     from mlcli import console
 
     _interrupt_on_terminate()
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = _invoke(sys.argv[1:] if arguments is None else arguments)
+        code = _invoke(given)
         # Typer turns Ctrl-C inside a command into this code, and says nothing.
         if code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt
-        sys.stdout.flush()
+        console.flush()
     except MlcliError as error:
         console.error(str(error))
         return error.exit_code
     except KeyboardInterrupt:
         console.error("interrupted; nothing was changed")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader went away (`| head`): its choice, and no failure of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_DONE
+    except SystemExit:
+        # The help is printed by a library that ends the program if its reader went away (`| head`);
+        # of all else `console` takes care.
+        if "--help" in given:
+            return EXIT_DONE
+        if not given:
+            return EXIT_INPUT
+        console.error("the pipe to another process broke; try --jobs 1")
+        return EXIT_FAILED
     except MemoryError:
         console.error("out of memory; try fewer rows, a lower degree or --jobs 1")
         return EXIT_FAILED

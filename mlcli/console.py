@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,13 +18,41 @@ if TYPE_CHECKING:
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
+    class Patient(Console):
+        """A console whose reader may go away."""
+
+        def on_broken_pipe(self) -> None:
+            del self._buffer[:]
+            _reader_gone(stream)
+
     stream = sys.stderr if stderr else sys.stdout
     plain = bool(os.environ.get("NO_COLOR")) or not stream.isatty()
     # Off a terminal a table is as wide as it needs, so that nothing is cut in a pipe or a log.
     width = None if stream.isatty() else 200
-    return Console(
+    return Patient(
         file=stream, no_color=plain, force_terminal=stream.isatty(), width=width, highlight=False
     )
+
+
+def _reader_gone(stream: TextIO) -> None:
+    """The reader went away (`| head`): its choice, and the command goes on to its own exit code."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        _reader_gone(stream)
+
+
+def flush() -> None:
+    """Hand on what is still held back."""
+    _write(sys.stdout, "")
+    _write(sys.stderr, "")
 
 
 def print_displays(displays: Sequence[Display]) -> None:
@@ -53,8 +81,7 @@ def print_displays(displays: Sequence[Display]) -> None:
 
 def print_text(text: str) -> None:
     """Text that is the result of a command, to stdout."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
-    sys.stdout.flush()
+    _write(sys.stdout, text if text.endswith("\n") else text + "\n")
 
 
 def print_json(value: Any) -> None:
@@ -64,8 +91,7 @@ def print_json(value: Any) -> None:
 
 def message(text: str) -> None:
     """A message to the person at the terminal, to stderr."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    _write(sys.stderr, f"{text}\n")
 
 
 def error(text: str) -> None:

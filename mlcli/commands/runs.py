@@ -38,13 +38,14 @@ def _describe(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         where = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         where = {}
+    started = where.get("started", "") if isinstance(where, dict) else ""
     return {
         "command": manifest["command"],
         "run": manifest["run"],
         "folder": str(folder),
         "data": manifest["data"].get("name", ""),
         "settings": changed,
-        "started": where.get("started", ""),
+        "started": str(started),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from mlcli.commands.sweep_points import (
     without_answer,
 )
 from mlcli.config import SECTIONS, config_class
-from mlcli.errors import ConfigError, Interrupted, NoAnswerError
+from mlcli.errors import ConfigError, Interrupted, MlcliError, NoAnswerError
 from mlcli.params.faults import unknown
 from mlcli.report.files import csv_text, json_text, replace_text
 from mlcli.report.manifest import question_hash
@@ -33,7 +34,17 @@ from mlcli.review.runs import read_run
 from mlcli.scale.processes import each_apart
 from mlcli.sweeps.axes import Axis, Point, draws, grid, parse_axis
 from mlcli.sweeps.headlines import Headline, headline_of, scores
-from mlcli.sweeps.table import DONE, FAILED, WAITING, Row, Scored, columns, metrics_of, scored
+from mlcli.sweeps.table import (
+    DONE,
+    FAILED,
+    NO_ANSWER,
+    WAITING,
+    Row,
+    Scored,
+    columns,
+    metrics_of,
+    scored,
+)
 
 METRICS = "metrics.json"
 
@@ -114,8 +125,30 @@ def points_of(section: str, sets: Sequence[str], n_samples: int | None, seed: in
 
 
 def checked(request: Request, points: Sequence[Point]) -> tuple[list[Task], list[Prepared]]:
-    """Every point, checked before any runs."""
+    """The folder and every point, checked before any runs."""
+    if request.out is not None:
+        _check_folder(request.out)
     return check_all([task(request.section, point, request.options) for point in points])
+
+
+def _check_folder(out: Path) -> None:
+    """Only an empty folder or a sweep's own will do: nothing of another's is overwritten.
+
+    Raises:
+        ConfigError: it is a file, or holds other files.
+    """
+    if file := next((one for one in (out, *out.parents) if one.is_file()), None):
+        raise ConfigError("--out", must="a folder", got=f"the file {file}", hint="another name")
+    names = sorted(one.name for one in out.iterdir()) if out.is_dir() else []
+    own = (QUESTION, TABLE, METRICS) if QUESTION in names else ()
+    others = [name for name in names if name not in own and not name.startswith(".")]
+    if others:
+        raise ConfigError(
+            "--out",
+            must="a new folder, an empty one or that of a sweep",
+            got=f"{out} with {others[0]} in it",
+            hint="another name",
+        )
 
 
 def run_sweep(request: Request, points: Sequence[Point]) -> Finished:
@@ -123,7 +156,8 @@ def run_sweep(request: Request, points: Sequence[Point]) -> Finished:
 
     Raises:
         Interrupted: Ctrl-C; the same command goes on.
-        NoAnswerError: no point has a number.
+        NoAnswerError: no point has a number, though each ran.
+        MlcliError: no point is done, and some failed.
     """
     headlines = headline_of(request.section, request.metric, request.best)
     tasks, asked = checked(request, points)
@@ -152,10 +186,11 @@ def run_sweep(request: Request, points: Sequence[Point]) -> Finished:
 
 def _say(request: Request, rows: Sequence[Row]) -> None:
     if not request.quiet:
-        n_done = sum(row.outcome == DONE for row in rows)
-        n_other = sum(row.outcome not in (DONE, WAITING) for row in rows)
-        failed = f", {n_other} without an answer" if n_other else ""
-        console.message(f"{request.command}: {n_done} of {len(rows)} points done{failed}")
+        n_of = Counter(row.outcome for row in rows)
+        said = f"{request.command}: {n_of[DONE]} of {len(rows)} points done"
+        for outcome, words in ((NO_ANSWER, "without an answer"), (FAILED, "failed")):
+            said += f", {n_of[outcome]} {words}" if n_of[outcome] else ""
+        console.message(said)
 
 
 def _confirmed(
@@ -173,6 +208,8 @@ def _confirmed(
             console.message(f"{request.command}: the best again, with seed {seed}")
         (_, answer), *_ = each_apart(run_point, [asked_again], jobs=1)
         outcome, reason = answer or (FAILED, DIED)
+        if outcome == FAILED:
+            raise MlcliError(f"the best failed with seed {seed}: {reason}")
         if outcome != DONE:
             raise NoAnswerError(f"the best had no answer with seed {seed}: {reason}")
     run, path = read_run(again.target), metrics["metric"]

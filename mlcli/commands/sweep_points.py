@@ -141,8 +141,12 @@ def without_answer(folder: Path, question: Mapping[str, Any]) -> dict[str, str]:
         before = json.loads((folder / QUESTION).read_text(encoding="utf-8"))
         with (folder / TABLE).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-    except (OSError, ValueError):
+    except (OSError, ValueError, csv.Error):
         return {}
-    if before.get("versions") != question["versions"]:
+    if not isinstance(before, dict) or before.get("versions") != question["versions"]:
         return {}
-    return {row["run"]: row["reason"] for row in rows if row.get("outcome") == NO_ANSWER}
+    return {
+        row["run"]: row.get("reason") or ""
+        for row in rows
+        if row.get("outcome") == NO_ANSWER and row.get("run")
+    }

@@ -13,7 +13,7 @@ import typer
 
 from mlcli import console
 from mlcli.config.verify import ABSOLUTE, RELATIVE
-from mlcli.errors import GateError, Interrupted, MlcliError
+from mlcli.errors import DataError, GateError, InputError, Interrupted, MlcliError
 from mlcli.result import Display
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 REPORTS = Path("reports")
+SAME, DIFFERS, NOT_RUN = "same", "DIFFERS", "NOT RUN"
 MATCH_HELP = (
     "bytes: the same bytes. numbers: numbers within the tolerances, pictures left out. auto: bytes "
     "where the run was made on this machine by these versions, else numbers."
@@ -62,7 +63,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No messages.")] = False,
 ) -> None:
-    """Make a result again and compare; exit 3 if it differs.
+    """Make a result again and compare; exit 3 if it differs, 2 if it can't be asked again.
 
     First every file is hashed and compared with manifest.json, which names altered, missing and
     extra files. Then the same question is asked again, in a temporary folder, and each file is
@@ -70,7 +71,7 @@ def verify(
 
     --json prints {passed, runs: [{folder, command, run, passed, integrity: {n_files, altered,
     missing, extra, fault}, repeat: null or {match, n_same, n_within, not_compared, differences:
-    {file: {place, recorded, again}}, reason}}]}.
+    {file: {place, recorded, again}}, reason, not_run}}]}.
 
     Example: mlcli verify reports/fit_poly
     """
@@ -89,12 +90,15 @@ def verify(
         console.print_json(strict(_json(found)))
     else:
         console.print_displays([_display(run, found, relative, absolute)])
-    failed = [one for one in found if not _passed(*one[1:])]
-    if failed:
-        first = failed[0]
-        raise GateError(
-            f"{len(failed)} of {len(found)} runs differ: {first[0].folder}: {_why(*first[1:])}"
-        )
+    verdicts = [(_verdict(*one[1:]), one) for one in found]
+    for verdict, what, kind in (
+        (DIFFERS, "differ", GateError),
+        (NOT_RUN, "could not be compared", DataError),
+    ):
+        failed = [one for said, one in verdicts if said == verdict]
+        if failed:
+            why = f"{failed[0][0].folder}: {_why(*failed[0][1:])}"
+            raise kind(f"{len(failed)} of {len(found)} runs {what}: {why}")
 
 
 def _look(
@@ -112,6 +116,12 @@ def _look(
 
 def _passed(checked: Integrity, repeat: Repeat | None) -> bool:
     return checked.whole and (repeat is None or repeat.passed)
+
+
+def _verdict(checked: Integrity, repeat: Repeat | None) -> str:
+    if _passed(checked, repeat):
+        return SAME
+    return NOT_RUN if checked.whole and repeat is not None and repeat.not_run else DIFFERS
 
 
 def _why(checked: Integrity, repeat: Repeat | None) -> str:
@@ -147,7 +157,8 @@ def _again(run: Run, match: str, close: Close, jobs: int | None) -> Repeat:
         except Interrupted:
             raise
         except MlcliError as error:
-            return Repeat(match, reason=f"it can't be run again: {error}")
+            reason = f"it can't be run again: {' '.join(str(error).splitlines())}"
+            return Repeat(match, reason=reason, not_run=isinstance(error, InputError))
         manifest = read_manifest(target) or {}
         return compare_folders(run.folder, target, (run.manifest, manifest), match, close)
 
@@ -217,8 +228,7 @@ def _display(
 ) -> Display:
     rows = []
     for run, checked, repeat in found:
-        verdict = "same" if _passed(checked, repeat) else "DIFFERS"
-        row = [verdict, str(run.folder), str(checked.n_files)]
+        row = [_verdict(checked, repeat), str(run.folder), str(checked.n_files)]
         if repeat is not None:
             row += [str(repeat.n_same), str(repeat.n_within), str(len(repeat.not_compared))]
         rows.append([*row, _why(checked, repeat)])

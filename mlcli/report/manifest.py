@@ -15,6 +15,8 @@ from mlcli import __version__
 
 SCHEMA = 1
 HASH_LENGTH = 10
+TEXTS = ("command", "run", "determinism")
+MAPPINGS = ("config", "data", "seeds", "versions", "platform", "files")
 NUMERIC_PACKAGES = ("numpy", "scipy", "torch", "pandas", "matplotlib")
 
 
@@ -100,9 +102,25 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     """The manifest of a run folder, or None if it has none that can be read."""
     try:
         found = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and found.get("schema") == SCHEMA else None
+    return found if _is_manifest(found) else None
+
+
+def _is_manifest(found: Any) -> bool:
+    """Whether it has what `manifest` writes, as far as its readers rely on it."""
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+        return False
+    texts, mappings = (found.get(key) for key in TEXTS), [found.get(key) for key in MAPPINGS]
+    return (
+        all(isinstance(one, str) for one in texts)
+        and all(isinstance(one, dict) for one in mappings)
+        and all(isinstance(one, str) for one in found["files"].values())
+        and all(
+            isinstance(one, dict) and one.keys() >= {"value", "source"}
+            for one in found["config"].values()
+        )
+    )
 
 
 def is_finished(folder: Path, wanted: Mapping[str, Any], suffixes: tuple[str, ...]) -> bool:

@@ -87,9 +87,13 @@ def find_folders(places: Iterable[Path]) -> list[Path]:
     for one in places:
         if not one.is_dir():
             raise DataError(f"{one} is no folder", hint="`mlcli fit-poly` first")
-        found |= {path.parent for path in one.rglob("manifest.json")}
-    hidden = {path for path in found if any(part.startswith(".") for part in path.parts)}
-    return sorted(found - hidden)
+        # Hidden is what is so below the place, whatever lies above it, `..` for one.
+        found |= {
+            path.parent
+            for path in one.rglob("manifest.json")
+            if not any(part.startswith(".") for part in path.relative_to(one).parts)
+        }
+    return sorted(found)
 
 
 def read_runs(places: Sequence[Path]) -> list[Run]:
@@ -129,7 +133,7 @@ def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> Run:
         tables = import_module(f"mlcli.experiments.{section}.display").display(metrics)
         drawn = _draw(section, folder)
         beside = compared(section, metrics)
-    except (OSError, LookupError, TypeError, ValueError, ImportError) as error:
+    except (OSError, LookupError, TypeError, ValueError, ImportError, AttributeError) as error:
         raise DataError(
             f"{folder} can't be shown: its files are not those of `{command}` of this version "
             f"({type(error).__name__}: {error})",

@@ -9,7 +9,7 @@ import numpy as np
 
 from mlcli.errors import ConfigError
 from mlcli.experiments.paired import holm, paired_test, welch_test
-from mlcli.review.metrics import is_number, is_summary, quantities
+from mlcli.review.metrics import is_measured, is_number, quantities
 from mlcli.review.pairing import PAIRED, WELCH, overlap, pairing
 from mlcli.review.runs import Run
 from mlcli.review.seeds import per_seed
@@ -108,7 +108,7 @@ def _difference(
     nothing = dict.fromkeys(("ci_low", "ci_high", "p_value", "test"))
     if is_number(a) and is_number(b):
         return {"mean": b - a} | nothing
-    if not (is_summary(a) and is_summary(b)) or a["mean"] is None or b["mean"] is None:
+    if not (is_measured(a) and is_measured(b)):
         return None
     if a == b:
         return {"mean": 0.0} | nothing

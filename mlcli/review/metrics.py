@@ -36,9 +36,26 @@ def quantities(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def is_summary(value: Any) -> bool:
     """Whether a value is a mean over seeds with its interval, and perhaps more."""
-    return isinstance(value, Mapping) and value.keys() >= INTERVAL
+    if not (isinstance(value, Mapping) and value.keys() >= INTERVAL and is_number(value["n"])):
+        return False
+    numbers = [value[key] for key in INTERVAL if key != "n"]
+    both = (value["ci_low"] is None) == (value["ci_high"] is None)
+    return both and all(one is None or _is_float(one) for one in numbers)
+
+
+def is_measured(value: Any) -> bool:
+    """Whether a value is a summary with a finite mean and, of several values, a finite spread."""
+    return (
+        is_summary(value)
+        and is_number(value["mean"])
+        and (value["n"] < 2 or is_number(value["std"]))
+    )
 
 
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number, and neither true nor false."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return _is_float(value) and math.isfinite(value)
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

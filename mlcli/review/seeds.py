@@ -15,7 +15,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from mlcli.review.metrics import is_summary, quantities
+from mlcli.errors import DataError
+from mlcli.review.metrics import is_measured, quantities
 from mlcli.review.runs import Run
 
 SEED_COLUMNS = ("seed", "seed_index")
@@ -32,29 +33,59 @@ class _Group:
 
 
 def per_seed(run: Run) -> dict[str, dict[int, float]]:
-    """Path of a metric -> seed -> value, for each metric whose values a table holds."""
+    """Path of a metric -> seed -> value, for each metric whose values a table holds.
+
+    Raises:
+        DataError: a table can't be read.
+    """
     groups = [group for path in sorted(run.folder.glob("*.csv")) for group in _groups(path)]
     found = {}
     for path, entry in quantities(run.metrics).items():
-        if is_summary(entry) and entry["mean"] is not None:
+        if is_measured(entry):
             values = _values(path, entry, groups)
             if values is not None:
                 found[path] = dict(values)
     return found
 
 
+def _rows(path: Path) -> Iterator[list[str]]:
+    """The rows of a table, the heading first.
+
+    Raises:
+        DataError: it is not UTF-8, or a row has more cells or fewer than the heading.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.reader(file)
+            heading = next(reader, [])
+            yield heading
+            for row in reader:
+                if row and len(row) != len(heading):
+                    raise DataError(
+                        f"{path}, line {reader.line_num}",
+                        must=f"{len(heading)} cells, as the heading has",
+                        got=str(len(row)),
+                        hint="the run again",
+                    )
+                if row:
+                    yield row
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is no table in UTF-8 ({error})", hint="the run again") from None
+    except OSError as error:
+        raise DataError(f"{path} can't be read ({error.strerror})") from None
+
+
 def _groups(path: Path) -> Iterator[_Group]:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        heading = next(rows, [])
-        place = next((heading.index(name) for name in SEED_COLUMNS if name in heading), None)
-        if place is None:
-            return
-        grouped: dict[tuple[str, ...], list[list[str]]] = {}
-        for row in rows:
-            grouped.setdefault(tuple(row[:place]), []).append(row)
+    rows = _rows(path)
+    heading = next(rows)
+    place = next((heading.index(name) for name in SEED_COLUMNS if name in heading), None)
+    if place is None:
+        return
+    grouped: dict[tuple[str, ...], list[list[str]]] = {}
+    for row in rows:
+        grouped.setdefault(tuple(row[:place]), []).append(row)
     for words, listed in grouped.items():
-        if not all(row[place].isdigit() for row in listed):
+        if not all(row[place].isdecimal() for row in listed):
             continue
         columns = {
             name: {int(row[place]): _number(row[column]) for row in listed}
@@ -98,6 +129,6 @@ def _matches(values: Mapping[int, float], entry: Mapping[str, Any]) -> bool:
     if len(listed) != entry["n"] or not all(isfinite(value) for value in listed):
         return False
     size = max(abs(value) for value in listed)
-    if abs(fmean(listed) - entry["mean"]) > ROUNDING * size:
+    if not abs(fmean(listed) - entry["mean"]) <= ROUNDING * size:
         return False
     return len(listed) == 1 or abs(stdev(listed) - entry["std"]) <= ROUNDING * size

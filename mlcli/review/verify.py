@@ -69,6 +69,8 @@ class Repeat:
         not_compared: pictures that have other bytes, where numbers are compared.
         differences: file -> where it differs first.
         reason: why it could not be asked again, if so.
+        not_run: whether that lies in what is here (its data, say), so that nothing is known of
+            the result.
     """
 
     match: str
@@ -77,6 +79,7 @@ class Repeat:
     not_compared: tuple[str, ...] = ()
     differences: Mapping[str, Difference] = field(default_factory=dict)
     reason: str = ""
+    not_run: bool = False
 
     @property
     def passed(self) -> bool:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from math import exp, isfinite, log
 
 from mlcli.config.sweep import DIGITS, EXAMPLE, MOST_POINTS
@@ -24,6 +24,11 @@ from mlcli.errors import ConfigError
 from mlcli.rng import stream
 
 FUNCTION = re.compile(r"(choice|range|log|linear|integers)\((.*)\)", re.DOTALL)
+# A float holds every whole number below this, and no value needs more digits than these.
+LARGEST_INTEGER, MOST_DIGITS = 1e15, 17
+# How far rounding may move a value: a share of the gap to the next, or of the interval it is
+# drawn from.
+SHARE_OF_GAP, SHARE_OF_WIDTH = 0.01, 1e-4
 OPENING, CLOSING, QUOTES = "([{", ")]}", "\"'"
 Point = tuple[tuple[str, str], ...]
 
@@ -99,18 +104,30 @@ def _from_function(key: str, name: str, numbers: list[float]) -> Axis:
             f"{name} takes low,high" + ("" if name == "integers" else " or low,high,n")
         )
     low, high = numbers[:2]
+    if not isfinite(high - low):
+        raise ValueError(f"{name} takes numbers that are not that far apart")
     if not low < high or (name == "log" and low <= 0):
         raise ValueError(f"{name} takes low < high" + (", both above 0" if name == "log" else ""))
     if len(numbers) == 2:
         if name == "integers" and not (low.is_integer() and high.is_integer()):
             raise ValueError("integers takes whole numbers")
+        if name == "integers" and max(abs(low), abs(high)) >= LARGEST_INTEGER:
+            raise ValueError(f"integers takes whole numbers below {LARGEST_INTEGER:g} in size")
         return Axis(key, kind=name, low=low, high=high)
     n = numbers[2]
     if not n.is_integer() or not 2 <= n <= MOST_POINTS:
         raise ValueError(f"the number of values must be a whole number from 2 on, got {n:g}")
     shares = [i / (n - 1) for i in range(int(n))]
-    inner = [_rounded(_between(name, low, high, share)) for share in shares[1:-1]]
-    return Axis(key, tuple(_text(value) for value in (low, *inner, high)))
+    exact = [low, *(_between(name, low, high, share) for share in shares[1:-1]), high]
+    gaps = [after - before for before, after in pairwise(exact)]
+    inner = [
+        _rounded(value, min(beside) * SHARE_OF_GAP)
+        for value, beside in zip(exact[1:-1], pairwise(gaps), strict=True)
+    ]
+    values = tuple(_text(value) for value in (low, *inner, high))
+    if len(set(values)) < len(values):
+        raise ValueError(f"{low!r} and {high!r} are too close for {n:g} values between them")
+    return Axis(key, values)
 
 
 def _range(numbers: list[float]) -> tuple[str, ...]:
@@ -119,7 +136,8 @@ def _range(numbers: list[float]) -> tuple[str, ...]:
     start, stop, step = (*numbers, 1.0)[:3]
     values: list[str] = []
     while (stop - (start + len(values) * step)) * step > 0:
-        values.append(_text(float(f"{start + len(values) * step:.12g}")))
+        value = start + len(values) * step
+        values.append(_text(_rounded(value, abs(step) * SHARE_OF_GAP, digits=12)))
         if len(values) > MOST_POINTS:
             raise ValueError(f"range has more than {MOST_POINTS} values")
     if not values:
@@ -133,13 +151,18 @@ def _between(kind: str, low: float, high: float, share: float) -> float:
     return low + share * (high - low)
 
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+def _rounded(value: float, most: float, digits: int = DIGITS) -> float:
+    """To few digits, and to as many more as it takes to move by no more than `most`."""
+    for n in range(digits, MOST_DIGITS):
+        rounded = float(f"{value:.{n}g}")
+        if abs(rounded - value) <= most:
+            return rounded
+    return value
 
 
 def _text(value: float) -> str:
     """As YAML reads it: an integer without a point."""
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return str(int(value)) if value.is_integer() and abs(value) < LARGEST_INTEGER else repr(value)
 
 
 def grid(axes: Sequence[Axis]) -> list[Point]:
@@ -178,5 +201,6 @@ def _sample(axes: Sequence[Axis], index: int, seed: int) -> Iterator[tuple[str, 
         elif axis.kind == "integers":
             yield axis.key, str(int(rng.integers(int(axis.low), int(axis.high) + 1)))
         else:
-            value = _rounded(_between(axis.kind, axis.low, axis.high, float(rng.random())))
+            value = _between(axis.kind, axis.low, axis.high, float(rng.random()))
+            value = _rounded(value, (axis.high - axis.low) * SHARE_OF_WIDTH)
             yield axis.key, _text(min(max(value, axis.low), axis.high))

@@ -85,32 +85,61 @@ def _largest(best: str | None, usual: bool) -> bool:
     return usual if best is None else best == "largest"
 
 
-def find(headlines: tuple[Headline, ...], metrics: Mapping[str, Any]) -> tuple[Headline, str]:
-    """The first headline that a run has, and its path there.
+def find(
+    headlines: tuple[Headline, ...], runs: Mapping[str, Mapping[str, Any]]
+) -> tuple[Headline, dict[str, str]]:
+    """The first headline that every run has, and its path in each: others can't be ranked together.
+
+    Args:
+        headlines: in order of preference.
+        runs: name -> metrics of each run.
 
     Raises:
-        ConfigError: it has none, or several paths end in that name.
+        ConfigError: there is none, or several paths of a run end in its name.
     """
-    known = {
+    known = {name: _known(metrics) for name, metrics in runs.items()}
+    first: dict[str, str] = {}
+    for one in headlines:
+        paths = {name: _path(one, values) for name, values in known.items()}
+        if None not in paths.values():
+            return one, {name: path for name, path in paths.items() if path is not None}
+        first = {name: path for name, path in paths.items() if path is not None} | first
+    for name, values in known.items():
+        if name not in first:
+            raise _nowhere(headlines[0].name, values, f"run {name}" if first else "the runs")
+    leaves: dict[str, str] = {}
+    for name in known:
+        leaves.setdefault(first[name].rpartition(".")[2], name)
+    has = ", ".join(f"{name} has {leaf}" for leaf, name in leaves.items())
+    raise ConfigError(f"no one metric ranks every point: {has}", hint="--metric PATH")
+
+
+def _known(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         path: value
         for path, value in quantities(metrics).items()
         if is_summary(value) or is_number(value) or value is None
     }
-    for one in headlines:
-        if one.name in known:
-            return one, one.name
-        ending = _shallowest([path for path in known if path.endswith(f".{one.name}")])
-        if len(ending) > 1:
-            raise ConfigError(
-                f"{one.name} is there {len(ending)} times, since a point compares several variants",
-                hint=f"one value of each, or --metric {ending[0]}",
-            )
-        if ending:
-            return one, ending[0]
-    name = headlines[0].name
+
+
+def _path(headline: Headline, known: Mapping[str, Any]) -> str | None:
+    """The path of a headline in a run; None if it is not there."""
+    if headline.name in known:
+        return headline.name
+    ending = _shallowest([path for path in known if path.endswith(f".{headline.name}")])
+    if len(ending) > 1:
+        raise ConfigError(
+            f"{headline.name} is there {len(ending)} times, since a point compares several "
+            "variants",
+            hint=f"one value of each, or --metric {ending[0]}",
+        )
+    return ending[0] if ending else None
+
+
+def _nowhere(name: str, known: dict[str, Any], where: str) -> ConfigError:
     leaves = {path.rpartition(".")[2]: path for path in reversed(known)}
     near = nearest_path(name, known) or leaves.get(nearest_path(name, leaves) or "")
-    raise ConfigError(f"no metric of the runs is {name}", hint=f"--metric {near or 'PATH'}")
+    return ConfigError(f"no metric of {where} is {name}", hint=f"--metric {near or 'PATH'}")
 
 
 def _shallowest(paths: list[str]) -> list[str]:

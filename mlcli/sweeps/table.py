@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlcli.errors import NoAnswerError
+from mlcli.errors import MlcliError, NoAnswerError
 from mlcli.review.metrics import is_number, is_summary, quantities
 from mlcli.review.pairing import overlap
 from mlcli.review.runs import Run
@@ -53,21 +54,21 @@ def scored(rows: Sequence[Row], headlines: tuple[Headline, ...]) -> tuple[Headli
     """Each row with its number, and the headline that they have in common.
 
     Raises:
-        ConfigError: a run has no such metric, or has it several times.
+        ConfigError: no metric is in every run, or one has it several times.
     """
-    chosen, found = headlines[0], []
-    for row in rows:
-        if row.found is None:
-            found.append(Scored(row))
-            continue
-        chosen, path = find(headlines, row.found.metrics)
-        found.append(Scored(row, path, _number(quantities(row.found.metrics)[path])))
-    return chosen, found
+    done = {row.run: row.found.metrics for row in rows if row.found is not None}
+    chosen, paths = find(headlines, done)
+    return chosen, [
+        Scored(row)
+        if row.found is None
+        else Scored(row, paths[row.run], _number(quantities(row.found.metrics)[paths[row.run]]))
+        for row in rows
+    ]
 
 
 def _number(value: Any) -> Mapping[str, Any] | None:
     if is_summary(value):
-        return value if value["mean"] is not None else None
+        return value if is_number(value["mean"]) else None
     if is_number(value):
         return {"mean": value, "std": None, "ci_low": None, "ci_high": None, "n": 1}
     return None
@@ -104,13 +105,13 @@ def metrics_of(command: str, headline: Headline, points: Sequence[Scored]) -> di
     """metrics.json of a sweep.
 
     Raises:
-        NoAnswerError: no point has a number.
+        NoAnswerError: no point has a number, though each ran.
+        MlcliError: no point is done, and some failed.
     """
     order = ranked(points, headline.largest)
-    n_done = sum(one.row.outcome == DONE for one in points)
+    n_of = Counter(one.row.outcome for one in points)
     if not order or order[0].row.found is None:
-        why = next((_reason(one) for one in points if _reason(one)), "nothing ran")
-        raise NoAnswerError(f"none of {len(points)} points has a number: {why}")
+        raise _nothing(points, n_of)
     best = order[0]
     return {
         "command": command,
@@ -118,8 +119,9 @@ def metrics_of(command: str, headline: Headline, points: Sequence[Scored]) -> di
         "best_is": "largest" if headline.largest else "smallest",
         "measured_on": headline.rows,
         "n_points": len(points),
-        "n_done": n_done,
-        "n_without_answer": len(points) - n_done,
+        "n_done": n_of[DONE],
+        "n_without_answer": n_of[NO_ANSWER],
+        "n_failed": n_of[FAILED],
         "best": {
             "run": best.row.run,
             "settings": dict(best.row.point),
@@ -129,6 +131,18 @@ def metrics_of(command: str, headline: Headline, points: Sequence[Scored]) -> di
         "at_the_end_of": ends(points, best.row.point),
         "winners_curse": _as_metrics(curse_of(order, headline.largest)),
     }
+
+
+def _nothing(points: Sequence[Scored], n_of: Mapping[str, int]) -> MlcliError:
+    """Why there is no best: points that failed say nothing of whether there is an answer."""
+    if n_of[FAILED] and not n_of[DONE]:
+        why = next(one.row.reason for one in points if one.row.outcome == FAILED)
+        return MlcliError(
+            f"none of {len(points)} points is done, and {n_of[FAILED]} failed: {why}",
+            hint="the same command, which runs those again",
+        )
+    why = next((_reason(one) for one in points if _reason(one)), "nothing ran")
+    return NoAnswerError(f"none of {len(points)} points has a number: {why}")
 
 
 def ends(points: Sequence[Scored], best: Point) -> dict[str, str]:

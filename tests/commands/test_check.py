@@ -20,7 +20,8 @@ PROJECT = Path(__file__).parents[2]
 def run_folder(place: Path, command: str = "fit-poly", **metrics: object) -> Path:
     """A folder that looks like a run with these metrics."""
     place.mkdir(parents=True)
-    manifest = {"schema": 1, "command": command, "run": "0", "config": {}, "data": {}, "files": {}}
+    manifest = {"schema": 1, "command": command, "run": "0", "determinism": ""}
+    manifest |= {key: {} for key in ("config", "data", "seeds", "versions", "platform", "files")}
     (place / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     (place / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
     return place

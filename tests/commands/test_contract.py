@@ -58,13 +58,36 @@ def test_sigterm_unwinds_like_ctrl_c(empty_folder: Path) -> None:
     assert len(err.splitlines()) == 1
 
 
-def test_a_reader_that_goes_away_is_no_failure(empty_folder: Path) -> None:
-    done = subprocess.run(
-        f"{' '.join(MLCLI)} schema | head -1; echo ${{PIPESTATUS[0]}}",
-        shell=True, executable="/bin/bash", capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout.splitlines() == ["{", "0"]
-    assert done.stderr == ""
+@pytest.mark.parametrize(
+    ("command", "code", "sentence"),
+    [
+        ("schema", 0, ""),
+        ("notes", 0, ""),
+        ("notes --json", 0, ""),
+        ("--help", 0, ""),
+        ("sweep --help", 0, ""),
+        ("", 2, ""),
+        ("check one --assert 'x<=1'", 0, ""),
+        ("check one --assert 'x<=0.1'", 3, "mlcli: 1 of 1 gates failed: x<=0.1: fails at 0.5"),
+        ("check one --assert 'x<=0.1' --json", 3, "mlcli: 1 of 1 gates failed: x<=0.1: fails"),
+        ("check none", 2, "mlcli: "),
+    ],
+)
+def test_a_reader_that_goes_away_is_no_failure(
+    mlcli: Run, empty_folder: Path, command: str, code: int, sentence: str
+) -> None:
+    assert mlcli("fit-poly", "--degrees", "1", "--n-seeds", "1", "--out", "one", "--no-plots",
+                 "--path-penalty", "none").code == 0  # fmt: skip
+    (empty_folder / "one/metrics.json").write_text('{"x": 0.5}')
+    program = " ".join(MLCLI)
+    for reader in (f"{program} {command} | true", f"{program} {command} 2>&1 | true"):
+        done = subprocess.run(
+            f"{reader}; echo ${{PIPESTATUS[0]}}",
+            shell=True, executable="/bin/bash", capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout == f"{code}\n", done.stderr
+        assert len(done.stderr.splitlines()) == bool(sentence and "2>&1" not in reader)
+        assert "2>&1" in reader or done.stderr.startswith(sentence)
 
 
 def test_no_colour_and_no_bar_off_a_terminal(mlcli: Run) -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def table(folder: Path) -> list[dict[str, str]]:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def test_a_grid_is_run_ranked_and_written(mlcli: Run, empty_folder: Path) -> None:
@@ -93,6 +93,13 @@ def test_a_network_is_chosen_on_validation_rows(empty_folder: Path) -> None:
     assert again["validation_accuracy"]["n"] == 2
 
 
+def test_points_without_validation_rows_are_ranked_by_what_all_have(empty_folder: Path) -> None:
+    done = own_process(*IRIS, "-S", "validation_fraction=0,0.2", "--out", "s")
+    assert done.returncode == 0, done.stderr
+    assert {row["metric"] for row in table(empty_folder / "s")} == {"test_accuracy"}
+    assert "It was chosen by its test score, for want of another" in done.stdout
+
+
 def test_a_point_that_diverges_is_a_row(mlcli: Run, empty_folder: Path) -> None:
     axes = ("sweep", "descent", "-S", "n_seeds=2", "-S", "n_noise=20", "-S", "n_steps=20")
     swept = (*axes, "-S", "learning_rate=0.1,1e6", "--out", "s")
@@ -112,6 +119,20 @@ def test_a_point_that_diverges_is_a_row(mlcli: Run, empty_folder: Path) -> None:
     none = mlcli(*axes, "-S", "learning_rate=1e6")
     assert none.code == 4
     assert "none of 1 points has a number" in none.err
+
+
+def test_points_that_all_fail_are_a_failure_at_run_time(
+    mlcli: Run, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(work: Any, tasks: list[Any], jobs: int) -> Iterator[tuple[int, None]]:
+        yield from ((place, None) for place in range(len(tasks)))
+
+    monkeypatch.setattr("mlcli.commands.sweep_points.each_apart", killed)
+    done = mlcli(*FIT, "-S", "degrees=1,3", "--out", "s")
+    assert done.code == 1
+    assert "fit-poly: 0 of 2 points done, 2 failed" in done.err
+    assert "none of 2 points is done, and 2 failed: " in done.err.splitlines()[-1]
+    assert {row["outcome"] for row in table(empty_folder / "s")} == {"failed"}
 
 
 def test_the_best_by_a_test_score_is_said_to_be(mlcli: Run) -> None:
@@ -190,3 +211,25 @@ def test_a_dry_run_lists_the_points(mlcli: Run, empty_folder: Path) -> None:
 def test_points_that_ask_the_same_are_one(mlcli: Run, empty_folder: Path) -> None:
     assert mlcli(*FIT, "-S", "degrees=3", "-S", "noise_std=1,1.0,1e0", "--out", "s").code == 0
     assert len(table(empty_folder / "s")) == 1
+
+
+def test_a_folder_of_something_else_is_left_alone(mlcli: Run, empty_folder: Path) -> None:
+    one = ("--degrees", "1", "--n-seeds", "2", "--path-penalty", "none", "--no-plots")
+    assert mlcli("fit-poly", *one, "--out", "r").code == 0
+    before = content(empty_folder / "r")
+    (empty_folder / "file").write_text("mine")
+    (empty_folder / "scores").mkdir()
+    (empty_folder / "scores/metrics.json").write_text("{}")
+    for out, got in (
+        ("r", "got r with coefficients.csv in it"),
+        ("file", "--out must be a folder, got the file file"),
+        ("file/below", "--out must be a folder, got the file file"),
+        ("scores", "got scores with metrics.json in it"),
+    ):
+        for more in ((), ("--dry-run",)):
+            done = mlcli(*FIT, "-S", "degrees=1", "--out", out, *more)
+            assert done.code == 2
+            assert got in done.err
+            assert len(done.err.splitlines()) == 1
+    assert content(empty_folder / "r") == before
+    assert not Path("runs").exists()

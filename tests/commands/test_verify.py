@@ -120,9 +120,16 @@ def test_other_data_are_not_run(mlcli: Run, empty_folder: Path) -> None:
     assert done.code == 3
     assert "the data are others: sha256" in done.err
     (empty_folder / "mine.csv").unlink()
+    # Nothing is known of the result, so it is not said to differ.
     done = mlcli("verify", "one", "--quiet")
-    assert done.code == 3
-    assert "it can't be run again: mine.csv" in done.err
+    assert done.code == 2
+    assert "1 of 1 runs could not be compared: one: it can't be run again: mine.csv" in done.err
+    assert "NOT RUN" in done.out
+    again = mlcli("verify", "one", "--quiet", "--json").json
+    assert (again["passed"], again["runs"][0]["repeat"]["not_run"]) == (False, True)
+    # What differs beside it decides.
+    alter(empty_folder / "one/scores.csv", "1", "2")
+    assert mlcli("verify", "one", "--quiet").code == 3
 
 
 def test_a_model_altered_by_one_byte(mlcli: Run, empty_folder: Path) -> None:

@@ -14,6 +14,7 @@ from page_tags import PROJECT, REPORTS, Page
 from mlcli.errors import ConfigError, DataError
 from mlcli.report.captions import ORDER, chapter
 from mlcli.report.gallery import write_gallery
+from mlcli.report.runs import find_folders
 
 SECTIONS = ("perceptron", "kfold", "fit_poly")
 EVIL = "<script>alert(1)</script>"
@@ -250,3 +251,17 @@ def test_the_report_stage_watches_every_run() -> None:
     stage = read_yaml(PROJECT / "dvc.yaml").values["stages"]["report"]
     watched = {Path(one).name for one in stage["deps"] if one.startswith("reports/")}
     assert watched == set(ORDER)
+
+
+def test_only_what_is_hidden_below_the_place_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / ".cache" / "runs"
+    for name in ("one", ".two", "three/.partial"):
+        (place / name).mkdir(parents=True)
+        (place / name / "manifest.json").write_text("{}")
+    (place / "here").mkdir()
+    monkeypatch.chdir(place / "here")
+    assert find_folders([place]) == [place / "one"]
+    assert find_folders([Path("..")]) == [Path("../one")]
+    assert find_folders([Path("../.two")]) == [Path("../.two")]

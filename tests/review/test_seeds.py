@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlcli.experiments.summary import summary
+from mlcli.review.compare import compare
 from mlcli.review.runs import Run
 from mlcli.review.seeds import per_seed
 
@@ -44,6 +45,25 @@ def test_a_group_belongs_to_the_metric_that_its_values_make(tmp_path: Path) -> N
 )
 def test_values_that_are_not_the_metric_s_are_not_taken(tmp_path: Path, table: str) -> None:
     assert per_seed(run(tmp_path, {"score": summary([1.0, 2.0])}, members=table)) == {}
+
+
+ODD = [{"mean": float("nan")}, {"mean": float("inf")}, {"std": None}, {"std": float("nan")},
+       {"mean": "1.5"}, {"n": None}, {"ci_low": None}]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_a_mean_that_is_no_number_has_no_values_and_no_difference(
+    tmp_path: Path, odd: dict[str, object]
+) -> None:
+    manifest = {key: {} for key in ("config", "data", "versions", "seeds")} | {"run": "a"}
+    runs = []
+    for name, score in (("a", summary([1.0, 2.0])), ("b", summary([1.0, 2.0]) | odd)):
+        (tmp_path / name).mkdir()
+        one = run(tmp_path / name, {"score": score}, members="seed,score\n0,1\n1,2\n")
+        runs.append(Run(name, one.folder, one.manifest | manifest, one.metrics))
+    assert per_seed(runs[1]) == {}
+    for pair in (runs, runs[::-1]):
+        assert compare(pair)["metrics"]["score"]["differences"] == [None]
 
 
 def test_of_groups_with_the_same_mean_only_the_one_that_is_named(tmp_path: Path) -> None:

@@ -27,6 +27,11 @@ from mlcli.sweeps.axes import draws, grid, parse_axis
         ("log(1e-3,10,5)", ["0.001", "0.01", "0.1", "1", "10"]),
         ("linear(0,1,5)", ["0", "0.25", "0.5", "0.75", "1"]),
         ("null,1", ["null", "1"]),
+        ("linear(10000,10010,6)", ["10000", "10002", "10004", "10006", "10008", "10010"]),
+        ("linear(1000,1001,4)", ["1000", "1000.33", "1000.67", "1001"]),
+        ("log(10000,10002,3)", ["10000", "10001", "10002"]),
+        ("linear(0,1,4)", ["0", "0.3333", "0.6667", "1"]),
+        ("range(1e13,1.0000000000002e13)", ["10000000000000", "10000000000001"]),
     ],
 )
 def test_the_values_of_an_axis(spec: str, values: list[str]) -> None:
@@ -55,6 +60,9 @@ def test_the_values_of_an_axis(spec: str, values: list[str]) -> None:
         ("x=linear(0,inf)", "finite"),
         ("x=log(a,b,3)", "could not convert"),
         ("x=integers(1,2.5)", "whole numbers"),
+        ("x=integers(0,1e30)", r"whole numbers below 1e\+15"),
+        ("x=linear(-1e308,1e308,3)", "far apart"),
+        ("x=linear(1,1.0000000000000004,9)", "too close for 9 values"),
     ],
 )
 def test_faults_are_one_sentence(text: str, words: str) -> None:
@@ -89,3 +97,9 @@ def test_a_random_search_is_inside_nested_and_even_in_the_logarithm() -> None:
     assert {dict(point)["c"] for point in points} == {"u", "v"}
     d = [float(dict(point)["d"]) for point in points]
     assert math.fsum(d) / 400 == pytest.approx(0, abs=0.12)
+
+
+def test_what_is_drawn_from_a_narrow_interval_is_not_rounded_to_a_few_values() -> None:
+    points = draws([parse_axis("a=linear(10000,10010)", "s")], 50, seed=0)
+    assert len({dict(point)["a"] for point in points}) == 50
+    assert max(len(dict(point)["a"]) for point in points) <= len("10001.123")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mlcli.errors import ConfigError, NoAnswerError
+from mlcli.errors import ConfigError, MlcliError, NoAnswerError
 from mlcli.review.runs import Run
 from mlcli.sweeps.headlines import find, headline_of
-from mlcli.sweeps.table import DONE, NO_ANSWER, Row, columns, metrics_of, ranked, scored
+from mlcli.sweeps.table import DONE, FAILED, NO_ANSWER, Row, columns, metrics_of, ranked, scored
 
 MANIFEST = {"command": "train-mlp", "config": {}, "data": {"kind": "synthetic"}, "seeds": {}}
 
@@ -83,9 +83,43 @@ def test_which_end_is_better(metric: str, best: str | None, largest: bool) -> No
 
 def test_a_metric_is_found_by_its_path_or_by_its_last_key() -> None:
     metrics = {"a": {"loss": 1.0, "b": {"loss": 2.0}}, "text": "x", "c": {"mse": 3.0}}
-    assert find(headline_of("fit_poly", "a.b.loss", None), metrics)[1] == "a.b.loss"
-    assert find(headline_of("fit_poly", "loss", None), metrics)[1] == "a.loss"
+    assert find(headline_of("fit_poly", "a.b.loss", None), {"r": metrics})[1]["r"] == "a.b.loss"
+    assert find(headline_of("fit_poly", "loss", None), {"r": metrics})[1]["r"] == "a.loss"
     with pytest.raises(ConfigError, match=r"mse is there 2 times.*--metric a\.mse"):
-        find(headline_of("fit_poly", "mse", None), {"a": {"mse": 1.0}, "b": {"mse": 2.0}})
+        find(headline_of("fit_poly", "mse", None), {"r": {"a": {"mse": 1.0}, "b": {"mse": 2.0}}})
     with pytest.raises(ConfigError, match=r"no metric of the runs is losss; try --metric a\."):
-        find(headline_of("fit_poly", "losss", "smallest"), metrics)
+        find(headline_of("fit_poly", "losss", "smallest"), {"r": metrics})
+
+
+def test_every_point_is_ranked_by_the_same_metric() -> None:
+    headlines = headline_of("train_mlp", None, None)
+    runs = {"a": {"validation_accuracy": 0.9, "test_accuracy": 0.8}, "b": {"test_accuracy": 0.7}}
+    for one in (runs, dict(reversed(runs.items()))):
+        headline, paths = find(headlines, one)
+        assert (headline.name, headline.rows) == ("test_accuracy", "test")
+        assert paths == {"a": "test_accuracy", "b": "test_accuracy"}
+    with pytest.raises(
+        ConfigError,
+        match=r"every point: a has validation_accuracy, b has test_accuracy, c has test_mse; "
+        r"try --metric PATH",
+    ):
+        find(headlines, {**runs, "c": {"test_mse": 2.0}})
+    with pytest.raises(ConfigError, match="no metric of run b is validation_accuracy; try"):
+        find(headline_of("train_mlp", "validation_accuracy", None), runs)
+
+
+def test_points_that_failed_are_no_points_without_an_answer() -> None:
+    diverged = Row((("x", "2"),), "run_2", NO_ANSWER, "it diverged")
+    killed = Row((("x", "3"),), "run_3", FAILED, "its process died")
+    headlines = headline_of("train_mlp", None, None)
+    headline, points = scored([diverged, killed, row("1", 0.2)], headlines)
+    found = metrics_of("train-mlp", headline, points)
+    assert (found["n_done"], found["n_without_answer"], found["n_failed"]) == (1, 1, 1)
+    for rows, code, words in (
+        ([diverged, killed], 1, "none of 2 points is done, and 1 failed: its process died; try"),
+        ([diverged], 4, "none of 1 points has a number: it diverged"),
+        ([row("1", None), killed], 4, "none of 2 points has a number: validation_accuracy is"),
+    ):
+        with pytest.raises(MlcliError, match=words) as caught:
+            metrics_of("train-mlp", *scored(rows, headlines))
+        assert caught.value.exit_code == code

@@ -24,6 +24,8 @@ MOST_ROWS = 150
 # Curves without a name can be read off where they are few.
 MOST_NAMELESS = 6
 BLACK = "#000000"
+# In the place of a dollar that is one, while those of mathematics are taken away.
+HELD = "\0"
 GREEK = {"eta": "η", "lambda": "λ", "sigma": "σ", "kappa": "κ", "gamma": "γ", "pi": "π"}
 
 
@@ -194,8 +196,9 @@ def _reading(value: float, names: dict[float, str]) -> float | str:
 
 def plain(text: str) -> str:
     """A label without the marks of mathematics."""
+    text = text.replace(r"\$", HELD)
     if text.count("$") < 2:
-        return text
+        return text.replace(HELD, "$")
     text = re.sub(r"\\mathrm\{([^}]*)\}|\\mathdefault\{([^}]*)\}", r"\1\2", text)
     text = re.sub(r"\\([a-z]+)", lambda found: GREEK.get(found[1], found[1]), text)
-    return re.sub(r"[${}]", "", text)
+    return re.sub(r"[${}]", "", text).replace(HELD, "$")

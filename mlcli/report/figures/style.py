@@ -68,9 +68,12 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def read_table(path: Path) -> Table:
-    """The columns of a CSV file, as text."""
+    """The columns of a CSV file, as text whose dollars are no mathematics.
+
+    Names come from anybody's data, and matplotlib takes what is between two dollars for TeX.
+    """
     with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file)
+        reader = ([cell.replace("$", r"\$") for cell in row] for row in csv.reader(file))
         heading = next(reader)
         rows = list(reader)
     return {name: [row[i] for row in rows] for i, name in enumerate(heading)}
