@@ -38,7 +38,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("Results", "Compare runs: settings, metrics with tests, curves."),
     "check": ("Results", "Hold metrics to gates; exit 3 if one fails."),
     "sweep": ("Results", "Run a command over a grid or a random search; name the best, honestly."),
-    "verify": ("Results", "Make a result again and compare; exit 3 if it differs."),
+    "verify": (
+        "Results",
+        "Make a result again and compare; exit 3 if it differs, 2 if it can't be asked again.",
+    ),
     "init": ("Set-up", "Make a new project of your own data, ready for `dvc repro`."),
     "validate": ("Set-up", "Check params.yaml and dvc.yaml, every fault with its place."),
     "schema": ("Set-up", "Print the JSON schema of params.yaml."),

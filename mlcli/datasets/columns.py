@@ -88,7 +88,7 @@ def target_named(path: object, names: Sequence[str], target: str | None) -> str 
     _refuse_duplicates(f"{path} has", names)
     _refuse_control_characters(path, names)
     if target is not None and target not in names:
-        raise _missing(path, target, names)
+        raise missing_column(path, target, names)
     return target or next((name for name in DEFAULT_TARGETS if name in names), None)
 
 
