@@ -34,8 +34,9 @@ def part_of_page(svg: str, prefix: str, title: str, theme: Mapping[str, str]) ->
         theme: colour -> name of the page's variable for it; empty keeps the colours.
     """
     root = ElementTree.fromstring(svg)
-    used = set(_references(root))
-    names = {old: f"{prefix}-{i}" for i, old in enumerate(sorted(used))}
+    # In order of appearance: matplotlib's own names depend on addresses in memory.
+    used = dict.fromkeys(_references(root))
+    names = {old: f"{prefix}-{i}" for i, old in enumerate(used)}
     for element in root.iter():
         _shorten(element, names, theme)
     _drop(root)
