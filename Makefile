@@ -41,7 +41,11 @@ lint: setup
 bench: setup
 	@test $(STAMP)-bench -nt $(STAMP) || { $(BIN)/python -m pip install --quiet \
 		--constraint constraints.txt --editable '.[bench]' && touch $(STAMP)-bench; }
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-disable-gc -s
+	mkdir -p .benchmarks
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-disable-gc --benchmark-columns=rounds \
+		--benchmark-json=.benchmarks/last.json -s
+	$(BIN)/python -m tests.benchmarks.page .benchmarks/last.json reports/benchmarks.md
+	@echo "written to reports/benchmarks.md"
 
 # The tests of the page in a browser. axe-core, which looks for what keeps people out, is fetched
 # in one fixed version and never part of this repository.

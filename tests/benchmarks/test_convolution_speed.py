@@ -1,13 +1,12 @@
 """The `basic` preset on images of 28 x 28 pixels against a plain torch loop and Lightning.
 
-Ratios of images per second in one run, printed, never a gate. A peer is written as its own
+Ratios of images per second, never a gate. A peer is written as its own
 tutorial writes it: a Dataset, a DataLoader that shuffles, the layers as modules, as images come.
 """
 
 from __future__ import annotations
 
 import logging
-import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -29,6 +28,7 @@ from mlcli.neural.training import Settings, train
 from mlcli.rng import stream
 from mlcli.scale.jobs import cores
 from mlcli.scale.threads import n_threads
+from tests.benchmarks.conftest import Stopwatch
 
 N_IMAGES = 5120
 N_ROUNDS = 5
@@ -120,27 +120,21 @@ def lightning(X: np.ndarray, labels: np.ndarray, batch_size: int) -> tuple[str, 
     return f"Lightning {pl.__version__}", work
 
 
-def seconds(work: Work) -> float:
-    t_start = time.perf_counter()
-    work()
-    return time.perf_counter() - t_start
-
-
-@pytest.mark.parametrize("peer", [plain_loop, lightning])
+@pytest.mark.parametrize(("key", "peer"), [("loop", plain_loop), ("lightning", lightning)])
 @pytest.mark.parametrize("batch_size", [256, 64])
-def test_basic_against_a_peer(peer: Callable[..., tuple[str, Work]], batch_size: int) -> None:
+def test_basic_against_a_peer(
+    stopwatch: Stopwatch, key: str, peer: Callable[..., tuple[str, Work]], batch_size: int
+) -> None:
     X, labels = images()
     training, judging = ours(X, labels, batch_size)
     with warnings.catch_warnings(action="ignore"), threads(cores()):
         name, theirs = peer(X, labels, batch_size)
-        works = [training, theirs, judging]
-        for work in works:
-            work()
-        times = [[seconds(work) for work in works] for _ in range(N_ROUNDS)]
+        times = stopwatch.rounds([training, theirs, judging], N_ROUNDS)
     own, other, judged = (N_IMAGES / median(column) for column in zip(*times, strict=True))
-    ratios = [t[1] / t[0] for t in times]
-    print(
-        f"\nbatch {batch_size}: {own:,.0f} images/s; {name}: {other:,.0f}; ratio "
-        f"{median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}); evaluation {judged:,.0f}, "
-        f"{judged / own:.2f} times training"
-    )
+    stopwatch.keep(
+        f"images-{key}" + ("" if batch_size == 256 else "-64"), [t[1] / t[0] for t in times],
+        f"{name} with a DataLoader", f"{own:,.0f} images/s, theirs {other:,.0f}",
+    )  # fmt: skip
+    if (key, batch_size) == ("loop", 256):
+        stopwatch.keep("images-evaluation", [t[0] / t[2] for t in times], "our own training",
+                       f"{judged:,.0f} images/s")  # fmt: skip

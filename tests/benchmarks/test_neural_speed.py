@@ -1,6 +1,6 @@
 """Members in one program against a plain torch loop, scikit-learn, Lightning and skorch.
 
-Ratios of samples per second in one run, printed, never a gate. Every peer trains one member on the
+Ratios of samples per second, never a gate. Every peer trains one member on the
 same rows for the same epochs, in its own idiomatic code, and judges nothing after an epoch. Ours
 takes the threads that `train-mlp` takes; a peer has its own default, and is also held to one
 thread, where it may be faster, above all where other work runs on the machine.
@@ -9,7 +9,6 @@ thread, where it may be faster, above all where other work runs on the machine.
 from __future__ import annotations
 
 import logging
-import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -32,6 +31,8 @@ from mlcli.neural.training import Settings, train
 from mlcli.rng import stream
 from mlcli.scale.jobs import cores
 from mlcli.scale.threads import n_threads
+from tests.benchmarks.conftest import Stopwatch
+from tests.benchmarks.data import digits
 
 N_EPOCHS = 3
 N_SAMPLES = 6400
@@ -43,23 +44,6 @@ SIZES = (64, 128, 128, 10)
 Work = Callable[[], None]
 # Given the rows and labels: what the peer is called, with its version, and its whole training.
 Peer = Callable[[np.ndarray, np.ndarray], tuple[str, Work]]
-
-
-def seconds(work: Callable[[], Any]) -> float:
-    t_start = time.perf_counter()
-    work()
-    return time.perf_counter() - t_start
-
-
-def digits() -> tuple[np.ndarray, np.ndarray]:
-    """Noisy copies of the 8 x 8 digits: (N_SAMPLES, 64) and labels."""
-    from sklearn.datasets import load_digits
-
-    X, labels = load_digits(return_X_y=True)
-    rng = np.random.default_rng(0)
-    rows = rng.integers(0, len(X), N_SAMPLES)
-    noisy = X[rows] / 16 + rng.normal(0, 0.1, (N_SAMPLES, 64))
-    return noisy.astype(np.float32), labels[rows]
 
 
 def quietly(work: Callable[[], Any]) -> Any:
@@ -201,32 +185,36 @@ def on_threads(count: int | None, work: Callable[[], Any]) -> Work:
     return limited
 
 
-def spread(ratios: list[float]) -> str:
-    return f"{median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-
-
 @pytest.mark.parametrize("peer_threads", [None, 1])
 @pytest.mark.parametrize(
-    ("peer", "n_members"),
-    [(plain_loop, 1), (plain_loop, 8), (scikit_learn, 8), (lightning, 8), (skorch, 8)],
+    ("key", "peer", "n_members"),
+    [
+        ("member-loop", plain_loop, 1),
+        ("members-loop", plain_loop, 8),
+        ("members-scikit-learn", scikit_learn, 8),
+        ("members-lightning", lightning, 8),
+        ("members-skorch", skorch, 8),
+    ],
 )
-def test_members_against_a_peer(peer: Peer, n_members: int, peer_threads: int | None) -> None:
-    X, labels = digits()
+def test_members_against_a_peer(
+    stopwatch: Stopwatch, key: str, peer: Peer, n_members: int, peer_threads: int | None
+) -> None:
+    X, labels = digits(N_SAMPLES)
     name, peer_work = quietly(partial(peer, X, labels))
     works = [
         members(n_members, False, X, labels),
         members(n_members, True, X, labels),
         on_threads(peer_threads, partial(quietly, peer_work)),
     ]
-    for work in works:
-        work()
-    times = [[seconds(work) for work in works] for _ in range(N_ROUNDS)]
+    times = stopwatch.rounds(works, N_ROUNDS)
     n_samples = N_EPOCHS * N_SAMPLES
     own, own_judged, theirs = (n_samples / median(column) for column in zip(*times, strict=True))
-    print(
-        f"\n{n_members} members: {n_members * own:,.0f} samples/s, "
-        f"{n_members * own_judged:,.0f} with metrics; {name}, threads "
-        f"{peer_threads or 'by default'}: {theirs:,.0f}; "
-        f"ratio {spread([n_members * t[2] / t[0] for t in times])}, "
-        f"{spread([n_members * t[2] / t[1] for t in times])} with metrics"
-    )
+    judged = n_members == 1
+    ratios = [n_members * t[2] / t[1 if judged else 0] for t in times]
+    other = median(n_members * t[2] / t[0 if judged else 1] for t in times)
+    stopwatch.keep(
+        key, ratios, f"{name}, {'one thread' if peer_threads else 'threads by default'}",
+        f"{other:.2f} {'without' if judged else 'with all'} metrics; "
+        f"{n_members * own:,.0f} samples/s, {n_members * own_judged:,.0f} with metrics, "
+        f"theirs {theirs:,.0f}",
+    )  # fmt: skip

@@ -1,8 +1,6 @@
-"""Cross-validation against scikit-learn's, on the same folds, in one run: ratios, never a gate."""
+"""Cross-validation against scikit-learn's, on the same folds: ratios, never a gate."""
 
 from __future__ import annotations
-
-from statistics import median
 
 import numpy as np
 import pytest
@@ -14,15 +12,10 @@ from mlcli.selection.folds import Folds, k_fold
 from mlcli.selection.leave_one_out import least_squares_loo
 from mlcli.selection.penalised import penalised_fits
 from mlcli.selection.standardised import standardised_blocks
-from tests.benchmarks.test_polynomial import pairs, seconds
+from tests.benchmarks.conftest import Stopwatch
+from tests.benchmarks.data import cubic
 
 Array = np.ndarray
-
-
-def cubic(n_rows: int) -> tuple[Array, Array]:
-    rng = np.random.default_rng(0)
-    x = rng.uniform(-2, 2, n_rows)
-    return x[:, None], 0.5 * x**3 + 0.3 * x**2 - 0.25 * x + 1 + rng.normal(0, 1.95, n_rows)
 
 
 def numbers(folds: Folds, n_rows: int) -> Array:
@@ -38,7 +31,8 @@ def exact_folds(X: Array, t: Array, degrees: tuple[int, ...], folds: Folds) -> A
     return fold_losses(columns, t, folds, fits, parts=parts).test
 
 
-def test_ten_folds_of_a_million_rows() -> None:
+def test_ten_folds_of_a_million_rows(stopwatch: Stopwatch) -> None:
+    import sklearn
     from sklearn.linear_model import LinearRegression
     from sklearn.model_selection import PredefinedSplit, cross_val_score
     from sklearn.pipeline import make_pipeline
@@ -54,17 +48,17 @@ def test_ten_folds_of_a_million_rows() -> None:
 
     ours = exact_folds(X, t, (10,), folds)[0]
     assert ours == pytest.approx(theirs(), rel=1e-6)
-    ratios = pairs(lambda: exact_folds(X, t, (10,), folds), theirs, 3)
-    against_fit = pairs(lambda: fit_polynomial(X, t, [10]),
-                        lambda: exact_folds(X, t, (10,), folds), 7)  # fmt: skip
-    print(
-        f"\n10-fold least squares, 1,000,000 rows, degree 10: cross_val_score takes "
-        f"{median(ratios):.0f} ({ratios[0]:.0f}-{ratios[-1]:.0f}) times as long; ours takes "
-        f"{median(against_fit):.2f} ({against_fit[0]:.2f}-{against_fit[-1]:.2f}) times our one fit"
-    )
+    works = [
+        lambda: exact_folds(X, t, (10,), folds), theirs, lambda: fit_polynomial(X, t, [10]),
+    ]  # fmt: skip
+    times = stopwatch.rounds(works, 3)
+    name = f"cross_val_score of scikit-learn {sklearn.__version__} on the same folds"
+    stopwatch.keep("ten-folds", [t[1] / t[0] for t in times], name)
+    stopwatch.keep("ten-folds-own-fit", [t[0] / t[2] for t in times], "our own single fit")
 
 
-def test_ten_folds_of_a_hundred_strengths() -> None:
+def test_ten_folds_of_a_hundred_strengths(stopwatch: Stopwatch) -> None:
+    import sklearn
     from sklearn.linear_model import Ridge
     from sklearn.model_selection import GridSearchCV, PredefinedSplit
 
@@ -85,26 +79,22 @@ def test_ten_folds_of_a_hundred_strengths() -> None:
         Ridge(), {"alpha": [2 * 90_000 * l2 for l2 in l2s]},
         cv=PredefinedSplit(numbers(folds, t.size)), scoring="neg_mean_squared_error", refit=False,
     )  # fmt: skip
-    our_time = sorted(seconds(ours) for _ in range(7))
-    their_time = seconds(lambda: search.fit(columns, t))
+    times = stopwatch.rounds([ours, lambda: search.fit(columns, t)], 3, warm=False)
     theirs = -search.cv_results_["mean_test_score"]
     difference = float(np.abs(ours().mean(axis=1) / theirs - 1).max())
-    print(
-        f"\n10 folds x 100 ridge strengths, 100,000 rows, degree 20: GridSearchCV takes "
-        f"{their_time / median(our_time):.0f} ({their_time / our_time[-1]:.0f}-"
-        f"{their_time / our_time[0]:.0f}) times as long, errors differ by {difference:.0e}"
-    )
+    stopwatch.keep(
+        "strengths", [b / a for a, b in times],
+        f"GridSearchCV of scikit-learn {sklearn.__version__} on ready-made columns",
+        f"errors differ by {difference:.0e}",
+    )  # fmt: skip
 
 
-def test_leaving_out_each_of_100_000_rows() -> None:
+def test_leaving_out_each_of_100_000_rows(stopwatch: Stopwatch) -> None:
     X, t = cubic(100_000)
 
     def ours() -> Array:
         columns, parts = polynomial_blocks(X, t, (10,), [np.arange(t.size)])
         return least_squares_loo(columns, t, merged(parts)).loo
 
-    found = pairs(lambda: fit_polynomial(X, t, [10]), ours, 15)
-    print(
-        f"\nleave-one-out of 100,000 rows, degree 10: {median(found):.1f} "
-        f"({found[0]:.1f}-{found[-1]:.1f}) times one fit"
-    )
+    times = stopwatch.rounds([ours, lambda: fit_polynomial(X, t, [10])], 15)
+    stopwatch.keep("leave-one-out", [a / b for a, b in times], "times our own single fit")
