@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint bench browser proofs clean
+.PHONY: help setup repro test lint bench browser proofs coverage mutants clean
 
 help:
 	@echo "make repro    set up, run the pipeline, name the report to open"
@@ -13,7 +13,9 @@ help:
 	@echo "make lint     set up, run ruff and mypy"
 	@echo "make bench    set up, measure speed against peers"
 	@echo "make browser  set up, look at the report in a headless Chromium"
-	@echo "make proofs   set up, run the long statistical proofs"
+	@echo "make proofs   set up, run the long proofs: statistics, determinism, the wheel"
+	@echo "make coverage set up, run the tests, show which branches they miss"
+	@echo "make mutants  set up, count the small faults in the mathematics that tests notice"
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -68,5 +70,15 @@ browser: setup .browser/package/axe.min.js
 proofs: setup
 	$(BIN)/python -m pytest tests/proofs -s
 
+coverage: setup
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-report=json:.coverage.json
+	$(BIN)/python -m tests.proofs.branches .coverage.json
+
+# N=3000 draws more of them.
+mutants: setup
+	@test $(STAMP)-mutation -nt $(STAMP) || { $(BIN)/python -m pip install --quiet \
+		--constraint constraints.txt --editable '.[mutation]' && touch $(STAMP)-mutation; }
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.proofs.mutants $(N)
+
 clean:
-	rm -rf $(VENV) .browser runs .pytest_cache .hypothesis
+	rm -rf $(VENV) .browser mutants .coverage* runs .pytest_cache .hypothesis
