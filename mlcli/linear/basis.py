@@ -15,6 +15,16 @@ from mlcli.linear.graded import Monomial, exponents, graded_monomials
 
 BASES = ("polynomial", "legendre", "chebyshev", "fourier", "gaussian", "sigmoid", "linear")
 PRODUCTS = ("polynomial", "legendre", "chebyshev")
+POWERS = ("polynomial", "linear")
+
+
+def spans_powers(kind: str, intercept: bool) -> bool:
+    """Whether the columns of each degree span what the powers of x up to it span.
+
+    Without the constant Legendre's and Chebyshev's polynomials don't: those of even degree hold a
+    constant of their own, and their argument is x shifted.
+    """
+    return kind in POWERS or (intercept and kind in PRODUCTS)
 
 
 @dataclass(frozen=True)

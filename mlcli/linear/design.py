@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.linear.basis import Basis, fit_basis
+from mlcli.linear.basis import POWERS, Basis, fit_basis
 from mlcli.linear.least_squares import Scaling, standardize, to_raw
 
 Array = NDArray[np.float64]
-POWERS = ("polynomial", "linear")
 
 
 @dataclass(frozen=True)

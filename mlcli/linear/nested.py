@@ -13,7 +13,7 @@ import numpy as np
 
 from mlcli.linear.arnoldi import fit_arnoldi
 from mlcli.linear.arrays import Floats, Ints
-from mlcli.linear.basis import PRODUCTS, fit_basis
+from mlcli.linear.basis import fit_basis, spans_powers
 from mlcli.linear.design import Design, build
 from mlcli.linear.orthonormal import orthonormal_columns
 
@@ -52,9 +52,9 @@ def orthonormal_family(
 ) -> NestedColumns:
     """Columns that are orthonormal on X, for least squares: their span is all that counts.
 
-    Polynomials in any form span the same functions and come from one recurrence
-    (`mlcli.linear.arnoldi`); other columns are made orthonormal one after the other. A column that
-    depends on earlier ones is zero.
+    Polynomials in any form span the same functions (`basis.spans_powers`) and come from one
+    recurrence (`mlcli.linear.arnoldi`); other columns are made orthonormal one after the other. A
+    column that depends on earlier ones is zero.
 
     Args:
         kind: a basis of `mlcli.linear.basis`.
@@ -63,7 +63,7 @@ def orthonormal_family(
         intercept: whether the constant is a column.
     """
     top = degrees[-1]
-    if kind in PRODUCTS or kind == "linear":
+    if spans_powers(kind, intercept):
         basis, Q = fit_arnoldi(X, top, intercept=intercept)
         sizes = tuple(basis.size(degree) for degree in degrees)
         return NestedColumns(degrees, sizes, Q.__getitem__, basis.evaluate, intercept)

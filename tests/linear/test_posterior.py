@@ -401,3 +401,53 @@ def test_relevance_is_not_below_scikit_learns() -> None:
     mean[kept] = found.noise_precision * np.linalg.solve(A, Phi[:, kept].T @ t)
     np.testing.assert_allclose(mean, peer.coef_, atol=0.05)
     assert found.noise_precision == pytest.approx(peer.alpha_, rel=0.05)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-3, 30.0, 1e4])
+def test_evidence_does_not_depend_on_the_columns_unit(unit: float) -> None:
+    Phi, t = problem()
+    plain, scaled = (maximise_evidence(spectrum(triangle(c * Phi, t))) for c in (1.0, unit))
+    assert scaled.prior_precision == pytest.approx(plain.prior_precision * unit**2, rel=1e-8)
+    assert scaled.noise_precision == pytest.approx(plain.noise_precision, rel=1e-8)
+    assert scaled.log_evidence == pytest.approx(plain.log_evidence, rel=1e-10)
+    assert scaled.n_maxima == plain.n_maxima
+    assert not scaled.at_limit
+
+
+@pytest.mark.parametrize("unit", [1e-6, 30.0, 1e4])
+def test_relevance_does_not_depend_on_the_columns_units(unit: float) -> None:
+    Phi, t = problem(80)
+    units = unit ** np.linspace(-1, 1, Phi.shape[1])
+    plain, scaled = relevance(triangle(Phi, t)), relevance(triangle(Phi * units, t))
+    np.testing.assert_array_equal(scaled.kept, plain.kept)
+    kept = plain.kept
+    np.testing.assert_allclose(
+        scaled.prior_precisions[kept], plain.prior_precisions[kept] * units[kept] ** 2, rtol=1e-5
+    )
+    assert scaled.log_evidence == pytest.approx(plain.log_evidence, rel=1e-9)
+
+
+def test_a_maximum_inside_is_not_at_the_limit_though_the_slope_ends_upwards() -> None:
+    # Noise alone: the evidence rises to the strongest prior, and that end wins.
+    rng = np.random.default_rng(5)
+    Phi, noise = rng.normal(size=(40, 3)), rng.normal(size=40)
+    noise -= Phi @ np.linalg.lstsq(Phi, noise, rcond=None)[0]
+    assert maximise_evidence(spectrum(triangle(Phi, noise))).at_limit
+    assert not maximise_evidence(data()).at_limit
+
+
+def test_the_students_moments_end_where_its_degrees_of_freedom_do() -> None:
+    one = data()
+    for n_rows, shape in ((1, 0.5), (2, 0.75), (3, 1.5)):
+        small = Spectrum(one.s, one.V, one.z, one.rest, n_rows)
+        found = student_posterior(small, 0.1, shape, 2.0)
+        nu = 2 * shape + n_rows
+        assert found.degrees_of_freedom == nu
+        if nu <= 2:
+            assert found.predictive_std_factor() == np.inf
+            assert np.isinf(found.std).all()
+        else:
+            assert found.predictive_std_factor() == pytest.approx(sqrt(nu / (nu - 2)))
+            variance = found.rate / (nu / 2 - 1)
+            np.testing.assert_allclose(found.covariance, variance * found.factor @ found.factor.T)
+            np.testing.assert_allclose(found.std**2, np.diagonal(found.covariance))

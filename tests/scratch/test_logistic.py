@@ -231,3 +231,18 @@ def test_no_strength_is_refused() -> None:
         fit_logistic(Phi, labels, 2, 0.0)
     with pytest.raises(ValueError, match="l1"):
         fit_lbfgs(objective(2, l1=0.1), np.zeros((4, 1)), 10)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_sparse_quadratic_meets_the_conditions_of_its_minimum(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    A = rng.normal(size=(30, 12))
+    H, c = A.T @ A / 30 + 0.01 * np.eye(12), rng.normal(size=12)
+    l1 = np.full(12, 0.6)
+    l1[:2] = 0.0
+    v = sparse_target(H, c, l1, rng.normal(size=12) * (seed % 3))
+    pull = c - H @ v
+    kept = v != 0
+    np.testing.assert_allclose(pull[kept], (l1 * np.sign(v))[kept], atol=1e-9)
+    assert (np.abs(pull[~kept]) <= l1[~kept] * (1 + 1e-8)).all()
+    assert 2 < kept.sum() < 12

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlcli.config.bias_variance import BiasVarianceConfig
 from mlcli.experiments.fit_poly.estimators import penalised_path
 from mlcli.experiments.strengths import strength_grid
-from mlcli.linear.basis import PRODUCTS, fit_basis
+from mlcli.linear.basis import fit_basis, spans_powers
 from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.design import build
 from mlcli.linear.orthonormal import fit_columns
@@ -74,7 +74,7 @@ def fit_degrees(config: BiasVarianceConfig, X: Array, t: Array) -> Fits:
     few distinct rows, has no part in the fit.
     """
     degrees = sizes(config)
-    if config.basis in (*PRODUCTS, "linear"):
+    if spans_powers(config.basis, intercept=True):
         found = fit_polynomial(X, t, degrees)
         return Fits(found.predict, np.asarray(found.effective_rank, dtype=float))
     low, high = X.min(axis=0), X.max(axis=0)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from mlcli.linear.orthonormal import ColumnsFit
 
 Array = NDArray[np.float64]
-# Every polynomial basis spans the same functions, so plain least squares has one solution for all.
-MONOMIAL = ("polynomial", "linear")
 
 
 @dataclass(frozen=True)
@@ -67,13 +65,15 @@ class Fits:
 
 def fit(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
     """The estimator that a config asks for, on training rows ``X`` (N, D), ``t`` (N,)."""
+    from mlcli.linear.basis import POWERS
+
     if config.penalty != "none":
         return fit_penalised(config, X, t, names)
     if config.solver == "lapack":
         return fit_lapack(config, X, t, names)
     if config.solver == "certified":
         return fit_certified(config, X, t, names)
-    if config.basis in MONOMIAL:
+    if config.basis in POWERS:
         return fit_arnoldi(config, X, t, names)
     return fit_orthonormal(config, X, t, names)
 

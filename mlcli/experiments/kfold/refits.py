@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mlcli.config.kfold import KfoldConfig
 from mlcli.experiments.strengths import strength_grid
-from mlcli.linear.basis import PRODUCTS, fit_basis
+from mlcli.linear.basis import fit_basis, spans_powers
 from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.coordinate_descent import elastic_net_path
 from mlcli.linear.nested import StandardisedFamily, standardised_family
@@ -37,7 +37,7 @@ def strengths(config: KfoldConfig) -> tuple[list[float], list[float]]:
 
 def least_squares_refit(config: KfoldConfig, X: Array, t: Array, degrees: tuple[int, ...]) -> Refit:
     """Least squares of one of the degrees on the given rows, predicted on others."""
-    if config.basis in PRODUCTS or config.basis == "linear":
+    if spans_powers(config.basis, config.intercept):
 
         def polynomial(train: Ints, test: Ints, model: int) -> Array:
             fit = fit_polynomial(X[train], t[train], [degrees[model]], intercept=config.intercept)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlcli.config.kfold import KfoldConfig
 from mlcli.experiments.kfold.refits import least_squares_refit, strengths
 from mlcli.experiments.kfold.splits import Known
-from mlcli.linear.basis import PRODUCTS
+from mlcli.linear.basis import spans_powers
 from mlcli.linear.nested import NestedColumns, families, orthonormal_family
 from mlcli.linear.triangle import Triangle, solve_nested
 from mlcli.selection.blocks import block_triangles, merged, polynomial_blocks
@@ -83,7 +83,7 @@ def least_squares_columns(
     config: KfoldConfig, X: Array, t: Array, degrees: tuple[int, ...], blocks: Sequence[Ints]
 ) -> tuple[NestedColumns, list[Triangle]]:
     """Columns for least squares and their triangles on blocks of rows."""
-    if config.basis in PRODUCTS or config.basis == "linear":
+    if spans_powers(config.basis, config.intercept):
         return polynomial_blocks(X, t, degrees, blocks, intercept=config.intercept)
     columns = orthonormal_family(config.basis, X, degrees, intercept=config.intercept)
     return columns, block_triangles(columns, t, blocks)

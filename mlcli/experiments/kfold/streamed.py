@@ -17,7 +17,7 @@ from mlcli.experiments.kfold.replicate import Outcome
 from mlcli.experiments.kfold.scores import Scores
 from mlcli.experiments.kfold.splits import degrees_of, n_replicates
 from mlcli.linear.arnoldi import ArnoldiBasis, fit_arnoldi
-from mlcli.linear.basis import PRODUCTS, fit_basis
+from mlcli.linear.basis import fit_basis, spans_powers
 from mlcli.linear.compress import PolynomialAccumulator, PolynomialFit, methods
 from mlcli.linear.nested import NestedColumns
 from mlcli.linear.triangle import IllConditioned, Triangle, solve_nested
@@ -38,7 +38,8 @@ def check(config: KfoldConfig) -> None:
         DataError: naming what to ask for instead.
     """
     plain = config.model == "linear" and config.penalty == "none" and config.loss == "squared"
-    if not plain or config.scheme != "kfold" or config.basis not in (*PRODUCTS, "linear"):
+    powers = spans_powers(config.basis, config.intercept)
+    if not plain or config.scheme != "kfold" or not powers:
         raise DataError(
             "a file that is read in batches is cross-validated by least squares with the "
             "polynomial or linear basis, the squared loss and --scheme kfold only",
