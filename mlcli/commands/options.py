@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mlcli.commands.complete import words
 from mlcli.tracking import TRACKERS
 
 RUN_PANEL = "Run"
@@ -87,9 +88,28 @@ RUN_FLAGS: dict[str, tuple[Any, Any]] = {
     ),
     "plots": (Annotated[bool, _option("--plots/--no-plots", help="Draw figures.")], True),
     "figures": (
-        Annotated[str, _option("--figures", help="Kinds of figure: png,svg,pdf.", metavar="KINDS")],
+        Annotated[
+            str,
+            _option(
+                "--figures",
+                help="Kinds of figure: png,svg,pdf.",
+                metavar="KINDS",
+                autocompletion=words(FIGURE_KINDS, several=True),
+            ),
+        ],
         "png",
     ),
     "force": (Annotated[bool, _option("--force", help="Run again even if it is done.")], False),
-    "track": (Annotated[str | None, _option("--track", help=TRACK_HELP, metavar="NAMES")], None),
+    "track": (
+        Annotated[
+            str | None,
+            _option(
+                "--track",
+                help=TRACK_HELP,
+                metavar="NAMES",
+                autocompletion=words(TRACKERS, several=True),
+            ),
+        ],
+        None,
+    ),
 }

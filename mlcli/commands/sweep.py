@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlcli import console
+from mlcli.commands.complete import experiments, words
 from mlcli.commands.track import ONE_A_COMMAND, track, trackers_of
 from mlcli.config.sweep import EXAMPLE, MOST_POINTS
 from mlcli.errors import ConfigError
@@ -48,7 +49,9 @@ METRIC_HELP = (
     "Path in metrics.json, or its last key, to rank by (default: the command's score on validation "
     "rows, where it has one)."
 )
-Command = Annotated[str, typer.Argument(help="An experiment, as train-mlp.")]
+Command = Annotated[
+    str, typer.Argument(help="An experiment, as train-mlp.", autocompletion=experiments)
+]
 Sets = Annotated[list[str], _option("-S", "--set", help=SETS_HELP, metavar="KEY=VALUES")]
 Samples = Annotated[
     int | None,
@@ -75,7 +78,12 @@ DryRun = Annotated[bool, _option("--dry-run", help="List the points; run nothing
 Force = Annotated[bool, _option("--force", help="Run again what is done.")]
 
 TRACK_HELP = f"Also log each point: one or several of {', '.join(SEVERAL)}."
-Track = Annotated[str | None, _option("--track", help=TRACK_HELP, metavar="NAMES")]
+Track = Annotated[
+    str | None,
+    _option(
+        "--track", help=TRACK_HELP, metavar="NAMES", autocompletion=words(SEVERAL, several=True)
+    ),
+]
 
 
 @app.command()
@@ -103,7 +111,7 @@ def sweep(
     goes to sweep.csv and the best to metrics.json, with the winner's curse: how much being the best
     of many flatters. Commas part values; a list in brackets is one value, compared inside a point.
 
-    Example: mlcli sweep train-mlp -S data=iris -S init=he -S 'learning_rate=log(1e-3,1,4)'
+    Example: mlcli sweep train-mlp -S data=iris -S 'learning_rate=log(1e-3,1,4)'
     """
     from mlcli.commands.sweep_flow import Request, points_of, run_sweep, section_of
 

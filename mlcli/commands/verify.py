@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlcli import console
+from mlcli.commands.complete import run_folders
 from mlcli.config.verify import ABSOLUTE, RELATIVE
 from mlcli.errors import DataError, GateError, InputError, Interrupted, MlcliError
 from mlcli.result import Display
@@ -41,7 +42,10 @@ class Match(StrEnum):
 @app.command()
 def verify(
     run: Annotated[
-        Path, typer.Argument(help="A run folder, or a folder with run folders in it.")
+        Path,
+        typer.Argument(
+            help="A run folder, or a folder with run folders in it.", autocompletion=run_folders
+        ),
     ] = REPORTS,
     hashes_only: Annotated[
         bool, typer.Option("--hashes-only", help="Hash the files, run nothing: instant.")

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,11 @@ TRAIN = (
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one finished run below runs/."""
+    from mlcli.__main__ import call
+
     folder = tmp_path_factory.mktemp("trained")
-    done = subprocess.run(
-        [sys.executable, "-m", "mlcli", *TRAIN], cwd=folder, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    with chdir(folder):
+        assert call(list(TRAIN)) == 0
     return folder
 
 
@@ -93,7 +93,8 @@ def test_mlflow_has_everything_once(mlcli: Mlcli, finished: Path, tmp_path: Path
     assert run.data.tags["mlcli.data_sha256"] == manifest["data"]["sha256"]
     assert run.data.tags["mlcli.command"].startswith("mlcli train-mlp --data iris")
     # What is there is a run folder: its hashes hold, and it predicts.
-    copied = client.download_artifacts(run.info.run_id, "", str(tmp_path))
+    (tmp_path / "copied").mkdir()
+    copied = client.download_artifacts(run.info.run_id, "", str(tmp_path / "copied"))
     assert mlcli("verify", copied, "--hashes-only").code == 0
     assert mlcli("evaluate", copied, "iris").code == 0
 
@@ -183,28 +184,27 @@ def test_dvclive_leaves_git_and_dvc_alone(mlcli: Mlcli, finished: Path, empty_fo
         assert np.array_equal(np.asarray(kept), np.asarray(drawn))
 
 
-def test_dvc_reads_what_dvclive_wrote(mlcli: Mlcli, finished: Path, empty_folder: Path) -> None:
-    """As in a stage of DVC, whose variables are set, and with DVC's own command."""
-    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "--quiet"], check=True)
+def test_dvc_reads_what_dvclive_wrote(
+    mlcli: Mlcli, finished: Path, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder of DVC's, as a stage, whose variables are set."""
+    from dvc.api import metrics_show, params_show
+    from dvc.repo import Repo
+
+    Repo.init(no_scm=True).close()
     stage = (
-        "stages:\n  train:\n    cmd: "
-        f"{sys.executable} -m mlcli {' '.join(TRAIN)} --out out --no-plots --track dvclive\n"
-        "    outs: [{out: {cache: false}}]\n"
-        "    metrics: [dvclive/train-mlp/metrics.json: {cache: false}]\n"
-    ).replace("[{out: {cache: false}}]", "[out: {cache: false}]")
-    (empty_folder / "dvc.yaml").write_text(stage)
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", "repro"], capture_output=True, text=True, check=False
+        "stages:\n  train_mlp:\n    cmd: mlcli train-mlp\n"
+        "metrics: [dvclive/train-mlp/metrics.json]\nparams: [dvclive/train-mlp/params.yaml]\n"
     )
-    assert done.returncode == 0, done.stderr
+    (empty_folder / "dvc.yaml").write_text(stage)
+    with monkeypatch.context() as inside:
+        inside.setenv("DVC_STAGE", "train_mlp")
+        inside.setenv("DVC_ROOT", str(empty_folder))
+        assert mlcli(*TRAIN, "--out", "out", "--no-plots", "--track", "dvclive").code == 0
+        assert os.environ["DVC_ROOT"] == str(empty_folder)
     assert (empty_folder / "dvc.yaml").read_text() == stage
-    shown = subprocess.run(
-        [sys.executable, "-m", "dvc", "metrics", "show", "--json"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    files = json.loads(shown.stdout)[""]["data"]
-    found = files["dvclive/train-mlp/metrics.json"]["data"]
-    assert found.items() >= numbers(empty_folder / "out").items()
+    assert metrics_show().items() >= numbers(empty_folder / "out").items()
+    assert params_show()["train-mlp"]["hidden"] == "4"
 
 
 def test_several_at_once_and_nothing_else_changes(mlcli: Mlcli, finished: Path) -> None:
@@ -313,7 +313,7 @@ def test_a_missing_library_is_named_before_any_work(
 
 def test_a_sweep_logs_each_point(mlcli: Mlcli, finished: Path) -> None:
     asked = ("sweep", "fit-poly", "-S", "degrees=1,2", "-S", "n_seeds=2", "-S", "path_penalty=none",
-             "--metric", "data.n_train", "--quiet")  # fmt: skip
+             "--metric", "n_train", "--best", "largest", "--quiet")  # fmt: skip
     done = mlcli(*asked, "--track", "dvclive")
     assert done.code == 2
     assert "keeps one run of a command, and a sweep has many; try mlflow or tensorboard" in done.err
@@ -344,11 +344,13 @@ sys.exit(f"asked for {asked}" if asked else code)
 """
 
 
-def test_nobody_is_told_but_the_user_s_own_trackers(finished: Path) -> None:
+def test_nobody_is_told_but_the_user_s_own_trackers(empty_folder: Path) -> None:
+    """Each library in a process of its own, where it can't know that it is tested."""
+    asked = ("descent", "--n-seeds", "2", "--no-plots", "--quiet", "--track", ",".join(TRACKERS))
     done = subprocess.run(
-        [sys.executable, "-c", GUARD, *TRAIN, "--track", ",".join(TRACKERS)],
-        capture_output=True, text=True, check=False, env=os.environ | {"DVC_STUDIO_TOKEN": "x"},
+        [sys.executable, "-c", GUARD, *asked], capture_output=True, text=True, check=False,
+        env=os.environ | {"DVC_STUDIO_TOKEN": "x"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert Path("dvclive/train-mlp/metrics.json").is_file()
+    assert Path("dvclive/descent/metrics.json").is_file()
     assert Path("mlruns").is_dir()
