@@ -29,6 +29,12 @@ MATCH_HELP = (
     "bytes: the same bytes. numbers: numbers within the tolerances, pictures left out. auto: bytes "
     "where the run was made on this machine by these versions, else numbers."
 )
+Place = Annotated[
+    Path,
+    typer.Argument(
+        help="A run folder, or a folder with run folders in it.", autocompletion=run_folders
+    ),
+]
 
 
 class Match(StrEnum):
@@ -41,12 +47,7 @@ class Match(StrEnum):
 
 @app.command()
 def verify(
-    run: Annotated[
-        Path,
-        typer.Argument(
-            help="A run folder, or a folder with run folders in it.", autocompletion=run_folders
-        ),
-    ] = REPORTS,
+    run: Place = REPORTS,
     hashes_only: Annotated[
         bool, typer.Option("--hashes-only", help="Hash the files, run nothing: instant.")
     ] = False,

@@ -35,7 +35,7 @@ def tab(
         assert call([]) == 0
         found = capfd.readouterr()
         assert found.err == ""
-        return found.out.splitlines()
+        return [line for line in found.out.splitlines() if line]
 
     return press
 
