@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 from mlcli.errors import EXIT_DONE, EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED, MlcliError
 
 TRACEBACK_VARIABLE = "MLCLI_TRACEBACK"
+COMPLETION_VARIABLE = "_MLCLI_COMPLETE"
+COMPLETION = ("--install-completion", "--show-completion")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -46,7 +48,10 @@ def call(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.error("interrupted; nothing was changed")
         return EXIT_INTERRUPTED
-    except SystemExit:
+    except SystemExit as error:
+        # A shell asked for completions, or the user for the script that makes it ask.
+        if COMPLETION_VARIABLE in os.environ or any(one.startswith(COMPLETION) for one in given):
+            return EXIT_DONE if error.code in (None, EXIT_DONE) else EXIT_FAILED
         # The help is printed by a library that ends the program if its reader went away (`| head`);
         # of all else `console` takes care.
         if "--help" in given:

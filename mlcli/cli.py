@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("Set-up", "Make a new project of your own data, ready for `dvc repro`."),
     "validate": ("Set-up", "Check params.yaml and dvc.yaml, every fault with its place."),
     "schema": ("Set-up", "Print the JSON schema of params.yaml."),
+    "help": ("Set-up", "Print the reference of a command, or of all, as plain text."),
     "doctor": ("Set-up", "Print versions, devices, threads, BLAS and what is missing."),
 }
 
@@ -62,6 +63,10 @@ class LazyGroup(TyperGroup):
             return self.commands.get(cmd_name)
         panel, summary = COMMANDS[cmd_name]
         return TyperCommand(cmd_name, help=summary, rich_help_panel=panel)
+
+    def summary(self, cmd_name: str) -> tuple[str, str]:
+        """The panel and the summary of a command."""
+        return COMMANDS[cmd_name]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Import the command that is called."""

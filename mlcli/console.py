@@ -49,6 +49,13 @@ def _write(stream: TextIO, text: str) -> None:
         _reader_gone(stream)
 
 
+def width() -> int:
+    """Columns for running text: the terminal's up to 100, and 80 off a terminal."""
+    import shutil
+
+    return min(shutil.get_terminal_size().columns, 100) if sys.stdout.isatty() else 80
+
+
 def flush() -> None:
     """Hand on what is still held back."""
     _write(sys.stdout, "")

@@ -17,6 +17,14 @@ EXIT_INPUT = 2
 EXIT_GATE = 3
 EXIT_NO_ANSWER = 4
 EXIT_INTERRUPTED = 130
+EXIT_CODES = {
+    EXIT_DONE: "done",
+    EXIT_FAILED: "failed at run time",
+    EXIT_INPUT: "usage, parameters or data are wrong",
+    EXIT_GATE: "a gate failed, or a repeated result differs",
+    EXIT_NO_ANSWER: "diverged, or no valid answer exists",
+    EXIT_INTERRUPTED: "interrupted; a finished result is whole",
+}
 
 
 class MlcliError(Exception):

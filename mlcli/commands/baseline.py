@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mlcli.commands.complete import data_sets
 from mlcli.commands.experiment import options_of, run
 from mlcli.commands.flags import with_flags
 from mlcli.commands.options import RUN_FLAGS
@@ -14,7 +15,14 @@ from mlcli.config.baseline import BaselineConfig
 
 app = typer.Typer(add_completion=False)
 FILE_HELP = "The data, as --data (default: that of params.yaml, else diabetes)."
-FILE = {"file": (Annotated[str | None, typer.Argument(help=FILE_HELP, metavar="[FILE]")], None)}
+FILE = {
+    "file": (
+        Annotated[
+            str | None, typer.Argument(help=FILE_HELP, metavar="[FILE]", autocompletion=data_sets)
+        ],
+        None,
+    )
+}
 
 
 def _baseline(flags: Mapping[str, Any], run_flags: Mapping[str, Any]) -> None:

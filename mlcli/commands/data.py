@@ -10,6 +10,7 @@ import typer
 
 from mlcli import console
 from mlcli.commands import describe_tables
+from mlcli.commands.complete import set_names
 from mlcli.commands.flags import with_flags
 from mlcli.commands.options import FIGURE_KINDS, RUN_FLAGS
 from mlcli.config import config_class
@@ -21,7 +22,9 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Data sets by
 FOLDER = Path("data")
 FIGURE_SUFFIXES = tuple(f".{kind}" for kind in FIGURE_KINDS)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Name = Annotated[str, typer.Argument(help="A name from `mlcli data list`.")]
+Name = Annotated[
+    str, typer.Argument(help="A name from `mlcli data list`.", autocompletion=set_names)
+]
 
 
 @app.command("list")

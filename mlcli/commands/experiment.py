@@ -17,6 +17,7 @@ import typer
 from mlcli import console
 from mlcli.commands.flags import with_flags
 from mlcli.commands.options import FIGURE_KINDS, RunOptions
+from mlcli.commands.track import track_run, trackers_of
 from mlcli.config import config_class
 from mlcli.config.fields import extra
 from mlcli.errors import ConfigError
@@ -46,7 +47,7 @@ def options_of(given: Mapping[str, Any]) -> RunOptions:
     """How to run, from the values of the run flags.
 
     Raises:
-        ConfigError: a kind of figure that there is not.
+        ConfigError: a kind of figure that there is not, or a tracker that is not there.
     """
     kinds = tuple(kind.strip() for kind in given["figures"].split(",") if kind.strip())
     wrong = [kind for kind in kinds if kind not in FIGURE_KINDS]
@@ -54,8 +55,8 @@ def options_of(given: Mapping[str, Any]) -> RunOptions:
         raise ConfigError(
             "--figures", must="some of png, svg, pdf", got=repr(given["figures"]), hint="png,svg"
         )
-    values = dict(given) | {"sets": tuple(given["sets"] or ()), "figures": kinds}
-    return RunOptions(**values)
+    settled = {"sets": tuple(given["sets"] or ()), "figures": kinds}
+    return RunOptions(**dict(given) | settled | {"track": trackers_of(given["track"])})
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,10 @@ class Prepared:
 
 
 def run(section: str, flags: Mapping[str, Any], options: RunOptions) -> None:
-    """Resolve, check, run, write, show."""
-    carry_out(prepare(section, flags, options))
+    """Resolve, check, run, write, show, track."""
+    prepared = prepare(section, flags, options)
+    carry_out(prepared)
+    track_run(prepared.target, options)
 
 
 def carry_out(prepared: Prepared) -> None:
@@ -262,6 +265,8 @@ def _show_plan(prepared: Prepared) -> None:
         "work": prepared.experiment.plan(prepared.resolved.config, prepared.source),
         "done_already": not prepared.options.force and finished(prepared),
     }
+    if prepared.options.track:
+        plan["track"] = list(prepared.options.track)
     if prepared.options.json:
         console.print_json(plan)
         return
@@ -273,6 +278,8 @@ def _plan_lines(plan: Mapping[str, Any], rows: Mapping[str, str]) -> Sequence[st
     lines = [f"{plan['command']}: nothing was run or written", "", console.pairs(rows), ""]
     lines += ["work:", console.pairs(plan["work"]), ""]
     lines += [f"would write to {plan['folder']}:", *(f"  {name}" for name in plan["files"])]
+    if "track" in plan:
+        lines.append(f"would be logged with {', '.join(plan['track'])}")
     if plan["done_already"]:
         lines.append("this run is there already, whole; it would be shown, not repeated")
     return lines

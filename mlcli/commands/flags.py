@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlcli.commands import complete
 from mlcli.commands.options import RUN_FLAGS
 from mlcli.config.common import SeedFields, SourceFields, SyntheticFields
 from mlcli.config.fields import (
@@ -20,6 +22,9 @@ from mlcli.config.fields import (
     requirement,
 )
 from mlcli.config.networks import CnnFields, FitFields, MlpFields, ScheduleFields
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 # The panel of the help in which the fields of a class stand; the command's own come first.
 OWN_PANEL = "Parameters"
@@ -47,6 +52,40 @@ def _default_text(value: Any) -> str:
     return str(value)
 
 
+@dataclass(frozen=True)
+class FlagEntry:
+    """A flag in the reference: its panel, how it is typed, and what is said of it."""
+
+    panel: str
+    names: str
+    sentences: list[str]
+
+
+def entries(model: type[Section]) -> dict[str, FlagEntry]:
+    """The entry of every flag of a config model, by its key."""
+    found = {}
+    for key, field in model.model_fields.items():
+        name, must = "--" + key.replace("_", "-"), requirement(field)
+        typed = f"{name} / --no-{name[2:]}" if is_flag(field) else f"{name} {metavar(field)}"
+        facts = "" if is_flag(field) else f"{must[0].upper()}{must[1:]}."
+        if unit := extra(field, "unit"):
+            facts += f" Unit: {unit}."
+        if field.default is not None:
+            facts += f" Default: {_default_text(field.default)}."
+        sentences = [text for text in (field.description, facts.strip()) if text]
+        found[key] = FlagEntry(_panel(model, key), typed, sentences)
+    return found
+
+
+def _completion(key: str, field: FieldInfo) -> Any:
+    """How the value of a flag is completed; files where nothing else is known."""
+    if words := choices(field):
+        return complete.words(words, several=is_several(field))
+    if extra(field, "is_file"):
+        return complete.paths
+    return complete.data_sets if key == "data" else None
+
+
 def _flag(model: type[Section], key: str) -> inspect.Parameter:
     field = model.model_fields[key]
     name = "--" + key.replace("_", "-")
@@ -61,7 +100,10 @@ def _flag(model: type[Section], key: str) -> inspect.Parameter:
     if is_flag(field):
         option = typer.Option(f"{name}/--no-{name[2:]}", help=help, rich_help_panel=panel)
         return _keyword(key, Annotated[bool | None, option], None)
-    option = typer.Option(name, help=help, metavar=metavar(field), rich_help_panel=panel)
+    option = typer.Option(
+        name, help=help, metavar=metavar(field), rich_help_panel=panel,
+        autocompletion=_completion(key, field),
+    )  # fmt: skip
     return _keyword(key, Annotated[str | None, option], None)
 
 
@@ -98,6 +140,11 @@ def with_flags(
 
 
 _PANEL_ORDER = [OWN_PANEL, *dict.fromkeys(PANELS.values())]
+
+
+def panels() -> tuple[str, ...]:
+    """The panels of parameters, in the order of the help."""
+    return tuple(_PANEL_ORDER)
 
 
 def reference(*models: type[Section]) -> str:

@@ -13,6 +13,7 @@ from mlcli import console
 from mlcli.commands.experiment import Prepared, carry_out, options_of, prepare
 from mlcli.commands.flags import with_flags
 from mlcli.commands.options import RUN_FLAGS, RUN_PANEL
+from mlcli.commands.track import track_run
 from mlcli.config import inherited_keys
 from mlcli.config.lr_find import LrFindConfig
 from mlcli.errors import ConfigError
@@ -42,6 +43,7 @@ def _lr_find(flags: Mapping[str, Any], run_flags: Mapping[str, Any]) -> None:
     carry_out(prepared)
     if apply and not prepared.options.dry_run:
         _apply(prepared)
+    track_run(prepared.target, prepared.options)
 
 
 app.command()(

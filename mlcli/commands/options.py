@@ -8,8 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from mlcli.commands.complete import words
+from mlcli.tracking import TRACKERS
+
 RUN_PANEL = "Run"
 FIGURE_KINDS = ("png", "svg", "pdf")
+TRACK_HELP = f"Also log the run: one or several of {', '.join(TRACKERS)}."
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class RunOptions:
     plots: bool = True
     figures: tuple[str, ...] = ("png",)
     force: bool = False
+    track: tuple[str, ...] = ()
     # No flag: work that is to be done anew does not go on from what an interrupted run left.
     resume: bool = True
 
@@ -83,8 +88,28 @@ RUN_FLAGS: dict[str, tuple[Any, Any]] = {
     ),
     "plots": (Annotated[bool, _option("--plots/--no-plots", help="Draw figures.")], True),
     "figures": (
-        Annotated[str, _option("--figures", help="Kinds of figure: png,svg,pdf.", metavar="KINDS")],
+        Annotated[
+            str,
+            _option(
+                "--figures",
+                help="Kinds of figure: png,svg,pdf.",
+                metavar="KINDS",
+                autocompletion=words(FIGURE_KINDS, several=True),
+            ),
+        ],
         "png",
     ),
     "force": (Annotated[bool, _option("--force", help="Run again even if it is done.")], False),
+    "track": (
+        Annotated[
+            str | None,
+            _option(
+                "--track",
+                help=TRACK_HELP,
+                metavar="NAMES",
+                autocompletion=words(TRACKERS, several=True),
+            ),
+        ],
+        None,
+    ),
 }

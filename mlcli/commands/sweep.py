@@ -11,14 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlcli import console
+from mlcli.commands.complete import experiments, words
+from mlcli.commands.track import ONE_A_COMMAND, track, trackers_of
 from mlcli.config.sweep import EXAMPLE, MOST_POINTS
+from mlcli.errors import ConfigError
 from mlcli.result import Display
+from mlcli.tracking import TRACKERS
 
 if TYPE_CHECKING:
     from mlcli.commands.sweep_flow import Finished, Request
     from mlcli.sweeps.axes import Point
 
 app = typer.Typer(add_completion=False)
+# Trackers that tell many runs of a command apart.
+SEVERAL = tuple(name for name in TRACKERS if name not in ONE_A_COMMAND)
 # Rows shown at a terminal; sweep.csv has every one.
 MOST_ROWS = 30
 
@@ -43,7 +49,9 @@ METRIC_HELP = (
     "Path in metrics.json, or its last key, to rank by (default: the command's score on validation "
     "rows, where it has one)."
 )
-Command = Annotated[str, typer.Argument(help="An experiment, as train-mlp.")]
+Command = Annotated[
+    str, typer.Argument(help="An experiment, as train-mlp.", autocompletion=experiments)
+]
 Sets = Annotated[list[str], _option("-S", "--set", help=SETS_HELP, metavar="KEY=VALUES")]
 Samples = Annotated[
     int | None,
@@ -69,6 +77,14 @@ Quiet = Annotated[bool, _option("--quiet", help="No messages.")]
 DryRun = Annotated[bool, _option("--dry-run", help="List the points; run nothing.")]
 Force = Annotated[bool, _option("--force", help="Run again what is done.")]
 
+TRACK_HELP = f"Also log each point: one or several of {', '.join(SEVERAL)}."
+Track = Annotated[
+    str | None,
+    _option(
+        "--track", help=TRACK_HELP, metavar="NAMES", autocompletion=words(SEVERAL, several=True)
+    ),
+]
+
 
 @app.command()
 def sweep(
@@ -86,6 +102,7 @@ def sweep(
     quiet: Quiet = False,
     dry_run: DryRun = False,
     force: Force = False,
+    track_with: Track = None,
 ) -> None:
     """Run a command over a grid or a random search; name the best, honestly.
 
@@ -94,11 +111,11 @@ def sweep(
     goes to sweep.csv and the best to metrics.json, with the winner's curse: how much being the best
     of many flatters. Commas part values; a list in brackets is one value, compared inside a point.
 
-    Example: mlcli sweep train-mlp -S data=iris -S init=he -S 'learning_rate=log(1e-3,1,4)'
+    Example: mlcli sweep train-mlp -S data=iris -S 'learning_rate=log(1e-3,1,4)'
     """
     from mlcli.commands.sweep_flow import Request, points_of, run_sweep, section_of
 
-    section = section_of(command)
+    section, trackers = section_of(command), _trackers(track_with)
     points = points_of(section, sets, n_samples, seed)
     request = Request(
         section,
@@ -121,6 +138,23 @@ def sweep(
         console.print_text(json_text(found.metrics))
     else:
         _show(found, quiet)
+    track([one.row.found.folder for one in found.points if one.row.found], trackers, quiet=quiet)
+
+
+def _trackers(text: str | None) -> tuple[str, ...]:
+    """The trackers of the flag.
+
+    Raises:
+        ConfigError: one is not there, or has room for one run a command.
+    """
+    names = trackers_of(text)
+    for name in names:
+        if name in ONE_A_COMMAND:
+            raise ConfigError(
+                f"--track {name} keeps one run of a command, and a sweep has many",
+                hint=" or ".join(SEVERAL),
+            )
+    return names
 
 
 def _show_points(request: Request, points: Sequence[Point]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mlcli.commands.complete import data_sets, run_names
 from mlcli.commands.experiment import RUNS
 from mlcli.errors import DataError, InputError
 from mlcli.report import manifest as manifests
@@ -25,12 +26,18 @@ STDIN = "-"
 ROWS = 8192
 PARQUET_MAGIC = b"PAR1"
 
-Run = Annotated[str, typer.Argument(help="A run folder, or the short hash of one below runs/.")]
+Run = Annotated[
+    str,
+    typer.Argument(
+        help="A run folder, or the short hash of one below runs/.", autocompletion=run_names
+    ),
+]
 Rows = Annotated[
     str,
     typer.Argument(
         help="A CSV, TSV, Parquet or NPZ file, a folder of images, a named set, or - for a CSV "
-        "on stdin."
+        "on stdin.",
+        autocompletion=data_sets,
     ),
 ]
 Degree = Annotated[

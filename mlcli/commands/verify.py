@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlcli import console
+from mlcli.commands.complete import run_folders
 from mlcli.config.verify import ABSOLUTE, RELATIVE
 from mlcli.errors import DataError, GateError, InputError, Interrupted, MlcliError
 from mlcli.result import Display
@@ -28,6 +29,12 @@ MATCH_HELP = (
     "bytes: the same bytes. numbers: numbers within the tolerances, pictures left out. auto: bytes "
     "where the run was made on this machine by these versions, else numbers."
 )
+Place = Annotated[
+    Path,
+    typer.Argument(
+        help="A run folder, or a folder with run folders in it.", autocompletion=run_folders
+    ),
+]
 
 
 class Match(StrEnum):
@@ -40,9 +47,7 @@ class Match(StrEnum):
 
 @app.command()
 def verify(
-    run: Annotated[
-        Path, typer.Argument(help="A run folder, or a folder with run folders in it.")
-    ] = REPORTS,
+    run: Place = REPORTS,
     hashes_only: Annotated[
         bool, typer.Option("--hashes-only", help="Hash the files, run nothing: instant.")
     ] = False,

@@ -19,6 +19,7 @@ PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 GITIGNORE = """\
 runs/
+mlruns/
 dvc_plots/
 reports/*/environment.json
 reports/*/timings.json

@@ -54,11 +54,13 @@ ALLOWED: dict[str, set[str]] = {
         "config", "errors", "experiments", "linear", "result", "review", "rng",
     },
     "projects": {"config", "datasets", "errors", "experiments", "report"},
+    # Run folders, handed to other programs.
+    "tracking": {"errors", "report", "review"},
     "console": {"result"},
     "commands": {
         "config", "console", "datasets", "errors", "experiments", "models", "notes", "params",
         "projects",
-        "report", "result", "review", "scale", "sweeps",
+        "report", "result", "review", "scale", "sweeps", "tracking",
     },
     "cli": {"commands"},
     "__main__": {"cli", "console", "errors"},
