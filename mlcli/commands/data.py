@@ -138,11 +138,17 @@ def _make(flags: Mapping[str, Any], run_flags: Mapping[str, Any]) -> None:
             console.message(f"written to {path}")
 
 
+OUT = Annotated[
+    Path | None,
+    typer.Option("--out", help=f"Folder of the files (default: {FOLDER}).", metavar="DIR"),
+]
+
 app.command("make")(
     with_flags(
         config_class("data"),
         _make,
-        run_flags={key: RUN_FLAGS[key] for key in ("params", "sets", "out", "quiet")},
+        run_flags={key: RUN_FLAGS[key] for key in ("params", "sets", "quiet")}
+        | {"out": (OUT, None)},
         help="""Write synthetic data sets as CSV files, the same bytes for the same seed.
 
         Example: mlcli data make --names noisy-cubic --n-draws 20
