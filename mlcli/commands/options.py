@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from mlcli.commands.workers import CLUSTER_HELP
+
 RUN_PANEL = "Run"
 FIGURE_KINDS = ("png", "svg", "pdf")
 
@@ -20,6 +22,7 @@ class RunOptions:
     sets: tuple[str, ...] = ()
     out: Path | None = None
     jobs: int | None = None
+    cluster: str | None = None
     json: bool = False
     quiet: bool = False
     dry_run: bool = False
@@ -68,6 +71,10 @@ RUN_FLAGS: dict[str, tuple[Any, Any]] = {
                 "--jobs", help="Workers (default: one a processor); never changes a byte.", min=1
             ),
         ],
+        None,
+    ),
+    "cluster": (
+        Annotated[str | None, _option("--cluster", help=CLUSTER_HELP, metavar="ADDRESS")],
         None,
     ),
     "json": (
