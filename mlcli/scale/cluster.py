@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from queue import Empty, Queue
 from typing import Any, TypeVar
 
@@ -20,8 +21,9 @@ from mlcli.scale.jobs import INTERRUPTS
 
 T = TypeVar("T")
 U = TypeVar("U")
-# How long a scheduler may take to answer, and a cluster be without any worker, in seconds.
-PATIENCE = 30.0
+# How long a scheduler may take to be found, then to answer, and a cluster be without any worker,
+# in seconds.
+CONNECT, PATIENCE = 10.0, 30.0
 # How often the cluster is looked at while a piece is awaited, and how long its end may take.
 LOOK, FAREWELL = 1.0, 10.0
 # Into so many batches a worker are many small pieces put.
@@ -29,7 +31,7 @@ BATCHES = 16
 SETTINGS = {
     # Large inputs are sent once, on purpose.
     "distributed.admin.large-graph-warning-threshold": "1TiB",
-    "distributed.comm.timeouts.connect": PATIENCE,
+    "distributed.comm.timeouts.connect": CONNECT,
 }
 
 
@@ -189,18 +191,75 @@ def connected(place: str | int, versions: Mapping[str, str]) -> Iterator[Cluster
     name = f"the cluster at {place}" if isinstance(place, str) else "the cluster on this machine"
     with _quiet(), dask.config.set(SETTINGS), ExitStack() as stack:
         address = place if isinstance(place, str) else stack.enter_context(_local(place))
+        client = _client(distributed, address)
         try:
-            client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
-        except Exception as error:
-            raise MlcliError(
-                f"no Dask scheduler answers at {address} within {PATIENCE:.0f} s",
-                hint="`dask scheduler` there",
-            ) from error
-        try:
+            _refuse_without_mlcli(client, name)
             yield Cluster(client, name, versions)
         finally:
             with _uninterrupted(), suppress(Exception):
                 client.close(timeout=FAREWELL)
+
+
+def _client(distributed: Any, address: str) -> Any:
+    """A client of the scheduler at an address.
+
+    Raises:
+        MlcliError: none answers there.
+    """
+    try:
+        # Dask itself waits for ever for something that listens and says nothing.
+        return _within(
+            CONNECT + LOOK,
+            lambda: distributed.Client(address, timeout=CONNECT, set_as_default=False),
+        )
+    except Exception as error:
+        raise MlcliError(
+            f"no Dask scheduler answers at {address} within {CONNECT:.0f} s",
+            hint="`dask scheduler` there",
+        ) from error
+
+
+def _refuse_without_mlcli(client: Any, name: str) -> None:
+    """A worker would end at the sight of work that it can't unpack, so that it is asked before.
+
+    Raises:
+        MlcliError: a worker, or the scheduler, has no mlcli.
+    """
+
+    def ask() -> dict[str, Any]:
+        found: dict[str, Any] = client.run(version, "mlcli", on_error="return")
+        try:
+            return found | {"the scheduler": client.run_on_scheduler(version, "mlcli")}
+        except PackageNotFoundError as error:
+            return found | {"the scheduler": error}
+
+    # A worker that does not answer is Dask's to give up, and may be needed by nobody.
+    with suppress(TimeoutError):
+        for who, have in _within(CONNECT, ask).items():
+            if isinstance(have, PackageNotFoundError):
+                raise MlcliError(
+                    f"{name} lacks mlcli on {who}", hint="installing it there as it is here"
+                )
+
+
+def _within(seconds: float, function: Callable[[], T]) -> T:
+    """What a function returns or raises, or TimeoutError after so many seconds."""
+    done: Queue[tuple[T | None, Exception | None]] = Queue()
+
+    def work() -> None:
+        try:
+            done.put((function(), None))
+        except Exception as error:
+            done.put((None, error))
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        value, error = done.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError from None
+    if error is not None:
+        raise error
+    return value  # type: ignore[return-value]
 
 
 @contextmanager

@@ -32,6 +32,13 @@ class RealCluster:
         self.workers.append(worker)
         return worker
 
+    def wait(self, n_workers: int) -> None:
+        """Until so many workers have joined."""
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(n_workers, timeout=60)
+
     def stop(self) -> None:
         """End every process that still runs."""
         for process in (*self.workers, self.scheduler):
