@@ -95,7 +95,7 @@ def open_workers(
     if cluster is None:
         yield Processes(jobs)
         return
-    from mlcli.scale.cluster import connected
+    from mlcli.scale.connection import connected
 
     with connected(parse_cluster(cluster), versions) as found:
         yield found

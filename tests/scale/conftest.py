@@ -85,3 +85,12 @@ def own_cluster(tmp_path: Path) -> Iterator[RealCluster]:
     found = running(tmp_path, 0)
     yield found
     found.stop()
+
+
+@pytest.fixture
+def frail_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealCluster]:
+    """A scheduler without a worker, which gives work up when it has ended one worker."""
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "0")
+    found = running(tmp_path, 0)
+    yield found
+    found.stop()

@@ -27,9 +27,9 @@ EXPERIMENTS = {
     "perceptron": "--n-seeds 3 --n-bins 4,16 --n-points 40",
     "logistic": "--n-seeds 3 --n-study 100",
     "filters": "--n-seeds 2 --n-images 20 --longest-side 32",
-    "propagate": "--activations sigmoid,relu --inits he --depths 3 --width 16 --n-rows 8 "
+    "propagate": "--activations relu --inits he --depths 3 --width 16 --n-rows 8 "
     "--n-seeds 2 --sign-counts 2 --batch-sizes 1,8 --n-batches 2 --train-depth 3 --train-width 8 "
-    "--train-steps 30 --train-rates 0.01 --train-rows 100 --train-seeds 2",
+    "--train-steps 5 --train-rates 0.01 --train-rows 40 --train-seeds 1",
     "baseline iris": "--n-folds 3 --n-epochs 1",
 }
 

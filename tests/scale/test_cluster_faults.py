@@ -21,6 +21,7 @@ from mlcli.experiments import fit_poly
 from mlcli.report.files import write_result
 from mlcli.report.manifest import package_versions
 from mlcli.scale import cluster as dask_cluster
+from mlcli.scale import connection
 from mlcli.scale.workers import Processes, Workers, open_workers
 
 Run = Callable[..., Any]
@@ -48,7 +49,7 @@ def test_a_cluster_that_dies_piece_by_piece(
     own_cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dask_cluster, "PATIENCE", 2.0)
-    monkeypatch.setattr(dask_cluster, "CONNECT", 2.0)
+    monkeypatch.setattr(connection, "CONNECT", 2.0)
     whole = written(tmp_path / "whole", Processes(1), lambda done, total: None)
     victim, _ = own_cluster.add_worker(), own_cluster.add_worker()
     own_cluster.wait(2)
@@ -88,16 +89,20 @@ def test_a_cluster_that_dies_piece_by_piece(
     assert time.monotonic() - start < 10
 
 
-def test_a_piece_that_ends_its_workers_ends_the_run_or_its_own_point(own_cluster: Any) -> None:
+def test_a_point_that_ends_its_workers_is_the_only_one_without_a_result(
+    frail_cluster: Any,
+) -> None:
     def die_at_two(i: int) -> int:
         if i == 2:
             os.kill(os.getpid(), signal.SIGKILL)
         return i
 
     for _ in range(2):
-        own_cluster.add_worker("--nanny")
-    with open_workers(None, own_cluster.address, VERSIONS) as workers:
+        frail_cluster.add_worker("--nanny")
+    with open_workers(None, frail_cluster.address, VERSIONS) as workers:
         assert dict(workers.each_apart(die_at_two, range(4))) == {0: 0, 1: 1, 2: None, 3: 3}
+        with pytest.raises(MlcliError, match="a piece of work ended every worker"):
+            list(workers.map_ordered(die_at_two, range(4)))
 
 
 def test_a_worker_without_mlcli_is_named_as_what_is_wrong(own_cluster: Any) -> None:
@@ -112,7 +117,7 @@ def test_a_worker_without_mlcli_is_named_as_what_is_wrong(own_cluster: Any) -> N
 
 
 def test_something_else_listens_there(mlcli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dask_cluster, "CONNECT", 1.0)
+    monkeypatch.setattr(connection, "CONNECT", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         done = mlcli("fit-poly", "--n-seeds", "2", "--cluster", f"tcp://127.0.0.1:{port}")
@@ -144,10 +149,11 @@ def test_ctrl_c_is_130_and_leaves_no_process_and_a_cluster_that_works(
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-    assert (process.returncode, out) == (130, "")
     assert err == "mlcli: interrupted; nothing was changed\n"
+    assert (process.returncode, out) == (130, "")
     assert not list(empty_folder.rglob("*.partial"))
     assert not list(empty_folder.rglob("metrics.json"))
+    time.sleep(1)
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
     with open_workers(None, cluster.address, VERSIONS) as workers:
