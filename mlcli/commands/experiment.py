@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mlcli import console
+from mlcli.commands.dry_run import show_plan
 from mlcli.commands.flags import with_flags
 from mlcli.commands.options import FIGURE_KINDS, RunOptions
 from mlcli.commands.track import track_run, trackers_of
+from mlcli.commands.workers import check_cluster, check_hands_out, workers_of
 from mlcli.config import config_class
 from mlcli.config.fields import extra
 from mlcli.errors import ConfigError
@@ -89,7 +91,7 @@ def carry_out(prepared: Prepared) -> None:
     """Answer a question, unless it was answered before, and show the answer."""
     options = prepared.options
     if options.dry_run:
-        _show_plan(prepared)
+        show_plan(prepared, not options.force and finished(prepared))
         return
     if not options.force and finished(prepared):
         if not options.quiet:
@@ -103,11 +105,15 @@ def prepare(section: str, flags: Mapping[str, Any], options: RunOptions) -> Prep
     """Check everything that can be checked before any work.
 
     Raises:
-        InputError: the parameters, the data, or the output folder won't do.
+        InputError: the parameters, the data, the workers or the output folder won't do.
     """
+    check_cluster(options.cluster, options.jobs)
     model = config_class(section)
     resolved = resolve(model, section, flags=flags, sets=options.sets, params=options.params)
-    return prepare_resolved(section, resolved, options)
+    prepared = prepare_resolved(section, resolved, options)
+    if options.cluster is not None:
+        check_hands_out(prepared.experiment, prepared.asked["command"], prepared.source)
+    return prepared
 
 
 def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions) -> Prepared:
@@ -187,17 +193,34 @@ def execute(prepared: Prepared) -> None:
     Raises:
         MlcliError: there is no answer, or the work was interrupted.
     """
-    options, config = prepared.options, prepared.resolved.config
-    started, t_start = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
+    options = prepared.options
+    started, t_start = now(), time.perf_counter()
     checkpoint = _checkpoint(prepared)
     more = {} if checkpoint is None else {"checkpoint": checkpoint}
     if checkpoint is not None and checkpoint.exists() and not options.quiet:
         console.message("going on from where an interrupted run of this command stopped")
-    with console.progress(prepared.asked["command"], quiet=options.quiet) as progress:
+    with (
+        workers_of(options.cluster, options.jobs) as workers,
+        console.progress(prepared.asked["command"], quiet=options.quiet) as progress,
+    ):
         result: Result = prepared.experiment.run(
-            config, prepared.source, jobs=options.jobs, progress=progress, **more
+            prepared.resolved.config, prepared.source, workers=workers, progress=progress, **more
         )
-    t_computed = time.perf_counter()
+    record(prepared, result, started, time.perf_counter() - t_start)
+    for warning in () if options.quiet else result.warnings:
+        console.message(f"note: {warning}")
+
+
+def record(prepared: Prepared, result: Result, started: str, compute_seconds: float) -> None:
+    """Write what was found, and how, into the run folder: all of it, or nothing.
+
+    Args:
+        prepared: the question.
+        result: the answer.
+        started: when the work began, in ISO 8601.
+        compute_seconds: how long it took.
+    """
+    options, config, t_computed = prepared.options, prepared.resolved.config, time.perf_counter()
     with folder.replacing(prepared.target) as partial:
         files.write_result(result, partial)
         if options.plots:
@@ -213,15 +236,18 @@ def execute(prepared: Prepared) -> None:
             {"seed": config.seed, "n_seeds": config.n_seeds},
         )
         files.write_text(partial / "manifest.json", files.json_text(made))
-        seconds = {"compute_seconds": t_computed - t_start, "write_seconds": t_drawn - t_computed}
+        seconds = {"compute_seconds": compute_seconds, "write_seconds": t_drawn - t_computed}
         timings = {**seconds, **result.timings}
         files.write_text(partial / "timings.json", files.json_text(timings))
         where = manifests.environment(started, sys.argv)
         files.write_text(partial / "environment.json", files.json_text(where))
-    if checkpoint is not None:
-        checkpoint.clear()
-    for warning in () if options.quiet else result.warnings:
-        console.message(f"note: {warning}")
+    if (kept := _checkpoint(prepared)) is not None:
+        kept.clear()
+
+
+def now() -> str:
+    """The time of day, as runs record when they began."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _checkpoint(prepared: Prepared) -> FileCheckpoint | None:
@@ -248,38 +274,3 @@ def _show(prepared: Prepared) -> None:
         console.print_displays(prepared.experiment.display_timings(json.loads(spent)))
     if not prepared.options.quiet:
         console.message(f"written to {prepared.target}")
-
-
-def _show_plan(prepared: Prepared) -> None:
-    config = prepared.resolved.config.model_dump(mode="json")
-    plan = {
-        "command": prepared.asked["command"],
-        "run": manifests.question_hash(prepared.asked),
-        "config": {
-            key: {"value": value, "source": prepared.resolved.sources[key]}
-            for key, value in config.items()
-        },
-        "data": prepared.asked["data"],
-        "folder": str(prepared.target),
-        "files": [*prepared.outputs, *folder.UNTRACKED],
-        "work": prepared.experiment.plan(prepared.resolved.config, prepared.source),
-        "done_already": not prepared.options.force and finished(prepared),
-    }
-    if prepared.options.track:
-        plan["track"] = list(prepared.options.track)
-    if prepared.options.json:
-        console.print_json(plan)
-        return
-    rows = {k: f"{v['value']}  ({v['source']})" for k, v in plan["config"].items()}
-    console.print_text("\n".join(_plan_lines(plan, rows)))
-
-
-def _plan_lines(plan: Mapping[str, Any], rows: Mapping[str, str]) -> Sequence[str]:
-    lines = [f"{plan['command']}: nothing was run or written", "", console.pairs(rows), ""]
-    lines += ["work:", console.pairs(plan["work"]), ""]
-    lines += [f"would write to {plan['folder']}:", *(f"  {name}" for name in plan["files"])]
-    if "track" in plan:
-        lines.append(f"would be logged with {', '.join(plan['track'])}")
-    if plan["done_already"]:
-        lines.append("this run is there already, whole; it would be shown, not repeated")
-    return lines

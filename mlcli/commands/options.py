@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mlcli.commands.complete import words
+from mlcli.commands.workers import CLUSTER_HELP
 from mlcli.tracking import TRACKERS
 
 RUN_PANEL = "Run"
@@ -24,6 +25,7 @@ class RunOptions:
     sets: tuple[str, ...] = ()
     out: Path | None = None
     jobs: int | None = None
+    cluster: str | None = None
     json: bool = False
     quiet: bool = False
     dry_run: bool = False
@@ -73,6 +75,10 @@ RUN_FLAGS: dict[str, tuple[Any, Any]] = {
                 "--jobs", help="Workers (default: one a processor); never changes a byte.", min=1
             ),
         ],
+        None,
+    ),
+    "cluster": (
+        Annotated[str | None, _option("--cluster", help=CLUSTER_HELP, metavar="ADDRESS")],
         None,
     ),
     "json": (

@@ -13,6 +13,7 @@ import typer
 from mlcli import console
 from mlcli.commands.complete import experiments, words
 from mlcli.commands.track import ONE_A_COMMAND, track, trackers_of
+from mlcli.commands.workers import CLUSTER_HELP
 from mlcli.config.sweep import EXAMPLE, MOST_POINTS
 from mlcli.errors import ConfigError
 from mlcli.result import Display
@@ -71,7 +72,11 @@ Out = Annotated[
     Path | None,
     _option("--out", help="Folder of the table (default: runs/sweep/<hash>).", metavar="DIR"),
 ]
-Jobs = Annotated[int, _option("--jobs", help="Points at a time; never changes a byte.", min=1)]
+Jobs = Annotated[
+    int | None,
+    _option("--jobs", help="Points at a time (default: 1); never changes a byte.", min=1),
+]
+Cluster = Annotated[str | None, _option("--cluster", help=CLUSTER_HELP, metavar="ADDRESS")]
 Json = Annotated[bool, _option("--json", help="Print exactly metrics.json to stdout.")]
 Quiet = Annotated[bool, _option("--quiet", help="No messages.")]
 DryRun = Annotated[bool, _option("--dry-run", help="List the points; run nothing.")]
@@ -97,7 +102,8 @@ def sweep(
     confirm: Confirm = False,
     params: Params = None,
     out: Out = None,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    cluster: Cluster = None,
     as_json: Json = False,
     quiet: Quiet = False,
     dry_run: DryRun = False,
@@ -125,6 +131,7 @@ def sweep(
         params,
         out,
         jobs,
+        cluster,
         quiet,
         force,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,18 @@ from mlcli import console
 from mlcli.commands.experiment import RUNS, Prepared, finished
 from mlcli.commands.options import RunOptions
 from mlcli.commands.sweep_points import (
-    DIED,
     QUESTION,
     TABLE,
     Task,
     check_all,
+    outcomes,
     prepared,
     question_of,
     run_all,
-    run_point,
     task,
     without_answer,
 )
+from mlcli.commands.workers import check_cluster, check_no_files, workers_of
 from mlcli.config import SECTIONS, config_class
 from mlcli.errors import ConfigError, Interrupted, MlcliError, NoAnswerError
 from mlcli.params.faults import unknown
@@ -31,7 +32,7 @@ from mlcli.report.files import csv_text, json_text, replace_text
 from mlcli.report.manifest import question_hash
 from mlcli.review.metrics import quantities
 from mlcli.review.runs import read_run
-from mlcli.scale.processes import each_apart
+from mlcli.scale.workers import Workers
 from mlcli.sweeps.axes import Axis, Point, draws, grid, parse_axis
 from mlcli.sweeps.headlines import Headline, headline_of, scores
 from mlcli.sweeps.table import (
@@ -59,7 +60,8 @@ class Request:
     confirm: bool
     params: Path | None
     out: Path | None
-    jobs: int
+    jobs: int | None
+    cluster: str | None
     quiet: bool
     force: bool
 
@@ -67,6 +69,10 @@ class Request:
     def command(self) -> str:
         """The command that is swept."""
         return self.section.replace("_", "-")
+
+    def workers(self) -> AbstractContextManager[Workers]:
+        """Who runs the points."""
+        return workers_of(self.cluster, self.jobs)
 
     @property
     def options(self) -> RunOptions:
@@ -126,9 +132,13 @@ def points_of(section: str, sets: Sequence[str], n_samples: int | None, seed: in
 
 def checked(request: Request, points: Sequence[Point]) -> tuple[list[Task], list[Prepared]]:
     """The folder and every point, checked before any runs."""
+    check_cluster(request.cluster, request.jobs)
     if request.out is not None:
         _check_folder(request.out)
-    return check_all([task(request.section, point, request.options) for point in points])
+    tasks, found = check_all([task(request.section, point, request.options) for point in points])
+    for one in found if request.cluster else ():
+        check_no_files(one.resolved.config, one.source)
+    return tasks, found
 
 
 def _check_folder(out: Path) -> None:
@@ -167,11 +177,13 @@ def run_sweep(request: Request, points: Sequence[Point]) -> Finished:
     replace_text(folder / QUESTION, json_text(question))
     rows: list[Row] = []
     try:
-        for rows in run_all(tasks, asked, jobs=request.jobs, force=request.force, known=known):
-            # At once, so that a metric that is not there stops the sweep after its first point.
-            headline, found = scored(rows, headlines)
-            replace_text(folder / TABLE, csv_text(columns(found)))
-            _say(request, rows)
+        every = run_all(tasks, asked, workers=request.workers, force=request.force, known=known)
+        with closing(every):
+            for rows in every:
+                # At once, so that a metric that is not there stops the sweep at its first point.
+                headline, found = scored(rows, headlines)
+                replace_text(folder / TABLE, csv_text(columns(found)))
+                _say(request, rows)
         metrics = metrics_of(request.command, headline, found)
         if request.confirm:
             metrics["confirmed"] = _confirmed(request, tasks, asked, metrics)
@@ -206,8 +218,8 @@ def _confirmed(
     if request.force or not finished(again):
         if not request.quiet:
             console.message(f"{request.command}: the best again, with seed {seed}")
-        (_, answer), *_ = each_apart(run_point, [asked_again], jobs=1)
-        outcome, reason = answer or (FAILED, DIED)
+        with request.workers() as workers:
+            (_, outcome, reason), *_ = outcomes([asked_again], [again], workers)
         if outcome == FAILED:
             raise MlcliError(f"the best failed with seed {seed}: {reason}")
         if outcome != DONE:

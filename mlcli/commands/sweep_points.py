@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mlcli.commands.experiment import Prepared, execute, finished, prepare
+from mlcli.commands.experiment import Prepared, execute, finished, now, prepare, record
 from mlcli.commands.options import RunOptions
 from mlcli.errors import EXIT_NO_ANSWER, ConfigError, InputError, MlcliError
 from mlcli.report.manifest import package_versions, question_hash
+from mlcli.result import Result
 from mlcli.review.runs import read_run
-from mlcli.scale.processes import each_apart
+from mlcli.scale.workers import Processes, Workers
 from mlcli.sweeps.axes import Point
 from mlcli.sweeps.table import DONE, FAILED, NO_ANSWER, Row
 
@@ -66,10 +70,63 @@ def check_all(tasks: Sequence[Task]) -> tuple[list[Task], list[Prepared]]:
     return [one for one, _ in kept.values()], [found for _, found in kept.values()]
 
 
+@dataclass(frozen=True)
+class Question:
+    """A point to run where there are none of this machine's files."""
+
+    section: str
+    config: Any
+    source: Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a question: the result if it is done, else the reason."""
+
+    outcome: str
+    reason: str
+    result: Result | None
+    seconds: float
+
+
+def _questions(points: Sequence[Prepared]) -> list[Question]:
+    """The questions of points. Equal data are one object, so that they are sent once."""
+    sources: dict[str, Any] = {}
+    questions = []
+    for one in points:
+        name = json.dumps([one.source.name, one.asked["data"]], sort_keys=True, default=str)
+        source = sources.setdefault(name, one.source)
+        questions.append(Question(one.section, one.resolved.config, source))
+    return questions
+
+
+def answer_of(question: Question) -> Answer:
+    """Answer a question in this process, which writes nothing."""
+    t_start, found = time.perf_counter(), []
+
+    def work() -> None:
+        experiment = import_module(f"mlcli.experiments.{question.section}")
+        found.append(
+            experiment.run(
+                question.config,
+                question.source,
+                workers=Processes(1),
+                progress=lambda done, total, note="": None,
+            )
+        )
+
+    outcome, reason = _attempted(work)
+    return Answer(outcome, reason, found[0] if found else None, time.perf_counter() - t_start)
+
+
 def run_point(one: Task) -> tuple[str, str]:
     """Run a point in this process: its outcome, and the reason if there is no answer."""
+    return _attempted(lambda: execute(prepared(one)))
+
+
+def _attempted(work: Callable[[], None]) -> tuple[str, str]:
     try:
-        execute(prepared(one))
+        work()
     except MlcliError as error:
         outcome = NO_ANSWER if error.exit_code == EXIT_NO_ANSWER else FAILED
         return outcome, " ".join(str(error).splitlines())
@@ -93,15 +150,15 @@ def run_all(
     tasks: Sequence[Task],
     points: Sequence[Prepared],
     *,
-    jobs: int,
+    workers: Callable[[], AbstractContextManager[Workers]],
     force: bool,
     known: Mapping[str, str],
-) -> Iterator[list[Row]]:
+) -> Generator[list[Row], None, None]:
     """The rows of a sweep, first those done before, then after each point that is done.
 
     Args:
         tasks, points: what `check_all` gave.
-        jobs: points at a time.
+        workers: opens those who run the points, if there is one to run.
         force: run again what is done.
         known: run -> reason of points that had no answer before.
     """
@@ -117,14 +174,35 @@ def run_all(
             rows.append(row_of(one, found))
     yield list(rows)
     waiting = [i for i, row in enumerate(rows) if row.outcome not in (DONE, NO_ANSWER)]
-    # Workers of a point would be too many beside other points.
-    inner = 1 if jobs > 1 else None
-    asked = [replace(tasks[i], options=replace(tasks[i].options, jobs=inner)) for i in waiting]
-    for place, answer in each_apart(run_point, asked, jobs=jobs):
-        i = waiting[place]
-        outcome, reason = answer or (FAILED, DIED)
-        rows[i] = row_of(tasks[i], points[i], outcome, reason)
-        yield list(rows)
+    if not waiting:
+        return
+    asked = [tasks[i] for i in waiting]
+    with workers() as opened:
+        for place, outcome, reason in outcomes(asked, [points[i] for i in waiting], opened):
+            i = waiting[place]
+            rows[i] = row_of(tasks[i], points[i], outcome, reason)
+            yield list(rows)
+
+
+def outcomes(
+    tasks: Sequence[Task], points: Sequence[Prepared], workers: Workers
+) -> Iterator[tuple[int, str, str]]:
+    """(place, outcome, reason) of each point, as its run is done and written."""
+    if isinstance(workers, Processes):
+        # Workers of a point would be too many beside other points.
+        inner = 1 if min(workers.jobs or 1, len(tasks)) > 1 else None
+        asked = [replace(one, options=replace(one.options, jobs=inner)) for one in tasks]
+        for place, answer in workers.each_apart(run_point, asked):
+            yield place, *(answer or (FAILED, DIED))
+        return
+    started = now()
+    for place, found in workers.each_apart(answer_of, _questions(points)):
+        if found is None:
+            yield place, FAILED, DIED
+            continue
+        if found.result is not None:
+            record(points[place], found.result, started, found.seconds)
+        yield place, found.outcome, found.reason
 
 
 def question_of(

@@ -109,6 +109,10 @@ class DeferredSource(TableSource):
             self._loaded = self._load()
         return self._loaded
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Whoever gets it may not have the files: the rows go with it, and no way to read them.
+        return self.__dict__ | {"_loaded": self.replicate(0, 0), "_load": None}
+
 
 class ImageSource(TableSource):
     """A file or a folder of images; each row of X is one, as `layout` says."""

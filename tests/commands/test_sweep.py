@@ -127,7 +127,7 @@ def test_points_that_all_fail_are_a_failure_at_run_time(
     def killed(work: Any, tasks: list[Any], jobs: int) -> Iterator[tuple[int, None]]:
         yield from ((place, None) for place in range(len(tasks)))
 
-    monkeypatch.setattr("mlcli.commands.sweep_points.each_apart", killed)
+    monkeypatch.setattr("mlcli.scale.workers.each_apart", killed)
     done = mlcli(*FIT, "-S", "degrees=1,3", "--out", "s")
     assert done.code == 1
     assert "fit-poly: 0 of 2 points done, 2 failed" in done.err

@@ -17,6 +17,7 @@ from mlcli.datasets.source import open_source
 from mlcli.experiments import bayes
 from mlcli.experiments.bayes import FILES
 from mlcli.report.captions import figure_names
+from mlcli.scale.workers import Processes
 
 Run = Callable[..., Any]
 SMALL = ("bayes", "--degrees", "0-4", "--n-seeds", "3", "--n-calibration", "8", "--n-surface", "9")
@@ -156,7 +157,9 @@ def test_a_file_in_batches_has_the_same_posterior(tmp_path: Path) -> None:
         source = open_source(config.data, stream_rows=stream_rows)
         assert source.streamed == (stream_rows == 1000)
         bayes.check(config, source)
-        found.append(bayes.run(config, source, jobs=1, progress=lambda done, total: None))
+        found.append(
+            bayes.run(config, source, workers=Processes(1), progress=lambda done, total: None)
+        )
     streamed, whole = found
     assert streamed.metrics["log_evidence"] == pytest.approx(whole.metrics["log_evidence"])
     np.testing.assert_allclose(

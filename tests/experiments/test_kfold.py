@@ -13,6 +13,7 @@ import pytest
 
 from mlcli.experiments.kfold import FILES
 from mlcli.report.captions import figure_names
+from mlcli.scale.workers import Processes
 
 Run = Callable[..., Any]
 SMALL = ("kfold", "--degrees", "0-4", "--n-seeds", "3", "--n-coverage", "10", "--n-nested", "2")
@@ -269,7 +270,9 @@ def test_a_file_in_batches_has_the_same_errors(tmp_path: Path) -> None:
         assert source.streamed == (stream_rows == 1000)
         kfold.check(config, source)
         assert kfold.plan(config, source)["splits a repeat"] == 5
-        found.append(kfold.run(config, source, jobs=1, progress=lambda done, total: None))
+        found.append(
+            kfold.run(config, source, workers=Processes(1), progress=lambda done, total: None)
+        )
     streamed, whole = (one.metrics for one in found)
     assert streamed["one_se_degree"] == whole["one_se_degree"] == 3
     for degree in (0, 1, 3, 6):

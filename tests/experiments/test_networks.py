@@ -31,6 +31,7 @@ from mlcli.neural.optimisers import OPTIMISERS
 from mlcli.neural.schedules import SCHEDULES
 from mlcli.report.checkpoint import FileCheckpoint
 from mlcli.report.files import csv_text, json_text
+from mlcli.scale.workers import Processes
 
 
 def config(**values: Any) -> TrainMlpConfig:
@@ -186,7 +187,7 @@ def test_interrupted_work_goes_on_bit_for_bit(
 ) -> None:
     monkeypatch.setattr(fitting, "COPY_SECONDS", -1.0)
     asked, source = config(**values), open_source("iris")
-    whole = run(asked, source, jobs=None, progress=lambda *_: None)
+    whole = run(asked, source, workers=Processes(), progress=lambda *_: None)
     checkpoint = FileCheckpoint(tmp_path / ".x.checkpoint.npz")
     seen: list[float] = []
 
@@ -197,9 +198,9 @@ def test_interrupted_work_goes_on_bit_for_bit(
 
     for _ in calls:
         with pytest.raises(Interrupted, match="goes on after epoch"):
-            run(asked, source, jobs=None, progress=interrupting, checkpoint=checkpoint)
+            run(asked, source, workers=Processes(), progress=interrupting, checkpoint=checkpoint)
         assert checkpoint.exists()
-    resumed = run(asked, source, jobs=None, progress=interrupting, checkpoint=checkpoint)
+    resumed = run(asked, source, workers=Processes(), progress=interrupting, checkpoint=checkpoint)
     # Nothing was done twice.
     assert len(seen) == len(set(seen))
     assert all_bytes(resumed) == all_bytes(whole)
@@ -223,7 +224,7 @@ def test_the_average_of_weights_is_what_is_judged() -> None:
     source = open_source("iris")
 
     def outcome_of(**values: Any) -> Any:
-        return run(config(**values), source, jobs=None, progress=lambda *_: None)
+        return run(config(**values), source, workers=Processes(), progress=lambda *_: None)
 
     last, same, smooth = (outcome_of(average_decay=d) for d in (None, 0.0, 0.99))
     assert all_bytes(same) == all_bytes(last)

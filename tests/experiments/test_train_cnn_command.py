@@ -21,6 +21,7 @@ from mlcli.experiments.train_cnn.shifts import shifted
 from mlcli.neural.architecture import PRESETS
 from mlcli.report.checkpoint import FileCheckpoint
 from mlcli.report.files import csv_text, json_text
+from mlcli.scale.workers import Processes
 
 Run = Callable[..., Any]
 TINY = ("--data", "digits", "--layers", "conv 4 3x3 pad same,relu,pool max 2,flatten",
@@ -91,7 +92,7 @@ def test_interrupted_work_goes_on_bit_for_bit(
         tensors = [a.tobytes() for file in result.model_tensors.values() for a in file.values()]
         return [json_text(result.metrics), *map(csv_text, result.tables.values()), *tensors]
 
-    whole = run(asked, source, jobs=None, progress=lambda *_: None)
+    whole = run(asked, source, workers=Processes(), progress=lambda *_: None)
     checkpoint = FileCheckpoint(tmp_path / "c.npz")
     seen: list[float] = []
 
@@ -102,8 +103,8 @@ def test_interrupted_work_goes_on_bit_for_bit(
 
     for _ in range(2):
         with pytest.raises(Interrupted):
-            run(asked, source, jobs=None, progress=interrupting, checkpoint=checkpoint)
-    resumed = run(asked, source, jobs=None, progress=interrupting, checkpoint=checkpoint)
+            run(asked, source, workers=Processes(), progress=interrupting, checkpoint=checkpoint)
+    resumed = run(asked, source, workers=Processes(), progress=interrupting, checkpoint=checkpoint)
     assert texts(resumed) == texts(whole)
 
 

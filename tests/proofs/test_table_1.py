@@ -5,11 +5,14 @@ from __future__ import annotations
 from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.datasets.source import open_source
 from mlcli.experiments.fit_poly import run
+from mlcli.scale.workers import Processes
 
 
 def test_every_number_lies_in_the_central_95_percent_of_400_draws() -> None:
     config = FitPolyConfig(n_seeds=400, path_penalty="none")
-    found = run(config, open_source("noisy-cubic"), jobs=1, progress=lambda done, total: None)
+    found = run(
+        config, open_source("noisy-cubic"), workers=Processes(1), progress=lambda done, total: None
+    )
     losses = {
         (degree, loss): values
         for degree, both in found.metrics["table_1"].items()

@@ -18,7 +18,7 @@ from mlcli.experiments.baseline.methods import METHODS, Rows, polynomial_degrees
 from mlcli.experiments.baseline.task import Task, task_from
 from mlcli.result import Columns, Progress, Result
 from mlcli.rng import stream
-from mlcli.scale.jobs import map_ordered
+from mlcli.scale.workers import Workers
 
 __all__ = ["FILES", "check", "display", "display_timings", "plan", "run"]
 
@@ -56,13 +56,13 @@ def plan(config: BaselineConfig, source: Source) -> Mapping[str, Any]:
     }
 
 
-def run(config: BaselineConfig, source: Source, *, jobs: int | None, progress: Progress) -> Result:
+def run(config: BaselineConfig, source: Source, *, workers: Workers, progress: Progress) -> Result:
     """Fit every method on every split and compare each with the constant.
 
     Args:
         config: validated parameters.
         source: where the data come from; of several data sets the first.
-        jobs: workers; never changes a byte.
+        workers: who does the work; never changes a byte.
         progress: told how many fits are done.
     """
     task = task_from(config, source)
@@ -80,7 +80,7 @@ def run(config: BaselineConfig, source: Source, *, jobs: int | None, progress: P
     def fit(piece: tuple[str, int]) -> tuple[Array, float]:
         return _fit(config, task, *piece)
 
-    for (method, _), (y, spent) in zip(pieces, map_ordered(fit, pieces, jobs=jobs), strict=True):
+    for (method, _), (y, spent) in zip(pieces, workers.map_ordered(fit, pieces), strict=True):
         predicted[method].append(y)
         seconds[method] += spent / len(task.splits)
         progress(sum(map(len, predicted.values())), total, method)

@@ -30,12 +30,13 @@ from mlcli.experiments.bayes.studies import (
 )
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import Basis
+from mlcli.linear.bayes.posterior import Prior
 from mlcli.linear.triangle import Triangle
 from mlcli.models.bayes import encode
 from mlcli.models.parts import SCHEMA
 from mlcli.result import Columns, Metrics, Progress, Result
 from mlcli.rng import stream
-from mlcli.scale.jobs import map_ordered
+from mlcli.scale.workers import Workers
 
 __all__ = ["FILES", "check", "display", "plan", "run"]
 
@@ -84,26 +85,26 @@ class Model:
     terms: list[str]
 
 
-def run(config: BayesConfig, source: Source, *, jobs: int | None, progress: Progress) -> Result:
+def run(config: BayesConfig, source: Source, *, workers: Workers, progress: Progress) -> Result:
     """Fit the first data set in full, the others for the spread, and measure the calibration.
 
     Args:
         config: validated parameters.
         source: where each data set comes from.
-        jobs: workers; never changes a byte.
+        workers: who does the work; never changes a byte.
         progress: told how many data sets are done.
     """
-    generator = source.generator
+    generator, prior = source.generator, _prior(config, source)
     n_sets, n_study = n_replicates(config, source), config.n_calibration if generator else 0
     replicates: list[Replicate] = []
-    for one in map_ordered(lambda i: _replicate(config, source, i), range(n_sets), jobs=jobs):
+    for one in workers.map_ordered(lambda i: _replicate(config, source, prior, i), range(n_sets)):
         replicates.append(one)
         progress(len(replicates), n_sets + n_study)
     study: list[Array] = []
-    for covered in calibration(config, generator, jobs) if generator and n_study else ():
+    for covered in calibration(config, generator, workers) if generator and n_study else ():
         study.append(covered)
         progress(n_sets + len(study), n_sets + n_study)
-    return _result(config, source, replicates, study)
+    return _result(config, source, prior, replicates, study)
 
 
 def _data(config: BayesConfig, source: Source, index: int) -> Data:
@@ -113,26 +114,37 @@ def _data(config: BayesConfig, source: Source, index: int) -> Data:
     return in_memory(found.X, found.t)
 
 
-def _replicate(config: BayesConfig, source: Source, index: int) -> Replicate:
+def _prior(config: BayesConfig, source: Source) -> Prior | None:
+    """The prior of --prior-mean and --prior-covariance, for workers that may not have the files."""
+    data = _data(config, source, 0)
+    basis = basis_of(config, data.low, data.high, model_degree(config))
+    return read_prior(config, basis.terms(source.feature_names))
+
+
+def _replicate(config: BayesConfig, source: Source, prior: Prior | None, index: int) -> Replicate:
     data = _data(config, source, index)
     rng = None if source.streamed else stream(config.seed, "folds", index)
-    return Replicate(_model(config, source, data).fitted, evidence_curve(config, data, rng))
+    return Replicate(_model(config, source, data, prior).fitted, evidence_curve(config, data, rng))
 
 
-def _model(config: BayesConfig, source: Source, data: Data) -> Model:
+def _model(config: BayesConfig, source: Source, data: Data, prior: Prior | None) -> Model:
     basis = basis_of(config, data.low, data.high, model_degree(config))
     terms = basis.terms(source.feature_names)
     triangle = triangle_of(basis, data)
-    fitted = fit(config, triangle, read_prior(config, terms))
+    fitted = fit(config, triangle, prior)
     return Model(basis, triangle, fitted, maximum_likelihood(triangle), terms)
 
 
 def _result(
-    config: BayesConfig, source: Source, replicates: Sequence[Replicate], study: Sequence[Array]
+    config: BayesConfig,
+    source: Source,
+    prior: Prior | None,
+    replicates: Sequence[Replicate],
+    study: Sequence[Array],
 ) -> Result:
     data = _data(config, source, 0)
     first = source.sample if isinstance(source, StreamSource) else source.replicate(0, config.seed)
-    model = _model(config, source, data)
+    model = _model(config, source, data, prior)
     posterior = model.fitted.posterior
     words, arrays = encode(model.basis, posterior)
     info = {

@@ -31,7 +31,7 @@ from mlcli.linear.bayes.spectrum import log_evidence, spectrum
 from mlcli.linear.statistics import normal_cdf
 from mlcli.linear.triangle import Triangle
 from mlcli.rng import stream
-from mlcli.scale.jobs import map_ordered
+from mlcli.scale.workers import Workers
 from mlcli.selection.choice import at_minimum
 from mlcli.selection.expected_error import uniform_quadrature
 from mlcli.selection.folds import k_fold
@@ -161,10 +161,10 @@ def arrivals(config: BayesConfig, X: Array, t: Array, fitted: Fitted) -> list[Ar
     return found
 
 
-def calibration(config: BayesConfig, generator: Generator, jobs: int | None) -> Iterator[Array]:
+def calibration(config: BayesConfig, generator: Generator, workers: Workers) -> Iterator[Array]:
     """Coverage of predictive intervals on fresh data sets, (n_methods, n_levels) each."""
-    return map_ordered(
-        lambda index: _covered(config, generator, index), range(config.n_calibration), jobs=jobs
+    return workers.map_ordered(
+        lambda index: _covered(config, generator, index), range(config.n_calibration)
     )
 
 

@@ -11,7 +11,7 @@ from mlcli.experiments.bias_variance.ensemble import curve_grid
 from mlcli.experiments.bias_variance.metrics import make_metrics, make_warnings
 from mlcli.experiments.bias_variance.replicate import Outcome, run_replicate
 from mlcli.result import Progress, Result
-from mlcli.scale.jobs import map_ordered
+from mlcli.scale.workers import Workers
 
 __all__ = ["FILES", "check", "display", "plan", "run"]
 
@@ -25,14 +25,14 @@ DETERMINISM = (
 
 
 def run(
-    config: BiasVarianceConfig, source: Source, *, jobs: int | None, progress: Progress
+    config: BiasVarianceConfig, source: Source, *, workers: Workers, progress: Progress
 ) -> Result:
     """Fit the ensemble of every seed, decompose its error, and summarise over the seeds.
 
     Args:
         config: validated parameters.
         source: a generator to draw from, or the rows of a bootstrap.
-        jobs: workers; never changes a byte.
+        workers: who does the work; never changes a byte.
         progress: told how many seeds are done.
     """
     grid = curve_grid(source, config)
@@ -42,7 +42,7 @@ def run(
         return run_replicate(config, source, index, None if index else grid)
 
     outcomes: list[Outcome] = []
-    for outcome in map_ordered(work, range(config.n_seeds), jobs=jobs):
+    for outcome in workers.map_ordered(work, range(config.n_seeds)):
         outcomes.append(outcome)
         progress(len(outcomes), config.n_seeds)
     along = outcomes[0].pointwise

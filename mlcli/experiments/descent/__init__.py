@@ -16,7 +16,7 @@ from mlcli.experiments.descent.studies import Replicate, quadratic_of, replicate
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import count_columns
 from mlcli.result import Columns, Metrics, Progress, Result
-from mlcli.scale.jobs import map_ordered
+from mlcli.scale.workers import Workers
 
 __all__ = ["FILES", "check", "display", "plan", "run"]
 
@@ -71,18 +71,18 @@ def plan(config: DescentConfig, source: Source) -> Mapping[str, Any]:
     }
 
 
-def run(config: DescentConfig, source: Source, *, jobs: int | None, progress: Progress) -> Result:
+def run(config: DescentConfig, source: Source, *, workers: Workers, progress: Progress) -> Result:
     """Descend on every data set, and measure what theory says of it.
 
     Args:
         config: validated parameters.
         source: where each data set comes from.
-        jobs: workers; never changes a byte.
+        workers: who does the work; never changes a byte.
         progress: told how many data sets are done.
     """
     total = n_replicates(config, source)
     found: list[Replicate] = []
-    for one in map_ordered(lambda i: replicate(config, source, i), range(total), jobs=jobs):
+    for one in workers.map_ordered(lambda i: replicate(config, source, i), range(total)):
         found.append(one)
         progress(len(found), total)
     loss = quadratic_of(config, source.replicate(0, config.seed))

@@ -25,7 +25,7 @@ from mlcli.experiments.filters.kernels import (
 from mlcli.experiments.filters.layers import Response, respond, shapes
 from mlcli.experiments.filters.shifts import Shifted, layer_differences, on_canvas, shift_images
 from mlcli.result import Metrics, Progress, Result
-from mlcli.scale.jobs import map_ordered
+from mlcli.scale.workers import Workers
 from mlcli.scratch.convolution.convolution import convolve
 
 __all__ = ["FILES", "check", "display", "plan", "run"]
@@ -103,14 +103,14 @@ def plan(config: FiltersConfig, source: Source) -> Mapping[str, Any]:
 
 
 def run(
-    config: FiltersConfig, source: Source, *, jobs: int | None, progress: Progress
+    config: FiltersConfig, source: Source, *, workers: Workers, progress: Progress
 ) -> Result:  # fmt: skip
     """Filters on the matrix and the picture, pools, 1 x 1 convolutions, shifted images.
 
     Args:
         config: validated parameters.
         source: the images that are shifted.
-        jobs: workers; never changes a byte.
+        workers: who does the work; never changes a byte.
         progress: told how many seeds are done.
     """
     data = source.replicate(0, config.seed)
@@ -122,7 +122,7 @@ def run(
     def work(index: int) -> tuple[Shifted, tuple[float, float]]:
         return shift_images(config, images, data.t, index), layer_differences(config.seed, index)
 
-    for shifted, difference in map_ordered(work, range(config.n_seeds), jobs=jobs):
+    for shifted, difference in workers.map_ordered(work, range(config.n_seeds)):
         found.append(shifted)
         differences.append(difference)
         progress(len(found), config.n_seeds)

@@ -28,7 +28,7 @@ from mlcli.models.functions import Tensors
 from mlcli.models.linear import error_entry
 from mlcli.models.parts import SCHEMA
 from mlcli.result import Columns, Metrics, Progress, Result
-from mlcli.scale.jobs import map_ordered
+from mlcli.scale.workers import Workers
 
 __all__ = ["FILES", "check", "display", "plan", "run"]
 
@@ -70,13 +70,13 @@ DETERMINISM = (
 )
 
 
-def run(config: FitPolyConfig, source: Source, *, jobs: int | None, progress: Progress) -> Result:
+def run(config: FitPolyConfig, source: Source, *, workers: Workers, progress: Progress) -> Result:
     """Fit all degrees on every seed, score them, and compare with the notes.
 
     Args:
         config: validated parameters.
         source: where each seed's data come from.
-        jobs: workers; never changes a byte.
+        workers: who does the work; never changes a byte.
         progress: told how many seeds are done.
     """
     if isinstance(source, StreamSource):
@@ -92,7 +92,7 @@ def run(config: FitPolyConfig, source: Source, *, jobs: int | None, progress: Pr
             _first_model(config, first) if index < 0 else run_replicate(config, source, index, grid)
         )
 
-    for piece in map_ordered(work, range(-1, total), jobs=jobs):
+    for piece in workers.map_ordered(work, range(-1, total)):
         if isinstance(piece, Outcome):
             outcomes.append(piece)
             progress(len(outcomes), total)

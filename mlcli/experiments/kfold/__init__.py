@@ -23,6 +23,7 @@ from mlcli.experiments.kfold.replicate import Outcome, outcomes, path_config
 from mlcli.experiments.kfold.splits import degrees_of, n_replicates
 from mlcli.experiments.kfold.streamed import Streamed
 from mlcli.result import Columns, Metrics, Progress, Result
+from mlcli.scale.workers import Workers
 from mlcli.selection.choice import at_minimum
 from mlcli.selection.intervals import Interval
 
@@ -43,13 +44,13 @@ DETERMINISM = (
 )
 
 
-def run(config: KfoldConfig, source: Source, *, jobs: int | None, progress: Progress) -> Result:
+def run(config: KfoldConfig, source: Source, *, workers: Workers, progress: Progress) -> Result:
     """Cross-validate every model on every repeat, choose, and bound the error of the choice.
 
     Args:
         config: validated parameters.
         source: where each repeat's data come from.
-        jobs: workers; never changes a byte.
+        workers: who does the work; never changes a byte.
         progress: told how many pieces are done.
     """
     if isinstance(source, StreamSource):
@@ -57,19 +58,19 @@ def run(config: KfoldConfig, source: Source, *, jobs: int | None, progress: Prog
     n_repeats = n_replicates(config, source)
     studied = config.n_coverage if source.generator is not None else 0
     found: list[Outcome] = []
-    for outcome in outcomes(config, source, jobs):
+    for outcome in outcomes(config, source, workers):
         found.append(outcome)
         progress(len(found), n_repeats + studied)
     most = 1.0 if config.loss == "zero-one" else np.inf
     # One data set has an interval too: that over its folds.
     estimates = estimate(found, source.fresh_draws and len(found) > 1, most)
     study: list[Covered] = []
-    for covered in coverage_study(config, source, jobs):
+    for covered in coverage_study(config, source, workers):
         study.append(covered)
         progress(n_repeats + len(study), n_repeats + studied)
     first = source.replicate(0, config.seed)
     degree, strength = _chosen(config, estimates, estimates.best)
-    nested = nested_bounds(config, first, degree, strength, jobs)
+    nested = nested_bounds(config, first, degree, strength, workers)
     cell = _written(config, estimates)
     error = estimates.cv(cell)["mean"]
     model = chosen_model(config, first, *_chosen(config, estimates, cell), error)

@@ -18,7 +18,7 @@ from mlcli.experiments.kfold.scores import least_squares_columns
 from mlcli.experiments.kfold.splits import SPARE_NODES
 from mlcli.linear.arnoldi import fit_arnoldi
 from mlcli.rng import stream
-from mlcli.scale.jobs import map_ordered
+from mlcli.scale.workers import Workers
 from mlcli.selection.expected_error import expected_squared_error, uniform_quadrature
 from mlcli.selection.folds import k_fold, stratified
 from mlcli.selection.intervals import Interval, corrected, naive
@@ -35,7 +35,7 @@ KINDS = ("naive", "corrected", "nested")
 
 
 def nested_bounds(
-    config: KfoldConfig, data: Dataset, degree: int, strength: float, jobs: int | None
+    config: KfoldConfig, data: Dataset, degree: int, strength: float, workers: Workers
 ) -> Interval | None:
     """The nested interval of one model on one data set; None where the scheme has none.
 
@@ -55,7 +55,7 @@ def nested_bounds(
         folds = stratified(data.t, k, rng) if stratify else k_fold(data.t.size, k, rng)
         return pairs(folds)
 
-    return nested_interval(map_ordered(one, range(config.n_nested), jobs=jobs))
+    return nested_interval(workers.map_ordered(one, range(config.n_nested)))
 
 
 def _pairs(
@@ -100,13 +100,13 @@ class Covered:
     own_error: float
 
 
-def coverage_study(config: KfoldConfig, source: Source, jobs: int | None) -> Iterator[Covered]:
+def coverage_study(config: KfoldConfig, source: Source, workers: Workers) -> Iterator[Covered]:
     """Intervals on many small data sets, where the truth is known; nothing where it is not."""
     generator = source.generator
     if generator is None or config.n_coverage == 0 or config.loss != "squared":
         return
-    yield from map_ordered(
-        lambda index: _covered(config, generator, index), range(config.n_coverage), jobs=jobs
+    yield from workers.map_ordered(
+        lambda index: _covered(config, generator, index), range(config.n_coverage)
     )
 
 

@@ -23,7 +23,7 @@ from mlcli.experiments.kfold.splits import (
     n_replicates,
     partitions,
 )
-from mlcli.scale.jobs import map_ordered
+from mlcli.scale.workers import Workers
 from mlcli.selection.choice import at_minimum, one_standard_error
 from mlcli.selection.folds import Folds
 
@@ -78,14 +78,14 @@ class Outcome:
         return np.array([self.scores.test[cell][split] for split, cell in enumerate(best)])
 
 
-def outcomes(config: KfoldConfig, source: Source, jobs: int | None) -> Iterator[Outcome]:
+def outcomes(config: KfoldConfig, source: Source, workers: Workers) -> Iterator[Outcome]:
     """Every repeat in order; refits of single splits are shared among the workers too."""
     total = n_replicates(config, source)
     if config.model == "linear":
-        yield from map_ordered(lambda i: _linear(config, source, i), range(total), jobs=jobs)
+        yield from workers.map_ordered(lambda i: _linear(config, source, i), range(total))
         return
     pieces = [piece for index in range(total) for piece in _logistic_pieces(config, source, index)]
-    losses = map_ordered(lambda piece: _logistic_piece(config, source, piece), pieces, jobs=jobs)
+    losses = workers.map_ordered(lambda piece: _logistic_piece(config, source, piece), pieces)
     for index in range(total):
         found = [next(losses) for piece in pieces if piece[0] == index]
         every = partitions(config, source.replicate(index, config.seed), index)

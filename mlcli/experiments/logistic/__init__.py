@@ -28,7 +28,7 @@ from mlcli.models import functions
 from mlcli.models.functions import Standardised
 from mlcli.models.parts import SCHEMA
 from mlcli.result import Columns, Metrics, Progress, Result
-from mlcli.scale.jobs import map_ordered
+from mlcli.scale.workers import Workers
 from mlcli.scratch.logistic.model import n_columns
 
 __all__ = ["FILES", "check", "display", "plan", "run"]
@@ -106,18 +106,18 @@ def plan(config: LogisticConfig, source: Source) -> Mapping[str, Any]:
     }
 
 
-def run(config: LogisticConfig, source: Source, *, jobs: int | None, progress: Progress) -> Result:
+def run(config: LogisticConfig, source: Source, *, workers: Workers, progress: Progress) -> Result:
     """Fit on every seed, score the test rows, and study saturation and separable classes.
 
     Args:
         config: validated parameters.
         source: where each data set comes from.
-        jobs: workers; never changes a byte.
+        workers: who does the work; never changes a byte.
         progress: told how many seeds are done.
     """
     found: list[Outcome] = []
     seeds = range(config.n_seeds)
-    for one in map_ordered(lambda index: run_replicate(config, source, index), seeds, jobs=jobs):
+    for one in workers.map_ordered(lambda index: run_replicate(config, source, index), seeds):
         found.append(one)
         progress(len(found), config.n_seeds)
     parts = parts_of(config, source, 0)

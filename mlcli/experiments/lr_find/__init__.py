@@ -27,11 +27,13 @@ from mlcli.experiments.networks.problem import Problem, problem_of
 from mlcli.experiments.networks.variants import nest, variants_of
 from mlcli.experiments.train_mlp import DETERMINISM
 from mlcli.result import Progress, Result
+from mlcli.scale.workers import Workers
 
-__all__ = ["FILES", "check", "display", "plan", "run"]
+__all__ = ["FILES", "ONE_PROGRAM", "check", "display", "plan", "run"]
 
 TABLES = ("compare", "compare_members", "schedule", "suggestions", "sweep")
 FILES = ("metrics.json", *(f"{name}.csv" for name in TABLES), "one_cycle.yaml")
+ONE_PROGRAM = True
 
 
 def check(config: LrFindConfig, source: Source) -> None:
@@ -61,13 +63,13 @@ def plan(config: LrFindConfig, source: Source) -> Mapping[str, Any]:
     }
 
 
-def run(config: LrFindConfig, source: Source, *, jobs: int | None, progress: Progress) -> Result:
+def run(config: LrFindConfig, source: Source, *, workers: Workers, progress: Progress) -> Result:
     """Sweep the rate of every seed of every variant, and train with what is found.
 
     Args:
         config: validated parameters.
         source: where the data come from.
-        jobs: not used: members train side by side in one process.
+        workers: not used: members train side by side in one process.
         progress: told how many parts of the work are done.
 
     Raises:

@@ -25,7 +25,7 @@ from mlcli.experiments.perceptron.studies import (
 from mlcli.experiments.summary import summary
 from mlcli.result import Columns, Metrics, Progress, Result
 from mlcli.rng import stream
-from mlcli.scale.jobs import map_ordered
+from mlcli.scale.workers import Workers
 from mlcli.scratch.perceptron.bumps import staircase
 from mlcli.scratch.perceptron.formula import parse
 from mlcli.scratch.perceptron.gates import (
@@ -85,14 +85,14 @@ def plan(config: PerceptronConfig, source: Source) -> Mapping[str, Any]:
 
 
 def run(
-    config: PerceptronConfig, source: Source, *, jobs: int | None, progress: Progress
+    config: PerceptronConfig, source: Source, *, workers: Workers, progress: Progress
 ) -> Result:
     """Gates, lessons and approximations.
 
     Args:
         config: validated parameters.
         source: rows for the learning rule.
-        jobs: workers; never changes a byte.
+        workers: who does the work; never changes a byte.
         progress: told how many seeds are done.
     """
     found = []
@@ -101,7 +101,7 @@ def run(
         lessons = random_lessons(config, index)
         return lessons, lesson_of(config, source, index), approximate(config, index)
 
-    for one in map_ordered(work, range(config.n_seeds), jobs=jobs):
+    for one in workers.map_ordered(work, range(config.n_seeds)):
         found.append(one)
         progress(len(found), config.n_seeds)
     return Result(

@@ -19,7 +19,7 @@ from mlcli.neural.device import find_device
 from mlcli.neural.initialisation import SCHEMES
 from mlcli.neural.propagation import one_thread
 from mlcli.result import Progress, Result
-from mlcli.scale.jobs import map_ordered
+from mlcli.scale.workers import Processes, Workers
 
 __all__ = ["FILES", "check", "display", "plan", "run"]
 
@@ -87,19 +87,24 @@ def plan(config: PropagateConfig, source: Source) -> Mapping[str, Any]:
     }
 
 
-def run(config: PropagateConfig, source: Source, *, jobs: int | None, progress: Progress) -> Result:
+def run(config: PropagateConfig, source: Source, *, workers: Workers, progress: Progress) -> Result:
     """Measure, compare with theory, train.
 
     Args:
         config: validated parameters.
         source: rows on which deep networks are trained.
-        jobs: workers; never changes a byte.
+        workers: who does the work; never changes a byte.
         progress: told how many pieces of work are done.
     """
     rows = rows_of(config, source)
-    if find_device(config.device).type != "cpu":
+    if (kind := find_device(config.device).type) == "cpu":
+        # Whatever a worker elsewhere would take.
+        config = config.model_copy(update={"device": kind})
+    elif not isinstance(workers, Processes):
+        raise InputError("--device", must="cpu with --cluster", got=kind, hint="--device cpu")
+    else:
         # A copy of a process can't use an accelerator that its parent has used.
-        jobs = 1
+        workers = Processes(1)
     # The longest pieces first, so that no worker waits long for the last.
     pieces: dict[tuple[str, ...], Any] = {}
     for normalisation in NORMALISATIONS:
@@ -115,7 +120,7 @@ def run(config: PropagateConfig, source: Source, *, jobs: int | None, progress: 
     for name in config.activations:
         pieces["signs", name] = partial(measure_signs, config, name)
     found: dict[tuple[str, ...], Any] = {}
-    for address, one in zip(pieces, map_ordered(_alone, pieces.values(), jobs=jobs), strict=True):
+    for address, one in zip(pieces, workers.map_ordered(_alone, pieces.values()), strict=True):
         found[address] = one
         progress(len(found), len(pieces))
     signals, signs, trained = (

@@ -35,11 +35,13 @@ from mlcli.neural.images import Augmentation
 from mlcli.neural.members import Members
 from mlcli.neural.pixels import Pixels, average_over_views
 from mlcli.result import Checkpoint, Progress, Result
+from mlcli.scale.workers import Workers
 
-__all__ = ["FILES", "RESUMES", "check", "display", "plan", "run"]
+__all__ = ["FILES", "ONE_PROGRAM", "RESUMES", "check", "display", "plan", "run"]
 
 # An interrupted run goes on where it was.
 RESUMES = True
+ONE_PROGRAM = True
 TABLES = ("calibration", "class_map", "confusion", "curves", "feature_maps", "filters",
           "invariance", "members", "misclassified", "picture", "predictions", "schedules",
           "shifts", "summary", "tests")  # fmt: skip
@@ -103,7 +105,7 @@ def run(
     config: TrainCnnConfig,
     source: Source,
     *,
-    jobs: int | None,
+    workers: Workers,
     progress: Progress,
     checkpoint: Checkpoint | None = None,
 ) -> Result:
@@ -112,7 +114,7 @@ def run(
     Args:
         config: validated parameters.
         source: where the images come from.
-        jobs: not used: a network takes every processor for itself.
+        workers: not used: a network takes every processor for itself.
         progress: told how many epochs are done.
         checkpoint: where an interrupted run is kept.
     """

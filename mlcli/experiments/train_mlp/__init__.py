@@ -26,11 +26,14 @@ from mlcli.experiments.networks.weights import model_info, model_tensors
 from mlcli.experiments.train_mlp import tables
 from mlcli.experiments.train_mlp.display import display
 from mlcli.result import Checkpoint, Progress, Result
+from mlcli.scale.workers import Workers
 
-__all__ = ["FILES", "RESUMES", "check", "display", "plan", "run"]
+__all__ = ["FILES", "ONE_PROGRAM", "RESUMES", "check", "display", "plan", "run"]
 
 # An interrupted run goes on where it was.
 RESUMES = True
+# All members train in one program: there is nothing to give to workers elsewhere.
+ONE_PROGRAM = True
 TABLES = ("calibration", "confusion", "curves", "layers", "members", "misclassified",
           "predictions", "schedules", "tests")  # fmt: skip
 FILES = ("metrics.json", *(f"{name}.csv" for name in TABLES), "model/best.safetensors",
@@ -80,7 +83,7 @@ def run(
     config: TrainMlpConfig,
     source: Source,
     *,
-    jobs: int | None,
+    workers: Workers,
     progress: Progress,
     checkpoint: Checkpoint | None = None,
 ) -> Result:
@@ -89,7 +92,7 @@ def run(
     Args:
         config: validated parameters.
         source: where the data come from.
-        jobs: not used: members train side by side in one process.
+        workers: not used: members train side by side in one process.
         progress: told how many epochs are done.
         checkpoint: where an interrupted run is kept.
     """
