@@ -23,9 +23,9 @@ def refuse_unless_together(name: str) -> None:
         ConfigError: the command works in one process, or the launch is not whole.
     """
     launch = launched()
+    console.hush(launch is not None and launch.rank > 0)
     if launch is None:
         return
-    console.hush(launch.rank > 0)
     if name not in TOGETHER:
         raise ConfigError(
             f"under torchrun with {launch.size} processes, the command",

@@ -33,7 +33,7 @@ from mlcli.errors import (
 # Seconds that a process waits for the others: to come, in a sum, and for word of why one is gone.
 JOIN_SECONDS = 120.0
 SUM_SECONDS = 60.0
-WORD_SECONDS = 5.0
+WORD_SECONDS = 3.0
 POLL_SECONDS = 0.02
 
 

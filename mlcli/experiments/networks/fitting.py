@@ -127,6 +127,8 @@ class Watch:
         if self._group is not None:
             word = self._group.why(interrupted=isinstance(error, KeyboardInterrupt))
         where = "nothing was changed"
+        if self._group is not None and self._group.rank > 0:
+            where = "the same command goes on from what process 0 wrote, if it came to that"
         if self._kept and self._checkpoint is not None:
             epochs = [int(a) for key, a in self._kept.items() if key.endswith("/epoch")]
             where = (
