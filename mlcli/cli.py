@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from mlcli.commands.launch import refuse_unless_together
+
 COMMANDS: dict[str, tuple[str, str]] = {
     "fit-poly": ("Experiments", "Fit polynomials and other linear basis-function models."),
     "kfold": ("Experiments", "Choose a model by cross-validation, with honest confidence bounds."),
@@ -71,6 +73,7 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Import the command that is called."""
         name = args[0] if args else ""
+        refuse_unless_together(name)
         if name in COMMANDS:
             self.commands[name] = load(name)
         else:

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from mlcli.result import Display, Progress
 
 
+# Of processes that work together only the first is heard.
+_hushed = False
+
+
+def hush(hushed: bool = True) -> None:
+    """From now on print nothing, or print again."""
+    global _hushed
+    _hushed = hushed
+
+
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
@@ -42,6 +52,8 @@ def _reader_gone(stream: TextIO) -> None:
 
 
 def _write(stream: TextIO, text: str) -> None:
+    if _hushed:
+        return
     try:
         stream.write(text)
         stream.flush()
@@ -64,6 +76,8 @@ def flush() -> None:
 
 def print_displays(displays: Sequence[Display]) -> None:
     """Result tables, to stdout."""
+    if _hushed:
+        return
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -110,7 +124,7 @@ def error(text: str) -> None:
 @contextmanager
 def progress(label: str, *, quiet: bool) -> Iterator[Progress]:
     """A progress bar on stderr; silent when asked, and off a terminal."""
-    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if quiet or _hushed or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield lambda done, total, note="": None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

@@ -58,6 +58,10 @@ class Progress(Protocol):
     def __call__(self, done: float, total: float, note: str = "") -> None: ...
 
 
+def in_silence(done: float, total: float, note: str = "") -> None:
+    """A `Progress` that tells no one."""
+
+
 class Checkpoint(Protocol):
     """Where long work is kept, so that the same command goes on from there."""
 

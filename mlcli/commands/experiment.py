@@ -17,6 +17,7 @@ import typer
 from mlcli import console
 from mlcli.commands.dry_run import show_plan
 from mlcli.commands.flags import with_flags
+from mlcli.commands.launch import DETERMINISM
 from mlcli.commands.options import FIGURE_KINDS, RunOptions
 from mlcli.commands.track import track_run, trackers_of
 from mlcli.commands.workers import check_cluster, check_hands_out, workers_of
@@ -27,6 +28,7 @@ from mlcli.params import Resolved, resolve
 from mlcli.report import files, folder
 from mlcli.report import manifest as manifests
 from mlcli.result import Result
+from mlcli.scale.torchrun import launched
 
 if TYPE_CHECKING:
     from mlcli.report.checkpoint import FileCheckpoint
@@ -81,10 +83,16 @@ class Prepared:
 
 
 def run(section: str, flags: Mapping[str, Any], options: RunOptions) -> None:
-    """Resolve, check, run, write, show, track."""
-    prepared = prepare(section, flags, options)
-    carry_out(prepared)
-    track_run(prepared.target, options)
+    """Resolve, check, run, write, show, track; under torchrun, with the other processes."""
+    launch = launched()
+    if launch is None:
+        prepared = prepare(section, flags, options)
+        carry_out(prepared)
+        track_run(prepared.target, options)
+        return
+    from mlcli.commands.together import run_together
+
+    run_together(section, flags, options, launch)
 
 
 def carry_out(prepared: Prepared) -> None:
@@ -98,7 +106,7 @@ def carry_out(prepared: Prepared) -> None:
             console.message(f"already done: {prepared.target} (--force runs it again)")
     else:
         execute(prepared)
-    _show(prepared)
+    show(prepared)
 
 
 def prepare(section: str, flags: Mapping[str, Any], options: RunOptions) -> Prepared:
@@ -143,13 +151,15 @@ def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions)
     experiment.check(config, source)
     command = section.replace("_", "-")
     identity = source.identity | _input_files(config)
-    asked = manifests.question(command, config.model_dump(mode="json"), identity)
+    values = config.model_dump(mode="json")
+    asked = manifests.question(command, values, identity, options.processes)
     target = options.out or RUNS / command / manifests.question_hash(asked)
     kinds = options.figures if options.plots else ()
     figures = tuple(f"{name}.{kind}" for name in figure_names(section) for kind in kinds)
     prepared = Prepared(section, resolved, source, experiment, asked, target, figures, options)
     every = {f"{name}.{kind}" for name in figure_names(section) for kind in FIGURE_KINDS}
-    folder.check_writable(target, every | set(prepared.outputs) | set(folder.UNTRACKED))
+    if options.rank == 0:
+        folder.check_writable(target, every | set(prepared.outputs) | set(folder.UNTRACKED))
     return prepared
 
 
@@ -187,8 +197,12 @@ def finished(prepared: Prepared) -> bool:
     return manifests.is_finished(prepared.target, prepared.asked, suffixes)
 
 
-def execute(prepared: Prepared) -> None:
+def execute(prepared: Prepared, group: Any = None) -> None:
     """Run and write, without showing anything but progress and warnings.
+
+    Args:
+        prepared: the question.
+        group: `neural.process_group.ProcessGroup` of which this process is the first, or None.
 
     Raises:
         MlcliError: there is no answer, or the work was interrupted.
@@ -196,7 +210,8 @@ def execute(prepared: Prepared) -> None:
     options = prepared.options
     started, t_start = now(), time.perf_counter()
     checkpoint = _checkpoint(prepared)
-    more = {} if checkpoint is None else {"checkpoint": checkpoint}
+    more: dict[str, Any] = {} if checkpoint is None else {"checkpoint": checkpoint}
+    more |= {} if group is None else {"group": group}
     if checkpoint is not None and checkpoint.exists() and not options.quiet:
         console.message("going on from where an interrupted run of this command stopped")
     with (
@@ -232,7 +247,9 @@ def record(prepared: Prepared, result: Result, started: str, compute_seconds: fl
             prepared.asked,
             prepared.resolved.sources,
             manifests.hashes(partial),
-            result.determinism,
+            result.determinism
+            if options.processes == 1
+            else DETERMINISM.format(n=options.processes),
             {"seed": config.seed, "n_seeds": config.n_seeds},
         )
         files.write_text(partial / "manifest.json", files.json_text(made))
@@ -256,12 +273,15 @@ def _checkpoint(prepared: Prepared) -> FileCheckpoint | None:
         return None
     from mlcli.report.checkpoint import FileCheckpoint
 
-    command = prepared.asked["command"]
-    name = f".{manifests.question_hash(prepared.asked)}.checkpoint.npz"
-    return FileCheckpoint(RUNS / command / name)
+    asked = prepared.asked
+    # Any number of processes goes on from it.
+    alone = manifests.question(asked["command"], asked["config"], asked["data"])
+    name = f".{manifests.question_hash(alone)}.checkpoint.npz"
+    return FileCheckpoint(RUNS / asked["command"] / name)
 
 
-def _show(prepared: Prepared) -> None:
+def show(prepared: Prepared) -> None:
+    """Print what a finished run came to."""
     text = (prepared.target / "metrics.json").read_text(encoding="utf-8")
     if prepared.options.json:
         console.print_text(text)

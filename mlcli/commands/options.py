@@ -35,6 +35,9 @@ class RunOptions:
     track: tuple[str, ...] = ()
     # No flag: work that is to be done anew does not go on from what an interrupted run left.
     resume: bool = True
+    # No flags either: torchrun says so. The first process alone writes.
+    processes: int = 1
+    rank: int = 0
 
 
 def _option(*names: str, help: str, **more: Any) -> Any:

@@ -13,7 +13,7 @@ from mlcli.estimators.base import Array, Floats, Ints
 from mlcli.estimators.parameters import ParameterError
 from mlcli.experiments.networks.fitting import Fitted, fit_all
 from mlcli.experiments.networks.members import Program, loss_of, programs_of
-from mlcli.experiments.networks.problem import Problem, Split, parts_of, units_of
+from mlcli.experiments.networks.problem import Problem, Split, origin_of, parts_of, units_of
 from mlcli.experiments.networks.threads import program_threads
 from mlcli.experiments.networks.variants import Variant, variants_of
 from mlcli.neural.batches import Scaling, View, part_of
@@ -23,8 +23,6 @@ from mlcli.neural.members import Members
 from mlcli.neural.training import RunEpoch
 from mlcli.rng import stream
 
-# A column so many standard deviations from 0 has lost digits in float32 that tell its rows apart.
-FAR = 1e3
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 
@@ -52,14 +50,12 @@ class Ensemble:
     Attributes:
         config: of their training.
         problem: without its rows.
-        origin: of the columns, which is taken off before anything else, (D,).
         trained: programs, which have the M members in order.
         nets: networks that were made from them to predict with, by program and type of numbers.
     """
 
     config: Any
     problem: Problem
-    origin: Floats
     trained: tuple[Trained, ...]
     nets: dict[tuple[int, str], Members] = field(default_factory=dict)
 
@@ -74,7 +70,8 @@ class Ensemble:
         digits in float64, whatever the members were trained in.
         """
         found = []
-        X = (X - self.origin).astype(X.dtype)
+        if self.problem.origin is not None:
+            X = (X - self.problem.origin).astype(X.dtype)
         for number, one in enumerate(self.trained):
             splits = [self.problem.splits[member.seed_index] for member in one.program.members]
             A = self._program_outputs(number, splits, X)  # (m, n, K)
@@ -88,6 +85,8 @@ class Ensemble:
         shift, scale = (
             np.stack([getattr(s, f"X_{n}") for s in splits]) for n in ("shift", "scale")
         )
+        if self.problem.origin is not None:
+            shift = shift - self.problem.origin
         view = View(None, Scaling(shift, scale))
         loss, t = loss_of(self.problem), np.zeros((len(X), 1))
         part = part_of(net, loss, X, t[:, 0] if loss.labelled else t, view)
@@ -149,16 +148,24 @@ def train_ensemble(
         NoAnswerError: a member diverged.
         ParameterError: there are too few rows, or a layer can't be on them.
     """
-    origin = np.zeros(X.shape[1]) if config.scaling == "none" else _origin(X)
+    origin = np.zeros(X.shape[1])
+    if config.scaling != "none":
+        origin = origin_of(X, images=image_shape is not None)
     rows = (X - origin).astype(DOUBLE if config.precision == "float64" else SINGLE)
     labels = t if n_classes else None
     splits = tuple(
-        _split(config, rows, t, labels, index, image_shape) for index in range(config.n_seeds)
+        _split(config, rows, t, labels, index, image_shape).moved(origin)
+        for index in range(config.n_seeds)
     )
-    targets = t if n_classes else t[:, None].astype(np.float64)
+    targets, t_origin = t, 0.0
+    if not n_classes:
+        t_origin = float(origin_of(t[:, None])[0])
+        targets = t[:, None].astype(np.float64) - t_origin  # (N, 1)
     task = "classification" if n_classes else "regression"
     names = tuple(map(str, range(n_classes)))
-    problem = Problem(task, rows, targets, names, splits, image_shape, False)
+    problem = Problem(
+        task, rows, targets, names, splits, image_shape, False, (), origin, t_origin
+    )  # fmt: skip
     programs = programs_of(config, problem, variants_of(config))
     try:
         fitted = fit_all(
@@ -170,13 +177,7 @@ def train_ensemble(
     # What is asked afterwards needs the units, and which rows were not trained on.
     kept = tuple(replace(split, train=split.train[:0]) for split in splits)
     empty = replace(problem, X=rows[:0], t=targets[:0], splits=kept)
-    return Ensemble(config, empty, origin, tuple(_trained(one) for one in fitted))
-
-
-def _origin(X: Array) -> Floats:
-    """The mean of each column that is far from 0 for its spread, 0 for the others, (D,)."""
-    mean, std = X.mean(axis=0, dtype=DOUBLE), X.std(axis=0, dtype=DOUBLE)
-    return np.where((np.abs(mean) > FAR * std) & (std > 0), mean, 0.0)
+    return Ensemble(config, empty, tuple(_trained(one) for one in fitted))
 
 
 def _quiet(done: float, total: float, note: str = "") -> None:

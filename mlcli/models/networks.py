@@ -194,10 +194,13 @@ def _program(
             views = (pixels, bool(info["views"]["flips"]))
     threads = n_threads(int(program["multiplications"]), n_trained, int(program["batch_size"]))
     autocast = info["precision"] == "bf16"
+    origin = None
+    if "input_origin" in members[0]:
+        origin = _units(members[:1], "input_origin", n_features)[0]
     shift = _units(members, "input_shift", n_features)
     scale = _units(members, "input_scale", n_features)
     return Program(
-        restored.Restored(net, shift, scale, n_trained, threads, autocast, views),
+        restored.Restored(net, shift, scale, n_trained, threads, autocast, views, origin),
         n_asked,
         _units(members[:n_asked], "output_shift", 1),
         _units(members[:n_asked], "output_scale", 1),

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mlcli.neural.shares import Share, draw
+
 LEAKY_SLOPE = 0.01
 PRELU_START = 0.25
 # The slope of RReLU is U(1/8, 1/3) in training and the mean of that in evaluation.
@@ -88,6 +90,7 @@ def activate(
     A: Tensor,
     slopes: Tensor | None = None,
     generators: Sequence[torch.Generator] | None = None,
+    share: Share | None = None,
 ) -> Tensor:
     """Z = h(A), each member with its own h.
 
@@ -96,6 +99,7 @@ def activate(
         A: preactivations, (M, B, ...).
         slopes: what prelu has learnt in this layer, (M, 1, ...); needed only there.
         generators: one per member for the slopes of rrelu in training; None in evaluation.
+        share: which rows of a minibatch A has; None: all.
     """
     parts, start = [], 0
     for name, run in groupby(names):
@@ -103,16 +107,18 @@ def activate(
         start = members.stop
         whole = members == slice(0, len(names))
         part = A if whole else A[members]
-        parts.append(_activate_run(name, part, members, slopes, generators))
+        own = None if generators is None else generators[members]
+        own_slopes = None if slopes is None else slopes[members]
+        parts.append(_activate_run(name, part, own_slopes, own, share))
     return parts[0] if len(parts) == 1 else torch.cat(parts)  # (M, B, ...)
 
 
 def _activate_run(
     name: str,
     A: Tensor,
-    members: slice,
     slopes: Tensor | None,
     generators: Sequence[torch.Generator] | None,
+    share: Share | None,
 ) -> Tensor:
     """h(A) for a run of members with the same h."""
     value = ACTIVATIONS[name].value
@@ -120,10 +126,8 @@ def _activate_run(
         return value(A)
     if name == "prelu":
         assert slopes is not None
-        return torch.where(A > 0, A, slopes[members] * A)
+        return torch.where(A > 0, A, slopes * A)
     if generators is None:
         return functional.leaky_relu(A, ACTIVATIONS[name].slope)
-    slope = torch.empty_like(A)
-    for drawn, generator in zip(slope, generators[members], strict=True):
-        drawn.uniform_(*RRELU_BOUNDS, generator=generator)
+    slope = draw(A, generators, share, lambda own, g: own.uniform_(*RRELU_BOUNDS, generator=g))
     return torch.where(A > 0, A, slope * A)

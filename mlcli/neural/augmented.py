@@ -43,7 +43,7 @@ def augmenting(
         pixels = Pixels(image_shape, ground, part.X_units)
 
         def change(X: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-            return pixels.rows(augmentation(pixels.images(X), generators))
+            return pixels.rows(augmentation(pixels.images(X), generators, net.share))
 
         return take_steps(
             net, optimiser, loss, part, order, settings, n_steps, augment=change, **more

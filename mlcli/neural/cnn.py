@@ -23,7 +23,8 @@ from mlcli.neural.initialisation import draw_weights
 from mlcli.neural.layer_lines import LayerSpec, parse
 from mlcli.neural.members import Members
 from mlcli.neural.mlp import per_member
-from mlcli.neural.normalisation import EPSILON, MOMENTUM, batch_norm
+from mlcli.neural.normalisation import batch_norm, batch_norm_channels
+from mlcli.neural.shares import draw
 
 
 class CNN(Members):
@@ -158,11 +159,8 @@ class CNN(Members):
         mean, var = self.get_buffer(f"mean{suffix}"), self.get_buffer(f"var{suffix}")
         if Z.dim() == 3:
             vectors = gamma.unsqueeze(1), beta.unsqueeze(1)
-            return batch_norm(Z, *vectors, mean, var, self.training)
-        return functional.batch_norm(
-            Z, mean.view(-1), var.view(-1), gamma.flatten(), beta.flatten(),
-            training=self.training, momentum=MOMENTUM, eps=EPSILON,
-        )  # fmt: skip
+            return batch_norm(Z, *vectors, mean, var, self.training, self.share)
+        return batch_norm_channels(Z, gamma, beta, mean, var, self.training, self.share)
 
     def activate(self, Z: Tensor, name: str, suffix: str) -> Tensor:
         """z = h(a) pointwise, (8.23); shape of Z."""
@@ -176,7 +174,7 @@ class CNN(Members):
         if slopes is not None:
             slopes = slopes.view(-1, *[1] * (A.dim() - 1))  # (M, 1, ...)
         generators = self.noise if self.training else None
-        return _back(activate([name] * self.n_members, A, slopes, generators), Z)
+        return _back(activate([name] * self.n_members, A, slopes, generators, self.share), Z)
 
     def by_member(self, Z: Tensor) -> Tensor:
         """Images (B, M c, h, w) as (M, B, c, h, w); vectors (M, B, n) as they are."""
@@ -231,9 +229,9 @@ def _dropout(net: CNN, layer: Layer, Z: Tensor) -> Tensor:
     if not net.training or layer.spec.rate == 0:
         return Z
     keep = 1.0 - layer.spec.rate
-    mask = torch.empty(net.by_member(Z).shape, dtype=Z.dtype, device=Z.device)
-    for drawn, generator in zip(mask, net.noise, strict=True):
-        drawn.bernoulli_(keep, generator=generator)
+    mask = draw(
+        net.by_member(Z), net.noise, net.share, lambda own, g: own.bernoulli_(keep, generator=g)
+    )
     return Z * _back(mask.div_(keep), Z)
 
 

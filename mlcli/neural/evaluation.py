@@ -14,6 +14,7 @@ from torch import Tensor
 from mlcli.neural.batches import Part
 from mlcli.neural.losses import Loss
 from mlcli.neural.members import Members
+from mlcli.neural.process_group import ProcessGroup
 
 Floats = NDArray[np.float64]
 # X (M, B, ...) to outputs (M, B, K): a network, or what is made of it.
@@ -44,12 +45,22 @@ def computing(net: Members, autocast: bool) -> AbstractContextManager[Any]:
 
 
 def _outputs(
-    net: Members, part: Part, autocast: bool, look: Look | None = None
+    net: Members,
+    part: Part,
+    autocast: bool,
+    look: Look | None = None,
+    group: ProcessGroup | None = None,
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """How many rows, their outputs (M, n, K) in evaluation mode, and their targets."""
+    """How many rows, their outputs (M, n, K) in evaluation mode, and their targets.
+
+    Of a group of processes each takes its turn.
+    """
     net.eval()
     n_rows = rows_at_a_time(net.n_members, part.X[0].numel())
-    for start in range(0, part.n_rows, n_rows):
+    first, every = (0, 1) if group is None else (group.rank, group.size)
+    if every > 1:
+        n_rows = max(1, min(n_rows, -(-part.n_rows // every)))
+    for start in range(first * n_rows, part.n_rows, every * n_rows):
         end = min(start + n_rows, part.n_rows)
         X, t = part.rows(start, end, net.n_members)  # (M, n, ...), (M, n) or (M, n, K)
         with computing(net, autocast):
@@ -69,10 +80,13 @@ def evaluate(net: Members, loss: Loss, part: Part, autocast: bool = False) -> Sc
     """
     total = torch.zeros(net.n_members, device=part.X.device, dtype=net.theta.dtype)
     n_right = torch.zeros(net.n_members, device=part.X.device, dtype=torch.int64)
-    for n_rows, A, t in _outputs(net, part, autocast):
+    for n_rows, A, t in _outputs(net, part, autocast, group=net.group):
         total += loss.value(A, t) * n_rows
         if loss.labelled:
             n_right += (A.argmax(dim=2) == t).sum(dim=1)
+    if net.group is not None:
+        net.group.add(total)
+        net.group.add(n_right)
     E = total.cpu().numpy().astype(np.float64) / part.n_rows
     return Scores(E, n_right.cpu().numpy() / part.n_rows if loss.labelled else None)
 

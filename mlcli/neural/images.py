@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mlcli.neural.shares import Share
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -45,12 +47,15 @@ class Augmentation:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 
-    def __call__(self, X: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    def __call__(
+        self, X: Tensor, generators: Sequence[torch.Generator], share: Share | None = None
+    ) -> Tensor:
         """Changed images of all members, as `training.take_steps` calls it.
 
         Args:
             X: (M, B, c, h, w); stays as it is.
             generators: one per member.
+            share: which images of a minibatch X has; None: all.
 
         Returns:
             (M, B, c, h, w).
@@ -61,44 +66,55 @@ class Augmentation:
         if X.dim() != 5:
             raise ValueError(f"images must be (M, B, c, h, w), got {tuple(X.shape)}")
         if X.shape[0] == 1:
-            return self.apply(X[0], generators[0]).unsqueeze(0)
+            return self.apply(X[0], generators[0], share).unsqueeze(0)
         pairs = zip(X, generators, strict=True)
-        return torch.stack([self.apply(Z, generator) for Z, generator in pairs])
+        return torch.stack([self.apply(Z, generator, share) for Z, generator in pairs])
 
-    def apply(self, Z: Tensor, generator: torch.Generator) -> Tensor:
+    def apply(self, Z: Tensor, generator: torch.Generator, share: Share | None = None) -> Tensor:
         """Changed images of one member, (B, c, h, w) to the same."""
         steps: list[tuple[float, Callable[..., Tensor]]] = [
             (self.rotate, rotate), (self.shift, shift), (self.crop, crop), (self.cutout, cutout)
         ]  # fmt: skip
         if self.flip:
-            Z = flip(Z, generator)
+            Z = flip(Z, generator, share)
         for size, step in steps:
             if size:
-                Z = step(Z, size, generator)
+                Z = step(Z, size, generator, share)
         return Z
 
 
-def flip(Z: Tensor, generator: torch.Generator) -> Tensor:
+def _uniform(n: int, Z: Tensor, generator: torch.Generator, share: Share | None) -> Tensor:
+    """n numbers of U(0, 1) for each image (B, c, h, w), (n, B)."""
+    n_rows = len(Z) if share is None else share.n_rows
+    u = torch.rand(n, n_rows, generator=generator, device=Z.device)
+    return u if share is None else u[:, share.start : share.end]  # (n, B)
+
+
+def flip(Z: Tensor, generator: torch.Generator, share: Share | None = None) -> Tensor:
     """Each image (B, c, h, w) with probability 1/2 as in a mirror."""
-    turned = torch.rand(len(Z), generator=generator, device=Z.device) < 0.5
+    turned = _uniform(1, Z, generator, share)[0] < 0.5  # (B,)
     return torch.where(turned.view(-1, 1, 1, 1), Z.flip(3), Z)
 
 
-def shift(Z: Tensor, most: int, generator: torch.Generator) -> Tensor:
+def shift(Z: Tensor, most: int, generator: torch.Generator, share: Share | None = None) -> Tensor:
     """Each image (B, c, h, w) moved by whole pixels, uniform in -most, ..., most on each axis."""
-    return move(functional.pad(Z, (most,) * 4), most, generator)
+    return move(functional.pad(Z, (most,) * 4), most, generator, share)
 
 
-def crop(Z: Tensor, pad: int, generator: torch.Generator) -> Tensor:
+def crop(Z: Tensor, pad: int, generator: torch.Generator, share: Share | None = None) -> Tensor:
     """Each image (B, c, h, w) mirrored outwards by `pad` pixels, then cut to its size anywhere."""
     _fits("crop", pad + 1, Z)
-    return move(functional.pad(Z, (pad,) * 4, mode="reflect"), pad, generator)
+    return move(functional.pad(Z, (pad,) * 4, mode="reflect"), pad, generator, share)
 
 
-def move(padded: Tensor, most: int, generator: torch.Generator) -> Tensor:
+def move(
+    padded: Tensor, most: int, generator: torch.Generator, share: Share | None = None
+) -> Tensor:
     """A window somewhere in each image: (B, c, h + 2 most, w + 2 most) to (B, c, h, w)."""
     n, c, h, w = (*padded.shape[:2], *(size - 2 * most for size in padded.shape[2:]))
-    corner = torch.randint(2 * most + 1, (2, n, 1), generator=generator, device=padded.device)
+    n_rows = n if share is None else share.n_rows
+    corner = torch.randint(2 * most + 1, (2, n_rows, 1), generator=generator, device=padded.device)
+    corner = corner if share is None else corner[:, share.start : share.end]  # (2, B, 1)
     rows = corner[0] + torch.arange(h, device=padded.device)  # (B, h)
     columns = corner[1] + torch.arange(w, device=padded.device)  # (B, w)
     across = rows.view(n, 1, h, 1).expand(n, c, h, padded.shape[3])
@@ -106,10 +122,11 @@ def move(padded: Tensor, most: int, generator: torch.Generator) -> Tensor:
     return cut.gather(3, columns.view(n, 1, 1, w).expand(n, c, h, w))  # (B, c, h, w)
 
 
-def rotate(Z: Tensor, most: float, generator: torch.Generator) -> Tensor:
+def rotate(
+    Z: Tensor, most: float, generator: torch.Generator, share: Share | None = None
+) -> Tensor:
     """Each image (B, c, h, w) turned about its middle by U(-most, most) degrees, bilinear."""
-    draw = torch.rand(len(Z), generator=generator, device=Z.device)
-    return turn(Z, (2 * draw - 1) * most)
+    return turn(Z, (2 * _uniform(1, Z, generator, share)[0] - 1) * most)
 
 
 def turn(Z: Tensor, degrees: Tensor) -> Tensor:
@@ -124,7 +141,7 @@ def turn(Z: Tensor, degrees: Tensor) -> Tensor:
     return functional.grid_sample(Z, grid, mode="bilinear", align_corners=False)
 
 
-def cutout(Z: Tensor, side: int, generator: torch.Generator) -> Tensor:
+def cutout(Z: Tensor, side: int, generator: torch.Generator, share: Share | None = None) -> Tensor:
     """Each image (B, c, h, w) with a square of zeros, wholly inside, in all channels.
 
     Raises:
@@ -132,8 +149,8 @@ def cutout(Z: Tensor, side: int, generator: torch.Generator) -> Tensor:
     """
     _fits("cutout", side, Z)
     h, w = Z.shape[2:]
-    draw = torch.rand(2, len(Z), 1, generator=generator, device=Z.device)
-    top, left = ((u * (n - side + 1)).long() for u, n in zip(draw, (h, w), strict=True))
+    u = _uniform(2, Z, generator, share).unsqueeze(2)  # (2, B, 1)
+    top, left = ((v * (n - side + 1)).long() for v, n in zip(u, (h, w), strict=True))
     rows = torch.arange(h, device=Z.device) - top  # (B, h)
     columns = torch.arange(w, device=Z.device) - left  # (B, w)
     down, across = (rows >= 0) & (rows < side), (columns >= 0) & (columns < side)

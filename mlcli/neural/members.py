@@ -11,6 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mlcli.neural.process_group import ProcessGroup
+from mlcli.neural.shares import Share
+
 # One seed's random streams: an address ("order", 3) gives a generator, always the same one.
 Stream = Callable[..., np.random.Generator]
 
@@ -32,6 +35,8 @@ class Members(torch.nn.Module):
         leaves: each parameter by name, (M, ...), a view of `theta`.
         decays: 1 where a penalty acts, on weights; 0 at biases and the like, (P,).
         noise: one generator per member, for what is drawn in training.
+        group: processes that train the same members on other rows; None: there are none.
+        share: which rows of the minibatch that trains come to this process; None: all of them.
     """
 
     theta: Tensor
@@ -72,6 +77,8 @@ class Members(torch.nn.Module):
         # Known from the architecture, so no part of the state.
         self.register_buffer("decays", decays.to(zeros), persistent=False)
         self.noise = [torch.Generator(device) for _ in range(n_members)]
+        self.group: ProcessGroup | None = None
+        self.share: Share | None = None
 
     def unpack(self, flat: Tensor) -> dict[str, Tensor]:
         """Each parameter's part of (M, P), as a view (M, ...), by name."""

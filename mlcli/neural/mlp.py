@@ -16,6 +16,7 @@ from mlcli.neural.backpropagation import Past, affine, gradients_of, in_lines
 from mlcli.neural.initialisation import draw_weights
 from mlcli.neural.members import Members
 from mlcli.neural.normalisation import batch_norm, layer_norm
+from mlcli.neural.shares import draw
 
 NORMALISATIONS = ("none", "batch", "layer")
 
@@ -131,7 +132,7 @@ class MLP(Members):
         Z = X
         for layer in range(1, n_layers):
             A = self._normalise(self._affine(Z, layer), layer, p)  # (M, B, n)
-            Z = activate(self.activations, A, p.get(f"slope{layer}"), generators)
+            Z = activate(self.activations, A, p.get(f"slope{layer}"), generators, self.share)
             if seen is not None:
                 seen.append(Seen(layer, A, Z))
             if self.training and self.dropout > 0:
@@ -160,12 +161,12 @@ class MLP(Members):
         p, a = self.leaves, self._affine(Z, layer)
         slopes, graph = p.get(f"slope{layer}"), None
         if self.normalisation == "none" and in_lines(self.activations):
-            z = activate(self.activations, a, slopes, self.noise)
+            z = activate(self.activations, a, slopes, self.noise, self.share)
         else:
             with torch.enable_grad():
                 a.requires_grad_()
                 N = self._normalise(a, layer, p)
-                graph = a, activate(self.activations, N, slopes, self.noise)
+                graph = a, activate(self.activations, N, slopes, self.noise, self.share)
             z = graph[1].detach()
         mask = self._mask(z) if self.dropout > 0 else None
         self._tape.append(Past(Z, a, z, mask, graph))
@@ -190,15 +191,14 @@ class MLP(Members):
         if self.normalisation == "layer":
             return layer_norm(A, gamma, beta)
         mean, var = self.get_buffer(f"mean{layer}"), self.get_buffer(f"var{layer}")
-        return batch_norm(A, gamma, beta, mean, var, self.training)
+        return batch_norm(A, gamma, beta, mean, var, self.training, self.share)
 
     def _mask(self, Z: Tensor) -> Tensor:
         """1/(1 - p) with probability 1 - p, else 0, from each member's own noise; as Z."""
         keep = 1.0 - self.dropout
-        mask = torch.empty_like(Z)
-        for drawn, generator in zip(mask, self.noise, strict=True):
-            drawn.bernoulli_(keep, generator=generator)
-        return mask.div_(keep)
+        return draw(
+            Z, self.noise, self.share, lambda own, g: own.bernoulli_(keep, generator=g)
+        ).div_(keep)
 
 
 def count_parameters(sizes: Sequence[int], normalisation: str, learns_slopes: bool) -> int:

@@ -115,6 +115,7 @@ class Restored:
         autocast: whether they compute in bfloat16.
         views: what the rows are in pixels, and whether images are mirrored too, where outputs are
             means over views.
+        origin: what is taken off the inputs in float64 first, (D,); `shift` has it in it. None: 0.
     """
 
     net: Members
@@ -124,6 +125,7 @@ class Restored:
     n_threads: int
     autocast: bool
     views: tuple[Pixels, bool] | None
+    origin: Floats | None = None
 
     @property
     def batch_rows(self) -> int:
@@ -140,15 +142,16 @@ class Restored:
     def outputs(self, X: Floats) -> Floats:
         """Outputs of each member before the output activation at X (n, D): (M, n, K)."""
         theta = self.net.theta
-        units = Units(
-            *(torch.as_tensor(a).to(theta).unsqueeze(1) for a in (self.shift, self.scale))
-        )
+        shift = self.shift if self.origin is None else self.shift - self.origin
+        units = Units(*(torch.as_tensor(a).to(theta).unsqueeze(1) for a in (shift, self.scale)))
         # Rounded by NumPy, as the rows of the training were.
         dtype = np.float64 if theta.dtype == torch.float64 else np.float32
         found = []
         with threads(self.n_threads):
             for start in range(0, len(X), self.batch_rows):
-                rows = torch.as_tensor(X[start : start + self.batch_rows].astype(dtype))
+                some = X[start : start + self.batch_rows]
+                some = some if self.origin is None else some - self.origin
+                rows = torch.as_tensor(some.astype(dtype))
                 nothing = torch.zeros(len(rows), device=theta.device)
                 part = Part(rows.to(theta.device), nothing, None, units)
                 found.append(outputs(self.net, part, self.autocast, self._look(units))[0])

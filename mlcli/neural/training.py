@@ -23,6 +23,7 @@ from mlcli.neural.members import Members, Stream
 from mlcli.neural.optimisers import Optimiser, clip_norms
 from mlcli.neural.progress import EpochReport, Progress, TrainState
 from mlcli.neural.schedules import Schedule, constant
+from mlcli.neural.shares import own_rows, shares_of
 
 Floats = NDArray[np.float64]
 Rows = NDArray[Any]
@@ -201,19 +202,34 @@ def take_steps(
     theta = net.theta
     cuts = bounds(order.shape[1], settings.batch_size)[: n_steps - optimiser.n_steps]
     losses = torch.empty(len(cuts), net.n_members, dtype=theta.dtype, device=theta.device)
-    for i, (rows, t) in enumerate(minibatches(part, order, cuts)):
+    shares = shares_of(cuts, net.group)
+    for i, (rows, t) in enumerate(minibatches(part, *own_rows(order, cuts, shares))):
+        net.share = shares[i]
         X = rows if augment is None else augment(rows, net.noise)  # (M, B, ...)
         with computing(net, settings.autocast):
             A = net(X) if settings.autocast else net.propagate(X)  # (M, B, K)
-        with torch.no_grad():
-            losses[i], errors = loss.with_errors(A.detach().to(theta.dtype), t)
-        gradient = net.backward(A, errors)  # (M, P)
+        losses[i], gradient = _loss_and_gradient(net, loss, A, t)  # (M,), (M, P)
         if settings.clip_norm is not None:
             clip_norms(gradient, settings.clip_norm)
         optimiser.step(gradient, settings.schedule(optimiser.n_steps, n_steps))
         if on_step is not None:
             on_step(net)
+    net.share = None
+    if net.group is not None:
+        net.group.add(losses)
     return losses.cpu().numpy().astype(np.float64)
+
+
+def _loss_and_gradient(net: Members, loss: Loss, A: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """This process's part of E (M,), and dE/dtheta (M, P) of the whole minibatch."""
+    with torch.no_grad():
+        E, errors = loss.with_errors(A.detach().to(net.theta.dtype), t)
+    share = net.share
+    if share is None:
+        return E, net.backward(A, errors)
+    gradient = net.backward(A, errors.mul_(share.weight))
+    share.group.add(gradient)
+    return E * share.weight, gradient
 
 
 def _judge(

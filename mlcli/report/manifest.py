@@ -21,10 +21,14 @@ NUMERIC_PACKAGES = ("numpy", "scipy", "torch", "pandas", "matplotlib")
 
 
 def question(
-    command: str, config: Mapping[str, Any], identity: Mapping[str, Any]
+    command: str, config: Mapping[str, Any], identity: Mapping[str, Any], processes: int = 1
 ) -> dict[str, Any]:
-    """What decides the answer: the command, its resolved config, and the data."""
-    return {"command": command, "config": dict(config), "data": dict(identity)}
+    """What decides the answer to the last bit: the command, its resolved config, and the data.
+
+    Several processes that train together add up in another order, and so are named too.
+    """
+    asked = {"command": command, "config": dict(config), "data": dict(identity)}
+    return asked | ({"processes": processes} if processes > 1 else {})
 
 
 def question_hash(asked: Mapping[str, Any]) -> str:
@@ -67,6 +71,7 @@ def manifest(
         "run": question_hash(asked),
         "config": config,
         "data": asked["data"],
+        **{key: asked[key] for key in ("processes",) if key in asked},
         "seeds": dict(seeds),
         "versions": package_versions(),
         "platform": {"system": platform.system(), "machine": platform.machine()},

@@ -14,7 +14,7 @@ from mlcli.experiments.baseline.task import Task
 from mlcli.experiments.networks.fitting import fit_all
 from mlcli.experiments.networks.members import programs_of
 from mlcli.experiments.networks.outcome import outcomes_of
-from mlcli.experiments.networks.problem import Problem, Split
+from mlcli.experiments.networks.problem import Problem, Split, origin_of
 from mlcli.experiments.networks.variants import variants_of
 from mlcli.result import Progress
 from mlcli.rng import stream
@@ -68,10 +68,16 @@ def _problem(config: BaselineConfig, task: Task) -> Problem:
         order = stream(config.seed, "validation", index).permutation(train)[:fewest]
         watched, kept = np.sort(order[:n_validation]), np.sort(order[n_validation:])
         splits.append(_split(task, kept, watched, np.resize(test, most)))
-    X = task.X.astype(np.float32)
-    t = task.t if task.n_classes else task.t[:, None]
+    origin = origin_of(task.X, images=task.image_shape is not None)
+    X = (task.X - origin if origin.any() else task.X).astype(np.float32)
+    t, t_origin = task.t, 0.0
+    if not task.n_classes:
+        t_origin = float(origin_of(t[:, None])[0])
+        t = t[:, None] - t_origin  # (N, 1)
     name = "classification" if task.n_classes else "regression"
-    return Problem(name, X, t, task.class_names, tuple(splits), task.image_shape, False)
+    return Problem(
+        name, X, t, task.class_names, tuple(splits), task.image_shape, False, (), origin, t_origin
+    )
 
 
 def _split(task: Task, train: Ints, validation: Ints, test: Ints) -> Split:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.errors import Interrupted, NoAnswerError
+from mlcli.errors import EXIT_INTERRUPTED, MlcliError, NoAnswerError
 from mlcli.experiments.networks.looks import Looks
 from mlcli.experiments.networks.members import (
     Program,
@@ -28,6 +28,7 @@ from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.threads import program_threads
 from mlcli.neural.averaging import AveragedWeights
 from mlcli.neural.members import Members
+from mlcli.neural.process_group import LostError, ProcessGroup, Word, hold_interrupts
 from mlcli.neural.progress import EpochReport, TrainState
 from mlcli.neural.training import RunEpoch, Settings, Trained, take_steps, train
 from mlcli.result import Checkpoint, Progress
@@ -67,6 +68,7 @@ class Watch:
         n_epochs: int,
         checkpoint: Checkpoint | None,
         progress: Progress,
+        group: ProcessGroup | None = None,
     ) -> None:
         """Take up what an interrupted run left.
 
@@ -75,10 +77,14 @@ class Watch:
             n_epochs: of each.
             checkpoint: where states are kept, if anywhere.
             progress: told how far all programs are.
+            group: processes that train them together, of which the first has the checkpoint.
         """
         self.n_epochs, self.n_programs = n_epochs, len(programs)
         self._checkpoint, self._progress = checkpoint, progress
-        self._kept: dict[str, NDArray[Any]] = dict((checkpoint and checkpoint.load()) or {})
+        self._group = group
+        kept = None if checkpoint is None else checkpoint.load()
+        kept = kept if group is None else group.from_first(kept)
+        self._kept: dict[str, NDArray[Any]] = dict(kept or {})
         self._t_copied, self._t_written = time.monotonic(), -math.inf
 
     def part(self, number: int) -> dict[str, NDArray[Any]]:
@@ -111,16 +117,25 @@ class Watch:
         """Move the progress bar."""
         self._progress(number * self.n_epochs + epoch, self.n_programs * self.n_epochs, note)
 
-    def interrupted(self) -> Interrupted:
-        """Write the state and say where the same command goes on."""
+    def ended(self, error: BaseException) -> MlcliError:
+        """Write the state, and say what ended the training and where the same command goes on."""
+        word = Word(EXIT_INTERRUPTED, "interrupted")
+        if self._group is not None:
+            # First, so that no other interrupt comes into the writing.
+            hold_interrupts()
         self.write()
-        if not self._kept or self._checkpoint is None:
-            return Interrupted("interrupted; nothing was changed")
-        epochs = [int(a) for key, a in self._kept.items() if key.endswith("/epoch")]
-        return Interrupted(
-            f"interrupted; the same command goes on after epoch {sum(epochs)} of "
-            f"{self.n_programs * self.n_epochs}"
-        )
+        if self._group is not None:
+            word = self._group.why(interrupted=isinstance(error, KeyboardInterrupt))
+        where = "nothing was changed"
+        if self._group is not None and self._group.rank > 0:
+            where = "the same command goes on from what process 0 wrote, if it came to that"
+        if self._kept and self._checkpoint is not None:
+            epochs = [int(a) for key, a in self._kept.items() if key.endswith("/epoch")]
+            where = (
+                f"the same command goes on after epoch {sum(epochs)} of "
+                f"{self.n_programs * self.n_epochs}"
+            )
+        return word.error(where)
 
 
 def fit_all(
@@ -131,6 +146,7 @@ def fit_all(
     checkpoint: Checkpoint | None,
     progress: Progress,
     run_epoch: RunEpoch | None = None,
+    group: ProcessGroup | None = None,
 ) -> list[Fitted]:
     """Train every program; after an interrupt go on where it was.
 
@@ -141,23 +157,25 @@ def fit_all(
         checkpoint: where states are kept, if anywhere.
         progress: told how far the work is.
         run_epoch: see `neural.training.train`.
+        group: processes of which each trains on its share of every minibatch; None: this alone.
 
     Raises:
         NoAnswerError: the only variant diverged, or every one did.
         Interrupted: Ctrl-C, after the state was kept.
+        MlcliError: another process is gone, after the state was kept.
         InputError: the members don't fit into memory.
     """
-    watch = Watch(programs, config.n_epochs, checkpoint, progress)
+    watch = Watch(programs, config.n_epochs, checkpoint, progress, group)
     # In a comparison a variant that diverges is part of the answer.
     alone = len({one.variant.name for program in programs for one in program.members}) == 1
     try:
         found = []
         for number, program in enumerate(programs):
-            with program_threads(program):
-                one = _fit(config, problem, program, number, watch, run_epoch, raises=alone)
+            with program_threads(program, group):
+                one = _fit(config, problem, program, number, watch, run_epoch, group, raises=alone)
             found.append(one)
-    except KeyboardInterrupt:
-        raise watch.interrupted() from None
+    except (KeyboardInterrupt, LostError) as error:
+        raise watch.ended(error) from None
     except (RuntimeError, MemoryError) as error:
         raise out_of_memory(error) from None
     diverged = np.concatenate([one.trained.diverged_at for one in found])
@@ -208,10 +226,12 @@ def _fit(
     number: int,
     watch: Watch,
     run_epoch: RunEpoch | None,
+    group: ProcessGroup | None,
     *,
     raises: bool,
 ) -> Fitted:
     net, loss = network_of(config, program), loss_of(problem)
+    net.group = group
     optimiser = optimiser_of(config, program, net)
     view = view_of(problem, program, "train")
     assert view.index is not None
@@ -253,6 +273,7 @@ def _fit(
         state=TrainState(first, kept) if kept else None,
         run_epoch=run_epoch,
     )
+    net.group = None
     if average is not None:
         net.put_back(average.state)
         trained = replace(trained, last=average.state)

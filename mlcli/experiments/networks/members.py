@@ -190,9 +190,11 @@ def view_of(problem: Problem, program: Program, part: str, n_rows: int | None = 
     shift, scale = (
         np.stack([getattr(split, name) for split in splits]) for name in ("X_shift", "X_scale")
     )  # (M, D) each
+    if problem.origin is not None:
+        shift = shift - problem.origin
     units = Scaling(shift, scale) if (shift != 0).any() or (scale != 1).any() else None
     t_units = None
     if not problem.labelled:
-        t_shift = np.array([[split.t_shift] for split in splits])  # (M, 1)
+        t_shift = np.array([[split.t_shift - problem.t_origin] for split in splits])  # (M, 1)
         t_units = Scaling(t_shift, np.array([[split.t_scale] for split in splits]))
     return View(index, units, t_units)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ from mlcli.rng import stream
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+# Numbers so many standard deviations from 0 lose digits in float32 that tell rows apart.
+FAR = 1e3
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Split:
 
     Attributes:
         train, validation, test: row numbers.
-        X_shift, X_scale: units of the inputs, from the training rows, (D,).
+        X_shift, X_scale: units of the inputs as the data have them, from the training rows, (D,).
         t_shift, t_scale: units of a target of regression; of classes 0 and 1.
     """
 
@@ -38,6 +41,10 @@ class Split:
     t_shift: float
     t_scale: float
 
+    def moved(self, origin: Floats) -> Split:
+        """The same of rows without `origin`, of which the units were taken."""
+        return replace(self, X_shift=self.X_shift + origin)
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -45,13 +52,15 @@ class Problem:
 
     Attributes:
         task: classification or regression.
-        X: the rows of every data set, one below the other, (N, D).
-        t: labels 0..K-1, (N,), or the target, (N, 1).
+        X: the rows of every data set, one below the other, less `origin`, (N, D).
+        t: labels 0..K-1, (N,), or the target less `t_origin`, (N, 1).
         class_names: K names; empty for regression.
         splits: one a seed, into the rows of X.
         image_shape: of a row, where rows are images.
         independent: whether seeds share no rows, or only a test part that the data set sets aside.
         class_values: the target's value of each class; empty for regression.
+        origin: what was taken off each column in float64, (D,), see `origin_of`; None: nothing.
+        t_origin: what was taken off the target.
     """
 
     task: str
@@ -62,15 +71,21 @@ class Problem:
     image_shape: tuple[int, ...] | None
     independent: bool
     class_values: tuple[float, ...] = ()
+    origin: Floats | None = None
+    t_origin: float = 0.0
 
     @property
     def n_outputs(self) -> int:
         """K."""
         return len(self.class_names) or 1
 
+    def in_data(self, rows: Array) -> Array:
+        """Rows of X (n, D) as the data have them."""
+        return rows if self.origin is None else rows + self.origin
+
     @property
     def ground(self) -> float:
-        """Value of an empty pixel, where rows are images: the least there is."""
+        """Value of an empty pixel in X, where rows are images: the least there is."""
         return float(self.X.min())
 
     @property
@@ -123,9 +138,7 @@ def problem_of(config: Any, source: Source) -> Problem:
             must="of one size, since networks train side by side",
             got=f"{min(sizes)} to {max(sizes)} rows",
         )  # fmt: skip
-    # The type in which the networks compute, so that nothing is converted again and again.
-    dtype = np.float64 if config.precision == "float64" else np.float32
-    X = np.concatenate([data.X.astype(dtype) for data in sets])  # (N, D)
+    X, origin = _near_zero(config, source, [data.X for data in sets])  # (N, D), (D,)
     t = np.concatenate([data.t for data in sets])
     task = task_of(config, source, t)
     names: tuple[str, ...] = ()
@@ -137,12 +150,46 @@ def problem_of(config: Any, source: Source) -> Problem:
     splits = []
     for index in range(config.n_seeds):
         start = index * len(sets[0].t) if n_sets > 1 else 0
-        splits.append(_split(config, source, sets[0], index, start, X, t, task))
+        split = _split(config, source, sets[0], index, start, X, t, task)
+        splits.append(split if origin is None else split.moved(origin))
     independent = source.fresh_draws or source.n_own_test > 0
-    t = t if task == "classification" else t[:, None]  # (N,) or (N, 1)
+    t_origin = 0.0
+    if task == "regression":
+        t = t[:, None]  # (N, 1)
+        t_origin = float(origin_of(t)[0])
+        t = t - t_origin
     return Problem(
-        task, X, t, names, tuple(splits), source.image_shape, independent, tuple(values.tolist())
-    )
+        task, X, t, names, tuple(splits), source.image_shape, independent, tuple(values.tolist()),
+        origin, t_origin,
+    )  # fmt: skip
+
+
+def origin_of(X: Array, *, images: bool = False) -> Floats:
+    """What to take off rows X (N, D) before float32 so that no digit is lost that matters, (D,).
+
+    The mean of each column that is far from 0 for its spread; 0 for the others. Of images it is one
+    number for all pixels, so that they can still be moved.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        if images:
+            low, high = float(X.min()), float(X.max())
+            middle, half = low / 2 + high / 2, high / 2 - low / 2
+            return np.full(X.shape[1], middle if abs(middle) > FAR * half > 0 else 0.0)
+        mean, std = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
+        return np.where((np.abs(mean) > FAR * std) & (std > 0), mean, 0.0)
+
+
+def _near_zero(config: Any, source: Source, sets: Sequence[Array]) -> tuple[Array, Floats | None]:
+    """Rows (N, D) in the numbers that the networks compute in, and what was taken off, (D,)."""
+    # So that nothing is converted again and again.
+    dtype = np.float64 if config.precision == "float64" else np.float32
+    origin = None
+    if config.scaling != "none":
+        whole = sets[0] if len(sets) == 1 else np.concatenate(sets)
+        found = origin_of(whole, images=source.image_shape is not None)
+        origin = found if found.any() else None
+    moved = sets if origin is None else [X - origin for X in sets]
+    return np.concatenate([X.astype(dtype) for X in moved]), origin
 
 
 def _split(

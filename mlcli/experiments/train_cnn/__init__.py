@@ -34,10 +34,11 @@ from mlcli.neural.evaluation import Look
 from mlcli.neural.images import Augmentation
 from mlcli.neural.members import Members
 from mlcli.neural.pixels import Pixels, average_over_views
-from mlcli.result import Checkpoint, Progress, Result
+from mlcli.neural.process_group import ProcessGroup
+from mlcli.result import Checkpoint, Progress, Result, in_silence
 from mlcli.scale.workers import Workers
 
-__all__ = ["FILES", "ONE_PROGRAM", "RESUMES", "check", "display", "plan", "run"]
+__all__ = ["FILES", "ONE_PROGRAM", "RESUMES", "check", "display", "follow", "plan", "run"]
 
 # An interrupted run goes on where it was.
 RESUMES = True
@@ -108,6 +109,7 @@ def run(
     workers: Workers,
     progress: Progress,
     checkpoint: Checkpoint | None = None,
+    group: ProcessGroup | None = None,
 ) -> Result:
     """Train every seed of every variant, judge it, and shift the test images.
 
@@ -117,20 +119,12 @@ def run(
         workers: not used: a network takes every processor for itself.
         progress: told how many epochs are done.
         checkpoint: where an interrupted run is kept.
+        group: processes that train together, of which this is the first; None: this alone.
     """
     problem, variants = problem_of(config, source), variants_of(config)
-    programs = programs_of(config, problem, variants)
-    equal = []
-    if config.equal_mlp:
-        n_parameters = programs[0].architecture.n_parameters
-        equal = [equal_perceptron(problem, variants[0], n_parameters)]
-    every = [*programs, *programs_of(config, problem, equal)]
-    steps = augmenting(augmentation_of(config), image_shape_of(problem), problem.ground)
-    fitted = fit_all(
-        config, problem, every, checkpoint=checkpoint, progress=progress, run_epoch=steps
-    )
+    equal, fitted = _fit(config, problem, variants, checkpoint, progress, group)
     outcomes = _outcomes(config, problem, fitted)
-    convolutional = fitted[: len(programs)]
+    convolutional = fitted[: len(fitted) - len(equal)]
     shown, tests = shown_variant(variants, outcomes), paired_tests(problem, variants, outcomes)
     study = study_of(config, problem, variants, equal, fitted, shown)
     own = [one for one in outcomes if one.member.variant.path != EQUAL]
@@ -152,6 +146,35 @@ def run(
         determinism=DETERMINISM,
         warnings=warnings_of(config, fitted),
     )  # fmt: skip
+
+
+def follow(config: TrainCnnConfig, source: Source, group: ProcessGroup) -> None:
+    """Take part in the training of `run` as any but the first process of a group."""
+    problem, variants = problem_of(config, source), variants_of(config)
+    _fit(config, problem, variants, None, in_silence, group)
+
+
+def _fit(
+    config: TrainCnnConfig,
+    problem: Problem,
+    variants: Sequence[Variant],
+    checkpoint: Checkpoint | None,
+    progress: Progress,
+    group: ProcessGroup | None,
+) -> tuple[list[Variant], list[Fitted]]:
+    """Every program, and last the perceptron of equal size, if there is one."""
+    programs = programs_of(config, problem, variants)
+    equal: list[Variant] = []
+    if config.equal_mlp:
+        n_parameters = programs[0].architecture.n_parameters
+        equal = [equal_perceptron(problem, variants[0], n_parameters)]
+    every = [*programs, *programs_of(config, problem, equal)]
+    steps = augmenting(augmentation_of(config), image_shape_of(problem), problem.ground)
+    fitted = fit_all(
+        config, problem, every, checkpoint=checkpoint, progress=progress, run_epoch=steps,
+        group=group,
+    )  # fmt: skip
+    return equal, fitted
 
 
 def _outcomes(config: TrainCnnConfig, problem: Problem, fitted: Sequence[Fitted]) -> list[Outcome]:

@@ -117,6 +117,8 @@ def deploy(config: Any, problem: Problem, fitted: Sequence[Fitted], shown: Varia
     raw = np.full((c, config.deploy_size, config.deploy_size), fill)
     for image, (top, left) in zip(images, corners, strict=False):
         raw[:, top : top + h, left : left + w] = image
+    if problem.origin is not None:
+        raw += problem.origin[0]
     labels = problem.t[rows]
     found = tuple((*place, int(k)) for place, k in zip(corners, labels, strict=False))
     return Deployed(raw, found, P, y, x, (down[1], across[1]), largest)

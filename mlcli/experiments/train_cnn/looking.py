@@ -57,7 +57,8 @@ def features_table(problem: Problem, fitted: Sequence[Fitted], shown: Variant) -
     with program_threads(one.program):
         X = in_units(one, problem, image)
         every = list(each_layer(one.net, X))
-    _append(columns, 0, "image", image[0])
+    seen = problem.in_data(problem.X[row]).reshape(image.shape[1:])
+    _append(columns, 0, "image", seen)
     stage = 0
     for place, (layer, Z) in enumerate(every):
         following = every[place + 1][0].spec.kind if place + 1 < len(every) else NEW_STAGE[0]

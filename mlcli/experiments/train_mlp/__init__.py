@@ -25,10 +25,11 @@ from mlcli.experiments.networks.variants import Variant, variants_of
 from mlcli.experiments.networks.weights import model_info, model_tensors
 from mlcli.experiments.train_mlp import tables
 from mlcli.experiments.train_mlp.display import display
-from mlcli.result import Checkpoint, Progress, Result
+from mlcli.neural.process_group import ProcessGroup
+from mlcli.result import Checkpoint, Progress, Result, in_silence
 from mlcli.scale.workers import Workers
 
-__all__ = ["FILES", "ONE_PROGRAM", "RESUMES", "check", "display", "plan", "run"]
+__all__ = ["FILES", "ONE_PROGRAM", "RESUMES", "check", "display", "follow", "plan", "run"]
 
 # An interrupted run goes on where it was.
 RESUMES = True
@@ -86,6 +87,7 @@ def run(
     workers: Workers,
     progress: Progress,
     checkpoint: Checkpoint | None = None,
+    group: ProcessGroup | None = None,
 ) -> Result:
     """Train every seed of every variant and judge it on rows it has not seen.
 
@@ -95,13 +97,10 @@ def run(
         workers: not used: members train side by side in one process.
         progress: told how many epochs are done.
         checkpoint: where an interrupted run is kept.
+        group: processes that train together, of which this is the first; None: this alone.
     """
     problem, variants = problem_of(config, source), variants_of(config)
-    programs = programs_of(config, problem, variants, isolate=_alone(config))
-    fitted = fit_all(
-        config, problem, programs, checkpoint=checkpoint, progress=progress,
-        run_epoch=run_epoch_of(config),
-    )  # fmt: skip
+    fitted = _fit(config, problem, variants, checkpoint, progress, group)
     outcomes = outcomes_of(config, problem, fitted)
     tests = paired_tests(problem, variants, outcomes)
     shown = shown_variant(variants, outcomes)
@@ -123,6 +122,27 @@ def run(
         determinism=DETERMINISM,
         warnings=warnings_of(config, fitted),
     )
+
+
+def follow(config: TrainMlpConfig, source: Source, group: ProcessGroup) -> None:
+    """Take part in the training of `run` as any but the first process of a group."""
+    problem, variants = problem_of(config, source), variants_of(config)
+    _fit(config, problem, variants, None, in_silence, group)
+
+
+def _fit(
+    config: TrainMlpConfig,
+    problem: Problem,
+    variants: Sequence[Variant],
+    checkpoint: Checkpoint | None,
+    progress: Progress,
+    group: ProcessGroup | None,
+) -> list[Fitted]:
+    programs = programs_of(config, problem, variants, isolate=_alone(config))
+    return fit_all(
+        config, problem, programs, checkpoint=checkpoint, progress=progress,
+        run_epoch=run_epoch_of(config), group=group,
+    )  # fmt: skip
 
 
 def metrics_of(

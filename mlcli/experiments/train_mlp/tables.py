@@ -183,7 +183,7 @@ def misclassified_table(
 def _pixels(problem: Problem, row: int) -> str:
     if problem.image_shape is None:
         return ""
-    image = problem.X[row].reshape(problem.image_shape)
+    image = problem.in_data(problem.X[row]).reshape(problem.image_shape)
     return "/".join(" ".join(f"{value:g}" for value in line) for line in image)
 
 

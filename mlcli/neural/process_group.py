@@ -1,0 +1,223 @@
+"""The processes that train the same members together, each on its share of every minibatch.
+
+Sums over all of them go through gloo on a CPU and NCCL on GPUs. What a process leaves behind when
+it ends, and why, stands in the store of the launch, where the others look when it is gone.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mlcli.errors import (
+    EXIT_INTERRUPTED,
+    ConfigError,
+    InputError,
+    Interrupted,
+    MlcliError,
+    NoAnswerError,
+)
+
+# Seconds that a process waits for the others: to come, in a sum, and for word of why one is gone.
+JOIN_SECONDS = 120.0
+SUM_SECONDS = 60.0
+WORD_SECONDS = 3.0
+POLL_SECONDS = 0.02
+
+
+class LostError(MlcliError):
+    """Another process of the training is gone, or does not answer."""
+
+
+class Word(NamedTuple):
+    """Why a process ended: its exit code and its sentence; of one that missed another, no code."""
+
+    code: int | None
+    sentence: str
+
+    def error(self, more: str) -> MlcliError:
+        """The error of this exit code, with more to say."""
+        kinds = (InputError, NoAnswerError, Interrupted)
+        kind = next((one for one in kinds if one.exit_code == self.code), MlcliError)
+        return kind(f"{self.sentence}; {more}")
+
+
+def hold_interrupts() -> None:
+    """From here on Ctrl-C and SIGTERM, which follow when a process dies, change nothing."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+
+
+class ProcessGroup:
+    """All processes of a data-parallel training, as one of them sees them.
+
+    Attributes:
+        rank: the number of this one, from 0.
+        size: how many there are.
+        local_size: how many of them this machine has.
+    """
+
+    def __init__(self, rank: int, size: int, local_size: int, store: Any) -> None:
+        """See `join`."""
+        self.rank, self.size, self.local_size = rank, size, local_size
+        self._store, self._n_exchanged = store, 0
+
+    def add(self, values: Tensor) -> None:
+        """Sum over all processes, in place; the same bits on each of them.
+
+        Raises:
+            LostError: one of them is gone.
+        """
+        try:
+            dist.all_reduce(values)
+        except RuntimeError as error:
+            raise LostError(f"a sum over {self.size} processes failed: {error}") from None
+
+    def from_first(self, arrays: Mapping[str, NDArray[Any]] | None) -> dict[str, NDArray[Any]]:
+        """Arrays by name that the first process has, on each of them.
+
+        Args:
+            arrays: those of this process, of which the first one's count; None: none.
+
+        Raises:
+            LostError: a process is gone.
+        """
+        content = io.BytesIO()
+        np.savez(content, **dict(arrays or {}))  # type: ignore[arg-type]
+        mine = torch.frombuffer(bytearray(content.getvalue()), dtype=torch.uint8)
+        try:
+            count = torch.tensor([len(mine)])
+            dist.broadcast(count, 0)
+            sent = mine if self.rank == 0 else torch.empty(int(count), dtype=torch.uint8)
+            dist.broadcast(sent, 0)
+        except RuntimeError as error:
+            raise LostError(f"the state did not reach every process: {error}") from None
+        with np.load(io.BytesIO(sent.numpy().tobytes()), allow_pickle=False) as found:
+            return {name: found[name] for name in found.files}
+
+    def exchange(self, text: str) -> list[str]:
+        """What every process says, in the order of ranks.
+
+        Raises:
+            LostError: one has ended, or says nothing for `JOIN_SECONDS`.
+        """
+        self._n_exchanged += 1
+        keys = [f"mlcli/said/{self._n_exchanged}/{rank}" for rank in range(self.size)]
+        deadline = time.monotonic() + JOIN_SECONDS
+        try:
+            self._store.set(keys[self.rank], text)
+            while not self._store.check(keys):
+                if time.monotonic() > deadline or any(word for word in self._words() if word):
+                    raise LostError("a process says nothing")
+                time.sleep(POLL_SECONDS)
+            return [self._store.get(key).decode() for key in keys]
+        except RuntimeError as error:
+            raise LostError(f"the processes don't reach each other: {error}") from None
+
+    def leave_word(self, code: int | None, sentence: str) -> None:
+        """Say why this process ends, for those that will miss it."""
+        try:
+            self._store.set(f"mlcli/word/{self.rank}", json.dumps([code, sentence]))
+        except RuntimeError:
+            # With the store the launch itself is gone.
+            return
+
+    def _words(self) -> list[Word | None]:
+        keys = [f"mlcli/word/{rank}" for rank in range(self.size)]
+        return [
+            Word(*json.loads(self._store.get(key))) if self._store.check([key]) else None
+            for key in keys
+        ]
+
+    def why(self, *, interrupted: bool) -> Word:
+        """Why the training can't go on, when this process was interrupted or misses another."""
+        mine = Word(EXIT_INTERRUPTED if interrupted else None, "interrupted")
+        self.leave_word(*mine)
+        words: Sequence[Word | None] = [None] * self.size
+        deadline = time.monotonic() + WORD_SECONDS
+        try:
+            while None in words and time.monotonic() < deadline:
+                words = self._words()
+                time.sleep(POLL_SECONDS)
+        except RuntimeError:
+            return mine if interrupted else Word(1, "the launch of the processes is gone")
+        return _verdict(words)
+
+    def leave(self) -> None:
+        """The training is done; the others may still need this process's answers until then."""
+        dist.destroy_process_group()
+
+
+def _verdict(words: Sequence[Word | None]) -> Word:
+    """What brought the processes down, from what each of them says of itself."""
+    for rank, word in enumerate(words):
+        if word is not None and word.code not in (None, EXIT_INTERRUPTED):
+            return Word(word.code, f"process {rank}: {word.sentence}")
+    dead = [str(rank) for rank, word in enumerate(words) if word is None]
+    if dead:
+        some = f"process {dead[0]}" if len(dead) == 1 else f"processes {', '.join(dead)}"
+        return Word(1, f"{some} of {len(words)} died or does not answer any more")
+    if any(word is not None and word.code == EXIT_INTERRUPTED for word in words):
+        return Word(EXIT_INTERRUPTED, "interrupted")
+    return Word(1, f"the {len(words)} processes don't reach each other any more")
+
+
+def join(rank: int, size: int, local_rank: int, local_size: int) -> ProcessGroup:
+    """Meet the other processes at the address in the environment.
+
+    Raises:
+        ConfigError: they can't meet there.
+    """
+    if torch.cuda.is_available() and local_rank < torch.cuda.device_count():
+        torch.cuda.set_device(local_rank)
+    both = torch.cuda.is_available() and dist.is_nccl_available()
+    from torch.distributed.rendezvous import rendezvous
+
+    try:
+        found = rendezvous("env://", rank, size, timeout=timedelta(seconds=JOIN_SECONDS))
+        store, rank, size = next(found)
+        dist.init_process_group(
+            "cpu:gloo,cuda:nccl" if both else "gloo", store=store, rank=rank, world_size=size,
+            timeout=timedelta(seconds=SUM_SECONDS),
+        )  # fmt: skip
+    except (RuntimeError, ValueError) as error:
+        first = (str(error).splitlines() or ["no reason given"])[0]
+        raise ConfigError(
+            f"process {rank} of {size} does not find the others at MASTER_ADDR and MASTER_PORT: "
+            f"{first}"
+        ) from None
+    return ProcessGroup(rank, size, local_size, store)
+
+
+def check_device(device: torch.device, local_size: int) -> None:
+    """Refuse a device that the processes of this machine can't share out.
+
+    Raises:
+        ConfigError: naming what there is.
+    """
+    if device.type == "mps":
+        raise ConfigError("the device of several processes", must="cpu or cuda", got="mps",
+                          hint="--device cpu")  # fmt: skip
+    if device.type != "cuda":
+        return
+    n_gpus = torch.cuda.device_count()
+    if n_gpus < local_size:
+        raise ConfigError(
+            f"{local_size} processes on this machine need a GPU each", got=str(n_gpus),
+            hint="--device cpu",
+        )  # fmt: skip
+    if not dist.is_nccl_available():
+        raise ConfigError("this torch has no NCCL, by which GPUs add up", hint="--device cpu")

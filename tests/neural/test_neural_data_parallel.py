@@ -1,0 +1,140 @@
+"""Several processes train what one trains: real ones, started by torchrun, on one loopback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+from two_processes import CASES
+
+from mlcli.errors import ConfigError
+from mlcli.neural.process_group import ProcessGroup, Word, _verdict, check_device
+from mlcli.neural.shared_normalisation import shared_batch_norm
+from mlcli.neural.shares import Share, draw, own_rows, shares_of
+
+# Largest difference to one process, relative to the largest number of its kind.
+TOLERANCES = {"float32": 1e-5, "images, float32": 1e-5, "bfloat16": 1e-2}
+IN_FLOAT64 = 1e-10
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+    path = tmp_path_factory.mktemp("together") / "found.npz"
+    program = Path(__file__).with_name("two_processes.py")
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+         str(program), str(path)],
+        capture_output=True, text=True, check=False, timeout=240,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with np.load(path) as found:
+        return {name: found[name] for name in found.files}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_follow_the_path_of_one(together: dict[str, np.ndarray], case: str) -> None:
+    alone = CASES[case](None)
+    mine = {k.partition("/")[2]: v for k, v in together.items() if k.startswith(f"{case}/")}
+    assert mine.keys() == alone.keys()
+    if case == "bfloat16":
+        # Rounding to 8 bits alone moves these weights by as much as they are large.
+        alone = {"history.minibatch_loss": alone["history.minibatch_loss"]}
+    for name, array in alone.items():
+        if array.dtype.kind in "bi":
+            np.testing.assert_array_equal(mine[name], array, err_msg=name)
+            continue
+        worst = abs(mine[name] - array).max() / abs(array).max()
+        assert worst < TOLERANCES.get(case, IN_FLOAT64), name
+    if case == "early":
+        assert alone["stopped"].any()
+        assert len(set(alone["best_epoch"])) == 2
+
+
+def group_of(rank: int, size: int) -> ProcessGroup:
+    return ProcessGroup(rank, size, size, None)
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_shares_are_every_row_once_and_weigh_one(size: int) -> None:
+    cuts = [(0, 7), (7, 14), (14, 16), (16, 17)]
+    order = torch.arange(2 * 17).reshape(2, 17)
+    every = [shares_of(cuts, group_of(rank, size)) for rank in range(size)]
+    for i, (start, end) in enumerate(cuts):
+        shares = [of_rank[i] for of_rank in every]
+        assert sum(share.weight for share in shares if share) == pytest.approx(1)
+        if end - start >= size:
+            rows = [n for share in shares if share for n in range(share.start, share.end)]
+            assert rows == list(range(end - start))
+        else:
+            assert [share.weight for share in shares if share] == [1.0] + [0.0] * (size - 1)
+    rows, own = own_rows(order, cuts, every[-1])
+    for (start, end), cut, share in zip(own, cuts, every[-1], strict=True):
+        assert share is not None
+        np.testing.assert_array_equal(
+            rows[:, start:end], order[:, cut[0] + share.start : cut[0] + share.end]
+        )
+
+
+def test_noise_does_not_depend_on_the_memory_of_what_it_is_for() -> None:
+    def drawn(like: torch.Tensor) -> torch.Tensor:
+        generators = [torch.Generator().manual_seed(seed) for seed in (1, 2)]
+        return draw(like, generators, None, lambda own, g: own.uniform_(generator=g))
+
+    rows, columns = torch.empty(2, 30, 7), torch.empty(2, 7, 30).transpose(1, 2)
+    assert torch.equal(drawn(rows), drawn(columns))
+
+
+def test_what_ended_a_training_is_the_first_cause() -> None:
+    lost, interrupted = Word(None, "interrupted"), Word(130, "interrupted")
+    failed = Word(2, "the networks don't fit into memory")
+    assert _verdict([lost, failed]) == Word(2, "process 1: the networks don't fit into memory")
+    assert _verdict([interrupted, interrupted]) == interrupted
+    # A death is followed by interrupts, and not the other way round.
+    assert _verdict([interrupted, None]).sentence.startswith("process 1 of 2 died")
+    assert _verdict([None, lost, None]).sentence.startswith("processes 0, 2 of 3 died")
+    assert _verdict([lost, lost]).code == 1
+
+
+def test_processes_of_a_machine_need_a_device_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_device(torch.device("cpu"), 64)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ConfigError, match=r"2 processes on this machine need a GPU each: got 1"):
+        check_device(torch.device("cuda"), 2)
+    with pytest.raises(ConfigError, match="cpu or cuda, got mps"):
+        check_device(torch.device("mps"), 2)
+
+
+class Alone(ProcessGroup):
+    """A group whose only process has all of the rows."""
+
+    def add(self, values: torch.Tensor) -> None:
+        pass
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_shared_batch_statistics_are_those_of_torch(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    values = torch.randn(6, 4, 3, 2).to(dtype).requires_grad_()
+    wide = torch.float64 if dtype == torch.float64 else torch.float32
+    gamma, beta = (torch.rand(4, dtype=wide).requires_grad_() for _ in range(2))
+    errors = torch.randn_like(values)
+    share = Share(6, 0, 6, 1.0, Alone(0, 1, 1, None))
+    mine, mean, var = shared_batch_norm(values, gamma, beta, 1e-5, share)
+    theirs = functional.batch_norm(values, None, None, gamma, beta, training=True, eps=1e-5)
+    close = {"rtol": 1e-12, "atol": 1e-12} if dtype == wide else {"rtol": 1e-2, "atol": 1e-2}
+    torch.testing.assert_close(mine, theirs, **close)
+    inputs = [values, gamma, beta]
+    for a, b in zip(
+        torch.autograd.grad(mine, inputs, errors), torch.autograd.grad(theirs, inputs, errors),
+        strict=True,
+    ):  # fmt: skip
+        torch.testing.assert_close(a, b, **close)
+    torch.testing.assert_close(mean, values.detach().to(wide).mean(dim=(0, 2, 3)))
+    torch.testing.assert_close(var, values.detach().to(wide).transpose(0, 1).flatten(1).var(dim=1))
