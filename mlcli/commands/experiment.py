@@ -21,6 +21,7 @@ from mlcli.config import config_class
 from mlcli.config.fields import extra
 from mlcli.errors import ConfigError
 from mlcli.params import Resolved, resolve
+from mlcli.partials import sweep
 from mlcli.report import files, folder
 from mlcli.report import manifest as manifests
 from mlcli.result import Result
@@ -89,6 +90,7 @@ def carry_out(prepared: Prepared) -> None:
         _show_plan(prepared)
         return
     if not options.force and finished(prepared):
+        tidy(prepared)
         if not options.quiet:
             console.message(f"already done: {prepared.target} (--force runs it again)")
     else:
@@ -176,6 +178,14 @@ def finished(prepared: Prepared) -> bool:
     """Whether the question was answered before, whole and by these versions."""
     suffixes = tuple(prepared.options.figures) if prepared.options.plots else ()
     return manifests.is_finished(prepared.target, prepared.asked, suffixes)
+
+
+def tidy(prepared: Prepared) -> None:
+    """Remove what a run left that was killed after its answer had been written."""
+    sweep(prepared.target.parent)
+    if checkpoint := _checkpoint(prepared):
+        sweep(checkpoint.path.parent)
+        checkpoint.clear()
 
 
 def execute(prepared: Prepared) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mlcli.commands.experiment import Prepared, execute, finished, prepare
+from mlcli.commands.experiment import Prepared, execute, finished, prepare, tidy
 from mlcli.commands.options import RunOptions
 from mlcli.errors import EXIT_NO_ANSWER, ConfigError, InputError, MlcliError
 from mlcli.report.manifest import package_versions, question_hash
@@ -110,6 +110,7 @@ def run_all(
         if force:
             rows.append(row_of(one, found))
         elif finished(found):
+            tidy(found)
             rows.append(row_of(one, found, DONE))
         elif question_hash(found.asked) in known:
             rows.append(row_of(one, found, NO_ANSWER, known[question_hash(found.asked)]))
