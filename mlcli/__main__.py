@@ -13,6 +13,16 @@ from typing import Any, NoReturn
 from mlcli.errors import EXIT_DONE, EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED, MlcliError
 
 TRACEBACK_VARIABLE = "MLCLI_TRACEBACK"
+NO_MEMORY = "out of memory; try fewer rows, a lower degree or --jobs 1"
+# What torch, the dynamic linker and the thread library say.
+MEMORY_WORDS = (
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "not enough memory",
+    "out of memory",
+    "can't start new thread",
+    "failed to map segment",
+)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -32,9 +42,9 @@ def call(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     from mlcli import console
 
-    _interrupt_on_terminate()
     given = sys.argv[1:] if arguments is None else arguments
     try:
+        _interrupt_on_terminate()
         code = _invoke(given)
         # Typer turns Ctrl-C inside a command into this code, and says nothing.
         if code == EXIT_INTERRUPTED:
@@ -44,7 +54,7 @@ def call(arguments: list[str] | None = None) -> int:
         console.error(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        console.error("interrupted; nothing was changed")
+        console.error("interrupted; no file was left half written")
         return EXIT_INTERRUPTED
     except SystemExit:
         # The help is printed by a library that ends the program if its reader went away (`| head`);
@@ -56,7 +66,7 @@ def call(arguments: list[str] | None = None) -> int:
         console.error("the pipe to another process broke; try --jobs 1")
         return EXIT_FAILED
     except MemoryError:
-        console.error("out of memory; try fewer rows, a lower degree or --jobs 1")
+        console.error(NO_MEMORY)
         return EXIT_FAILED
     except OSError as error:
         console.error(_explain(error))
@@ -67,6 +77,9 @@ def call(arguments: list[str] | None = None) -> int:
         if usage := _usage_sentence(error):
             console.error(usage)
             return EXIT_INPUT
+        if _is_want_of_memory(error):
+            console.error(NO_MEMORY)
+            return EXIT_FAILED
         if os.environ.get(TRACEBACK_VARIABLE):
             traceback.print_exc()
         first = (str(error).splitlines() or [""])[0]
@@ -97,7 +110,20 @@ def _interrupt_on_terminate() -> None:
     signal.signal(signal.SIGTERM, interrupt)
 
 
+def _is_want_of_memory(error: BaseException | None) -> bool:
+    """Whether a library says in its own words, or in an error before this, that memory is out."""
+    while error is not None:
+        if isinstance(error, MemoryError) or any(word in str(error) for word in MEMORY_WORDS):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _explain(error: OSError) -> str:
+    if error.errno == errno.ENOMEM:
+        return NO_MEMORY
+    if error.errno == errno.EFBIG:
+        return "the system allows no larger file; the earlier result, if any, is untouched"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full; the earlier result, if any, is untouched"
     where = f"{error.filename}: " if error.filename else ""

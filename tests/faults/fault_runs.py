@@ -61,6 +61,10 @@ class Server:
         self._process.stdin.flush()
         return int(self._line())
 
+    def reap(self, pid: int) -> int:
+        """The exit code of a process that was not waited for."""
+        return self.ask(reap=pid)
+
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
@@ -188,9 +192,8 @@ class Yard:
     @cached_property
     def references(self) -> dict[bool, Reference]:
         """What an uninterrupted run gives, from each state to start from."""
-        return {
-            old: self._reference(old) for old in (False, True) if self.case.old_words or not old
-        }
+        states = (False, True) if self.case.old_words else (False,)
+        return {old: self._reference(old) for old in states}
 
     def _reference(self, old: bool) -> Reference:
         self.start(old=old)

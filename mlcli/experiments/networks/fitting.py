@@ -115,7 +115,7 @@ class Watch:
         """Write the state and say where the same command goes on."""
         self.write()
         if not self._kept or self._checkpoint is None:
-            return Interrupted("interrupted; nothing was changed")
+            return Interrupted("interrupted; no file was left half written")
         epochs = [int(a) for key, a in self._kept.items() if key.endswith("/epoch")]
         return Interrupted(
             f"interrupted; the same command goes on after epoch {sum(epochs)} of "
