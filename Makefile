@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint bench browser proofs clean
+.PHONY: help setup repro test lint bench browser proofs soak clean
 
 help:
 	@echo "make repro    set up, run the pipeline, name the report to open"
@@ -14,6 +14,7 @@ help:
 	@echo "make bench    set up, measure speed against peers"
 	@echo "make browser  set up, look at the report in a headless Chromium"
 	@echo "make proofs   set up, run the long statistical proofs"
+	@echo "make soak     set up, kill commands 200 times and look at what is left"
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -63,6 +64,9 @@ browser: setup .browser/package/axe.min.js
 
 proofs: setup
 	$(BIN)/python -m pytest tests/proofs -s
+
+soak: setup
+	$(BIN)/python -m pytest tests/faults/soak -s
 
 clean:
 	rm -rf $(VENV) .browser runs .pytest_cache .hypothesis

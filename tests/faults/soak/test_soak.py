@@ -1,0 +1,119 @@
+"""Kills at random: of warm processes at their changes and moments, of real ones from their start.
+
+`make soak` runs it. MLCLI_SOAK_KILLS and MLCLI_SOAK_SEED change how many and which.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from fault_commands import CASES
+from fault_runs import ENVIRONMENT, Reference, Yard, goes_on, judge
+
+N_KILLS = int(os.environ.get("MLCLI_SOAK_KILLS", "200"))
+SEED = int(os.environ.get("MLCLI_SOAK_SEED", "0"))
+# Of ten kills: at a change, at a moment of a warm process, at a moment of a real one.
+KINDS = ("change",) * 6 + ("moment",) * 3 + ("process",)
+WORDS = ("absent", "old", "between", "new")
+
+
+def at_change(yard: Yard, reference: Reference, seconds: float, rng: random.Random) -> str:
+    """Killed just before one of its changes of the file system."""
+    number = rng.randint(1, len(reference.events))
+    yard.run(yard.case.arguments, at=[number], signal=signal.SIGKILL)
+    return f"before {reference.events[number - 1]}"
+
+
+def at_moment(yard: Yard, reference: Reference, seconds: float, rng: random.Random) -> str:
+    """Killed after a random share of its life."""
+    delay = rng.uniform(0, seconds)
+    pid = int(yard.run(yard.case.arguments, wait=False).code)
+    time.sleep(delay)
+    os.kill(pid, signal.SIGKILL)
+    yard.server.reap(pid)
+    return f"after {delay:.3f} s"
+
+
+def real_process(yard: Yard, reference: Reference, seconds: float, rng: random.Random) -> str:
+    """The same from the start of Python on, imports and all; none of its workers may be left."""
+    hurt = yard.root / "hurt"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlcli", *yard.case.arguments],
+        cwd=yard.work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, **ENVIRONMENT, "TMPDIR": str(hurt / "tmp")},
+    )  # fmt: skip
+    delay = rng.uniform(0, 2.5 + seconds)
+    time.sleep(delay)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while (left := of_session(process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not left, f"{yard.case.name}: workers {left} outlived their parent"
+    return f"after {delay:.3f} s of a process"
+
+
+def of_session(session: int) -> list[int]:
+    """The processes of a session that are not yet dead."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+HOW = {"change": at_change, "moment": at_moment, "process": real_process}
+
+
+def test_killed_at_random(yard: Callable[..., Yard]) -> None:
+    rng = random.Random(SEED)
+    outcomes: dict[str, Counter[str]] = {}
+    violations = []
+    shares = [N_KILLS // len(CASES) + (i < N_KILLS % len(CASES)) for i in range(len(CASES))]
+    for one, share in zip(CASES, shares, strict=True):
+        place = yard(one)
+        seconds = {}
+        for old in place.references:
+            place.start(old=old)
+            t_start = time.monotonic()
+            place.succeed(one.arguments)
+            seconds[old] = time.monotonic() - t_start
+        counts = outcomes[one.name] = Counter()
+        for _ in range(share):
+            old = rng.choice(list(place.references))
+            kind = rng.choice(KINDS)
+            reference = place.references[old]
+            if (kind == "change" and not reference.events) or (kind == "process" and not one.plain):
+                kind = "moment"
+            place.start(old=old)
+            when = HOW[kind](place, reference, seconds[old], rng)
+            word, wrong = judge(place, reference)
+            wrong += goes_on(place, reference)
+            counts[word] += 1
+            counts[kind] += 1
+            violations += [f"{one.name}, {when}: {text}" for text in wrong]
+        print(line(one.name, counts), flush=True)
+    total = sum(outcomes.values(), Counter())
+    print(line("all", total))
+    print(f"{sum(total[word] for word in WORDS)} kills, {len(violations)} violations")
+    assert violations == []
+
+
+def line(name: str, counts: Counter[str]) -> str:
+    """A row of the summary."""
+    how = ", ".join(f"{counts[kind]} {kind}" for kind in HOW if counts[kind])
+    left = ", ".join(f"{counts[word]} {word}" for word in WORDS if counts[word])
+    return f"{name:<28} kills {sum(counts[word] for word in WORDS):>3} ({how}): {left}"
