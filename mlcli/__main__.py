@@ -69,6 +69,7 @@ def call(arguments: list[str] | None = None) -> int:
         console.error(NO_MEMORY)
         return EXIT_FAILED
     except OSError as error:
+        console.drop_unwritten()
         console.error(_explain(error))
         return EXIT_FAILED
     except Exception as error:

@@ -27,6 +27,7 @@ from mlcli.report import manifest as manifests
 from mlcli.result import Result
 
 if TYPE_CHECKING:
+    from mlcli.datasets.files import Stamp
     from mlcli.report.checkpoint import FileCheckpoint
 
 RUNS = Path("runs")
@@ -71,6 +72,7 @@ class Prepared:
     target: Path
     figures: tuple[str, ...]
     options: RunOptions
+    stamp: Stamp | None
 
     @property
     def outputs(self) -> list[str]:
@@ -115,11 +117,13 @@ def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions)
     Raises:
         InputError: the values, the data, or the output folder won't do.
     """
+    from mlcli.datasets.files import stamp
     from mlcli.datasets.source import open_source
     from mlcli.report.captions import figure_names
 
     experiment = import_module(f"mlcli.experiments.{section}")
     config: Any = resolved.config
+    before = stamp(config.data)
     source = open_source(
         config.data,
         target=config.target,
@@ -140,7 +144,9 @@ def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions)
     target = options.out or RUNS / command / manifests.question_hash(asked)
     kinds = options.figures if options.plots else ()
     figures = tuple(f"{name}.{kind}" for name in figure_names(section) for kind in kinds)
-    prepared = Prepared(section, resolved, source, experiment, asked, target, figures, options)
+    prepared = Prepared(
+        section, resolved, source, experiment, asked, target, figures, options, before
+    )
     every = {f"{name}.{kind}" for name in figure_names(section) for kind in FIGURE_KINDS}
     folder.check_writable(target, every | set(prepared.outputs) | set(folder.UNTRACKED))
     return prepared
@@ -194,6 +200,8 @@ def execute(prepared: Prepared) -> None:
     Raises:
         MlcliError: there is no answer, or the work was interrupted.
     """
+    from mlcli.datasets.files import refuse_changed
+
     options, config = prepared.options, prepared.resolved.config
     started, t_start = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
     checkpoint = _checkpoint(prepared)
@@ -204,6 +212,7 @@ def execute(prepared: Prepared) -> None:
         result: Result = prepared.experiment.run(
             config, prepared.source, jobs=options.jobs, progress=progress, **more
         )
+    refuse_changed(config.data, prepared.stamp)
     t_computed = time.perf_counter()
     with folder.replacing(prepared.target) as partial:
         files.write_result(result, partial)
