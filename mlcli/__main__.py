@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -10,19 +9,16 @@ import traceback
 from types import FrameType
 from typing import Any, NoReturn
 
-from mlcli.errors import EXIT_DONE, EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED, MlcliError
+from mlcli.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INPUT,
+    EXIT_INTERRUPTED,
+    MlcliError,
+    machine_failure,
+)
 
 TRACEBACK_VARIABLE = "MLCLI_TRACEBACK"
-NO_MEMORY = "out of memory; try fewer rows, a lower degree or --jobs 1"
-# What torch, the dynamic linker and the thread library say.
-MEMORY_WORDS = (
-    "can't allocate memory",
-    "Cannot allocate memory",
-    "not enough memory",
-    "out of memory",
-    "can't start new thread",
-    "failed to map segment",
-)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -65,21 +61,15 @@ def call(arguments: list[str] | None = None) -> int:
             return EXIT_INPUT
         console.error("the pipe to another process broke; try --jobs 1")
         return EXIT_FAILED
-    except MemoryError:
-        console.error(NO_MEMORY)
-        return EXIT_FAILED
-    except OSError as error:
-        console.drop_unwritten()
-        console.error(_explain(error))
-        return EXIT_FAILED
     except Exception as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             return EXIT_INPUT  # the help was shown
         if usage := _usage_sentence(error):
             console.error(usage)
             return EXIT_INPUT
-        if _is_want_of_memory(error):
-            console.error(NO_MEMORY)
+        if sentence := machine_failure(error):
+            console.drop_unwritten()
+            console.error(sentence)
             return EXIT_FAILED
         if os.environ.get(TRACEBACK_VARIABLE):
             traceback.print_exc()
@@ -109,26 +99,6 @@ def _interrupt_on_terminate() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
-
-
-def _is_want_of_memory(error: BaseException | None) -> bool:
-    """Whether a library says in its own words, or in an error before this, that memory is out."""
-    while error is not None:
-        if isinstance(error, MemoryError) or any(word in str(error) for word in MEMORY_WORDS):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _explain(error: OSError) -> str:
-    if error.errno == errno.ENOMEM:
-        return NO_MEMORY
-    if error.errno == errno.EFBIG:
-        return "the system allows no larger file; the earlier result, if any, is untouched"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "the disk is full; the earlier result, if any, is untouched"
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}"
 
 
 def _usage_sentence(error: Exception) -> str | None:

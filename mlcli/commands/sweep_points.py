@@ -11,7 +11,7 @@ from typing import Any
 
 from mlcli.commands.experiment import Prepared, execute, finished, prepare, tidy
 from mlcli.commands.options import RunOptions
-from mlcli.errors import EXIT_NO_ANSWER, ConfigError, InputError, MlcliError
+from mlcli.errors import EXIT_NO_ANSWER, ConfigError, InputError, MlcliError, machine_failure
 from mlcli.report.manifest import package_versions, question_hash
 from mlcli.review.runs import read_run
 from mlcli.scale.processes import each_apart
@@ -73,9 +73,9 @@ def run_point(one: Task) -> tuple[str, str]:
     except MlcliError as error:
         outcome = NO_ANSWER if error.exit_code == EXIT_NO_ANSWER else FAILED
         return outcome, " ".join(str(error).splitlines())
-    except MemoryError:
-        return FAILED, "out of memory"
     except Exception as error:
+        if sentence := machine_failure(error):
+            return FAILED, sentence
         first = (str(error).splitlines() or [""])[0]
         return FAILED, f"this is a bug: {type(error).__name__}: {first}"
     return DONE, ""

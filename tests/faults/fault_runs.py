@@ -318,3 +318,16 @@ def goes_on(yard: Yard, reference: Reference) -> list[str]:
         wrong.append(f"left behind {sorted(names - reference.names)}, "
                      f"missing {sorted(reference.names - names)}")  # fmt: skip
     return wrong
+
+
+def of_session(session: int) -> list[int]:
+    """The processes of a session that are not yet dead."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found

@@ -33,6 +33,7 @@ WARM = (
     "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
     "matplotlib.font_manager",
+    "mlcli.__main__",
     "mlcli.commands.sweep_flow",
     "mlcli.datasets.fetch",
     "mlcli.datasets.make",

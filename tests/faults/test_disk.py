@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fault_commands import case
 from fault_runs import Yard, goes_on, judge
 
 MakeYard = Callable[[str], Yard]
@@ -17,7 +18,7 @@ FULL = "mlcli: the disk is full; the earlier result, if any, is untouched"
 
 @pytest.mark.parametrize(
     "name",
-    ["fit-poly", "train-mlp with checkpoints", "data make", "predict to CSV", "init", "sweep"],
+    ["fit-poly", "train-mlp with checkpoints", "data make", "predict to CSV", "init"],
 )
 def test_a_full_disk_leaves_the_old_result_and_no_rubbish(yard: MakeYard, name: str) -> None:
     one = yard(name)
@@ -37,6 +38,18 @@ def test_a_full_disk_leaves_the_old_result_and_no_rubbish(yard: MakeYard, name: 
         assert word in ("old", "absent", "between")
         assert not list(one.work.rglob("*.partial"))
         assert goes_on(one, reference) == []
+
+
+def test_a_point_of_a_sweep_that_finds_the_disk_full_is_asked_again(yard: MakeYard) -> None:
+    one = yard("sweep")
+    reference = one.references[False]
+    one.start(old=False)
+    # A point is a process that counts its own changes: its first ones go through.
+    done = one.run(one.case.arguments, errno=errno.ENOSPC, **{"from": 10})
+    assert "the disk is full" in done.err + (one.work / "sweep/sweep.csv").read_text()
+    assert "bug" not in (one.work / "sweep/sweep.csv").read_text()
+    assert judge(one, reference)[1] == []
+    assert goes_on(one, reference) == []
 
 
 @pytest.mark.parametrize("name", ["fit-poly with figures", "predict to Parquet", "predict to CSV"])
@@ -109,7 +122,7 @@ def test_a_read_only_disk_is_exit_2_before_any_work(yard: MakeYard, small_disk: 
     one = yard("fit-poly")
     one.start(old=False)
     for target, what in (("out", "fit-poly"), ("data", "data make")):
-        words = yard(what).case.arguments
+        words = case(what).arguments
         place = str(small_disk / target)
         arguments = [place if word == "out" else word for word in words]
         done = one.run(arguments if what == "fit-poly" else [*arguments, "--out", place])

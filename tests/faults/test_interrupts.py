@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fault_runs import Yard, goes_on, judge
+from fault_runs import Yard, goes_on, judge, of_session
 
 MakeYard = Callable[[str], Yard]
 
@@ -42,8 +42,6 @@ def test_at_a_change_of_the_file_system(yard: MakeYard, name: str, number: signa
 
 
 def test_a_killed_parent_takes_its_workers_along(empty_folder: Path) -> None:
-    from soak.test_soak import of_session
-
     process = subprocess.Popen(
         [sys.executable, "-m", "mlcli", "fit-poly", "--n-seeds", "100000", "--jobs", "2",
          "--no-plots"],

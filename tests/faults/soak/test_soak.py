@@ -13,10 +13,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 from fault_commands import CASES
-from fault_runs import ENVIRONMENT, Reference, Yard, goes_on, judge
+from fault_runs import ENVIRONMENT, Reference, Yard, goes_on, judge, of_session
 
 N_KILLS = int(os.environ.get("MLCLI_SOAK_KILLS", "200"))
 SEED = int(os.environ.get("MLCLI_SOAK_SEED", "0"))
@@ -60,19 +59,6 @@ def real_process(yard: Yard, reference: Reference, seconds: float, rng: random.R
         time.sleep(0.05)
     assert not left, f"{yard.case.name}: workers {left} outlived their parent"
     return f"after {delay:.3f} s of a process"
-
-
-def of_session(session: int) -> list[int]:
-    """The processes of a session that are not yet dead."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session and fields[0] != "Z":
-            found.append(int(stat.parent.name))
-    return found
 
 
 HOW = {"change": at_change, "moment": at_moment, "process": real_process}
