@@ -209,13 +209,15 @@ def _filling(target: Path) -> Iterator[Path]:
         folder.rename(whole)
         for path in sorted(whole.iterdir(), key=lambda path: path.name == "params.yaml"):
             path.rename(target / path.name)
+        whole.rmdir()
     except BaseException:
         if whole.exists():
+            # If this is interrupted too, the next attempt finds the folder, and what is missing.
             _take_back(whole)
+            shutil.rmtree(whole, ignore_errors=True)
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(whole, ignore_errors=True)
 
 
 def _put_back(target: Path) -> None:

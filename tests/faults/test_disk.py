@@ -45,9 +45,10 @@ def test_a_point_of_a_sweep_that_finds_the_disk_full_is_asked_again(yard: MakeYa
     reference = one.references[False]
     one.start(old=False)
     # A point is a process that counts its own changes: its first ones go through.
-    done = one.run(one.case.arguments, errno=errno.ENOSPC, **{"from": 10})
-    assert "the disk is full" in done.err + (one.work / "sweep/sweep.csv").read_text()
-    assert "bug" not in (one.work / "sweep/sweep.csv").read_text()
+    done = one.run(one.case.arguments, errno=errno.ENOSPC, **{"from": 15})
+    table = (one.work / "sweep/sweep.csv").read_text()
+    assert "the disk is full" in done.err + table
+    assert "bug" not in done.err + table
     assert judge(one, reference)[1] == []
     assert goes_on(one, reference) == []
 
@@ -86,14 +87,20 @@ def test_a_real_process_says_it_once_and_exits_1(empty_folder: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KiB; only root may have one."""
+    """A file system of 512 KiB; only root may have one."""
     place = tmp_path / "disk"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(place)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("may not mount")
     yield place
     subprocess.run(["umount", str(place)], check=True)
+
+
+def leave(disk: Path, n_bytes: int) -> None:
+    """Fill a file system but for so many bytes."""
+    found = os.statvfs(disk)
+    (disk / "room").write_bytes(bytes(found.f_bavail * found.f_frsize - n_bytes))
 
 
 def test_a_disk_that_is_really_full(yard: MakeYard, small_disk: Path) -> None:
@@ -101,19 +108,17 @@ def test_a_disk_that_is_really_full(yard: MakeYard, small_disk: Path) -> None:
     one.start(old=False)
     arguments = [str(small_disk / "out") if word == "out" else word for word in one.case.arguments]
     room = small_disk / "room"
-    room.write_bytes(bytes(60 * 1024))
+    leave(small_disk, 8 * 1024)
     done = one.run(arguments)
     assert (done.code, done.err.strip()) == (1, FULL)
     assert [path.name for path in small_disk.iterdir()] == ["room"]
     room.unlink()
     assert one.run(arguments).code == 0
     result = {p.name: p.read_bytes() for p in (small_disk / "out").glob("*.json")}
-    room.write_bytes(bytes(8 * 1024))
-    again = [*arguments[:-1], "5"]
-    done = one.run(again)
-    if done.code:
-        assert done.err.strip() == FULL
-        assert result == {p.name: p.read_bytes() for p in (small_disk / "out").glob("*.json")}
+    leave(small_disk, 16 * 1024)
+    done = one.run([*arguments[:-1], "5"])
+    assert (done.code, done.err.strip()) == (1, FULL)
+    assert result == {p.name: p.read_bytes() for p in (small_disk / "out").glob("*.json")}
     assert sorted(path.name for path in small_disk.iterdir()) == ["out", "room"]
 
 
