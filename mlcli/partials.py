@@ -57,7 +57,7 @@ def replacing_file(target: Path) -> Iterator[Path]:
 @contextmanager
 def temporary_folder(purpose: str) -> Iterator[Path]:
     """A new folder among the system's temporary ones, for the block and this user alone."""
-    place = Path(tempfile.gettempdir())
+    place = _temporary_place()
     sweep(place)
     folder = partial_of(place / f"mlcli-{purpose}-{secrets.token_hex(4)}")
     folder.mkdir(mode=0o700)
@@ -65,6 +65,15 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _temporary_place() -> Path:
+    """`tempfile.gettempdir()`, which tries each place by a file that a kill would leave there."""
+    given = (os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    for place in (*given, "/tmp"):
+        if place and os.path.isdir(place) and os.access(place, os.W_OK):
+            return Path(place).absolute()
+    return Path(tempfile.gettempdir())
 
 
 def sweep(parent: Path) -> None:

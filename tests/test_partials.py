@@ -85,7 +85,7 @@ def test_a_file_that_is_not_finished_leaves_the_old_one(
 def test_temporary_folders_of_one_process_don_t_meet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dead: int
 ) -> None:
-    monkeypatch.setattr(partials.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with temporary_folder("compare") as one:
         of(one, dead).mkdir()
         with temporary_folder("compare") as two:

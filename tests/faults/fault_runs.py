@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -299,7 +300,7 @@ def _half_a_table(path: Path) -> list[str]:
     if path.suffix == ".json":
         json.loads(text)
         return []
-    cells = {line.count(",") for line in text.splitlines()}
+    cells = {len(row) for row in csv.reader(text.splitlines())}
     return [] if text.endswith("\n") and len(cells) == 1 else [f"{path.name} is cut off"]
 
 

@@ -15,7 +15,7 @@ LARGE_NET = "train-mlp --data iris --hidden 20000-20000 --n-epochs 1 --n-seeds 2
 
 @pytest.mark.parametrize("command", [f"{LARGE} --jobs 1", f"{LARGE} --jobs 2", LARGE_NET])
 def test_too_large_a_question_is_one_sentence(yard: MakeYard, command: str) -> None:
-    one = yard("fit-poly")
+    one = yard(command.split()[0])
     reference = one.references[True]
     one.start(old=True)
     done = one.run([*command.split(), "--out", "out", "--quiet", "--force"], memory=300 * 2**20)

@@ -12,8 +12,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import pytest
 from fault_commands import CASES
 from fault_runs import ENVIRONMENT, Reference, Yard, goes_on, judge, of_session
 
@@ -64,37 +65,41 @@ def real_process(yard: Yard, reference: Reference, seconds: float, rng: random.R
 HOW = {"change": at_change, "moment": at_moment, "process": real_process}
 
 
-def test_killed_at_random(yard: Callable[..., Yard]) -> None:
-    rng = random.Random(SEED)
-    outcomes: dict[str, Counter[str]] = {}
+@pytest.fixture(scope="module")
+def totals() -> Iterator[Counter[str]]:
+    """What all cases add up to, printed in the end."""
+    total: Counter[str] = Counter()
+    yield total
+    print(f"{line('all', total)}; {total['violations']} violations")
+
+
+@pytest.mark.parametrize("number", range(len(CASES)), ids=[one.name for one in CASES])
+def test_killed_at_random(yard: Callable[..., Yard], number: int, totals: Counter[str]) -> None:
+    one, place = CASES[number], yard(CASES[number])
+    rng = random.Random(f"{SEED} {one.name}")
+    seconds = {}
+    for old in place.references:
+        place.start(old=old)
+        t_start = time.monotonic()
+        place.succeed(one.arguments)
+        seconds[old] = time.monotonic() - t_start
+    counts: Counter[str] = Counter()
     violations = []
-    shares = [N_KILLS // len(CASES) + (i < N_KILLS % len(CASES)) for i in range(len(CASES))]
-    for one, share in zip(CASES, shares, strict=True):
-        place = yard(one)
-        seconds = {}
-        for old in place.references:
-            place.start(old=old)
-            t_start = time.monotonic()
-            place.succeed(one.arguments)
-            seconds[old] = time.monotonic() - t_start
-        counts = outcomes[one.name] = Counter()
-        for _ in range(share):
-            old = rng.choice(list(place.references))
-            kind = rng.choice(KINDS)
-            reference = place.references[old]
-            if (kind == "change" and not reference.events) or (kind == "process" and not one.plain):
-                kind = "moment"
-            place.start(old=old)
-            when = HOW[kind](place, reference, seconds[old], rng)
-            word, wrong = judge(place, reference)
-            wrong += goes_on(place, reference)
-            counts[word] += 1
-            counts[kind] += 1
-            violations += [f"{one.name}, {when}: {text}" for text in wrong]
-        print(line(one.name, counts), flush=True)
-    total = sum(outcomes.values(), Counter())
-    print(line("all", total))
-    print(f"{sum(total[word] for word in WORDS)} kills, {len(violations)} violations")
+    for _ in range(N_KILLS // len(CASES) + (number < N_KILLS % len(CASES))):
+        old = rng.choice(list(place.references))
+        kind = rng.choice(KINDS)
+        reference = place.references[old]
+        if (kind == "change" and not reference.events) or (kind == "process" and not one.plain):
+            kind = "moment"
+        place.start(old=old)
+        when = HOW[kind](place, reference, seconds[old], rng)
+        word, wrong = judge(place, reference)
+        wrong += goes_on(place, reference)
+        counts.update([word, kind])
+        violations += [f"{when}: {text}" for text in wrong]
+    counts["violations"] = len(violations)
+    totals.update(counts)
+    print(line(one.name, counts), flush=True)
     assert violations == []
 
 
