@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint bench browser proofs coverage mutants clean
+.PHONY: help setup repro test lint bench browser proofs soak coverage mutants clean
 
 help:
 	@echo "make repro    set up, run the pipeline, name the report to open"
@@ -14,6 +14,7 @@ help:
 	@echo "make bench    set up, measure speed against peers"
 	@echo "make browser  set up, look at the report in a headless Chromium"
 	@echo "make proofs   set up, run the long proofs: statistics, determinism, the wheel"
+	@echo "make soak     set up, kill commands 200 times and look at what is left"
 	@echo "make coverage set up, run the tests, show which branches they miss"
 	@echo "make mutants  set up, count the small faults in the mathematics that tests notice"
 
@@ -69,6 +70,9 @@ browser: setup .browser/package/axe.min.js
 
 proofs: setup
 	$(BIN)/python -m pytest tests/proofs -s
+
+soak: setup
+	$(BIN)/python -m pytest tests/faults/soak -s
 
 coverage: setup
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-report=json:.coverage.json

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -10,7 +9,14 @@ import traceback
 from types import FrameType
 from typing import Any, NoReturn
 
-from mlcli.errors import EXIT_DONE, EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED, MlcliError
+from mlcli.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INPUT,
+    EXIT_INTERRUPTED,
+    MlcliError,
+    machine_failure,
+)
 
 TRACEBACK_VARIABLE = "MLCLI_TRACEBACK"
 COMPLETION_VARIABLE = "_MLCLI_COMPLETE"
@@ -34,9 +40,9 @@ def call(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     from mlcli import console
 
-    _interrupt_on_terminate()
     given = sys.argv[1:] if arguments is None else arguments
     try:
+        _interrupt_on_terminate()
         code = _invoke(given)
         # Typer turns Ctrl-C inside a command into this code, and says nothing.
         if code == EXIT_INTERRUPTED:
@@ -46,7 +52,7 @@ def call(arguments: list[str] | None = None) -> int:
         console.error(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        console.error("interrupted; nothing was changed")
+        console.error("interrupted; no file was left half written")
         return EXIT_INTERRUPTED
     except SystemExit as error:
         # A shell asked for completions, or the user for the script that makes it ask.
@@ -60,18 +66,16 @@ def call(arguments: list[str] | None = None) -> int:
             return EXIT_INPUT
         console.error("the pipe to another process broke; try --jobs 1")
         return EXIT_FAILED
-    except MemoryError:
-        console.error("out of memory; try fewer rows, a lower degree or --jobs 1")
-        return EXIT_FAILED
-    except OSError as error:
-        console.error(_explain(error))
-        return EXIT_FAILED
     except Exception as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             return EXIT_INPUT  # the help was shown
         if usage := _usage_sentence(error):
             console.error(usage)
             return EXIT_INPUT
+        if sentence := machine_failure(error):
+            console.drop_unwritten()
+            console.error(sentence)
+            return EXIT_FAILED
         if os.environ.get(TRACEBACK_VARIABLE):
             traceback.print_exc()
         first = (str(error).splitlines() or [""])[0]
@@ -100,13 +104,6 @@ def _interrupt_on_terminate() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
-
-
-def _explain(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "the disk is full; the earlier result, if any, is untouched"
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}"
 
 
 def _usage_sentence(error: Exception) -> str | None:

@@ -68,6 +68,14 @@ def width() -> int:
     return min(shutil.get_terminal_size().columns, 100) if sys.stdout.isatty() else 80
 
 
+def drop_unwritten() -> None:
+    """Let go of a result that can't be written, on a full disk say: Python would try again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _reader_gone(sys.stdout)
+
+
 def flush() -> None:
     """Hand on what is still held back."""
     _write(sys.stdout, "")
@@ -112,7 +120,11 @@ def print_json(value: Any) -> None:
 
 def message(text: str) -> None:
     """A message to the person at the terminal, to stderr."""
-    _write(sys.stderr, f"{text}\n")
+    try:
+        _write(sys.stderr, f"{text}\n")
+    except OSError:
+        # A log on a full disk: the result counts more than what is said of it.
+        _reader_gone(sys.stderr)
 
 
 def error(text: str) -> None:

@@ -11,6 +11,8 @@ MlcliError              exit 1   failed at run time
 
 from __future__ import annotations
 
+import errno
+
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_INPUT = 2
@@ -25,6 +27,17 @@ EXIT_CODES = {
     EXIT_NO_ANSWER: "diverged, or no valid answer exists",
     EXIT_INTERRUPTED: "interrupted; a finished result is whole",
 }
+
+
+# What torch, the dynamic linker and the thread library say.
+MEMORY_WORDS = (
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "not enough memory",
+    "out of memory",
+    "can't start new thread",
+    "failed to map segment",
+)
 
 
 class MlcliError(Exception):
@@ -87,3 +100,34 @@ class Interrupted(MlcliError):
     """Ctrl-C or SIGTERM; what is done so far was kept."""
 
     exit_code = EXIT_INTERRUPTED
+
+
+def machine_failure(error: BaseException) -> str | None:
+    """The sentence for what is the machine's failure and nobody's bug: memory, disk, a file.
+
+    Args:
+        error: what was raised; libraries wrap it in errors of their own.
+
+    Returns:
+        None if it is something else.
+    """
+    if _is_want_of_memory(error):
+        return "out of memory; try fewer rows, a lower degree or --jobs 1"
+    if not isinstance(error, OSError):
+        return None
+    if error.errno == errno.EFBIG:
+        return "the system allows no larger file; the earlier result, if any, is untouched"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full; the earlier result, if any, is untouched"
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
+def _is_want_of_memory(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+            return True
+        if any(words in str(error) for words in MEMORY_WORDS):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

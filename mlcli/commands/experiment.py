@@ -25,12 +25,14 @@ from mlcli.config import config_class
 from mlcli.config.fields import extra
 from mlcli.errors import ConfigError
 from mlcli.params import Resolved, resolve
+from mlcli.partials import sweep
 from mlcli.report import files, folder
 from mlcli.report import manifest as manifests
 from mlcli.result import Result
 from mlcli.scale.torchrun import launched
 
 if TYPE_CHECKING:
+    from mlcli.datasets.files import Stamp
     from mlcli.report.checkpoint import FileCheckpoint
 
 RUNS = Path("runs")
@@ -75,6 +77,7 @@ class Prepared:
     target: Path
     figures: tuple[str, ...]
     options: RunOptions
+    stamp: Stamp | None
 
     @property
     def outputs(self) -> list[str]:
@@ -102,6 +105,7 @@ def carry_out(prepared: Prepared) -> None:
         show_plan(prepared, not options.force and finished(prepared))
         return
     if not options.force and finished(prepared):
+        tidy(prepared)
         if not options.quiet:
             console.message(f"already done: {prepared.target} (--force runs it again)")
     else:
@@ -130,11 +134,13 @@ def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions)
     Raises:
         InputError: the values, the data, or the output folder won't do.
     """
+    from mlcli.datasets.files import stamp
     from mlcli.datasets.source import open_source
     from mlcli.report.captions import figure_names
 
     experiment = import_module(f"mlcli.experiments.{section}")
     config: Any = resolved.config
+    before = stamp(config.data)
     source = open_source(
         config.data,
         target=config.target,
@@ -156,7 +162,9 @@ def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions)
     target = options.out or RUNS / command / manifests.question_hash(asked)
     kinds = options.figures if options.plots else ()
     figures = tuple(f"{name}.{kind}" for name in figure_names(section) for kind in kinds)
-    prepared = Prepared(section, resolved, source, experiment, asked, target, figures, options)
+    prepared = Prepared(
+        section, resolved, source, experiment, asked, target, figures, options, before
+    )
     every = {f"{name}.{kind}" for name in figure_names(section) for kind in FIGURE_KINDS}
     if options.rank == 0:
         folder.check_writable(target, every | set(prepared.outputs) | set(folder.UNTRACKED))
@@ -197,6 +205,14 @@ def finished(prepared: Prepared) -> bool:
     return manifests.is_finished(prepared.target, prepared.asked, suffixes)
 
 
+def tidy(prepared: Prepared) -> None:
+    """Remove what a run left that was killed after its answer had been written."""
+    sweep(prepared.target.parent)
+    if checkpoint := _checkpoint(prepared):
+        sweep(checkpoint.path.parent)
+        checkpoint.clear()
+
+
 def execute(prepared: Prepared, group: Any = None) -> None:
     """Run and write, without showing anything but progress and warnings.
 
@@ -234,8 +250,14 @@ def record(prepared: Prepared, result: Result, started: str, compute_seconds: fl
         result: the answer.
         started: when the work began, in ISO 8601.
         compute_seconds: how long it took.
+
+    Raises:
+        DataError: the data changed while they were read.
     """
+    from mlcli.datasets.files import refuse_changed
+
     options, config, t_computed = prepared.options, prepared.resolved.config, time.perf_counter()
+    refuse_changed(config.data, prepared.stamp)
     with folder.replacing(prepared.target) as partial:
         files.write_result(result, partial)
         if options.plots:

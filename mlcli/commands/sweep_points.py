@@ -12,9 +12,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mlcli.commands.experiment import Prepared, execute, finished, now, prepare, record
+from mlcli.commands.experiment import Prepared, execute, finished, now, prepare, record, tidy
 from mlcli.commands.options import RunOptions
-from mlcli.errors import EXIT_NO_ANSWER, ConfigError, InputError, MlcliError
+from mlcli.errors import EXIT_NO_ANSWER, ConfigError, InputError, MlcliError, machine_failure
 from mlcli.report.manifest import package_versions, question_hash
 from mlcli.result import Result
 from mlcli.review.runs import read_run
@@ -130,9 +130,9 @@ def _attempted(work: Callable[[], None]) -> tuple[str, str]:
     except MlcliError as error:
         outcome = NO_ANSWER if error.exit_code == EXIT_NO_ANSWER else FAILED
         return outcome, " ".join(str(error).splitlines())
-    except MemoryError:
-        return FAILED, "out of memory"
     except Exception as error:
+        if sentence := machine_failure(error):
+            return FAILED, sentence
         first = (str(error).splitlines() or [""])[0]
         return FAILED, f"this is a bug: {type(error).__name__}: {first}"
     return DONE, ""
@@ -167,6 +167,7 @@ def run_all(
         if force:
             rows.append(row_of(one, found))
         elif finished(found):
+            tidy(found)
             rows.append(row_of(one, found, DONE))
         elif question_hash(found.asked) in known:
             rows.append(row_of(one, found, NO_ANSWER, known[question_hash(found.asked)]))

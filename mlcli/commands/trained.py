@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import typer
 from mlcli.commands.complete import data_sets, run_names
 from mlcli.commands.experiment import RUNS
 from mlcli.errors import DataError, InputError
+from mlcli.partials import temporary_folder
 from mlcli.report import manifest as manifests
 
 if TYPE_CHECKING:
@@ -145,10 +145,10 @@ def readable(name: str) -> Iterator[str]:
     if name != STDIN:
         yield name
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder("stdin") as folder:
         stdin = sys.stdin.buffer
         start = stdin.read(len(PARQUET_MAGIC))
-        path = Path(folder) / ("stdin.parquet" if start == PARQUET_MAGIC else "stdin.csv")
+        path = folder / ("stdin.parquet" if start == PARQUET_MAGIC else "stdin.csv")
         with path.open("wb") as file:
             file.write(start)
             shutil.copyfileobj(stdin, file)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +14,7 @@ from mlcli import console
 from mlcli.commands.complete import run_folders
 from mlcli.config.verify import ABSOLUTE, RELATIVE
 from mlcli.errors import DataError, GateError, InputError, Interrupted, MlcliError
+from mlcli.partials import temporary_folder
 from mlcli.result import Display
 
 if TYPE_CHECKING:
@@ -152,8 +152,8 @@ def _again(run: Run, match: str, close: Close, jobs: int | None) -> Repeat:
     from mlcli.report.manifest import read_manifest
     from mlcli.review.verify import Repeat, compare_folders
 
-    with tempfile.TemporaryDirectory(prefix="mlcli-verify-") as temporary:
-        target = Path(temporary) / run.section
+    with temporary_folder("verify") as temporary:
+        target = temporary / run.section
         try:
             prepared = _prepared(run, target, jobs)
             if prepared.asked["data"] != run.manifest["data"]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mlcli.errors import DataError
 
+Stamp = tuple[tuple[str, int, int, int], ...]
 SUFFIXES = (".csv", ".tsv", ".parquet", ".npz")
 
 
@@ -40,6 +41,30 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def refuse_changed(name: str, before: Stamp | None) -> None:
+    """Refuse a file that was written to since its stamp was taken.
+
+    A manifest names the data by what was hashed, so nothing else may have been read. What was only
+    removed had been read by then, or the reading would have failed.
+
+    Raises:
+        DataError: it was.
+    """
+    if stamp(name) not in (None, before):
+        raise DataError(f"{name} changed while it was read", hint="the same command again")
+
+
+def stamp(name: str) -> Stamp | None:
+    """Sizes and times of a file, or of all files below a folder; None if it is not there."""
+    path = Path(name).expanduser()
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    try:
+        found = [(str(one), one.stat()) for one in files]
+    except OSError:
+        return None
+    return tuple((name, one.st_ino, one.st_size, one.st_mtime_ns) for name, one in found)
 
 
 def _reason(error: Exception) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
 from mlcli.datasets.registry import lookup
-from mlcli.datasets.sidecar import write_note
+from mlcli.datasets.sidecar import read_note, write_note
 from mlcli.datasets.source import SyntheticSource
 from mlcli.datasets.synthetic import SYNTHETIC, generator_of
 from mlcli.errors import DataError
+from mlcli.partials import replacing_file
 
 DRAW_COLUMN = "draw"
 
@@ -54,22 +53,14 @@ def write_draws(
     spec = SYNTHETIC[named.name]
     source = SyntheticSource(generator_of(spec, n_samples, x_min, x_max, noise_std))
     try:
-        _write_whole(path, source, n_draws, seed)
-        write_note(path, DRAW_COLUMN, source.identity)
+        with replacing_file(path) as partial:
+            with partial.open("w", encoding="utf-8", newline="\n") as file:
+                _write(file, source, n_draws, seed)
+            # Whichever of the two files a kill leaves new, one of the notes is that of the table.
+            write_note(path, partial, DRAW_COLUMN, source.identity, before=read_note(path))
+        write_note(path, path, DRAW_COLUMN, source.identity)
     except OSError as error:
         raise DataError(f"{path} can't be written: {(error.strerror or '').lower()}") from None
-
-
-def _write_whole(path: Path, source: SyntheticSource, n_draws: int, seed: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            _write(file, source, n_draws, seed)
-        _give_usual_permissions(partial)
-        os.replace(partial, path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
 
 
 def _write(file: IO[str], source: SyntheticSource, n_draws: int, seed: int) -> None:
@@ -79,10 +70,3 @@ def _write(file: IO[str], source: SyntheticSource, n_draws: int, seed: int) -> N
         # repr of a Python float is the shortest text that reads back as the same number.
         rows = np.column_stack([data.X, data.t]).tolist()
         file.writelines(f"{index},{','.join(map(repr, row))}\n" for row in rows)
-
-
-def _give_usual_permissions(path: str) -> None:
-    """mkstemp makes a file for its owner alone; a result is for whoever the umask lets read."""
-    mask = os.umask(0)
-    os.umask(mask)
-    Path(path).chmod(0o666 & ~mask)

@@ -11,18 +11,35 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mlcli.partials import replacing_file
+
 SUFFIX = ".json"
 
 
-def write_note(table: Path, draw_column: str, identity: dict[str, Any]) -> None:
-    """Write the note of a table next to it."""
+def write_note(
+    table: Path,
+    content: Path,
+    draw_column: str,
+    identity: dict[str, Any],
+    before: dict[str, Any] | None = None,
+) -> None:
+    """Write the note of a table next to it.
+
+    Args:
+        table: where the table is, or is to be.
+        content: a file with its bytes.
+        draw_column: its column of draw numbers.
+        identity: what it was drawn from.
+        before: the note of the table that is still there.
+    """
     note = {
         "draw_column": draw_column,
         "drawn_from": identity,
-        "sha256": hashlib.sha256(table.read_bytes()).hexdigest(),
+        "sha256": hashlib.sha256(content.read_bytes()).hexdigest(),
     }
-    text = json.dumps(note, indent=2, sort_keys=True) + "\n"
-    table.with_suffix(SUFFIX).write_bytes(text.encode())
+    text = json.dumps(note | ({"before": before} if before else {}), indent=2, sort_keys=True)
+    with replacing_file(table.with_suffix(SUFFIX)) as partial:
+        partial.write_bytes(f"{text}\n".encode())
 
 
 def read_note(table: Path) -> dict[str, Any] | None:
@@ -32,5 +49,10 @@ def read_note(table: Path) -> dict[str, Any] | None:
         digest = hashlib.sha256(table.read_bytes()).hexdigest()
     except (OSError, ValueError):
         return None
+    before = note.pop("before", None) if isinstance(note, dict) else None
+    return next((one for one in (note, before) if _is_of(one, digest)), None)
+
+
+def _is_of(note: Any, digest: str) -> bool:
     known = isinstance(note, dict) and isinstance(note.get("drawn_from"), dict)
-    return note if known and note.get("sha256") == digest else None
+    return known and bool(note.get("sha256") == digest)

@@ -19,12 +19,16 @@ from mlcli.datasets.image_folder import image_sizes
 from mlcli.datasets.numbered import write_numbered
 from mlcli.datasets.source import Source, open_source
 from mlcli.errors import ConfigError, DataError, InputError
+from mlcli.partials import dead_partials, partial_of, sweep
 from mlcli.projects import proposal as proposals
 from mlcli.projects import texts
 from mlcli.projects.proposal import Proposal
 from mlcli.report.files import write_text
-from mlcli.report.folder import PARTIAL, replacing
+from mlcli.report.folder import replacing
 
+# What a project is made of, one move each into a folder that was there.
+PARTS = (".dvc", ".dvcignore", ".gitignore", "README.md", "data", "dvc.yaml", "params.yaml")
+FILLED, WHOLE = "filled", "whole"
 # Larger data stay where they are, and params.yaml says where.
 COPIED_BYTES = 100 * 2**20
 # Images of several sizes, or larger than this, are brought to one size.
@@ -62,6 +66,9 @@ def create(target: Path, data: Path | None, column: str | None) -> Project:
         DataError: the data won't do.
     """
     target = target.expanduser().resolve()
+    if target.is_dir():
+        _put_back(target)
+        sweep(target)
     refuse_occupied(target)
     copied = data is not None and n_bytes(data) <= COPIED_BYTES
     place = None
@@ -195,11 +202,31 @@ def _filling(target: Path) -> Iterator[Path]:
             yield folder
         return
     # The folder itself stays, since somebody may stand in it.
-    folder = target / f".init.{os.getpid()}{PARTIAL}"
+    folder, whole = partial_of(target / FILLED), partial_of(target / WHOLE)
     folder.mkdir()
     try:
         yield folder
-        for path in sorted(folder.iterdir(), key=lambda path: path.name == "params.yaml"):
+        folder.rename(whole)
+        for path in sorted(whole.iterdir(), key=lambda path: path.name == "params.yaml"):
             path.rename(target / path.name)
+        whole.rmdir()
+    except BaseException:
+        if whole.exists():
+            # If this is interrupted too, the next attempt finds the folder, and what is missing.
+            _take_back(whole)
+            shutil.rmtree(whole, ignore_errors=True)
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put_back(target: Path) -> None:
+    """Undo what a killed process had moved out of its whole folder into the target."""
+    for whole in dead_partials(target / WHOLE):
+        _take_back(whole)
+
+
+def _take_back(whole: Path) -> None:
+    for name in PARTS:
+        if (whole.parent / name).exists() and not (whole / name).exists():
+            (whole.parent / name).rename(whole / name)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from mlcli.partials import replacing_file
 from mlcli.report.files import json_text, write_bytes
 from mlcli.report.manifest import package_versions
 
@@ -48,14 +48,10 @@ class FileCheckpoint:
 
     def save(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Replace what was kept, in one step: a kill leaves the old file or the new one."""
-        partial = self.path.with_name(f"{self.path.name}.{os.getpid()}.partial")
         content = io.BytesIO()
         np.savez(content, **({VERSIONS: np.array(_versions())} | dict(arrays)))  # type: ignore[arg-type]
-        try:
+        with replacing_file(self.path) as partial:
             write_bytes(partial, content.getvalue())
-            partial.replace(self.path)
-        finally:
-            partial.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """The run is done: nothing to go on from."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlcli.partials import replacing_file
 from mlcli.result import Columns, Result
 
 if TYPE_CHECKING:
@@ -46,12 +47,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def replace_text(path: Path, text: str) -> None:
     """A text file that appears whole or not at all, instead of one that may be there."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with replacing_file(path) as partial:
         write_text(partial, text)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def safetensors_bytes(tensors: Mapping[str, np.ndarray]) -> bytes:
@@ -65,8 +62,6 @@ def safetensors_bytes(tensors: Mapping[str, np.ndarray]) -> bytes:
 
 def yaml_text(sections: Mapping[str, Any]) -> str:
     """Sections of a params file, as YAML 1.2."""
-    from io import StringIO
-
     from ruamel.yaml import YAML
 
     writer, text = YAML(), StringIO()
@@ -111,8 +106,10 @@ def write_result(result: Result, folder: Path) -> None:
     for name, array in result.model_arrays.items():
         import numpy as np
 
-        (folder / "model").mkdir(exist_ok=True)
-        np.save(folder / "model" / f"{name}.npy", array, allow_pickle=False)
+        # Into memory first: NumPy's own writing does not say that a disk is full.
+        content = BytesIO()
+        np.save(content, array, allow_pickle=False)
+        write_bytes(folder / "model" / f"{name}.npy", content.getvalue())
     for name, tensors in result.model_tensors.items():
         write_bytes(folder / "model" / f"{name}.safetensors", safetensors_bytes(tensors))
     for name, section in result.sections.items():

@@ -8,6 +8,7 @@ the new.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import shutil
 import sys
@@ -16,12 +17,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlcli.errors import ConfigError
+from mlcli.partials import aside_of, partial_of, sweep, sync
 
-PARTIAL = ".partial"
 UNTRACKED = ("environment.json", "timings.json")
 AT_FDCWD = -100
 MACOS_AT_FDCWD = -2
 RENAME_EXCHANGE = 2
+FULL = (errno.ENOSPC, errno.EDQUOT)
+OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST)
+# Of two runs that move the same folder at once without the system call, one may find it gone.
+MOST_TRIES = 100
 
 
 def check_writable(target: Path, known: frozenset[str] | set[str]) -> None:
@@ -33,13 +38,21 @@ def check_writable(target: Path, known: frozenset[str] | set[str]) -> None:
 
     Raises:
         ConfigError: naming what is in the way.
+        OSError: the disk is full.
     """
     if target.exists() and not target.is_dir():
         raise ConfigError(f"{target}", must="a folder", got="a file", hint="another --out")
     parent = next(p for p in (target.parent, *target.parent.parents) if p.exists())
     for folder in (parent, target) if target.exists() else (parent,):
-        if not _can_write(folder):
-            raise ConfigError(f"{folder} can't be written to", hint="another --out")
+        try:
+            _try_to_write(folder)
+        except OSError as error:
+            if error.errno in FULL:
+                raise
+            why = (error.strerror or "").lower()
+            raise ConfigError(
+                f"{folder} can't be written to ({why})", hint="another --out"
+            ) from None
     if not target.exists():
         return
     foreign = [str(path.relative_to(target)) for path in _files(target)]
@@ -51,15 +64,21 @@ def check_writable(target: Path, known: frozenset[str] | set[str]) -> None:
         )
 
 
-def _can_write(folder: Path) -> bool:
-    """Tried, not asked: permissions say nothing of read-only mounts, nor to root."""
-    probe = folder / f".{os.getpid()}{PARTIAL}"
-    try:
-        probe.mkdir()
-        probe.rmdir()
-    except OSError:
-        return False
-    return True
+def _try_to_write(folder: Path) -> None:
+    """Tried, not asked: permissions say nothing of read-only mounts, nor to root.
+
+    A file without a name can't outlive a process that is killed; not every file system has them.
+    """
+    if hasattr(os, "O_TMPFILE"):
+        try:
+            os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600))
+            return
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT):
+                raise
+    probe = partial_of(folder / "probe")
+    probe.mkdir()
+    probe.rmdir()
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -70,33 +89,42 @@ def _files(folder: Path) -> Iterator[Path]:
 def replacing(target: Path) -> Iterator[Path]:
     """A new folder to fill; it becomes `target` if the block ends well, and vanishes otherwise."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    sweep_partials(target.parent)
-    partial = target.parent / f".{target.name}.{os.getpid()}{PARTIAL}"
+    sweep(target.parent)
+    partial = partial_of(target)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
         yield partial
         for path in _files(partial):
-            _sync(path)
+            sync(path)
         _exchange(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
 def _exchange(new: Path, target: Path) -> None:
-    if not target.exists():
-        new.rename(target)
-    elif not _exchange_atomically(new, target):
+    """Put a folder in the place of another, which may come or go meanwhile."""
+    for _ in range(MOST_TRIES):
+        try:
+            new.rename(target)  # fails where a folder stands that is not empty
+            return
+        except OSError as error:
+            if error.errno not in OCCUPIED:
+                raise
+        if _exchange_atomically(new, target):
+            return
         # Without such a call there is a moment between two renames: `aside` holds the old result.
-        aside = new.with_name(new.name + ".old" + PARTIAL)
-        target.rename(aside)
-        new.rename(target)
-        shutil.rmtree(aside, ignore_errors=True)
+        aside = aside_of(target)
+        try:
+            target.rename(aside)
+            new.rename(target)
+            return
+        except OSError as error:
+            if error.errno not in (*OCCUPIED, errno.ENOENT):
+                raise
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    raise ConfigError(f"{target} is replaced all the time by other runs", hint="another --out")
 
 
 def _exchange_atomically(new: Path, target: Path) -> bool:
@@ -111,21 +139,3 @@ def _exchange_atomically(new: Path, target: Path) -> bool:
     except (OSError, AttributeError, TypeError):
         return False
     return bool(done == 0)
-
-
-def sweep_partials(parent: Path) -> None:
-    """Remove what killed runs left in `parent`; a live process keeps its own."""
-    for path in parent.glob(f".*{PARTIAL}"):
-        digits = path.name.removesuffix(PARTIAL).removesuffix(".old" + PARTIAL).rpartition(".")[2]
-        if digits.isdigit() and not _alive(int(digits)):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OSError):
-        return True
-    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from io import StringIO
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlcli.errors import ConfigError
+from mlcli.partials import replacing_file
 from mlcli.report.files import write_text, yaml_text
 
 # Indentations that are tried until one gives a text back as it is: of keys, of items, of dashes.
@@ -87,16 +87,13 @@ def _updated(tree: Any, section: str, values: Mapping[str, Any]) -> Any:
 
 def _replace(target: Path, text: str) -> None:
     """Write a file in one step, with the permissions that it had."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        write_text(partial, text)
-        if target.exists():
-            shutil.copymode(target, partial)
-        partial.replace(target)
+        with replacing_file(target) as partial:
+            write_text(partial, text)
+            if target.exists():
+                shutil.copymode(target, partial)
     except OSError as error:
         raise ConfigError(f"{target} can't be written to ({error.strerror})") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _writer(indent: tuple[int, int, int]) -> Any:

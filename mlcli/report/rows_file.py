@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlcli.errors import ConfigError
+from mlcli.partials import replacing_file
 from mlcli.report.files import csv_text
 
 Write = Callable[[Mapping[str, Any]], None]
@@ -47,13 +48,9 @@ def text_rows(print_text: Callable[[str], object]) -> Iterator[Write]:
 @contextmanager
 def file_rows(path: Path) -> Iterator[Write]:
     """A file that appears whole, or not at all if the block fails."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with (_parquet if path.suffix.lower() == ".parquet" else _csv)(partial) as write:
-            yield write
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    rows = _parquet if path.suffix.lower() == ".parquet" else _csv
+    with replacing_file(path) as partial, rows(partial) as write:
+        yield write
 
 
 @contextmanager

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from difflib import get_close_matches
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from mlcli.errors import DataError
+from mlcli.partials import temporary_folder
 from mlcli.review.runs import Run, runs_by_section
 
 DEFAULT_PATH = "reports"
@@ -39,7 +39,7 @@ def open_place(place: str, stack: ExitStack) -> dict[str, Run]:
         raise DataError(
             f"{place} is no folder, git revision or DVC experiment", hint=_hint(revision)
         )
-    folder = Path(stack.enter_context(TemporaryDirectory(prefix="mlcli-compare-")))
+    folder = stack.enter_context(temporary_folder("compare"))
     path = path.rstrip("/") or DEFAULT_PATH
     _extract(commit, path, folder, place)
     name = revision if path == DEFAULT_PATH else f"{revision}:{path}"

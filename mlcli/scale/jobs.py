@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 # Fewer pieces than this a worker are done before a second worker has started.
 FEWEST_PIECES = 4
+PR_SET_PDEATHSIG = 1
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 _work: Callable[[Any], Any] | None = None
 
@@ -63,7 +65,9 @@ def _forked(function: Callable[[T], U], pieces: list[T], n_workers: int) -> Iter
     global _work
     _work = function
     context = multiprocessing.get_context("fork")
-    pool = ProcessPoolExecutor(n_workers, mp_context=context, initializer=_leave_ctrl_c_to_parent)
+    pool = ProcessPoolExecutor(
+        n_workers, mp_context=context, initializer=_begin, initargs=(os.getpid(),)
+    )
     try:
         # An interrupt between the first worker and the thread that minds them would leave a worker
         # that nobody ends.
@@ -90,7 +94,24 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _leave_ctrl_c_to_parent() -> None:
+def end_with(parent: int, number: signal.Signals) -> None:
+    """Have the system send this process a signal when its parent dies, where it can (Linux).
+
+    A parent that is killed ends nobody, and a worker without one would wait for work for ever.
+
+    Args:
+        parent: the parent's number; if it is gone already, this process ends at once.
+        number: the signal.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), number)
+
+
+def _begin(parent: int) -> None:
+    """In a worker: Ctrl-C is left to the parent, and its end is this one's."""
+    end_with(parent, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)

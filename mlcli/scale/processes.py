@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections import deque
@@ -12,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import Any, TypeVar
 
-from mlcli.scale.jobs import INTERRUPTS, _interrupts_held
+from mlcli.scale.jobs import INTERRUPTS, _interrupts_held, end_with
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -43,7 +44,9 @@ def each_apart(
             while waiting and len(running) < jobs:
                 index = waiting.popleft()
                 ours, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(function, items[index], theirs))
+                process = context.Process(
+                    target=_work, args=(function, items[index], theirs, os.getpid())
+                )
                 # An interrupt in between would leave a process that nobody ends.
                 with _interrupts_held() if MASKS else nullcontext():
                     process.start()
@@ -75,8 +78,8 @@ def _received(connection: Connection) -> Any:
         connection.close()
 
 
-def _work(function: Callable[[Any], Any], item: Any, connection: Connection) -> None:
-    """In the process: Ctrl-C is the parent's, which passes it on, once."""
+def _work(function: Callable[[Any], Any], item: Any, connection: Connection, parent: int) -> None:
+    """In the process: Ctrl-C is the parent's, which passes it on, once; so is its end."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -87,6 +90,7 @@ def _work(function: Callable[[Any], Any], item: Any, connection: Connection) -> 
     try:
         if MASKS:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+        end_with(parent, signal.SIGTERM)
         connection.send(function(item))
     except KeyboardInterrupt:
         pass

@@ -39,7 +39,7 @@ def test_ctrl_c_is_130_in_one_sentence_and_leaves_nothing(empty_folder: Path) ->
             process.communicate()
     assert process.returncode == 130
     assert out == ""
-    assert err.strip() == "mlcli: interrupted; nothing was changed"
+    assert err.strip() == "mlcli: interrupted; no file was left half written"
     assert not list(empty_folder.rglob("*.partial"))
 
 

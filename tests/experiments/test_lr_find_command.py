@@ -217,5 +217,5 @@ def test_ctrl_c_is_130_in_one_sentence(empty_folder: Path) -> None:
     finally:
         process.kill()
     assert process.returncode == 130
-    assert err.strip() == "mlcli: interrupted; nothing was changed"
+    assert err.strip() == "mlcli: interrupted; no file was left half written"
     assert not list(empty_folder.rglob("*.partial"))

@@ -28,6 +28,8 @@ ALLOWED: dict[str, set[str]] = {
     "result": set(),
     "notes": {"errors"},
     "rng": set(),
+    # Names of unfinished files, the same in every room that writes.
+    "partials": set(),
     "config": {"errors"},
     "params": {"config", "errors"},
     "scale": {"errors"},
@@ -35,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "selection": {"errors", "linear"},
     "scratch": {"errors"},
     "neural": {"errors"},
-    "datasets": {"errors", "rng"},
+    "datasets": {"errors", "partials", "rng"},
     # Trained models, as experiments write them and as other commands read them back.
     "models": {"errors", "linear", "neural", "scale", "scratch", "selection"},
     "experiments": {
@@ -46,20 +48,21 @@ ALLOWED: dict[str, set[str]] = {
     "estimators": {
         "config", "errors", "experiments", "linear", "neural", "rng", "scratch",
     },
-    "report": {"errors", "result", "experiments", "notes"},
+    "report": {"errors", "result", "experiments", "notes", "partials"},
     "review": {
-        "config", "datasets", "errors", "experiments", "linear", "report", "result", "rng",
+        "config", "datasets", "errors", "experiments", "linear", "partials", "report", "result",
+        "rng",
     },
     "sweeps": {
         "config", "errors", "experiments", "linear", "result", "review", "rng",
     },
-    "projects": {"config", "datasets", "errors", "experiments", "report"},
+    "projects": {"config", "datasets", "errors", "experiments", "partials", "report"},
     # Run folders, handed to other programs.
     "tracking": {"errors", "report", "review"},
     "console": {"result"},
     "commands": {
         "config", "console", "datasets", "errors", "experiments", "models", "notes", "params",
-        "projects",
+        "partials", "projects",
         "report", "result", "review", "scale", "sweeps", "tracking",
     },
     "cli": {"commands"},

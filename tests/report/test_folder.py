@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from mlcli.errors import ConfigError
+from mlcli.partials import sweep
 from mlcli.report import folder as folders
-from mlcli.report.folder import check_writable, replacing, sweep_partials
+from mlcli.report.folder import check_writable, replacing
 
 
 def write(target: Path, text: str) -> None:
@@ -64,15 +65,6 @@ def test_a_failure_leaves_the_old_result_and_nothing_else(
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
-def test_what_a_killed_run_left_is_swept_and_a_live_one_is_not(tmp_path: Path) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", "pass"])
-    dead.wait()
-    for pid in (dead.pid, os.getpid()):
-        (tmp_path / f".run.{pid}.partial").mkdir()
-    sweep_partials(tmp_path)
-    assert [p.name for p in tmp_path.iterdir()] == [f".run.{os.getpid()}.partial"]
-
-
 def identity(folder: Path) -> int | None:
     """Which folder stands there, if one does."""
     return folder.stat().st_ino if folder.exists() else None
@@ -98,7 +90,7 @@ def test_a_run_killed_at_any_moment_leaves_the_old_or_the_new(tmp_path: Path) ->
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert whole(tmp_path / "run")
-    sweep_partials(tmp_path)
+    sweep(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 

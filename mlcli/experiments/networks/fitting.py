@@ -126,7 +126,7 @@ class Watch:
         self.write()
         if self._group is not None:
             word = self._group.why(interrupted=isinstance(error, KeyboardInterrupt))
-        where = "nothing was changed"
+        where = "no file was left half written"
         if self._group is not None and self._group.rank > 0:
             where = "the same command goes on from what process 0 wrote, if it came to that"
         if self._kept and self._checkpoint is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from mlcli.partials import replacing_file
 
 # Okabe and Ito's palette, told apart by people with any of the common colour deficiencies.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -64,7 +67,10 @@ def new_figure(width: float = 7.0, height: float = 4.2) -> Figure:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure without clock or version in it."""
-    figure.savefig(path, metadata=METADATA[path.suffix[1:]])
+    content = BytesIO()
+    figure.savefig(content, format=path.suffix[1:], metadata=METADATA[path.suffix[1:]])
+    with replacing_file(path) as partial:
+        partial.write_bytes(content.getvalue())
 
 
 def read_table(path: Path) -> Table:
