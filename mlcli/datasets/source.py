@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from mlcli.datasets.checks import refuse_given
 from mlcli.datasets.dataset import Dataset, Task, Truth
+from mlcli.datasets.declared import NOTHING, Declared
 from mlcli.datasets.files import SUFFIXES
 from mlcli.datasets.registry import DATASETS, NamedSet, canonical, lookup
 from mlcli.datasets.synthetic import (
@@ -126,6 +127,7 @@ def open_source(
     noise_std: float | None = None,
     stream_rows: int = STREAM_ROWS,
     resize: tuple[int, int] | None = None,
+    declared: Declared = NOTHING,
 ) -> Source:
     """Open a named set, a CSV, TSV, Parquet or NPZ file, or a folder of images, and check it.
 
@@ -145,6 +147,7 @@ def open_source(
         n_samples, x_min, x_max, noise_std: of a synthetic set; left out, the set's own.
         stream_rows: the most rows that are read into memory.
         resize: (h, w) that the images of a folder are brought to; left out, all must be alike.
+        declared: columns of a file that are no numbers, and what is made of them.
 
     Raises:
         DataError: the name, the file or folder, its columns or its values won't do.
@@ -157,6 +160,8 @@ def open_source(
     is_folder = named is None and os.path.isdir(os.path.expanduser(name_or_path))
     if not is_folder:
         refuse_given(name_or_path, {"resize": resize}, "apply to folders of images only")
+    if named is not None or is_folder:
+        declared.refuse_for(name_or_path, "apply to table files only")
     if named is not None and named.kind == "synthetic":
         refuse_given(name_or_path, columns, "apply to tables only")
         return SyntheticSource(generator_of(SYNTHETIC[named.name], **shape))
@@ -170,7 +175,9 @@ def open_source(
         lookup(name_or_path)
     from mlcli.datasets.tables import open_file
 
-    return open_file(path, **columns, drop_missing=drop_missing, stream_rows=stream_rows)
+    return open_file(
+        path, **columns, drop_missing=drop_missing, stream_rows=stream_rows, declared=declared
+    )
 
 
 def _open_folder(path: Path, resize: tuple[int, int] | None, columns: dict[str, Any]) -> Source:

@@ -17,8 +17,9 @@ from mlcli.datasets.describe import describe_table, holds_images
 from mlcli.datasets.describe_images import describe_images
 from mlcli.datasets.image_folder import image_sizes
 from mlcli.datasets.numbered import write_numbered
-from mlcli.datasets.source import Source, open_source
+from mlcli.datasets.source import open_source
 from mlcli.errors import ConfigError, DataError, InputError
+from mlcli.experiments.source import source_of
 from mlcli.projects import proposal as proposals
 from mlcli.projects import texts
 from mlcli.projects.proposal import Proposal
@@ -152,7 +153,7 @@ def _checked(proposal: Proposal, folder: Path) -> Proposal:
         place = folder / values["data"]
         given = values | {"data": str(place) if place.exists() else values["data"]}
         config: Any = config_class(section)(**given)
-        source = source or _open(config)
+        source = source or source_of(config)
         try:
             import_module(f"mlcli.experiments.{section}").check(config, source)
             kept[section] = values
@@ -162,17 +163,6 @@ def _checked(proposal: Proposal, folder: Path) -> Proposal:
         raise next(iter(refused.values()))
     why = {f"without {name}": str(error) for name, error in refused.items()}
     return replace(proposal, sections=kept, reasons={**proposal.reasons, **why})
-
-
-def _open(config: Any) -> Source:
-    side = getattr(config, "resize", None)
-    return open_source(
-        config.data,
-        target=config.target,
-        features=config.features,
-        drop_missing=config.drop_missing,
-        resize=None if side is None else (int(side.split("x")[0]),) * 2,
-    )
 
 
 def _write(proposal: Proposal, folder: Path, target: Path, inputs: list[str]) -> None:

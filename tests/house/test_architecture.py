@@ -35,9 +35,11 @@ ALLOWED: dict[str, set[str]] = {
     "selection": {"errors", "linear"},
     "scratch": {"errors"},
     "neural": {"errors"},
-    "datasets": {"errors", "rng"},
+    # Arrays in, arrays out: what columns become, and what training rows say of it.
+    "preparation": {"errors"},
+    "datasets": {"errors", "preparation", "rng"},
     # Trained models, as experiments write them and as other commands read them back.
-    "models": {"errors", "linear", "neural", "scale", "scratch", "selection"},
+    "models": {"errors", "linear", "neural", "preparation", "scale", "scratch", "selection"},
     "experiments": {
         "config", "datasets", "errors", "linear", "models", "neural", "result", "rng", "scale",
         "scratch", "selection",
@@ -57,7 +59,7 @@ ALLOWED: dict[str, set[str]] = {
     "console": {"result"},
     "commands": {
         "config", "console", "datasets", "errors", "experiments", "models", "notes", "params",
-        "projects",
+        "preparation", "projects",
         "report", "result", "review", "scale", "sweeps",
     },
     "cli": {"commands"},

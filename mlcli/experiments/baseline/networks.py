@@ -59,28 +59,38 @@ def _settings(config: BaselineConfig, method: str, problem: Problem) -> Any:
 
 
 def _problem(config: BaselineConfig, task: Task) -> Problem:
-    """The folds as the splits of a training, all of one size, as members side by side must be."""
+    """The folds as the splits of a training, all of one size, as members side by side must be.
+
+    Where the splits fill gaps each in its own way, the rows stand once for every split.
+    """
     fewest = min(len(train) for train, _ in task.splits)
     most = max(len(test) for _, test in task.splits)
     n_validation = max(1, round(VALIDATION * fewest))
+    own = task.data.preparation is not None
+    every = [task.X(index) for index in range(len(task.splits) if own else 1)]
     splits = []
     for index, (train, test) in enumerate(task.splits):
         order = stream(config.seed, "validation", index).permutation(train)[:fewest]
         watched, kept = np.sort(order[:n_validation]), np.sort(order[n_validation:])
-        splits.append(_split(task, kept, watched, np.resize(test, most)))
-    X = task.X.astype(np.float32)
-    t = task.t if task.n_classes else task.t[:, None]
+        X = every[index if own else 0]
+        start = index * task.t.size if own else 0
+        splits.append(_split(task, X, (kept, watched, np.resize(test, most)), start))
+    X = np.concatenate([one.astype(np.float32) for one in every])
+    t = np.tile(task.t, len(every))
+    t = t if task.n_classes else t[:, None]
     name = "classification" if task.n_classes else "regression"
     return Problem(name, X, t, task.class_names, tuple(splits), task.image_shape, False)
 
 
-def _split(task: Task, train: Ints, validation: Ints, test: Ints) -> Split:
-    X = task.X[train]
-    shift, scale = X.mean(axis=0), X.std(axis=0)
+def _split(task: Task, X: Array, parts: tuple[Ints, Ints, Ints], start: int) -> Split:
+    """Units of the training rows of X (N, D), and parts of the rows from `start` on."""
+    train = parts[0]
+    shift, scale = X[train].mean(axis=0), X[train].std(axis=0)
     if task.image_shape is not None:
         scale = np.full_like(scale, float(np.sqrt((scale**2).mean())) or 1.0)
     scale = np.where(scale > 0, scale, 1.0)
     t_shift, t_scale = 0.0, 1.0
     if not task.n_classes:
         t_shift, t_scale = float(task.t[train].mean()), float(task.t[train].std()) or 1.0
+    train, validation, test = (rows + start for rows in parts)
     return Split(train, validation, test, shift, scale, t_shift, t_scale)

@@ -14,6 +14,7 @@ from mlcli.datasets.source import Source
 from mlcli.datasets.split import stratified_indices, train_test_indices
 from mlcli.datasets.task import ROWS_A_CLASS, few_enough, is_whole, task_by_values
 from mlcli.errors import DataError, InputError
+from mlcli.experiments.source import refuse_words
 from mlcli.rng import stream
 
 Array = NDArray[Any]
@@ -52,6 +53,8 @@ class Problem:
         image_shape: of a row, where rows are images.
         independent: whether seeds share no rows, or only a test part that the data set sets aside.
         class_values: the target's value of each class; empty for regression.
+        sets: the data of each seed, prepared by its training rows; empty where nothing was
+            declared.
     """
 
     task: str
@@ -62,6 +65,7 @@ class Problem:
     image_shape: tuple[int, ...] | None
     independent: bool
     class_values: tuple[float, ...] = ()
+    sets: tuple[Dataset, ...] = ()
 
     @property
     def n_outputs(self) -> int:
@@ -123,40 +127,48 @@ def problem_of(config: Any, source: Source) -> Problem:
             must="of one size, since networks train side by side",
             got=f"{min(sizes)} to {max(sizes)} rows",
         )  # fmt: skip
-    # The type in which the networks compute, so that nothing is converted again and again.
-    dtype = np.float64 if config.precision == "float64" else np.float32
-    X = np.concatenate([data.X.astype(dtype) for data in sets])  # (N, D)
     t = np.concatenate([data.t for data in sets])
     task = task_of(config, source, t)
     names: tuple[str, ...] = ()
     values = np.empty(0)
     if task == "classification":
         values, labels = np.unique(t, return_inverse=True)
-        names = source.class_names or tuple(f"{value:g}" for value in values)
+        words = sets[0].class_names is None and source.class_names
+        names = words or sets[0].names_of(values)
         t = labels.astype(np.int64)
-    splits = []
-    for index in range(config.n_seeds):
-        start = index * len(sets[0].t) if n_sets > 1 else 0
-        splits.append(_split(config, source, sets[0], index, start, X, t, task))
+    else:
+        refuse_words("a regression", sets[0])
+    own = np.split(t, n_sets)
+    parts = [_parts(config, source, own[i % n_sets], i, task) for i in range(config.n_seeds)]
+    prepared: tuple[Dataset, ...] = ()
+    if sets[0].preparation is not None:
+        prepared = tuple(sets[i % n_sets].fitted_to(part[0]) for i, part in enumerate(parts))
+        if n_sets > 1 or any((one.X != prepared[0].X).any() for one in prepared):
+            # Each seed sees rows of its own, their gaps filled by its own training rows.
+            sets, t = list(prepared), np.concatenate([own[i % n_sets] for i in range(len(parts))])
+        else:
+            sets = [prepared[0]]
+    # The type in which the networks compute, so that nothing is converted again and again.
+    dtype = np.float64 if config.precision == "float64" else np.float32
+    X = np.concatenate([data.X.astype(dtype) for data in sets])  # (N, D)
+    starts = [index * len(sets[0].t) if len(sets) > 1 else 0 for index in range(config.n_seeds)]
+    splits = [
+        _split(config, source, [rows + start for rows in part], X, t, task)
+        for part, start in zip(parts, starts, strict=True)
+    ]
     independent = source.fresh_draws or source.n_own_test > 0
     t = t if task == "classification" else t[:, None]  # (N,) or (N, 1)
     return Problem(
-        task, X, t, names, tuple(splits), source.image_shape, independent, tuple(values.tolist())
-    )
+        task, X, t, names, tuple(splits), source.image_shape, independent, tuple(values.tolist()),
+        prepared,
+    )  # fmt: skip
 
 
-def _split(
-    config: Any,
-    source: Source,
-    one: Dataset,
-    index: int,
-    start: int,
-    X: Array,
-    t: Array,
-    task: str,
-) -> Split:
-    n_rows = len(one.t)
-    own = t[start : start + n_rows]
+def _parts(
+    config: Any, source: Source, own: Array, index: int, task: str
+) -> tuple[Ints, Ints, Ints]:
+    """Row numbers of one seed's data set to train, validate and test on."""
+    n_rows = len(own)
     strata = own if task == "classification" and not source.fresh_draws else None
     rng = stream(config.seed, "split", index)
     n_test = source.n_own_test
@@ -175,12 +187,20 @@ def _split(
             f"the training rows of {source.name}", must="at least 2", got=str(train.size),
             hint="a smaller --test-fraction or --validation-fraction",
         )  # fmt: skip
-    shift, scale = units_of(config.scaling, X[train + start], source.image_shape is not None)
+    return train, validation, test
+
+
+def _split(
+    config: Any, source: Source, parts: Sequence[Ints], X: Array, t: Array, task: str
+) -> Split:
+    """Parts of the rows of X, with the units that the first of them, the training rows, give."""
+    train, validation, test = parts
+    shift, scale = units_of(config.scaling, X[train], source.image_shape is not None)
     t_shift, t_scale = 0.0, 1.0
     if task == "regression":
-        t_train = own[train]
+        t_train = t[train]
         t_shift, t_scale = float(t_train.mean()), float(t_train.std()) or 1.0
-    return Split(train + start, validation + start, test + start, shift, scale, t_shift, t_scale)
+    return Split(train, validation, test, shift, scale, t_shift, t_scale)
 
 
 def parts_of(
