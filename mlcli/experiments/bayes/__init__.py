@@ -86,6 +86,15 @@ class Model:
     terms: list[str]
 
 
+def check_answer(config: BayesConfig, source: Source) -> None:
+    """Fit the first data set, to know before a stage is planned whether there is an answer.
+
+    Raises:
+        NoAnswerError: the evidence has no maximum, as where the target has no noise.
+    """
+    _model(config, source, _data(config, source, 0))
+
+
 def run(config: BayesConfig, source: Source, *, jobs: int | None, progress: Progress) -> Result:
     """Fit the first data set in full, the others for the spread, and measure the calibration.
 
