@@ -40,6 +40,11 @@ def column_names(path: Path) -> list[str]:
     heading = next(records, None)
     if heading is None or next(records, None) is None:
         raise DataError(f"{path} holds no rows", hint="a file with a heading and rows")
+    if len(heading[1]) == 1 and ";" in heading[1][0]:
+        raise DataError(
+            f"the cells of {path}", must="separated by commas, or by tabs in a .tsv",
+            got="semicolons", hint="pandas.read_csv(sep=';', decimal=',').to_csv()",
+        )  # fmt: skip
     return [_name(cell) for cell in heading[1]]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from mlcli.datasets.declared import YEARLY_SPAN
 from mlcli.datasets.describe_pairs import SAME_UNITS
 from mlcli.errors import DataError
 from mlcli.projects import sizes
@@ -17,6 +19,7 @@ MOST_MISSING = 0.5
 ROWS_A_CATEGORY = 10
 MOST_CATEGORIES = 50
 MOST_SEEDS = 16
+DAYS_A_YEAR = 365.2425
 NUMBERS = ("number", "whole number")
 FEWEST_ROWS = 10
 # Coefficients, as a share of the rows, up to which least squares needs no penalty.
@@ -118,7 +121,8 @@ def _declared(features: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _n_columns(feature: Mapping[str, Any]) -> int:
     """About how many columns a feature becomes."""
     if feature["type"] == "date":
-        return 3
+        first, last = (date.fromisoformat(feature[end][:10]) for end in ("min", "max"))
+        return 3 if (last - first).days >= YEARLY_SPAN * DAYS_A_YEAR else 1
     if feature["type"] == "text":
         return int(feature["n_distinct"]) - 1 + int(feature["n_missing"] > 0)
     return 1
