@@ -131,9 +131,9 @@ def open_source(
 ) -> Source:
     """Open a named set, a CSV, TSV, Parquet or NPZ file, or a folder of images, and check it.
 
-    An NPZ file with an ``X`` of 3 or 4 dimensions holds images, a folder one of them for each
-    class. A Parquet file of more than `stream_rows` rows, and a text file that is also larger than
-    `streaming.STREAMED_TEXT_BYTES`, become a `StreamSource`, unless a draw column is named.
+    An NPZ file with an ``X`` of 3 or 4 dimensions holds images. A Parquet file of more than
+    `stream_rows` rows, and a text file that is also larger than `streaming.STREAMED_TEXT_BYTES`,
+    become a `StreamSource`, unless a draw column is named.
 
     Args:
         name_or_path: a name of `registry.DATASETS`, or a path.
@@ -158,7 +158,7 @@ def open_source(
     is_folder = named is None and os.path.isdir(os.path.expanduser(name_or_path))
     if not is_folder:
         refuse_given(name_or_path, {"resize": resize}, "apply to folders of images only")
-    if named is not None:
+    if named is not None or is_folder:
         declared.refuse_for(name_or_path, "apply to table files only")
     if named is not None and named.kind == "synthetic":
         refuse_given(name_or_path, columns, "apply to tables only")
@@ -168,14 +168,17 @@ def open_source(
         return _open_named(named, columns)
     path = Path(name_or_path).expanduser()
     if is_folder:
-        declared.refuse_for(path.name, "apply to table files only")
         return _open_folder(path, resize, columns)
-    if not _is_path(name_or_path):
-        lookup(name_or_path)
+    columns |= {"drop_missing": drop_missing, "declared": declared, "stream_rows": stream_rows}
+    return _open_path(name_or_path, path, columns)
+
+
+def _open_path(name: str, path: Path, how: dict[str, Any]) -> Source:
+    if not _is_path(name):
+        lookup(name)
     from mlcli.datasets.tables import open_file
 
-    columns |= {"drop_missing": drop_missing, "declared": declared}
-    return open_file(path, **columns, stream_rows=stream_rows)
+    return open_file(path, **how)
 
 
 def _open_folder(path: Path, resize: tuple[int, int] | None, columns: dict[str, Any]) -> Source:

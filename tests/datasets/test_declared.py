@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from table_files import put
 
 from mlcli.datasets.declared import MOST_CATEGORIES, Declared
 from mlcli.datasets.rows import Wanted, batches
 from mlcli.datasets.source import open_source
 from mlcli.errors import InputError
-from tests.datasets.table_files import put
 
 ALL = Declared(("sex", "the region"), ("when",), "median", True)
 
