@@ -52,7 +52,7 @@ def _columns(found: Mapping[str, Any], outlier_z: float) -> Display:
     if found["n_sampled"] < found["n_rows"]:
         title += f"; counts are of a random sample of {found['n_sampled']} rows"
     headings = ["column", "type", "missing", "distinct", "min", "median", "max", "outliers"]
-    headings += ["most frequent"]
+    headings += ["most frequent", "as a feature"]
     rows = [_row(one) for one in columns[:SHOWN_COLUMNS]]
     remark = f"Outliers: robust z, 0.6745 |x - median| / MAD, above {outlier_z:g}."
     if len(columns) > SHOWN_COLUMNS:
@@ -69,7 +69,7 @@ def _row(one: Mapping[str, Any]) -> list[str]:
     return [
         one["name"], one["type"], str(one["n_missing"]), str(one["n_distinct"]),
         *(_number(one.get(key)) for key in ("min", "median", "max")),
-        "-" if outliers is None else str(outliers), most,
+        "-" if outliers is None else str(outliers), most, " ".join(one["declare"]),
     ]  # fmt: skip
 
 

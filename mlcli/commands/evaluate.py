@@ -73,7 +73,7 @@ def _scored(
     n_missing = 0
     with trained.readable(file) as name:
         for batch in batches(name, trained.wanted_of(model, target), trained.rows_at_a_time(model)):
-            good = _complete(name, batch, drop_missing)
+            good = _complete(model, name, batch, drop_missing)
             n_missing += int((~good).sum())
             X, t = batch.X[good], batch.t[good]  # type: ignore[index]
             if len(X):
@@ -96,12 +96,12 @@ def _scored(
     return result
 
 
-def _complete(name: str, batch: Batch, drop_missing: bool) -> np.ndarray:
+def _complete(model: Model, name: str, batch: Batch, drop_missing: bool) -> np.ndarray:
     """Which rows have all their cells, (n,)."""
     import numpy as np
 
     assert batch.t is not None
-    good: np.ndarray = np.isfinite(batch.X).all(axis=1) & np.isfinite(batch.t)
+    good: np.ndarray = model.described.complete(batch.X) & np.isfinite(batch.t)
     if not good.all() and not drop_missing:
         raise DataError(
             f"{name} has rows with missing or infinite values",

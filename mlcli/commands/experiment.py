@@ -135,30 +135,17 @@ def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions)
         InputError: the values, the data, or the output folder won't do.
     """
     from mlcli.datasets.files import stamp
-    from mlcli.datasets.source import open_source
+    from mlcli.experiments.source import source_of
     from mlcli.report.captions import figure_names
 
     experiment = import_module(f"mlcli.experiments.{section}")
     config: Any = resolved.config
     before = stamp(config.data)
-    source = open_source(
-        config.data,
-        target=config.target,
-        features=config.features,
-        draw_column=config.draw_column,
-        group_column=getattr(config, "group_column", None),
-        drop_missing=config.drop_missing,
-        n_samples=config.n_samples,
-        x_min=config.x_min,
-        x_max=config.x_max,
-        noise_std=config.noise_std,
-        resize=_size(getattr(config, "resize", None)),
-    )
+    source = source_of(config)
     experiment.check(config, source)
     command = section.replace("_", "-")
     identity = source.identity | _input_files(config)
-    values = config.model_dump(mode="json")
-    asked = manifests.question(command, values, identity, options.processes)
+    asked = manifests.question(command, config.question(), identity, options.processes)
     target = options.out or RUNS / command / manifests.question_hash(asked)
     kinds = options.figures if options.plots else ()
     figures = tuple(f"{name}.{kind}" for name in figure_names(section) for kind in kinds)
@@ -169,14 +156,6 @@ def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions)
     if options.rank == 0:
         folder.check_writable(target, every | set(prepared.outputs) | set(folder.UNTRACKED))
     return prepared
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    """``32x24`` as (height, width)."""
-    if text is None:
-        return None
-    height, width = text.split("x")
-    return int(height), int(width)
 
 
 def _input_files(config: Any) -> dict[str, Any]:

@@ -51,9 +51,6 @@ def init(
     rows = dict(summary(proposal))
     if given is not None:
         rows["data"] = "copied" if project.copied else f"stay at {given.resolve()}"
-    if proposal.class_names:
-        names = ", ".join(proposal.class_names[:8])
-        rows["classes"] = f"numbered in the copy, 0 to {len(proposal.class_names) - 1}: {names}"
     console.print_text(console.pairs(rows))
     if proposal.left_out:
         left_out = {f"  {name}": why for name, why in proposal.left_out.items()}

@@ -37,7 +37,7 @@ def predict(
 ) -> None:
     """Predict new rows or images with the model of a run.
 
-    Columns are matched by name; a row with an empty cell gets an empty line.
+    Columns are matched by name; a row with an empty cell that nothing fills gets an empty line.
     Numbers come with intervals in which new values lie, classes with their probabilities.
 
     Example: mlcli predict runs/logistic/3f2a9c81d0 new.csv --out classes.csv
@@ -88,7 +88,7 @@ def columns_of(model: Model, batch: Batch, level: float) -> tuple[dict[str, Any]
     """The table of a batch, and which of its rows lack an input, (n,)."""
     import numpy as np
 
-    empty = np.logical_not(np.isfinite(batch.X).all(axis=1))
+    empty = np.logical_not(model.described.complete(batch.X))
     # A number in its place keeps the other rows where they are in the batch.
     X = np.where(empty[:, None], 0.0, batch.X) if empty.any() else batch.X
     with np.errstate(all="ignore"):

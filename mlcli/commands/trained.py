@@ -129,9 +129,14 @@ def _checked(folder: Path, manifest: dict[str, Any]) -> tuple[str, dict[str, Any
 def wanted_of(model: Model, target: str | None = None) -> Wanted:
     """The columns or images that a model reads, and the target where it is asked for."""
     from mlcli.datasets.rows import Wanted
+    from mlcli.preparation.columns import from_words
 
     one = model.described
-    return Wanted(one.features, target, one.image_shape, one.resize, one.classes, one.class_values)
+    preparation = None if one.preparation is None else from_words(one.preparation)
+    return Wanted(
+        one.features, target, one.image_shape, one.resize, one.classes, one.class_values,
+        preparation,
+    )  # fmt: skip
 
 
 def rows_at_a_time(model: Model) -> int:

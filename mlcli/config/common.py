@@ -36,8 +36,11 @@ class SyntheticFields(Section):
     )
 
 
+ImputeName = Literal["mean", "median", "most-frequent"]
+
+
 class SourceFields(SyntheticFields):
-    """Which data an experiment reads."""
+    """Which data an experiment reads, and how columns that are no numbers become some."""
 
     data: str = param(
         "noisy-cubic",
@@ -56,6 +59,44 @@ class SourceFields(SyntheticFields):
         example="draw",
     )
     drop_missing: bool = param(False, "Leave out rows with missing or infinite values.")
+    categorical: Annotated[Names | None, Unset] = param(
+        None,
+        "Columns of categories; each becomes a column of 0 and 1 for every category but the first.",
+        example="sex,region", optional=True,
+    )  # fmt: skip
+    dates: Annotated[Names | None, Unset] = param(
+        None,
+        "Columns of dates; each becomes years and, of two years or more, the time of year as sine "
+        "and cosine.",
+        example="when", optional=True,
+    )  # fmt: skip
+    impute: Annotated[ImputeName | None, Unset] = param(
+        None,
+        "What fills missing numbers and dates, from the training rows (default: nothing).",
+        optional=True,
+    )
+    indicate_missing: bool = param(
+        False, "A column of 0 and 1 beside each column whose gaps are filled.", optional=True
+    )
+    unseen: Literal["refuse", "average"] = param(
+        "refuse",
+        "A category that no training row has: refused, or taken for the training rows' average.",
+        optional=True,
+    )
+
+    @field_validator("indicate_missing")
+    @classmethod
+    def _there_are_gaps(cls, indicate: bool, info: ValidationInfo) -> bool:
+        if indicate and info.data.get("impute") is None:
+            raise ValueError("must be used with impute, which fills the gaps")
+        return indicate
+
+    @field_validator("unseen")
+    @classmethod
+    def _there_are_categories(cls, unseen: str, info: ValidationInfo) -> str:
+        if unseen != "refuse" and not info.data.get("categorical"):
+            raise ValueError("must be used with categorical, which names columns of categories")
+        return unseen
 
 
 class ImageFields(Section):

@@ -29,6 +29,20 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
+    def question(self) -> dict[str, Any]:
+        """The values that decide an answer, in JSON's types.
+
+        A field that is declared `optional` has no part in it while it has its default: what was
+        asked before there was such a field is the same question still.
+        """
+        values: dict[str, Any] = self.model_dump(mode="json")
+        fields = type(self).model_fields
+        return {
+            key: value
+            for key, value in values.items()
+            if not (extra(fields[key], "optional") and getattr(self, key) == fields[key].default)
+        }
+
 
 def param(
     default: Any,
@@ -37,15 +51,17 @@ def param(
     unit: str | None = None,
     example: str | None = None,
     is_file: bool = False,
+    optional: bool = False,
     also_called: Mapping[str, str] | None = None,
     **limits: Any,
 ) -> Any:
     """A field with its help, its unit and an example that is right; `limits` are pydantic's.
 
-    What is in the file of a field with `is_file` is part of the question. `also_called` has the
-    field's word for other names of it, to be tried by whoever gives one.
+    What is in the file of a field with `is_file` is part of the question; an `optional` field is
+    part of it only with another value than its default. `also_called` has the field's word for
+    other names of it, to be tried by whoever gives one.
     """
-    given = (("unit", unit), ("example", example), ("is_file", is_file))
+    given = (("unit", unit), ("example", example), ("is_file", is_file), ("optional", optional))
     extra: dict[str, Any] = {key: value for key, value in given if value}
     if also_called:
         extra["also_called"] = dict(also_called)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import NoReturn
 
@@ -14,6 +15,7 @@ from mlcli.errors import DataError
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-NaN", "-nan", "NULL", "null")
 TRUTH_VALUES = {"true": 1.0, "false": 0.0}
 SHOWN_CHARACTERS = 24
+_DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\S.*)?\s*$")
 
 
 class NotANumber(Exception):
@@ -65,6 +67,36 @@ def numbers(cells: Iterable[object], length: int) -> Array:
     return column
 
 
+class TextColumn(DataError):
+    """A column that should hold numbers holds something else.
+
+    Args:
+        column: its name.
+        path: the file.
+        must: what it must hold.
+        got: what it holds, and where.
+        hint: what to try.
+        flag: that declares such a feature.
+    """
+
+    def __init__(
+        self, column: str, path: object, must: str, got: str, hint: str, flag: str
+    ) -> None:
+        name = column if column.isidentifier() else f"'{column}'"
+        super().__init__(
+            f"column '{column}' of {path}",
+            must=must,
+            got=got,
+            hint=f"{hint}, or {flag} {name}" if flag else hint,
+        )
+        self.column = column
+        self._said = (column, path, must, got, hint)
+
+    def of_target(self) -> TextColumn:
+        """The same without a flag, which is for features only."""
+        return TextColumn(*self._said, "")
+
+
 def refuse_text(path: object, column: str, place: str, text: str, *, asked: bool) -> NoReturn:
     """Refuse a column that holds text.
 
@@ -76,9 +108,7 @@ def refuse_text(path: object, column: str, place: str, text: str, *, asked: bool
         asked: whether the column was asked for by name.
     """
     shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
-    raise DataError(
-        f"column '{column}' of {path}",
-        must="a number in every row",
-        got=f"{shown!r} in {place}",
-        hint="correcting that row" if asked else "naming the numeric columns with --features",
-    )
+    flag = "--dates" if _DATE.match(text) else "--categorical"
+    hint = "correcting that row" if asked else "naming the numeric columns with --features"
+    must, got = "a number in every row", f"{shown!r} in {place}"
+    raise TextColumn(column, path, must, got, hint, flag)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,8 +46,13 @@ class Missing:
                     self.column = name
         return good
 
-    def refuse(self, path: object, *, drop_missing: bool) -> None:
+    def refuse(self, path: object, *, drop_missing: bool, fillable: Collection[str] = ()) -> None:
         """Refuse bad rows, unless they are to be dropped, and a table too small to learn from.
+
+        Args:
+            path: the file.
+            drop_missing: whether bad rows are dropped.
+            fillable: columns whose gaps could be filled.
 
         Raises:
             DataError: with the counts.
@@ -55,10 +60,11 @@ class Missing:
         if self.n_bad_rows and not drop_missing:
             kinds = ((self.n_missing, "missing"), (self.n_infinite, "infinite"))
             counts = " and ".join(f"{count} {kind}" for count, kind in kinds if count)
+            fill = "--impute median to fill gaps, or " if self.column in fillable else ""
             raise DataError(
                 f"{path} has {counts} value(s) in {self.n_bad_rows} of {self.n_rows} rows, "
                 f"first in column '{self.column}'",
-                hint="--drop-missing to leave those rows out",
+                hint=f"{fill}--drop-missing to leave those rows out",
             )
         n_left = self.n_rows - self.n_bad_rows
         if n_left < 2:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from mlcli.datasets.coding import Coder
 from mlcli.errors import DataError
 
 DEFAULT_TARGETS = ("t", "y", "target")
@@ -22,6 +23,7 @@ class Choice:
         draw_column: the column that numbers independent data sets, if there is one.
         group_column: the column whose values name groups of rows, if there is one.
         asked: the columns that the user named.
+        coders: what makes numbers of the cells of columns that hold words or dates.
     """
 
     target: str
@@ -29,6 +31,7 @@ class Choice:
     draw_column: str | None
     asked: frozenset[str]
     group_column: str | None = None
+    coders: Mapping[str, Coder] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlcli.datasets import npz_headers, npz_images, tabular
 from mlcli.datasets.columns import target_named
-from mlcli.datasets.describe_columns import describe_column, short
+from mlcli.datasets.describe_columns import describe_column, flags_of, short
 from mlcli.datasets.describe_pairs import (
     MOST_CORRELATED,
     SAME_UNITS,
@@ -74,6 +74,8 @@ def describe_table(path: Path, target: str | None = None, seed: int = 0) -> dict
     if target is not None:
         one = next(column for column in columns if column.name == target)
         found["target"] = _describe_target(one, [c for c in columns if c is not one])
+    for column, said in zip(columns, found["columns"], strict=True):
+        said["declare"] = [] if column.name == target else flags_of(column)
     found["warnings"] = _warnings(found, columns)
     return found
 

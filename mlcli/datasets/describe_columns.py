@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mlcli.datasets.dataset import Array
+from mlcli.datasets.declared import MOST_CATEGORIES
 from mlcli.datasets.describe_read import Column
 
 # Iglewicz and Hoaglin's limit on the robust z, 0.6745 |x - median| / MAD.
@@ -46,6 +47,17 @@ def describe_column(column: Column) -> dict[str, Any]:
     elif column.numbers is not None:
         found |= _range(column.numbers)
     return found
+
+
+def flags_of(column: Column) -> list[str]:
+    """The flags that make numbers of a feature, or fill its gaps; none where none is needed."""
+    if len(column.values) < 2:
+        return []
+    if column.kind == "text":
+        same = len(column.values) <= min(MOST_CATEGORIES, column.codes.size // 2)
+        return ["--categorical"] if same else []
+    flags = ["--dates"] if column.kind == "date" else []
+    return [*flags, "--impute"] if column.missing.any() else flags
 
 
 def _range_of_dates(seconds: Array) -> dict[str, Any]:

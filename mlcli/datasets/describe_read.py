@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mlcli.datasets import read_npz, read_parquet, read_text, tabular
 from mlcli.datasets.cells import MISSING, NotANumber, number, numbers
+from mlcli.datasets.coding import DATE_FORMATS
 from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
 from mlcli.rng import stream
@@ -22,8 +23,6 @@ SAMPLE_ROWS = 100_000
 SAMPLE_CELLS = 5_000_000
 BLOCK_BYTES = 2**23
 DATE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\S.*)?$"
-# ISO 8601 first; then the day first, as most of the world writes it, and the month first.
-DATE_FORMATS = ("ISO8601", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mlcli.datasets.dataset import Dataset, Task, Truth
@@ -32,6 +33,8 @@ class TableSource:
         self.name = data.name
         self.feature_names = data.feature_names
         self.target_name = data.target_name
+        if data.class_names is not None:
+            self.task, self.class_names = "classification", data.class_names
         self.n_rows = len(data.t)
         self.identity = identity
 
@@ -61,12 +64,11 @@ class DrawsSource(TableSource):
                 hint="fewer seeds, or making more with data.n_draws",
             )
         rows, data = self._rows[index], self._data
-        return Dataset(
-            self.name,
-            data.X[rows],
-            data.t[rows],
-            data.feature_names,
-            data.target_name,
+        return replace(
+            data,
+            name=self.name,
+            X=data.X[rows],
+            t=data.t[rows],
             truth=self.truth,
             noise_std=self.noise_std,
             class_probability=self.class_probability,

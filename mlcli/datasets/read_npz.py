@@ -7,7 +7,7 @@ an ``X`` of 3 or 4 dimensions, are left to `npz_images`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from mlcli.datasets import npz_headers
 from mlcli.datasets.cells import NotANumber, numbers, refuse_text
+from mlcli.datasets.coding import Coder, coded
 from mlcli.datasets.columns import DEFAULT_TARGETS
 from mlcli.datasets.dataset import Array
 from mlcli.datasets.npz_headers import DAMAGE, Head, damaged
@@ -46,15 +47,41 @@ def columns(path: Path) -> list[tuple[str, Any]]:
 
 
 def read(
-    path: Path, found: list[tuple[str, Any]], names: Sequence[str], *, asked: frozenset[str]
+    path: Path,
+    found: list[tuple[str, Any]],
+    names: Sequence[str],
+    *,
+    asked: frozenset[str],
+    coders: Mapping[str, Coder],
 ) -> dict[str, Array]:
     """Some of the columns as floats; booleans are 0 and 1.
+
+    Args:
+        path: the archive.
+        found: what `columns` gave.
+        names: the columns that are needed.
+        asked: columns that the user named.
+        coders: of the columns that hold words or dates.
 
     Raises:
         DataError: a column holds text or complex numbers.
     """
     by_name = dict(found)
-    return {name: _floats(path, name, by_name[name], asked) for name in names}
+    return {
+        name: coded(path, name, _texts(by_name[name]), 0, coders[name])
+        if name in coders
+        else _floats(path, name, by_name[name], asked)
+        for name in names
+    }
+
+
+def _texts(column: Any) -> Any:
+    """An array as Arrow's strings."""
+    import pyarrow as pa
+
+    from mlcli.datasets.read_parquet import texts_of
+
+    return texts_of(pa.array(column))
 
 
 def load(path: Path, keys: Iterable[str]) -> dict[str, Any]:

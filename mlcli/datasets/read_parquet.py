@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlcli.datasets.cells import NotANumber, numbers, refuse_text
+from mlcli.datasets.cells import NotANumber, TextColumn, numbers, refuse_text
+from mlcli.datasets.coding import Coder, coded
 from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
 
@@ -30,9 +31,21 @@ def n_rows(path: Path) -> int:
 
 
 def batches(
-    path: Path, columns: Sequence[str], rows: int, *, asked: frozenset[str]
+    path: Path,
+    columns: Sequence[str],
+    rows: int,
+    *,
+    asked: frozenset[str],
+    coders: Mapping[str, Coder],
 ) -> Iterator[dict[str, Array]]:
     """At most `rows` rows at a time of some columns.
+
+    Args:
+        path: the file.
+        columns: their names.
+        rows: at most so many.
+        asked: columns that the user named.
+        coders: of the columns that hold words or dates.
 
     Raises:
         DataError: a column holds no numbers, or the file is damaged.
@@ -46,7 +59,10 @@ def batches(
                 batch_size=rows, columns=list(columns), use_threads=False
             ):
                 yield {
-                    name: _floats(path, name, batch.column(name), first, asked) for name in columns
+                    name: _floats(path, name, batch.column(name), first, asked)
+                    if name not in coders
+                    else coded(path, name, texts_of(batch.column(name)), first, coders[name])
+                    for name in columns
                 }
                 first += batch.num_rows
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -79,6 +95,23 @@ def _open(path: Path) -> Any:
         raise _damaged(path, error) from None
 
 
+def texts_of(column: Any) -> Any:
+    """A column as it would be written in a text file: whole numbers without a point."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_floating(column.type):
+        whole = compute.equal(column, compute.round(column))
+        texts = compute.if_else(
+            whole, column.cast(pa.int64(), safe=False).cast(pa.string()), column.cast(pa.string())
+        )
+        # What is neither has no number to be rounded.
+        return compute.if_else(compute.is_finite(column), texts, column.cast(pa.string()))
+    return column.cast(pa.string())
+
+
 def _floats(path: Path, name: str, column: Any, first: int, asked: frozenset[str]) -> Array:
     """A column as floats, missing cells as NaN; booleans are 0 and 1."""
     import pyarrow as pa
@@ -96,10 +129,9 @@ def _floats(path: Path, name: str, column: Any, first: int, asked: frozenset[str
             row = first + error.row + 1
             refuse_text(path, name, f"row {row}", error.text, asked=name in asked)
     elif not any(is_kind(kind) for is_kind in plain):
-        raise DataError(
-            f"column '{name}' of {path}", must="numbers", got=f"the type {kind}",
-            hint="naming the numeric columns with --features",
-        )  # fmt: skip
+        flag = "--dates" if pa.types.is_temporal(kind) else ""
+        hint = "naming the numeric columns with --features"
+        raise TextColumn(name, path, "numbers", f"the type {kind}", hint, flag)
     floats: Array = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return floats
 

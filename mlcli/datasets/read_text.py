@@ -7,11 +7,12 @@ a row with too many or too few cells, and needs one block of the file in memory.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from mlcli.datasets.cells import MISSING, NotANumber, number, numbers, refuse_text
+from mlcli.datasets.coding import Coder, coded
 from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
 
@@ -39,11 +40,21 @@ def column_names(path: Path) -> list[str]:
     heading = next(records, None)
     if heading is None or next(records, None) is None:
         raise DataError(f"{path} holds no rows", hint="a file with a heading and rows")
+    if len(heading[1]) == 1 and ";" in heading[1][0]:
+        raise DataError(
+            f"the cells of {path}", must="separated by commas, or by tabs in a .tsv",
+            got="semicolons", hint="pandas.read_csv(sep=';', decimal=',').to_csv()",
+        )  # fmt: skip
     return [_name(cell) for cell in heading[1]]
 
 
 def batches(
-    path: Path, columns: Sequence[str], *, asked: frozenset[str], as_text: bool
+    path: Path,
+    columns: Sequence[str],
+    *,
+    asked: frozenset[str],
+    as_text: bool,
+    coders: Mapping[str, Coder],
 ) -> Iterator[dict[str, Array]]:
     """The rows of some columns, one block of the file at a time.
 
@@ -52,6 +63,7 @@ def batches(
         columns: names as `column_names` gives them.
         asked: columns that the user named.
         as_text: take every cell through Python, which also reads booleans; slower.
+        coders: of the columns that hold words or dates.
 
     Raises:
         NotAllFloats: a cell is no float and `as_text` is off.
@@ -59,13 +71,19 @@ def batches(
     """
     import pyarrow as pa
 
-    heading = next(_records(path))[1]
+    heading, first = next(_records(path))[1], 0
     raw = {_name(cell): cell for cell in heading}
+    numeric = [name for name in columns if name not in coders]
+    texts = frozenset(raw[name] for name in columns if as_text or name in coders)
     try:
-        for batch in _open(path, [raw[name] for name in columns], as_text):
-            yield {name: _floats(batch.column(raw[name]), as_text) for name in columns}
+        for batch in _open(path, [raw[name] for name in columns], texts):
+            found = {name: _floats(batch.column(raw[name]), as_text) for name in numeric}
+            for name in coders.keys() & set(columns):
+                found[name] = coded(path, name, batch.column(raw[name]), first, coders[name])
+            yield found
+            first += batch.num_rows
     except NotANumber as error:
-        _refuse_first_text(path, columns, asked, error)
+        _refuse_first_text(path, numeric, asked, error)
     except pa.ArrowInvalid as error:
         if "conversion error" in str(error) and not as_text:
             raise NotAllFloats from None
@@ -88,7 +106,7 @@ def cells(path: Path, block_bytes: int) -> Iterator[Any]:
 
     heading = next(_records(path))[1]
     try:
-        yield from _open(path, heading, True, block_bytes)
+        yield from _open(path, heading, frozenset(heading), block_bytes)
     except pa.ArrowInvalid as error:
         if "straddling" in str(error):
             raise DataError(
@@ -124,17 +142,18 @@ def write_rows(path: Path, out: Path, place: int, change: Callable[[str], str]) 
             writer.writerow(record)
 
 
-def _open(path: Path, columns: list[str], as_text: bool, block_bytes: int = BLOCK_BYTES) -> Any:
+def _open(
+    path: Path, columns: list[str], texts: frozenset[str], block_bytes: int = BLOCK_BYTES
+) -> Any:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    kind = pa.string() if as_text else pa.float64()
     return arrow_csv.open_csv(
         path,
         read_options=arrow_csv.ReadOptions(use_threads=False, block_size=block_bytes),
         parse_options=arrow_csv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True),
         convert_options=arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(columns, kind),
+            column_types={name: pa.string() if name in texts else pa.float64() for name in columns},
             include_columns=columns,
             null_values=list(MISSING),
             strings_can_be_null=True,

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mlcli.datasets import npz_headers, npz_images, tabular
+from mlcli.datasets.cells import TextColumn
+from mlcli.datasets.coding import (
+    Coder,
+    category_coder,
+    class_coder,
+    date_coder,
+    gap_code,
+    is_word,
+)
 from mlcli.datasets.columns import Choice, missing_column
 from mlcli.datasets.dataset import Array
 from mlcli.datasets.files import check_file
 from mlcli.datasets.read_text import NotAllFloats
 from mlcli.datasets.registry import DATASETS, canonical
 from mlcli.errors import DataError
+from mlcli.preparation.columns import Preparation
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,7 @@ class Wanted:
         resize: (h, w) to which the images of a folder are brought.
         classes: names of the classes, in the order of class_values.
         class_values: the target's value of each.
+        preparation: what the inputs are made of, where they are not the columns themselves.
     """
 
     features: tuple[str, ...]
@@ -36,6 +47,35 @@ class Wanted:
     resize: tuple[int, int] | None = None
     classes: tuple[str, ...] = ()
     class_values: tuple[float | None, ...] = ()
+    preparation: Preparation | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the table that the inputs are made of."""
+        return self.features if self.preparation is None else self.preparation.raw_names
+
+    def coders(self) -> dict[str, Coder]:
+        """What makes numbers of words and dates, the target's classes by their names."""
+        found: dict[str, Coder] = {}
+        for one in () if self.preparation is None else self.preparation.columns:
+            if one.kind == "category":
+                found[one.name] = category_coder(one.values, self.preparation.unseen)  # type: ignore[union-attr]
+            elif one.kind == "date":
+                found[one.name] = date_coder(one.form)
+        if self.target is not None and any(map(is_word, self.classes)):
+            found[self.target] = class_coder(self.classes, self.class_values)
+        return found
+
+    def inputs(self, cells: Mapping[str, Array]) -> Array:
+        """X (n, D) from the cells of the columns, NaN where something is missing or unseen."""
+        if self.preparation is None:
+            return np.column_stack([cells[name] for name in self.features])
+        cells = dict(cells)
+        for one in self.preparation.columns:
+            if one.kind == "category":
+                own = cells[one.name]
+                cells[one.name] = np.where(np.isnan(own), gap_code(one.values), own)
+        return self.preparation.expand(cells)
 
 
 @dataclass(frozen=True)
@@ -80,7 +120,7 @@ def _parts(name: str, wanted: Wanted, rows: int) -> Iterator[Batch]:
     check_file(path)
     if path.suffix.lower() == ".npz" and npz_images.holds_images(npz_headers.read(path)):
         return _npz_images(path, wanted)
-    return _table(path, wanted)
+    return table_batches(path, wanted)
 
 
 def _in_batches(parts: Iterator[Batch], rows: int) -> Iterator[Batch]:
@@ -108,9 +148,15 @@ def _joined(parts: Sequence[Batch]) -> Batch:
     return Batch(np.concatenate([one.X for one in parts]), t, files or None)
 
 
-def _table(path: Path, wanted: Wanted) -> Iterator[Batch]:
+def table_batches(path: Path, wanted: Wanted) -> Iterator[Batch]:
+    """The rows of a table file, as many at a time as its reader gives.
+
+    Raises:
+        DataError: it lacks a column, or holds something that the model doesn't read.
+    """
     names = tabular.column_names(path)
-    needed = wanted.features if wanted.target is None else (*wanted.features, wanted.target)
+    columns = wanted.columns
+    needed = columns if wanted.target is None else (*columns, wanted.target)
     for column in needed:
         if column not in names:
             raise missing_column(path, column, names)
@@ -118,16 +164,19 @@ def _table(path: Path, wanted: Wanted) -> Iterator[Batch]:
             raise DataError(f"{path} has two columns named '{column}'",
                             hint="giving each its own name")  # fmt: skip
     # The reader settles roles; which of the columns it takes for the target plays no part.
-    choice = Choice(needed[0], tuple(needed[1:]), None, frozenset(needed))
-    yield from _read(path, choice, wanted)
+    choice = Choice(needed[0], tuple(needed[1:]), None, frozenset(needed), coders=wanted.coders())
+    try:
+        yield from _read(path, choice, wanted)
+    except TextColumn as error:
+        # What a model reads was declared when it was trained.
+        raise error.of_target() from None
 
 
 def _read(path: Path, choice: Choice, wanted: Wanted) -> Iterator[Batch]:
     n_read = 0
 
     def batch(part: dict[str, Array]) -> Batch:
-        X = np.column_stack([part[name] for name in wanted.features])  # (n, D)
-        return Batch(X, None if wanted.target is None else part[wanted.target])
+        return Batch(wanted.inputs(part), None if wanted.target is None else part[wanted.target])
 
     try:
         for part in tabular.column_batches(path, choice):
@@ -152,6 +201,9 @@ def _named(name: str, wanted: Wanted) -> Iterator[Batch]:
         raise DataError(
             f"{name} draws new rows each time and is no table", hint="`mlcli data make` for a file"
         )
+    if wanted.preparation is not None:
+        raise DataError(f"the model's inputs are made of the columns of a file, and {name} is none",
+                        hint="a CSV, TSV, Parquet or NPZ file")  # fmt: skip
     data = source.replicate(0, 0)
     names = [*data.feature_names, data.target_name]
     columns = dict(zip(names, (*data.X.T, data.t), strict=True))

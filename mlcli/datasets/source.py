@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from mlcli.datasets.checks import refuse_given
 from mlcli.datasets.dataset import Dataset, Task, Truth
+from mlcli.datasets.declared import NOTHING, Declared
 from mlcli.datasets.files import SUFFIXES
 from mlcli.datasets.registry import DATASETS, NamedSet, canonical, lookup
 from mlcli.datasets.synthetic import (
@@ -126,14 +127,13 @@ def open_source(
     noise_std: float | None = None,
     stream_rows: int = STREAM_ROWS,
     resize: tuple[int, int] | None = None,
+    declared: Declared = NOTHING,
 ) -> Source:
     """Open a named set, a CSV, TSV, Parquet or NPZ file, or a folder of images, and check it.
 
-    An NPZ file with an ``X`` of 3 or 4 dimensions holds images (`npz_images`), and a folder a
-    folder of PNG or JPEG images for each class (`image_folder`).
-
-    A Parquet file of more than `stream_rows` rows, and a text file that is also larger than
-    `streaming.STREAMED_TEXT_BYTES`, become a `StreamSource`, unless a draw column is named.
+    An NPZ file with an ``X`` of 3 or 4 dimensions holds images. A Parquet file of more than
+    `stream_rows` rows, and a text file that is also larger than `streaming.STREAMED_TEXT_BYTES`,
+    become a `StreamSource`, unless a draw column is named.
 
     Args:
         name_or_path: a name of `registry.DATASETS`, or a path.
@@ -145,6 +145,7 @@ def open_source(
         n_samples, x_min, x_max, noise_std: of a synthetic set; left out, the set's own.
         stream_rows: the most rows that are read into memory.
         resize: (h, w) that the images of a folder are brought to; left out, all must be alike.
+        declared: columns of a file that are no numbers, and what is made of them.
 
     Raises:
         DataError: the name, the file or folder, its columns or its values won't do.
@@ -157,6 +158,8 @@ def open_source(
     is_folder = named is None and os.path.isdir(os.path.expanduser(name_or_path))
     if not is_folder:
         refuse_given(name_or_path, {"resize": resize}, "apply to folders of images only")
+    if named is not None or is_folder:
+        declared.refuse_for(name_or_path, "apply to table files only")
     if named is not None and named.kind == "synthetic":
         refuse_given(name_or_path, columns, "apply to tables only")
         return SyntheticSource(generator_of(SYNTHETIC[named.name], **shape))
@@ -166,11 +169,16 @@ def open_source(
     path = Path(name_or_path).expanduser()
     if is_folder:
         return _open_folder(path, resize, columns)
-    if not _is_path(name_or_path):
-        lookup(name_or_path)
+    columns |= {"drop_missing": drop_missing, "declared": declared, "stream_rows": stream_rows}
+    return _open_path(name_or_path, path, columns)
+
+
+def _open_path(name: str, path: Path, how: dict[str, Any]) -> Source:
+    if not _is_path(name):
+        lookup(name)
     from mlcli.datasets.tables import open_file
 
-    return open_file(path, **columns, drop_missing=drop_missing, stream_rows=stream_rows)
+    return open_file(path, **how)
 
 
 def _open_folder(path: Path, resize: tuple[int, int] | None, columns: dict[str, Any]) -> Source:

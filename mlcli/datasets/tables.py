@@ -15,6 +15,7 @@ from mlcli.datasets.bundled import load_bundled
 from mlcli.datasets.checks import refuse_given
 from mlcli.datasets.columns import Choice, choose
 from mlcli.datasets.dataset import Array, Dataset
+from mlcli.datasets.declared import Declared, may_lack, prepare, with_learners
 from mlcli.datasets.draws import draw_rows
 from mlcli.datasets.files import check_file
 from mlcli.datasets.groups import group_numbers
@@ -23,6 +24,8 @@ from mlcli.datasets.registry import NamedSet
 from mlcli.datasets.sidecar import read_note
 from mlcli.datasets.streaming import StreamSource, has_more_rows
 from mlcli.datasets.synthetic import SYNTHETIC
+from mlcli.datasets.words import read_with_words
+from mlcli.errors import DataError
 
 if TYPE_CHECKING:
     from mlcli.datasets.source import Source
@@ -100,35 +103,54 @@ def open_file(
     *,
     drop_missing: bool,
     stream_rows: int,
+    declared: Declared,
 ) -> Source:
     """A table file, in memory or streamed, or images in an NPZ file; see `source.open_source`."""
     check_file(path)
     if path.suffix.lower() == ".npz" and npz_images.holds_images(heads := npz_headers.read(path)):
         columns = {"features": features, "draw_column": draw_column, "group_column": group_column}
         refuse_given(path.name, columns, "apply to tables only")
+        declared.refuse_for(path.name, "apply to tables only")
         return npz_images.open_npz_images(path, heads, target, drop_missing=drop_missing)
     note = read_note(path)
     if note is not None and draw_column is None and features is None and target is None:
         draw_column = str(note["draw_column"])
     choice = tabular.choose_columns(path, target, features, draw_column, group_column)
-    source = _open_table(path, choice, drop_missing=drop_missing, stream_rows=stream_rows)
+    if declared:
+        choice = with_learners(path, tabular.column_names(path), choice, declared)
+    source = _open_table(path, choice, declared, drop_missing, stream_rows)
     spec = None if note is None else SYNTHETIC.get(str(note["drawn_from"].get("name")))
     if note is not None and spec is not None and choice.target == spec.t_name:
         source.task = spec.task
         # f and p(C_1|x) are functions of all the set's features, in the set's order.
-        if isinstance(source, DrawsSource) and choice.features == spec.feature_names:
+        known = choice.features == spec.feature_names and not declared
+        if isinstance(source, DrawsSource) and known:
             source.is_drawn_from(spec, note["drawn_from"])
     return source
 
 
 def _open_table(
-    path: Path, choice: Choice, *, drop_missing: bool, stream_rows: int
+    path: Path, choice: Choice, declared: Declared, drop_missing: bool, stream_rows: int
 ) -> TableSource | StreamSource:
     draw_column, group_column = choice.draw_column, choice.group_column
     if draw_column is None and group_column is None and has_more_rows(path, stream_rows):
+        if declared:
+            raise DataError(
+                f"{path} is read in batches, where --categorical, --dates and --impute can't be "
+                "used", hint="a file with fewer rows",
+            )  # fmt: skip
         return StreamSource(path, choice, drop_missing=drop_missing)
-    columns = tabular.read(path, choice, drop_missing=drop_missing)
-    data = _dataset(path.name, choice, columns)
+    gaps = may_lack(choice, declared)
+    choice, columns, words = read_with_words(path, choice, gaps, drop_missing=drop_missing)
+    if declared:
+        preparation, X = prepare(path, choice, declared, columns)
+        data = Dataset(
+            path.name, X, columns[choice.target], preparation.names, choice.target,
+            preparation=preparation,
+        )  # fmt: skip
+    else:
+        data = _dataset(path.name, choice, columns)
+    data = replace(data, class_names=words)
     if group_column is not None:
         data = replace(data, groups=group_numbers(path, group_column, data.t.size))
     identity = tabular.file_identity(path, choice, drop_missing=drop_missing)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mlcli.datasets import read_npz, read_parquet, read_text
+from mlcli.datasets.cells import TextColumn
 from mlcli.datasets.checks import Missing, refuse_constant
 from mlcli.datasets.columns import Choice, choose
 from mlcli.datasets.dataset import Array
 from mlcli.datasets.files import sha256
+from mlcli.errors import DataError
 
 BATCH_ROWS = 65_536
 
@@ -85,19 +87,39 @@ def column_batches(
     names, asked = choice.names, choice.asked
     suffix = path.suffix.lower()
     if suffix == ".npz":
-        parts = iter([read_npz.read(path, read_npz.columns(path), names, asked=asked)])
+        found = read_npz.columns(path)
+        parts = _alone(lambda: read_npz.read(path, found, names, asked=asked, coders=choice.coders))
     elif suffix == ".parquet":
-        parts = read_parquet.batches(path, names, rows, asked=asked)
+        parts = read_parquet.batches(path, names, rows, asked=asked, coders=choice.coders)
     else:
-        parts = read_text.batches(path, names, asked=asked, as_text=as_text)
-    for part in parts:
-        n = len(part[choice.target])
-        for first in range(0, n, rows):
-            yield {name: column[first : first + rows] for name, column in part.items()}
+        parts = read_text.batches(path, names, asked=asked, as_text=as_text, coders=choice.coders)
+    try:
+        for part in parts:
+            n = len(part[choice.target])
+            for first in range(0, n, rows):
+                yield {name: column[first : first + rows] for name, column in part.items()}
+    except TextColumn as error:
+        raise (error.of_target() if error.column == choice.target else error) from None
 
 
-def read(path: Path, choice: Choice, *, drop_missing: bool = False) -> dict[str, Array]:
+def _alone(part: Callable[[], dict[str, Array]]) -> Iterator[dict[str, Array]]:
+    yield part()
+
+
+def read(
+    path: Path,
+    choice: Choice,
+    *,
+    drop_missing: bool = False,
+    may_lack: frozenset[str] = frozenset(),
+) -> dict[str, Array]:
     """The needed columns in memory, every value finite, at least two rows, no constant feature.
+
+    Args:
+        path: the file.
+        choice: the columns.
+        drop_missing: leave out rows with missing or infinite values.
+        may_lack: columns whose gaps are no fault, and stay as NaN.
 
     Raises:
         DataError: saying which of these fails.
@@ -111,11 +133,26 @@ def read(path: Path, choice: Choice, *, drop_missing: bool = False) -> dict[str,
         name: np.concatenate([part[name] for part in parts] or empty) for name in choice.names
     }
     missing = Missing()
-    good = missing.see(columns)
-    missing.refuse(path, drop_missing=drop_missing)
+    good = missing.see({
+        name: np.where(np.isnan(column), 0.0, column) if name in may_lack else column
+        for name, column in columns.items()
+    })  # fmt: skip
+    fillable = {name for name in choice.features if np.isnan(columns[name]).any()} - may_lack
+    missing.refuse(path, drop_missing=drop_missing, fillable=fillable)
     if missing.n_bad_rows:
         columns = {name: column[good] for name, column in columns.items()}
-    low = np.array([columns[name].min() for name in choice.features])
-    high = np.array([columns[name].max() for name in choice.features])
-    refuse_constant(path, choice.features, low, high)
+    _refuse_constant_columns(path, choice, columns)
     return columns
+
+
+def _refuse_constant_columns(path: Path, choice: Choice, columns: dict[str, Array]) -> None:
+    """Of columns of words whoever named them has a say; see `declared.prepare`."""
+    names = [name for name in choice.features if name not in choice.coders]
+    known = [columns[name][~np.isnan(columns[name])] for name in names]
+    for name, column in zip(names, known, strict=True):
+        if not column.size:
+            raise DataError(
+                f"feature '{name}' of {path} has no values", hint="leaving it out with --features"
+            )
+    low, high = (np.array([end(column) for column in known]) for end in (np.min, np.max))
+    refuse_constant(path, names, low, high)

@@ -11,6 +11,7 @@ import numpy as np
 from mlcli.errors import ConfigError, DataError
 from mlcli.models.parts import INFO, Parts
 from mlcli.models.prediction import Model
+from mlcli.models.prepared import prepared
 
 PREDICTING = ("fit-poly", "kfold", "bayes", "logistic", "train-mlp", "train-cnn")
 
@@ -55,6 +56,7 @@ def load(
             model = _made(parts, info, command, degree, variant, seed_index, device)
             # Arrays that don't fit each other are found here and not among the user's rows.
             model.predict(np.zeros((1, len(model.described.features))), 0.95)
+            model = prepared(model, info)
     except (KeyError, TypeError, IndexError, ValueError, AttributeError, RuntimeError):
         raise parts.damaged(INFO) from None
     return model

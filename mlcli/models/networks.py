@@ -15,6 +15,9 @@ from mlcli.errors import ConfigError, DataError
 from mlcli.linear.student import student_t_quantile
 from mlcli.models.parts import Parts
 from mlcli.models.prediction import Array, Classes, Described, Numbers, Prediction
+from mlcli.models.prepared import described_with
+from mlcli.preparation.columns import from_words
+from mlcli.preparation.filling import Filling, filling_from
 
 ENSEMBLE = (
     "Student's quantile times the root of one network's held-out mean squared error plus the "
@@ -31,15 +34,19 @@ class Program:
         restored: `neural.restored.Restored`.
         n_members: its first ones, which are asked for.
         output_shift, output_scale: units of their outputs, (M, 1).
+        fillings: what fills the gaps of the inputs, one a member; empty: there are none.
     """
 
     restored: Any
     n_members: int
     output_shift: Array
     output_scale: Array
+    fillings: tuple[Filling, ...] = ()
 
     def outputs(self, X: Array) -> Array:
         """Outputs of each member before the output activation, (M, n, K)."""
+        if self.fillings:
+            X = np.stack([filling(X) for filling in self.fillings])  # (M, n, D)
         found: Array = self.restored.outputs(X)[: self.n_members]
         return found
 
@@ -125,6 +132,8 @@ def load_networks(
     if not programs:
         raise DataError(f"every network of {parts.folder} diverged", hint="another --variant")
     described = _described(info, command, entry, wanted, seed_index, n_lost, variant)
+    if "preparation" in info:
+        described = described_with(described, info, programs[0].fillings[0])
     return Networks(described, tuple(programs), entry["held_out_mse"], int(entry["n_held_out"]))
 
 
@@ -197,6 +206,10 @@ def _program(
     origin = None
     if "input_origin" in members[0]:
         origin = _units(members[:1], "input_origin", n_features)[0]
+    fillings: tuple[Filling, ...] = ()
+    if "preparation" in info:
+        preparation = from_words(info["preparation"])
+        fillings = tuple(filling_from(preparation, one["filling"]) for one in members)
     shift = _units(members, "input_shift", n_features)
     scale = _units(members, "input_scale", n_features)
     return Program(
@@ -204,6 +217,7 @@ def _program(
         n_asked,
         _units(members[:n_asked], "output_shift", 1),
         _units(members[:n_asked], "output_scale", 1),
+        fillings,
     )
 
 

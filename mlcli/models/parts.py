@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from mlcli.errors import DataError
 
 SCHEMA = 2
+# Of a model whose inputs are made of a table's columns, which others read as they are.
+PREPARED_SCHEMA = 3
 INFO = "model/model.json"
 # More than any model here writes; checked before a byte is read.
 MOST_BYTES = {".json": 2**26, ".safetensors": 2**32}
@@ -67,10 +69,10 @@ class Parts:
         except (ValueError, RecursionError):
             raise DataError(f"{self.folder / INFO}", must="JSON", got="something else") from None
         schema = found.get("schema") if isinstance(found, dict) else None
-        if schema != SCHEMA:
+        if schema not in (SCHEMA, PREPARED_SCHEMA):
             raise DataError(
-                f"the schema of {self.folder / INFO}", must=f"{SCHEMA}", got=f"{schema}",
-                hint="the same command again with --force, which writes today's",
+                f"the schema of {self.folder / INFO}", must=f"{SCHEMA} or {PREPARED_SCHEMA}",
+                got=f"{schema}", hint="the same command again with --force, which writes today's",
             )  # fmt: skip
         return dict(found)
 

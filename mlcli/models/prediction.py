@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -83,6 +84,9 @@ class Described:
         image_shape: (h, w) or (c, h, w) of a row that is an image.
         resize: (h, w) to which the images of a folder were brought.
         warnings: sentences.
+        preparation: what the inputs are made of, in the words of `preparation.columns`; None: they
+            are the columns of a table.
+        fills: whether a gap in each of the D inputs is filled; empty: none is.
     """
 
     command: str
@@ -95,6 +99,15 @@ class Described:
     image_shape: tuple[int, ...] | None = None
     resize: tuple[int, int] | None = None
     warnings: tuple[str, ...] = field(default=())
+    preparation: Mapping[str, Any] | None = None
+    fills: tuple[bool, ...] = ()
+
+    def complete(self, X: Array) -> NDArray[np.bool_]:
+        """Which rows of X (n, D) can be predicted: all finite but for gaps that are filled."""
+        good = np.isfinite(X)
+        if any(self.fills):
+            good |= np.isnan(X) & np.array(self.fills)
+        return np.asarray(good.all(axis=1))
 
 
 class Model(Protocol):

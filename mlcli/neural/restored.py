@@ -140,7 +140,11 @@ class Restored:
         return partial(average_over_views, self.net, pixels=known, flips=flips)
 
     def outputs(self, X: Floats) -> Floats:
-        """Outputs of each member before the output activation at X (n, D): (M, n, K)."""
+        """Outputs of each member before the output activation: (M, n, K).
+
+        Args:
+            X: the rows of all members, (n, D), or of each, (M, n, D).
+        """
         theta = self.net.theta
         shift = self.shift if self.origin is None else self.shift - self.origin
         units = Units(*(torch.as_tensor(a).to(theta).unsqueeze(1) for a in (shift, self.scale)))
@@ -148,11 +152,14 @@ class Restored:
         dtype = np.float64 if theta.dtype == torch.float64 else np.float32
         found = []
         with threads(self.n_threads):
-            for start in range(0, len(X), self.batch_rows):
-                some = X[start : start + self.batch_rows]
+            for start in range(0, X.shape[-2], self.batch_rows):
+                some = X[..., start : start + self.batch_rows, :]
                 some = some if self.origin is None else some - self.origin
-                rows = torch.as_tensor(some.astype(dtype))
+                rows = torch.as_tensor(some.astype(dtype).reshape(-1, X.shape[-1]))
                 nothing = torch.zeros(len(rows), device=theta.device)
-                part = Part(rows.to(theta.device), nothing, None, units)
+                index = None
+                if X.ndim == 3:
+                    index = torch.arange(len(rows), device=theta.device).view(len(X), -1)
+                part = Part(rows.to(theta.device), nothing, index, units)
                 found.append(outputs(self.net, part, self.autocast, self._look(units))[0])
         return np.concatenate(found, axis=1).astype(np.float64)

@@ -16,9 +16,10 @@ from mlcli.config import config_class
 from mlcli.datasets.describe import describe_table, holds_images
 from mlcli.datasets.describe_images import describe_images
 from mlcli.datasets.image_folder import image_sizes
-from mlcli.datasets.numbered import write_numbered
-from mlcli.datasets.source import Source, open_source
-from mlcli.errors import ConfigError, DataError, InputError
+from mlcli.datasets.sidecar import read_note
+from mlcli.datasets.source import open_source
+from mlcli.errors import ConfigError, DataError, InputError, MlcliError, NoAnswerError
+from mlcli.experiments.source import source_of
 from mlcli.partials import dead_partials, partial_of, sweep
 from mlcli.projects import proposal as proposals
 from mlcli.projects import texts
@@ -78,8 +79,8 @@ def create(target: Path, data: Path | None, column: str | None) -> Project:
             raise DataError(f"{data}", must="a name without ${, which DVC replaces", got=place)
     proposal = _propose(data, place, column)
     with _filling(target) as folder:
-        if data is not None and place is not None:
-            proposal = _put_data(proposal, data, folder / place, copied=copied)
+        if copied and data is not None and place is not None:
+            _put_data(data, folder / place)
         proposal = _checked(proposal, folder)
         _write(proposal, folder, target, [] if place is None else [place])
     return Project(proposal, copied)
@@ -113,7 +114,9 @@ def _propose(data: Path | None, place: str | None, column: str | None) -> Propos
     if data is None or place is None:
         return proposals.for_nothing(open_source(proposals.SYNTHETIC).n_rows)
     if not holds_images(data):
-        return proposals.for_table(describe_table(data, column), place, data)
+        note = read_note(data)
+        draw_column = None if note is None else str(note["draw_column"])
+        return proposals.for_table(describe_table(data, column), place, data, draw_column)
     resize = _resize(data) if data.is_dir() else None
     size = None if resize is None else (resize, resize)
     found = describe_images(str(data), column, size)
@@ -129,22 +132,9 @@ def _resize(folder: Path) -> int | None:
     return LARGEST_SIDE if min(min(size) for size in sizes) >= LARGEST_SIDE else SMALL_SIDE
 
 
-def _put_data(proposal: Proposal, data: Path, out: Path, *, copied: bool) -> Proposal:
-    if copied:
-        out.parent.mkdir()
-    if proposal.class_names:
-        column = next(iter(proposal.sections.values()))["target"]
-        if not copied:
-            raise DataError(
-                f"column '{column}' of {data}", must="numbers in a file too large to be copied",
-                got="text", hint="numbering its classes 0, 1, ...",
-            )  # fmt: skip
-        return replace(proposal, class_names=write_numbered(data, column, out))
-    if copied and data.is_dir():
-        shutil.copytree(data, out)
-    elif copied:
-        shutil.copyfile(data, out)
-    return proposal
+def _put_data(data: Path, out: Path) -> None:
+    out.parent.mkdir()
+    (shutil.copytree if data.is_dir() else shutil.copyfile)(data, out)
 
 
 def _checked(proposal: Proposal, folder: Path) -> Proposal:
@@ -154,32 +144,25 @@ def _checked(proposal: Proposal, folder: Path) -> Proposal:
         DataError: the data can't be read.
         InputError: no command takes them.
     """
-    source, kept, refused = None, {}, {}
+    source, kept = None, {}
+    refused: dict[str, MlcliError] = {}
     for section, values in proposal.sections.items():
         place = folder / values["data"]
         given = values | {"data": str(place) if place.exists() else values["data"]}
         config: Any = config_class(section)(**given)
-        source = source or _open(config)
+        source = source or source_of(config)
         try:
-            import_module(f"mlcli.experiments.{section}").check(config, source)
+            experiment = import_module(f"mlcli.experiments.{section}")
+            experiment.check(config, source)
+            if hasattr(experiment, "check_answer"):
+                experiment.check_answer(config, source)
             kept[section] = values
-        except InputError as error:
+        except (InputError, NoAnswerError) as error:
             refused[section] = error
     if not kept:
         raise next(iter(refused.values()))
     why = {f"without {name}": str(error) for name, error in refused.items()}
     return replace(proposal, sections=kept, reasons={**proposal.reasons, **why})
-
-
-def _open(config: Any) -> Source:
-    side = getattr(config, "resize", None)
-    return open_source(
-        config.data,
-        target=config.target,
-        features=config.features,
-        drop_missing=config.drop_missing,
-        resize=None if side is None else (int(side.split("x")[0]),) * 2,
-    )
 
 
 def _write(proposal: Proposal, folder: Path, target: Path, inputs: list[str]) -> None:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from mlcli.datasets.declared import YEARLY_SPAN
 from mlcli.datasets.describe_pairs import SAME_UNITS
 from mlcli.errors import DataError
 from mlcli.projects import sizes
 
-# A column with more missing values would cost more rows than it is worth.
-MOST_MISSING = 0.2
+# A column with a larger share of missing values would mostly be what fills them.
+MOST_MISSING = 0.5
+# Categories of a column: each wants so many rows on average, and there should not be too many.
+ROWS_A_CATEGORY = 10
+MOST_CATEGORIES = 50
+MOST_SEEDS = 16
+DAYS_A_YEAR = 365.2425
+NUMBERS = ("number", "whole number")
 FEWEST_ROWS = 10
 # Coefficients, as a share of the rows, up to which least squares needs no penalty.
 MOST_COLUMNS = 0.6
@@ -29,23 +37,24 @@ class Proposal:
         sections: of params.yaml, each of which is a stage too.
         reasons: what was decided, and from what.
         left_out: column -> why it is no feature.
-        class_names: of a target that is text, in the order of their numbers 0, 1, ...
     """
 
     task: str
     sections: Sections
     reasons: Mapping[str, str]
     left_out: Mapping[str, str]
-    class_names: Sequence[str] = ()
 
 
-def for_table(found: Mapping[str, Any], data: str, file: Path) -> Proposal:
+def for_table(
+    found: Mapping[str, Any], data: str, file: Path, draw_column: str | None = None
+) -> Proposal:
     """What suits a table.
 
     Args:
         found: as `datasets.describe.describe_table` gives it.
         data: what params.yaml calls it.
         file: the table, for messages.
+        draw_column: the column that numbers independent data sets in it, if there is one.
 
     Raises:
         DataError: it has no target, no features, or too few rows.
@@ -63,34 +72,65 @@ def for_table(found: Mapping[str, Any], data: str, file: Path) -> Proposal:
             got=f"{column['type']} with {column['n_distinct']} different values",
             hint="another --target",
         )  # fmt: skip
-    left_out = _left_out(found, column)
+    left_out = _left_out(found, column, draw_column)
     others = [one for one in found["columns"] if one is not column]
     features = [one for one in others if one["name"] not in left_out]
     if not features:
         why = "; ".join(f"'{name}' {words}" for name, words in list(left_out.items())[:3])
         raise DataError(f"{file} has no column to predict '{column['name']}' from ({why})")
-    used = [*features, column]
-    drop = any(one["n_missing"] or one.get("n_infinite") for one in used)
-    # At least so many rows are whole, whichever of them lack which values.
-    lost = sum(one["n_missing"] + one.get("n_infinite", 0) for one in used) if drop else 0
-    n_rows = int(found["n_rows"] * max(0, 1 - lost / found["n_sampled"]))
+    # Gaps in features are filled; at least so many rows are whole but for those.
+    lost = column["n_missing"] + sum(one.get("n_infinite", 0) for one in [*features, column])
+    n_draws = 1
+    if draw_column is not None:
+        n_draws = next(c["n_distinct"] for c in found["columns"] if c["name"] == draw_column)
+    n_rows = int(found["n_rows"] * max(0, 1 - lost / found["n_sampled"]) / n_draws)
     if n_rows < FEWEST_ROWS:
         raise DataError(
             f"the rows of {file} without missing values", must=f"at least {FEWEST_ROWS}",
             got=str(n_rows),
         )  # fmt: skip
     source: dict[str, Any] = {"data": data, "target": column["name"]}
-    source |= {"features": [one["name"] for one in features], "drop_missing": drop}
-    is_text = column["type"] == "text"
-    class_names = tuple(one["value"] for one in target["classes"]) if is_text else ()
+    source |= {"features": [one["name"] for one in features], "drop_missing": lost > 0}
+    source |= _declared(features)
+    if draw_column is not None:
+        source["draw_column"] = draw_column
+    n_features = sum(map(_n_columns, features))
     if target["task"] == "regression":
-        sections = regression(source, n_rows, len(features))
+        sections = regression(source, n_rows, n_features)
     else:
-        sections = _classification(source, n_rows, len(features), len(target["classes"]))
-    return Proposal(target["task"], sections, _reasons(found, features), left_out, class_names)
+        sections = _classification(source, n_rows, n_features, len(target["classes"]))
+    if draw_column is not None:
+        for values in sections.values():
+            values["n_seeds"] = min(values.get("n_seeds", MOST_SEEDS), n_draws)
+    return Proposal(target["task"], sections, _reasons(found, features), left_out)
 
 
-def _left_out(found: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, str]:
+def _declared(features: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How features that are no numbers, or have gaps, become numbers without any."""
+    words = [one["name"] for one in features if one["type"] == "text"]
+    dates = [one["name"] for one in features if one["type"] == "date"]
+    found: dict[str, Any] = {"categorical": words} if words else {}
+    if dates:
+        found["dates"] = dates
+    if any(one["n_missing"] for one in features if one["type"] != "text"):
+        found["impute"] = "median"
+    # A rare category may lie in test rows alone.
+    return found | ({"unseen": "average"} if words else {})
+
+
+def _n_columns(feature: Mapping[str, Any]) -> int:
+    """About how many columns a feature becomes."""
+    if feature["type"] == "date":
+        first, last = (date.fromisoformat(feature[end][:10]) for end in ("min", "max"))
+        return 3 if (last - first).days >= YEARLY_SPAN * DAYS_A_YEAR else 1
+    if feature["type"] == "text":
+        return int(feature["n_distinct"]) - 1 + int(feature["n_missing"] > 0)
+    return 1
+
+
+def _left_out(
+    found: Mapping[str, Any], target: Mapping[str, Any], draw_column: str | None
+) -> dict[str, str]:
     """Every column that is no feature, and why."""
     leaks = {one["name"]: one["how"] for one in found["target"].get("leaks", ())}
     copies = {
@@ -105,12 +145,15 @@ def _left_out(found: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, 
     why: dict[str, str] = {}
     for one in found["columns"]:
         name = one["name"]
+        most = max(2, min(MOST_CATEGORIES, found["n_sampled"] // ROWS_A_CATEGORY))
         if name == target["name"]:
             continue
-        if one["type"] not in ("number", "whole number"):
-            why[name] = {"text": "is text", "date": "is a date", "empty": "has no values"}.get(
-                one["type"], "is constant"
-            )
+        if name == draw_column:
+            why[name] = "numbers independent data sets"
+        elif one["type"] not in (*NUMBERS, "text", "date"):
+            why[name] = "has no values" if one["type"] == "empty" else "is constant"
+        elif one["type"] == "text" and one["n_distinct"] > most:
+            why[name] = f"is text with {one['n_distinct']} different values"
         elif name in leaks or name in copies:
             why[name] = leaks.get(name) or copies[name]
         elif one["n_missing"] > MOST_MISSING * found["n_sampled"]:

@@ -50,8 +50,6 @@ def params_text(proposal: Proposal) -> str:
     ]
     for name, why in proposal.left_out.items():
         lines += _comment(f"Not a feature: '{name}' {why}.", "")
-    for number, name in enumerate(proposal.class_names):
-        lines += _comment(f"Class {number} is {name!r}.", "")
     said: set[tuple[str, str]] = set()
     for section, values in proposal.sections.items():
         fields = config_class(section).model_fields

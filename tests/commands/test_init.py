@@ -45,14 +45,16 @@ def test_a_regression_from_a_table(mlcli: Run, empty_folder: Path) -> None:
     params = read_yaml(Path("new/params.yaml")).values
     assert list(params) == ["fit_poly", "kfold", "bayes", "train_mlp"]
     for section in params.values():
-        assert section["features"] == ["a", "b"]
-        assert section["drop_missing"] is True
+        assert section["features"] == ["a", "b", "gaps", "word"]
+        assert section["drop_missing"] is False
+        assert section["categorical"] == ["word"]
+        assert section["impute"] == "median"
         assert section["data"] == "data/my_file.csv"
     text = Path("new/params.yaml").read_text()
     for name, why in {
         "row": "counts the rows", "a_again": "holds the same values as 'a'",
         "kelvin": "is 'a' in other units", "copy": "equals the target in every row",
-        "gaps": "has 20 missing values", "word": "is text", "one": "is constant",
+        "one": "is constant",
     }.items():  # fmt: skip
         assert f"# Not a feature: '{name}' {why}." in text
     # The help of a key has one home, and stands where the key comes first.
@@ -76,7 +78,7 @@ def test_the_project_is_valid_and_its_commands_run(
     for command in ("kfold", "bayes", "train-mlp"):
         done = mlcli(command, "--dry-run", "--json")
         assert done.code == 0, done.err
-        assert done.json["data"]["features"] == ["a", "b"]
+        assert done.json["data"]["features"] == ["a", "b", "gaps", "word"]
         stage = read_yaml(Path("dvc.yaml")).values["stages"][command.replace("-", "_")]
         outs = {next(iter(o)) for key in ("outs", "metrics", "plots") for o in stage[key]}
         section = command.replace("-", "_")
@@ -84,29 +86,67 @@ def test_the_project_is_valid_and_its_commands_run(
         assert outs == {f for f in files if not f.endswith(("environment.json", "timings.json"))}
 
 
-def test_classes_with_names_are_numbered_in_the_copy(mlcli: Run, empty_folder: Path) -> None:
+def test_classes_keep_their_names(
+    mlcli: Run, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table(empty_folder / "a.csv", words=True)
     done = mlcli("init", "new", "--data", "a.csv")
     assert done.code == 0, done.err
-    assert "numbered in the copy, 0 to 2: ash, wet, elm, oak" in done.out
-    rows = []
-    for name in ("a.csv", "new/data/a.csv"):
-        with Path(name).open(encoding="utf-8", newline="") as file:
-            rows.append(list(csv.reader(file)))
-    assert rows[0][8][-1] == f" {rows[0][8][-1].strip()} "
-    assert [row[:-1] for row in rows[0]] == [row[:-1] for row in rows[1]]
-    numbers = {"t": "t", "ash, wet": "0", "elm": "1", "oak": "2"}
-    assert [numbers[row[-1].strip()] for row in rows[0]] == [row[-1] for row in rows[1]]
+    assert Path("new/data/a.csv").read_bytes() == Path("a.csv").read_bytes()
     params = read_yaml(Path("new/params.yaml")).values
     assert list(params) == ["logistic", "train_mlp"]
     assert params["train_mlp"]["task"] == "classification"
-    assert "# Class 0 is 'ash, wet'." in Path("new/params.yaml").read_text()
+    monkeypatch.chdir(empty_folder / "new")
+    done = mlcli("logistic", "--no-plots", "--n-seeds", "2", "--json")
+    assert done.code == 0, done.err
+    assert done.json["classes"] == ["ash, wet", "elm", "oak"]
+
+
+def test_dates_are_features_and_identifiers_are_not(mlcli: Run, empty_folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = [
+        f"2020-{1 + i % 12:02}-{1 + i % 28:02},n{i},{rng.normal()},{rng.normal()}"
+        for i in range(60)
+    ]
+    Path("a.csv").write_text("day,name,x,t\n" + "\n".join(lines) + "\n")
+    done = mlcli("init", "new", "--data", "a.csv")
+    assert done.code == 0, done.err
+    fit_poly = read_yaml(Path("new/params.yaml")).values["fit_poly"]
+    assert fit_poly["features"] == ["day", "x"]
+    assert fit_poly["dates"] == ["day"]
+    assert "'name' is text with 60 different values" in Path("new/params.yaml").read_text()
+
+
+def test_a_target_without_noise_has_no_posterior(mlcli: Run, empty_folder: Path) -> None:
+    x = np.linspace(0, 1, 50)
+    np.savez("exact.npz", x=x, z=np.cos(9 * x), t=1 + 2 * x + np.cos(9 * x))
+    done = mlcli("init", "new", "--data", "exact.npz")
+    assert done.code == 0, done.err
+    assert "bayes" not in read_yaml(Path("new/params.yaml")).values
+    assert "without bayes" in done.out
+
+
+def test_draws_of_a_synthetic_set_stay_apart(
+    mlcli: Run, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = mlcli("data", "make", "--names", "noisy-cubic", "--out", "made", "--n-draws", "3")
+    assert made.code == 0, made.err
+    done = mlcli("init", "new", "--data", "made/noisy_cubic.csv")
+    assert done.code == 0, done.err
+    for values in read_yaml(Path("new/params.yaml")).values.values():
+        assert values["features"] == ["x"]
+        assert values["draw_column"] == "draw"
+        assert values["n_seeds"] == 3
+    monkeypatch.chdir(empty_folder / "new")
+    done = mlcli("fit-poly", "--no-plots", "--json")
+    assert done.code == 0, done.err
+    assert done.json["n_seeds"] == 3
 
 
 def test_more_features_than_rows(mlcli: Run, empty_folder: Path) -> None:
     rng = np.random.default_rng(1)
     X = rng.normal(size=(12, 30))
-    np.savez("wide.npz", X=X, t=X @ rng.normal(size=30))
+    np.savez("wide.npz", X=X, t=X @ rng.normal(size=30) + 5 * rng.normal(size=12))
     done = mlcli("init", "new", "--data", "wide.npz")
     assert done.code == 0, done.err
     params = read_yaml(Path("new/params.yaml")).values
@@ -154,10 +194,8 @@ def test_a_large_file_stays_where_it_is(
     assert read_yaml(Path("new/params.yaml")).values["bayes"]["data"] == str(path.resolve())
     assert not Path("new/data").exists()
     table(path, words=True)
-    done = mlcli("init", "other", "--data", "a.csv")
-    assert done.code == 2
-    assert "numbering its classes" in done.err
-    assert not Path("other").exists()
+    assert mlcli("init", "other", "--data", "a.csv").code == 0
+    assert not Path("other/data").exists()
 
 
 def test_git_is_used_where_it_is(mlcli: Run, empty_folder: Path) -> None:

@@ -191,3 +191,8 @@ def test_no_bytes_lead_to_a_traceback(content: bytes, suffix: str) -> None:
             # Other errors than these would fail the test; so few bytes may also be a good table.
             with contextlib.suppress(DataError):
                 open_source(put(Path(folder), f"a.{suffix}", whole))
+
+
+def test_semicolons_are_named_as_what_they_are(tmp_path: Path) -> None:
+    said = refusal(put(tmp_path, "a.csv", "x;t\n1,5;2\n2,5;3\n"))
+    assert "must be separated by commas, or by tabs in a .tsv, got semicolons" in said

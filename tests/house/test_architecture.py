@@ -37,9 +37,11 @@ ALLOWED: dict[str, set[str]] = {
     "selection": {"errors", "linear"},
     "scratch": {"errors"},
     "neural": {"errors"},
-    "datasets": {"errors", "partials", "rng"},
+    # Arrays in, arrays out: what columns become, and what training rows say of it.
+    "preparation": {"errors"},
+    "datasets": {"errors", "partials", "preparation", "rng"},
     # Trained models, as experiments write them and as other commands read them back.
-    "models": {"errors", "linear", "neural", "scale", "scratch", "selection"},
+    "models": {"errors", "linear", "neural", "preparation", "scale", "scratch", "selection"},
     "experiments": {
         "config", "datasets", "errors", "linear", "models", "neural", "result", "rng", "scale",
         "scratch", "selection",
@@ -62,7 +64,7 @@ ALLOWED: dict[str, set[str]] = {
     "console": {"result"},
     "commands": {
         "config", "console", "datasets", "errors", "experiments", "models", "notes", "params",
-        "partials", "projects",
+        "partials", "preparation", "projects",
         "report", "result", "review", "scale", "sweeps", "tracking",
     },
     "cli": {"commands"},

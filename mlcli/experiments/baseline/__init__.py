@@ -48,7 +48,7 @@ def plan(config: BaselineConfig, source: Source) -> Mapping[str, Any]:
     kept, left_out = _methods(task)
     return {
         "rows": task.t.size,
-        "inputs": task.X.shape[1],
+        "inputs": task.n_features,
         "classes": task.n_classes,
         "splits": len(task.splits),
         "methods": ", ".join(kept),
@@ -106,7 +106,7 @@ def run(config: BaselineConfig, source: Source, *, workers: Workers, progress: P
 
 def _methods(task: Task) -> tuple[list[str], dict[str, str]]:
     """The methods that can be fitted, and why others can't."""
-    n_features = task.X.shape[1]
+    n_features = task.n_features
     if "polynomial" not in task.methods or polynomial_degrees(n_features):
         return list(task.methods), {}
     why = f"products of {n_features} inputs are too many columns"
@@ -118,9 +118,10 @@ def _fit(config: BaselineConfig, task: Task, method: str, index: int) -> tuple[A
     train, test = task.splits[index]
     rng = stream(config.seed, "method", index)
     started = time.perf_counter()
-    predict = METHODS[method](Rows(task.X[train], task.t[train], task.n_classes, rng))
+    X = task.X(index)
+    predict = METHODS[method](Rows(X[train], task.t[train], task.n_classes, rng))
     spent = time.perf_counter() - started
-    return predict(task.X[test]), spent
+    return predict(X[test]), spent
 
 
 def _networks(config: BaselineConfig, method: str, task: Task, progress: Progress) -> list[Array]:
@@ -136,7 +137,7 @@ def _described(config: BaselineConfig, source: Source, task: Task) -> dict[str, 
         "task": "classification" if task.n_classes else "regression",
         "score": task.score,
         "n_rows": int(task.t.size),
-        "n_features": int(task.X.shape[1]),
+        "n_features": int(task.n_features),
         "n_folds": config.n_folds,
         "n_seeds": config.n_seeds,
     }

@@ -59,18 +59,26 @@ def _settings(config: BaselineConfig, method: str, problem: Problem) -> Any:
 
 
 def _problem(config: BaselineConfig, task: Task) -> Problem:
-    """The folds as the splits of a training, all of one size, as members side by side must be."""
+    """The folds as the splits of a training, all of one size, as members side by side must be.
+
+    Where the splits fill gaps each in its own way, the rows stand once for every split.
+    """
     fewest = min(len(train) for train, _ in task.splits)
     most = max(len(test) for _, test in task.splits)
     n_validation = max(1, round(VALIDATION * fewest))
+    own = task.data.preparation is not None
+    every = [task.X(index) for index in range(len(task.splits) if own else 1)]
     splits = []
     for index, (train, test) in enumerate(task.splits):
         order = stream(config.seed, "validation", index).permutation(train)[:fewest]
         watched, kept = np.sort(order[:n_validation]), np.sort(order[n_validation:])
-        splits.append(_split(task, kept, watched, np.resize(test, most)))
-    origin = origin_of(task.X, images=task.image_shape is not None)
-    X = (task.X - origin if origin.any() else task.X).astype(np.float32)
-    t, t_origin = task.t, 0.0
+        X = every[index if own else 0]
+        start = index * task.t.size if own else 0
+        splits.append(_split(task, X, (kept, watched, np.resize(test, most)), start))
+    whole = np.concatenate(every)  # (N, D)
+    origin = origin_of(whole, images=task.image_shape is not None)
+    X = (whole - origin if origin.any() else whole).astype(np.float32)
+    t, t_origin = np.tile(task.t, len(every)), 0.0
     if not task.n_classes:
         t_origin = float(origin_of(t[:, None])[0])
         t = t[:, None] - t_origin  # (N, 1)
@@ -80,13 +88,15 @@ def _problem(config: BaselineConfig, task: Task) -> Problem:
     )
 
 
-def _split(task: Task, train: Ints, validation: Ints, test: Ints) -> Split:
-    X = task.X[train]
-    shift, scale = X.mean(axis=0), X.std(axis=0)
+def _split(task: Task, X: Array, parts: tuple[Ints, Ints, Ints], start: int) -> Split:
+    """Units of the training rows of X (N, D), and parts of the rows from `start` on."""
+    train = parts[0]
+    shift, scale = X[train].mean(axis=0), X[train].std(axis=0)
     if task.image_shape is not None:
         scale = np.full_like(scale, float(np.sqrt((scale**2).mean())) or 1.0)
     scale = np.where(scale > 0, scale, 1.0)
     t_shift, t_scale = 0.0, 1.0
     if not task.n_classes:
         t_shift, t_scale = float(task.t[train].mean()), float(task.t[train].std()) or 1.0
+    train, validation, test = (rows + start for rows in parts)
     return Split(train, validation, test, shift, scale, t_shift, t_scale)

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.config.baseline import SCORES, BaselineConfig
+from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.errors import ConfigError, DataError
 from mlcli.experiments.networks.problem import task_of
+from mlcli.experiments.source import refuse_words
 from mlcli.rng import stream
 from mlcli.selection.folds import k_fold, stratified
 
@@ -27,7 +29,7 @@ class Task:
     """A question for every method.
 
     Attributes:
-        X: (N, D).
+        data: the rows; each split prepares them by its own training rows.
         t: numbers (N,), or labels 0..K-1.
         class_names: K names; empty for numbers.
         splits: training and test rows of each split.
@@ -36,7 +38,7 @@ class Task:
         methods: those that suit the task, the constant first.
     """
 
-    X: Array
+    data: Dataset
     t: NDArray[Any]
     class_names: tuple[str, ...]
     splits: Sequence[tuple[Ints, Ints]]
@@ -48,6 +50,15 @@ class Task:
     def n_classes(self) -> int:
         """K; 0 for numbers."""
         return len(self.class_names)
+
+    @property
+    def n_features(self) -> int:
+        """D."""
+        return len(self.data.feature_names)
+
+    def X(self, split: int) -> Array:
+        """The inputs of a split, (N, D)."""
+        return self.data.fitted_to(self.splits[split][0]).X
 
 
 def task_from(config: BaselineConfig, source: Source) -> Task:
@@ -72,9 +83,11 @@ def task_from(config: BaselineConfig, source: Source) -> Task:
     t: NDArray[Any] = data.t
     if kind == "classification":
         values, t = np.unique(data.t, return_inverse=True)
-        names = source.class_names or tuple(f"{value:g}" for value in values)
+        names = source.class_names or data.names_of(values)
         _check_classes(config, data.target_name, t)
-    elif np.ptp(t) == 0:
+    else:
+        refuse_words("a regression", data)
+    if not names and np.ptp(t) == 0:
         raise DataError(f"target '{data.target_name}' has the same value in every row",
                         hint="another --target")  # fmt: skip
     splits = []
@@ -87,7 +100,9 @@ def task_from(config: BaselineConfig, source: Source) -> Task:
     if source.image_shape is None:
         asked.discard("cnn")
     methods = tuple(method for method in suitable if method in asked)
-    return Task(data.X, t, names, splits, source.image_shape, score, methods)
+    for train, _ in splits if data.preparation else ():
+        data.fitted_to(train)
+    return Task(data, t, names, splits, source.image_shape, score, methods)
 
 
 def _check_classes(config: BaselineConfig, name: str, labels: Ints) -> None:

@@ -15,7 +15,7 @@ from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
 from mlcli.experiments.bayes import tables
-from mlcli.experiments.bayes.checks import check, first_data, n_replicates, plan
+from mlcli.experiments.bayes.checks import all_rows, check, first_data, n_replicates, plan
 from mlcli.experiments.bayes.columns import Data, basis_of, in_memory, model_degree, triangle_of
 from mlcli.experiments.bayes.display import display
 from mlcli.experiments.bayes.fit import Fitted, MaximumLikelihood, fit, maximum_likelihood
@@ -27,7 +27,9 @@ from mlcli.experiments.bayes.studies import (
     calibration,
     evidence_curve,
     evidence_surface,
+    with_folds,
 )
+from mlcli.experiments.source import prepared_info
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import Basis
 from mlcli.linear.bayes.posterior import Prior
@@ -85,6 +87,15 @@ class Model:
     terms: list[str]
 
 
+def check_answer(config: BayesConfig, source: Source) -> None:
+    """Fit the first data set, to know before a stage is planned whether there is an answer.
+
+    Raises:
+        NoAnswerError: the evidence has no maximum, as where the target has no noise.
+    """
+    _model(config, source, _data(config, source, 0), _prior(config, source))
+
+
 def run(config: BayesConfig, source: Source, *, workers: Workers, progress: Progress) -> Result:
     """Fit the first data set in full, the others for the spread, and measure the calibration.
 
@@ -110,7 +121,7 @@ def run(config: BayesConfig, source: Source, *, workers: Workers, progress: Prog
 def _data(config: BayesConfig, source: Source, index: int) -> Data:
     if isinstance(source, StreamSource):
         return first_data(config, source)
-    found = source.replicate(index, config.seed)
+    found = source.replicate(index, config.seed).fitted_to()
     return in_memory(found.X, found.t)
 
 
@@ -123,8 +134,11 @@ def _prior(config: BayesConfig, source: Source) -> Prior | None:
 
 def _replicate(config: BayesConfig, source: Source, prior: Prior | None, index: int) -> Replicate:
     data = _data(config, source, index)
-    rng = None if source.streamed else stream(config.seed, "folds", index)
-    return Replicate(_model(config, source, data, prior).fitted, evidence_curve(config, data, rng))
+    curve = evidence_curve(config, data)
+    if not source.streamed:
+        rng = stream(config.seed, "folds", index)
+        curve = with_folds(config, source.replicate(index, config.seed), curve, rng)
+    return Replicate(_model(config, source, data, prior).fitted, curve)
 
 
 def _model(config: BayesConfig, source: Source, data: Data, prior: Prior | None) -> Model:
@@ -143,7 +157,7 @@ def _result(
     study: Sequence[Array],
 ) -> Result:
     data = _data(config, source, 0)
-    first = source.sample if isinstance(source, StreamSource) else source.replicate(0, config.seed)
+    first = all_rows(config, source)
     model = _model(config, source, data, prior)
     posterior = model.fitted.posterior
     words, arrays = encode(model.basis, posterior)
@@ -160,6 +174,7 @@ def _result(
         "target": source.target_name,
         "noise_precision": model.fitted.noise_precision,
         "fitted_on": "all rows of the first data set",
+        **prepared_info(first),
     }
     return Result(
         metrics=_metrics(config, model, replicates, study, source.fresh_draws),
@@ -186,7 +201,7 @@ def _tables(
     replicates: Sequence[Replicate],
     study: Sequence[Array],
 ) -> dict[str, Columns]:
-    X = points(config, source.feature_names, data.low, data.high)
+    X = points(config, first, data.low, data.high)
     basis, fitted, rng = model.basis, model.fitted, stream(config.seed, "draws")
     at = first.X if X is None else X
     return {

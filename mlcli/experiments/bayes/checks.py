@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from mlcli.config.bayes import BayesConfig
+from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import ConfigError, DataError, InputError
 from mlcli.experiments.bayes.columns import Data, basis_of, degrees_of, in_memory, model_degree
 from mlcli.experiments.bayes.inputs import points, read_prior
+from mlcli.experiments.source import refuse_words
 
 MAX_COLUMNS = 2000
 
@@ -21,8 +23,15 @@ def first_data(config: BayesConfig, source: Source) -> Data:
     """The rows of the first data set, or of the file that is read in batches."""
     if isinstance(source, StreamSource):
         return Data(source.batches, source.low, source.high, source.n_rows)
-    first = source.replicate(0, config.seed)
+    first = all_rows(config, source)
     return in_memory(first.X, first.t)
+
+
+def all_rows(config: BayesConfig, source: Source) -> Dataset:
+    """The first data set, prepared by all of its rows; of a file read in batches a sample."""
+    if isinstance(source, StreamSource):
+        return source.sample
+    return source.replicate(0, config.seed).fitted_to()
 
 
 def check(config: BayesConfig, source: Source) -> None:
@@ -35,6 +44,8 @@ def check(config: BayesConfig, source: Source) -> None:
         raise InputError(
             "--device", must="auto or cpu for bayes, which is NumPy", got=config.device
         )
+    if not source.streamed:
+        refuse_words("bayes", source.replicate(0, config.seed))
     data = first_data(config, source)
     features = source.feature_names
     for degree in (model_degree(config), *degrees_of(config)):
@@ -50,14 +61,14 @@ def check(config: BayesConfig, source: Source) -> None:
             "--grid", must="used with one input", got=f"{len(features)} inputs", hint="--at FILE"
         )
     _check_target(config, source)
-    points(config, features, data.low, data.high)
+    points(config, all_rows(config, source), data.low, data.high)
     basis = basis_of(config, data.low, data.high, model_degree(config))
     read_prior(config, basis.terms(features))
 
 
 def _check_target(config: BayesConfig, source: Source) -> None:
     given = config.prior_precision is not None and config.noise_precision is not None
-    first = source.sample if isinstance(source, StreamSource) else source.replicate(0, config.seed)
+    first = all_rows(config, source)
     if np.ptp(first.t) == 0 and not given:
         raise DataError(
             f"target '{first.target_name}' has no variance, so that its noise can't be estimated",

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.config.bayes import BayesConfig, parse_grid
-from mlcli.datasets import tabular
-from mlcli.datasets.columns import Choice
+from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.files import check_file
+from mlcli.datasets.rows import Wanted, table_batches
 from mlcli.errors import DataError, InputError
 from mlcli.linear.bayes.posterior import Prior, gaussian_prior
 
@@ -66,7 +66,7 @@ def _read_matrix(name: str) -> Array:
             from None  # fmt: skip
 
 
-def points(config: BayesConfig, features: Sequence[str], low: Array, high: Array) -> Array | None:
+def points(config: BayesConfig, data: Dataset, low: Array, high: Array) -> Array | None:
     """Where to predict, (n, D): --at, --grid, or 201 points over the range of a single input.
 
     None for several inputs and neither flag: the data's own rows then serve.
@@ -75,25 +75,20 @@ def points(config: BayesConfig, features: Sequence[str], low: Array, high: Array
         InputError: the file has no such columns or values that won't do.
     """
     if config.at is not None:
-        return _read_points(Path(config.at).expanduser(), features)
-    if len(features) > 1:
+        return _read_points(Path(config.at).expanduser(), data)
+    if len(data.feature_names) > 1:
         return None
     ends = (float(low[0]), float(high[0]), 201)
     start, stop, n = ends if config.grid is None else parse_grid(config.grid)
     return np.linspace(start, stop, n)[:, None]  # (n, 1)
 
 
-def _read_points(path: Path, features: Sequence[str]) -> Array:
+def _read_points(path: Path, data: Dataset) -> Array:
     check_file(path)
-    first, rest = features[0], tuple(features[1:])
-    # Settles names and their faults; a file of points needs no target.
-    names = tabular.column_names(path)
-    for name in features:
-        if name not in names:
-            raise DataError(f"{path} has no column '{name}'", hint="the inputs of the model")
-    choice = Choice(first, rest, None, frozenset(features))
-    parts = list(tabular.column_batches(path, choice))
-    X = np.concatenate([np.column_stack([part[name] for name in features]) for part in parts])
+    wanted = Wanted(data.feature_names, preparation=data.preparation)
+    parts = [part.X for part in table_batches(path, wanted)]
+    X = np.concatenate(parts) if parts else np.empty((0, len(data.feature_names)))
+    X = X if data.filling is None else data.filling(X)
     if X.size == 0 or not np.isfinite(X).all():
         raise DataError(f"the inputs in {path}", must="finite, at least one row", got="others")
     return np.asarray(X, dtype=np.float64)

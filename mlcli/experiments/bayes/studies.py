@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log, sqrt
 from statistics import NormalDist
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mlcli.config.bayes import BayesConfig
 from mlcli.config.kfold import KfoldConfig
+from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.synthetic import Generator
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.bayes.columns import (
@@ -23,7 +24,8 @@ from mlcli.experiments.bayes.columns import (
     triangle_of,
 )
 from mlcli.experiments.bayes.fit import Fitted, fit, maximum_likelihood
-from mlcli.experiments.kfold.scores import linear_scores
+from mlcli.experiments.kfold.prepared import scores_of
+from mlcli.linear.basis import count_columns
 from mlcli.linear.bayes.evidence import EvidenceMaximum, maximise_evidence
 from mlcli.linear.bayes.posterior import Posterior, Prior
 from mlcli.linear.bayes.sequential import from_prior, updated
@@ -71,14 +73,8 @@ class Curve:
         return self.degrees[at_minimum(self.cv_mse[:, None])[0]]
 
 
-def evidence_curve(config: BayesConfig, data: Data, rng: np.random.Generator | None) -> Curve:
-    """Maximise the evidence of every degree over both precisions.
-
-    Args:
-        config: validated parameters.
-        data: the rows.
-        rng: deals rows to folds for the error beside; None leaves that out.
-    """
+def evidence_curve(config: BayesConfig, data: Data) -> Curve:
+    """Maximise the evidence of every degree over both precisions; no error beside it yet."""
     degrees = degrees_of(config)
     maxima: list[EvidenceMaximum | None] = []
     for degree in degrees:
@@ -87,28 +83,35 @@ def evidence_curve(config: BayesConfig, data: Data, rng: np.random.Generator | N
             maxima.append(maximise_evidence(spectrum(triangle_of(basis, data))))
         except NoAnswerError:
             maxima.append(None)
-    cv_mse = np.full(len(degrees), np.nan)
-    if rng is not None and data.n_rows >= 2 * N_FOLDS:
-        cv_mse = _cross_validated(config, data, degrees, rng)
-    return Curve(degrees, tuple(maxima), cv_mse)
+    return Curve(degrees, tuple(maxima), np.full(len(degrees), np.nan))
 
 
-def _cross_validated(
-    config: BayesConfig, data: Data, degrees: tuple[int, ...], rng: np.random.Generator
-) -> Array:
+def with_folds(config: BayesConfig, data: Dataset, curve: Curve, rng: np.random.Generator) -> Curve:
+    """The curve with the cross-validated error of least squares beside it, where rows suffice.
+
+    Args:
+        config: validated parameters.
+        data: the rows; each fold prepares them by its own training rows.
+        curve: the evidence.
+        rng: deals rows to folds.
+    """
+    if data.t.size < 2 * N_FOLDS:
+        return curve
     kind = "polynomial" if config.basis == "monomial" else config.basis
-    settings = KfoldConfig(degrees=degrees, basis=kind, intercept=config.intercept)
-    X, t = (np.concatenate(parts) for parts in zip(*data.rows(), strict=True))
-    folds = k_fold(t.size, N_FOLDS, rng)
+    settings = KfoldConfig(degrees=curve.degrees, basis=kind, intercept=config.intercept)
+    folds = k_fold(data.t.size, N_FOLDS, rng)
     n_train = int(folds.n_train.min())
-    fitted = [d for d in degrees if basis_of(config, data.low, data.high, d).n_columns <= n_train]
-    cv_mse = np.full(len(degrees), np.nan)
-    if fitted:
-        scores = linear_scores(
-            settings.model_copy(update={"degrees": tuple(fitted)}), X, t, folds, None
-        )
-        cv_mse[: len(fitted)] = scores.test[:, 0].mean(axis=1)
-    return cv_mse
+    fitted = tuple(
+        degree
+        for degree in curve.degrees
+        if count_columns(kind, data.X.shape[1], degree, config.intercept) <= n_train
+    )
+    if not fitted:
+        return curve
+    scores = scores_of(settings.model_copy(update={"degrees": fitted}), data, folds, None)
+    cv_mse = curve.cv_mse.copy()
+    cv_mse[: len(fitted)] = scores.test[:, 0].mean(axis=1)
+    return replace(curve, cv_mse=cv_mse)
 
 
 def evidence_surface(

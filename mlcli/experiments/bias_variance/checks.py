@@ -9,9 +9,10 @@ from mlcli.config.bias_variance import BiasVarianceConfig
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
 from mlcli.experiments.bias_variance.descent import descends, descent_sizes
-from mlcli.experiments.bias_variance.ensemble import fresh_rows
+from mlcli.experiments.bias_variance.ensemble import fresh_rows, open_ensemble
 from mlcli.experiments.bias_variance.models import sizes, strength_degree
 from mlcli.experiments.fit_poly.checks import MAX_COLUMNS
+from mlcli.experiments.source import refuse_words
 from mlcli.linear.basis import count_columns
 
 
@@ -34,7 +35,11 @@ def check(config: BiasVarianceConfig, source: Source) -> None:
     for degree in [*sizes(config), *penalised]:
         _check_columns(config, source, degree)
     if source.generator is None:
+        first = source.replicate(0, config.seed)
+        refuse_words("bias-variance", first)
         _check_split(config, source)
+        for index in range(config.n_seeds if first.preparation else 0):
+            open_ensemble(config, source, index, 1)
     n_rows = distinct_rows(config, source)
     for degree in sizes(config):
         n_columns = count_columns(config.basis, len(source.feature_names), degree)

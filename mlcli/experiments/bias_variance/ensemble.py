@@ -90,6 +90,7 @@ def _bootstrap(config: BiasVarianceConfig, source: Source, index: int) -> Ensemb
     dataset = source.replicate(index, config.seed)
     rng = stream(config.seed, "split", index)
     train, test = train_test_indices(dataset.t.size, config.test_fraction, rng)
+    dataset = dataset.fitted_to(train)
 
     def members() -> Iterator[tuple[Array, Array]]:
         for member in range(config.n_datasets):
@@ -108,5 +109,5 @@ def curve_grid(source: Source, config: BiasVarianceConfig) -> Array | None:
         low, high = source.generator.chosen.x_min, source.generator.chosen.x_max
     else:
         X = source.replicate(0, config.seed).X
-        low, high = float(X.min()), float(X.max())
+        low, high = float(np.nanmin(X)), float(np.nanmax(X))
     return np.linspace(low, high, N_GRID)[:, None]  # (n_grid, 1)

@@ -13,6 +13,7 @@ from mlcli.errors import DataError, InputError
 from mlcli.experiments.descent import tables
 from mlcli.experiments.descent.display import display
 from mlcli.experiments.descent.studies import Replicate, quadratic_of, replicate
+from mlcli.experiments.source import refuse_words
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import count_columns
 from mlcli.result import Columns, Metrics, Progress, Result
@@ -50,6 +51,7 @@ def check(config: DescentConfig, source: Source) -> None:
             "use",
             hint="a file with fewer rows",
         )
+    refuse_words("descent", source.replicate(0, config.seed))
     n_columns = count_columns(config.basis, len(source.feature_names), config.degree)
     if not 2 <= n_columns <= min(MAX_COLUMNS, source.n_rows):
         raise DataError(
@@ -85,7 +87,7 @@ def run(config: DescentConfig, source: Source, *, workers: Workers, progress: Pr
     for one in workers.map_ordered(lambda i: replicate(config, source, i), range(total)):
         found.append(one)
         progress(len(found), total)
-    loss = quadratic_of(config, source.replicate(0, config.seed))
+    loss = quadratic_of(config, source.replicate(0, config.seed).fitted_to())
     noise, rates = tables.noise_table(config, found), tables.rates_table(config, found)
     return Result(
         metrics=_metrics(config, found) | {"noise": _noise(noise), "rates": _rates(rates)},

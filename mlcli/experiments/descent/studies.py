@@ -105,7 +105,7 @@ def main_run(config: DescentConfig, loss: Quadratic) -> tuple[float, Path]:
 
 def replicate(config: DescentConfig, source: Source, index: int) -> Replicate:
     """Everything that is averaged over the data sets."""
-    data = source.replicate(index, config.seed)
+    data = source.replicate(index, config.seed).fitted_to()
     loss = quadratic_of(config, data)
     eta, path = main_run(config, loss)
     noise, theory = _noise(config, data, loss, index)

@@ -22,6 +22,7 @@ from mlcli.experiments.fit_poly.replicate import (
     split,
     strengths,
 )
+from mlcli.experiments.source import prepared_info
 from mlcli.experiments.summary import summary
 from mlcli.models import functions
 from mlcli.models.functions import Tensors
@@ -115,7 +116,7 @@ def _grid(dataset: Dataset) -> Array | None:
     """Points along the range of a single input; several inputs have no curve."""
     if dataset.X.shape[1] != 1:
         return None
-    low, high = float(dataset.X.min()), float(dataset.X.max())
+    low, high = float(np.nanmin(dataset.X)), float(np.nanmax(dataset.X))
     return np.linspace(low, high, N_GRID)[:, None]  # (n_grid, 1)
 
 
@@ -223,7 +224,7 @@ def _run_streamed(config: FitPolyConfig, source: StreamSource, progress: Progres
 def _first_model(config: FitPolyConfig, first: Dataset) -> Model:
     rows = split(config, first, 0)
     fits = estimators.fit(config, rows.X_train, rows.t_train, first.feature_names)
-    return _model(config, first, fits, rows.t_train.size)
+    return _model(config, rows.data, fits, rows.t_train.size)
 
 
 def _model(config: FitPolyConfig, first: Dataset, fits: estimators.Fits, n_train: int) -> Model:
@@ -256,6 +257,7 @@ def _model(config: FitPolyConfig, first: Dataset, fits: estimators.Fits, n_train
         "penalty": config.penalty,
         "solver": config.solver,
         "fitted_on": "the training rows of the first seed",
+        **prepared_info(first),
     }
     return {"coefficients": columns}, info, arrays
 

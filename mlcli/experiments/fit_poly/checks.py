@@ -9,6 +9,8 @@ from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
 from mlcli.experiments.fit_poly import estimators, streamed
+from mlcli.experiments.fit_poly.replicate import split
+from mlcli.experiments.source import refuse_words
 
 MAX_COLUMNS = 5000
 
@@ -32,6 +34,11 @@ def check(config: FitPolyConfig, source: Source) -> None:
 
     if source.streamed:
         streamed.check(config)
+    else:
+        first = source.replicate(0, config.seed)
+        refuse_words("fit-poly", first)
+        for index in range(n_replicates(config, source) if first.preparation else 0):
+            split(config, source.replicate(index, config.seed), index)
     degrees, n_features = estimators.sizes(config), len(source.feature_names)
     n_test = round(config.test_fraction * source.n_rows)
     n_train = source.n_rows - n_test

@@ -63,20 +63,22 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Split:
-    """Training and test rows of one seed."""
+    """Training and test rows of one seed, and all of its rows, prepared as the training says."""
 
     X_train: Array
     t_train: Array
     X_test: Array
     t_test: Array
+    data: Dataset
 
 
 def split(config: FitPolyConfig, dataset: Dataset, index: int) -> Split:
     """The random partition (2.10) of one seed."""
     rng = stream(config.seed, "split", index)
     train, test = train_test_indices(dataset.t.size, config.test_fraction, rng)
+    dataset = dataset.fitted_to(train)
     X, t = dataset.X, dataset.t
-    return Split(X[train], t[train], X[test], t[test])
+    return Split(X[train], t[train], X[test], t[test], dataset)
 
 
 def strengths(config: FitPolyConfig) -> Array:

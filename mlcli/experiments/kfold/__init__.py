@@ -73,8 +73,10 @@ def run(config: KfoldConfig, source: Source, *, workers: Workers, progress: Prog
     nested = nested_bounds(config, first, degree, strength, workers)
     cell = _written(config, estimates)
     error = estimates.cv(cell)["mean"]
-    model = chosen_model(config, first, *_chosen(config, estimates, cell), error)
-    return _result(config, estimates, study, nested, model, _warnings(config, estimates))
+    model = chosen_model(config, first.fitted_to(), *_chosen(config, estimates, cell), error)
+    prepared = first.preparation is not None
+    warnings = _warnings(config, estimates, prepared=prepared)
+    return _result(config, estimates, study, nested, model, warnings)
 
 
 def _run_streamed(config: KfoldConfig, source: StreamSource, progress: Progress) -> Result:
@@ -230,11 +232,13 @@ def _coverage(config: KfoldConfig, study: Sequence[Covered]) -> Metrics:
     }  # fmt: skip
 
 
-def _warnings(config: KfoldConfig, found: Estimates) -> list[str]:
+def _warnings(config: KfoldConfig, found: Estimates, *, prepared: bool = False) -> list[str]:
     warnings = []
     n_refits = sum(one.scores.n_refits for one in found.outcomes)
     if n_refits:
-        warnings.append(f"{n_refits} fits were made anew, the exact shortcut being unsafe for them")
+        why = "each fold filling gaps from its own training rows" if prepared else \
+            "the exact shortcut being unsafe for them"  # fmt: skip
+        warnings.append(f"{n_refits} fits were made anew, {why}")
     if config.basis == "linear" and set(config.degrees) != {1}:
         warnings.append("the linear basis has one size; --degrees was not used")
     return warnings

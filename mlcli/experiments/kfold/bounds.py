@@ -13,6 +13,7 @@ from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.synthetic import Generator
 from mlcli.experiments.kfold.classes import class_refit
+from mlcli.experiments.kfold.prepared import prepared_refit
 from mlcli.experiments.kfold.refits import columns_of, penalised_refit
 from mlcli.experiments.kfold.scores import least_squares_columns
 from mlcli.experiments.kfold.splits import SPARE_NODES
@@ -63,6 +64,9 @@ def _pairs(
 ) -> Callable[..., PairLosses]:
     """How the pair losses of one model are found: from Gram matrices, or by refits."""
     X, t, loss = data.X, data.t, LOSSES[config.loss]
+    if data.preparation is not None:
+        refit = prepared_refit(config, data, degree, strength)
+        return lambda folds: refitted_pairs(t, folds, refit, loss)
     if config.loss == "zero-one":
         refit = class_refit(config, X, t, degree, strength)
         return lambda folds: refitted_pairs(t, folds, refit, loss)

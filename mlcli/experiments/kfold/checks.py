@@ -11,8 +11,10 @@ from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
 from mlcli.experiments.kfold import streamed
+from mlcli.experiments.kfold.prepared import fitted_alike
 from mlcli.experiments.kfold.refits import grid
 from mlcli.experiments.kfold.splits import degrees_of, n_replicates, partitions
+from mlcli.experiments.source import refuse_words
 from mlcli.linear.basis import count_columns
 
 MAX_COLUMNS = 2000
@@ -35,6 +37,9 @@ def check(config: KfoldConfig, source: Source) -> None:
         _check_columns(config, len(source.feature_names), n_train)
         return
     first = source.replicate(0, config.seed)
+    if config.loss != "zero-one":
+        refuse_words("kfold", first)
+    _check_prepared(config, source)
     if config.loss == "zero-one" or config.scheme == "stratified":
         _check_classes(first.t, first.target_name)
     elif np.ptp(first.t) == 0:
@@ -45,6 +50,16 @@ def check(config: KfoldConfig, source: Source) -> None:
         )
     fewest = min(int(folds.n_train.min()) for folds in partitions(config, first, 0))
     _check_columns(config, len(source.feature_names), fewest)
+
+
+def _check_prepared(config: KfoldConfig, source: Source) -> None:
+    """Every training part has a value of each column and each category of its test part."""
+    if source.replicate(0, config.seed).preparation is None:
+        return
+    for index in range(n_replicates(config, source)):
+        data = source.replicate(index, config.seed)
+        for folds in partitions(config, data, index):
+            fitted_alike(data, folds)
 
 
 def _check_classes(t: np.ndarray, name: str) -> None:
@@ -75,13 +90,18 @@ def _check_columns(config: KfoldConfig, n_features: int, n_train: int) -> None:
             )
 
 
+def _fills(config: KfoldConfig, source: Source) -> bool:
+    """Whether training rows say what fills gaps, so that each fold has inputs of its own."""
+    return not source.streamed and bool(np.isnan(source.replicate(0, config.seed).X).any())
+
+
 def plan(config: KfoldConfig, source: Source) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
     n_splits = config.n_folds * config.n_repeats
     if not source.streamed:
         every = partitions(config, source.replicate(0, config.seed), 0)
         n_splits = sum(folds.n_splits for folds in every)
-    shortcut = config.model == "linear"
+    shortcut = config.model == "linear" and not _fills(config, source)
     return {
         "rows": source.n_rows,
         "inputs": len(source.feature_names),

@@ -14,6 +14,7 @@ from mlcli.datasets.dataset import Dataset
 from mlcli.experiments.fit_poly import estimators
 from mlcli.experiments.kfold.classes import labels_of
 from mlcli.experiments.kfold.refits import columns_of, logistic_weights
+from mlcli.experiments.source import prepared_info
 from mlcli.linear.nested import StandardisedFamily
 from mlcli.models import functions
 from mlcli.models.functions import Standardised, Tensors
@@ -41,7 +42,8 @@ def chosen_model(
         return regression_model(config, data, degree, strength, fits, data.t.size, error)
     info = described(config, data, degree, strength)
     classes, labels = labels_of(data.t)
-    info |= {"classes": [f"{c:g}" for c in classes.tolist()], "class_values": classes.tolist()}
+    names = data.names_of(classes.tolist())
+    info |= {"classes": list(names), "class_values": classes.tolist()}
     if config.model == "logistic":
         terms, W, function = _logistic(config, data, labels, classes.size, degree, strength)
         words, arrays = functions.encode([function])
@@ -53,8 +55,9 @@ def chosen_model(
         found = [fits.coefficients(0) for fits in every]
         terms, W = list(found[0].terms), np.stack([one.estimate for one in found], axis=1)
         words, arrays = functions.encode([f for fits in every for f in fits.functions()])
-    rows = {
-        "class": [c for c in classes.tolist() for _ in terms],
+    called: Sequence[Any] = classes.tolist() if data.class_names is None else names
+    rows: Columns = {
+        "class": [c for c in called for _ in terms],
         "term": terms * classes.size,
         "estimate": W.T.ravel().tolist(),
     }
@@ -100,6 +103,7 @@ def described(config: KfoldConfig, data: Dataset, degree: int, strength: float) 
         "features": list(data.feature_names),
         "target": data.target_name,
         "fitted_on": "all rows of the first data set",
+        **prepared_info(data),
     }
 
 

@@ -11,12 +11,9 @@ from numpy.typing import NDArray
 
 from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.source import Source
-from mlcli.experiments.kfold.classes import (
-    linear_class_scores,
-    logistic_losses,
-    logistic_scores,
-)
-from mlcli.experiments.kfold.scores import Scores, linear_scores
+from mlcli.experiments.kfold.classes import logistic_losses, logistic_scores
+from mlcli.experiments.kfold.prepared import scores_of
+from mlcli.experiments.kfold.scores import Scores
 from mlcli.experiments.kfold.splits import (
     degrees_of,
     known_law,
@@ -98,11 +95,7 @@ def _linear(config: KfoldConfig, source: Source, index: int) -> Outcome:
     every = partitions(config, data, index)
 
     def scored(settings: KfoldConfig) -> Outcome:
-        if config.loss == "zero-one":
-            scores = [linear_class_scores(settings, data.X, data.t, folds) for folds in every]
-        else:
-            scores = [linear_scores(settings, data.X, data.t, folds, known) for folds in every]
-        return _outcome(every, scores)
+        return _outcome(every, [scores_of(settings, data, folds, known) for folds in every])
 
     along = path_config(config)
     found = scored(config)
@@ -145,6 +138,7 @@ def _logistic_piece(config: KfoldConfig, source: Source, piece: tuple[int, int, 
     data = source.replicate(index, config.seed)
     rows = np.arange(data.t.size)
     if split < 0:
-        return logistic_losses(config, data.X, data.t, rows, rows)
+        return logistic_losses(config, data.fitted_to().X, data.t, rows, rows)
     folds = partitions(config, data, index)[partition]
-    return logistic_losses(config, data.X, data.t, folds.train_rows(split), folds.test_rows(split))
+    train, test = folds.train_rows(split), folds.test_rows(split)
+    return logistic_losses(config, data.fitted_to(train).X, data.t, train, test)

@@ -20,8 +20,9 @@ from mlcli.experiments.logistic.fit import (
     coefficients,
     fit_classifier,
 )
-from mlcli.experiments.logistic.replicate import Outcome, parts_of, run_replicate
+from mlcli.experiments.logistic.replicate import Outcome, Parts, parts_of, run_replicate
 from mlcli.experiments.logistic.studies import LOSSES, shown_steps
+from mlcli.experiments.source import prepared_info
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import count_columns
 from mlcli.models import functions
@@ -62,7 +63,10 @@ def check(config: LogisticConfig, source: Source) -> None:
             "use",
             hint="a file with fewer rows",
         )
-    classes = classes_of(config, source.replicate(0, config.seed))
+    first = source.replicate(0, config.seed)
+    classes = classes_of(config, first)
+    for index in range(config.n_seeds if first.preparation else 0):
+        parts_of(config, source, index)
     class_weights_of(config, classes.labels, classes.size)
     if config.threshold != 0.5 and classes.size > 2:
         raise InputError(
@@ -139,7 +143,7 @@ def run(config: LogisticConfig, source: Source, *, workers: Workers, progress: P
         },
         model_tables={"coefficients": _coefficients(model, parts.classes, source)},
         model_tensors={"predictor": arrays},
-        model_info=_info(config, model, parts.classes, source) | {"functions": words},
+        model_info=_info(config, model, parts, source) | {"functions": words},
         determinism=DETERMINISM,
         warnings=_warnings(config, found),
     )
@@ -209,8 +213,9 @@ def _coefficients(model: Classifier, classes: Classes, source: Source) -> Column
 
 
 def _info(
-    config: LogisticConfig, model: Classifier, classes: Classes, source: Source
+    config: LogisticConfig, model: Classifier, parts: Parts, source: Source
 ) -> dict[str, Any]:
+    classes = parts.classes
     return {
         "schema": SCHEMA,
         "kind": "logistic",
@@ -227,6 +232,7 @@ def _info(
         "target": source.target_name,
         "penalty": config.penalty,
         "fitted_on": "the training rows of the first seed",
+        **prepared_info(parts.data),
     }
 
 

@@ -52,7 +52,7 @@ def classes_of(config: LogisticConfig, data: Dataset) -> Classes:
     """
     values, labels = np.unique(data.t, return_inverse=True)
     what = f"target '{data.target_name}'"
-    names = tuple(f"{value:g}" for value in values)
+    names = data.names_of(values)
     if values.size < 2:
         raise DataError(what, must="of two classes or more", got=f"only {names[0]}")
     if config.positive is not None:
@@ -61,7 +61,7 @@ def classes_of(config: LogisticConfig, data: Dataset) -> Classes:
                 "--positive", must=f"a label of {what}", got=f"{config.positive:g}",
                 hint=", ".join(names[:10]),
             )  # fmt: skip
-        name = f"{config.positive:g}"
+        name = data.names_of([config.positive])[0]
         labels = (data.t == config.positive).astype(np.int64)
         return Classes((f"not {name}", name), labels, (None, config.positive))
     if values.size > max(2, min(MAX_CLASSES, data.t.size // ROWS_A_CLASS)):

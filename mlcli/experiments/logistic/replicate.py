@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.config.logistic import LogisticConfig
+from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.split import stratified_indices
 from mlcli.experiments.logistic.fit import Classes, Classifier, classes_of, fit_classifier
@@ -60,12 +61,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Parts:
-    """The rows of one seed, split."""
+    """The rows of one seed, split, and prepared as the training rows say."""
 
     X: Array
     classes: Classes
     train: Ints
     test: Ints
+    data: Dataset
 
 
 def parts_of(config: LogisticConfig, source: Source, index: int) -> Parts:
@@ -74,7 +76,8 @@ def parts_of(config: LogisticConfig, source: Source, index: int) -> Parts:
     classes = classes_of(config, data)
     rng = stream(config.seed, "split", index)
     train, test = stratified_indices(classes.labels, config.test_fraction, rng)
-    return Parts(data.X, classes, train, test)
+    data = data.fitted_to(train)
+    return Parts(data.X, classes, train, test, data)
 
 
 def run_replicate(config: LogisticConfig, source: Source, index: int) -> Outcome:

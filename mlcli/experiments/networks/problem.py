@@ -14,6 +14,7 @@ from mlcli.datasets.source import Source
 from mlcli.datasets.split import stratified_indices, train_test_indices
 from mlcli.datasets.task import ROWS_A_CLASS, few_enough, is_whole, task_by_values
 from mlcli.errors import DataError, InputError
+from mlcli.experiments.source import refuse_words
 from mlcli.rng import stream
 
 Array = NDArray[Any]
@@ -61,6 +62,8 @@ class Problem:
         class_values: the target's value of each class; empty for regression.
         origin: what was taken off each column in float64, (D,), see `origin_of`; None: nothing.
         t_origin: what was taken off the target.
+        sets: the data of each seed, prepared by its training rows; empty where nothing was
+            declared.
     """
 
     task: str
@@ -73,6 +76,7 @@ class Problem:
     class_values: tuple[float, ...] = ()
     origin: Floats | None = None
     t_origin: float = 0.0
+    sets: tuple[Dataset, ...] = ()
 
     @property
     def n_outputs(self) -> int:
@@ -138,19 +142,32 @@ def problem_of(config: Any, source: Source) -> Problem:
             must="of one size, since networks train side by side",
             got=f"{min(sizes)} to {max(sizes)} rows",
         )  # fmt: skip
-    X, origin = _near_zero(config, source, [data.X for data in sets])  # (N, D), (D,)
     t = np.concatenate([data.t for data in sets])
     task = task_of(config, source, t)
     names: tuple[str, ...] = ()
     values = np.empty(0)
     if task == "classification":
         values, labels = np.unique(t, return_inverse=True)
-        names = source.class_names or tuple(f"{value:g}" for value in values)
+        words = sets[0].class_names is None and source.class_names
+        names = words or sets[0].names_of(values)
         t = labels.astype(np.int64)
+    else:
+        refuse_words("a regression", sets[0])
+    own = np.split(t, n_sets)
+    parts = [_parts(config, source, own[i % n_sets], i, task) for i in range(config.n_seeds)]
+    prepared: tuple[Dataset, ...] = ()
+    if sets[0].preparation is not None:
+        prepared = tuple(sets[i % n_sets].fitted_to(part[0]) for i, part in enumerate(parts))
+        if n_sets > 1 or any((one.X != prepared[0].X).any() for one in prepared):
+            # Each seed sees rows of its own, their gaps filled by its own training rows.
+            sets, t = list(prepared), np.concatenate([own[i % n_sets] for i in range(len(parts))])
+        else:
+            sets = [prepared[0]]
+    X, origin = _near_zero(config, source, [data.X for data in sets])  # (N, D), (D,)
+    starts = [index * len(sets[0].t) if len(sets) > 1 else 0 for index in range(config.n_seeds)]
     splits = []
-    for index in range(config.n_seeds):
-        start = index * len(sets[0].t) if n_sets > 1 else 0
-        split = _split(config, source, sets[0], index, start, X, t, task)
+    for part, start in zip(parts, starts, strict=True):
+        split = _split(config, source, [rows + start for rows in part], X, t, task)
         splits.append(split if origin is None else split.moved(origin))
     independent = source.fresh_draws or source.n_own_test > 0
     t_origin = 0.0
@@ -160,7 +177,7 @@ def problem_of(config: Any, source: Source) -> Problem:
         t = t - t_origin
     return Problem(
         task, X, t, names, tuple(splits), source.image_shape, independent, tuple(values.tolist()),
-        origin, t_origin,
+        origin, t_origin, prepared,
     )  # fmt: skip
 
 
@@ -192,18 +209,11 @@ def _near_zero(config: Any, source: Source, sets: Sequence[Array]) -> tuple[Arra
     return np.concatenate([X.astype(dtype) for X in moved]), origin
 
 
-def _split(
-    config: Any,
-    source: Source,
-    one: Dataset,
-    index: int,
-    start: int,
-    X: Array,
-    t: Array,
-    task: str,
-) -> Split:
-    n_rows = len(one.t)
-    own = t[start : start + n_rows]
+def _parts(
+    config: Any, source: Source, own: Array, index: int, task: str
+) -> tuple[Ints, Ints, Ints]:
+    """Row numbers of one seed's data set to train, validate and test on."""
+    n_rows = len(own)
     strata = own if task == "classification" and not source.fresh_draws else None
     rng = stream(config.seed, "split", index)
     n_test = source.n_own_test
@@ -222,12 +232,20 @@ def _split(
             f"the training rows of {source.name}", must="at least 2", got=str(train.size),
             hint="a smaller --test-fraction or --validation-fraction",
         )  # fmt: skip
-    shift, scale = units_of(config.scaling, X[train + start], source.image_shape is not None)
+    return train, validation, test
+
+
+def _split(
+    config: Any, source: Source, parts: Sequence[Ints], X: Array, t: Array, task: str
+) -> Split:
+    """Parts of the rows of X, with the units that the first of them, the training rows, give."""
+    train, validation, test = parts
+    shift, scale = units_of(config.scaling, X[train], source.image_shape is not None)
     t_shift, t_scale = 0.0, 1.0
     if task == "regression":
-        t_train = own[train]
+        t_train = t[train]
         t_shift, t_scale = float(t_train.mean()), float(t_train.std()) or 1.0
-    return Split(train + start, validation + start, test + start, shift, scale, t_shift, t_scale)
+    return Split(train, validation, test, shift, scale, t_shift, t_scale)
 
 
 def parts_of(

@@ -15,6 +15,7 @@ from mlcli.experiments.networks.members import COPIES, Program
 from mlcli.experiments.networks.outcome import Outcome
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
+from mlcli.experiments.source import prepared_info
 from mlcli.models.parts import SCHEMA
 from mlcli.neural.device import device_bytes, find_device
 
@@ -117,7 +118,14 @@ def model_info(
         "image_shape": list(problem.image_shape) if problem.image_shape else None,
         "judged": "best" if config.patience is not None else "last",
         "programs": programs,
+        **_prepared(problem),
     }
+
+
+def _prepared(problem: Problem) -> dict[str, Any]:
+    """How the inputs are made; what fills gaps stands with each member."""
+    found = prepared_info(problem.sets[0]) if problem.sets else {}
+    return {key: words for key, words in found.items() if key != "filling"}
 
 
 def _variants(
@@ -154,10 +162,14 @@ def _units(problem: Problem, seed_index: int) -> Mapping[str, Any]:
     same = bool((split.X_scale == split.X_scale[0]).all())
     # Taken off in float64 before the shift, with which it does the same as the shift alone.
     moved = {} if problem.origin is None else {"input_origin": problem.origin.tolist()}
+    filling = {}
+    if problem.sets:
+        filling = {"filling": problem.sets[seed_index].prepared_words()["filling"]}
     return {
         **moved,
         "input_shift": np.asarray(split.X_shift).tolist(),
         "input_scale": float(split.X_scale[0]) if same else np.asarray(split.X_scale).tolist(),
         "output_shift": split.t_shift,
         "output_scale": split.t_scale,
+        **filling,
     }

@@ -64,7 +64,7 @@ def two_classes(config: PerceptronConfig, source: Source) -> tuple[Array, Array]
     Raises:
         DataError: the target has only one value.
     """
-    data = source.replicate(0, config.seed)
+    data = source.replicate(0, config.seed).fitted_to()
     values = np.unique(data.t)
     if values.size < 2:
         raise DataError(

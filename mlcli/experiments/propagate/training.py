@@ -48,7 +48,7 @@ def rows_of(config: PropagateConfig, source: Source) -> Rows:
     Raises:
         InputError: the target is no class, or parameters don't fit the rows.
     """
-    data = source.replicate(0, config.seed)
+    data = source.replicate(0, config.seed).fitted_to()
     values, labels = np.unique(data.t, return_inverse=True)
     if not 2 <= values.size <= min(MAX_CLASSES, data.t.size // 2):
         raise DataError(

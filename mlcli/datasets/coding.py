@@ -1,0 +1,187 @@
+"""Cells that are words or dates -> numbers, distinct text by distinct text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mlcli.datasets.cells import MISSING, SHOWN_CHARACTERS, number
+from mlcli.datasets.dataset import Array
+from mlcli.errors import DataError
+from mlcli.preparation.columns import MISSING as MISSING_CATEGORY
+
+# Distinct texts without spaces at their ends -> a number each, NaN for a gap; it raises BadText.
+Coder = Callable[[Sequence[str]], Array]
+NAN = float("nan")
+# ISO 8601 first; then the day first, as most of the world writes it, and the month first.
+DATE_FORMATS = ("ISO8601", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d")
+A_DATE = "a date in every row, as 2024-05-27, 27.5.2024, 27/5/2024 or 5/27/2024"
+SECONDS_A_YEAR = 365.2425 * 86_400
+LISTED = 8
+# The value of a class of all others, and a number that is no number of a class.
+OTHERS, ANY_OTHER = None, -1.0
+
+
+class BadText(Exception):
+    """A text that a coder has no number for.
+
+    Attributes:
+        place: which of the texts.
+        must: what it must be.
+        hint: what to try.
+    """
+
+    def __init__(self, place: int, must: str, hint: str | None = None) -> None:
+        super().__init__(must)
+        self.place, self.must, self.hint = place, must, hint
+
+
+class Learner:
+    """A coder that meets a column for the first time and numbers its texts as they come.
+
+    Attributes:
+        texts: the distinct texts, in the order of their numbers.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def __call__(self, texts: Sequence[str]) -> Array:
+        """See `Coder`."""
+        numbers = self._numbers
+        return np.array([float(numbers.setdefault(text, len(numbers))) for text in texts])
+
+    @property
+    def texts(self) -> list[str]:
+        """The distinct texts, in the order of their numbers."""
+        return list(self._numbers)
+
+
+def coded(path: object, name: str, cells: Any, first: int, coder: Coder) -> Array:
+    """A column of texts, (n,), by a coder; a gap is NaN.
+
+    Args:
+        path: the file, for messages.
+        name: the column, for messages.
+        cells: Arrow's array of strings.
+        first: rows of the file before these.
+        coder: of the column.
+
+    Raises:
+        DataError: the coder has no number for a text, naming its row.
+    """
+    encoded = cells.dictionary_encode()
+    texts = [text.strip() for text in encoded.dictionary.to_pylist()]
+    places = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    known = [place for place, text in enumerate(texts) if text not in MISSING]
+    values = np.full(len(texts) + 1, NAN)  # the last one is that of a gap
+    try:
+        values[known] = coder([texts[place] for place in known])
+    except BadText as bad:
+        place = known[bad.place]
+        text = texts[place]
+        shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
+        row = first + int((places == place).argmax()) + 1
+        raise DataError(
+            f"column '{name}' of {path}", must=bad.must, got=f"{shown!r} in row {row}",
+            hint=bad.hint,
+        ) from None  # fmt: skip
+    found: Array = values[places]
+    return found
+
+
+def category_coder(values: Sequence[str], unseen: str) -> Coder:
+    """Categories by their place in `values`; others are refused, or NaN with ``average``."""
+    numbers = {value: float(place) for place, value in enumerate(values)}
+
+    def code(texts: Sequence[str]) -> Array:
+        for place, text in enumerate(texts):
+            if text not in numbers and unseen == "refuse":
+                raise BadText(place, f"a category of the training rows, {listed(values)}",
+                              "a run with --unseen average")  # fmt: skip
+        return np.array([numbers.get(text, NAN) for text in texts])
+
+    return code
+
+
+def gap_code(values: Sequence[str]) -> float:
+    """What stands for an empty cell among categories: their category of gaps, or NaN."""
+    return float(values.index(MISSING_CATEGORY)) if MISSING_CATEGORY in values else NAN
+
+
+def class_coder(names: Sequence[str], values: Sequence[float | None]) -> Coder:
+    """A target's value by the name of its class; a number is taken as it is.
+
+    Where one class is of all other values, any other word is one of it.
+    """
+    by_name: Mapping[str, float | None] = dict(zip(names, values, strict=True))
+
+    def code(texts: Sequence[str]) -> Array:
+        return np.array([one(place, text) for place, text in enumerate(texts)])
+
+    def one(place: int, text: str) -> float:
+        value = by_name.get(text)
+        if value is not None:
+            return value
+        try:
+            return number(text)
+        except ValueError:
+            pass
+        if OTHERS in by_name.values():
+            return ANY_OTHER
+        raise BadText(place, f"a class of the model, {listed(names)}")
+
+    return code
+
+
+def is_word(text: str) -> bool:
+    """Whether a cell holds neither a number nor a truth value."""
+    try:
+        number(text)
+    except ValueError:
+        return True
+    return False
+
+
+def listed(names: Sequence[str]) -> str:
+    """Some names for a sentence."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
+
+
+def date_form(texts: Sequence[str]) -> tuple[str, int | None]:
+    """The form in which dates are written, and the first of them that it doesn't read."""
+    best, fewest, first = DATE_FORMATS[0], len(texts) + 1, None
+    for form in DATE_FORMATS:
+        bad = np.flatnonzero(np.isnan(years_of(texts, form)))
+        if bad.size < fewest:
+            best, fewest, first = form, bad.size, int(bad[0]) if bad.size else None
+    return best, first
+
+
+def years_of(texts: Sequence[str], form: str) -> Array:
+    """Dates as years with a fraction, of 365.2425 days from 1970 on; NaN for what is no date."""
+    import pandas as pd
+
+    series = pd.Series(list(texts), dtype=object)
+    if not series.size:
+        return np.empty(0)
+    found = pd.to_datetime(series, format=form, errors="coerce", utc=True)
+    seconds = (found - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    return np.asarray(1970.0 + seconds / SECONDS_A_YEAR, dtype=np.float64)
+
+
+def date_coder(form: str) -> Coder:
+    """Dates that are written in one form."""
+
+    def code(texts: Sequence[str]) -> Array:
+        years = years_of(texts, form)
+        bad = np.flatnonzero(np.isnan(years))
+        if bad.size:
+            written = "as 2024-05-27" if form == "ISO8601" else f"written as {form}"
+            raise BadText(int(bad[0]), f"a date {written}, as in the training")
+        return years
+
+    return code

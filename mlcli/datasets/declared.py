@@ -1,0 +1,163 @@
+"""What a user says of columns that are no numbers, and the features that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.datasets.checks import refuse_given
+from mlcli.datasets.coding import A_DATE, Learner, date_form, years_of
+from mlcli.datasets.columns import Choice, missing_column
+from mlcli.datasets.dataset import Array
+from mlcli.errors import ConfigError, DataError
+from mlcli.preparation.columns import MISSING, Column, Preparation
+
+# Each but the first is a column; beyond this a column is rather an identifier.
+MOST_CATEGORIES = 1000
+# The time of year is told apart from the date itself where it comes back.
+YEARLY_SPAN = 2.0
+
+
+@dataclass(frozen=True)
+class Declared:
+    """How the features of a table become numbers.
+
+    Attributes:
+        categorical: columns of categories.
+        dates: columns of dates.
+        impute: what fills missing numbers and dates, mean, median or most-frequent.
+        indicate_missing: a column of 0 and 1 beside each whose gaps are filled.
+        unseen: refuse or average, for a category that training rows lack.
+    """
+
+    categorical: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    impute: str | None = None
+    indicate_missing: bool = False
+    unseen: str = "refuse"
+
+    def __bool__(self) -> bool:
+        return bool(self.categorical or self.dates or self.impute)
+
+    def refuse_for(self, name: str, why: str) -> None:
+        """Refuse to prepare what is no table file.
+
+        Raises:
+            DataError: something was declared.
+        """
+        given: dict[str, Any] = {"categorical": self.categorical or None}
+        refuse_given(name, given | {"dates": self.dates or None, "impute": self.impute}, why)
+
+
+NOTHING = Declared()
+
+
+def with_learners(path: Path, names: Sequence[str], choice: Choice, declared: Declared) -> Choice:
+    """The columns to read, those that are declared by numbers in the order in which they come.
+
+    Raises:
+        ConfigError: a declared column is no feature, or declared twice.
+        DataError: there is no such column.
+    """
+    for flag, columns in (("--categorical", declared.categorical), ("--dates", declared.dates)):
+        for column in columns:
+            if column not in names:
+                raise missing_column(path, column, names)
+            if column == choice.target:
+                raise ConfigError(flag, must="without the target, whose words are numbered anyhow",
+                                  got=f"'{column}'")  # fmt: skip
+            if column not in choice.features:
+                raise ConfigError(flag, must="some of the features", got=f"'{column}'")
+    twice = set(declared.categorical) & set(declared.dates)
+    if twice:
+        raise ConfigError("--dates", must="other columns than --categorical",
+                          got=f"'{min(twice)}' in both")  # fmt: skip
+    coders = {column: Learner() for column in (*declared.categorical, *declared.dates)}
+    return replace(choice, coders=coders)
+
+
+def may_lack(choice: Choice, declared: Declared) -> frozenset[str]:
+    """The features whose gaps are no fault: a gap is a category, or is filled."""
+    return frozenset(declared.categorical if declared.impute is None else choice.features)
+
+
+def prepare(
+    path: Path, choice: Choice, declared: Declared, columns: Mapping[str, Array]
+) -> tuple[Preparation, Array]:
+    """What is made of the features, and X (N, D) with NaN for what is missing.
+
+    Args:
+        path: the file, for messages.
+        choice: from `with_learners`.
+        declared: how.
+        columns: the cells as they were read; words and dates by their number.
+
+    Raises:
+        DataError: a column has one category or too many, or holds something that is no date.
+    """
+    found, cells = [], dict(columns)
+    for name in choice.features:
+        learner = choice.coders.get(name)
+        if not isinstance(learner, Learner):
+            column = Column(name, "number")
+        elif name in declared.dates:
+            column, cells[name] = _dates(path, name, learner.texts, columns[name])
+        else:
+            column, cells[name] = _categories(path, name, learner.texts, columns[name])
+        gaps = column.kind != "category" and bool(np.isnan(cells[name]).any())
+        found.append(replace(column, indicator=declared.indicate_missing and gaps))
+    preparation = Preparation(tuple(found), declared.impute, declared.unseen)
+    names = preparation.names
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise DataError(f"two features made of the columns of {path} would be called '{name}'",
+                            hint="another name for one of the columns")  # fmt: skip
+    return preparation, preparation.expand(cells)
+
+
+def _categories(path: Path, name: str, texts: Sequence[str], codes: Array) -> tuple[Column, Array]:
+    """Categories in the order of their names, gaps last."""
+    gaps = np.isnan(codes)
+    used = np.unique(codes[~gaps]).astype(np.int64)
+    if used.size > MOST_CATEGORIES:
+        raise DataError(
+            f"column '{name}' of {path}", must=f"at most {MOST_CATEGORIES} categories",
+            got=str(used.size), hint="leaving it out with --features",
+        )  # fmt: skip
+    values = sorted(texts[number] for number in used)
+    if gaps.any() and MISSING not in values:
+        values.append(MISSING)
+    if len(values) < 2:
+        only = values[0] if values else MISSING
+        raise DataError(f"feature '{name}' of {path} is {only!r} in every row",
+                        hint="leaving it out with --features")  # fmt: skip
+    places = np.full(len(texts) + 1, float(values.index(MISSING)) if gaps.any() else np.nan)
+    places[used] = [values.index(texts[number]) for number in used]
+    return Column(name, "category", tuple(values)), places[_numbers(codes, len(texts))]
+
+
+def _dates(path: Path, name: str, texts: Sequence[str], codes: Array) -> tuple[Column, Array]:
+    form, bad = date_form(texts)
+    if bad is not None:
+        row = int(np.flatnonzero(codes == bad)[0]) + 1 if (codes == bad).any() else None
+        where = "" if row is None else f" in row {row}"
+        raise DataError(f"column '{name}' of {path}", must=A_DATE, got=f"{texts[bad]!r}{where}")
+    years = np.append(years_of(texts, form), np.nan)[_numbers(codes, len(texts))]
+    if not np.isfinite(years).any():
+        raise DataError(f"feature '{name}' of {path} has no values",
+                        hint="leaving it out with --features")  # fmt: skip
+    span = float(np.nanmax(years) - np.nanmin(years))
+    if span == 0:
+        raise DataError(f"feature '{name}' of {path} is the same date in every row",
+                        hint="leaving it out with --features")  # fmt: skip
+    return Column(name, "date", form=form, yearly=span >= YEARLY_SPAN), years
+
+
+def _numbers(codes: Array, gap: int) -> NDArray[np.int64]:
+    """Codes as whole numbers, `gap` where a cell was empty."""
+    return np.where(np.isnan(codes), gap, codes).astype(np.int64)
