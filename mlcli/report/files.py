@@ -46,9 +46,14 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def replace_text(path: Path, text: str) -> None:
     """A text file that appears whole or not at all, instead of one that may be there."""
+    replace_bytes(path, text.encode("utf-8"))
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """A file that appears whole or not at all, instead of one that may be there."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        write_text(partial, text)
+        write_bytes(partial, content)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -46,6 +46,8 @@ ALLOWED: dict[str, set[str]] = {
     "estimators": {
         "config", "errors", "experiments", "linear", "neural", "rng", "scratch",
     },
+    # Trained models in other formats.
+    "export": {"errors", "linear", "models", "neural"},
     "report": {"errors", "result", "experiments", "notes"},
     "review": {
         "config", "datasets", "errors", "experiments", "linear", "report", "result", "rng",
@@ -56,7 +58,8 @@ ALLOWED: dict[str, set[str]] = {
     "projects": {"config", "datasets", "errors", "experiments", "report"},
     "console": {"result"},
     "commands": {
-        "config", "console", "datasets", "errors", "experiments", "models", "notes", "params",
+        "config", "console", "datasets", "errors", "experiments", "export", "models", "notes",
+        "params",
         "projects",
         "report", "result", "review", "scale", "sweeps",
     },
