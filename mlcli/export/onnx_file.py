@@ -258,7 +258,8 @@ class _Lowering:
         outputs = []
         for name, value in self.graph.outputs.items():
             dtype, n_axes = self._types[value]
-            shape: list[str | int | None] = ["n", len(classes)][:n_axes]
+            shape: list[str | int | None] = ["n"]
+            shape += [len(classes)] * (n_axes - 1)
             if name == "class":
                 self.constants["classes"] = np.array(classes, dtype=object)
                 self.node("Gather", "classes", value, output="class")
