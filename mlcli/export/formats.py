@@ -103,6 +103,12 @@ def graph_of(model: Model, level: float) -> Graph:
     from mlcli.models.linear import LinearClasses, LinearNumbers
     from mlcli.models.networks import Networks
 
+    # Columns that are made of others, and gaps that are filled, have no steps here.
+    if getattr(model.described, "preparation", None) is not None:
+        raise DataError(
+            "a model whose inputs are prepared (categories, dates or gaps) can't be exported",
+            hint="a run on columns of numbers without gaps",
+        )
     if isinstance(model, LinearNumbers):
         return linear.numbers_graph(model, level)
     if isinstance(model, LinearClasses):
@@ -177,7 +183,8 @@ def _torchscript(
     from mlcli.neural.scripted import run_script, script
 
     steps = [(s.op, s.inputs, s.output, s.tensors, s.settings) for s in graph.steps]
-    words = json.dumps(dict(about), ensure_ascii=False)
+    # A traced program takes rows of one type only.
+    words = json.dumps({**about, "input_dtype": graph.dtype}, ensure_ascii=False)
     content = script(steps, graph.tensors, graph.outputs, rows[:2], INPUT, words)
     return content, run_script(content, rows)
 

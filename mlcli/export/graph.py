@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.export.operations import MEANINGS
+
 Tensor = NDArray[Any]
 # Of what `description` writes. A reader of another version must not guess.
 SCHEMA = 1
@@ -141,7 +143,10 @@ class Builder:
 
 
 def description(graph: Graph, about: Mapping[str, Any]) -> str:
-    """The graph without its tensors as JSON, with what else is to be said of the model."""
+    """The graph without its tensors as JSON, with what else is to be said of the model.
+
+    What each operation means stands in it too, so that a reader needs nothing else.
+    """
     steps = [
         {
             "op": step.op,
@@ -156,6 +161,7 @@ def description(graph: Graph, about: Mapping[str, Any]) -> str:
         "schema": SCHEMA,
         **about,
         "input": {"name": INPUT, "shape": ["n", *graph.input_shape], "dtype": graph.dtype},
+        "operations": {op: MEANINGS[op] for op in sorted({step.op for step in graph.steps})},
         "steps": steps,
         "outputs": dict(graph.outputs),
     }

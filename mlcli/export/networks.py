@@ -44,15 +44,17 @@ def networks_graph(model: Networks, level: float) -> Graph:
             "exported format repeats to 1e-5", hint="a run with --precision float32",
         )  # fmt: skip
     dtype = str(next(iter(member_arrays(model.programs[0], 0).values())).dtype)
-    build = Builder(dtype)
+    # An origin is taken off before anything is rounded.
+    far = any(_origin(program) is not None for program in model.programs)
+    entry = PRECISE if far else dtype
+    build = Builder(entry)
     described = model.described
-    rows = INPUT if described.image_shape is None else build.add("flatten", INPUT)
-    raw = [
-        _member(build, program, m, rows, f"network{number}")
-        for number, (program, m) in enumerate(
-            (program, m) for program in model.programs for m in range(program.n_members)
-        )
-    ]
+    flat = INPUT if described.image_shape is None else build.add("flatten", INPUT)
+    raw: list[str] = []
+    for program in model.programs:
+        rows = _rounded(build, program, flat, entry, dtype)
+        for m in range(program.n_members):
+            raw.append(_member(build, program, m, rows, f"network{len(raw)}"))
     if dtype == PRECISE:
         logits = raw
     else:
@@ -60,7 +62,24 @@ def networks_graph(model: Networks, level: float) -> Graph:
         build.dtype = PRECISE
     found = _classes(build, logits) if described.classes else _numbers(build, model, logits, level)
     shape = described.image_shape or (len(described.features),)
-    return build.graph(shape, dtype, found)
+    return build.graph(shape, entry, found)
+
+
+def _origin(program: Program) -> Array | None:
+    """What is taken off the inputs first, (D,), where they are far from zero for their spread."""
+    found: Array | None = getattr(program.restored, "origin", None)
+    return found
+
+
+def _rounded(build: Builder, program: Program, flat: str, entry: str, dtype: str) -> str:
+    """Rows (n, D) without the program's origin, in the numbers of the network."""
+    origin = _origin(program)
+    if origin is not None:
+        build.dtype = entry
+        units = {"shift": origin, "scale": np.ones_like(origin)}
+        flat = build.add("standardise", flat, tensors=units)
+    build.dtype = dtype
+    return flat if entry == dtype else build.add("cast", flat, to=dtype)
 
 
 def member_arrays(program: Program, m: int) -> dict[str, Array]:
@@ -115,7 +134,9 @@ def _member(build: Builder, program: Program, m: int, rows: str, label: str) -> 
     """Outputs (n, K) before the output activation of one member, from raw rows (n, D)."""
     restored = program.restored
     own = member_arrays(program, m)
-    units = {"shift": restored.shift[m], "scale": restored.scale[m]}
+    origin = _origin(program)
+    shift = restored.shift[m] if origin is None else restored.shift[m] - origin
+    units = {"shift": shift, "scale": restored.scale[m]}
     net = restored.net
     forward: Callable[[str], str]
     if isinstance(net, CNN):

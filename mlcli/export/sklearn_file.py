@@ -11,7 +11,7 @@ import numpy as np
 
 from mlcli.export.estimators import exported
 from mlcli.export.graph import Graph, Tensor
-from mlcli.export.sklearn_parts import first_steps, with_names
+from mlcli.export.sklearn_parts import with_names
 from mlcli.models.bayes import BayesModel
 from mlcli.models.linear import LinearClasses, LinearNumbers
 from mlcli.models.networks import Networks
@@ -49,7 +49,7 @@ def _plain(model: Model) -> Any | None:
 
 def is_plain(model: Any) -> bool:
     """Whether it is read without mlcli."""
-    return all(type(one).__module__.startswith("sklearn.") for one in first_steps(model))
+    return type(model).__module__.startswith("sklearn.")
 
 
 def skops_bytes(model: Any) -> bytes:
@@ -77,8 +77,7 @@ def run_skops(
 
     asked = skops_io.get_untrusted_types(data=content)
     model = skops_io.loads(content, trusted=[name for name in asked if name in TRUSTED])
-    (first, *_) = first_steps(model)
-    X = pd.DataFrame(rows.reshape(len(rows), -1), columns=list(first.feature_names_in_))
+    X = pd.DataFrame(rows.reshape(len(rows), -1), columns=list(model.feature_names_in_))
     return (_classes(model, X, classes) if classes else _numbers(model, X)), list(asked)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.linear_model import BayesianRidge, LinearRegression, LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import Pipeline
@@ -112,18 +113,18 @@ def _pipeline(form: Monomials, last: Any, n_outputs: int, bias: bool = False) ->
 
 
 def with_names(model: Any, features: Sequence[str]) -> Any:
-    """The estimator, knowing the names of its columns."""
-    names: Mapping[str, Any] = {"feature_names_in_": np.array(features, dtype=object)}
-    for first in first_steps(model):
-        for name, value in names.items():
-            setattr(first, name, value)
+    """The estimator, all whose parts that meet the columns know their names."""
+    for one in _meeting(model):
+        one.feature_names_in_ = np.array(features, dtype=object)
     return model
 
 
-def first_steps(model: Any) -> list[Any]:
-    """The estimators that meet the columns first."""
+def _meeting(model: Any) -> list[Any]:
+    """The estimators to which the columns come as they are, the outermost first."""
     if isinstance(model, Pipeline):
         return [model.steps[0][1]]
     if isinstance(model, FixedThresholdClassifier):
-        return first_steps(model.estimator_)
+        return [model, *_meeting(model.estimator_)]
+    if isinstance(model, VotingClassifier | VotingRegressor):
+        return [model, *(one for member in model.estimators_ for one in _meeting(member))]
     return [model]
