@@ -61,11 +61,7 @@ def export(
 
     X, rows = _check_rows(model, manifest, data)
     found = exported(model, to, X, level, _about(model.described, manifest["run"], level))
-    try:
-        replace_bytes(path, found.content)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InputError(f"--out {path} can't be written: {reason}") from None
+    replace_bytes(path, found.content)
     _say(found, path, to, model.described, f"{len(X)} {rows}", as_json)
 
 
