@@ -33,6 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "predict": ("Models", "Predict new rows or images with the model of a run."),
     "evaluate": ("Models", "Score the model of a run on rows whose target is known."),
+    "export": (
+        "Models",
+        "Write the model of a run as ONNX, TorchScript, safetensors or scikit-learn.",
+    ),
     "data": ("Data", "List, describe, make and fetch data sets."),
     "report": ("Results", "Turn run folders into one self-contained HTML page."),
     "runs": ("Results", "List what has been run."),

@@ -74,10 +74,7 @@ def load_model(
     Raises:
         InputError: there is no such run, it was altered, or it has no such model.
     """
-    folder = _folder(run)
-    manifest = manifests.read_manifest(folder)
-    if manifest is None:
-        raise DataError(f"{folder} is no run folder", hint="`mlcli runs`, which lists them")
+    folder, manifest = _folder(run), manifest_of(run)
     from mlcli.models.load import load
 
     command, digests = _checked(folder, manifest)
@@ -86,6 +83,19 @@ def load_model(
         device=device,
     )  # fmt: skip
     return model, manifest["data"]
+
+
+def manifest_of(run: str) -> dict[str, Any]:
+    """The manifest of a run, as it stands in its folder.
+
+    Raises:
+        DataError: there is no such run.
+    """
+    folder = _folder(run)
+    manifest = manifests.read_manifest(folder)
+    if manifest is None:
+        raise DataError(f"{folder} is no run folder", hint="`mlcli runs`, which lists them")
+    return manifest
 
 
 def is_training_data(name: str, data: Mapping[str, Any]) -> bool:

@@ -47,8 +47,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def replace_text(path: Path, text: str) -> None:
     """A text file that appears whole or not at all, instead of one that may be there."""
+    replace_bytes(path, text.encode("utf-8"))
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """A file that appears whole or not at all, instead of one that may be there."""
     with replacing_file(path) as partial:
-        write_text(partial, text)
+        write_bytes(partial, content)
 
 
 def safetensors_bytes(tensors: Mapping[str, np.ndarray]) -> bytes:

@@ -50,6 +50,8 @@ ALLOWED: dict[str, set[str]] = {
     "estimators": {
         "config", "errors", "experiments", "linear", "neural", "rng", "scratch",
     },
+    # Trained models in other formats.
+    "export": {"errors", "linear", "models", "neural"},
     "report": {"errors", "result", "experiments", "notes", "partials"},
     "review": {
         "config", "datasets", "errors", "experiments", "linear", "partials", "report", "result",
@@ -63,8 +65,8 @@ ALLOWED: dict[str, set[str]] = {
     "tracking": {"errors", "report", "review"},
     "console": {"result"},
     "commands": {
-        "config", "console", "datasets", "errors", "experiments", "models", "notes", "params",
-        "partials", "preparation", "projects",
+        "config", "console", "datasets", "errors", "experiments", "export", "models", "notes",
+        "params", "partials", "preparation", "projects",
         "report", "result", "review", "scale", "sweeps", "tracking",
     },
     "cli": {"commands"},

@@ -1,0 +1,1 @@
+"""Trained models as files of other formats, each checked by running it."""
