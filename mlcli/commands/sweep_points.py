@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from mlcli.commands.experiment import Prepared, execute, finished, prepare
 from mlcli.commands.options import RunOptions
 from mlcli.errors import EXIT_NO_ANSWER, ConfigError, InputError, MlcliError
+from mlcli.json_file import read_json
 from mlcli.report.manifest import package_versions, question_hash
 from mlcli.review.runs import read_run
 from mlcli.scale.processes import each_apart
@@ -138,7 +138,7 @@ def question_of(
 def without_answer(folder: Path, question: Mapping[str, Any]) -> dict[str, str]:
     """The points that had no answer when these versions asked before: run -> reason."""
     try:
-        before = json.loads((folder / QUESTION).read_text(encoding="utf-8"))
+        before = read_json(folder / QUESTION)
         with (folder / TABLE).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, ValueError, csv.Error):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from enum import StrEnum
@@ -14,6 +13,7 @@ import typer
 from mlcli import console
 from mlcli.config.verify import ABSOLUTE, RELATIVE
 from mlcli.errors import DataError, GateError, InputError, Interrupted, MlcliError
+from mlcli.json_file import read_json
 from mlcli.result import Display
 
 if TYPE_CHECKING:
@@ -133,8 +133,7 @@ def _match(run: Run) -> str:
     from mlcli.review.verify import made_here
 
     try:
-        text = (run.folder / "environment.json").read_text(encoding="utf-8")
-        environment = json.loads(text)
+        environment = read_json(run.folder / "environment.json")
     except (OSError, ValueError):
         environment = None
     known = environment if isinstance(environment, dict) else None

@@ -13,6 +13,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.datasets.limits import refuse_too_many
 from mlcli.errors import DataError
 
 UNSIGNED_BYTE = 0x08
@@ -57,6 +58,7 @@ def _parse(path: Path, file: IO[bytes]) -> tuple[NDArray[np.uint8], str]:
     if not 1 <= n_dimensions <= MOST_DIMENSIONS or len(sizes) < 4 * n_dimensions:
         raise DataError(f"{path}", must="an IDX file", got=f"{n_dimensions} dimensions")
     shape = struct.unpack(f">{n_dimensions}I", sizes)
+    refuse_too_many(path, math.prod(shape), "the published file")
     body = _read_exactly(path, file, math.prod(shape))
     digest = hashlib.sha256(head + sizes)
     digest.update(body)

@@ -11,6 +11,8 @@ from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
 
 BUFFER_BYTES = 2**20
+# Of one batch, whatever the number of columns.
+BATCH_VALUES = 2**26
 
 
 def column_names(path: Path) -> list[str]:
@@ -40,6 +42,7 @@ def batches(
     import pyarrow as pa
 
     first = 0
+    rows = max(1, min(rows, BATCH_VALUES // max(1, len(columns))))
     with _open(path) as file:
         try:
             for batch in file.iter_batches(

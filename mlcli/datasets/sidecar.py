@@ -11,7 +11,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mlcli.json_file import read_json
+
 SUFFIX = ".json"
+# Of a set's own numbers those that a note need not name.
+NUMBERS = ("x_min", "x_max", "noise_std")
 
 
 def write_note(table: Path, draw_column: str, identity: dict[str, Any]) -> None:
@@ -28,9 +32,21 @@ def write_note(table: Path, draw_column: str, identity: dict[str, Any]) -> None:
 def read_note(table: Path) -> dict[str, Any] | None:
     """The note of a table, or None if there is none or the table has changed since."""
     try:
-        note = json.loads(table.with_suffix(SUFFIX).read_text(encoding="utf-8"))
+        note = read_json(table.with_suffix(SUFFIX))
         digest = hashlib.sha256(table.read_bytes()).hexdigest()
     except (OSError, ValueError):
         return None
-    known = isinstance(note, dict) and isinstance(note.get("drawn_from"), dict)
-    return note if known and note.get("sha256") == digest else None
+    return note if _is_note(note) and note["sha256"] == digest else None
+
+
+def _is_note(note: Any) -> bool:
+    """Whether it says what `write_note` writes, of the types that its readers rely on."""
+    if not isinstance(note, dict) or not isinstance(note.get("drawn_from"), dict):
+        return False
+    identity = note["drawn_from"]
+    numbers = [identity[key] for key in NUMBERS if key in identity]
+    return (
+        all(isinstance(one, str) for one in (note.get("draw_column"), note.get("sha256")))
+        and isinstance(identity.get("n_samples"), int)
+        and all(isinstance(one, int | float) for one in numbers)
+    )

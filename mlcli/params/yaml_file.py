@@ -14,6 +14,12 @@ from mlcli.errors import ConfigError
 
 Path_ = tuple[str | int, ...]
 DEFAULT_FILE = Path("params.yaml")
+# A hundred times what the largest of our own files has. The parser takes a second for each 50 KB,
+# and an alias in an alias in an alias names more values than memory holds.
+MOST_CHARACTERS = 2**17
+MOST_VALUES = 20_000
+MOST_MERGES = 100
+MOST_LEVELS = 20
 
 
 @dataclass(frozen=True)
@@ -37,18 +43,20 @@ def read_yaml(path: Path) -> YamlFile:
     """Read a YAML file whose top is a mapping.
 
     Raises:
-        ConfigError: the file is missing, isn't text, isn't YAML 1.2, repeats a key, uses tags, or
-            has something else than a mapping at the top.
+        ConfigError: the file is missing, isn't text, isn't YAML 1.2, repeats a key, uses tags, has
+            something else than a mapping at the top, or is larger than any such file is.
     """
     name = str(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(MOST_CHARACTERS + 1)
     except FileNotFoundError:
         raise ConfigError(f"{name} does not exist", hint="another --params file") from None
     except UnicodeDecodeError:
         raise ConfigError(name, must="UTF-8 text", got="binary data") from None
     except OSError as error:
         raise ConfigError(f"{name} can't be read ({error.strerror})") from None
+    _refuse_size(text, name)
     tree = _parse(text, name)
     if tree is None:
         return YamlFile(name, {})
@@ -56,7 +64,7 @@ def read_yaml(path: Path) -> YamlFile:
         kind = "a list" if isinstance(tree, Sequence) and not isinstance(tree, str) else "a value"
         raise ConfigError(f"{name}:1:1: the top", must="sections such as `fit_poly:`", got=kind)
     places: dict[Path_, tuple[int, int]] = {}
-    return YamlFile(name, _plain(tree, (), places, name), places)
+    return YamlFile(name, _plain(tree, (), places, name, [0]), places)
 
 
 def parse_value(text: str) -> Any:
@@ -65,7 +73,14 @@ def parse_value(text: str) -> Any:
     Raises:
         ConfigError: the text isn't a YAML value.
     """
-    return _plain(_parse(text, "the value"), (), {}, "the value")
+    return _plain(_parse(text, "the value"), (), {}, "the value", [0])
+
+
+def _refuse_size(text: str, name: str) -> None:
+    if len(text) > MOST_CHARACTERS:
+        raise ConfigError(name, must=f"at most {MOST_CHARACTERS:,} characters", got="more")
+    if text.count("<<") > MOST_MERGES:
+        raise ConfigError(f"the merges (<<) in {name}", must=f"at most {MOST_MERGES}", got="more")
 
 
 def _parse(text: str, name: str) -> Any:
@@ -96,10 +111,13 @@ def _explain(error: Any) -> str:
 
 
 def _plain(
-    node: Any, at: Path_, places: dict[Path_, tuple[int, int]], name: str, depth: int = 0
+    node: Any, at: Path_, places: dict[Path_, tuple[int, int]], name: str, count: list[int]
 ) -> Any:
-    """Plain Python values, while the places of keys and items are noted."""
-    if depth > 20:
+    """Plain Python values, while the places of keys and items are noted, and values counted."""
+    count[0] += 1
+    if count[0] > MOST_VALUES:
+        raise ConfigError(f"{name} has more than {MOST_VALUES:,} values, aliases counted each time")
+    if len(at) > MOST_LEVELS:
         raise ConfigError(f"{name} is nested too deeply")
     if isinstance(node, Mapping):
         plain = {}
@@ -109,14 +127,14 @@ def _plain(
             if key in marked:
                 line, column = marked[key][:2]
                 places[(*at, str(key))] = (line + 1, column + 1)
-            plain[str(key)] = _plain(value, (*at, str(key)), places, name, depth + 1)
+            plain[str(key)] = _plain(value, (*at, str(key)), places, name, count)
         return plain
     if isinstance(node, list):
         marks: Any = node
         for index in range(len(node)):
             line, column = marks.lc.item(index)
             places[(*at, index)] = (line + 1, column + 1)
-        return [_plain(v, (*at, i), places, name, depth + 1) for i, v in enumerate(node)]
+        return [_plain(v, (*at, i), places, name, count) for i, v in enumerate(node)]
     for kind in (bool, int, float, str):
         if isinstance(node, kind):
             return kind(node)
