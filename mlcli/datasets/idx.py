@@ -58,7 +58,6 @@ def _parse(path: Path, file: IO[bytes]) -> tuple[NDArray[np.uint8], str]:
     if not 1 <= n_dimensions <= MOST_DIMENSIONS or len(sizes) < 4 * n_dimensions:
         raise DataError(f"{path}", must="an IDX file", got=f"{n_dimensions} dimensions")
     shape = struct.unpack(f">{n_dimensions}I", sizes)
-    refuse_too_many(path, math.prod(shape), "the published file")
     body = _read_exactly(path, file, math.prod(shape))
     digest = hashlib.sha256(head + sizes)
     digest.update(body)
@@ -70,6 +69,8 @@ def _read_exactly(path: Path, file: IO[bytes], expected: int) -> bytearray:
     body = bytearray()
     while len(body) <= expected and (piece := file.read(PIECE_BYTES)):
         body += piece
+        # Zeros are packed a thousand to one.
+        refuse_too_many(path, len(body), "the published file")
     if len(body) != expected:
         got = f"only {len(body)}" if len(body) < expected else "more"
         raise DataError(f"{path}", must=f"{expected} bytes by its dimensions", got=got)

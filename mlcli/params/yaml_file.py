@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ DEFAULT_FILE = Path("params.yaml")
 # and an alias in an alias in an alias names more values than memory holds.
 MOST_CHARACTERS = 2**17
 MOST_VALUES = 20_000
-MOST_MERGES = 100
+MOST_MERGES = 20
 MOST_LEVELS = 20
+MOST_BRACKETS = 200
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,10 @@ def _refuse_size(text: str, name: str) -> None:
         raise ConfigError(name, must=f"at most {MOST_CHARACTERS:,} characters", got="more")
     if text.count("<<") > MOST_MERGES:
         raise ConfigError(f"the merges (<<) in {name}", must=f"at most {MOST_MERGES}", got="more")
+    steps = (1 if mark in "[{" else -1 for mark in text if mark in "[]{}")
+    if max(accumulate(steps), default=0) > MOST_BRACKETS:
+        # Each open one makes the parser slower.
+        raise ConfigError(f"{name} is nested too deeply")
 
 
 def _parse(text: str, name: str) -> Any:
@@ -119,22 +125,25 @@ def _plain(
         raise ConfigError(f"{name} has more than {MOST_VALUES:,} values, aliases counted each time")
     if len(at) > MOST_LEVELS:
         raise ConfigError(f"{name} is nested too deeply")
-    if isinstance(node, Mapping):
+    tag = getattr(getattr(node, "tag", None), "value", None)
+    if isinstance(node, Mapping) and not tag:
         plain = {}
         # A key that a merge (`<<: *name`) brings in has no place here: that of the mapping serves.
         marked = getattr(getattr(node, "lc", None), "data", None) or {}
         for key, value in node.items():
+            _refuse_half_pairs(str(key), name)
             if key in marked:
                 line, column = marked[key][:2]
                 places[(*at, str(key))] = (line + 1, column + 1)
             plain[str(key)] = _plain(value, (*at, str(key)), places, name, count)
         return plain
-    if isinstance(node, list):
+    if isinstance(node, list) and not tag:
         marks: Any = node
         for index in range(len(node)):
             line, column = marks.lc.item(index)
             places[(*at, index)] = (line + 1, column + 1)
         return [_plain(v, (*at, i), places, name, count) for i, v in enumerate(node)]
+    _refuse_half_pairs(node, name)
     for kind in (bool, int, float, str):
         if isinstance(node, kind):
             return kind(node)
@@ -144,5 +153,14 @@ def _plain(
     raise ConfigError(
         f"{name}:{line}:{column}: {'.'.join(map(str, at))}",
         must="a plain number, text, list or mapping",
-        got=type(node).__name__,
+        got=f"one with the tag {tag}" if tag else type(node).__name__,
     )
+
+
+def _refuse_half_pairs(node: Any, name: str) -> None:
+    """An escape in quotes can name half of a character, which no file or terminal takes."""
+    if isinstance(node, str):
+        try:
+            node.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ConfigError(f"{name}: {node!a}", must="whole characters") from None

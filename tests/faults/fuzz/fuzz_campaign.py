@@ -36,11 +36,12 @@ def campaign(target: str, seed: int, count: int, seeds: Path, work: Path) -> Fou
     """Read files 0 to count - 1 of a series."""
     found = Found()
     work.mkdir(parents=True, exist_ok=True)
-    first = 0
+    first, at = 0, work / "at"
     while first < count:
         words = [sys.executable, str(WORKER), target, str(seed), str(first), str(count - first),
                  str(seeds), str(work)]  # fmt: skip
         quiet = {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+        at.unlink(missing_ok=True)
         done = subprocess.run(words, capture_output=True, text=True, check=False,
                               env=os.environ | quiet)  # fmt: skip
         lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -50,14 +51,16 @@ def campaign(target: str, seed: int, count: int, seeds: Path, work: Path) -> Fou
         if figures is not None:
             _count(found, figures)
             break
-        at = int((work / "at").read_text()) if (work / "at").exists() else first
+        if not at.exists():
+            raise RuntimeError(f"no file was read: {done.stderr[-1500:]}")
+        number = int(at.read_text())
         end = {
             "door": "the process",
             "fault": f"ended with {done.returncode}: {done.stderr[-1500:]}",
         }
-        found.faults.append(_told(at, end, words))
-        found.files += at + 1 - first
-        first = at + 1
+        found.faults.append(_told(number, end, words))
+        found.files += number + 1 - first
+        first = number + 1
     return found
 
 

@@ -130,7 +130,7 @@ def watched(guard: Guard, call: Callable[[], object]) -> list[str]:
         warnings.simplefilter("always")
         # Where C code holds on so long that no handler runs, or a pipe never ends, the process
         # ends with its stack.
-        faulthandler.dump_traceback_later(3 * SECONDS, exit=True, file=sys.__stderr__)
+        faulthandler.dump_traceback_later(12 * SECONDS, exit=True, file=sys.__stderr__)
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         guard.on = True
         try:

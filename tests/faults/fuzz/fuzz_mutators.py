@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -30,7 +31,8 @@ BYTES = (
 
 def odd(rng: Random) -> Any:
     """An odd leaf or branch."""
-    return rng.choice(ODD)
+    # A copy: what is put into a tree is changed with it.
+    return deepcopy(rng.choice(ODD))
 
 
 def damaged(rng: Random, content: bytes, tokens: Sequence[bytes] = BYTES) -> bytes:
@@ -221,8 +223,8 @@ def odd_safetensors(rng: Random, content: bytes) -> bytes:
     """A safetensors file whose header is odd and of the size that it says."""
     (size,) = struct.unpack("<Q", content[:8])
     header, body = json.loads(content[8 : 8 + size]), content[8 + size :]
-    shapes = ([0, 10**12], [10**6, 10**6], [-1], [], [1], [0], "F64", "F8_E4M3", "BF16", "I64", "U8",
-              "BOOL", [0, 2**64], [8, 0])  # fmt: skip
+    shapes = ([0, 10**12], [10**6, 10**6], [-1], [], [1], [0], "F64", "F8_E4M3", "BF16", "I64",
+              "U8", "BOOL", [0, 2**64], [8, 0])  # fmt: skip
     text = json.dumps(changed_tree(rng, header, shapes)).encode()
     length = rng.choice((len(text), len(text), len(text), len(text), 2**63, 0, len(text) + 1))
     return struct.pack("<Q", length) + text + body

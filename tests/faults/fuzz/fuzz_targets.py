@@ -50,8 +50,9 @@ YAML_TOKENS = tuple(
     text.encode()
     for text in (
         "&a ", "*a", "<<: *a\n", "!!python/object/apply:os.system ['id']", "!tag ", "? ", "| ",
-        ">-\n", "%YAML 1.1\n", "---\n", "...\n", "\t", "0o17", "0x1F", "1_000", "2001-01-01", ".inf",
-        "-.inf", ".nan", "~", '"\\ud800"', "\ufeff", "[", "]", "{", "}", ": ", "- ", "# ", "'", '"',
+        ">-\n", "%YAML 1.1\n", "---\n", "...\n", "\t", "0o17", "0x1F", "1_000", "2001-01-01",
+        ".inf", "-.inf",
+        ".nan", "~", '"\\ud800"', "\ufeff", "[", "]", "{", "}", ": ", "- ", "# ", "'", '"',
         "\\", "12:30:45", "1e400", "1e-3", "=", "@", "`", "!!binary aGk=", "!!set {a, b}",
         "!!timestamp 2001-01-01", "!!float x", "!!int ''", "\u2028", "\x85", "null", "yes", "on",
         "9" * 5000, "!!omap [a: 1]", "!!merge", "*", "&", "!", "!!", "!<x>", "---\na: 1\n",
@@ -68,7 +69,7 @@ def _yaml(rng: Random, whole: bytes) -> bytes:
     """One section of a YAML file, or a few, damaged as text or as a tree."""
     from ruamel.yaml import YAML
 
-    blocks = [b for b in whole.replace(b"\n\n", b"\n").split(b"\n")]
+    blocks = whole.replace(b"\n\n", b"\n").split(b"\n")
     starts = [i for i, line in enumerate(blocks) if line[:1].isalpha()]
     first = rng.choice(starts)
     end = min([i for i in starts if i > first] or [len(blocks)])
@@ -97,11 +98,22 @@ def params_doors(folder: Path, rng: Random) -> Doors:
     yield "gates", lambda: gates_of(read_yaml(path), [])
 
 
+STAGES = b"""\
+stages:
+  fit:
+    cmd: mlcli fit-poly
+    params: [fit_poly, kfold.seed]
+  many:
+    foreach: [1, 2]
+    do:
+      cmd: x
+      params: [{params.yaml: [bayes]}]
+"""
+
+
 def make_dvc(rng: Random, seeds: Path, folder: Path) -> None:
     shutil.copyfile(seeds / "params.yaml", folder / "params.yaml")
-    stage = b"stages:\n  fit:\n    cmd: mlcli fit-poly\n    params: [fit_poly, kfold.seed]\n  many:" \
-            b"\n    foreach: [1, 2]\n    do:\n      cmd: x\n      params: [{params.yaml: [bayes]}]\n"  # fmt: skip
-    (folder / "dvc.yaml").write_bytes(_yaml(rng, stage))
+    (folder / "dvc.yaml").write_bytes(_yaml(rng, STAGES))
 
 
 def dvc_doors(folder: Path, rng: Random) -> Doors:
@@ -163,9 +175,10 @@ def gate_doors(folder: Path, rng: Random) -> Doors:
 
 CSV_TOKENS = (
     b'"', b'""', b",", b"\t", b"\n\n", b"\r\n", b"\r", b";", b"\0", b"\xff", b"\xef\xbb\xbf",
-    b"nan", b"1e999", b"0x1F", b"1_000", b"true", b"-", b"=cmd|' /C calc'!A0", b"NA", b"t,t", b"x,x\n",
-    b'"a\nb"', b"9" * 400, b"2020-01-01", b"31/12/2020", b"\x1b[2J", b"<script>", b" ", b"," * 50,
-    b"inf", b"-inf", b"a" * 20_000, b"99999-12-31", b"0000-00-00", b"\xc2\xa0", b"1,2,3\n",
+    b"nan", b"1e999", b"0x1F", b"1_000", b"true", b"-", b"=cmd|' /C calc'!A0", b"NA", b"t,t",
+    b"x,x\n", b'"a\nb"', b"9" * 400, b"2020-01-01", b"31/12/2020", b"\x1b[2J", b"<script>", b" ",
+    b"," * 50, b"inf", b"-inf", b"a" * 20_000, b"99999-12-31", b"0000-00-00", b"\xc2\xa0",
+    b"1,2,3\n",
 )  # fmt: skip
 
 
@@ -207,6 +220,8 @@ def make_parquet(rng: Random, seeds: Path, folder: Path) -> None:
 
 
 def table_doors(folder: Path, rng: Random) -> Doors:
+    import pandas  # noqa: F401  imported by a door on first use, which no file is blamed for
+
     from mlcli.console import print_displays
     from mlcli.datasets.describe import describe_table, holds_images
     from mlcli.datasets.describe_columns import OUTLIER_Z
