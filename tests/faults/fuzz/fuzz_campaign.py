@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,14 @@ class Found:
     most_seconds: float = 0.0
 
 
-def campaign(target: str, seed: int, count: int, seeds: Path, work: Path) -> Found:
-    """Read files 0 to count - 1 of a series."""
+def campaign(targets: Sequence[str], seed: int, count: int, seeds: Path, work: Path) -> Found:
+    """Read files 0 to count - 1 of a series, the targets in turn."""
     found = Found()
     work.mkdir(parents=True, exist_ok=True)
     first, at = 0, work / "at"
     while first < count:
-        words = [sys.executable, str(WORKER), target, str(seed), str(first), str(count - first),
-                 str(seeds), str(work)]  # fmt: skip
+        which = ["+".join(targets), str(seed), str(first), str(count - first)]
+        words = [sys.executable, str(WORKER), *which, str(seeds), str(work)]
         quiet = {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
         at.unlink(missing_ok=True)
         done = subprocess.run(words, capture_output=True, text=True, check=False,

@@ -350,7 +350,8 @@ NETWORKS = ("train-mlp", "mlp-classes", "train-cnn")
 
 def _copied(rng: Random, seeds: Path, folder: Path, names: tuple[str, ...]) -> Path:
     run = folder / "run"
-    shutil.copytree(seeds / rng.choice(names), run)
+    there = [name for name in names if (seeds / name).is_dir()]
+    shutil.copytree(seeds / rng.choice(there), run)
     return run
 
 
@@ -418,9 +419,7 @@ def model_doors(folder: Path, rng: Random) -> Doors:
 
 
 def make_run(rng: Random, seeds: Path, folder: Path) -> None:
-    names = ("fit-poly", "kfold", "logistic", "bayes", "train-mlp")
-    there = tuple(name for name in names if (seeds / name).is_dir())
-    run = _copied(rng, seeds, folder, there)
+    run = _copied(rng, seeds, folder, ("fit-poly", "kfold", "logistic", "bayes", "train-mlp"))
     shutil.copytree(seeds / json.loads((run / "manifest.json").read_text())["command"],
                     folder / "other")  # fmt: skip
     paths = sorted(p for p in run.glob("*") if p.suffix in (".json", ".csv"))

@@ -1,10 +1,11 @@
 """One process that reads hostile files, one after the other, and says which were not refused well.
 
-    python fuzz_worker.py TARGET SEED FIRST COUNT SEEDS WORK
+    python fuzz_worker.py TARGETS SEED FIRST COUNT SEEDS WORK
 
-reads the files FIRST, FIRST + 1, ... of the series SEED and prints one JSON object a line: each
-fault, and at the end the figures. A file is a function of target, seed and number alone. WORK/at
-holds the number of the file that is being read, should the process die of it.
+takes the targets, with + between their names, in turn, reads the files FIRST, FIRST + 1, ... of
+the series SEED and prints one JSON object a line: each fault, and at the end the figures. A file is
+a function of target, seed and number alone. WORK/at holds the number of the file that is being
+read, should the process die of it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import shutil
 import sys
 import traceback
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -28,27 +30,29 @@ from fuzz_targets import TARGETS, Target
 MOST_CHARACTERS = 1000
 
 
-def main(name: str, seed: int, first: int, count: int, seeds: Path, work: Path) -> None:
+def main(names: Sequence[str], seed: int, first: int, count: int, seeds: Path, work: Path) -> None:
     """Read `count` files, and print what went wrong with which."""
     real = sys.stdout
     work = Path(os.path.realpath(work))
     case, out = work / "case", work / "out"
     guard = Guard((str(case), str(Path(__file__).parents[3] / "mlcli")), (str(out),))
-    target = TARGETS[name]
     # Once unwatched: what is imported on the way is no part of what a file takes.
-    for number in range(-8, 0):
-        _prepare(target, name, seed, number, seeds, case, out)
+    for number in range(-4 * len(names), 0):
+        _prepare(names[number % len(names)], seed, number, seeds, case, out)
         with redirect_stdout(io.StringIO()):
-            warm_up(target, case)
+            warm_up(TARGETS[names[number % len(names)]], case)
     guard.install()
     outcomes: Counter[str] = Counter()
     for number in range(first, first + count):
         (work / "at").write_text(str(number))
-        rng = _prepare(target, name, seed, number, seeds, case, out)
-        for door, fault in read(target, case, rng, guard, outcomes):
+        name = names[number % len(names)]
+        rng = _prepare(name, seed, number, seeds, case, out)
+        for door, fault in read(TARGETS[name], case, rng, guard, outcomes):
             outcomes["fault"] += 1
             print(
-                json.dumps({"number": number, "door": door, "fault": fault}), file=real, flush=True
+                json.dumps({"number": number, "door": f"{name}, {door}", "fault": fault}),
+                file=real,
+                flush=True,
             )
     figures = {
         "files": count,
@@ -60,13 +64,13 @@ def main(name: str, seed: int, first: int, count: int, seeds: Path, work: Path) 
 
 
 def _prepare(
-    target: Target, name: str, seed: int, number: int, seeds: Path, case: Path, out: Path
+    name: str, seed: int, number: int, seeds: Path, case: Path, out: Path
 ) -> random.Random:
     rng = random.Random(f"{name} {seed} {number}")
     for folder in (case, out):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    target.make(rng, seeds, case)
+    TARGETS[name].make(rng, seeds, case)
     return rng
 
 
@@ -124,6 +128,6 @@ def _judge(sentence: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    target_name, seed_text, first_text, count_text, seeds_text, work_text = sys.argv[1:]
-    main(target_name, int(seed_text), int(first_text), int(count_text), Path(seeds_text),
-         Path(work_text))  # fmt: skip
+    targets_text, seed_text, first_text, count_text, seeds_text, work_text = sys.argv[1:]
+    numbers = int(seed_text), int(first_text), int(count_text)
+    main(targets_text.split("+"), *numbers, Path(seeds_text), Path(work_text))

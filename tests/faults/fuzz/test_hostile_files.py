@@ -190,7 +190,7 @@ def test_an_idx_file_is_read_no_further_than_a_data_set_may_be(
     monkeypatch.setattr(limits, "MOST_VALUES", 3 * 2**20)
     content = idx_bytes((2**20, 2**10), 0) + b"\0" * (5 * 2**20)
     path = put(tmp_path, "a.idx", gzip.compress(content) if packed else content)
-    with pytest.raises(DataError, match="at most 3145728 .* got 4194304"):
+    with pytest.raises(DataError, match=r"at most 3145728 .* got 4194304"):
         load_idx(path)
 
 
