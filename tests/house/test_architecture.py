@@ -26,6 +26,7 @@ HEAVY = ("torch", "sklearn", "pandas", "matplotlib", "numpy", "scipy", "pyarrow"
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "result": set(),
+    "json_file": set(),
     "notes": {"errors"},
     "rng": set(),
     "config": {"errors"},
@@ -35,9 +36,9 @@ ALLOWED: dict[str, set[str]] = {
     "selection": {"errors", "linear"},
     "scratch": {"errors"},
     "neural": {"errors"},
-    "datasets": {"errors", "rng"},
+    "datasets": {"errors", "json_file", "rng"},
     # Trained models, as experiments write them and as other commands read them back.
-    "models": {"errors", "linear", "neural", "scale", "scratch", "selection"},
+    "models": {"errors", "json_file", "linear", "neural", "scale", "scratch", "selection"},
     "experiments": {
         "config", "datasets", "errors", "linear", "models", "neural", "result", "rng", "scale",
         "scratch", "selection",
@@ -46,9 +47,10 @@ ALLOWED: dict[str, set[str]] = {
     "estimators": {
         "config", "errors", "experiments", "linear", "neural", "rng", "scratch",
     },
-    "report": {"errors", "result", "experiments", "notes"},
+    "report": {"errors", "result", "experiments", "json_file", "notes"},
     "review": {
-        "config", "datasets", "errors", "experiments", "linear", "report", "result", "rng",
+        "config", "datasets", "errors", "experiments", "json_file", "linear", "report", "result",
+        "rng",
     },
     "sweeps": {
         "config", "errors", "experiments", "linear", "result", "review", "rng",
@@ -56,7 +58,7 @@ ALLOWED: dict[str, set[str]] = {
     "projects": {"config", "datasets", "errors", "experiments", "report"},
     "console": {"result"},
     "commands": {
-        "config", "console", "datasets", "errors", "experiments", "models", "notes", "params",
+        "config", "console", "datasets", "errors", "experiments", "json_file", "models", "notes", "params",
         "projects",
         "report", "result", "review", "scale", "sweeps",
     },
