@@ -58,8 +58,8 @@ ALLOWED: dict[str, set[str]] = {
     "projects": {"config", "datasets", "errors", "experiments", "report"},
     "console": {"result"},
     "commands": {
-        "config", "console", "datasets", "errors", "experiments", "json_file", "models", "notes", "params",
-        "projects",
+        "config", "console", "datasets", "errors", "experiments", "json_file", "models", "notes",
+        "params", "projects",
         "report", "result", "review", "scale", "sweeps",
     },
     "cli": {"commands"},
