@@ -176,6 +176,19 @@ def test_a_small_parquet_file_of_equal_numbers_is_no_way_to_all_memory(
     assert sum(rows) == 10**5
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.binary()], ids=str)
+def test_a_long_text_that_many_rows_share_is_not_written_out_for_each(
+    tmp_path: Path, kind: pa.DataType
+) -> None:
+    places = pa.array(np.zeros(60_000, dtype=np.int32))
+    shared = pa.DictionaryArray.from_arrays(places, pa.array(["9" * 2**14]).cast(kind))
+    table = pa.table({"x": shared, "t": np.arange(60_000.0)})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    for door in (open_source, lambda name: describe_table(Path(name))):
+        with pytest.raises(DataError, match=r"the texts in column 'x' .* got 983040000"):
+            door(str(tmp_path / "a.parquet"))
+
+
 def test_times_beyond_the_calendar_are_refused_where_they_are_described(tmp_path: Path) -> None:
     far = pa.array([2**62], pa.timestamp("us"))
     parquet.write_table(pa.table({"x": [1.0], "far": far}), tmp_path / "a.parquet")
