@@ -148,14 +148,18 @@ def gate_doors(folder: Path, rng: Random) -> Doors:
     from mlcli.commands.check import _display, sentence
     from mlcli.config.gates import GateSyntaxError, parse_gate
     from mlcli.console import print_displays
-    from mlcli.errors import ConfigError
+    from mlcli.errors import ConfigError, DataError
+    from mlcli.json_file import parse_json
     from mlcli.report.files import strict
     from mlcli.review.gates import as_json, judge
     from mlcli.review.junit import junit_text
 
     def check() -> None:
         text = (folder / "gates.txt").read_bytes().decode("utf-8", "replace")
-        metrics = json.loads((folder / "metrics.json").read_text())
+        try:
+            metrics = parse_json((folder / "metrics.json").read_bytes())
+        except ValueError:
+            raise DataError("metrics.json is not JSON") from None
         metrics = {k: v for k, v in metrics.items() if isinstance(v, dict)}
         gates = []
         for line in text.splitlines():
