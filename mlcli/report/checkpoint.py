@@ -40,7 +40,13 @@ class FileCheckpoint:
     def load(self) -> dict[str, np.ndarray] | None:
         """The arrays that were kept; None if there are none, or none that can be trusted."""
         try:
-            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            with (
+                warnings.catch_warnings(),
+                self.path.open("rb") as file,
+                np.load(file, allow_pickle=False) as kept,
+            ):
+                # Of what is odd in a damaged head, which NumPy takes for a text of Python's.
+                warnings.simplefilter("ignore")
                 # First of all: nothing else is unpacked of a file that isn't ours.
                 if not _is_ours(kept):
                     return None
@@ -66,10 +72,7 @@ class FileCheckpoint:
 
 
 def _is_ours(kept: Any) -> bool:
-    with warnings.catch_warnings():
-        # Of what Python finds odd in a damaged head.
-        warnings.simplefilter("ignore")
-        found = kept[VERSIONS]
+    found = kept[VERSIONS]
     return found.shape == () and found.dtype.kind == "U" and str(found) == _versions()
 
 

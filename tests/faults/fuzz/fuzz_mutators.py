@@ -174,7 +174,7 @@ def odd_npy(rng: Random, like: Any) -> bytes:
     """An NPY file whose header is odd."""
     shape = rng.choice((
         like.shape, (*like.shape, 1), (10**12,), (0, 10**9), (0,), (), (2**63, 2), (-1,), (1, 0),
-        (0, 3, 10**9, 10**9), (len(like), 2, 3), (3, 4, 5, 6, 7), (True,), ("a",), (1.5,), None,
+        (0, 3, 10**9, 10**9), (like.size, 2, 3), (3, 4, 5, 6, 7), (True,), ("a",), (1.5,), None,
         (10**9, 0),
     ))  # fmt: skip
     descr: Any = rng.choice((

@@ -511,9 +511,18 @@ def page_doors(folder: Path, rng: Random) -> Doors:
 
 
 def make_checkpoint(rng: Random, seeds: Path, folder: Path) -> None:
-    make_npz(rng, seeds, folder)
-    (path,) = folder.iterdir()
-    path.rename(folder / "kept.npz")
+    import numpy as np
+
+    from mlcli.report.checkpoint import VERSIONS, FileCheckpoint
+
+    path = folder / "kept.npz"
+    FileCheckpoint(path).save({"theta": np.arange(12.0).reshape(3, 4), "step": np.array(7)})
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    assert VERSIONS in arrays
+    odd = rng.random() < 0.5
+    content = mutators.odd_npz(rng, arrays) if odd else mutators.damaged(rng, path.read_bytes())
+    path.write_bytes(content)
 
 
 def checkpoint_doors(folder: Path, rng: Random) -> Doors:

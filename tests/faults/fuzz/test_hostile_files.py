@@ -290,6 +290,20 @@ def test_a_checkpoint_that_is_none_is_not_gone_on_from(tmp_path: Path, content: 
     assert FileCheckpoint(put(tmp_path, "a.npz", content)).load() is None
 
 
+def test_a_checkpoint_of_ours_with_an_odd_head_is_passed_over_without_a_word(
+    tmp_path: Path,
+) -> None:
+    checkpoint = FileCheckpoint(tmp_path / "a.npz")
+    checkpoint.save({"theta": np.arange(3)})
+    assert checkpoint.load() is not None
+    with zipfile.ZipFile(checkpoint.path) as archive:
+        versions = archive.read("versions.npy")
+    with zipfile.ZipFile(checkpoint.path, "w") as archive:
+        archive.writestr("versions.npy", versions)
+        archive.writestr("theta.npy", mutators.npy_bytes("'\\d'", b""))
+    assert checkpoint.load() is None
+
+
 def test_a_number_in_metrics_that_no_float_holds_fails_its_gate(
     mlcli: Run, empty_folder: Path
 ) -> None:
