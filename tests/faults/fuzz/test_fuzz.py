@@ -32,7 +32,7 @@ TREES = st.recursive(
 SECTIONS = st.dictionaries(st.sampled_from(["fit_poly", "bayes", "gates", "data", "x"]), TREES)
 QUIETLY = settings(
     max_examples=60, deadline=None, derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 
 
