@@ -506,8 +506,19 @@ def run_doors(folder: Path, rng: Random) -> Doors:
 def page_doors(folder: Path, rng: Random) -> Doors:
     from mlcli.report.gallery import write_gallery
 
+    from mlcli.commands.compare import _chapter
+    from mlcli.report.comparison import write_page
+    from mlcli.review.compare import compare
+    from mlcli.review.runs import read_run
+
     out = folder.parent / "out"
+
+    def compared() -> None:
+        pair = [read_run(folder / "other"), read_run(folder / "run")]
+        write_page([_chapter(pair, compare(pair), True)], out / "both.html")
+
     yield "report", lambda: write_gallery([folder / "run"], out / "page.html", out / "README.md")
+    yield "compare", compared
 
 
 def make_checkpoint(rng: Random, seeds: Path, folder: Path) -> None:

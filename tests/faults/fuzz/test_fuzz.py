@@ -43,7 +43,7 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("targets", "count"), [(READERS, 250), (RUNS, 60)], ids=["data", "runs"])
+@pytest.mark.parametrize(("targets", "count"), [(READERS, 150), (RUNS, 40)], ids=["data", "runs"])
 def test_hostile_files_are_read_or_refused_in_a_sentence(
     seeds: Path, tmp_path: Path, targets: tuple[str, ...], count: int
 ) -> None:

@@ -321,6 +321,21 @@ def test_a_number_in_metrics_that_no_float_holds_fails_its_gate(
     assert "it is inf" in done.err
 
 
+@pytest.mark.parametrize("row", ["1", "1,2,3,4,5,6,7,8,9,10,11,12", "x" + ",x" * 10])
+def test_a_table_of_a_run_that_can_not_be_drawn_beside_another(
+    mlcli: Run, empty_folder: Path, row: str
+) -> None:
+    flags = ("--degrees", "1,2", "--n-seeds", "2", "--path-penalty", "none", "--no-plots")
+    for name, seed in (("a", "0"), ("b", "1")):
+        assert mlcli("fit-poly", *flags, "--quiet", "--seed", seed, "--out", name).code == 0
+    path = empty_folder / "b" / "errors.csv"
+    path.write_text(path.read_text() + row + "\n")
+    done = mlcli("compare", "a", "b", "--out", "page.html")
+    assert (done.code, len(done.err.splitlines())) == (2, 1), done.err
+    assert "errors.csv" in done.err
+    assert not (empty_folder / "page.html").exists()
+
+
 def test_a_sentence_about_a_long_name_is_cut_in_its_middle() -> None:
     said = str(InputError("a" * 5000, must="short", got="b" * 5000))
     assert len(said) == 1000 - 1
