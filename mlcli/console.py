@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,18 @@ def hush(hushed: bool = True) -> None:
     """From now on print nothing, or print again."""
     global _hushed
     _hushed = hushed
+
+
+# Names come from anybody's files, and a terminal obeys some of these; halves of surrogate pairs,
+# which stand for bytes of a name that is no UTF-8, can't be written at all.
+UNSHOWN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    """Text whose control characters are written out, as JSON writes them."""
+    return UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _console(*, stderr: bool) -> Console:
@@ -55,7 +68,7 @@ def _write(stream: TextIO, text: str) -> None:
     if _hushed:
         return
     try:
-        stream.write(text)
+        stream.write(visible(text))
         stream.flush()
     except BrokenPipeError:
         _reader_gone(stream)
@@ -93,18 +106,18 @@ def print_displays(displays: Sequence[Display]) -> None:
     console = _console(stderr=False)
     for display in displays:
         # Not the table's own title, which would be folded to the table's width.
-        console.print(display.title, markup=False, soft_wrap=True)
+        console.print(visible(display.title), markup=False, soft_wrap=True)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for index, heading in enumerate(display.headings):
             column = [row[index] for row in display.rows]
             numeric = index and all(cell[:1] in "-0123456789" for cell in column)
             justify: Any = "right" if numeric else "left"
-            table.add_column(escape(heading), justify=justify, overflow="fold")
+            table.add_column(escape(visible(heading)), justify=justify, overflow="fold")
         for row in display.rows:
-            table.add_row(*(escape(cell) for cell in row))
+            table.add_row(*(escape(visible(cell)) for cell in row))
         console.print(table)
         if display.remark:
-            console.print(display.remark, markup=False, soft_wrap=True)
+            console.print(visible(display.remark), markup=False, soft_wrap=True)
             console.print()
 
 
@@ -129,7 +142,7 @@ def message(text: str) -> None:
 
 def error(text: str) -> None:
     """A failure, to stderr; each line is one sentence."""
-    for line in text.splitlines() or ["unknown failure"]:
+    for line in text.rstrip("\n").split("\n") if text else ["unknown failure"]:
         message(f"mlcli: {line}")
 
 
@@ -148,7 +161,7 @@ def progress(label: str, *, quiet: bool) -> Iterator[Progress]:
         task = bar.add_task(label, total=None, note="")
 
         def show(done: float, total: float, note: str = "") -> None:
-            bar.update(task, completed=done, total=total, note=note)
+            bar.update(task, completed=done, total=total, note=visible(note))
 
         yield show
 

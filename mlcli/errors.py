@@ -38,6 +38,8 @@ MEMORY_WORDS = (
     "can't start new thread",
     "failed to map segment",
 )
+# Of one line; names in a damaged file may be as long as the file.
+MOST_CHARACTERS = 1000
 
 
 class MlcliError(Exception):
@@ -67,7 +69,13 @@ class MlcliError(Exception):
             sentence += f", got {got}" if must is not None else f": got {got}"
         if hint is not None:
             sentence += f"; try {hint}"
-        super().__init__(sentence)
+        super().__init__("\n".join(map(_cut, sentence.split("\n"))))
+
+
+def _cut(line: str) -> str:
+    """A line, without its middle where it is too long: what was wrong, and what to try."""
+    half = MOST_CHARACTERS // 2 - 3
+    return line if len(line) <= MOST_CHARACTERS else f"{line[:half]} ... {line[-half:]}"
 
 
 class InputError(MlcliError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from mlcli import console
 from mlcli.commands.experiment import RUNS
+from mlcli.json_file import read_json
 from mlcli.report.manifest import read_manifest
 from mlcli.result import Display
 
@@ -35,7 +35,7 @@ def _describe(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         if entry["source"] != "default"
     }
     try:
-        where = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+        where = read_json(folder / "environment.json")
     except (OSError, ValueError):
         where = {}
     started = where.get("started", "") if isinstance(where, dict) else ""

@@ -15,6 +15,7 @@ from typing import Any
 from mlcli.commands.experiment import Prepared, execute, finished, now, prepare, record, tidy
 from mlcli.commands.options import RunOptions
 from mlcli.errors import EXIT_NO_ANSWER, ConfigError, InputError, MlcliError, machine_failure
+from mlcli.json_file import read_json
 from mlcli.report.manifest import package_versions, question_hash
 from mlcli.result import Result
 from mlcli.review.runs import read_run
@@ -217,7 +218,7 @@ def question_of(
 def without_answer(folder: Path, question: Mapping[str, Any]) -> dict[str, str]:
     """The points that had no answer when these versions asked before: run -> reason."""
     try:
-        before = json.loads((folder / QUESTION).read_text(encoding="utf-8"))
+        before = read_json(folder / QUESTION)
         with (folder / TABLE).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, ValueError, csv.Error):

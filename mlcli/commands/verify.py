@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +13,7 @@ from mlcli import console
 from mlcli.commands.complete import run_folders
 from mlcli.config.verify import ABSOLUTE, RELATIVE
 from mlcli.errors import DataError, GateError, InputError, Interrupted, MlcliError
+from mlcli.json_file import read_json
 from mlcli.partials import temporary_folder
 from mlcli.result import Display
 
@@ -138,8 +138,7 @@ def _match(run: Run) -> str:
     from mlcli.review.verify import made_here
 
     try:
-        text = (run.folder / "environment.json").read_text(encoding="utf-8")
-        environment = json.loads(text)
+        environment = read_json(run.folder / "environment.json")
     except (OSError, ValueError):
         environment = None
     known = environment if isinstance(environment, dict) else None

@@ -126,9 +126,11 @@ def _refuse_roles(
 
 
 def _refuse_duplicates(where: str, names: Sequence[str]) -> None:
-    for position, name in enumerate(names):
-        if name in names[:position]:
+    seen = set()
+    for name in names:
+        if name in seen:
             raise DataError(f"{where} two columns named '{name}'", hint="giving each its own name")
+        seen.add(name)
 
 
 def _refuse_control_characters(path: object, names: Sequence[str]) -> None:

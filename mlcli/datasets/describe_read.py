@@ -140,7 +140,13 @@ def _typed(name: str, cells: Any) -> Column:
             return _of_numbers(name, np.array(floats, dtype=np.float64))
         except pa.ArrowInvalid:
             return _of_text(name, cells.to_pylist())
-    return _of_text(name, [None if cell is None else str(cell) for cell in cells.to_pylist()])
+    try:
+        every = cells.to_pylist()
+    except (OverflowError, ValueError):
+        raise DataError(
+            f"the times in column '{name}'", must="within the years 1 to 9999", got="others"
+        ) from None
+    return _of_text(name, [None if cell is None else str(cell) for cell in every])
 
 
 def _of_numbers(name: str, floats: Array) -> Column:

@@ -13,6 +13,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.datasets.limits import refuse_too_many
 from mlcli.errors import DataError
 
 UNSIGNED_BYTE = 0x08
@@ -68,6 +69,8 @@ def _read_exactly(path: Path, file: IO[bytes], expected: int) -> bytearray:
     body = bytearray()
     while len(body) <= expected and (piece := file.read(PIECE_BYTES)):
         body += piece
+        # Zeros are packed a thousand to one.
+        refuse_too_many(path, len(body), "the published file")
     if len(body) != expected:
         got = f"only {len(body)}" if len(body) < expected else "more"
         raise DataError(f"{path}", must=f"{expected} bytes by its dimensions", got=got)

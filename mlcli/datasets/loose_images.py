@@ -29,6 +29,10 @@ def folder_batches(folder: Path, wanted: Wanted, rows: int) -> Iterator[Batch]:
     paths = sorted(path for path in folder.rglob("*") if _is_image(path.relative_to(folder)))
     if not paths:
         raise DataError(f"{folder} holds no .png, .jpg or .jpeg images")
+    for path in paths:
+        # Names become cells of the answer, and text on a terminal.
+        if not str(path.relative_to(folder)).isprintable():
+            raise DataError(f"the names in {folder}", must="printable", got=ascii(path.name))
     for start in range(0, len(paths), rows):
         some = paths[start : start + rows]
         X = np.stack([_row(path, wanted) for path in some])

@@ -5,12 +5,14 @@ A few bytes can claim an array of any size, and a small archive can unpack to a 
 
 from __future__ import annotations
 
+import io
 import math
+import warnings
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +29,10 @@ READERS = {
     (2, 0): np.lib.format.read_array_header_2_0,
 }
 FLOAT_BYTES = 8
+# What NumPy itself packs with; other packings can ask for any memory before the first byte.
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# As long as NumPy takes a header to be: one that says it is longer is never unpacked.
+HEADER_BYTES = 10_000 + 16
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,11 @@ def read(path: Path) -> dict[str, Head]:
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
+                if member.compress_type not in PACKINGS:
+                    raise damaged(path)
                 with archive.open(member) as file:
-                    head = _head(path, member.filename, file, member.file_size)
+                    start = file.read(HEADER_BYTES)
+                head = _head(path, member.filename, start, member.file_size)
                 key = member.filename.removesuffix(".npy")
                 if key in heads:
                     raise damaged(path)
@@ -69,16 +78,24 @@ def damaged(path: Path) -> DataError:
     return DataError(f"{path} is damaged", hint="writing it again with numpy.savez")
 
 
-def _head(path: Path, name: str, file: IO[bytes], n_bytes: int) -> Head:
-    start = file.read(np.lib.format.MAGIC_LEN)
-    if not start.startswith(np.lib.format.MAGIC_PREFIX):
+def _head(path: Path, name: str, start: bytes, n_bytes: int) -> Head:
+    file = io.BytesIO(start)
+    magic = file.read(np.lib.format.MAGIC_LEN)
+    if not magic.startswith(np.lib.format.MAGIC_PREFIX) or len(magic) < np.lib.format.MAGIC_LEN:
         return Head(None)
-    reader = READERS.get((start[-2], start[-1]))
+    reader = READERS.get((magic[-2], magic[-1]))
     if reader is None:
         # Version 3.0 is for structured arrays with names beyond Latin-1.
         raise DataError(f"'{name}' in {path}", must="a plain array of numbers",
                         got="a structured one")  # fmt: skip
-    shape, _, dtype = reader(file)
+    try:
+        with warnings.catch_warnings():
+            # Of what Python finds odd in a header that is taken for one of its own texts.
+            warnings.simplefilter("ignore")
+            shape, _, dtype = reader(file)
+    except Exception:
+        # NumPy reads a header as a Python literal, and odd texts make that raise almost anything.
+        raise damaged(path) from None
     if dtype.hasobject:
         raise DataError(
             f"{path} holds pickled objects, which can run code when they are read",

@@ -18,6 +18,7 @@ from mlcli.datasets.cells import NotANumber, numbers, refuse_text
 from mlcli.datasets.coding import Coder, coded
 from mlcli.datasets.columns import DEFAULT_TARGETS
 from mlcli.datasets.dataset import Array
+from mlcli.datasets.limits import refuse_too_many_columns
 from mlcli.datasets.npz_headers import DAMAGE, Head, damaged
 from mlcli.errors import DataError
 
@@ -30,8 +31,10 @@ def columns(path: Path) -> list[tuple[str, Any]]:
     """
     found: list[tuple[str, Any]] = []
     heads = npz_headers.read(path)
+    n_columns = 0
     for key, head in heads.items():
-        _refuse_dimensions(path, key, head)
+        n_columns += _n_columns(path, key, head)
+    refuse_too_many_columns(path, n_columns)
     for key, array in load(path, heads).items():
         found += _expand(key, array)
     if not found:
@@ -97,13 +100,18 @@ def load(path: Path, keys: Iterable[str]) -> dict[str, Any]:
         raise damaged(path) from None
 
 
-def _refuse_dimensions(path: Path, key: str, head: Head) -> None:
+def _n_columns(path: Path, key: str, head: Head) -> int:
+    """How many columns an array becomes; refused where it is none."""
     if head.shape is None or len(head.shape) not in (1, 2):
         got = "no array" if head.shape is None else f"{len(head.shape)} dimensions"
         raise DataError(
             f"'{key}' in {path}", must="an array of 1 or 2 dimensions, or images X of 3 or 4",
             got=got,
         )  # fmt: skip
+    if 0 in head.shape:
+        raise DataError(f"'{key}' in {path}", must="an array with values",
+                        got=f"one of shape {head.shape}")  # fmt: skip
+    return 1 if len(head.shape) == 1 else head.shape[1]
 
 
 def _expand(key: str, array: Any) -> list[tuple[str, Any]]:

@@ -12,6 +12,10 @@ from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
 
 BUFFER_BYTES = 2**20
+# Of one batch, whatever the number of columns.
+BATCH_VALUES = 2**26
+# Of the texts in one column of a batch.
+TEXT_BYTES = 2**28
 
 
 def column_names(path: Path) -> list[str]:
@@ -53,11 +57,13 @@ def batches(
     import pyarrow as pa
 
     first = 0
-    with _open(path) as file:
+    rows = max(1, min(rows, BATCH_VALUES // max(1, len(columns))))
+    with _open(path, texts_packed=True) as file:
         try:
-            for batch in file.iter_batches(
+            for packed in file.iter_batches(
                 batch_size=rows, columns=list(columns), use_threads=False
             ):
+                batch = _unpacked(path, packed)
                 yield {
                     name: _floats(path, name, batch.column(name), first, asked)
                     if name not in coders
@@ -77,20 +83,28 @@ def cells(path: Path, rows: int) -> Iterator[Any]:
     """
     import pyarrow as pa
 
-    with _open(path) as file:
+    with _open(path, texts_packed=True) as file:
         try:
-            yield from file.iter_batches(batch_size=rows, use_threads=False)
+            for packed in file.iter_batches(batch_size=rows, use_threads=False):
+                yield _unpacked(path, packed)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise _damaged(path, error) from None
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path, *, texts_packed: bool = False) -> Any:
+    """The file, its texts each once with the places of the rows that hold them, where asked."""
     import pyarrow as pa
     from pyarrow import parquet
 
+    # A buffer makes Arrow read a column chunk piece by piece instead of whole.
+    how: dict[str, Any] = {"buffer_size": BUFFER_BYTES, "pre_buffer": False}
     try:
-        # A buffer makes Arrow read a column chunk piece by piece instead of whole.
-        return parquet.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        file = parquet.ParquetFile(path, **how)
+        texts = [one.name for one in file.schema_arrow if _is_text(one.type)]
+        if not (texts_packed and texts):
+            return file
+        file.close()
+        return parquet.ParquetFile(path, read_dictionary=texts, **how)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _damaged(path, error) from None
 
@@ -110,6 +124,38 @@ def texts_of(column: Any) -> Any:
         # What is neither has no number to be rounded.
         return compute.if_else(compute.is_finite(column), texts, column.cast(pa.string()))
     return column.cast(pa.string())
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    names = ("is_string", "is_binary", "is_large_string", "is_large_binary")
+    return any(getattr(pa.types, name)(kind) for name in names)
+
+
+def _unpacked(path: Path, batch: Any) -> Any:
+    """A batch with its texts written out row by row, once they are known to fit.
+
+    A text of a megabyte in each of a million rows takes no more of a file than the one.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
+
+    columns = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_dictionary(column.type):
+            if _is_text(column.type.value_type):
+                lengths = compute.binary_length(column.dictionary)
+                n_bytes = compute.sum(lengths.take(column.indices).cast(pa.int64())).as_py() or 0
+                if n_bytes > TEXT_BYTES:
+                    raise DataError(
+                        f"the texts in column '{name}' of {path}",
+                        must=f"at most {TEXT_BYTES} bytes in {batch.num_rows} rows",
+                        got=str(n_bytes),
+                    )
+            column = column.dictionary_decode()
+        columns.append(column)
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def _floats(path: Path, name: str, column: Any, first: int, asked: frozenset[str]) -> Array:

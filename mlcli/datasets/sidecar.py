@@ -11,9 +11,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mlcli.json_file import read_json
 from mlcli.partials import replacing_file
 
 SUFFIX = ".json"
+# Of a set's own numbers those that a note need not name.
+NUMBERS = ("x_min", "x_max", "noise_std")
 
 
 def write_note(
@@ -45,14 +48,25 @@ def write_note(
 def read_note(table: Path) -> dict[str, Any] | None:
     """The note of a table, or None if there is none or the table has changed since."""
     try:
-        note = json.loads(table.with_suffix(SUFFIX).read_text(encoding="utf-8"))
+        note = read_json(table.with_suffix(SUFFIX))
         digest = hashlib.sha256(table.read_bytes()).hexdigest()
     except (OSError, ValueError):
         return None
     before = note.pop("before", None) if isinstance(note, dict) else None
-    return next((one for one in (note, before) if _is_of(one, digest)), None)
+    for one in (note, before):
+        if isinstance(one, dict) and _is_note(one) and one["sha256"] == digest:
+            return one
+    return None
 
 
-def _is_of(note: Any, digest: str) -> bool:
-    known = isinstance(note, dict) and isinstance(note.get("drawn_from"), dict)
-    return known and bool(note.get("sha256") == digest)
+def _is_note(note: Any) -> bool:
+    """Whether it says what `write_note` writes, of the types that its readers rely on."""
+    if not isinstance(note, dict) or not isinstance(note.get("drawn_from"), dict):
+        return False
+    identity = note["drawn_from"]
+    numbers = [identity[key] for key in NUMBERS if key in identity]
+    return (
+        all(isinstance(one, str) for one in (note.get("draw_column"), note.get("sha256")))
+        and isinstance(identity.get("n_samples"), int)
+        and all(isinstance(one, int | float) for one in numbers)
+    )

@@ -14,6 +14,7 @@ from mlcli.datasets.checks import Missing, refuse_constant
 from mlcli.datasets.columns import Choice, choose
 from mlcli.datasets.dataset import Array
 from mlcli.datasets.files import sha256
+from mlcli.datasets.limits import refuse_too_many, refuse_too_many_columns
 from mlcli.errors import DataError
 
 BATCH_ROWS = 65_536
@@ -50,9 +51,10 @@ def column_names(path: Path) -> list[str]:
     suffix = path.suffix.lower()
     if suffix == ".npz":
         return [name for name, _ in read_npz.columns(path)]
-    if suffix == ".parquet":
-        return list(read_parquet.column_names(path))
-    return list(read_text.column_names(path))
+    reader = read_parquet if suffix == ".parquet" else read_text
+    names: list[str] = reader.column_names(path)
+    refuse_too_many_columns(path, len(names))
+    return names
 
 
 def file_identity(path: Path, choice: Choice, *, drop_missing: bool) -> dict[str, Any]:
@@ -124,6 +126,10 @@ def read(
     Raises:
         DataError: saying which of these fails.
     """
+    if path.suffix.lower() == ".parquet":
+        # Equal values take next to nothing in such a file; of the others the file is the bound.
+        n_values = read_parquet.n_rows(path) * len(choice.names)
+        refuse_too_many(path, n_values, "fewer rows, or naming fewer columns with --features")
     try:
         parts = list(column_batches(path, choice))
     except read_text.NotAllFloats:

@@ -54,10 +54,13 @@ def load(
     try:
         with np.errstate(all="ignore"):
             model = _made(parts, info, command, degree, variant, seed_index, device)
+            _check_names(model)
             # Arrays that don't fit each other are found here and not among the user's rows.
-            model.predict(np.zeros((1, len(model.described.features))), 0.95)
+            model.predict(np.zeros((1, len(model.described.features))), 0.95).columns()
             model = prepared(model, info)
-    except (KeyError, TypeError, IndexError, ValueError, AttributeError, RuntimeError):
+    except (
+        KeyError, TypeError, IndexError, ValueError, AttributeError, RuntimeError, ArithmeticError,
+    ):  # fmt: skip
         raise parts.damaged(INFO) from None
     return model
 
@@ -84,6 +87,16 @@ def _made(
     if command == "fit-poly":
         return linear.load_fit_poly(parts, info, degree)
     return (linear.load_kfold if command == "kfold" else linear.load_logistic)(parts, info)
+
+
+def _check_names(model: Model) -> None:
+    one = model.described
+    for name in (*one.features, one.target, *one.classes):
+        # As in the training, which takes no others: they are shown and written.
+        if not isinstance(name, str) or not name.isprintable():
+            raise ValueError("a name that is none")
+    if not one.features or len(one.classes) != len(one.class_values):
+        raise ValueError("no features, or classes without values")
 
 
 def _refuse_choices(command: str, given: Mapping[str, Any], of: tuple[str, ...]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.errors import DataError
+from mlcli.json_file import parse_json
 
 SCHEMA = 2
 # Of a model whose inputs are made of a table's columns, which others read as they are.
@@ -44,6 +44,8 @@ class Parts:
         """
         path = self.folder / name
         try:
+            if path.exists() and not path.is_file():
+                raise DataError(f"{path}", must="a plain file", got="something else")
             size, most = path.stat().st_size, MOST_BYTES[path.suffix]
             if size > most:
                 raise DataError(f"{path}", must=f"at most {most:,} bytes", got=f"{size:,}")
@@ -65,8 +67,8 @@ class Parts:
             DataError: no JSON object, or one of another schema.
         """
         try:
-            found = json.loads(self.content(INFO))
-        except (ValueError, RecursionError):
+            found = parse_json(self.content(INFO))
+        except ValueError:
             raise DataError(f"{self.folder / INFO}", must="JSON", got="something else") from None
         schema = found.get("schema") if isinstance(found, dict) else None
         if schema not in (SCHEMA, PREPARED_SCHEMA):

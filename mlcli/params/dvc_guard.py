@@ -22,7 +22,7 @@ def tracked_params(entries: Any) -> Iterator[tuple[str, str]]:
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, dict):
             for file, keys in entry.items():
-                for key in keys or [""]:
+                for key in keys if isinstance(keys, list) and keys else [""]:
                     yield str(file), str(key)
         else:
             yield PARAMS_NAME, str(entry)
@@ -45,10 +45,12 @@ def refuse_overrides(
     dvc_file = Path(environ.get("DVC_ROOT", ".")) / "dvc.yaml"
     if not stage or not dvc_file.is_file():
         return
-    stages = read_yaml(dvc_file).values.get("stages") or {}
-    definition = stages.get(stage) or {}
-    definition = definition.get("do", definition)
-    keys = {key for _, key in tracked_params(definition.get("params"))}
+    keys = {
+        key
+        for name, _, entries in _tracked(read_yaml(dvc_file))
+        if name == stage
+        for _, key in tracked_params(entries)
+    }
     faults = [
         Fault(place, f"{section}.{key} is tracked by the DVC stage {stage}; set it in params.yaml")
         for key, (source, place) in given.items()
@@ -62,19 +64,26 @@ def missing_params(dvc_file: Path, params: YamlFile) -> list[Fault]:
     """The ``params:`` entries of dvc.yaml that name a key which the params file does not have."""
     file = read_yaml(dvc_file)
     faults = []
-    for stage, definition in (file.values.get("stages") or {}).items():
-        if not isinstance(definition, dict):
-            continue
-        inner = definition.get("do", definition)
-        below = (stage, "do") if "do" in definition else (stage,)
-        for name, key in tracked_params(inner.get("params")):
+    for stage, below, entries in _tracked(file):
+        for name, key in tracked_params(entries):
             if Path(name).name != Path(params.name).name or _has(params.values, key):
                 continue
             hint = nearest(key, _dotted(params.values))
             sentence = f"stage {stage} tracks {key!r}, which is not in {params.name}"
-            where = file.place("stages", *below, "params")
+            where = file.place(*below, "params")
             faults.append(Fault(where, sentence + (f"; try {hint}" if hint else "")))
     return faults
+
+
+def _tracked(file: YamlFile) -> Iterator[tuple[str, tuple[str, ...], Any]]:
+    """``(stage, place, params)`` of each stage; what is no stage is for DVC to refuse."""
+    stages = file.values.get("stages")
+    for stage, definition in stages.items() if isinstance(stages, dict) else ():
+        place: tuple[str, ...] = ("stages", stage)
+        if isinstance(definition, dict) and "do" in definition:
+            definition, place = definition["do"], (*place, "do")
+        if isinstance(definition, dict):
+            yield stage, place, definition.get("params")
 
 
 def _has(values: Any, key: str) -> bool:

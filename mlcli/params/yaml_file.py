@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ from mlcli.errors import ConfigError
 
 Path_ = tuple[str | int, ...]
 DEFAULT_FILE = Path("params.yaml")
+# A hundred times what the largest of our own files has. The parser takes a second for each 50 KB,
+# and an alias in an alias in an alias names more values than memory holds.
+MOST_CHARACTERS = 2**17
+MOST_VALUES = 20_000
+MOST_MERGES = 20
+MOST_LEVELS = 20
+MOST_BRACKETS = 200
 
 
 @dataclass(frozen=True)
@@ -37,18 +45,20 @@ def read_yaml(path: Path) -> YamlFile:
     """Read a YAML file whose top is a mapping.
 
     Raises:
-        ConfigError: the file is missing, isn't text, isn't YAML 1.2, repeats a key, uses tags, or
-            has something else than a mapping at the top.
+        ConfigError: the file is missing, isn't text, isn't YAML 1.2, repeats a key, uses tags, has
+            something else than a mapping at the top, or is larger than any such file is.
     """
     name = str(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(MOST_CHARACTERS + 1)
     except FileNotFoundError:
         raise ConfigError(f"{name} does not exist", hint="another --params file") from None
     except UnicodeDecodeError:
         raise ConfigError(name, must="UTF-8 text", got="binary data") from None
     except OSError as error:
         raise ConfigError(f"{name} can't be read ({error.strerror})") from None
+    _refuse_size(text, name)
     tree = _parse(text, name)
     if tree is None:
         return YamlFile(name, {})
@@ -56,7 +66,7 @@ def read_yaml(path: Path) -> YamlFile:
         kind = "a list" if isinstance(tree, Sequence) and not isinstance(tree, str) else "a value"
         raise ConfigError(f"{name}:1:1: the top", must="sections such as `fit_poly:`", got=kind)
     places: dict[Path_, tuple[int, int]] = {}
-    return YamlFile(name, _plain(tree, (), places, name), places)
+    return YamlFile(name, _plain(tree, (), places, name, [0]), places)
 
 
 def parse_value(text: str) -> Any:
@@ -65,7 +75,18 @@ def parse_value(text: str) -> Any:
     Raises:
         ConfigError: the text isn't a YAML value.
     """
-    return _plain(_parse(text, "the value"), (), {}, "the value")
+    return _plain(_parse(text, "the value"), (), {}, "the value", [0])
+
+
+def _refuse_size(text: str, name: str) -> None:
+    if len(text) > MOST_CHARACTERS:
+        raise ConfigError(name, must=f"at most {MOST_CHARACTERS:,} characters", got="more")
+    if text.count("<<") > MOST_MERGES:
+        raise ConfigError(f"the merges (<<) in {name}", must=f"at most {MOST_MERGES}", got="more")
+    steps = (1 if mark in "[{" else -1 for mark in text if mark in "[]{}")
+    if max(accumulate(steps), default=0) > MOST_BRACKETS:
+        # Each open one makes the parser slower.
+        raise ConfigError(f"{name} is nested too deeply")
 
 
 def _parse(text: str, name: str) -> Any:
@@ -96,27 +117,33 @@ def _explain(error: Any) -> str:
 
 
 def _plain(
-    node: Any, at: Path_, places: dict[Path_, tuple[int, int]], name: str, depth: int = 0
+    node: Any, at: Path_, places: dict[Path_, tuple[int, int]], name: str, count: list[int]
 ) -> Any:
-    """Plain Python values, while the places of keys and items are noted."""
-    if depth > 20:
+    """Plain Python values, while the places of keys and items are noted, and values counted."""
+    count[0] += 1
+    if count[0] > MOST_VALUES:
+        raise ConfigError(f"{name} has more than {MOST_VALUES:,} values, aliases counted each time")
+    if len(at) > MOST_LEVELS:
         raise ConfigError(f"{name} is nested too deeply")
-    if isinstance(node, Mapping):
+    tag = getattr(getattr(node, "tag", None), "value", None)
+    if isinstance(node, Mapping) and not tag:
         plain = {}
         # A key that a merge (`<<: *name`) brings in has no place here: that of the mapping serves.
         marked = getattr(getattr(node, "lc", None), "data", None) or {}
         for key, value in node.items():
+            _refuse_half_pairs(str(key), name)
             if key in marked:
                 line, column = marked[key][:2]
                 places[(*at, str(key))] = (line + 1, column + 1)
-            plain[str(key)] = _plain(value, (*at, str(key)), places, name, depth + 1)
+            plain[str(key)] = _plain(value, (*at, str(key)), places, name, count)
         return plain
-    if isinstance(node, list):
+    if isinstance(node, list) and not tag:
         marks: Any = node
         for index in range(len(node)):
             line, column = marks.lc.item(index)
             places[(*at, index)] = (line + 1, column + 1)
-        return [_plain(v, (*at, i), places, name, depth + 1) for i, v in enumerate(node)]
+        return [_plain(v, (*at, i), places, name, count) for i, v in enumerate(node)]
+    _refuse_half_pairs(node, name)
     for kind in (bool, int, float, str):
         if isinstance(node, kind):
             return kind(node)
@@ -126,5 +153,14 @@ def _plain(
     raise ConfigError(
         f"{name}:{line}:{column}: {'.'.join(map(str, at))}",
         must="a plain number, text, list or mapping",
-        got=type(node).__name__,
+        got=f"one with the tag {tag}" if tag else type(node).__name__,
     )
+
+
+def _refuse_half_pairs(node: Any, name: str) -> None:
+    """An escape in quotes can name half of a character, which no file or terminal takes."""
+    if isinstance(node, str):
+        try:
+            node.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ConfigError(f"{name}: {node!a}", must="whole characters") from None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-import zipfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,12 +40,20 @@ class FileCheckpoint:
     def load(self) -> dict[str, np.ndarray] | None:
         """The arrays that were kept; None if there are none, or none that can be trusted."""
         try:
-            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                arrays = {name: kept[name] for name in kept.files}
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+            with (
+                warnings.catch_warnings(),
+                self.path.open("rb") as file,
+                np.load(file, allow_pickle=False) as kept,
+            ):
+                # Of what is odd in a damaged head, which NumPy takes for a text of Python's.
+                warnings.simplefilter("ignore")
+                # First of all: nothing else is unpacked of a file that isn't ours.
+                if not _is_ours(kept):
+                    return None
+                return {name: kept[name] for name in kept.files if name != VERSIONS}
+        except Exception:
+            # Damaged bytes make the readers of archives and of their heads raise almost anything.
             return None
-        found = arrays.pop(VERSIONS, None)
-        return arrays if found is not None and str(found) == _versions() else None
 
     def save(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Replace what was kept, in one step: a kill leaves the old file or the new one."""
@@ -56,6 +65,11 @@ class FileCheckpoint:
     def clear(self) -> None:
         """The run is done: nothing to go on from."""
         self.path.unlink(missing_ok=True)
+
+
+def _is_ours(kept: Any) -> bool:
+    found = kept[VERSIONS]
+    return found.shape == () and found.dtype.kind == "U" and str(found) == _versions()
 
 
 def _versions() -> str:

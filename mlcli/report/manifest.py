@@ -8,10 +8,11 @@ import platform
 import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mlcli import __version__
+from mlcli.json_file import read_json
 
 SCHEMA = 1
 HASH_LENGTH = 10
@@ -106,8 +107,8 @@ def hashes(folder: Path) -> dict[str, str]:
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """The manifest of a run folder, or None if it has none that can be read."""
     try:
-        found = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = read_json(folder / "manifest.json")
+    except (OSError, ValueError):
         return None
     return found if _is_manifest(found) else None
 
@@ -121,11 +122,18 @@ def _is_manifest(found: Any) -> bool:
         all(isinstance(one, str) for one in texts)
         and all(isinstance(one, dict) for one in mappings)
         and all(isinstance(one, str) for one in found["files"].values())
+        and all(_is_below(name) for name in found["files"])
         and all(
             isinstance(one, dict) and one.keys() >= {"value", "source"}
             for one in found["config"].values()
         )
     )
+
+
+def _is_below(name: str) -> bool:
+    """Whether a name in a manifest stays in the folder of the run."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\0" not in name
 
 
 def is_finished(folder: Path, wanted: Mapping[str, Any], suffixes: tuple[str, ...]) -> bool:

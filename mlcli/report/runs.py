@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlcli.errors import DataError
+from mlcli.json_file import read_json
 from mlcli.report.captions import chapter as chapter_of
 from mlcli.report.captions import place
 from mlcli.report.captions.chapter import Caption
@@ -129,11 +129,12 @@ def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> Run:
     section, command = _section(manifest), manifest["command"]
     try:
         chapter = chapter_of(section)
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        metrics = read_json(folder / "metrics.json")
         tables = import_module(f"mlcli.experiments.{section}.display").display(metrics)
         drawn = _draw(section, folder)
         beside = compared(section, metrics)
-    except (OSError, LookupError, TypeError, ValueError, ImportError, AttributeError) as error:
+    except Exception as error:
+        # Drawing meets whatever a damaged file holds, and raises almost anything.
         raise DataError(
             f"{folder} can't be shown: its files are not those of `{command}` of this version "
             f"({type(error).__name__}: {error})",

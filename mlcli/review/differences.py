@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from mlcli.json_file import read_json
 from mlcli.review.metrics import flat, is_number
 
 Close = Callable[[float, float], bool]
@@ -109,7 +109,7 @@ def _same_cell(a: str, b: str, close: Close) -> bool:
 
 
 def _in_trees(recorded: Path, again: Path, close: Close) -> Iterator[Difference]:
-    a, b = (_plain(json.loads(path.read_text(encoding="utf-8"))) for path in (recorded, again))
+    a, b = (_plain(read_json(path)) for path in (recorded, again))
     yield from in_mappings(a, b, close)
 
 

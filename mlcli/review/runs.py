@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlcli.errors import DataError
+from mlcli.json_file import read_json
 from mlcli.report.manifest import read_manifest
 
 
@@ -60,7 +60,7 @@ def read_run(folder: Path, name: str | None = None) -> Run:
         )
     path = folder / "metrics.json"
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
+        metrics = read_json(path)
     except OSError as error:
         raise DataError(f"{path} can't be read ({error.strerror})") from None
     except ValueError:

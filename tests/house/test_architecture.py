@@ -26,6 +26,7 @@ HEAVY = ("torch", "sklearn", "pandas", "matplotlib", "numpy", "scipy", "pyarrow"
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "result": set(),
+    "json_file": set(),
     "notes": {"errors"},
     "rng": set(),
     # Names of unfinished files, the same in every room that writes.
@@ -39,9 +40,11 @@ ALLOWED: dict[str, set[str]] = {
     "neural": {"errors"},
     # Arrays in, arrays out: what columns become, and what training rows say of it.
     "preparation": {"errors"},
-    "datasets": {"errors", "partials", "preparation", "rng"},
+    "datasets": {"errors", "json_file", "partials", "preparation", "rng"},
     # Trained models, as experiments write them and as other commands read them back.
-    "models": {"errors", "linear", "neural", "preparation", "scale", "scratch", "selection"},
+    "models": {
+        "errors", "json_file", "linear", "neural", "preparation", "scale", "scratch", "selection",
+    },
     "experiments": {
         "config", "datasets", "errors", "linear", "models", "neural", "result", "rng", "scale",
         "scratch", "selection",
@@ -52,9 +55,10 @@ ALLOWED: dict[str, set[str]] = {
     },
     # Trained models in other formats.
     "export": {"errors", "linear", "models", "neural"},
-    "report": {"errors", "result", "experiments", "notes", "partials"},
+    "report": {"errors", "result", "experiments", "json_file", "notes", "partials"},
     "review": {
-        "config", "datasets", "errors", "experiments", "linear", "partials", "report", "result",
+        "config", "datasets", "errors", "experiments", "json_file", "linear", "partials", "report",
+        "result",
         "rng",
     },
     "sweeps": {
@@ -65,8 +69,8 @@ ALLOWED: dict[str, set[str]] = {
     "tracking": {"errors", "report", "review"},
     "console": {"result"},
     "commands": {
-        "config", "console", "datasets", "errors", "experiments", "export", "models", "notes",
-        "params", "partials", "preparation", "projects",
+        "config", "console", "datasets", "errors", "experiments", "export", "json_file", "models",
+        "notes", "params", "partials", "preparation", "projects",
         "report", "result", "review", "scale", "sweeps", "tracking",
     },
     "cli": {"commands"},

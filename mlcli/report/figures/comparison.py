@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
+from mlcli.errors import DataError
 from mlcli.report.curves import CURVES, Curve
 from mlcli.report.figures.style import (
     COLOURS,
@@ -35,13 +36,23 @@ def overlaid(section: str, runs: Sequence[tuple[str, Path]]) -> list[tuple[str, 
     Args:
         section: of the command.
         runs: label and folder of each.
+
+    Raises:
+        DataError: a table of one of them is no table, or holds no numbers where a curve has some.
     """
     found = []
     for curve in CURVES.get(section, ()):
-        tables = [(label, _read(folder, curve)) for label, folder in runs]
-        present = [(label, table) for label, table in tables if table is not None]
-        if len(present) == len(runs):
-            found.append(_drawn(curve, present))
+        try:
+            tables = [(label, _read(folder, curve)) for label, folder in runs]
+            present = [(label, table) for label, table in tables if table is not None]
+            if len(present) == len(runs):
+                found.append(_drawn(curve, present))
+        except Exception as error:
+            # Drawing meets whatever a damaged table holds, and raises almost anything.
+            places = " or ".join(str(folder / f"{curve.file}.csv") for _, folder in runs)
+            raise DataError(
+                f"{places} can't be drawn ({type(error).__name__}: {error})", hint="the run again"
+            ) from error
     return found
 
 

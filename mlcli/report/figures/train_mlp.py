@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from mlcli.json_file import read_json
 from mlcli.report.figures import networks
 from mlcli.report.figures.architecture import network, shapes_in
 from mlcli.report.figures.networks import (
@@ -44,7 +44,7 @@ def figures(folder: Path) -> dict[str, Figure]:
     names = ("calibration", "confusion", "curves", "layers", "members", "misclassified",
              "predictions", "schedules")  # fmt: skip
     tables = {name: read_table(folder / f"{name}.csv") for name in names}
-    model = json.loads((folder / "model" / "model.json").read_text(encoding="utf-8"))
+    model = read_json(folder / "model" / "model.json")
     shown = networks.shown_in(tables["members"])
     classes = "test_accuracy" in tables["members"]
     score = (

@@ -1,0 +1,56 @@
+"""The licences of what an installation needs, from the packages' own account of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from email.message import Message
+from importlib.metadata import Distribution, version
+from typing import Any, cast
+
+import pytest
+
+from mlcli.commands.licences import licence_of, licences
+
+Run = Callable[..., Any]
+
+
+def test_every_package_that_is_needed_states_a_licence(mlcli: Run) -> None:
+    found = mlcli("doctor", "--licences", "--json").json
+    by_name = {one["package"]: one for one in found}
+    assert by_name["mlcli"]["licence"] == "MIT"
+    assert by_name["numpy"]["version"] == version("numpy")
+    # Needed by what is needed, and what only tests need.
+    assert "markupsafe" in by_name
+    assert "pytest" not in by_name
+    assert [one for one in found if one["licence"] == "not stated"] == []
+    text = mlcli("doctor", "--licences").out
+    assert f"{len(found)} packages" in text
+
+
+@pytest.mark.parametrize(
+    ("fields", "licence"),
+    [
+        ({"License-Expression": "MIT OR Apache-2.0", "License": "x"}, "MIT OR Apache-2.0"),
+        ({"License": "BSD"}, "BSD"),
+        ({"License": "UNKNOWN", "Classifier": "License :: OSI Approved :: MIT License"},
+         "MIT License"),
+        ({"License": "Whole text\nof a licence", "Classifier": "License :: OSI Approved :: ISC"},
+         "ISC"),
+        ({"License": "Whole text\nof a licence"}, "Whole text"),
+        ({}, "not stated"),
+    ],
+)  # fmt: skip
+def test_where_a_package_states_its_licence(fields: dict[str, str], licence: str) -> None:
+    metadata = Message()
+    for name, value in fields.items():
+        metadata[name] = value
+
+    class Package:
+        def __init__(self) -> None:
+            self.metadata = metadata
+
+    assert licence_of(cast(Distribution, Package())) == licence
+
+
+def test_what_is_not_here_is_passed_over() -> None:
+    assert licences("no-such-package-as-this") == []
