@@ -10,7 +10,9 @@ from mlcli.datasets.cells import NotANumber, numbers, refuse_text
 from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
 
-BUFFER_BYTES = 2**20
+# Each column of a row group has a buffer of its own: together they have about this.
+BUFFERS_BYTES = 2**26
+SMALLEST_BUFFER, LARGEST_BUFFER = 2**14, 2**20
 
 
 def column_names(path: Path) -> list[str]:
@@ -40,7 +42,7 @@ def batches(
     import pyarrow as pa
 
     first = 0
-    with _open(path) as file:
+    with _open(path, len(columns)) as file:
         try:
             for batch in file.iter_batches(
                 batch_size=rows, columns=list(columns), use_threads=False
@@ -68,13 +70,14 @@ def cells(path: Path, rows: int) -> Iterator[Any]:
             raise _damaged(path, error) from None
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path, n_columns: int = 1) -> Any:
     import pyarrow as pa
     from pyarrow import parquet
 
+    size = max(SMALLEST_BUFFER, min(LARGEST_BUFFER, BUFFERS_BYTES // max(1, n_columns)))
     try:
         # A buffer makes Arrow read a column chunk piece by piece instead of whole.
-        return parquet.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        return parquet.ParquetFile(path, buffer_size=size, pre_buffer=False)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _damaged(path, error) from None
 

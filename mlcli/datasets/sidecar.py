@@ -11,6 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mlcli.datasets.files import sha256
+
 SUFFIX = ".json"
 
 
@@ -29,8 +31,7 @@ def read_note(table: Path) -> dict[str, Any] | None:
     """The note of a table, or None if there is none or the table has changed since."""
     try:
         note = json.loads(table.with_suffix(SUFFIX).read_text(encoding="utf-8"))
-        digest = hashlib.sha256(table.read_bytes()).hexdigest()
+        known = isinstance(note, dict) and isinstance(note.get("drawn_from"), dict)
+        return note if known and note.get("sha256") == sha256(table) else None
     except (OSError, ValueError):
         return None
-    known = isinstance(note, dict) and isinstance(note.get("drawn_from"), dict)
-    return note if known and note.get("sha256") == digest else None

@@ -127,12 +127,12 @@ def open_source(
     stream_rows: int = STREAM_ROWS,
     resize: tuple[int, int] | None = None,
 ) -> Source:
-    """Open a named set, a CSV, TSV, Parquet or NPZ file, or a folder of images, and check it.
+    """Open a named set, a CSV, TSV, Parquet or NPZ file, or a folder, and check it.
 
-    An NPZ file with an ``X`` of 3 or 4 dimensions holds images (`npz_images`), and a folder a
-    folder of PNG or JPEG images for each class (`image_folder`).
+    A folder holds the parts of a table (`parts`), or images by class (`image_folder`).
+    An NPZ file with an ``X`` of 3 or 4 dimensions holds images (`npz_images`).
 
-    A Parquet file of more than `stream_rows` rows, and a text file that is also larger than
+    Parquet of more than `stream_rows` rows, and text that is also larger than
     `streaming.STREAMED_TEXT_BYTES`, become a `StreamSource`, unless a draw column is named.
 
     Args:
@@ -154,7 +154,7 @@ def open_source(
     columns: dict[str, Any] = {"target": target, "features": features}
     columns |= {"draw_column": draw_column, "group_column": group_column}
     named = DATASETS.get(canonical(name_or_path))
-    is_folder = named is None and os.path.isdir(os.path.expanduser(name_or_path))
+    is_folder = named is None and _is_folder_of_images(name_or_path)
     if not is_folder:
         refuse_given(name_or_path, {"resize": resize}, "apply to folders of images only")
     if named is not None and named.kind == "synthetic":
@@ -171,6 +171,15 @@ def open_source(
     from mlcli.datasets.tables import open_file
 
     return open_file(path, **columns, drop_missing=drop_missing, stream_rows=stream_rows)
+
+
+def _is_folder_of_images(name_or_path: str) -> bool:
+    path = os.path.expanduser(name_or_path)
+    if not os.path.isdir(path):
+        return False
+    from mlcli.datasets.parts import holds_parts
+
+    return not holds_parts(Path(path))
 
 
 def _open_folder(path: Path, resize: tuple[int, int] | None, columns: dict[str, Any]) -> Source:
