@@ -14,8 +14,8 @@ from mlcli.config.bayes import BayesConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
-from mlcli.experiments.bayes import tables
-from mlcli.experiments.bayes.checks import check, first_data, n_replicates, plan
+from mlcli.experiments.bayes import streamed, tables
+from mlcli.experiments.bayes.checks import check, n_replicates, plan
 from mlcli.experiments.bayes.columns import Data, basis_of, in_memory, model_degree, triangle_of
 from mlcli.experiments.bayes.display import display
 from mlcli.experiments.bayes.fit import Fitted, MaximumLikelihood, fit, maximum_likelihood
@@ -91,8 +91,11 @@ def run(config: BayesConfig, source: Source, *, jobs: int | None, progress: Prog
         config: validated parameters.
         source: where each data set comes from.
         jobs: workers; never changes a byte.
-        progress: told how many data sets are done.
+        progress: told how many data sets are done, or rows of a table that is read in batches.
     """
+    if isinstance(source, StreamSource):
+        data = streamed.read(config, source, progress)
+        return _result(config, source, source.sample, data, [_fitted(config, source, data)], [])
     generator = source.generator
     n_sets, n_study = n_replicates(config, source), config.n_calibration if generator else 0
     replicates: list[Replicate] = []
@@ -103,19 +106,19 @@ def run(config: BayesConfig, source: Source, *, jobs: int | None, progress: Prog
     for covered in calibration(config, generator, jobs) if generator and n_study else ():
         study.append(covered)
         progress(n_sets + len(study), n_sets + n_study)
-    return _result(config, source, replicates, study)
-
-
-def _data(config: BayesConfig, source: Source, index: int) -> Data:
-    if isinstance(source, StreamSource):
-        return first_data(config, source)
-    found = source.replicate(index, config.seed)
-    return in_memory(found.X, found.t)
+    first = source.replicate(0, config.seed)
+    return _result(config, source, first, in_memory(first.X, first.t), replicates, study)
 
 
 def _replicate(config: BayesConfig, source: Source, index: int) -> Replicate:
-    data = _data(config, source, index)
-    rng = None if source.streamed else stream(config.seed, "folds", index)
+    found = source.replicate(index, config.seed)
+    rng = stream(config.seed, "folds", index)
+    return _fitted(config, source, in_memory(found.X, found.t), rng)
+
+
+def _fitted(
+    config: BayesConfig, source: Source, data: Data, rng: np.random.Generator | None = None
+) -> Replicate:
     return Replicate(_model(config, source, data).fitted, evidence_curve(config, data, rng))
 
 
@@ -128,10 +131,13 @@ def _model(config: BayesConfig, source: Source, data: Data) -> Model:
 
 
 def _result(
-    config: BayesConfig, source: Source, replicates: Sequence[Replicate], study: Sequence[Array]
+    config: BayesConfig,
+    source: Source,
+    first: Dataset,
+    data: Data,
+    replicates: Sequence[Replicate],
+    study: Sequence[Array],
 ) -> Result:
-    data = _data(config, source, 0)
-    first = source.sample if isinstance(source, StreamSource) else source.replicate(0, config.seed)
     model = _model(config, source, data)
     posterior = model.fitted.posterior
     words, arrays = encode(model.basis, posterior)
