@@ -191,11 +191,11 @@ def test_a_file_in_batches_has_the_same_posterior(
     streamed, whole, n_passes = batches_and_whole(tmp_path / "a.parquet", columns,
                                                   **{"degrees": (0, 1, 2)} | given)  # fmt: skip
     assert n_passes == 1
-    # The fixed point of relevance is found to some 1e-9 itself; all else agrees to 1e-10.
-    rel = 1e-8 if given.get("prior") == "ard" else 1e-10
+    # Where the steps of relevance stop is settled to some 1e-8; all else agrees to 1e-10.
+    rel = 1e-6 if given.get("prior") == "ard" else 1e-10
     for name in ("log_evidence", "noise_precision", "effective_parameters", "prior_precision"):
         one, other = streamed.metrics[name], whole.metrics[name]
-        assert one == pytest.approx(other, rel=rel), name
+        assert one == other or one == pytest.approx(other, rel=rel), name
     for name in [name for name in whole.metrics if name.startswith("degree_")]:
         if isinstance(whole.metrics[name], dict):
             one, other = streamed.metrics[name], whole.metrics[name]

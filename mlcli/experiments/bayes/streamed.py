@@ -102,9 +102,8 @@ def _triangles(bases: list[Basis], source: StreamSource, progress: Progress) -> 
 def _ways(basis: Basis, sample: Dataset) -> list[Callable[[], _Rows]]:
     """How the rows can be taken in, the fastest first: those that serve the sample."""
     if basis.kind in (*PRODUCTS, "linear"):
-        found = ways(
-            sample.X, sample.t, basis.low, basis.high, basis.degree, intercept=basis.intercept
-        )
+        # With the constant even where the basis has none: its columns need it all the same.
+        found = ways(sample.X, sample.t, basis.low, basis.high, basis.degree)
         if found[0].basis.rank == found[0].basis.n_columns:
             starts: list[Callable[[], _Rows]] = [partial(_Polynomials, one, basis) for one in found]
             return [start for start in starts[:-1] if _serves(start, sample)] + starts[-1:]
@@ -134,7 +133,7 @@ class _Polynomials:
         self._rows.add(X, t)
 
     def triangle(self) -> Triangle:
-        # The columns of the basis as combinations of the polynomials, (p, p).
+        # The columns of the basis as combinations of the polynomials, (p, p) or (p + 1, p).
         to_basis = self._way.Q.T @ self._basis.evaluate(self._way.points)
         return changed(self._way.triangle(self._rows), to_basis)
 
