@@ -101,13 +101,23 @@ class NewtonInPasses:
         H[np.diag_indices_from(H)] += penalty + GAUGE
         self.violation = _violation(W, gradient, self._l1)
         self.curvature = H
-        converged = moved <= TOLERANCE * (1.0 + np.abs(W).max())
+        converged = bool(moved <= TOLERANCE * (1.0 + np.abs(W).max()))
         if converged or self._n_steps >= self._max_steps:
             self.fit = Fit(W, self._n_steps, converged)
             return
-        self._direction = newton_direction(H, W, gradient, self._l1[:, 0])
+        self._direction = newton_direction(H, W, self._at_rest(gradient), self._l1[:, 0])
         self._n_steps += 1
         self.trial = W + self._direction
+
+    def _at_rest(self, gradient: Floats) -> Floats:
+        """Without the slope along what changes no probability, which is rounding.
+
+        It is one number added to the weights of a column in all classes, where no penalty minds.
+        """
+        if gradient.shape[1] == 1:
+            return gradient
+        unminded = (self._l1 == 0) & (self._l2 * self._penalised == 0)  # (p, 1)
+        return np.where(unminded, gradient - gradient.mean(axis=1, keepdims=True), gradient)
 
     def _shorten(self, W: Floats) -> None:
         self._n_halvings += 1
