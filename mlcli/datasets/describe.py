@@ -23,6 +23,7 @@ from mlcli.datasets.describe_pairs import (
 )
 from mlcli.datasets.describe_read import Column, read_sample
 from mlcli.datasets.files import check_file
+from mlcli.datasets.parts import holds_parts
 from mlcli.datasets.task import few_enough, task_by_values
 
 LISTED_PAIRS = 10
@@ -32,13 +33,13 @@ RARE_SHARE = 0.1
 
 
 def holds_images(path: Path) -> bool:
-    """Whether a path is a folder, or an NPZ file of images.
+    """Whether a path is a folder of images, or an NPZ file of images.
 
     Raises:
         DataError: it can't be read.
     """
     if path.is_dir():
-        return True
+        return not holds_parts(path)
     check_file(path)
     return path.suffix.lower() == ".npz" and npz_images.holds_images(npz_headers.read(path))
 
@@ -50,14 +51,15 @@ def describe_table(path: Path, target: str | None = None, seed: int = 0) -> dict
     than `describe_read.SAMPLE_ROWS`; an NPZ file is in memory as a whole.
 
     Args:
-        path: the file.
+        path: the file, or a folder of parts.
         target: the column to predict; left out, ``t``, ``y`` or ``target`` if there is one.
         seed: of the sample.
 
     Raises:
         DataError: the file is no table, or has no such column.
     """
-    check_file(path)
+    if not path.is_dir():
+        check_file(path)
     target = target_named(path, tabular.column_names(path), target)
     columns, n_rows = read_sample(path, seed)
     n_sampled = columns[0].codes.size

@@ -14,6 +14,7 @@ from mlcli.datasets import read_npz, read_parquet, read_text, tabular
 from mlcli.datasets.cells import MISSING, NotANumber, number, numbers
 from mlcli.datasets.coding import DATE_FORMATS
 from mlcli.datasets.dataset import Array
+from mlcli.datasets.parts import parts_of
 from mlcli.errors import DataError
 from mlcli.rng import stream
 
@@ -73,14 +74,27 @@ def read_sample(path: Path, seed: int = 0) -> tuple[list[Column], int]:
         return _from_npz(path, seed)
     names = tabular.column_names(path)
     most = max(2, min(SAMPLE_ROWS, SAMPLE_CELLS // max(1, len(names))))
-    if suffix == ".parquet":
-        batches = read_parquet.cells(path, min(most, tabular.BATCH_ROWS))
-    else:
-        batches = read_text.cells(path, BLOCK_BYTES)
-    table, n_rows = _sampled(batches, most, seed)
+    table, n_rows = _sampled(_cells(path, names, min(most, tabular.BATCH_ROWS)), most, seed)
     if table is None or n_rows == 0:
         raise DataError(f"{path} holds no rows", hint="a file with a heading and rows")
     return [_typed(name, table.column(place)) for place, name in enumerate(names)], n_rows
+
+
+def _cells(path: Path, names: Sequence[str], rows: int) -> Iterator[Any]:
+    """The cells of all columns, part by part of a table in parts."""
+    parts = parts_of(path)
+    for part in parts:
+        if part.suffix.lower() == ".parquet":
+            batches = read_parquet.cells(part, rows)
+        else:
+            batches = read_text.cells(part, BLOCK_BYTES)
+        # A part may have its columns in another order than the first.
+        yield from batches if len(parts) == 1 else (_ordered(batch, names) for batch in batches)
+
+
+def _ordered(batch: Any, names: Sequence[str]) -> Any:
+    found = [" ".join(name.split()) for name in batch.schema.names]
+    return batch.select([found.index(name) for name in names]).rename_columns(list(names))
 
 
 def _sampled(batches: Iterator[Any], most: int, seed: int) -> tuple[Any, int]:
@@ -90,7 +104,7 @@ def _sampled(batches: Iterator[Any], most: int, seed: int) -> tuple[Any, int]:
     rng, kept, keys, n_rows = stream(seed, "describe"), None, np.empty(0), 0
     for batch in batches:
         new = pa.Table.from_batches([batch])
-        kept = new if kept is None else pa.concat_tables([kept, new])
+        kept = new if kept is None else pa.concat_tables([kept, new], promote_options="permissive")
         keys = np.concatenate([keys, rng.random(batch.num_rows)])
         n_rows += batch.num_rows
         if keys.size > 2 * most:

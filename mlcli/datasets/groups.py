@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.datasets import read_npz
+from mlcli.datasets.parts import parts_of
 from mlcli.errors import DataError
 
 
@@ -15,14 +16,14 @@ def group_numbers(path: Path, column: str, n_rows: int) -> NDArray[np.int64]:
     """The group of each row as a number, (N,); the groups may be named by numbers or by text.
 
     Args:
-        path: CSV, TSV, Parquet or NPZ.
+        path: CSV, TSV, Parquet or NPZ, or a folder of parts.
         column: its name.
         n_rows: rows of the data; all of the file's.
 
     Raises:
         DataError: a row has no group, or rows of the file were left out.
     """
-    values = _column(path, column)
+    values = [value for part in parts_of(path) for value in _column(part, column)]
     if len(values) != n_rows:
         raise DataError(
             f"{len(values) - n_rows} rows of {path} were left out, which the groups can't follow",

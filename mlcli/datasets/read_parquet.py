@@ -11,7 +11,9 @@ from mlcli.datasets.coding import Coder, coded
 from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
 
-BUFFER_BYTES = 2**20
+# Each column of a row group has a buffer of its own: together they have about this.
+BUFFERS_BYTES = 2**26
+SMALLEST_BUFFER, LARGEST_BUFFER = 2**14, 2**20
 # Of one batch, whatever the number of columns.
 BATCH_VALUES = 2**26
 # Of the texts in one column of a batch.
@@ -58,7 +60,7 @@ def batches(
 
     first = 0
     rows = max(1, min(rows, BATCH_VALUES // max(1, len(columns))))
-    with _open(path, texts_packed=True) as file:
+    with _open(path, len(columns), texts_packed=True) as file:
         try:
             for packed in file.iter_batches(
                 batch_size=rows, columns=list(columns), use_threads=False
@@ -91,13 +93,14 @@ def cells(path: Path, rows: int) -> Iterator[Any]:
             raise _damaged(path, error) from None
 
 
-def _open(path: Path, *, texts_packed: bool = False) -> Any:
+def _open(path: Path, n_columns: int = 1, *, texts_packed: bool = False) -> Any:
     """The file, its texts each once with the places of the rows that hold them, where asked."""
     import pyarrow as pa
     from pyarrow import parquet
 
+    size = max(SMALLEST_BUFFER, min(LARGEST_BUFFER, BUFFERS_BYTES // max(1, n_columns)))
     # A buffer makes Arrow read a column chunk piece by piece instead of whole.
-    how: dict[str, Any] = {"buffer_size": BUFFER_BYTES, "pre_buffer": False}
+    how: dict[str, Any] = {"buffer_size": size, "pre_buffer": False}
     try:
         file = parquet.ParquetFile(path, **how)
         texts = [one.name for one in file.schema_arrow if _is_text(one.type)]

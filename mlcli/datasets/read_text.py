@@ -33,19 +33,40 @@ def column_names(path: Path) -> list[str]:
     Raises:
         DataError: the file is no UTF-8 text, or has no rows under its heading.
     """
+    names = heading(path)
+    if not has_rows(path):
+        raise _no_rows(path)
+    return names
+
+
+def heading(path: Path) -> list[str]:
+    """The same of a file that may have no rows.
+
+    Raises:
+        DataError: the file is no UTF-8 text, or has no heading.
+    """
     with path.open("rb") as file:
         if b"\0" in file.read(SNIFFED_BYTES):
             raise _not_text(path)
-    records = _records(path)
-    heading = next(records, None)
-    if heading is None or next(records, None) is None:
-        raise DataError(f"{path} holds no rows", hint="a file with a heading and rows")
-    if len(heading[1]) == 1 and ";" in heading[1][0]:
+    first = next(_records(path), None)
+    if first is None:
+        raise _no_rows(path)
+    if len(first[1]) == 1 and ";" in first[1][0]:
         raise DataError(
             f"the cells of {path}", must="separated by commas, or by tabs in a .tsv",
             got="semicolons", hint="pandas.read_csv(sep=';', decimal=',').to_csv()",
         )  # fmt: skip
-    return [_name(cell) for cell in heading[1]]
+    return [_name(cell) for cell in first[1]]
+
+
+def has_rows(path: Path) -> bool:
+    """Whether there is a row under the heading.
+
+    Raises:
+        DataError: the file is no UTF-8 text.
+    """
+    records = _records(path)
+    return next(records, None) is not None and next(records, None) is not None
 
 
 def batches(
@@ -71,8 +92,8 @@ def batches(
     """
     import pyarrow as pa
 
-    heading, first = next(_records(path))[1], 0
-    raw = {_name(cell): cell for cell in heading}
+    first = 0
+    raw = {_name(cell): cell for cell in next(_records(path))[1]}
     numeric = [name for name in columns if name not in coders]
     texts = frozenset(raw[name] for name in columns if as_text or name in coders)
     try:
@@ -104,9 +125,9 @@ def cells(path: Path, block_bytes: int) -> Iterator[Any]:
     """
     import pyarrow as pa
 
-    heading = next(_records(path))[1]
+    columns = next(_records(path))[1]
     try:
-        yield from _open(path, heading, frozenset(heading), block_bytes)
+        yield from _open(path, columns, frozenset(columns), block_bytes)
     except pa.ArrowInvalid as error:
         if "straddling" in str(error):
             raise DataError(
@@ -196,8 +217,8 @@ def _refuse_first_text(
 ) -> NoReturn:
     """Arrow says which row, not which line; a second look finds the line."""
     records = _records(path)
-    heading = [_name(cell) for cell in next(records)[1]]
-    places = {name: heading.index(name) for name in columns}
+    names = [_name(cell) for cell in next(records)[1]]
+    places = {name: names.index(name) for name in columns}
     for line, record in records:
         for name, place in places.items():
             try:
@@ -218,6 +239,10 @@ def _refuse_shape(path: Path, reason: str) -> NoReturn:
                 got=str(len(record)),
             )
     raise DataError(f"{path} can't be read as a table: {reason.splitlines()[0][:120]}")
+
+
+def _no_rows(path: Path) -> DataError:
+    return DataError(f"{path} holds no rows", hint="a file with a heading and rows")
 
 
 def _not_text(path: Path) -> DataError:

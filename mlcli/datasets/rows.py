@@ -21,6 +21,7 @@ from mlcli.datasets.coding import (
 from mlcli.datasets.columns import Choice, missing_column
 from mlcli.datasets.dataset import Array
 from mlcli.datasets.files import check_file
+from mlcli.datasets.parts import holds_parts
 from mlcli.datasets.read_text import NotAllFloats
 from mlcli.datasets.registry import DATASETS, canonical
 from mlcli.errors import DataError
@@ -117,6 +118,8 @@ def _parts(name: str, wanted: Wanted, rows: int) -> Iterator[Batch]:
         from mlcli.datasets.loose_images import folder_batches
 
         return folder_batches(path, wanted, min(rows, 256))
+    if path.is_dir() and holds_parts(path):
+        return table_batches(path, wanted)
     check_file(path)
     if path.suffix.lower() == ".npz" and npz_images.holds_images(npz_headers.read(path)):
         return _npz_images(path, wanted)

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mlcli.datasets.files import sha256
 from mlcli.json_file import read_json
 from mlcli.partials import replacing_file
 
@@ -49,7 +50,7 @@ def read_note(table: Path) -> dict[str, Any] | None:
     """The note of a table, or None if there is none or the table has changed since."""
     try:
         note = read_json(table.with_suffix(SUFFIX))
-        digest = hashlib.sha256(table.read_bytes()).hexdigest()
+        digest = sha256(table)
     except (OSError, ValueError):
         return None
     before = note.pop("before", None) if isinstance(note, dict) else None

@@ -129,11 +129,13 @@ def open_source(
     resize: tuple[int, int] | None = None,
     declared: Declared = NOTHING,
 ) -> Source:
-    """Open a named set, a CSV, TSV, Parquet or NPZ file, or a folder of images, and check it.
+    """Open a named set, a CSV, TSV, Parquet or NPZ file, or a folder, and check it.
 
-    An NPZ file with an ``X`` of 3 or 4 dimensions holds images. A Parquet file of more than
-    `stream_rows` rows, and a text file that is also larger than `streaming.STREAMED_TEXT_BYTES`,
-    become a `StreamSource`, unless a draw column is named.
+    A folder holds the parts of a table (`parts`), or images by class (`image_folder`).
+    An NPZ file with an ``X`` of 3 or 4 dimensions holds images.
+
+    Parquet of more than `stream_rows` rows, and text that is also larger than
+    `streaming.STREAMED_TEXT_BYTES`, become a `StreamSource`, unless a draw column is named.
 
     Args:
         name_or_path: a name of `registry.DATASETS`, or a path.
@@ -155,7 +157,7 @@ def open_source(
     columns: dict[str, Any] = {"target": target, "features": features}
     columns |= {"draw_column": draw_column, "group_column": group_column}
     named = DATASETS.get(canonical(name_or_path))
-    is_folder = named is None and os.path.isdir(os.path.expanduser(name_or_path))
+    is_folder = named is None and _is_folder_of_images(name_or_path)
     if not is_folder:
         refuse_given(name_or_path, {"resize": resize}, "apply to folders of images only")
     if named is not None or is_folder:
@@ -179,6 +181,15 @@ def _open_path(name: str, path: Path, how: dict[str, Any]) -> Source:
     from mlcli.datasets.tables import open_file
 
     return open_file(path, **how)
+
+
+def _is_folder_of_images(name_or_path: str) -> bool:
+    path = os.path.expanduser(name_or_path)
+    if not os.path.isdir(path):
+        return False
+    from mlcli.datasets.parts import holds_parts
+
+    return not holds_parts(Path(path))
 
 
 def _open_folder(path: Path, resize: tuple[int, int] | None, columns: dict[str, Any]) -> Source:

@@ -1,4 +1,4 @@
-"""Files larger than memory: one checking pass, then batches as often as they are wanted."""
+"""Tables larger than memory: one checking pass, then batches as often as they are wanted."""
 
 from __future__ import annotations
 
@@ -13,34 +13,46 @@ from mlcli.datasets import read_parquet, read_text
 from mlcli.datasets.checks import Missing, refuse_constant
 from mlcli.datasets.columns import Choice
 from mlcli.datasets.dataset import Array, Dataset, Task
+from mlcli.datasets.parts import parts_of
 from mlcli.datasets.subsample import Subsample
 from mlcli.datasets.tabular import BATCH_ROWS, column_batches, file_identity
 from mlcli.errors import DataError
 
-# A text file below this is read whole: its rows fit in memory several times over.
+# Text below this is read whole: its rows fit in memory several times over.
 STREAMED_TEXT_BYTES = 200 * 10**6
 COUNTED_BYTES = 2**20
+# Numbers in a batch of a wide table: its rows are then fewer than BATCH_ROWS.
+BATCH_CELLS = 2**21
+MAX_FEATURES = 2000
+# A target with more values than this has no classes.
+MAX_VALUES = 1000
 
 
 def has_more_rows(path: Path, stream_rows: int) -> bool:
-    """Whether a file is one to stream: Parquet by its own count, text by its size and lines."""
-    suffix = path.suffix.lower()
+    """Whether a table is one to stream: Parquet by its own count, text by its size and lines."""
+    parts = parts_of(path)
+    suffix = parts[0].suffix.lower()
     if suffix == ".parquet":
-        return read_parquet.n_rows(path) > stream_rows
-    if suffix == ".npz" or path.stat().st_size <= STREAMED_TEXT_BYTES:
+        return sum(map(read_parquet.n_rows, parts)) > stream_rows
+    if suffix == ".npz" or sum(part.stat().st_size for part in parts) <= STREAMED_TEXT_BYTES:
         return False
+    return sum(map(_n_lines, parts)) > stream_rows
+
+
+def _n_lines(path: Path) -> int:
     with path.open("rb") as file:
-        lines = sum(block.count(b"\n") for block in iter(lambda: file.read(COUNTED_BYTES), b""))
-    return lines > stream_rows
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(COUNTED_BYTES), b""))
 
 
 class StreamSource:
-    """A table file that is read in batches, in bounded memory, each time it is asked for.
+    """A table that is read in batches, in bounded memory, each time it is asked for.
 
     Attributes:
         n_rows: rows N after the checks.
         n_missing, n_infinite: values that are missing or infinite, 0 unless rows were dropped.
         low, high: (D,) ranges of the features.
+        target_counts: the values of the target, rising, and the rows of each; None of a target
+            with more than `MAX_VALUES` values.
         sample: some 20,000 rows at even distances, with those of every feature's lowest and
             highest value; for scaling, pictures and choosing, not for the fit itself.
         streamed: True; every other source has False.
@@ -57,49 +69,77 @@ class StreamSource:
     n_own_test = 0
 
     def __init__(self, path: Path, choice: Choice, *, drop_missing: bool = False) -> None:
-        """Read the file once and check it.
+        """Read the table once and check it.
 
         Raises:
-            DataError: text, missing values or a constant feature.
+            DataError: too many features, text, missing values, or a constant feature.
         """
+        if len(choice.features) > MAX_FEATURES:
+            raise DataError(
+                f"a table that is read in batches, as {path} is,", must=f"of at most "
+                f"{MAX_FEATURES:,} features", got=f"{len(choice.features):,}", hint="--features",
+            )  # fmt: skip
         self._path = path
         self._choice = choice
+        self._seen = _state(path)
         self.name = path.name
         self.feature_names = choice.features
         self.target_name = choice.target
         try:
             self._as_text = False
-            missing, subsample = self._pass()
+            missing, subsample, counts = self._pass()
         except read_text.NotAllFloats:
             self._as_text = True
-            missing, subsample = self._pass()
+            missing, subsample, counts = self._pass()
         missing.refuse(path, drop_missing=drop_missing)
         self.low, self.high = subsample.low, subsample.high
         refuse_constant(path, choice.features, self.low, self.high)
         self.n_rows = missing.n_rows - missing.n_bad_rows
         self.n_missing, self.n_infinite = missing.n_missing, missing.n_infinite
+        self.target_counts = counts.values
         X, t = subsample.rows()
         self.sample = Dataset(self.name, X, t, self.feature_names, self.target_name)
         self.identity: dict[str, Any] = file_identity(path, choice, drop_missing=drop_missing)
+        self._refuse_change()
 
-    def _pass(self) -> tuple[Missing, Subsample]:
+    def _pass(self) -> tuple[Missing, Subsample, ValueCounts]:
         missing, subsample = Missing(), Subsample(len(self.feature_names))
+        counts = ValueCounts()
         for X, t, good in self._batches(BATCH_ROWS, missing):
             subsample.see(X[good], t[good])
-        return missing, subsample
+            counts.see(t[good])
+        return missing, subsample, counts
 
     def _batches(
         self, rows: int, missing: Missing
     ) -> Iterator[tuple[Array, Array, NDArray[np.bool_]]]:
-        for part in column_batches(self._path, self._choice, rows=rows, as_text=self._as_text):
-            good = missing.see(part)
-            X = np.column_stack([part[name] for name in self.feature_names])  # (n, D)
-            yield X, part[self.target_name], good
+        rows = max(1, min(rows, BATCH_CELLS // (len(self.feature_names) + 1)))
+        self._refuse_change()
+        try:
+            parts = column_batches(self._path, self._choice, rows=rows, as_text=self._as_text)
+            for part in parts:
+                good = missing.see(part)
+                X = np.column_stack([part[name] for name in self.feature_names])  # (n, D)
+                yield X, part[self.target_name], good
+        except DataError:
+            # What is wrong with half a file says less than that it was written to.
+            self._refuse_change()
+            raise
+        self._refuse_change()
+
+    def _refuse_change(self) -> None:
+        if _state(self._path) != self._seen:
+            raise DataError(
+                f"{self._path} changed while it was read", hint="again when nothing writes to it"
+            )
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[tuple[Array, Array]]:
-        """All rows in the file's order, X (n, D) and t (n,) with 1 <= n <= `rows`.
+        """All rows in order, X (n, D) and t (n,) with 1 <= n <= `rows`.
 
         Incomplete rows are left out, where the source was opened with ``drop_missing``.
+
+        Raises:
+            DataError: the file, or a part, is no longer the one that was opened.
         """
         for X, t, good in self._batches(rows, Missing()):
             if good.all():
@@ -117,3 +157,34 @@ class StreamSource:
             f"{self.name} has {self.n_rows} rows and is read in batches, which this can't use",
             hint="a file with fewer rows",
         )
+
+
+class ValueCounts:
+    """The distinct values of a stream and how often each came, as long as they are few.
+
+    Attributes:
+        values: value -> count, by rising value; None once there were more than `MAX_VALUES`.
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[float, int] | None = {}
+
+    def see(self, t: Array) -> None:
+        """Take a batch, (n,)."""
+        if self.values is None:
+            return
+        for value, count in zip(*np.unique(t, return_counts=True), strict=True):
+            self.values[float(value)] = self.values.get(float(value), 0) + int(count)
+            if len(self.values) > MAX_VALUES:
+                self.values = None
+                return
+        self.values = dict(sorted(self.values.items()))
+
+
+def _state(path: Path) -> list[tuple[str, int, int, int]]:
+    """What changes when somebody writes to a file, or adds, takes away or replaces a part."""
+    try:
+        stats = [(part.name, part.stat()) for part in parts_of(path)]
+    except OSError:
+        return []
+    return [(name, one.st_size, one.st_mtime_ns, one.st_ino) for name, one in stats]

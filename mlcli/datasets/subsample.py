@@ -8,6 +8,15 @@ from mlcli.datasets.dataset import Array
 
 # Whenever more rows are kept, every other one goes: 14,000 to 28,000 rows in the end, some 20,000.
 MOST_ROWS = 28_000
+# Fewer of a wide table, so that they stay below this many numbers; but several rows a column.
+MOST_CELLS = 2**23
+ROWS_A_COLUMN = 4
+
+
+def most_rows(n_features: int) -> int:
+    """How many rows of D features and a target are kept at the most."""
+    columns = n_features + 2
+    return min(MOST_ROWS, max(MOST_CELLS // columns, ROWS_A_COLUMN * columns))
 
 
 class Subsample:
@@ -18,11 +27,11 @@ class Subsample:
         stride: s.
     """
 
-    def __init__(self, n_features: int, most_rows: int = MOST_ROWS) -> None:
+    def __init__(self, n_features: int, most: int | None = None) -> None:
         self.low = np.full(n_features, np.inf)
         self.high = np.full(n_features, -np.inf)
         self.stride = 1
-        self._most = most_rows
+        self._most = most_rows(n_features) if most is None else most
         self._seen = 0
         self._kept: list[Array] = []  # blocks (k, 2 + D): row number, features, target
         self._n_kept = 0

@@ -105,8 +105,14 @@ def open_file(
     stream_rows: int,
     declared: Declared,
 ) -> Source:
-    """A table file, in memory or streamed, or images in an NPZ file; see `source.open_source`."""
-    check_file(path)
+    """A table in a file or in parts, in memory or streamed, or images in an NPZ file.
+
+    See `source.open_source`.
+    """
+    if path.is_dir():
+        path = path if path.name else path.resolve()
+    else:
+        check_file(path)
     if path.suffix.lower() == ".npz" and npz_images.holds_images(heads := npz_headers.read(path)):
         columns = {"features": features, "draw_column": draw_column, "group_column": group_column}
         refuse_given(path.name, columns, "apply to tables only")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mlcli.datasets import parts as table_parts
 from mlcli.datasets import read_npz, read_parquet, read_text
 from mlcli.datasets.cells import TextColumn
 from mlcli.datasets.checks import Missing, refuse_constant
@@ -43,11 +44,13 @@ def choose_columns(
 
 
 def column_names(path: Path) -> list[str]:
-    """The names of a file's columns.
+    """The names of the columns of a file, or of every part in a folder.
 
     Raises:
-        DataError: the file can't be read.
+        DataError: it can't be read, or a part has other columns.
     """
+    if path.is_dir():
+        return table_parts.column_names(path)
     suffix = path.suffix.lower()
     if suffix == ".npz":
         return [name for name, _ in read_npz.columns(path)]
@@ -58,11 +61,17 @@ def column_names(path: Path) -> list[str]:
 
 
 def file_identity(path: Path, choice: Choice, *, drop_missing: bool) -> dict[str, Any]:
-    """What the data are: the file's own name and bytes, and the columns; no folder, no clock."""
-    found = {
-        "kind": "file",
-        "file": path.name,
-        "sha256": sha256(path),
+    """What the data are: the file's own name and bytes, and the columns; no folder, no clock.
+
+    Of a folder of parts, the name and the bytes of each part.
+    """
+    which: dict[str, Any]
+    if path.is_dir():
+        parts = {part.name: sha256(part) for part in table_parts.parts_of(path)}
+        which = {"kind": "parts", "parts": parts}
+    else:
+        which = {"kind": "file", "file": path.name, "sha256": sha256(path)}
+    found = which | {
         "target": choice.target,
         "features": list(choice.features),
         "draw_column": choice.draw_column,
@@ -77,7 +86,7 @@ def column_batches(
     """The needed columns as floats, with NaN for empty cells, at most `rows` rows at a time.
 
     Args:
-        path: the file.
+        path: the file, or a folder of parts, which are read one after another.
         choice: the columns.
         rows: at most so many rows in a batch.
         as_text: for CSV and TSV, read cells that Arrow doesn't take for floats, such as booleans.
@@ -86,6 +95,11 @@ def column_batches(
         DataError: a column holds text, or the file is damaged.
         NotAllFloats: see `read_text.batches`.
     """
+    if path.is_dir():
+        for one in table_parts.parts_of(path):
+            if table_parts.has_rows(one):
+                yield from column_batches(one, choice, rows=rows, as_text=as_text)
+        return
     names, asked = choice.names, choice.asked
     suffix = path.suffix.lower()
     if suffix == ".npz":

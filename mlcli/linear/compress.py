@@ -46,6 +46,10 @@ MANY_ROWS = 50_000
 SAMPLE_ROWS = 20_000
 # A QR of worse columns loses too many digits, and the basis is fitted to all rows instead.
 QR_CONDITION_LIMIT = 1e8
+# How many times longer than the target the rest may be that a sample's own fit leaves.
+LONGEST_REST = 1e3
+# Relative to a residual sum of squares: what rounding in a Gram matrix may change.
+TOLERATED = 1e-10
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ class PolynomialAccumulator:
             self._guess = self._change @ c0  # (degree + 1,)
             self._rows = MomentAccumulator(basis.degree)
         else:
+            self._guess = c0
             kind = QRAccumulator if method == "qr" else GramAccumulator
             self._rows = kind(basis.n_columns)
 
@@ -127,7 +132,26 @@ class PolynomialAccumulator:
             IllConditioned: this method won't do; read the rows again with the next one.
         """
         found = self._rows.triangle()
+        if not isinstance(self._rows, QRAccumulator):
+            _refuse_loss(found, self._guess)
         return changed(found, self._change) if isinstance(self._rows, MomentAccumulator) else found
+
+
+def _refuse_loss(rest: Triangle, guess: Floats) -> None:
+    """Refuse a Gram matrix that blurs what the columns explain of the rest.
+
+    It squares the condition number, so that rounding moves the sum of squares by its square times
+    the part that is explained. A first guess that fits all rows leaves little to explain.
+
+    Raises:
+        IllConditioned: too much would be moved.
+    """
+    eps = np.finfo(np.float64).eps
+    explained, left = float(np.linalg.norm(rest.R[:-1, -1])), float(rest.R[-1, -1])
+    least = 16 * eps * float(np.linalg.norm(rest.with_target(guess).R[:, -1]))
+    moved = eps * (condition(rest.R[:-1, :-1]) * explained) ** 2
+    if moved > TOLERATED * max(left, least) ** 2:
+        raise IllConditioned("rounding in the Gram matrix would change the residual")
 
 
 def methods(basis: ArnoldiBasis) -> tuple[str, ...]:
@@ -213,7 +237,18 @@ def _triangle_of_all(
 ) -> Triangle | None:
     """The triangle of [P, t - P c0], or None when the sample's basis is useless on all rows."""
     triangle = compressed(basis, c0, [(matrix, target)])
-    return triangle if condition(triangle.R[:-1, :-1]) <= QR_CONDITION_LIMIT else None
+    return None if loses_digits(triangle, c0) else triangle
+
+
+def loses_digits(rest: Triangle, c0: Floats) -> bool:
+    """Whether the sample, by its columns or its fit, doesn't stand for all rows.
+
+    Args:
+        rest: the triangle of [P, t - P c0] of all rows.
+        c0: the sample's coefficients, (p,).
+    """
+    length, of_target = (float(np.linalg.norm(R[:, -1])) for R in (rest.R, rest.with_target(c0).R))
+    return condition(rest.R[:-1, :-1]) > QR_CONDITION_LIMIT or length > LONGEST_REST * of_target
 
 
 def compressed(

@@ -169,7 +169,7 @@ def test_folders_that_are_refused(pets: Path) -> None:
 
 
 def test_too_few_classes(tmp_path: Path) -> None:
-    assert f"the folders in {tmp_path} must be two or more, one a class, got none" in refusal(
+    assert f"{tmp_path} holds no parts of a table (.parquet, .csv, .tsv) and no folders" in refusal(
         str(tmp_path)
     )
     write(tmp_path, "cat/a.png", GREY[0])

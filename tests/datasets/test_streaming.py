@@ -14,7 +14,7 @@ from pyarrow import parquet
 from mlcli.datasets import streaming
 from mlcli.datasets.source import open_source
 from mlcli.datasets.streaming import StreamSource
-from mlcli.datasets.subsample import MOST_ROWS, Subsample
+from mlcli.datasets.subsample import MOST_ROWS, Subsample, most_rows
 from mlcli.errors import DataError
 
 
@@ -120,6 +120,56 @@ def test_a_stream_has_no_replicates(tmp_path: Path) -> None:
         source.replicate(0, 0)
 
 
+def test_a_file_that_changes_between_passes(tmp_path: Path) -> None:
+    """Other rows, fewer rows, another file in its place, a part more: one sentence each time."""
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    columns = table(5000)
+    path = put_parquet(folder / "a.parquet", columns)
+    source, parts = opened(path), opened(str(folder))
+    assert sum(len(t) for _, t in source.batches()) == 5000
+    said = "changed while it was read; try again when nothing writes to it"
+    put_parquet(folder / "b.parquet", table(10))
+    assert sum(len(t) for _, t in source.batches()) == 5000
+    with pytest.raises(DataError, match=f"parts {said}"):
+        next(parts.batches())
+    batches = source.batches(100)
+    next(batches)
+    Path(path).write_bytes(Path(path).read_bytes()[:-1000])
+    with pytest.raises(DataError, match=rf"a\.parquet {said}"):
+        list(batches)
+    Path(path).unlink()
+    with pytest.raises(DataError, match=rf"a\.parquet {said}"):
+        list(source.batches())
+
+
+def test_wide_tables(tmp_path: Path) -> None:
+    """Thousands of features are refused before they are read; fewer come in fewer rows at once."""
+    rng = np.random.default_rng(0)
+    wide = {f"x{i}": rng.normal(size=40) for i in range(10_000)} | {"t": rng.normal(size=40)}
+    path = put_parquet(tmp_path / "wide.parquet", wide)
+    said = "must be of at most 2,000 features, got 10,000; try --features"
+    with pytest.raises(DataError, match=said):
+        open_source(path, stream_rows=10)
+    assert len(open_source(path, stream_rows=100).feature_names) == 10_000
+    some = [f"x{i}" for i in range(1500)]
+    source = open_source(path, features=some, stream_rows=10)
+    assert isinstance(source, StreamSource)
+    np.testing.assert_array_equal(
+        next(source.batches())[0], np.column_stack([wide[x] for x in some])
+    )
+    assert most_rows(1) == MOST_ROWS
+    assert all(most_rows(d) * (d + 2) <= 2**25 and most_rows(d) > 3 * d for d in range(1, 2001))
+
+
+def test_the_values_of_a_target(tmp_path: Path) -> None:
+    columns = table(5000)
+    assert opened(put_parquet(tmp_path / "a.parquet", columns)).target_counts is None
+    columns["t"] = np.array([3.0, -1.0, 0.5])[np.arange(5000) % 3]
+    found = opened(put_parquet(tmp_path / "a.parquet", columns)).target_counts
+    assert list((found or {}).items()) == [(-1.0, 1667), (0.5, 1666), (3.0, 1667)]
+
+
 def test_the_sample_is_even_and_has_the_extremes(tmp_path: Path) -> None:
     columns = table(100_001)
     columns["a"][54_321], columns["b"][99_999] = 1e6, -1e6
@@ -137,7 +187,7 @@ def test_the_sample_does_not_depend_on_the_batches() -> None:
     X, t = rng.normal(size=(5000, 3)), rng.normal(size=5000)
     results = []
     for size in (1, 7, 640, 5000):
-        subsample = Subsample(3, most_rows=100)
+        subsample = Subsample(3, most=100)
         for first in range(0, 5000, size):
             subsample.see(X[first : first + size], t[first : first + size])
         results.append(np.column_stack(subsample.rows()))

@@ -282,3 +282,15 @@ def test_refusals() -> None:
         fit_polynomial([1.0], [1.0], [])
     with pytest.raises(ValueError, match="at least 1, got 0"):
         fit_polynomial([1.0], [1.0], [0], intercept=False)
+
+
+def test_rows_that_no_sample_stands_for() -> None:
+    """Three of 60,000 rows lie far out; the sample's columns are huge there, and its fit too."""
+    rng = np.random.default_rng(0)
+    x, t = rng.uniform(-1e-3, 1e-3, 60_000), rng.normal(size=60_000)
+    x[777::20_000] = [5.0, -45.0, -27.0]
+    found = fit_polynomial(x, t, (1, 2, 3, 4))
+    V = np.polynomial.legendre.legvander(2 * (x - x.min()) / np.ptp(x) - 1, 4)
+    for rss, degree in zip(found.rss, found.degrees, strict=True):
+        w = np.linalg.lstsq(V[:, : degree + 1], t)[0]
+        assert rss == pytest.approx(((t - V[:, : degree + 1] @ w) ** 2).sum(), rel=1e-12)

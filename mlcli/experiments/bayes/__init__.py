@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +12,14 @@ from mlcli.config.bayes import BayesConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
-from mlcli.experiments.bayes import tables
+from mlcli.experiments.bayes import streamed, tables
 from mlcli.experiments.bayes.checks import all_rows, check, first_data, n_replicates, plan
 from mlcli.experiments.bayes.columns import Data, basis_of, in_memory, model_degree, triangle_of
 from mlcli.experiments.bayes.display import display
 from mlcli.experiments.bayes.fit import Fitted, MaximumLikelihood, fit, maximum_likelihood
 from mlcli.experiments.bayes.inputs import points, read_prior
+from mlcli.experiments.bayes.shares import calibrated, shares
 from mlcli.experiments.bayes.studies import (
-    METHODS,
     Curve,
     arrivals,
     calibration,
@@ -103,9 +101,15 @@ def run(config: BayesConfig, source: Source, *, workers: Workers, progress: Prog
         config: validated parameters.
         source: where each data set comes from.
         workers: who does the work; never changes a byte.
-        progress: told how many data sets are done.
+        progress: told how many data sets are done, or rows of a table that is read in batches.
     """
-    generator, prior = source.generator, _prior(config, source)
+    prior = _prior(config, source)
+    if isinstance(source, StreamSource):
+        data = streamed.read(config, source, progress)
+        fitted = _model(config, source, data, prior).fitted
+        found = [Replicate(fitted, evidence_curve(config, data))]
+        return _result(config, source, prior, data, found, [])
+    generator = source.generator
     n_sets, n_study = n_replicates(config, source), config.n_calibration if generator else 0
     replicates: list[Replicate] = []
     for one in workers.map_ordered(lambda i: _replicate(config, source, prior, i), range(n_sets)):
@@ -115,7 +119,7 @@ def run(config: BayesConfig, source: Source, *, workers: Workers, progress: Prog
     for covered in calibration(config, generator, workers) if generator and n_study else ():
         study.append(covered)
         progress(n_sets + len(study), n_sets + n_study)
-    return _result(config, source, prior, replicates, study)
+    return _result(config, source, prior, _data(config, source, 0), replicates, study)
 
 
 def _data(config: BayesConfig, source: Source, index: int) -> Data:
@@ -134,10 +138,9 @@ def _prior(config: BayesConfig, source: Source) -> Prior | None:
 
 def _replicate(config: BayesConfig, source: Source, prior: Prior | None, index: int) -> Replicate:
     data = _data(config, source, index)
+    rng = stream(config.seed, "folds", index)
     curve = evidence_curve(config, data)
-    if not source.streamed:
-        rng = stream(config.seed, "folds", index)
-        curve = with_folds(config, source.replicate(index, config.seed), curve, rng)
+    curve = with_folds(config, source.replicate(index, config.seed), curve, rng)
     return Replicate(_model(config, source, data, prior).fitted, curve)
 
 
@@ -153,10 +156,10 @@ def _result(
     config: BayesConfig,
     source: Source,
     prior: Prior | None,
+    data: Data,
     replicates: Sequence[Replicate],
     study: Sequence[Array],
 ) -> Result:
-    data = _data(config, source, 0)
     first = all_rows(config, source)
     model = _model(config, source, data, prior)
     posterior = model.fitted.posterior
@@ -240,10 +243,10 @@ def _metrics(
         "degree_by_evidence": curve.degree_by_evidence(),
         "degree_by_kfold": curve.degree_by_kfold(),
         "chosen": {
-            "evidence": _shares([one.curve.degree_by_evidence() for one in replicates]),
-            "kfold": _shares([one.curve.degree_by_kfold() for one in replicates]),
+            "evidence": shares([one.curve.degree_by_evidence() for one in replicates]),
+            "kfold": shares([one.curve.degree_by_kfold() for one in replicates]),
         },
-        "calibration": _calibration(config, study),
+        "calibration": calibrated(config, study),
     }
     rows = zip(
         model.terms, model.likely.w, fitted.posterior.mean, fitted.posterior.std, strict=True
@@ -271,22 +274,6 @@ def _over_seeds(replicates: Sequence[Replicate]) -> Metrics:
     if all(alpha is not None for alpha in alphas):
         found["prior_precision"] = summary([float(alpha) for alpha in alphas if alpha is not None])
     return found
-
-
-def _shares(chosen: Sequence[int | None]) -> dict[str, float]:
-    counts = Counter(degree for degree in chosen if degree is not None)
-    return {f"degree_{degree}": counts[degree] / len(chosen) for degree in sorted(counts)}
-
-
-def _calibration(config: BayesConfig, study: Sequence[Array]) -> Metrics:
-    rows = tables.calibration_rows(study)
-    if not rows:
-        return {}
-    found: dict[str, Any] = {method.replace(" ", "_"): {} for method in METHODS}
-    for row in rows:
-        kept = {key: value for key, value in row.items() if key not in ("method", "level")}
-        found[row["method"].replace(" ", "_")][f"level_{100 * row['level']:g}"] = kept
-    return found | {"n": len(study), "rows": config.calibration_rows}
 
 
 def _warnings(config: BayesConfig, source: Source, model: Model) -> list[str]:

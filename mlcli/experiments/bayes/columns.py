@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,12 +57,14 @@ class Data:
         rows: () -> X (n, D), t (n,) in batches.
         low, high: range of each feature, (D,).
         n_rows: N.
+        triangles: of each degree, where the rows were read once for all of them; None: not yet.
     """
 
     rows: Rows
     low: Array
     high: Array
     n_rows: int
+    triangles: Mapping[int, Triangle] | None = None
 
 
 def in_memory(X: Array, t: Array) -> Data:
@@ -72,6 +74,8 @@ def in_memory(X: Array, t: Array) -> Data:
 
 def triangle_of(basis: Basis, data: Data) -> Triangle:
     """The triangle of [Phi t] in one pass, or two where the columns are too much alike."""
+    if data.triangles is not None:
+        return data.triangles[basis.degree]
     found = None
     if data.n_rows >= MANY_ROWS:
         one_input = data.low.size == 1 and basis.kind in PRODUCTS

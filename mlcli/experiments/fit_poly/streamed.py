@@ -14,8 +14,9 @@ from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError
 from mlcli.experiments.fit_poly.estimators import Coefficients, Fits, sizes, terms
 from mlcli.experiments.fit_poly.replicate import Outcome, Scores, residual_variances
-from mlcli.linear.arnoldi import ArnoldiBasis, fit_arnoldi
-from mlcli.linear.compress import PolynomialAccumulator, PolynomialFit, methods, solve_nested
+from mlcli.linear.arnoldi import ArnoldiBasis
+from mlcli.linear.compress import PolynomialAccumulator, PolynomialFit, solve_nested
+from mlcli.linear.streams import Way, ways
 from mlcli.linear.triangle import IllConditioned, Triangle
 from mlcli.models.functions import Polynomials
 from mlcli.result import Progress
@@ -65,27 +66,23 @@ class _Part:
 def run_streamed(
     config: FitPolyConfig, source: StreamSource, n_seeds: int, progress: Progress
 ) -> tuple[list[Outcome], Fits]:
-    """Fit and score every seed's random part in one pass over the file.
+    """Fit and score every seed's random part in one pass over the rows.
 
     The basis comes from a sample of the rows, and so does a first guess c0; the triangles hold the
-    problem t - P c0 on all rows, which is solved exactly. Rows that the sample does not stand for
-    make the basis far from orthogonal; then the file is read again, by a slower method.
+    problem t - P c0 on all rows, which is solved exactly. Where rows that the sample does not stand
+    for would cost digits, all are read again by a safer way (`linear.streams`).
     """
-    basis, Q = fit_arnoldi(source.sample.X, max(sizes(config)), intercept=config.intercept)
-    c0 = Q.T @ source.sample.t  # (p,)
-
-    def solved(method: str) -> tuple[list[Outcome], Fits]:
-        parts = _read(config, source, n_seeds, progress, basis, c0, method)
-        outcomes = [_outcome(config, basis, c0, both) for both in parts]
-        return outcomes, _fits(config, source, basis, _of_target(parts[0]["train"], c0))
-
-    *quick, always = methods(basis)
-    for method in quick:
+    sample = source.sample
+    for way in ways(
+        sample.X, sample.t, source.low, source.high, max(sizes(config)), intercept=config.intercept
+    ):
+        parts = _read(config, source, n_seeds, progress, way)
         try:
-            return solved(method)
+            outcomes = [_outcome(config, way, both) for both in parts]
         except IllConditioned:
             continue
-    return solved(always)
+        return outcomes, _fits(config, source, way.basis, way.triangle(parts[0]["train"].rows))
+    raise AssertionError("the last way always serves")
 
 
 def _read(
@@ -93,16 +90,11 @@ def _read(
     source: StreamSource,
     n_seeds: int,
     progress: Progress,
-    basis: ArnoldiBasis,
-    c0: Array,
-    method: str,
+    way: Way,
 ) -> list[dict[str, _Part]]:
     """One pass over the file: every row goes to one part of every seed."""
     centre = float(source.sample.t.mean()) if config.intercept else 0.0
-    parts = [
-        {k: _Part(PolynomialAccumulator(basis, c0, method=method)) for k in ("train", "test")}
-        for _ in range(n_seeds)
-    ]
+    parts = [{k: _Part(way.start()) for k in ("train", "test")} for _ in range(n_seeds)]
     rngs = [stream(config.seed, "split", index) for index in range(n_seeds)]
     done = 0
     for X, t in source.batches():
@@ -113,11 +105,6 @@ def _read(
         done += t.size
         progress(done, source.n_rows)
     return parts
-
-
-def _of_target(part: _Part, c0: Array) -> Triangle:
-    """The triangle of t itself, from that of t - P c0."""
-    return part.rows.triangle().with_target(c0)
 
 
 def _fits(
@@ -142,15 +129,13 @@ def _fits(
     )
 
 
-def _outcome(
-    config: FitPolyConfig, basis: ArnoldiBasis, c0: Array, both: Mapping[str, _Part]
-) -> Outcome:
-    train, test = both["train"], both["test"]
+def _outcome(config: FitPolyConfig, way: Way, both: Mapping[str, _Part]) -> Outcome:
+    train, test, basis = both["train"], both["test"], way.basis
     n_columns = [basis.size(degree) for degree in sizes(config)]
-    W, train_rss = solve_nested(_of_target(train, c0), n_columns)
+    W, train_rss = solve_nested(way.triangle(train.rows), n_columns)
     rank = np.array([float(basis.kept[:size].sum()) for size in n_columns])
     nan = np.full(rank.size, np.nan)
-    test_rss = _of_target(test, c0).rss(W) if test.n_rows else nan
+    test_rss = way.triangle(test.rows).rss(W) if test.n_rows else nan
     scores = Scores(
         train_mse=train_rss / train.n_rows,
         test_mse=test_rss / test.n_rows if test.n_rows else nan,

@@ -16,10 +16,11 @@ from mlcli.experiments.kfold.model import Model, regression_model
 from mlcli.experiments.kfold.replicate import Outcome
 from mlcli.experiments.kfold.scores import Scores
 from mlcli.experiments.kfold.splits import degrees_of, n_replicates
-from mlcli.linear.arnoldi import ArnoldiBasis, fit_arnoldi
+from mlcli.linear.arnoldi import ArnoldiBasis
 from mlcli.linear.basis import fit_basis, spans_powers
-from mlcli.linear.compress import PolynomialAccumulator, PolynomialFit, methods
+from mlcli.linear.compress import PolynomialAccumulator, PolynomialFit
 from mlcli.linear.nested import NestedColumns
+from mlcli.linear.streams import Way, ways
 from mlcli.linear.triangle import IllConditioned, Triangle, solve_nested
 from mlcli.models.functions import Polynomials
 from mlcli.result import Progress
@@ -59,10 +60,7 @@ class Streamed:
     def __init__(self, config: KfoldConfig, source: StreamSource, progress: Progress) -> None:
         self._config, self._source = config, source
         self._degrees = degrees_of(config)
-        sample = source.sample
-        self._basis, Q = fit_arnoldi(sample.X, self._degrees[-1], intercept=config.intercept)
-        c0 = Q.T @ sample.t  # (p,)
-        self._partitions = self._read(c0, progress)
+        self._basis, self._partitions = self._read(progress)
 
     def outcomes(self) -> list[Outcome]:
         """Every partition's scores; leave-one-out would need a second pass and is left out."""
@@ -89,25 +87,24 @@ class Streamed:
         )  # fmt: skip
         return regression_model(config, source.sample, degree, 0.0, fits, triangle.n_rows, error)
 
-    def _read(self, c0: Array, progress: Progress) -> list[list[Triangle]]:
-        for method in methods(self._basis):
-            accumulators = self._pass(c0, method, progress)
+    def _read(self, progress: Progress) -> tuple[ArnoldiBasis, list[list[Triangle]]]:
+        source, sample = self._source, self._source.sample
+        for way in ways(
+            sample.X, sample.t, source.low, source.high, self._degrees[-1],
+            intercept=self._config.intercept,
+        ):  # fmt: skip
+            found = self._pass(way, progress)
             try:
-                return [[one.triangle().with_target(c0) for one in parts] for parts in accumulators]
+                return way.basis, [[way.triangle(one) for one in parts] for parts in found]
             except IllConditioned:
                 continue
-        raise AssertionError("the last method always serves")
+        raise AssertionError("the last way always serves")
 
-    def _pass(
-        self, c0: Array, method: str, progress: Progress
-    ) -> list[list[PolynomialAccumulator]]:
+    def _pass(self, way: Way, progress: Progress) -> list[list[PolynomialAccumulator]]:
         """Each row goes to a random fold of every partition."""
         config, k = self._config, self._config.n_folds
         total = n_replicates(config, self._source) * config.n_repeats
-        found = [
-            [PolynomialAccumulator(self._basis, c0, method=method) for _ in range(k)]
-            for _ in range(total)
-        ]
+        found = [[way.start() for _ in range(k)] for _ in range(total)]
         rngs = [stream(config.seed, "folds", index) for index in range(total)]
         done = 0
         for X, t in self._source.batches():
@@ -123,7 +120,7 @@ class Streamed:
         return found
 
     def _outcome(self, parts: list[Triangle]) -> Outcome:
-        basis: ArnoldiBasis = self._basis
+        basis = self._basis
         sizes = tuple(basis.size(degree) for degree in self._degrees)
         columns = NestedColumns(
             self._degrees, sizes, _no_rows, basis.evaluate, self._config.intercept

@@ -9,8 +9,9 @@ import numpy as np
 
 from mlcli.config.logistic import LogisticConfig
 from mlcli.datasets.source import Source
+from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError, InputError
-from mlcli.experiments.logistic import tables
+from mlcli.experiments.logistic import streamed, tables
 from mlcli.experiments.logistic.display import display
 from mlcli.experiments.logistic.fit import (
     Classes,
@@ -57,16 +58,10 @@ def check(config: LogisticConfig, source: Source) -> None:
         raise InputError(
             "--device", must="auto or cpu for logistic, which is NumPy", got=config.device
         )
-    if source.streamed:
-        raise DataError(
-            f"{source.name} has {source.n_rows} rows and is read in batches, which logistic can't "
-            "use",
-            hint="a file with fewer rows",
-        )
-    first = source.replicate(0, config.seed)
-    classes = classes_of(config, first)
-    for index in range(config.n_seeds if first.preparation else 0):
-        parts_of(config, source, index)
+    classes = _classes(config, source)
+    if not source.streamed and source.replicate(0, config.seed).preparation:
+        for index in range(config.n_seeds):
+            parts_of(config, source, index)
     class_weights_of(config, classes.labels, classes.size)
     if config.threshold != 0.5 and classes.size > 2:
         raise InputError(
@@ -75,6 +70,12 @@ def check(config: LogisticConfig, source: Source) -> None:
         )  # fmt: skip
     tables.check_plane(config, source.feature_names)
     _check_size(config, source, classes.size)
+
+
+def _classes(config: LogisticConfig, source: Source) -> Classes:
+    if isinstance(source, StreamSource):
+        return streamed.check(config, source)
+    return classes_of(config, source.replicate(0, config.seed))
 
 
 def _check_size(config: LogisticConfig, source: Source, n_classes: int) -> None:
@@ -97,7 +98,7 @@ def _check_size(config: LogisticConfig, source: Source, n_classes: int) -> None:
 
 def plan(config: LogisticConfig, source: Source) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
-    classes = classes_of(config, source.replicate(0, config.seed))
+    classes = _classes(config, source)
     columns = count_columns(
         config.basis, len(source.feature_names), config.degree, config.intercept
     )
@@ -117,8 +118,15 @@ def run(config: LogisticConfig, source: Source, *, workers: Workers, progress: P
         config: validated parameters.
         source: where each data set comes from.
         workers: who does the work; never changes a byte.
-        progress: told how many seeds are done.
+        progress: told how many seeds are done, or rows of a table that is read in batches.
     """
+    if isinstance(source, StreamSource):
+        passes = streamed.run_streamed(config, source, progress)
+        left_out = (
+            "the file is read in batches: a sample in the planes and the studies, and areas under "
+            f"curves from counts in bins, right to {passes.auc_error:.0e} at the least"
+        )
+        return _result(config, source, passes.parts, passes.model, passes.outcomes, [left_out])
     found: list[Outcome] = []
     seeds = range(config.n_seeds)
     for one in workers.map_ordered(lambda index: run_replicate(config, source, index), seeds):
@@ -127,6 +135,17 @@ def run(config: LogisticConfig, source: Source, *, workers: Workers, progress: P
     parts = parts_of(config, source, 0)
     labels = parts.classes.labels[parts.train]
     model = fit_classifier(config, parts.X[parts.train], labels, parts.classes.size)
+    return _result(config, source, parts, model, found, [])
+
+
+def _result(
+    config: LogisticConfig,
+    source: Source,
+    parts: Parts,
+    model: Classifier,
+    found: Sequence[Outcome],
+    warnings: list[str],
+) -> Result:
     words, arrays = functions.encode([Standardised(model.design, model.fit.W, model.intercept)])
     return Result(
         metrics=_metrics(config, parts.classes, found),
@@ -145,7 +164,7 @@ def run(config: LogisticConfig, source: Source, *, workers: Workers, progress: P
         model_tensors={"predictor": arrays},
         model_info=_info(config, model, parts, source) | {"functions": words},
         determinism=DETERMINISM,
-        warnings=_warnings(config, found),
+        warnings=[*warnings, *_warnings(config, found)],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +50,33 @@ def classes_of(config: LogisticConfig, data: Dataset) -> Classes:
     Raises:
         DataError: the target has one value, has no label that is named, or is no class at all.
     """
-    values, labels = np.unique(data.t, return_inverse=True)
-    what = f"target '{data.target_name}'"
+    values = np.unique(data.t)
     names = data.names_of(values)
+    classes = classes_of_values(config, values, names, data.t.size, data.target_name)
+    return replace(classes, labels=labels_of(config, values, data.t))
+
+
+def classes_of_values(
+    config: LogisticConfig,
+    values: Array,
+    names: tuple[str, ...],
+    n_rows: int,
+    target_name: str,
+) -> Classes:
+    """The same from the rising values of the target in N rows, without the rows' labels.
+
+    Args:
+        config: validated parameters.
+        values: of the target, (K,).
+        names: what they are called.
+        n_rows: N.
+        target_name: what messages call the target.
+
+    Raises:
+        DataError: as `classes_of`.
+    """
+    what = f"target '{target_name}'"
+    nobody = np.empty(0, dtype=np.int64)
     if values.size < 2:
         raise DataError(what, must="of two classes or more", got=f"only {names[0]}")
     if config.positive is not None:
@@ -61,15 +85,27 @@ def classes_of(config: LogisticConfig, data: Dataset) -> Classes:
                 "--positive", must=f"a label of {what}", got=f"{config.positive:g}",
                 hint=", ".join(names[:10]),
             )  # fmt: skip
-        name = data.names_of([config.positive])[0]
-        labels = (data.t == config.positive).astype(np.int64)
-        return Classes((f"not {name}", name), labels, (None, config.positive))
-    if values.size > max(2, min(MAX_CLASSES, data.t.size // ROWS_A_CLASS)):
+        name = names[values.tolist().index(config.positive)]
+        return Classes((f"not {name}", name), nobody, (None, config.positive))
+    if values.size > max(2, min(MAX_CLASSES, n_rows // ROWS_A_CLASS)):
         raise DataError(
             what, must=f"classes, each with {ROWS_A_CLASS} rows or more on average",
-            got=f"{values.size} values in {data.t.size} rows", hint="another --target",
+            got=f"{values.size} values in {n_rows} rows", hint="another --target",
         )  # fmt: skip
-    return Classes(names, labels.astype(np.int64), tuple(values.tolist()))
+    return Classes(names, nobody, tuple(values.tolist()))
+
+
+def labels_of(config: LogisticConfig, values: Array, t: Array) -> Ints:
+    """The number of the class of each row, (n,), from the rising values of the whole target."""
+    if config.positive is not None:
+        return np.asarray(t == config.positive, dtype=np.int64)
+    return np.asarray(np.searchsorted(values, t), dtype=np.int64)
+
+
+def strengths_of(config: LogisticConfig) -> tuple[float, float]:
+    """The strengths of l1 and l2 that the penalty has."""
+    l1 = config.l1 * (config.penalty in ("l1", "elastic"))
+    return l1, config.l2 * (config.penalty in ("l2", "elastic"))
 
 
 def class_weights_of(
@@ -96,14 +132,16 @@ class Classifier:
     Attributes:
         design: the columns, standardised on the training rows.
         intercept: whether a constant stands before them.
-        objective: what was minimised.
+        objective: what was minimised; of a table that is read in batches, on its sample.
         fit: the weights.
+        errors: standard errors of the weights, (p, K), where they are known already.
     """
 
     design: Design
     intercept: bool
     objective: Objective
     fit: Fit
+    errors: Array | None = None
 
     def columns(self, X: Array) -> Array:
         """Phi at X, (n, p)."""
@@ -134,10 +172,7 @@ def objective_of(
         config.basis, X, labels.astype(np.float64), config.degree,
         intercept=config.intercept, scaled=config.standardize, weights=row_weights,
     )  # fmt: skip
-    l1, l2 = (
-        strength * (config.penalty in kinds)
-        for strength, kinds in ((config.l1, ("l1", "elastic")), (config.l2, ("l2", "elastic")))
-    )
+    l1, l2 = strengths_of(config)
     by_class = class_weights_of(config, labels, n_classes, row_weights)
     weights = class_row_weights(labels, by_class)
     if row_weights is not None:
@@ -191,7 +226,8 @@ def coefficients(model: Classifier) -> tuple[Array, Array | None]:
     objective = model.objective
     if objective.l1 or objective.loss == "square" or W.size > 500:
         return raw, None
-    errors = standard_errors(objective, W)[first:]
+    known = standard_errors(objective, W) if model.errors is None else model.errors
+    errors = known[first:]
     scaled = np.stack([model.design.raw(e) for e in errors.T], axis=1)
     if model.intercept:
         scaled[0] = np.nan

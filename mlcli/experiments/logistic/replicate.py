@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from mlcli.rng import stream
 from mlcli.scratch.logistic.information import Information, information
 from mlcli.scratch.logistic.scores import (
     Calibration,
+    Decisions,
     average_precision,
     brier,
     calibration,
@@ -148,9 +150,15 @@ def _scores(
 
 
 def _curves(P: Array, t: Ints) -> tuple[Array | None, Array | None, dict[str, float]]:
-    """Curves at even places and their areas, means over the classes, each against all others."""
     of = [1] if P.shape[1] == 2 else list(range(P.shape[1]))
-    every = [found for k in of if (found := decisions(P[:, k], t == k)) is not None]
+    return curves([decisions(P[:, k], t == k) for k in of])
+
+
+def curves(
+    found: Sequence[Decisions | None],
+) -> tuple[Array | None, Array | None, dict[str, float]]:
+    """Curves at even places and their areas, means over the classes, each against all others."""
+    every = [one for one in found if one is not None]
     if not every:
         return None, None, {"test_roc_auc": np.nan, "test_average_precision": np.nan}
     grid = np.linspace(0, 1, N_GRID)

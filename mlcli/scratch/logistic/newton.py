@@ -102,13 +102,17 @@ def _curvature(objective: Objective, W: Floats) -> Floats:
 
 
 def _direction(objective: Objective, H: Floats, W: Floats, gradient: Floats) -> Floats:
-    p, k = objective.shape
+    return newton_direction(H, W, gradient, objective.l1 * objective.penalised[:, 0])
+
+
+def newton_direction(H: Floats, W: Floats, gradient: Floats, l1: Floats) -> Floats:
+    """From W to the minimum of the quadratic with gradient (p, K) and H (K p, K p), l1 (p,)."""
+    p, k = W.shape
     g, w = gradient.T.ravel(), W.T.ravel()  # (K p,)
-    if objective.l1 == 0.0:
-        step = -np.linalg.solve(H, g)
+    if l1.any():
+        step = sparse_target(H, H @ w - g, np.tile(l1, k), w) - w
     else:
-        l1 = objective.l1 * np.tile(objective.penalised[:, 0], k)
-        step = sparse_target(H, H @ w - g, l1, w) - w
+        step = np.asarray(-np.linalg.solve(H, g), dtype=np.float64)
     return np.asarray(step).reshape(k, p).T  # (p, K)
 
 
@@ -132,11 +136,13 @@ def standard_errors(objective: Objective, W: Floats) -> Floats:
     What a maximum-likelihood fit with even row weights would vary by from one sample of N rows to
     another; a penalty makes it smaller, and the estimate biased.
     """
-    p, k = objective.shape
-    H = objective.hessian(W)
-    H[np.diag_indices_from(H)] += GAUGE
-    variance = np.diag(np.linalg.inv(H)) / objective.labels.size
-    return np.asarray(np.sqrt(np.maximum(variance, 0.0))).reshape(k, p).T  # (p, K)
+    return errors_of_curvature(_curvature(objective, W), W.shape[0], objective.labels.size)
+
+
+def errors_of_curvature(H: Floats, n_columns: int, n_rows: int) -> Floats:
+    """The same from H (K p, K p) itself and N, (p, K)."""
+    variance = np.diag(np.linalg.inv(H)) / n_rows
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0))).reshape(-1, n_columns).T  # (p, K)
 
 
 def fit_logistic(

@@ -1,0 +1,287 @@
+"""`logistic` on a table that is larger than memory: a few passes for all seeds together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.logistic import LogisticConfig
+from mlcli.datasets.split import stratified_indices, test_mask
+from mlcli.datasets.streaming import MAX_VALUES, StreamSource
+from mlcli.errors import DataError
+from mlcli.experiments.logistic.fit import (
+    Classes,
+    Classifier,
+    class_weights_of,
+    classes_of_values,
+    labels_of,
+    strengths_of,
+    with_constant,
+)
+from mlcli.experiments.logistic.replicate import Outcome, Parts
+from mlcli.experiments.logistic.streamed_design import Columns, Ranges
+from mlcli.experiments.logistic.streamed_scores import Predictions
+from mlcli.experiments.logistic.studies import MAX_ROWS, saturation, separable
+from mlcli.linear.basis import count_columns
+from mlcli.linear.design import Design
+from mlcli.result import Progress
+from mlcli.rng import stream
+from mlcli.scratch.logistic.model import n_columns, probabilities
+from mlcli.scratch.logistic.newton import Fit, errors_of_curvature, fit_newton
+from mlcli.scratch.logistic.newton_in_passes import NewtonInPasses
+from mlcli.scratch.logistic.objective import Objective, even_weights
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+# Numbers in the columns of a chunk, and in all Hessians that are added up in one pass.
+CHUNK_CELLS = 2**19
+HESSIAN_CELLS = 2**24
+FEWEST_ROWS, MOST_ROWS = 256, 8192
+# Steps on the sample, whose fit is where the steps on all rows begin.
+SAMPLE_STEPS = 30
+# Weights whose Hessian is inverted for standard errors.
+MOST_ERRORS = 500
+
+
+def check(config: LogisticConfig, source: StreamSource) -> Classes:
+    """Refuse what needs all rows at once; the classes of what is left, without labels.
+
+    Raises:
+        DataError: naming what to ask for instead.
+    """
+    if config.solver != "newton" or config.loss != "cross-entropy":
+        raise DataError(
+            f"{source.name} has {source.n_rows} rows and is read in batches, which only --solver "
+            "newton with --loss cross-entropy can use",
+            hint="fewer rows for the rest",
+        )
+    if source.target_counts is None and config.positive is None:
+        raise DataError(
+            f"target '{source.target_name}'", must="classes",
+            got=f"more than {MAX_VALUES} values", hint="another --target",
+        )  # fmt: skip
+    values = _values(source)
+    if source.target_counts is None:
+        values = np.union1d(source.sample.t, [config.positive])
+    names = tuple(f"{value:g}" for value in values)
+    return classes_of_values(config, values, names, source.n_rows, source.target_name)
+
+
+def _values(source: StreamSource) -> Array:
+    return np.array(list(source.target_counts or {}), dtype=np.float64)
+
+
+class _Seed:
+    """One seed: its training rows, as far as they are known, and its fit."""
+
+    def __init__(self, config: LogisticConfig, index: int, n_features: int, n_classes: int) -> None:
+        self._config = config
+        self.index = index
+        self.ranges = Ranges(n_features, n_classes)
+        self.design: Design
+        self.newton: NewtonInPasses
+        self._row_weights: Array
+
+    def begin(self, design: Design, X: Array, labels: Ints) -> None:
+        """Set out from the fit of the sample, X (m, D) and labels (m,)."""
+        config, counts = self._config, self.ranges.counts.astype(np.float64)
+        K = counts.size
+        by_class = class_weights_of(config, np.arange(K), K, counts)
+        self.design = design
+        self._row_weights = by_class / (counts @ by_class)
+        free = (0,) if config.intercept else ()
+        l1, l2 = strengths_of(config)
+        weights = by_class[labels] / by_class[labels].sum()
+        sample = Objective(self.phi(X), labels, K, weights, l1=l1, l2=l2, free=free)
+        start = fit_newton(sample, np.zeros(sample.shape), SAMPLE_STEPS).W
+        self.newton = NewtonInPasses(
+            K, start, l1=l1, l2=l2, free=free, max_steps=config.max_steps
+        )  # fmt: skip
+
+    def phi(self, X: Array) -> Array:
+        """Its columns at X (n, D), (n, p)."""
+        return with_constant(self.design.columns(X), self._config.intercept)
+
+    def predict(self, X: Array) -> Array:
+        """p(C_k|x) at X (n, D) -> (n, K)."""
+        return probabilities(self.phi(X) @ self.fit.W)
+
+    def add(self, X: Array, labels: Ints) -> None:
+        """Training rows of a pass of Newton's method."""
+        self.newton.add(self.phi(X), labels, self._row_weights[labels])
+
+    @property
+    def fit(self) -> Fit:
+        """The answer, after the last pass."""
+        assert self.newton.fit is not None
+        return self.newton.fit
+
+    def classifier(self, parts: Parts) -> Classifier:
+        """The model, with some of the sample's training rows to study it on."""
+        config, W = self._config, self.fit.W
+        some = parts.train[:: -(-parts.train.size // MAX_ROWS)]
+        labels, K = parts.classes.labels[some], parts.classes.size
+        l1, l2 = strengths_of(config)
+        objective = Objective(
+            self.phi(parts.X[some]), labels, K, even_weights(labels.size), l1=l1, l2=l2,
+            free=(0,) if config.intercept else (),
+        )  # fmt: skip
+        errors = None
+        # Only the first seed's curvature is kept.
+        if self.newton.curvature.size and W.size <= MOST_ERRORS:
+            errors = errors_of_curvature(
+                self.newton.curvature, W.shape[0], int(self.ranges.counts.sum())
+            )
+        return Classifier(self.design, config.intercept, objective, self.fit, errors)
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """What the passes have found.
+
+    Attributes:
+        outcomes: of every seed.
+        model: of the first.
+        parts: the sample, split, for pictures.
+        auc_error: how far an area under a curve may be from the exact one, at the most.
+    """
+
+    outcomes: list[Outcome]
+    model: Classifier
+    parts: Parts
+    auc_error: float
+
+
+def run_streamed(config: LogisticConfig, source: StreamSource, progress: Progress) -> Streamed:
+    """Fit and score every seed: two passes for the columns, one a Newton step, one for the scores.
+
+    Each row goes to the test part of a seed by a choice of its own, the same in every pass. The
+    steps begin at the fit of the source's sample, and end where those on all rows in memory would.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return _Run(config, source, progress).answer()
+
+
+class _Run:
+    """The passes of one run."""
+
+    def __init__(self, config: LogisticConfig, source: StreamSource, progress: Progress) -> None:
+        self._config, self._source, self._progress = config, source, progress
+        self._values = _values(source)
+        labels = labels_of(config, self._values, source.sample.t)
+        self._classes = replace(check(config, source), labels=labels)
+        D, K = len(source.feature_names), self._classes.size
+        self._seeds = [_Seed(config, index, D, K) for index in range(config.n_seeds)]
+        p = count_columns(config.basis, D, config.degree, config.intercept)
+        self._chunk = max(FEWEST_ROWS, min(MOST_ROWS, CHUNK_CELLS // p))
+        self._at_once = max(1, HESSIAN_CELLS // (p * n_columns(K)) ** 2)
+
+    def answer(self) -> Streamed:
+        """All passes, and what they found."""
+        X, labels = self._source.sample.X, self._classes.labels
+        for seed, rows, classes in self._training(self._seeds):
+            seed.ranges.add(rows, classes)
+        self._refuse_empty()
+        columns = {one.index: Columns(self._config, one.ranges, X) for one in self._seeds}
+        for seed, rows, _ in self._training(self._seeds):
+            columns[seed.index].add(rows)
+        for first in range(0, len(self._seeds), self._at_once):
+            together = self._seeds[first : first + self._at_once]
+            for seed in together:
+                seed.begin(columns[seed.index].design(), X, labels)
+            self._fit(together)
+        return self._scored()
+
+    def _rows(
+        self, seeds: Sequence[_Seed]
+    ) -> Iterator[tuple[_Seed, NDArray[np.bool_], Array, Ints]]:
+        """A pass in chunks: seed, which rows are of its test part (n,), X (n, D), labels (n,)."""
+        config, done = self._config, 0
+        rngs = [stream(config.seed, "split", seed.index) for seed in seeds]
+        for X, t in self._source.batches():
+            labels = labels_of(config, self._values, t)
+            tests = [test_mask(t.size, config.test_fraction, rng) for rng in rngs]
+            for start in range(0, t.size, self._chunk):
+                part = slice(start, start + self._chunk)
+                for seed, test in zip(seeds, tests, strict=True):
+                    yield seed, test[part], X[part], labels[part]
+            done += t.size
+            self._progress(done, self._source.n_rows)
+
+    def _training(self, seeds: Sequence[_Seed]) -> Iterator[tuple[_Seed, Array, Ints]]:
+        for seed, test, X, labels in self._rows(seeds):
+            if not test.all():
+                yield seed, X[~test], labels[~test]
+
+    def _refuse_empty(self) -> None:
+        for seed in self._seeds:
+            for name, count in zip(self._classes.names, seed.ranges.counts, strict=True):
+                if count == 0:
+                    raise DataError(
+                        f"class {name} has no row in the training part of repeat {seed.index}",
+                        hint="a lower --test-fraction, or leaving its few rows out",
+                    )
+
+    def _fit(self, seeds: Sequence[_Seed]) -> None:
+        while live := [seed for seed in seeds if seed.newton.fit is None]:
+            for seed, X, labels in self._training(live):
+                seed.add(X, labels)
+            for seed in live:
+                seed.newton.finish_pass()
+        for seed in seeds[int(seeds[0].index == 0) :]:
+            seed.newton.curvature = np.empty((0, 0))
+
+    def _scored(self) -> Streamed:
+        config, classes, X = self._config, self._classes, self._source.sample.X
+        found = []
+        for seed in self._seeds:
+            P = seed.predict(X)
+            both = [Predictions(config, classes.size, P) for _ in range(2)]
+            found.append((seed, both[0], both[1]))
+        for seed, test, rows, labels in self._rows(self._seeds):
+            P = seed.predict(rows)
+            _, of_test, of_train = found[seed.index]
+            of_test.add(P[test], labels[test])
+            of_train.add(P[~test], labels[~test])
+        outcomes = [self._outcome(*one) for one in found]
+        parts = self._sample_parts(0)
+        model = self._seeds[0].classifier(parts)
+        return Streamed(
+            outcomes, model, parts, max(test.largest_error_of_auc() for _, test, _ in found)
+        )
+
+    def _sample_parts(self, index: int) -> Parts:
+        rng = stream(self._config.seed, "sample", index)
+        labels = self._classes.labels
+        train, test = stratified_indices(labels, self._config.test_fraction, rng)
+        return Parts(self._source.sample.X, self._classes, train, test, self._source.sample)
+
+    def _outcome(self, seed: _Seed, test: Predictions, train: Predictions) -> Outcome:
+        if test.n_rows == 0:
+            raise DataError("no row was left for testing", hint="a higher --test-fraction")
+        config, fit = self._config, seed.fit
+        W = fit.W[int(config.intercept) :]
+        roc, precision, areas = test.curves()
+        bins, of_train = test.calibration(), train.scores()
+        commonest = int(seed.ranges.counts.argmax())
+        scores = {f"test_{name}": value for name, value in test.scores().items()} | areas | {
+            "train_accuracy": of_train["accuracy"],
+            "train_cross_entropy": of_train["cross_entropy"],
+            "commonest_class_accuracy": float(test.counts[commonest].sum() / test.n_rows),
+            "n_steps": float(fit.n_steps),
+            "converged": float(fit.converged),
+            "largest_violation": seed.newton.violation,
+            "n_nonzero": float((W != 0).sum()),
+            "weight_norm": float(np.linalg.norm(W)),
+            "test_calibration_error": bins.expected_error,
+        }  # fmt: skip
+        model = seed.classifier(self._sample_parts(seed.index))
+        return Outcome(
+            scores, test.counts, roc, precision, test.by_threshold(), bins,
+            {"cells": test.cells()}, saturation(config, model), separable(config, model),
+        )  # fmt: skip

@@ -1,0 +1,155 @@
+"""Scores of predictions that are met in batches, in bounded memory."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.config.logistic import LogisticConfig
+from mlcli.experiments.logistic.replicate import N_CELLS, N_GRID, called_of, curves
+from mlcli.scratch.logistic.information import Information, information
+from mlcli.scratch.logistic.scores import (
+    Calibration,
+    Decisions,
+    brier,
+    calibration,
+    confusion,
+    mean_cross_entropy,
+    rates,
+)
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+# Bins of the log odds of a class against all others, even between those of a sample.
+MOST_BINS, FEWEST_BINS = 2**16, 2**8
+
+
+class Predictions:
+    """Counts and sums over the rows of one part.
+
+    Every score is exact but those of curves over all thresholds: log odds are counted in bins, and
+    rows of one bin change sides together.
+
+    Args:
+        config: validated parameters.
+        n_classes: K.
+        sample: predictions of a sample, (m, K), whose range the bins cover; its deciles bound the
+            cells of (C.5).
+    """
+
+    def __init__(self, config: LogisticConfig, n_classes: int, sample: Array) -> None:
+        self._config, self._K = config, n_classes
+        self._bounds = np.quantile(sample[:, -1], np.arange(1, N_CELLS) / N_CELLS)
+        K = n_classes
+        self.n_rows = 0
+        self.counts = np.zeros((K, K), dtype=np.int64)
+        self._of = [1] if K == 2 else list(range(K))
+        n_bins = max(FEWEST_BINS, MOST_BINS // len(self._of))
+        self._odds = np.zeros((len(self._of), 2, n_bins), dtype=np.int64)
+        odds = [_odds(sample, k) for k in self._of]
+        self._ranges = [(float(one.min()), float(np.ptp(one))) for one in odds]
+        self._thresholds = np.zeros((2, N_GRID + 1), dtype=np.int64)
+        self._bins = np.zeros((3, config.n_calibration_bins))
+        self._cells = np.zeros((2, N_CELLS, K))
+        self._sums = np.zeros(2)
+
+    def add(self, P: Array, t: Ints) -> None:
+        """Take in probabilities (n, K) and classes (n,)."""
+        n, K = t.size, self._K
+        if n == 0:
+            return
+        self.n_rows += n
+        self.counts += confusion(t, called_of(self._config, P), K)
+        self._sums += [n * mean_cross_entropy(P, t), n * brier(P, t)]
+        for place, k in enumerate(self._of):
+            self._add_odds(place, P, k, t == k)
+        if K == 2:
+            # Below how many of the even thresholds p is not: it is called where p > p_0.
+            above = np.searchsorted(np.linspace(0, 1, N_GRID), P[:, 1], side="left")
+            for row, some in enumerate((t == 1, t == 0)):
+                self._thresholds[row] += np.bincount(above[some], minlength=N_GRID + 1)
+        chosen, right = (P[:, 1], t == 1) if K == 2 else (P.max(axis=1), P.argmax(axis=1) == t)
+        found = calibration(chosen, right, self._bins.shape[1])
+        filled = np.where(found.counts > 0, found.counts, 0)
+        self._bins += [filled, *(np.nan_to_num(one) * filled for one in
+                                 (found.predicted, found.observed))]  # fmt: skip
+        cell = np.searchsorted(self._bounds, P[:, -1])
+        np.add.at(self._cells[0], (cell, t), 1.0)
+        np.add.at(self._cells[1], cell, P)
+
+    def _add_odds(self, place: int, P: Array, k: int, positive: NDArray[np.bool_]) -> None:
+        n_bins, (low, width) = self._odds.shape[2], self._ranges[place]
+        share = (_odds(P, k) - low) / (width or 1.0)
+        bins = (share * n_bins).clip(0, n_bins - 1).astype(np.int64)
+        for row, some in enumerate((positive, ~positive)):
+            self._odds[place, row] += np.bincount(bins[some], minlength=n_bins)
+
+    def scores(self) -> dict[str, float]:
+        """Accuracy, cross-entropy, Brier score and the rates, by name."""
+        found, n = rates(self.counts), self.n_rows
+        of = slice(1, 2) if self._K == 2 else slice(None)
+        return {
+            "accuracy": float(np.diag(self.counts).sum() / n),
+            "cross_entropy": float(self._sums[0] / n),
+            "brier": float(self._sums[1] / n),
+            "precision": float(np.nan_to_num(found.precision[of]).mean()),
+            "recall": float(np.nan_to_num(found.recall[of]).mean()),
+            "f1": float(np.nan_to_num(found.f1[of]).mean()),
+        }
+
+    def curves(self) -> tuple[Array | None, Array | None, dict[str, float]]:
+        """As `replicate.curves`."""
+        every = zip(self._odds, self._ranges, strict=True)
+        return curves([_decisions(counts, *one) for counts, one in every])
+
+    def largest_error_of_auc(self) -> float:
+        """How far the area under the ROC curve may be from that of all thresholds, at the most."""
+        pairs = [float((one[0] * one[1].astype(np.float64)).sum()) for one in self._odds]
+        every = [float(one[0].sum()) * float(one[1].sum()) for one in self._odds]
+        shares = [some / most for some, most in zip(pairs, every, strict=True) if most > 0]
+        return float(np.mean(shares)) / 2 if shares else 0.0
+
+    def by_threshold(self) -> Array | None:
+        """Precision, recall and accuracy of two classes at even thresholds, (3, N_GRID)."""
+        if self._K != 2:
+            return None
+        hits, false = self._thresholds[:, ::-1].cumsum(axis=1)[:, -2::-1]  # (N_GRID,) each
+        n_positive, n_negative = self._thresholds.sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            precision = np.where(hits + false > 0, hits / (hits + false), np.nan)
+        accuracy = (hits + n_negative - false) / self.n_rows
+        return np.stack([precision, hits / max(int(n_positive), 1), accuracy])
+
+    def calibration(self) -> Calibration:
+        """Of class 1 of two, of the called class of more."""
+        counts = self._bins[0].astype(np.int64)
+        with np.errstate(invalid="ignore"):
+            predicted, observed = self._bins[1:] / counts
+        return Calibration(predicted, observed, counts)
+
+    def cells(self) -> Information:
+        """(C.5) for the rows in cells of like predictions; of about equal numbers of rows."""
+        p, q = self._cells / self.n_rows
+        return information(p, q)
+
+
+def _odds(P: Array, k: int) -> Array:
+    """Log odds of a class against all others, (n,), finite where a probability has rounded to 0."""
+    least = np.finfo(np.float64).tiny
+    others = P[:, 1 - k] if P.shape[1] == 2 else 1.0 - P[:, k]
+    return np.asarray(np.log(np.maximum(P[:, k], least)) - np.log(np.maximum(others, least)))
+
+
+def _decisions(counts: Ints, low: float, width: float) -> Decisions | None:
+    """From the rows of each bin, (2, n_bins), positive ones first."""
+    n_positive, n_negative = (int(n) for n in counts.sum(axis=1))
+    if not (n_positive and n_negative):
+        return None
+    filled = np.flatnonzero(counts.sum(axis=0))[::-1]
+    true, false = np.cumsum(counts[:, filled], axis=1).astype(np.float64)
+    thresholds = low + width * filled / counts.shape[1]
+    first = np.zeros(1)
+    return Decisions(
+        np.concatenate([[np.inf], thresholds]), np.concatenate([first, true]),
+        np.concatenate([first, false]), n_positive, n_negative,
+    )  # fmt: skip

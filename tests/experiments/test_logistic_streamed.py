@@ -1,0 +1,221 @@
+"""`logistic` in batches: the optimum and the scores that the same rows have in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from mlcli.config.logistic import LogisticConfig
+from mlcli.datasets.source import open_source
+from mlcli.datasets.split import test_mask as bernoulli
+from mlcli.datasets.streaming import StreamSource
+from mlcli.errors import DataError
+from mlcli.experiments import logistic
+from mlcli.experiments.logistic.fit import coefficients, fit_classifier
+from mlcli.experiments.logistic.replicate import called_of
+from mlcli.experiments.logistic.streamed import run_streamed
+from mlcli.rng import stream
+from mlcli.scale.workers import Processes
+from mlcli.scratch.logistic.model import probabilities
+from mlcli.scratch.logistic.newton import fit_newton
+from mlcli.scratch.logistic.newton_in_passes import NewtonInPasses
+from mlcli.scratch.logistic.objective import Objective, even_weights
+from mlcli.scratch.logistic.scores import (
+    average_precision,
+    brier,
+    calibration,
+    confusion,
+    decisions,
+    mean_cross_entropy,
+    roc_auc,
+)
+
+N = 40_000
+Table = dict[str, np.ndarray]
+
+
+def classes(n_classes: int, n: int = N) -> Table:
+    rng = np.random.default_rng(n_classes)
+    X = np.column_stack([rng.normal(size=n), rng.exponential(size=n)])
+    A = X @ rng.normal(size=(2, n_classes)) + rng.gumbel(size=(n, n_classes))
+    return {"a": X[:, 0], "b": 100 + 5 * X[:, 1], "t": A.argmax(axis=1) * 1.0 + 3}
+
+
+def opened(path: Path, table: Table) -> StreamSource:
+    parquet.write_table(pa.table(table), path)
+    source = open_source(str(path), stream_rows=1000)
+    assert isinstance(source, StreamSource)
+    return source
+
+
+def nothing(done: int, total: int) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "given"),
+    [
+        (2, {}),
+        (2, {"penalty": "none"}),
+        (2, {"penalty": "l1", "l1": 0.01}),
+        (2, {"penalty": "elastic", "basis": "polynomial", "degree": 3}),
+        (2, {"standardize": False, "class_weights": "1,3"}),
+        (2, {"intercept": False}),
+        (3, {}),
+        (3, {"class_weights": "balanced", "basis": "legendre", "degree": 2}),
+        (3, {"positive": 4.0}),
+        (3, {"penalty": "l1", "l1": 0.003}),
+    ],
+    ids=str,
+)
+def test_the_optimum_and_the_scores_are_those_in_memory(
+    tmp_path: Path, n_classes: int, given: dict[str, Any]
+) -> None:
+    table = classes(n_classes)
+    config = LogisticConfig(data="a", n_seeds=2, n_study=20, **given)
+    found = run_streamed(config, opened(tmp_path / "a.parquet", table), nothing)
+    X, t = np.column_stack([table["a"], table["b"]]), table["t"]
+    labels = (t == 4).astype(int) if config.positive else (t - 3).astype(int)
+    K = 2 if config.positive else n_classes
+    for index, outcome in enumerate(found.outcomes):
+        test = bernoulli(N, config.test_fraction, stream(config.seed, "split", index))
+        model = fit_classifier(config, X[~test], labels[~test], K)
+        scores = outcome.scores
+        P, of = model.predict(X[test]), labels[test]
+        if index == 0:
+            np.testing.assert_allclose(found.model.predict(X[test]), P, rtol=0, atol=1e-9)
+            W, errors = coefficients(found.model)
+            W_whole, errors_whole = coefficients(model)
+            if K > 2:
+                # One number added to every constant changes no probability.
+                W[0] -= W[0].mean()
+                W_whole[0] -= W_whole[0].mean()
+            np.testing.assert_allclose(W, W_whole, rtol=1e-8, atol=1e-8 * np.abs(W_whole).max())
+            assert (errors is None) == (errors_whole is None)
+            if errors is not None:
+                np.testing.assert_allclose(errors, errors_whole, rtol=1e-6)
+        np.testing.assert_array_equal(outcome.confusion, confusion(of, called_of(config, P), K))
+        assert scores["test_accuracy"] == (called_of(config, P) == of).mean()
+        assert scores["test_cross_entropy"] == pytest.approx(mean_cross_entropy(P, of), rel=1e-9)
+        assert scores["test_brier"] == pytest.approx(brier(P, of), rel=1e-9)
+        P_train = model.predict(X[~test])
+        right = (called_of(config, P_train) == labels[~test]).mean()
+        assert scores["train_accuracy"] == pytest.approx(right, rel=1e-12)
+        assert scores["train_cross_entropy"] == pytest.approx(
+            mean_cross_entropy(P_train, labels[~test]), rel=1e-9
+        )
+        curves: Any = [decisions(P[:, k], of == k) for k in ([1] if K == 2 else range(K))]
+        # The bound is a promise; rows that share a bin are nearly always half and half.
+        auc = float(np.mean([roc_auc(one) for one in curves]))
+        assert abs(scores["test_roc_auc"] - auc) <= min(5e-6, found.auc_error)
+        precision = float(np.mean([average_precision(one) for one in curves]))
+        assert scores["test_average_precision"] == pytest.approx(precision, abs=1e-3)
+        chosen, hit = (P[:, 1], of == 1) if K == 2 else (P.max(axis=1), P.argmax(axis=1) == of)
+        bins = calibration(chosen, hit, config.n_calibration_bins)
+        np.testing.assert_array_equal(outcome.calibration.counts, bins.counts)
+        np.testing.assert_allclose(outcome.calibration.observed, bins.observed, rtol=1e-12)
+        if K == 2:
+            assert outcome.by_threshold is not None
+            called = P[:, 1] > 0.3
+            assert outcome.by_threshold[2, 30] == pytest.approx((called == (of == 1)).mean())
+            assert outcome.by_threshold[1, 30] == pytest.approx(called[of == 1].mean())
+        assert outcome.information["cells"].gap < 1e-12
+        assert scores["converged"] == 1
+        assert scores["largest_violation"] < 1e-8
+
+
+def test_a_whole_run(tmp_path: Path) -> None:
+    """Everything that is written is there, and a single pass a step is all that is read."""
+    source = opened(tmp_path / "a.parquet", classes(2))
+    n_passes = 0
+    read = source.batches
+
+    def counted(*rows: int) -> Any:
+        nonlocal n_passes
+        n_passes += 1
+        return read(*rows)
+
+    source.batches = counted  # type: ignore[method-assign]
+    config = LogisticConfig(data="a", n_seeds=3, n_study=20)
+    logistic.check(config, source)
+    assert logistic.plan(config, source)["classes"] == 2
+    assert n_passes == 0
+    result = logistic.run(config, source, workers=Processes(1), progress=nothing)
+    # Columns in two passes, scores in one, and no more than five for the fit of all three seeds.
+    assert n_passes <= 8
+    whole = open_source(str(tmp_path / "a.parquet"))
+    in_memory = logistic.run(config, whole, workers=Processes(1), progress=nothing)
+    assert set(result.metrics) == set(in_memory.metrics)
+    assert set(result.tables) == set(in_memory.tables)
+    for name in result.tables:
+        assert list(result.tables[name]) == list(in_memory.tables[name])
+    assert "read in batches" in result.warnings[0]
+    # Other rows are in the test parts, but the same law is behind them.
+    for name in ("test_accuracy", "test_roc_auc", "test_cross_entropy", "train_cross_entropy"):
+        one, other = result.metrics[name]["mean"], in_memory.metrics[name]["mean"]
+        assert one == pytest.approx(other, abs=0.01)
+
+
+def test_separable_classes_stay_finite_as_in_memory(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    x = rng.uniform(-1, 1, N)
+    table = {"a": x, "b": rng.normal(size=N), "t": (x > 0) * 1.0}
+    source = opened(tmp_path / "a.parquet", table)
+    config = LogisticConfig(data="a", n_seeds=1, n_study=20)
+    found = run_streamed(config, source, nothing)
+    test = bernoulli(N, config.test_fraction, stream(config.seed, "split", 0))
+    X = np.column_stack([x, table["b"]])
+    model = fit_classifier(config, X[~test], table["t"][~test].astype(int), 2)
+    np.testing.assert_allclose(found.model.fit.W, model.fit.W, rtol=1e-8, atol=1e-10)
+    free = config.model_copy(update={"penalty": "none"})
+    outcome = run_streamed(free, source, nothing).outcomes[0]
+    assert outcome.scores["test_accuracy"] > 0.999
+    assert np.isfinite(outcome.scores["weight_norm"])
+
+
+def test_what_needs_all_rows_is_refused(tmp_path: Path) -> None:
+    source = opened(tmp_path / "a.parquet", classes(3))
+    for solver in ("lbfgs", "descent"):
+        with pytest.raises(DataError, match="only --solver newton with --loss cross-entropy"):
+            logistic.check(LogisticConfig(data="a", solver=solver), source)
+    with pytest.raises(DataError, match="--positive must be a label"):
+        logistic.check(LogisticConfig(data="a", positive=9.0), source)
+    numbers = opened(tmp_path / "b.parquet", classes(2) | {"t": np.arange(N) * 1.0})
+    with pytest.raises(DataError, match="must be classes, got more than 1000 values"):
+        logistic.check(LogisticConfig(data="b"), numbers)
+    rare = classes(2)
+    rare["t"][17] = 9.0
+    rare = opened(tmp_path / "c.parquet", rare)  # type: ignore[assignment]
+    with pytest.raises(DataError, match=r"class 9 has no row in the training part of repeat \d"):
+        run_streamed(LogisticConfig(data="c", n_seeds=30, n_study=20), rare, nothing)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize(("l1", "l2"), [(0.0, 0.01), (0.02, 0.0), (0.0, 0.0)])
+def test_newton_in_passes_from_a_bad_start(n_classes: int, l1: float, l2: float) -> None:
+    """A start that is confidently wrong is given up, and the end is that of the plain method."""
+    rng = np.random.default_rng(0)
+    Phi = np.column_stack([np.ones(500), rng.normal(size=(500, 3))])
+    labels = rng.integers(n_classes, size=500)
+    weights = even_weights(500)
+    whole = Objective(Phi, labels, n_classes, weights, l1=l1, l2=l2, free=(0,))
+    W = fit_newton(whole, np.zeros(whole.shape)).W
+    for start in (np.zeros(whole.shape), 100 * rng.normal(size=whole.shape), W):
+        newton = NewtonInPasses(n_classes, start, l1=l1, l2=l2, free=(0,), max_steps=100)
+        for _ in range(200):
+            for rows in (slice(0, 3), slice(3, 400), slice(400, 500)):
+                newton.add(Phi[rows], labels[rows], weights[rows])
+            newton.finish_pass()
+            if newton.fit is not None:
+                break
+        assert newton.fit is not None
+        # Of more than two classes one number added to every weight of a column changes nothing.
+        P, P_whole = probabilities(Phi @ newton.fit.W), probabilities(Phi @ W)
+        np.testing.assert_allclose(P, P_whole, rtol=0, atol=1e-9)
+        assert newton.fit.converged
+        assert newton.violation == pytest.approx(whole.violation(newton.fit.W), abs=1e-12)
