@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint bench browser proofs clean
+.PHONY: help setup repro test lint bench scaling browser proofs clean
 
 help:
 	@echo "make repro    set up, run the pipeline, name the report to open"
 	@echo "make test     set up, run the tests"
 	@echo "make lint     set up, run ruff and mypy"
 	@echo "make bench    set up, measure speed against peers"
+	@echo "make scaling  set up, measure cost against size and draw it in reports/scaling"
 	@echo "make browser  set up, look at the report in a headless Chromium"
 	@echo "make proofs   set up, run the long statistical proofs"
 
@@ -42,6 +43,9 @@ bench: setup
 	@test $(STAMP)-bench -nt $(STAMP) || { $(BIN)/python -m pip install --quiet \
 		--constraint constraints.txt --editable '.[bench]' && touch $(STAMP)-bench; }
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-disable-gc -s
+
+scaling: setup
+	$(BIN)/python -m tests.benchmarks.scaling
 
 # The tests of the page in a browser. axe-core, which looks for what keeps people out, is fetched
 # in one fixed version and never part of this repository.
