@@ -29,8 +29,8 @@ Run = Annotated[str, typer.Argument(help="A run folder, or the short hash of one
 Rows = Annotated[
     str,
     typer.Argument(
-        help="A CSV, TSV, Parquet or NPZ file, a folder of images, a named set, or - for a CSV "
-        "on stdin."
+        help="A CSV, TSV, Parquet or NPZ file, a folder of parts or of images, a named set, or - "
+        "for a CSV on stdin."
     ),
 ]
 Degree = Annotated[

@@ -230,11 +230,11 @@ def write(found: list[tuple[Series, list[int], list[float], Law]], out: Path) ->
         for series, sizes, seconds, _ in found:
             for n, spent in zip(sizes, seconds, strict=True):
                 writer.writerow([series.name, series.axis, n, f"{spent:.6g}"])
-    lines = ["| of | what is timed | n | seconds at the ends | fixed seconds | exponent k |",
+    lines = ["| series | what is timed | n | seconds at the ends | fixed seconds | exponent k |",
              "|---|---|---|---|---|---|"]  # fmt: skip
     for series, sizes, seconds, fitted in found:
         lines.append(
-            f"| {series.name} | {series.costs} | {sizes[0]:,} to {sizes[-1]:,} {series.axis} | "
+            f"| {series.name} | {series.costs} | {sizes[0]:,} to {sizes[-1]:,} | "
             f"{seconds[0]:.3g}, {seconds[-1]:.3g} | {fitted.fixed:.2g} | "
             f"{fitted.exponent:.2f} ± {fitted.half_width:.2f} |"
         )
