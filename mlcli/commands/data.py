@@ -68,7 +68,7 @@ def info(name: Name, as_json: Json = False) -> None:
 def describe_file(
     file: Annotated[
         Path,
-        typer.Argument(help="A CSV, TSV, Parquet or NPZ file, or a folder of images by class."),
+        typer.Argument(help="A CSV, TSV, Parquet or NPZ file, or a folder of parts or of images."),
     ],
     target: Annotated[
         str | None, typer.Option("--target", help="Column to predict (default: t, y or target).")

@@ -35,8 +35,8 @@ Run = Annotated[
 Rows = Annotated[
     str,
     typer.Argument(
-        help="A CSV, TSV, Parquet or NPZ file, a folder of images, a named set, or - for a CSV "
-        "on stdin.",
+        help="A CSV, TSV, Parquet or NPZ file, a folder of parts or of images, a named set, or - "
+        "for a CSV on stdin.",
         autocompletion=data_sets,
     ),
 ]

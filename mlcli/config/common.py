@@ -44,7 +44,8 @@ class SourceFields(SyntheticFields):
 
     data: str = param(
         "noisy-cubic",
-        "A named data set (`mlcli data list`) or a CSV, TSV, Parquet or NPZ file.",
+        "A named data set (`mlcli data list`), a CSV, TSV, Parquet or NPZ file, or a folder "
+        "of parts of a table.",
         example="noisy-cubic",
     )
     target: Annotated[str | None, Unset] = param(

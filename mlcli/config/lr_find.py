@@ -32,7 +32,8 @@ class LrFindConfig(SourceFields, ImageFields, MlpFields, CnnFields, FitFields, S
     )
     data: str = param(
         "digits",
-        "A named data set (`mlcli data list`) or a CSV, TSV, Parquet or NPZ file.",
+        "A named data set (`mlcli data list`), a CSV, TSV, Parquet or NPZ file, or a folder "
+        "of parts of a table.",
         example="two-moons",
     )
     rate_min: Float = param(1e-5, "Learning rate of the first step.", example="1e-5", gt=0)

@@ -16,7 +16,8 @@ class TrainMlpConfig(
 
     data: str = param(
         "digits",
-        "A named data set (`mlcli data list`) or a CSV, TSV, Parquet or NPZ file.",
+        "A named data set (`mlcli data list`), a CSV, TSV, Parquet or NPZ file, or a folder "
+        "of parts of a table.",
         example="two-moons",
     )
     engine: Literal["torch", "numpy"] = param(

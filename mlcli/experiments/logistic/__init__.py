@@ -124,7 +124,7 @@ def run(config: LogisticConfig, source: Source, *, workers: Workers, progress: P
         passes = streamed.run_streamed(config, source, progress)
         left_out = (
             "the file is read in batches: a sample in the planes and the studies, and areas under "
-            f"curves from counts in bins, right to {passes.auc_error:.0e} at the least"
+            f"curves from counts in bins, off by {passes.auc_error:.0e} at the most"
         )
         return _result(config, source, passes.parts, passes.model, passes.outcomes, [left_out])
     found: list[Outcome] = []
