@@ -18,9 +18,10 @@ class Case:
         old_words: the same command with another answer, which may stand there before.
         setup: commands that make what it reads.
         whole: folders that appear whole or not at all, beside the run folders.
-        growing: tables that are replaced as they grow.
+        growing: files that are replaced as they grow, or that say so if a worker is killed.
         constants: of modules, set to other values.
         mirror: whether a small image set is served to it.
+        once: whether it refuses to do again what is done.
         plain: whether nothing but the arguments makes it what it is, so that a process of its own
             can run it.
     """
@@ -33,6 +34,7 @@ class Case:
     growing: tuple[str, ...] = ()
     constants: dict[str, Any] = field(default_factory=dict)
     mirror: bool = False
+    once: bool = False
 
     @property
     def arguments(self) -> list[str]:
@@ -123,13 +125,13 @@ CASES = (
     ),
     Case("check", "check one --assert degree_1.test_mse.mean<=100 --junit j.xml", setup=(ONE_FIT,)),
     Case("verify", "verify one", setup=(ONE_FIT,)),
-    Case("init", "init new --data rows.csv", whole=("new",)),
-    Case("init in an empty folder", "init empty --data rows.csv"),
+    Case("init", "init new --data rows.csv", whole=("new",), once=True),
+    Case("init in an empty folder", "init empty --data rows.csv", once=True),
     Case(
         "sweep",
         f"{SWEEP} degrees=1,2",
         f"{SWEEP} degrees=1,3",
-        growing=("sweep/sweep.csv", "sweep/sweep.json"),
+        growing=("sweep/sweep.csv", "sweep/sweep.json", "sweep/metrics.json"),
     ),
 )
 
