@@ -66,7 +66,7 @@ proofs: setup
 	$(BIN)/python -m pytest tests/proofs -s
 
 soak: setup
-	$(BIN)/python -m pytest tests/faults/soak -s
+	MLCLI_SOAK=1 $(BIN)/python -m pytest tests/faults tests/faults/soak -s
 
 clean:
 	rm -rf $(VENV) .browser runs .pytest_cache .hypothesis

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Case:
         return not (self.constants or self.mirror)
 
 
+# Too long for each run of the tests; `make soak` has them all.
+long = pytest.mark.skipif("MLCLI_SOAK" not in os.environ, reason="part of `make soak`")
 EVERY_EPOCH = {
     "mlcli.experiments.networks.fitting.COPY_SECONDS": -1.0,
     "mlcli.experiments.networks.fitting.FILE_SECONDS": -1.0,
@@ -134,6 +139,11 @@ CASES = (
         growing=("sweep/sweep.csv", "sweep/sweep.json", "sweep/metrics.json"),
     ),
 )
+
+
+def with_long(quick: list[Any], *slow: Any) -> list[Any]:
+    """Parameters of a test, some of them for `make soak` only."""
+    return [*quick, *(pytest.param(one, marks=long) for one in slow)]
 
 
 def case(name: str) -> Case:
