@@ -76,7 +76,7 @@ proofs: setup
 	$(BIN)/python -m pytest tests/proofs -s
 
 soak: setup
-	$(BIN)/python -m pytest tests/faults/soak -s
+	MLCLI_SOAK=1 $(BIN)/python -m pytest tests/faults tests/faults/soak -s
 
 coverage: setup
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered --cov-report=json:.coverage.json

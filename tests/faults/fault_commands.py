@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 
 @dataclass(frozen=True)
@@ -18,9 +21,10 @@ class Case:
         old_words: the same command with another answer, which may stand there before.
         setup: commands that make what it reads.
         whole: folders that appear whole or not at all, beside the run folders.
-        growing: tables that are replaced as they grow.
+        growing: files that are replaced as they grow, or that say so if a worker is killed.
         constants: of modules, set to other values.
         mirror: whether a small image set is served to it.
+        once: whether it refuses to do again what is done.
         plain: whether nothing but the arguments makes it what it is, so that a process of its own
             can run it.
     """
@@ -33,6 +37,7 @@ class Case:
     growing: tuple[str, ...] = ()
     constants: dict[str, Any] = field(default_factory=dict)
     mirror: bool = False
+    once: bool = False
 
     @property
     def arguments(self) -> list[str]:
@@ -43,6 +48,8 @@ class Case:
         return not (self.constants or self.mirror)
 
 
+# Too long for each run of the tests; `make soak` has them all.
+long = pytest.mark.skipif("MLCLI_SOAK" not in os.environ, reason="part of `make soak`")
 EVERY_EPOCH = {
     "mlcli.experiments.networks.fitting.COPY_SECONDS": -1.0,
     "mlcli.experiments.networks.fitting.FILE_SECONDS": -1.0,
@@ -123,15 +130,20 @@ CASES = (
     ),
     Case("check", "check one --assert degree_1.test_mse.mean<=100 --junit j.xml", setup=(ONE_FIT,)),
     Case("verify", "verify one", setup=(ONE_FIT,)),
-    Case("init", "init new --data rows.csv", whole=("new",)),
-    Case("init in an empty folder", "init empty --data rows.csv"),
+    Case("init", "init new --data rows.csv", whole=("new",), once=True),
+    Case("init in an empty folder", "init empty --data rows.csv", once=True),
     Case(
         "sweep",
         f"{SWEEP} degrees=1,2",
         f"{SWEEP} degrees=1,3",
-        growing=("sweep/sweep.csv", "sweep/sweep.json"),
+        growing=("sweep/sweep.csv", "sweep/sweep.json", "sweep/metrics.json"),
     ),
 )
+
+
+def with_long(quick: list[Any], *slow: Any) -> list[Any]:
+    """Parameters of a test, some of them for `make soak` only."""
+    return [*quick, *(pytest.param(one, marks=long) for one in slow)]
 
 
 def case(name: str) -> Case:

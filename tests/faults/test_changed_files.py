@@ -5,30 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from fault_commands import Case
+from fault_commands import Case, long, with_long
 from fault_runs import Yard
 
 MakeYard = Callable[[Case], Yard]
-STREAMED = {"mlcli.datasets.source.STREAM_ROWS": 10}
 FIT = "fit-poly --data rows.csv --degrees 1 --path-penalty none --n-seeds 2 --jobs 1 --no-plots"
+MLP = (
+    "train-mlp --data rows.csv --task regression --hidden 4 --n-epochs 1 --n-seeds 2 --init he "
+    "--no-plots --batch-size 16"
+)
 MOST_READS = 30
 
 
-@pytest.mark.parametrize("do", ["remove", "cut", "grow"])
+@pytest.mark.parametrize("do", with_long(["cut"], "remove", "grow"))
 @pytest.mark.parametrize(
     ("name", "words"),
     [
         ("in memory", f"{FIT} --out out"),
-        ("networks", "train-mlp --data rows.csv --task regression --hidden 4 --n-epochs 1 "
-                     "--n-seeds 2 --init he --no-plots --batch-size 16 --out out"),
+        pytest.param("networks", f"{MLP} --out out", marks=long),
         ("new rows", "predict one rows.csv --out p.csv"),
     ],
-)  # fmt: skip
+)
 def test_before_whichever_reading_it_is_one_sentence_or_the_whole_truth(
     yard: MakeYard, name: str, words: str, do: str
 ) -> None:
     setup = (f"{FIT} --out one",) if name == "new rows" else ()
     one = yard(Case(f"{name} {do}", words, setup=setup))
+    again = [] if words.startswith("predict") else ["--force"]
     one.start(old=False)
     right = one.succeed(one.case.arguments).out
     data = (one.work / "rows.csv").read_bytes()
@@ -43,13 +46,7 @@ def test_before_whichever_reading_it_is_one_sentence_or_the_whole_truth(
         if done.code == 0:
             # All was read before, or all after: `right`, or what the file of now gives.
             assert wrote
-            now = (
-                done.out
-                if do == "remove"
-                else one.run(
-                    [*one.case.arguments, "--force"][: None if "predict" not in words else -1]
-                ).out
-            )
+            now = right if do == "remove" else one.run([*one.case.arguments, *again]).out
             assert done.out in (right, now), (reading, do)
             continue
         assert done.code in (1, 2), done

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fault_commands import case
+from fault_commands import case, long, with_long
 from fault_runs import Yard, goes_on, judge
 
 MakeYard = Callable[[str], Yard]
@@ -18,7 +18,7 @@ FULL = "mlcli: the disk is full; the earlier result, if any, is untouched"
 
 @pytest.mark.parametrize(
     "name",
-    ["fit-poly", "train-mlp with checkpoints", "data make", "predict to CSV", "init"],
+    with_long(["fit-poly", "data make", "predict to CSV"], "train-mlp with checkpoints", "init"),
 )
 def test_a_full_disk_leaves_the_old_result_and_no_rubbish(yard: MakeYard, name: str) -> None:
     one = yard(name)
@@ -40,6 +40,7 @@ def test_a_full_disk_leaves_the_old_result_and_no_rubbish(yard: MakeYard, name: 
         assert goes_on(one, reference) == []
 
 
+@long
 def test_a_point_of_a_sweep_that_finds_the_disk_full_is_asked_again(yard: MakeYard) -> None:
     one = yard("sweep")
     reference = one.references[False]
@@ -53,7 +54,9 @@ def test_a_point_of_a_sweep_that_finds_the_disk_full_is_asked_again(yard: MakeYa
     assert goes_on(one, reference) == []
 
 
-@pytest.mark.parametrize("name", ["fit-poly with figures", "predict to Parquet", "predict to CSV"])
+@pytest.mark.parametrize(
+    "name", with_long(["predict to Parquet", "predict to CSV"], "fit-poly with figures")
+)
 def test_a_file_that_may_not_grow_is_one_sentence(yard: MakeYard, name: str) -> None:
     """The limit is the system's own, so that it stops writing outside of Python too."""
     one = yard(name)

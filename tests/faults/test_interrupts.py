@@ -11,17 +11,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fault_commands import with_long
 from fault_runs import Yard, goes_on, judge, of_session
 
 MakeYard = Callable[[str], Yard]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", with_long([signal.SIGINT], signal.SIGTERM))
 @pytest.mark.parametrize(
     "name",
-    ["fit-poly", "train-mlp with checkpoints", "data make", "predict to CSV",
-     "init in an empty folder"],
-)  # fmt: skip
+    with_long(
+        ["fit-poly", "data make", "init in an empty folder"],
+        "train-mlp with checkpoints",
+        "predict to CSV",
+    ),
+)
 def test_at_a_change_of_the_file_system(yard: MakeYard, name: str, number: signal.Signals) -> None:
     one = yard(name)
     old = bool(one.case.old_words)

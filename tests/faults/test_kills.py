@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 
 import pytest
-from fault_commands import CASES
+from fault_commands import CASES, with_long
 from fault_runs import Yard, goes_on, judge
 
 from mlcli.cli import COMMANDS
@@ -33,7 +33,7 @@ def test_every_command_that_runs_an_experiment_or_writes_has_a_case() -> None:
     assert not named & reading
 
 
-@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("old", with_long([True], False))
 def test_a_run_folder_is_the_old_or_the_new(yard: MakeYard, old: bool) -> None:
     fit = yard("fit-poly")
     events = fit.references[old].events
@@ -44,7 +44,7 @@ def test_a_run_folder_is_the_old_or_the_new(yard: MakeYard, old: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["data make", "data fetch", "predict to CSV", "predict to Parquet"]
+    "name", with_long(["data fetch", "predict to CSV", "predict to Parquet"], "data make")
 )
 def test_a_file_is_the_old_or_the_new(yard: MakeYard, name: str) -> None:
     one = yard(name)
@@ -53,7 +53,7 @@ def test_a_file_is_the_old_or_the_new(yard: MakeYard, name: str) -> None:
             kill_at(one, event, old=old)
 
 
-@pytest.mark.parametrize("name", ["init", "init in an empty folder"])
+@pytest.mark.parametrize("name", with_long(["init in an empty folder"], "init"))
 def test_a_project_is_begun_again(yard: MakeYard, name: str) -> None:
     one = yard(name)
     n_events = len(one.references[False].events)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from fault_commands import with_long
 from fault_runs import Yard, goes_on, judge
 
 from mlcli.report import folder as folders
@@ -13,9 +14,14 @@ MakeYard = Callable[[str], Yard]
 
 
 @pytest.mark.parametrize(
-    "name", ["fit-poly", "train-mlp with checkpoints", "data make", "data fetch", "predict to CSV",
-             "sweep", "by hand"],
-)  # fmt: skip
+    "name",
+    with_long(
+        ["fit-poly", "data make", "data fetch", "predict to CSV"],
+        "train-mlp with checkpoints",
+        "sweep",
+        "by hand",
+    ),
+)
 def test_both_end_well_and_the_result_is_whole(yard: MakeYard, name: str) -> None:
     one = yard(name)
     for old, reference in one.references.items():
