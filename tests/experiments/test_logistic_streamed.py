@@ -19,6 +19,7 @@ from mlcli.experiments import logistic
 from mlcli.experiments.logistic.fit import coefficients, fit_classifier
 from mlcli.experiments.logistic.replicate import called_of
 from mlcli.experiments.logistic.streamed import run_streamed
+from mlcli.experiments.logistic.streamed_scores import Predictions
 from mlcli.rng import stream
 from mlcli.scale.workers import Processes
 from mlcli.scratch.logistic.model import probabilities
@@ -127,6 +128,23 @@ def test_the_optimum_and_the_scores_are_those_in_memory(
         assert outcome.information["cells"].gap < 1e-12
         assert scores["converged"] == 1
         assert scores["largest_violation"] < 1e-8
+
+
+def test_a_probability_at_a_threshold_is_below_it() -> None:
+    """A row is called where p > p_0, not at p_0, also where rows are counted in bins."""
+    p = np.array([0.0, 0.25, 0.5, 0.5, 0.75, 1.0])
+    t = np.array([0, 1, 0, 1, 1, 1])
+    P = np.column_stack([1 - p, p])
+    found = Predictions(LogisticConfig(data="a"), 2, P)
+    for rows in (slice(0, 2), slice(2, 6)):
+        found.add(P[rows], t[rows])
+    by_threshold = found.by_threshold()
+    assert by_threshold is not None
+    for place, threshold in ((0, 0.0), (25, 0.25), (50, 0.5), (75, 0.75), (100, 1.0)):
+        called = p > threshold
+        assert by_threshold[1, place] == called[t == 1].mean()
+        assert by_threshold[2, place] == (called == (t == 1)).mean()
+    np.testing.assert_array_equal(found.counts, [[2, 0], [2, 2]])
 
 
 def test_a_whole_run(tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def test_a_few_rows_far_out_are_found_out(n_features: int) -> None:
     rng = np.random.default_rng(1)
     X = rng.uniform(-1e-3, 1e-3, (N, n_features))
     t = rng.normal(size=N)
-    X[[7, 1001, 20_003]] = 50 * rng.normal(size=(3, n_features))
+    # All on one side: the sample has the farthest one alone.
+    X[[7, 1001, 20_003]] = -50 * rng.uniform(0.3, 1, size=(3, n_features))
     found = [(way, tried(way, X, t)) for way in ways_of(X, t, 4 // n_features)]
     assert found[0][1] is None
     assert found[-1][1] is not None
