@@ -34,7 +34,7 @@ def licences(root: str = "mlcli") -> list[tuple[str, str, str]]:
 def licence_of(one: Distribution) -> str:
     """The SPDX expression of a package, else its field or classifiers, else "not stated"."""
     metadata = one.metadata
-    text = (metadata["License-Expression"] or metadata["License"] or "").strip()
+    text = (metadata.get("License-Expression") or metadata.get("License") or "").strip()
     if text and "\n" not in text and len(text) <= MOST_CHARACTERS and text != "UNKNOWN":
         return text
     classifiers = metadata.get_all("Classifier") or []

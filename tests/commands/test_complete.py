@@ -46,7 +46,7 @@ def tab(
         ("mlcli fi", ["fit-poly", "filters"]),
         ("mlcli data ma", ["make"]),
         ("mlcli data make --na", ["--names"]),
-        ("mlcli train-mlp --in", ["--init"]),
+        ("mlcli train-mlp --ini", ["--init"]),
         ("mlcli train-mlp --init he-f", ["he-fan-out", "he-fan-out-normal", "he-fan-out-uniform"]),
         ("mlcli train-mlp --init he,xav", ["he,xavier", "he,xavier-normal", "he,xavier-uniform"]),
         ("mlcli fit-poly --solver ", ["arnoldi", "lapack", "certified"]),

@@ -15,7 +15,9 @@ Run = Callable[..., Any]
 
 
 def test_every_package_that_is_needed_states_a_licence(mlcli: Run) -> None:
-    found = mlcli("doctor", "--licences", "--json").json
+    done = mlcli("doctor", "--licences", "--json")
+    assert done.code == 0, done.err
+    found = done.json
     by_name = {one["package"]: one for one in found}
     assert by_name["mlcli"]["licence"] == "MIT"
     assert by_name["numpy"]["version"] == version("numpy")

@@ -117,6 +117,12 @@ CASES = (
     ),
     Case("evaluate", "evaluate one one/data.csv", setup=(ONE_FIT,)),
     Case(
+        "export",
+        "export one --to safetensors --out m.safetensors",
+        "export one --to safetensors --out m.safetensors --degree 1",
+        (ONE_FIT,),
+    ),
+    Case(
         "report",
         "report one two --out page/index.html --readme",
         "report one --out page/index.html --readme",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -52,15 +53,15 @@ def test_leaving_early_interrupts_what_runs(tmp_path: Path) -> None:
     def begun() -> int:
         return len(list(tmp_path.glob("began_*")))
 
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
+    def interrupt() -> None:
+        while begun() < 2:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
 
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.5)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            list(each_apart(Waits(tmp_path), range(5), jobs=2))
-    finally:
-        signal.signal(signal.SIGALRM, before)
+    thread = threading.Thread(target=interrupt, daemon=True)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        list(each_apart(Waits(tmp_path), range(5), jobs=2))
+    thread.join()
     assert begun() == 2
     assert sorted(path.name for path in tmp_path.glob("unwound_*")) == ["unwound_0", "unwound_1"]

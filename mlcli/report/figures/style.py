@@ -77,11 +77,17 @@ def read_table(path: Path) -> Table:
     """The columns of a CSV file, as text whose dollars are no mathematics.
 
     Names come from anybody's data, and matplotlib takes what is between two dollars for TeX.
+
+    Raises:
+        ValueError: a row has more or fewer cells than the heading.
     """
     with path.open(encoding="utf-8", newline="") as file:
         reader = ([cell.replace("$", r"\$") for cell in row] for row in csv.reader(file))
         heading = next(reader)
         rows = list(reader)
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(heading):
+            raise ValueError(f"line {number} has {len(row)} cells, the heading {len(heading)}")
     return {name: [row[i] for row in rows] for i, name in enumerate(heading)}
 
 

@@ -172,7 +172,8 @@ def test_a_small_parquet_file_of_equal_numbers_is_no_way_to_all_memory(
     # Batches are of fewer rows where they have more columns.
     monkeypatch.setattr(read_parquet, "BATCH_VALUES", 2000)
     rows = [len(part["t"]) for part in
-            read_parquet.batches(path, table.column_names, 65536, asked=frozenset())]  # fmt: skip
+            read_parquet.batches(path, table.column_names, 65536, asked=frozenset(),
+                                     coders={})]  # fmt: skip
     assert max(rows) == 2000 // 21
     assert sum(rows) == 10**5
 

@@ -149,7 +149,7 @@ def test_ctrl_c_is_130_and_leaves_no_process_and_a_cluster_that_works(
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-    assert err == "mlcli: interrupted; nothing was changed\n"
+    assert err == "mlcli: interrupted; no file was left half written\n"
     assert (process.returncode, out) == (130, "")
     assert not list(empty_folder.rglob("*.partial"))
     assert not list(empty_folder.rglob("metrics.json"))
