@@ -34,7 +34,9 @@ def licences(root: str = "mlcli") -> list[tuple[str, str, str]]:
 def licence_of(one: Distribution) -> str:
     """The SPDX expression of a package, else its field or classifiers, else "not stated"."""
     metadata = one.metadata
-    text = (metadata.get("License-Expression") or metadata.get("License") or "").strip()
+    # Readers differ in what they do about a field that is not there.
+    fields = [metadata[name] for name in ("License-Expression", "License") if name in metadata]
+    text = next((field.strip() for field in fields if field), "")
     if text and "\n" not in text and len(text) <= MOST_CHARACTERS and text != "UNKNOWN":
         return text
     classifiers = metadata.get_all("Classifier") or []
