@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -138,6 +138,12 @@ def message(text: str) -> None:
     except OSError:
         # A log on a full disk: the result counts more than what is said of it.
         _reader_gone(sys.stderr)
+
+
+def left_out(sentences: Iterable[str]) -> None:
+    """Name what was left out, and why."""
+    for sentence in sentences:
+        message(f"left out: {sentence}")
 
 
 def error(text: str) -> None:

@@ -15,7 +15,7 @@ from mlcli.result import Display
 if TYPE_CHECKING:
     import numpy as np
 
-    from mlcli.datasets.rows import Batch
+    from mlcli.datasets.rows import Batch, Wanted
     from mlcli.models.prediction import Model
 
 app = typer.Typer(add_completion=False)
@@ -35,6 +35,7 @@ def evaluate(
     drop_missing: Annotated[
         bool, typer.Option("--drop-missing", help="Leave out rows with empty cells.")
     ] = False,
+    skip_bad: trained.SkipBad = False,
     device: trained.Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -46,7 +47,8 @@ def evaluate(
     """
     trained.check_level(level)
     model, data = trained.load_model(run, degree, variant, seed_index, device)
-    found = _scored(model, file, target or model.described.target, level, drop_missing)
+    wanted = trained.wanted_of(model, target or model.described.target, skip_bad=skip_bad)
+    found = _scored(model, file, wanted, level, drop_missing)
     if trained.is_training_data(file, data):
         console.message(
             "note: these are the very data of the run, most of them training rows: scores of new "
@@ -61,18 +63,19 @@ def evaluate(
 
 
 def _scored(
-    model: Model, file: str, target: str, level: float, drop_missing: bool
+    model: Model, file: str, wanted: Wanted, level: float, drop_missing: bool
 ) -> dict[str, Any]:
     import numpy as np
 
     from mlcli.datasets.rows import batches
     from mlcli.models import metrics
 
-    one = model.described
+    one, target = model.described, str(wanted.target)
     scores: Any = metrics.ClassMetrics(len(one.classes)) if one.classes else metrics.NumberMetrics()
     n_missing = 0
     with trained.readable(file) as name:
-        for batch in batches(name, trained.wanted_of(model, target), trained.rows_at_a_time(model)):
+        for batch in batches(name, wanted, trained.rows_at_a_time(model)):
+            console.left_out(batch.skipped)
             good = _complete(model, name, batch, drop_missing)
             n_missing += int((~good).sum())
             X, t = batch.X[good], batch.t[good]  # type: ignore[index]

@@ -142,6 +142,7 @@ def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions)
     config: Any = resolved.config
     before = stamp(config.data)
     source = source_of(config)
+    console.left_out(() if options.quiet else getattr(source, "skipped", ()))
     experiment.check(config, source)
     command = section.replace("_", "-")
     identity = source.identity | _input_files(config)

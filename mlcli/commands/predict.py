@@ -15,7 +15,7 @@ from mlcli.report import rows_file
 if TYPE_CHECKING:
     import numpy as np
 
-    from mlcli.datasets.rows import Batch
+    from mlcli.datasets.rows import Batch, Wanted
     from mlcli.models.prediction import Model
 
 app = typer.Typer(add_completion=False)
@@ -32,6 +32,7 @@ def predict(
     degree: trained.Degree = None,
     variant: trained.Variant = None,
     seed_index: trained.SeedIndex = None,
+    skip_bad: trained.SkipBad = False,
     device: trained.Device = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", help="No messages.")] = False,
 ) -> None:
@@ -50,7 +51,8 @@ def predict(
         rows_file.check_out(Path(out))
         writer = rows_file.file_rows(Path(out))
     model, _ = trained.load_model(run, degree, variant, seed_index, device)
-    n_rows, n_empty = _write(model, file, level, writer)
+    wanted = trained.wanted_of(model, skip_bad=skip_bad)
+    n_rows, n_empty = _write(model, file, wanted, level, writer)
     if not quiet:
         _describe(model, level)
         empty = f", {n_empty} of them empty for want of an input" if n_empty else ""
@@ -69,14 +71,21 @@ def _describe(model: Model, level: float) -> None:
 
 
 def _write(
-    model: Model, file: str, level: float, writer: AbstractContextManager[rows_file.Write]
+    model: Model,
+    file: str,
+    wanted: Wanted,
+    level: float,
+    writer: AbstractContextManager[rows_file.Write],
 ) -> tuple[int, int]:
     """How many rows, and how many of them have no prediction."""
     from mlcli.datasets.rows import batches
 
     n_rows = n_empty = 0
     with trained.readable(file) as name, writer as write:
-        for batch in batches(name, trained.wanted_of(model), trained.rows_at_a_time(model)):
+        for batch in batches(name, wanted, trained.rows_at_a_time(model)):
+            console.left_out(batch.skipped)
+            if not len(batch.X):
+                continue
             columns, empty = columns_of(model, batch, level)
             write(columns)
             n_rows += len(batch.X)

@@ -53,6 +53,12 @@ SeedIndex = Annotated[
     typer.Option(help="Only the network of this seed (default: the mean of all).", min=0),
 ]
 Level = Annotated[float, typer.Option(help="Probability of the intervals, as 0.9.")]
+SkipBad = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad", help="Leave out images of a folder that can't be read, each by name."
+    ),
+]
 Device = Annotated[str, typer.Option(help="Where networks compute: auto, cpu, cuda or mps.")]
 
 
@@ -136,8 +142,14 @@ def _checked(folder: Path, manifest: dict[str, Any]) -> tuple[str, dict[str, Any
     return command, digests
 
 
-def wanted_of(model: Model, target: str | None = None) -> Wanted:
-    """The columns or images that a model reads, and the target where it is asked for."""
+def wanted_of(model: Model, target: str | None = None, *, skip_bad: bool = False) -> Wanted:
+    """The columns or images that a model reads, and the target where it is asked for.
+
+    Args:
+        model: a trained one.
+        target: its column; None: only inputs are read.
+        skip_bad: leave out images of a folder that can't be read.
+    """
     from mlcli.datasets.rows import Wanted
     from mlcli.preparation.columns import from_words
 
@@ -145,7 +157,7 @@ def wanted_of(model: Model, target: str | None = None) -> Wanted:
     preparation = None if one.preparation is None else from_words(one.preparation)
     return Wanted(
         one.features, target, one.image_shape, one.resize, one.classes, one.class_values,
-        preparation,
+        preparation, skip_bad,
     )  # fmt: skip
 
 

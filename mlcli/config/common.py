@@ -107,6 +107,9 @@ class ImageFields(Section):
         None, "Height and width that the images of a folder are brought to, as 32x32.",
         example="32x32",
     )  # fmt: skip
+    skip_bad: bool = param(
+        False, "Leave out images of a folder that can't be read, each by name.", optional=True
+    )
 
     @field_validator("resize")
     @classmethod

@@ -117,7 +117,11 @@ class DeferredSource(TableSource):
 
 
 class ImageSource(TableSource):
-    """A file or a folder of images; each row of X is one, as `layout` says."""
+    """A file or a folder of images; each row of X is one, as `layout` says.
+
+    Attributes:
+        skipped: a sentence for each image that was left out.
+    """
 
     def __init__(
         self,
@@ -126,8 +130,11 @@ class ImageSource(TableSource):
         task: Task,
         image_shape: tuple[int, ...],
         class_names: tuple[str, ...] | None = None,
+        *,
+        skipped: tuple[str, ...] = (),
     ) -> None:
         super().__init__(data, identity)
+        self.skipped = skipped
         self.task = task
         self.image_shape = image_shape
         self.class_names = class_names

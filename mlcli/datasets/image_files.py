@@ -55,7 +55,8 @@ def decode(path: Path, file: IO[bytes], resize: tuple[int, int] | None) -> NDArr
         except Exception:
             # Damaged bytes make the decoders raise almost anything, SyntaxError included.
             raise DataError(
-                f"{path} can't be read as a PNG or JPEG image", hint="leaving it out"
+                f"{path} can't be read as a PNG or JPEG image",
+                hint="leaving it out, as --skip-bad does",
             ) from None
 
 

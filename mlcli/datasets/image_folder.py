@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,9 @@ OTHER_IMAGES = (".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic")
 Pixels = NDArray[np.uint8]
 
 
-def open_folder(folder: Path, resize: tuple[int, int] | None = None) -> ImageSource:
+def open_folder(
+    folder: Path, resize: tuple[int, int] | None = None, *, skip_bad: bool = False
+) -> ImageSource:
     """Read every image of a folder of classes.
 
     Classes are numbered from 0 in the order of their names, and rows lie in the order of class
@@ -34,6 +37,7 @@ def open_folder(folder: Path, resize: tuple[int, int] | None = None) -> ImageSou
     Args:
         folder: it holds one folder for each class.
         resize: (h, w) that all images are brought to; left out, they must be of one size.
+        skip_bad: leave out files that are no image or are damaged; the source says which.
 
     Raises:
         DataError: fewer than two classes, a class without images, a file that is no image, images
@@ -44,17 +48,26 @@ def open_folder(folder: Path, resize: tuple[int, int] | None = None) -> ImageSou
     classes = {name: _images(folder, name) for name in _class_names(folder)}
     names = tuple(classes)
     pairs = [(k, path) for k, paths in enumerate(classes.values()) for path in paths]
-    images, digest = _read(folder, [path for _, path in pairs], resize)
+    images, digest, skipped = _read(folder, [path for _, path in pairs], resize, skip_bad)
+    pairs = [(k, path) for k, path in pairs if path not in skipped]
+    kept = {k for k, _ in pairs}
+    for k, name in enumerate(names):
+        if k not in kept:
+            raise DataError(f"{folder / name} holds no image that can be read")
     X, image_shape = _rows(images)
     t = np.array([k for k, _ in pairs], dtype=np.float64)
     data = Dataset(folder.resolve().name, X, t, pixel_names(image_shape), "class")
-    identity = {
+    identity: dict[str, Any] = {
         "kind": "folder",
         "folder": data.name,
         "sha256": digest,
         "resize": None if resize is None else list(resize),
     }
-    return ImageSource(data, identity, "classification", image_shape, names)
+    if skipped:
+        identity["skipped"] = [path.relative_to(folder).as_posix() for path in skipped]
+    return ImageSource(
+        data, identity, "classification", image_shape, names, skipped=tuple(skipped.values())
+    )
 
 
 def image_sizes(folder: Path) -> set[tuple[int, int]]:
@@ -122,10 +135,11 @@ def _images(folder: Path, name: str) -> list[Path]:
 
 
 def _read(
-    folder: Path, paths: list[Path], resize: tuple[int, int] | None
-) -> tuple[list[Pixels], str]:
-    """The images, and a SHA-256 over their classes, names and bytes."""
+    folder: Path, paths: list[Path], resize: tuple[int, int] | None, skip_bad: bool
+) -> tuple[list[Pixels], str, dict[Path, str]]:
+    """The images, a SHA-256 over their classes, names and bytes, and what was wrong with others."""
     images: list[Pixels] = []
+    skipped: dict[Path, str] = {}
     digest = hashlib.sha256()
     n_values = 0
     for path in paths:
@@ -136,6 +150,11 @@ def _read(
                 image = decode(path, file, resize)
         except OSError as error:
             raise DataError(f"{path} can't be read: {(error.strerror or '').lower()}") from None
+        except DataError as error:
+            if not skip_bad:
+                raise
+            skipped[path] = what_is_wrong(error)
+            continue
         # No name holds a zero byte, and all hashes are of one length: nothing can run together.
         digest.update(f"{path.parent.name}/{path.name}\0".encode() + content)
         if images and image.shape[-2:] != images[0].shape[-2:]:
@@ -147,10 +166,17 @@ def _read(
         images.append(image)
         n_values += image.size
         refuse_too_many(folder, n_values, "--resize to fewer pixels, or fewer images")
+    if not images:
+        raise DataError(f"{folder} holds no image that can be read")
     # One image in colour makes all of them as large.
     n_most = len(images) * max(image.size for image in images)
     refuse_too_many(folder, n_most, "--resize to fewer pixels, or fewer images")
-    return images, digest.hexdigest()
+    return images, digest.hexdigest(), skipped
+
+
+def what_is_wrong(error: DataError) -> str:
+    """A sentence without what to try."""
+    return str(error).partition("; try ")[0]
 
 
 def _rows(images: list[Pixels]) -> tuple[Array, tuple[int, ...]]:

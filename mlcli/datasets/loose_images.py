@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.datasets.image_files import decode
-from mlcli.datasets.image_folder import SUFFIXES
+from mlcli.datasets.image_folder import SUFFIXES, what_is_wrong
 from mlcli.datasets.rows import Batch, Wanted, check_images
 from mlcli.errors import DataError
 
@@ -33,12 +33,27 @@ def folder_batches(folder: Path, wanted: Wanted, rows: int) -> Iterator[Batch]:
         # Names become cells of the answer, and text on a terminal.
         if not str(path.relative_to(folder)).isprintable():
             raise DataError(f"the names in {folder}", must="printable", got=ascii(path.name))
+    n_read = 0
     for start in range(0, len(paths), rows):
         some = paths[start : start + rows]
-        X = np.stack([_row(path, wanted) for path in some])
+        images, skipped = {}, []
+        for path in some:
+            try:
+                image = _decoded(path, wanted)
+            except DataError as error:
+                if not wanted.skip_bad:
+                    raise
+                skipped.append(what_is_wrong(error))
+                continue
+            images[path] = _row(path, image, wanted)
+        some = list(images)
+        X = np.stack(list(images.values())) if images else np.empty((0, len(wanted.features)))
         t = None if wanted.target is None else np.array([_class(path, wanted) for path in some])
         files = tuple(path.relative_to(folder).as_posix() for path in some)
-        yield Batch(X, t, files)
+        yield Batch(X, t, files, tuple(skipped))
+        n_read += len(X)
+    if not n_read:
+        raise DataError(f"{folder} holds no image that can be read")
 
 
 def _is_image(path: Path) -> bool:
@@ -46,13 +61,16 @@ def _is_image(path: Path) -> bool:
     return not hidden and path.suffix.lower() in SUFFIXES
 
 
-def _row(path: Path, wanted: Wanted) -> NDArray[np.float64]:
-    assert wanted.image_shape is not None
+def _decoded(path: Path, wanted: Wanted) -> NDArray[np.float64]:
     try:
         with path.open("rb") as file:
-            image = decode(path, file, wanted.resize).astype(np.float64)
+            return decode(path, file, wanted.resize).astype(np.float64)
     except OSError as error:
         raise DataError(f"{path} can't be read: {(error.strerror or '').lower()}") from None
+
+
+def _row(path: Path, image: NDArray[np.float64], wanted: Wanted) -> NDArray[np.float64]:
+    assert wanted.image_shape is not None
     if image.ndim == 2 and len(wanted.image_shape) == 3 and wanted.image_shape[0] == 3:
         # As in the training: a grey image is as red as it is green and blue.
         image = np.broadcast_to(image, (3, *image.shape))

@@ -40,6 +40,7 @@ class Wanted:
         classes: names of the classes, in the order of class_values.
         class_values: the target's value of each.
         preparation: what the inputs are made of, where they are not the columns themselves.
+        skip_bad: leave out images of a folder that can't be read.
     """
 
     features: tuple[str, ...]
@@ -49,6 +50,7 @@ class Wanted:
     classes: tuple[str, ...] = ()
     class_values: tuple[float | None, ...] = ()
     preparation: Preparation | None = None
+    skip_bad: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -87,15 +89,19 @@ class Batch:
         X: (n, D), NaN where a cell is empty.
         t: the target, (n,), or None.
         files: what each row was read from, where each has a file of its own.
+        skipped: a sentence for each file among them that was left out.
     """
 
     X: Array
     t: Array | None = None
     files: tuple[str, ...] | None = None
+    skipped: tuple[str, ...] = ()
 
     def __getitem__(self, some: slice) -> Batch:
         t = None if self.t is None else self.t[some]
-        return Batch(self.X[some], t, None if self.files is None else self.files[some])
+        files = None if self.files is None else self.files[some]
+        # They are said once, with the first rows.
+        return Batch(self.X[some], t, files, () if some.start else self.skipped)
 
 
 def batches(name: str, wanted: Wanted, rows: int) -> Iterator[Batch]:
@@ -130,12 +136,14 @@ def _in_batches(parts: Iterator[Batch], rows: int) -> Iterator[Batch]:
     held: list[Batch] = []
     n_held = 0
     for part in parts:
+        if not len(part.X) and not part.skipped:
+            continue
         start = 0
         while n_held + len(part.X) - start >= rows:
             end = start + rows - n_held
             yield _joined([*held, part[start:end]])
             held, n_held, start = [], 0, end
-        if start < len(part.X):
+        if start < len(part.X) or not len(part.X):
             held.append(part[start:])
             n_held += len(part.X) - start
     if held:
@@ -148,7 +156,8 @@ def _joined(parts: Sequence[Batch]) -> Batch:
     ts = [one.t for one in parts if one.t is not None]
     files = tuple(file for one in parts for file in one.files or ())
     t = np.concatenate(ts) if ts else None
-    return Batch(np.concatenate([one.X for one in parts]), t, files or None)
+    skipped = tuple(sentence for one in parts for sentence in one.skipped)
+    return Batch(np.concatenate([one.X for one in parts]), t, files or None, skipped)
 
 
 def table_batches(path: Path, wanted: Wanted) -> Iterator[Batch]:

@@ -127,13 +127,13 @@ def open_source(
     noise_std: float | None = None,
     stream_rows: int = STREAM_ROWS,
     resize: tuple[int, int] | None = None,
+    skip_bad: bool = False,
     declared: Declared = NOTHING,
 ) -> Source:
     """Open a named set, a CSV, TSV, Parquet or NPZ file, or a folder, and check it.
 
     A folder holds the parts of a table (`parts`), or images by class (`image_folder`).
     An NPZ file with an ``X`` of 3 or 4 dimensions holds images.
-
     Parquet of more than `stream_rows` rows, and text that is also larger than
     `streaming.STREAMED_TEXT_BYTES`, become a `StreamSource`, unless a draw column is named.
 
@@ -146,20 +146,21 @@ def open_source(
         drop_missing: leave out rows of a file with missing or infinite values.
         n_samples, x_min, x_max, noise_std: of a synthetic set; left out, the set's own.
         stream_rows: the most rows that are read into memory.
-        resize: (h, w) that the images of a folder are brought to; left out, all must be alike.
+        resize, skip_bad: of a folder of images, as `image_folder.open_folder` takes them.
         declared: columns of a file that are no numbers, and what is made of them.
 
     Raises:
         DataError: the name, the file or folder, its columns or its values won't do.
     """
-    shape: dict[str, Any] = {"n_samples": n_samples, "noise_std": noise_std}
-    shape |= {"x_min": x_min, "x_max": x_max}
-    columns: dict[str, Any] = {"target": target, "features": features}
-    columns |= {"draw_column": draw_column, "group_column": group_column}
+    x: dict[str, Any] = {"x_min": x_min, "x_max": x_max}
+    shape = {"n_samples": n_samples, "noise_std": noise_std, **x}
+    columns: dict[str, Any] = {"target": target, "features": features, "draw_column": draw_column}
+    columns["group_column"] = group_column
     named = DATASETS.get(canonical(name_or_path))
     is_folder = named is None and _is_folder_of_images(name_or_path)
     if not is_folder:
-        refuse_given(name_or_path, {"resize": resize}, "apply to folders of images only")
+        of_images = {"resize": resize, "skip_bad": skip_bad or None}
+        refuse_given(name_or_path, of_images, "apply to folders of images only")
     if named is not None or is_folder:
         declared.refuse_for(name_or_path, "apply to table files only")
     if named is not None and named.kind == "synthetic":
@@ -170,7 +171,7 @@ def open_source(
         return _open_named(named, columns)
     path = Path(name_or_path).expanduser()
     if is_folder:
-        return _open_folder(path, resize, columns)
+        return _open_folder(path, resize, skip_bad, columns)
     columns |= {"drop_missing": drop_missing, "declared": declared, "stream_rows": stream_rows}
     return _open_path(name_or_path, path, columns)
 
@@ -192,11 +193,13 @@ def _is_folder_of_images(name_or_path: str) -> bool:
     return not holds_parts(Path(path))
 
 
-def _open_folder(path: Path, resize: tuple[int, int] | None, columns: dict[str, Any]) -> Source:
+def _open_folder(
+    path: Path, resize: tuple[int, int] | None, skip_bad: bool, columns: dict[str, Any]
+) -> Source:
     from mlcli.datasets.image_folder import open_folder
 
     refuse_given(path.name, columns, "apply to tables only")
-    return open_folder(path, resize)
+    return open_folder(path, resize, skip_bad=skip_bad)
 
 
 def _open_named(named: NamedSet, columns: dict[str, Any]) -> Source:

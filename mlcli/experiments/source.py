@@ -31,6 +31,7 @@ def source_of(config: Any) -> Source:
         x_max=config.x_max,
         noise_std=config.noise_std,
         resize=_size(getattr(config, "resize", None)),
+        skip_bad=getattr(config, "skip_bad", False),
         declared=Declared(
             config.categorical or (),
             config.dates or (),
