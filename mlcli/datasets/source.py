@@ -169,16 +169,16 @@ def open_source(
     refuse_given(name_or_path, shape, "apply to synthetic sets only")
     if named is not None:
         return _open_named(named, columns)
-    path = Path(name_or_path).expanduser()
     if is_folder:
-        return _open_folder(path, resize, skip_bad, columns)
+        return _open_folder(Path(name_or_path).expanduser(), resize, skip_bad, columns)
     columns |= {"drop_missing": drop_missing, "declared": declared, "stream_rows": stream_rows}
-    return _open_path(name_or_path, path, columns)
+    return _open_path(name_or_path, columns)
 
 
-def _open_path(name: str, path: Path, how: dict[str, Any]) -> Source:
+def _open_path(name: str, how: dict[str, Any]) -> Source:
     if not _is_path(name):
         lookup(name)
+    path = Path(name).expanduser()
     from mlcli.datasets.tables import open_file
 
     return open_file(path, **how)
