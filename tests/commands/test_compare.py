@@ -232,7 +232,7 @@ def test_runs_of_other_commands_are_refused(mlcli: Run) -> None:
 def test_every_curve_that_is_declared_is_in_the_shipped_reports(mlcli: Run) -> None:
     from mlcli.report.figures.comparison import overlaid
 
-    assert set(CURVES) == {path.name for path in REPORTS.iterdir() if path.is_dir()}
+    assert set(CURVES) == {path.parent.name for path in REPORTS.glob("*/manifest.json")}
     for section, curves in CURVES.items():
         for curve in curves:
             with (REPORTS / section / f"{curve.file}.csv").open(newline="") as file:
