@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -49,8 +50,8 @@ def carried_out(case: Case, folder: Path, jobs: str, env: dict[str, str]) -> dic
     folder.mkdir(parents=True)
     make_inputs(folder)
     printed = []
-    for arguments in (*case.setup, case.arguments):
-        words = list(arguments)
+    for line in (*case.setup, case.words):
+        words = shlex.split(line)
         if "--jobs" in words:
             words[words.index("--jobs") + 1] = jobs
         done = subprocess.run(

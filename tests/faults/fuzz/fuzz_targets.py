@@ -415,7 +415,7 @@ def model_doors(folder: Path, rng: Random) -> Doors:
     def evaluate() -> None:
         model, _ = load_model(run, None, None, rng.choice((None, 0)), "cpu")
         if model.described.image_shape is None:
-            found = _scored(model, rows, model.described.target, 0.9, True)
+            found = _scored(model, rows, wanted_of(model, model.described.target), 0.9, True)
             json.dumps(strict(found), allow_nan=False)
 
     yield "predict", predict
