@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -35,7 +36,12 @@ def run(words: Sequence[str | Path], folder: Path) -> subprocess.CompletedProces
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `mlcli` of a new environment into which only the wheel was put."""
     folder = tmp_path_factory.mktemp("wheel")
-    pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, PROJECT)
+    # A build leaves its folder beside what it builds.
+    source = folder / "source"
+    shutil.copytree(PROJECT / "mlcli", source / "mlcli")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(PROJECT / name, source)
+    pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, source)
     built = run(pip, folder)
     assert built.returncode == 0, built.stderr
     (wheel,) = folder.glob("mlcli-*.whl")
