@@ -113,13 +113,15 @@ def sweep(
     """Run a command over a grid or a random search; name the best, honestly.
 
     Each point is a run under runs/<command>/ and is found again, so an interrupted sweep goes on
-    and a larger one takes in a smaller. A point that diverges is a row with its reason. The table
+    and a larger one takes in a smaller. A point that diverges is a row with its reason; one that
+    failed (its process was killed, the disk was full) makes the exit code 1, too. The table
     goes to sweep.csv and the best to metrics.json, with the winner's curse: how much being the best
     of many flatters. Commas part values; a list in brackets is one value, compared inside a point.
 
     Example: mlcli sweep train-mlp -S data=iris -S 'learning_rate=log(1e-3,1,4)'
     """
     from mlcli.commands.sweep_flow import Request, points_of, run_sweep, section_of
+    from mlcli.sweeps.table import failed
 
     section, trackers = section_of(command), _trackers(track_with)
     points = points_of(section, sets, n_samples, seed)
@@ -146,6 +148,8 @@ def sweep(
     else:
         _show(found, quiet)
     track([one.row.found.folder for one in found.points if one.row.found], trackers, quiet=quiet)
+    if n_failed := found.metrics["n_failed"]:
+        raise failed(found.points, f"{n_failed} of {len(found.points)} points failed")
 
 
 def _trackers(text: str | None) -> tuple[str, ...]:

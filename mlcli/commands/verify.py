@@ -29,6 +29,10 @@ MATCH_HELP = (
     "bytes: the same bytes. numbers: numbers within the tolerances, pictures left out. auto: bytes "
     "where the run was made on this machine by these versions, else numbers."
 )
+TOGETHER = (
+    "{n} processes trained it together, and verify asks with one, whose last digits can differ; "
+    "try --hashes-only, or the same command under torchrun and mlcli compare"
+)
 Place = Annotated[
     Path,
     typer.Argument(
@@ -155,6 +159,8 @@ def _again(run: Run, match: str, close: Close, jobs: int | None) -> Repeat:
         target = temporary / run.section
         try:
             prepared = _prepared(run, target, jobs)
+            if (n := run.manifest.get("processes", 1)) != 1:
+                return Repeat(match, reason=TOGETHER.format(n=n), not_run=True)
             if prepared.asked["data"] != run.manifest["data"]:
                 return Repeat(match, reason=_other_data(run.manifest["data"], prepared.asked))
             execute(prepared)

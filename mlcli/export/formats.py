@@ -104,7 +104,7 @@ def graph_of(model: Model, level: float) -> Graph:
     from mlcli.models.networks import Networks
 
     # Columns that are made of others, and gaps that are filled, have no steps here.
-    if getattr(model.described, "preparation", None) is not None:
+    if model.described.preparation is not None:
         raise DataError(
             "a model whose inputs are prepared (categories, dates or gaps) can't be exported",
             hint="a run on columns of numbers without gaps",
@@ -135,11 +135,12 @@ def export(model: Model, to: str, X: Floats, level: float, about: Mapping[str, A
         MlcliError: the file says something else than the model.
     """
     from mlcli.export import check
+    from mlcli.models.linear import LinearClasses
 
     graph = graph_of(model, level)
     rows = X.reshape(-1, *graph.input_shape).astype(graph.dtype)
     mine = check.ours(model, X, level)
-    threshold = getattr(model, "threshold", None)
+    threshold = model.threshold if isinstance(model, LinearClasses) else None
     reader = _reader(to)
     trusted: tuple[str, ...] | None = None
     kind = "a graph"

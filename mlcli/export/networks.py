@@ -45,7 +45,7 @@ def networks_graph(model: Networks, level: float) -> Graph:
         )  # fmt: skip
     dtype = str(next(iter(member_arrays(model.programs[0], 0).values())).dtype)
     # An origin is taken off before anything is rounded.
-    far = any(_origin(program) is not None for program in model.programs)
+    far = any(program.restored.origin is not None for program in model.programs)
     entry = PRECISE if far else dtype
     build = Builder(entry)
     described = model.described
@@ -65,15 +65,9 @@ def networks_graph(model: Networks, level: float) -> Graph:
     return build.graph(shape, entry, found)
 
 
-def _origin(program: Program) -> Array | None:
-    """What is taken off the inputs first, (D,), where they are far from zero for their spread."""
-    found: Array | None = getattr(program.restored, "origin", None)
-    return found
-
-
 def _rounded(build: Builder, program: Program, flat: str, entry: str, dtype: str) -> str:
     """Rows (n, D) without the program's origin, in the numbers of the network."""
-    origin = _origin(program)
+    origin = program.restored.origin
     if origin is not None:
         build.dtype = entry
         units = {"shift": origin, "scale": np.ones_like(origin)}
@@ -134,7 +128,7 @@ def _member(build: Builder, program: Program, m: int, rows: str, label: str) -> 
     """Outputs (n, K) before the output activation of one member, from raw rows (n, D)."""
     restored = program.restored
     own = member_arrays(program, m)
-    origin = _origin(program)
+    origin = restored.origin
     shift = restored.shift[m] if origin is None else restored.shift[m] - origin
     units = {"shift": shift, "scale": restored.scale[m]}
     net = restored.net

@@ -115,7 +115,8 @@ def integrity(folder: Path, manifest: Mapping[str, Any]) -> Integrity:
 def _fault(manifest: Mapping[str, Any]) -> str:
     """A manifest names itself after its question, so a setting changed by hand shows."""
     config = {key: entry["value"] for key, entry in manifest["config"].items()}
-    name = question_hash(question(manifest["command"], config, manifest["data"]))
+    processes = manifest.get("processes", 1)
+    name = question_hash(question(manifest["command"], config, manifest["data"], processes))
     if name == manifest["run"]:
         return ""
     return f"{MANIFEST} calls the run {manifest['run']}, but its settings and data are {name}"

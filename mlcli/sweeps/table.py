@@ -136,13 +136,15 @@ def metrics_of(command: str, headline: Headline, points: Sequence[Scored]) -> di
 def _nothing(points: Sequence[Scored], n_of: Mapping[str, int]) -> MlcliError:
     """Why there is no best: points that failed say nothing of whether there is an answer."""
     if n_of[FAILED] and not n_of[DONE]:
-        why = next(one.row.reason for one in points if one.row.outcome == FAILED)
-        return MlcliError(
-            f"none of {len(points)} points is done, and {n_of[FAILED]} failed: {why}",
-            hint="the same command, which runs those again",
-        )
+        return failed(points, f"none of {len(points)} points is done, and {n_of[FAILED]} failed")
     why = next((_reason(one) for one in points if _reason(one)), "nothing ran")
     return NoAnswerError(f"none of {len(points)} points has a number: {why}")
+
+
+def failed(points: Sequence[Scored], said: str) -> MlcliError:
+    """That points failed, and why the first of them did."""
+    why = next(one.row.reason for one in points if one.row.outcome == FAILED)
+    return MlcliError(f"{said}: {why}", hint="the same command, which runs those again")
 
 
 def ends(points: Sequence[Scored], best: Point) -> dict[str, str]:

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from mlcli.commands.sweep_points import DIED
+
 Run = Callable[..., Any]
 MLCLI = [sys.executable, "-m", "mlcli"]
 FIT = ("sweep", "fit-poly", "-S", "path_penalty=none", "-S", "n_seeds=3", "-S", "n_samples=40")
@@ -133,6 +135,25 @@ def test_points_that_all_fail_are_a_failure_at_run_time(
     assert "fit-poly: 0 of 2 points done, 2 failed" in done.err
     assert "none of 2 points is done, and 2 failed: " in done.err.splitlines()[-1]
     assert {row["outcome"] for row in table(empty_folder / "s")} == {"failed"}
+
+
+def test_one_point_that_failed_is_a_failure_beside_a_best(
+    mlcli: Run, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mlcli(*FIT, "-S", "degrees=1", "--out", "first").code == 0
+
+    def killed(work: Any, tasks: list[Any], jobs: int) -> Iterator[tuple[int, None]]:
+        yield from ((place, None) for place in range(len(tasks)))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mlcli.scale.workers.each_apart", killed)
+        done = mlcli(*FIT, "-S", "degrees=1,3", "--out", "s", "--json")
+    assert done.code == 1
+    assert done.json["n_done"] == 1
+    assert done.err.splitlines()[-1] == (
+        f"mlcli: 1 of 2 points failed: {DIED}; try the same command, which runs those again"
+    )
+    assert mlcli(*FIT, "-S", "degrees=1,3", "--out", "s").code == 0
 
 
 def test_the_best_by_a_test_score_is_said_to_be(mlcli: Run) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from mlcli.report.manifest import question, question_hash
+
 Run = Callable[..., Any]
 PROJECT = Path(__file__).parents[2]
 QUICK = ("fit-poly", "--degrees", "1,3", "--n-seeds", "3", "--path-penalty", "none", "--no-plots")
@@ -52,6 +54,20 @@ def test_hashes_name_what_is_altered_missing_and_extra(mlcli: Run, run_folder: P
     assert done.err.endswith(
         "one: scores.csv is altered; errors.csv is missing; stray.txt is extra\n"
     )
+
+
+def test_what_processes_trained_together_is_not_asked_of_one(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    assert mlcli(*IRIS, "--out", "one").code == 0
+    manifest = json.loads(Path("one/manifest.json").read_text())
+    config = {key: entry["value"] for key, entry in manifest["config"].items()}
+    run = question_hash(question(manifest["command"], config, manifest["data"], 2))
+    Path("one/manifest.json").write_text(json.dumps(manifest | {"processes": 2, "run": run}))
+    assert mlcli("verify", "one", "--hashes-only").code == 0
+    done = mlcli("verify", "one")
+    assert done.code == 2
+    assert "one: 2 processes trained it together, and verify asks with one" in done.err
 
 
 def test_a_setting_altered_by_hand_is_found_without_a_run(mlcli: Run, run_folder: Path) -> None:

@@ -6,10 +6,12 @@ import gzip
 import io
 import shutil
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+Doors = Iterator[tuple[str, Callable[[], object]]]
 PROJECT = Path(__file__).parents[3]
 COLUMNS = ("x", "z", "t", "kind")
 RUNS: Mapping[str, Sequence[str]] = {
@@ -32,6 +34,21 @@ RUNS: Mapping[str, Sequence[str]] = {
     "train-cnn": ("train-cnn", "--data", "images.npz", "--n-epochs", "1", "--n-seeds", "2",
                   "--batch-size", "8", "--max-shift", "0", "--no-equal-mlp"),
 }  # fmt: skip
+
+# What makes text no table, or another one.
+CSV_TOKENS = (
+    b'"', b'""', b",", b"\t", b"\n\n", b"\r\n", b"\r", b";", b"\0", b"\xff", b"\xef\xbb\xbf",
+    b"nan", b"1e999", b"0x1F", b"1_000", b"true", b"-", b"=cmd|' /C calc'!A0", b"NA", b"t,t",
+    b"x,x\n", b'"a\nb"', b"9" * 400, b"2020-01-01", b"31/12/2020", b"\x1b[2J", b"<script>", b" ",
+    b"," * 50, b"inf", b"-inf", b"a" * 20_000, b"99999-12-31", b"0000-00-00", b"\xc2\xa0",
+    b"1,2,3\n",
+)  # fmt: skip
+
+
+@cache
+def seed(folder: Path, name: str) -> bytes:
+    """A whole file."""
+    return (folder / name).read_bytes()
 
 
 def table(n: int = 60) -> dict[str, Any]:
