@@ -128,7 +128,9 @@ def test_completion_is_installed_where_the_shell_looks(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch, mlcli: Any
 ) -> None:
     monkeypatch.setenv("HOME", str(empty_folder))
-    monkeypatch.setattr("typer._completion_shared._get_shell_name", lambda: "bash")
+    # Each of typer's modules has its own name for it; a test may run under no shell at all.
+    for module in ("_completion_shared", "completion"):
+        monkeypatch.setattr(f"typer.{module}._get_shell_name", lambda: "bash")
     done = mlcli("--install-completion")
     assert (done.code, done.err) == (0, "")
     script = (empty_folder / ".bash_completions/mlcli.sh").read_text()

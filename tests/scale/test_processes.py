@@ -58,10 +58,13 @@ def test_leaving_early_interrupts_what_runs(tmp_path: Path) -> None:
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
 
+    # A shell lets what it runs in the background ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = threading.Thread(target=interrupt, daemon=True)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
         list(each_apart(Waits(tmp_path), range(5), jobs=2))
+    signal.signal(signal.SIGINT, before)
     thread.join()
     assert begun() == 2
     assert sorted(path.name for path in tmp_path.glob("unwound_*")) == ["unwound_0", "unwound_1"]
