@@ -1,10 +1,11 @@
-"""An even subsample of a stream of unknown length, with the extreme rows of every feature."""
+"""A random subsample of a stream of unknown length, with the extreme rows of every feature."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from mlcli.datasets.dataset import Array
+from mlcli.rng import one_of_each
 
 # Whenever more rows are kept, every other one goes: 14,000 to 28,000 rows in the end, some 20,000.
 MOST_ROWS = 28_000
@@ -20,17 +21,19 @@ def most_rows(n_features: int) -> int:
 
 
 class Subsample:
-    """Rows 0, s, 2s, ... of a stream, s doubling as it grows, and each feature's extremes.
+    """One row of each run of 2^level, level rising with the stream, and each feature's extremes.
+
+    Which row of a run is random, so that rows that repeat with a period are all met.
 
     Attributes:
         low, high: (D,) ranges of the features so far.
-        stride: s.
+        level: of the runs.
     """
 
     def __init__(self, n_features: int, most: int | None = None) -> None:
         self.low = np.full(n_features, np.inf)
         self.high = np.full(n_features, -np.inf)
-        self.stride = 1
+        self.level = 0
         self._most = most_rows(n_features) if most is None else most
         self._seen = 0
         self._kept: list[Array] = []  # blocks (k, 2 + D): row number, features, target
@@ -48,7 +51,7 @@ class Subsample:
                 self.low[j], self._lowest[j] = column[i], self._row(X, t, i)
             if column[k] > self.high[j]:
                 self.high[j], self._highest[j] = column[k], self._row(X, t, k)
-        chosen = np.arange(-self._seen % self.stride, len(t), self.stride)
+        chosen = one_of_each(self.level, self._seen, self._seen + len(t)) - self._seen
         if len(chosen):
             self._kept.append(np.column_stack([self._seen + chosen, X[chosen], t[chosen]]))
             self._n_kept += len(chosen)
@@ -60,9 +63,10 @@ class Subsample:
         return np.concatenate([[self._seen + i], X[i], [t[i]]])
 
     def _thin(self) -> None:
-        self.stride *= 2
+        self.level += 1
         kept = np.concatenate(self._kept)
-        self._kept = [kept[kept[:, 0] % self.stride == 0]]
+        chosen = one_of_each(self.level, 0, self._seen)
+        self._kept = [kept[np.isin(kept[:, 0].astype(np.int64), chosen)]]
         self._n_kept = len(self._kept[0])
 
     def rows(self) -> tuple[Array, Array]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mlcli.datasets import npz_headers, npz_images, tabular
 from mlcli.datasets.bundled import load_bundled
+from mlcli.datasets.cells import TextColumn
 from mlcli.datasets.checks import refuse_given
 from mlcli.datasets.columns import Choice, choose
 from mlcli.datasets.dataset import Array, Dataset
@@ -145,7 +146,16 @@ def _open_table(
                 f"{path} is read in batches, where --categorical, --dates and --impute can't be "
                 "used", hint="a file with fewer rows",
             )  # fmt: skip
-        return StreamSource(path, choice, drop_missing=drop_missing)
+        try:
+            return StreamSource(path, choice, drop_missing=drop_missing)
+        except TextColumn as error:
+            if error.column != choice.target:
+                raise
+            raise DataError(
+                f"target '{choice.target}' of {path}, which is read in batches",
+                must="numbers, one for each class", got="text",
+                hint="a column with a number for each word",
+            ) from None  # fmt: skip
     gaps = may_lack(choice, declared)
     choice, columns, words = read_with_words(path, choice, gaps, drop_missing=drop_missing)
     if declared:

@@ -12,7 +12,7 @@ from functools import cached_property
 from math import comb
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mlcli.errors import DataError
 from mlcli.linear.arrays import Floats, Ints, as_matrix
@@ -20,6 +20,7 @@ from mlcli.linear.graded import Monomial, graded_monomials
 from mlcli.linear.gram_schmidt import one_feature, several_features
 from mlcli.linear.raw_monomials import raw_coefficients
 from mlcli.linear.recurrence import evaluate_rows
+from mlcli.linear.triangle import independent, triangular
 
 # Rows of a chunk: its columns then stay in the second-level cache.
 CHUNK = 8192
@@ -135,17 +136,30 @@ class ArnoldiBasis:
         inverse = None
         if self.factor is not None:
             inverse = np.zeros((m, m))
-            kept = np.flatnonzero(self.kept[:m])
-            block = self.factor[np.ix_(kept, kept)]
+            R = self.factor[:m, :m]
+            kept = independent(np.pad(R, (0, 1)))
+            # What a dropped column leaves in the others stands in its own row.
+            block = R if kept.size == m else triangular(R[:, kept])[: kept.size]
             inverse[np.ix_(kept, kept)] = np.linalg.solve(block, np.eye(kept.size))
         monomials = graded_monomials(self.shift.size, degree, intercept=self.intercept)
         return raw_coefficients(self, monomials, coefficients, inverse)
 
 
 def fit_arnoldi(
-    X: ArrayLike, degree: int, *, intercept: bool = True
+    X: ArrayLike,
+    degree: int,
+    *,
+    intercept: bool = True,
+    kept: NDArray[np.bool_] | None = None,
 ) -> tuple[ArnoldiBasis, Floats]:
     """The basis of all polynomials up to a total degree, orthonormal on X (N, D).
+
+    Args:
+        X: inputs, (N, D).
+        degree: the highest total degree.
+        intercept: whether the constant is a column.
+        kept: which columns may be kept, (p,), where others are known to be combinations of earlier
+            ones on rows that are not in X.
 
     Returns:
         The basis and its columns on the data, Q (N, p): Q^T Q is the identity on the columns that
@@ -166,9 +180,10 @@ def fit_arnoldi(
     shift, scale = _box(matrix, intercept)
     z = np.ascontiguousarray(((matrix - shift) / scale).T)  # (D, N)
     if n_features == 1:
-        rows, H = one_feature(z[0], len(monomials), intercept)
+        n_kept = None if kept is None else int(np.count_nonzero(kept))
+        rows, H = one_feature(z[0], len(monomials), intercept, n_kept)
     else:
-        rows, H = several_features(z, monomials, features, parents)
+        rows, H = several_features(z, monomials, features, parents, kept)
     return ArnoldiBasis(degree, shift, scale, intercept, features, parents, H), rows.T  # (N, p)
 
 

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlcli.linear.arnoldi import CHUNK, ArnoldiBasis, fit_arnoldi
-from mlcli.linear.arrays import Floats, Ints, as_matrix, as_pair
+from mlcli.linear.arrays import Floats, Ints, as_pair
 from mlcli.linear.moments import (
     MomentAccumulator,
     changed,
     chebyshev_coefficients,
     chebyshev_nodes,
 )
+from mlcli.linear.sample import subsample_indices
 from mlcli.linear.triangle import (
     GramAccumulator,
     IllConditioned,
@@ -39,11 +40,9 @@ __all__ = [
     "Triangle",
     "fit_polynomial",
     "solve_nested",
-    "subsample_indices",
 ]
 
 MANY_ROWS = 50_000
-SAMPLE_ROWS = 20_000
 # A QR of worse columns loses too many digits, and the basis is fitted to all rows instead.
 QR_CONDITION_LIMIT = 1e8
 # How many times longer than the target the rest may be that a sample's own fit leaves.
@@ -133,15 +132,19 @@ class PolynomialAccumulator:
         """
         found = self._rows.triangle()
         if not isinstance(self._rows, QRAccumulator):
-            _refuse_loss(found, self._guess)
+            refuse_loss(found, self._guess)
         return changed(found, self._change) if isinstance(self._rows, MomentAccumulator) else found
 
 
-def _refuse_loss(rest: Triangle, guess: Floats) -> None:
+def refuse_loss(rest: Triangle, guess: Floats) -> None:
     """Refuse a Gram matrix that blurs what the columns explain of the rest.
 
     It squares the condition number, so that rounding moves the sum of squares by its square times
     the part that is explained. A first guess that fits all rows leaves little to explain.
+
+    Args:
+        rest: the triangle of [P, t - P guess].
+        guess: (p,).
 
     Raises:
         IllConditioned: too much would be moved.
@@ -165,14 +168,6 @@ def _in_chebyshev(basis: ArnoldiBasis) -> Floats:
     rows = np.empty((basis.n_columns, nodes.size))
     basis.fill(nodes[None], rows)
     return chebyshev_coefficients(rows.T)
-
-
-def subsample_indices(X: ArrayLike, n_rows: int = SAMPLE_ROWS) -> Ints:
-    """About `n_rows` row numbers at equal strides, and those of each feature's extremes, sorted."""
-    matrix = as_matrix(X)
-    stride = max(1, -(-matrix.shape[0] // n_rows))
-    strided = np.arange(0, matrix.shape[0], stride, dtype=np.int64)
-    return np.unique(np.concatenate([strided, matrix.argmin(axis=0), matrix.argmax(axis=0)]))
 
 
 def fit_polynomial(

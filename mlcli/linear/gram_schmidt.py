@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlcli.linear.arrays import Floats, Ints
 from mlcli.linear.graded import Monomial
@@ -17,20 +18,23 @@ DEPENDENT = 1e-12
 LITTLE_LEFT = 0.5
 
 
-def one_feature(z: Floats, n_columns: int, intercept: bool) -> tuple[Floats, Floats]:
+def one_feature(
+    z: Floats, n_columns: int, intercept: bool, n_kept: int | None = None
+) -> tuple[Floats, Floats]:
     """Stieltjes' three-term step and a full pass against all earlier columns.
 
     Args:
         z: the scaled feature, (N,).
         n_columns: p.
         intercept: whether the first column is the constant (else z itself).
+        n_kept: how many columns are to be kept at the most; the rest stay zero.
 
     Returns:
         Q as rows, (p, N), and H (p, p), tridiagonal above.
     """
     Q, H = np.zeros((n_columns, z.size)), np.zeros((n_columns, n_columns))
     v = np.ones_like(z) if intercept else z.copy()
-    for k in range(n_columns):
+    for k in range(n_columns if n_kept is None else n_kept):
         size = _size(v)
         if k:
             v, size = z * Q[k - 1], _size(v)
@@ -48,7 +52,11 @@ def one_feature(z: Floats, n_columns: int, intercept: bool) -> tuple[Floats, Flo
 
 
 def several_features(
-    z: Floats, monomials: list[Monomial], features: Ints, parents: Ints
+    z: Floats,
+    monomials: list[Monomial],
+    features: Ints,
+    parents: Ints,
+    kept: NDArray[np.bool_] | None = None,
 ) -> tuple[Floats, Floats]:
     """Two full Gram-Schmidt passes a column, in the graded order of the monomials.
 
@@ -59,6 +67,7 @@ def several_features(
         z: the scaled features, (D, N).
         monomials: p of them.
         features, parents: (p,), as in `ArnoldiBasis`.
+        kept: which columns may be kept, (p,); None: all.
 
     Returns:
         Q as rows, (p, N), and H (p, p), upper triangular.
@@ -67,7 +76,8 @@ def several_features(
     Q, H = np.zeros((p, z.shape[1])), np.zeros((p, p))
     dropped: set[Monomial] = set()
     for k, monomial in enumerate(monomials):
-        if any(monomial[:i] + monomial[i + 1 :] in dropped for i in range(len(monomial))):
+        divisors = [monomial[:i] + monomial[i + 1 :] for i in range(len(monomial))]
+        if (kept is not None and not kept[k]) or any(one in dropped for one in divisors):
             dropped.add(monomial)
             continue
         v = z[features[k]].copy() if features[k] >= 0 else np.ones(z.shape[1])

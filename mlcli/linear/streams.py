@@ -8,6 +8,7 @@ number, and the rows are read again in a basis that is bounded on the whole box 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,8 @@ import numpy as np
 from mlcli.linear.arnoldi import ArnoldiBasis, fit_arnoldi
 from mlcli.linear.arrays import Floats
 from mlcli.linear.compress import PolynomialAccumulator, loses_digits, methods
-from mlcli.linear.triangle import IllConditioned, Triangle
+from mlcli.linear.moments import changed
+from mlcli.linear.triangle import IllConditioned, Triangle, independent
 
 # Points over the box: several a column, and never few.
 POINTS_A_COLUMN = 4
@@ -57,6 +59,30 @@ class Way:
             raise IllConditioned("the sample's columns or its fit don't stand for all rows")
         return rest.with_target(self.c0)
 
+    def settled(
+        self, triangles: Sequence[Triangle], of_all: Triangle
+    ) -> tuple[ArnoldiBasis, list[Triangle]]:
+        """The basis without what is a combination of earlier columns on all rows.
+
+        Points over a box know nothing of columns that are alike on the rows.
+
+        Args:
+            triangles: of parts of the rows, in the way's basis.
+            of_all: of all rows.
+
+        Returns:
+            The basis, and the same triangles in it.
+        """
+        kept = np.zeros(self.basis.n_columns, dtype=np.bool_)
+        kept[independent(of_all.R)] = True
+        if not self.last or (kept == self.basis.kept).all():
+            return self.basis, list(triangles)
+        smaller, Q = fit_arnoldi(
+            self.points, self.basis.degree, intercept=self.basis.intercept, kept=kept
+        )
+        change = self.Q.T @ Q  # (p, p)
+        return smaller, [changed(one, change) for one in triangles]
+
 
 def ways(
     X: Floats, t: Floats, low: Floats, high: Floats, degree: int, *, intercept: bool = True
@@ -70,7 +96,9 @@ def ways(
         intercept: whether the constant is a column.
     """
     basis, Q = fit_arnoldi(X, degree, intercept=intercept)
-    found = [Way(basis, X, Q, Q.T @ t, method) for method in methods(basis)]
+    # A column that vanishes on the sample may not vanish on all rows.
+    quick = methods(basis) if basis.rank == basis.n_columns else ()
+    found = [Way(basis, X, Q, Q.T @ t, method) for method in quick]
     points = np.concatenate([X, _over_box(low, high, basis.n_columns)])
     bounded, Q = fit_arnoldi(points, degree, intercept=intercept)
     return [*found, Way(bounded, points, Q, np.zeros(bounded.n_columns), "qr", last=True)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlcli.linear.arrays import Floats
+from mlcli.linear.arrays import Floats, Ints
 
 CONDITION_LIMIT = 1e6
 # Relative to the largest column: below this a pivot of R is rounding.
@@ -177,6 +177,12 @@ def independent(R: Floats) -> np.ndarray:
         if rest > NEGLIGIBLE * length:
             kept.append(k)
     return np.array(kept, dtype=np.int64)
+
+
+def ranks(triangle: Triangle, sizes: Sequence[int]) -> Ints:
+    """How many of the first m columns are no combinations of earlier ones, for each m."""
+    kept = independent(triangle.R)
+    return np.array([np.count_nonzero(kept < size) for size in sizes], dtype=np.int64)
 
 
 def triangular(rows: Floats) -> Floats:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from mlcli.linear.arnoldi import ArnoldiBasis, fit_arnoldi
 from mlcli.linear.arrays import Floats, Ints
-from mlcli.linear.compress import MANY_ROWS, compressed, subsample_indices
+from mlcli.linear.compress import MANY_ROWS, compressed
 from mlcli.linear.nested import NestedColumns
+from mlcli.linear.sample import subsample_indices
 from mlcli.linear.triangle import QRAccumulator, Triangle
 from mlcli.selection.folds import Folds
 

@@ -68,6 +68,8 @@ def corrected(
     return _student(fold_losses, 1.0 / k + n_test / n_train, k - 1, confidence)
 
 
+# Errors whose squares are beyond a float have no interval.
+@np.errstate(over="ignore", invalid="ignore")
 def _student(fold_losses: Floats, share: float, dof: int, confidence: float) -> Interval:
     estimate = float(fold_losses.mean())
     std_error = sqrt(share * float(fold_losses.var(ddof=1)))

@@ -123,6 +123,8 @@ def refitted_pairs(t: Floats, folds: Folds, refit: Refit, loss: Loss = squared) 
     return PairLosses(number, found)
 
 
+# Errors whose squares are beyond a float have no interval.
+@np.errstate(over="ignore", invalid="ignore")
 def nested_interval(partitions: Iterable[PairLosses], confidence: float = CONFIDENCE) -> Interval:
     """The interval Err_NCV - bias -+ z sqrt((K - 1) / K) sqrt(MSE).
 
@@ -141,7 +143,7 @@ def nested_interval(partitions: Iterable[PairLosses], confidence: float = CONFID
         own = pairs.loss[np.arange(n_rows), pairs.fold]  # (N,)
         for fold, losses in enumerate(_by_fold(pairs, own)):
             m = float(pairs.loss[pairs.fold != fold, fold].mean())
-            a.append((m - float(losses.mean())) ** 2)
+            a.append(float(np.square(m - losses.mean())))
             b.append(float(losses.var(ddof=1)) / losses.size)
             inner.append(m)
         outer.append(float(own.mean()))

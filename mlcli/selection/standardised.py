@@ -8,10 +8,11 @@ import numpy as np
 
 from mlcli.linear.arrays import Floats, Ints
 from mlcli.linear.basis import fit_basis
-from mlcli.linear.compress import MANY_ROWS, subsample_indices
+from mlcli.linear.compress import MANY_ROWS
 from mlcli.linear.design import Design
 from mlcli.linear.least_squares import Scaling
 from mlcli.linear.nested import NestedColumns, StandardisedFamily, standardised_family
+from mlcli.linear.sample import subsample_indices
 from mlcli.linear.triangle import Triangle
 from mlcli.selection.blocks import block_triangles, merged, polynomial_blocks
 

@@ -16,6 +16,7 @@ from mlcli.datasets.source import open_source
 from mlcli.datasets.streaming import StreamSource
 from mlcli.datasets.subsample import MOST_ROWS, Subsample, most_rows
 from mlcli.errors import DataError
+from mlcli.rng import one_of_each
 
 
 def table(n: int, seed: int = 0) -> dict[str, np.ndarray]:
@@ -114,6 +115,14 @@ def test_what_is_streamed(tmp_path: Path) -> None:
     assert open_source(draws, draw_column="draw", stream_rows=10).fresh_draws
 
 
+def test_words_in_a_target_that_is_read_in_batches(tmp_path: Path) -> None:
+    words = table(1500) | {"t": np.array(["no", "yes"])[np.arange(1500) % 2]}
+    path = put_parquet(tmp_path / "a.parquet", words)
+    with pytest.raises(DataError, match="read in batches must be numbers, one for each class"):
+        open_source(path, target="t", stream_rows=10)
+    assert open_source(path, target="t").replicate(0, 0).class_names == ("no", "yes")
+
+
 def test_a_stream_has_no_replicates(tmp_path: Path) -> None:
     source = opened(put_parquet(tmp_path / "a.parquet", table(1500)))
     with pytest.raises(DataError, match="has 1500 rows and is read in batches"):
@@ -170,12 +179,13 @@ def test_the_values_of_a_target(tmp_path: Path) -> None:
     assert list((found or {}).items()) == [(-1.0, 1667), (0.5, 1666), (3.0, 1667)]
 
 
-def test_the_sample_is_even_and_has_the_extremes(tmp_path: Path) -> None:
+def test_the_sample_is_random_and_has_the_extremes(tmp_path: Path) -> None:
     columns = table(100_001)
     columns["a"][54_321], columns["b"][99_999] = 1e6, -1e6
     source = opened(put_parquet(tmp_path / "a.parquet", columns))
     X = np.column_stack([columns["a"], columns["b"]])
-    rows = np.arange(0, 100_001, 4)
+    rows = one_of_each(2, 0, 100_001)
+    assert 25_000 <= rows.size <= 25_001
     rows = np.union1d(rows, np.concatenate([X.argmin(axis=0), X.argmax(axis=0)]))
     np.testing.assert_array_equal(source.sample.X, X[rows])
     np.testing.assert_array_equal(source.sample.t, columns["t"][rows])

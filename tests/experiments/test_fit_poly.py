@@ -213,6 +213,24 @@ def test_a_file_read_in_batches_gives_the_coefficients_of_all_its_rows(
     assert "read in batches" in refused.err
 
 
+def test_few_rows_of_a_large_file_are_refused_when_a_part_has_too_few(
+    mlcli: Run, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    t = [float(i * i) if i < 6 else None for i in range(36)]
+    pq.write_table(pa.table({"x": [float(i) for i in range(36)], "t": t}), "rows.parquet")
+    monkeypatch.setattr("mlcli.datasets.source.open_source.__kwdefaults__",
+                        {**open_source_defaults(), "stream_rows": 10})  # fmt: skip
+    done = mlcli("fit-poly", "--data", "rows.parquet", "--degrees", "1", "--drop-missing",
+                 "--n-seeds", "60", "--test-fraction", "0.6", "--no-plots")  # fmt: skip
+    assert done.code == 2
+    assert "too few for 2 columns and a test error" in done.err
+    assert done.err.count("\n") == 1
+    assert not (empty_folder / "runs").exists()
+
+
 def open_source_defaults() -> dict[str, Any]:
     from mlcli.datasets.source import open_source
 

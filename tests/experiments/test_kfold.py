@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlcli.errors import DataError
 from mlcli.experiments.kfold import FILES
 from mlcli.report.captions import figure_names
 from mlcli.scale.workers import Processes
@@ -286,6 +287,10 @@ def test_a_file_in_batches_has_the_same_errors(tmp_path: Path) -> None:
     assert ours["term"] == theirs["term"]
     for key in ("estimate", "std_error"):
         np.testing.assert_allclose(ours[key], theirs[key], rtol=1e-8)
+    flat = table.set_column(1, "t", pa.array(np.ones(x.size)))
+    parquet.write_table(flat, tmp_path / "flat.parquet")
+    with pytest.raises(DataError, match="the same value in every row"):
+        kfold.check(config, open_source(str(tmp_path / "flat.parquet"), stream_rows=9))
     with pytest.raises(Exception, match="read in batches"):
         kfold.check(
             config.model_copy(update={"penalty": "l2"}), open_source(config.data, stream_rows=9)

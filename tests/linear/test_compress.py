@@ -23,8 +23,8 @@ from mlcli.linear.compress import (
     fit_polynomial,
     methods,
     solve_nested,
-    subsample_indices,
 )
+from mlcli.linear.sample import subsample_indices
 
 
 def problem(n: int, p: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -255,14 +255,6 @@ def test_a_stream_of_chunks_is_the_whole() -> None:
     assert rss[0] == pytest.approx(whole.rss[0], rel=1e-12)
     y = basis.evaluate(x[:50]) @ (c0 + W[:, 0])
     np.testing.assert_allclose(y, whole.predict(x[:50])[:, 0], atol=1e-12)
-
-
-def test_the_sample_holds_the_extremes() -> None:
-    X = np.random.default_rng(7).normal(size=(100_003, 2))
-    rows = subsample_indices(X)
-    assert 16_000 < rows.size < 20_010
-    np.testing.assert_array_equal(X[rows].max(axis=0), X.max(axis=0))
-    np.testing.assert_array_equal(X[rows].min(axis=0), X.min(axis=0))
 
 
 def test_more_columns_than_rows_and_a_constant_target() -> None:

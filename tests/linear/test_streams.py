@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mlcli.linear.streams import Way, ways
-from mlcli.linear.triangle import IllConditioned, Triangle, solve_nested
+from mlcli.linear.triangle import IllConditioned, Triangle, ranks, solve_nested
 
 N = 40_000
 
@@ -65,3 +67,53 @@ def test_a_few_rows_far_out_are_found_out(n_features: int) -> None:
         if triangle is not None:
             _, rss = solve_nested(triangle, [way.basis.n_columns])
             assert rss[0] == pytest.approx(residual(X, t, way), rel=1e-10)
+
+
+def last_of(X: np.ndarray, t: np.ndarray, degree: int) -> tuple[Way, Triangle]:
+    way = ways_of(X, t, degree)[-1]
+    triangle = tried(way, X, t)
+    assert triangle is not None
+    return way, triangle
+
+
+def test_columns_that_are_alike_on_the_rows_have_no_weight() -> None:
+    rng = np.random.default_rng(2)
+    a = rng.normal(size=N)
+    a[[100, 20_001, 33_333]] = [1e5, 9e4, -8e4]
+    X, t = np.column_stack([a, 2 * a]), a + 0.1 * rng.normal(size=N)
+    way, triangle = last_of(X, t, 2)
+    # The points over the box tell the two features apart, which no row does.
+    assert way.basis.rank == 6
+    basis, (settled,) = way.settled([triangle], triangle)
+    np.testing.assert_array_equal(ranks(settled, [1, 3, 6]), [1, 2, 3])
+    # Graded order: 1, a, b, a^2, ab, b^2.
+    np.testing.assert_array_equal(basis.kept, [True, True, False, True, False, False])
+    W, rss = solve_nested(settled, [6])
+    P = basis.evaluate(X)
+    assert rss[0] == pytest.approx(float(((t - P @ W[:, 0]) ** 2).sum()), rel=1e-9)
+    w, unit = replace(basis, factor=settled.R[:-1, :-1]).monomials(W[:, 0], 2)
+    powers = np.column_stack([np.ones(N), a, a**2]) / [1, 1e5, 1e10]
+    plain = np.linalg.lstsq(powers, t)[0] / [1, 1e5, 1e10]
+    errors = np.sqrt(np.diag(np.linalg.inv(powers.T @ powers))) / [1, 1e5, 1e10]
+    np.testing.assert_allclose(w[[0, 1, 3]], plain, rtol=1e-6)
+    np.testing.assert_allclose(unit[[0, 1, 3]], errors, rtol=1e-6)
+    assert not w[[2, 4, 5]].any()
+    assert not unit[[2, 4, 5]].any()
+
+
+def test_a_column_that_vanishes_on_the_sample_is_not_lost() -> None:
+    a, b = np.zeros((2, N))
+    a[1::40], b[3::40] = 1.0, 1.0
+    # Both at once: never where the sample looks.
+    both = np.arange(11, N, 4000)
+    a[both], b[both] = 1.0, 1.0
+    t = a - b + 3 * a * b
+    X = np.column_stack([a, b])
+    found = ways_of(X, t, 2)
+    assert [way.last for way in found] == [True]
+    way, triangle = last_of(X, t, 2)
+    basis, (settled,) = way.settled([triangle], triangle)
+    # Powers of 0 and 1 are the numbers themselves.
+    np.testing.assert_array_equal(basis.kept, [True, True, True, False, True, False])
+    _, rss = solve_nested(settled, [6])
+    assert rss[0] < 1e-20

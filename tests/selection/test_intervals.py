@@ -16,6 +16,7 @@ from mlcli.selection.folds import k_fold
 from mlcli.selection.intervals import corrected, coverage_interval, naive
 from mlcli.selection.losses import absolute, squared, zero_one
 from mlcli.selection.nested import (
+    PairLosses,
     fold_numbers,
     least_squares_pairs,
     nested_interval,
@@ -128,6 +129,16 @@ def test_the_nested_interval_by_hand() -> None:
     assert found.estimate == pytest.approx(np.mean(inner) - bias, rel=1e-12)
     assert found.std_error == pytest.approx(sqrt(3 / 4 * mse), rel=1e-12)
     assert found.high - found.estimate == pytest.approx(1.959963985 * found.std_error, rel=1e-8)
+
+
+def test_errors_beyond_a_float_have_no_interval() -> None:
+    huge = np.array([1e200, 3e200, 2e200])
+    assert naive(huge).std_error == np.inf
+    X, t = cubic(40)
+    pairs = least_squares_pairs(fit_arnoldi(X, 2)[1], t, k_fold(40, 4, np.random.default_rng(0)))
+    found = nested_interval([PairLosses(pairs.fold, 1e200 * pairs.loss)])
+    assert np.isfinite(found.estimate)
+    assert not np.isfinite(found.std_error)
 
 
 def test_the_naive_interval_covers_too_rarely_and_the_others_do_not() -> None:

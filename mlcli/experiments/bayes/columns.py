@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from mlcli.config.bayes import BayesConfig
 from mlcli.linear.basis import PRODUCTS, Basis, fit_basis
+from mlcli.linear.compress import refuse_loss
 from mlcli.linear.moments import (
     MomentAccumulator,
     changed,
     chebyshev_coefficients,
     chebyshev_nodes,
 )
+from mlcli.linear.sample import subsample_indices
 from mlcli.linear.triangle import (
     GramAccumulator,
     IllConditioned,
@@ -31,6 +33,8 @@ CHUNK = 8192
 MANY_ROWS = 20_000
 # A Gram matrix squares this; what it loses then is below 1e-10.
 SAFE_CONDITION = 1e3
+# Rows a column of the sample whose fit is taken off the target before its squares are summed.
+SAMPLE_ROWS_A_COLUMN = 200
 
 
 def basis_of(config: BayesConfig, low: Array, high: Array, degree: int) -> Basis:
@@ -58,6 +62,7 @@ class Data:
         low, high: range of each feature, (D,).
         n_rows: N.
         triangles: of each degree, where the rows were read once for all of them; None: not yet.
+        arrays: X (N, D) and t (N,), where they are in memory.
     """
 
     rows: Rows
@@ -65,59 +70,93 @@ class Data:
     high: Array
     n_rows: int
     triangles: Mapping[int, Triangle] | None = None
+    arrays: tuple[Array, Array] | None = None
 
 
 def in_memory(X: Array, t: Array) -> Data:
     """Data that are arrays."""
-    return Data(lambda: [(X, t)], X.min(axis=0), X.max(axis=0), t.size)
+    return Data(lambda: [(X, t)], X.min(axis=0), X.max(axis=0), t.size, arrays=(X, t))
 
 
 def triangle_of(basis: Basis, data: Data) -> Triangle:
     """The triangle of [Phi t] in one pass, or two where the columns are too much alike."""
     if data.triangles is not None:
         return data.triangles[basis.degree]
+    c0 = _first_guess(basis, data)
     found = None
     if data.n_rows >= MANY_ROWS:
         one_input = data.low.size == 1 and basis.kind in PRODUCTS
-        found = _by_moments(basis, data) if one_input else _by_gram(basis, data)
-    return _accumulated(basis, data, QRAccumulator(basis.n_columns)) if found is None else found
+        found = _by_moments(basis, data, c0) if one_input else _by_gram(basis, data, c0)
+    if found is None:
+        found = _accumulated(basis, data, c0, QRAccumulator(basis.n_columns))
+    return found
 
 
-def _by_moments(basis: Basis, data: Data) -> Triangle | None:
+def _first_guess(basis: Basis, data: Data) -> Array | None:
+    """The fit of a sample of many rows, (p,): what it leaves over loses no digits in its square.
+
+    None of few rows, whose QR squares nothing.
+    """
+    if data.arrays is None or data.n_rows < MANY_ROWS:
+        return None
+    X, t = data.arrays
+    sample = subsample_indices(X, min(MANY_ROWS, SAMPLE_ROWS_A_COLUMN * basis.n_columns))
+    return np.asarray(np.linalg.lstsq(basis.evaluate(X[sample]), t[sample])[0])
+
+
+def _by_moments(basis: Basis, data: Data, c0: Array | None) -> Triangle | None:
     """Polynomials of one input through sums of Chebyshev polynomials over the data's range.
 
     None where those are not nearly orthogonal on the rows, and digits would be lost.
+
+    Args:
+        basis: of p columns.
+        data: the rows.
+        c0: a first guess in the basis, (p,); None: 0.
     """
     low, high = float(data.low[0]), float(data.high[0])
     middle, half = low / 2 + high / 2, high / 2 - low / 2
+    nodes = chebyshev_nodes(basis.degree + 1)
+    to_basis = chebyshev_coefficients(basis.evaluate((middle + half * nodes)[:, None]))
+    guess = np.zeros(basis.degree + 1) if c0 is None else to_basis @ c0  # (degree + 1,)
     accumulator = MomentAccumulator(basis.degree)
     for X, t in data.rows():
-        accumulator.add((X[:, 0] - middle) / half, t)
+        accumulator.add((X[:, 0] - middle) / half, t, guess)
     try:
         found = accumulator.triangle()
+        _refuse(found, guess)
     except IllConditioned:
         return None
-    if condition(found.R[:-1, :-1]) > SAFE_CONDITION:
-        return None
-    nodes = chebyshev_nodes(basis.degree + 1)
-    return changed(found, chebyshev_coefficients(basis.evaluate((middle + half * nodes)[:, None])))
+    return changed(found.with_target(guess), to_basis)
 
 
-def _by_gram(basis: Basis, data: Data) -> Triangle | None:
+def _by_gram(basis: Basis, data: Data, c0: Array | None) -> Triangle | None:
     """The triangle by Gram matrices; None where they would lose digits."""
     try:
-        found = _accumulated(basis, data, GramAccumulator(basis.n_columns))
+        return _accumulated(basis, data, c0, GramAccumulator(basis.n_columns))
     except IllConditioned:
         return None
-    return found if condition(found.R[:-1, :-1]) <= SAFE_CONDITION else None
+
+
+def _refuse(rest: Triangle, guess: Array) -> None:
+    if condition(rest.R[:-1, :-1]) > SAFE_CONDITION:
+        raise IllConditioned("the columns are too much alike for their Gram matrix")
+    refuse_loss(rest, guess)
 
 
 def _accumulated(
-    basis: Basis, data: Data, accumulator: GramAccumulator | QRAccumulator
+    basis: Basis, data: Data, c0: Array | None, accumulator: GramAccumulator | QRAccumulator
 ) -> Triangle:
+    """The triangle of [Phi t], by way of that of [Phi, t - Phi c0]."""
     for X, t in data.rows():
         for start in range(0, t.size, CHUNK):
             part = slice(start, start + CHUNK)
             columns = basis.evaluate(X[part]).T  # (p, n)
-            accumulator.add_rows(np.concatenate([columns, t[None, part]]))
-    return accumulator.triangle()
+            rest = t[part] if c0 is None else t[part] - c0 @ columns
+            accumulator.add_rows(np.concatenate([columns, rest[None]]))
+    found = accumulator.triangle()
+    if c0 is None:
+        return found
+    if isinstance(accumulator, GramAccumulator):
+        _refuse(found, c0)
+    return found.with_target(c0)

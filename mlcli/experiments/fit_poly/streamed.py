@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,7 +17,7 @@ from mlcli.experiments.fit_poly.replicate import Outcome, Scores, residual_varia
 from mlcli.linear.arnoldi import ArnoldiBasis
 from mlcli.linear.compress import PolynomialAccumulator, PolynomialFit, solve_nested
 from mlcli.linear.streams import Way, ways
-from mlcli.linear.triangle import IllConditioned, Triangle
+from mlcli.linear.triangle import IllConditioned, Triangle, ranks
 from mlcli.models.functions import Polynomials
 from mlcli.result import Progress
 from mlcli.rng import stream
@@ -78,10 +78,15 @@ def run_streamed(
     ):
         parts = _read(config, source, n_seeds, progress, way)
         try:
-            outcomes = [_outcome(config, way, both) for both in parts]
+            found = [way.triangle(both[k].rows) for both in parts for k in ("train", "test")]
         except IllConditioned:
             continue
-        return outcomes, _fits(config, source, way.basis, way.triangle(parts[0]["train"].rows))
+        basis, found = way.settled(found, found[0].merge(found[1]))
+        _refuse_few(config, basis, parts)
+        outcomes = [
+            _outcome(config, basis, both, found[2 * i : 2 * i + 2]) for i, both in enumerate(parts)
+        ]
+        return outcomes, _fits(config, source, basis, found[0])
     raise AssertionError("the last way always serves")
 
 
@@ -114,7 +119,7 @@ def _fits(
     degrees = sizes(config)
     n_columns = [basis.size(degree) for degree in degrees]
     W, rss = solve_nested(triangle, n_columns)
-    rank = np.array([float(basis.kept[:size].sum()) for size in n_columns])
+    rank = ranks(triangle, n_columns).astype(np.float64)
     on_all_rows = replace(basis, factor=triangle.R[:-1, :-1])
 
     def coefficients(index: int) -> Coefficients:
@@ -129,13 +134,33 @@ def _fits(
     )
 
 
-def _outcome(config: FitPolyConfig, way: Way, both: Mapping[str, _Part]) -> Outcome:
-    train, test, basis = both["train"], both["test"], way.basis
+def _refuse_few(
+    config: FitPolyConfig, basis: ArnoldiBasis, parts: Sequence[Mapping[str, _Part]]
+) -> None:
+    """Each row falls into a part by itself, so that of few rows a part may have too few."""
+    needed = basis.size(max(sizes(config)))
+    for index, both in enumerate(parts):
+        n_train, n_test = both["train"].n_rows, both["test"].n_rows
+        if n_train < needed or (config.test_fraction > 0 and n_test == 0):
+            raise DataError(
+                f"repeat {index} has {n_train} training and {n_test} test rows, too few for "
+                f"{needed} columns and a test error",
+                hint="a file with more complete rows, or a lower --degrees",
+            )
+
+
+def _outcome(
+    config: FitPolyConfig,
+    basis: ArnoldiBasis,
+    both: Mapping[str, _Part],
+    triangles: Sequence[Triangle],
+) -> Outcome:
+    train, test = both["train"], both["test"]
     n_columns = [basis.size(degree) for degree in sizes(config)]
-    W, train_rss = solve_nested(way.triangle(train.rows), n_columns)
-    rank = np.array([float(basis.kept[:size].sum()) for size in n_columns])
+    W, train_rss = solve_nested(triangles[0], n_columns)
+    rank = ranks(triangles[0], n_columns).astype(np.float64)
     nan = np.full(rank.size, np.nan)
-    test_rss = way.triangle(test.rows).rss(W) if test.n_rows else nan
+    test_rss = triangles[1].rss(W) if test.n_rows else nan
     scores = Scores(
         train_mse=train_rss / train.n_rows,
         test_mse=test_rss / test.n_rows if test.n_rows else nan,

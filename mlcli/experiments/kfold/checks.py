@@ -9,6 +9,7 @@ import numpy as np
 
 from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.source import Source
+from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError, InputError
 from mlcli.experiments.kfold import streamed
 from mlcli.experiments.kfold.prepared import fitted_alike
@@ -31,10 +32,11 @@ def check(config: KfoldConfig, source: Source) -> None:
         raise InputError(
             "--device", must="auto or cpu for kfold, which is NumPy", got=config.device
         )
-    if source.streamed:
+    if isinstance(source, StreamSource):
         streamed.check(config)
         n_train = source.n_rows - -(-source.n_rows // config.n_folds)
         _check_columns(config, len(source.feature_names), n_train)
+        _refuse_constant(source.target_name, len(source.target_counts or ()) == 1)
         return
     first = source.replicate(0, config.seed)
     if config.loss != "zero-one":
@@ -42,14 +44,19 @@ def check(config: KfoldConfig, source: Source) -> None:
     _check_prepared(config, source)
     if config.loss == "zero-one" or config.scheme == "stratified":
         _check_classes(first.t, first.target_name)
-    elif np.ptp(first.t) == 0:
-        raise DataError(
-            f"target '{first.target_name}' has the same value in every row, so that there is "
-            "nothing to choose by",
-            hint="another --target",
-        )
+    else:
+        _refuse_constant(first.target_name, bool(np.ptp(first.t) == 0))
     fewest = min(int(folds.n_train.min()) for folds in partitions(config, first, 0))
     _check_columns(config, len(source.feature_names), fewest)
+
+
+def _refuse_constant(target: str, constant: bool) -> None:
+    if constant:
+        raise DataError(
+            f"target '{target}' has the same value in every row, so that there is nothing to "
+            "choose by",
+            hint="another --target",
+        )
 
 
 def _check_prepared(config: KfoldConfig, source: Source) -> None:

@@ -21,7 +21,7 @@ from mlcli.linear.basis import fit_basis, spans_powers
 from mlcli.linear.compress import PolynomialAccumulator, PolynomialFit
 from mlcli.linear.nested import NestedColumns
 from mlcli.linear.streams import Way, ways
-from mlcli.linear.triangle import IllConditioned, Triangle, solve_nested
+from mlcli.linear.triangle import IllConditioned, Triangle, ranks, solve_nested
 from mlcli.models.functions import Polynomials
 from mlcli.result import Progress
 from mlcli.rng import stream
@@ -74,7 +74,7 @@ class Streamed:
         W, rss = solve_nested(triangle, [size])
         on_all_rows = replace(self._basis, factor=triangle.R[:-1, :-1])
         fixed = fit_basis(config.basis, source.low, source.high, degree, intercept=config.intercept)
-        rank = np.array([float(np.count_nonzero(on_all_rows.kept[:size]))])
+        rank = ranks(triangle, [size]).astype(np.float64)
         fit = PolynomialFit(on_all_rows, W, rss, (degree,), rank.astype(np.int64), triangle.n_rows)
 
         def coefficients(index: int) -> Coefficients:
@@ -95,9 +95,13 @@ class Streamed:
         ):  # fmt: skip
             found = self._pass(way, progress)
             try:
-                return way.basis, [[way.triangle(one) for one in parts] for parts in found]
+                triangles = [[way.triangle(one) for one in parts] for parts in found]
             except IllConditioned:
                 continue
+            flat = [one for parts in triangles for one in parts]
+            basis, flat = way.settled(flat, merged(triangles[0]))
+            k = self._config.n_folds
+            return basis, [flat[start : start + k] for start in range(0, len(flat), k)]
         raise AssertionError("the last way always serves")
 
     def _pass(self, way: Way, progress: Progress) -> list[list[PolynomialAccumulator]]:
@@ -132,7 +136,7 @@ class Streamed:
         everything = merged(parts)
         n = everything.n_rows
         _, rss = solve_nested(everything, sizes)
-        rank = np.array([np.count_nonzero(basis.kept[:size]) for size in sizes])
+        rank = ranks(everything, sizes)
         nothing = np.full((len(sizes), 1), np.nan)
         inner = inner_losses(parts, folds, lambda p, f: least_squares_fits(p, f, sizes))
         scores = Scores(

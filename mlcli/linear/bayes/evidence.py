@@ -14,6 +14,8 @@ from mlcli.linear.bayes.spectrum import Spectrum, log_evidence
 # Starting points over the decades between data that decide everything and a prior that does.
 N_STARTS = 400
 LOWEST, HIGHEST = 1e-20, 1e10
+# How much lower is looked where nothing was found.
+FAR_BELOW = 1e-5
 BISECTIONS = 80
 # A slope below this is level.
 LEVEL = 1e-9
@@ -61,7 +63,7 @@ def maximise_evidence(
     """
     if prior_precision is not None and noise_precision is not None:
         return _described(data, prior_precision, noise_precision, 1, False)
-    top = float(data.s.max(initial=0.0)) ** 2
+    top = float(data.s.max(initial=0.0)) ** 2 or 1.0
     total = float(data.z @ data.z) + data.rest
     if total == 0.0 or data.n_rows == 0:
         raise NoAnswerError("a target that is zero in every row leaves the precisions open")
@@ -82,13 +84,12 @@ def maximise_evidence(
             return gamma - alpha * data.mean_square(ratio)
         return beta * data.rss(ratio) + gamma - data.n_rows
 
-    if top == 0.0:
-        top = 1.0
-    ratios = top * np.geomspace(LOWEST, HIGHEST, N_STARTS)
-    if prior_precision is not None:
-        # With alpha fixed the line runs over beta, whose scale is the target's.
-        ratios = prior_precision * total / data.n_rows * np.geomspace(LOWEST, HIGHEST, N_STARTS)
+    # With alpha fixed the line runs over beta, whose scale is the target's.
+    scale = top if prior_precision is None else prior_precision * total / data.n_rows
+    ratios = scale * np.geomspace(LOWEST, HIGHEST, N_STARTS)
     maxima, at_limit = maxima_along(slope, ratios, finite_top=prior_precision is not None)
+    if not maxima and prior_precision is None:
+        maxima, _ = maxima_along(slope, further_down(ratios), finite_top=True)
     if not maxima:
         raise NoAnswerError(
             "the evidence has no maximum: the columns fit the target exactly, and the noise "
@@ -101,6 +102,14 @@ def maximise_evidence(
     best = max(found, key=lambda one: one.log_evidence)
     on_limit = at_limit and best is found[-1]
     return _described(data, best.prior_precision, best.noise_precision, len(maxima), on_limit)
+
+
+def further_down(ratios: Floats) -> Floats:
+    """Ratios below all of these, for a target whose mean is ten million times its noise.
+
+    The rounding of an exact fit lies lower still.
+    """
+    return np.asarray(ratios[0] * np.geomspace(FAR_BELOW, 1.0, N_STARTS))
 
 
 def _described(

@@ -13,7 +13,7 @@ import numpy as np
 
 from mlcli.errors import NoAnswerError
 from mlcli.linear.arrays import Floats
-from mlcli.linear.bayes.evidence import HIGHEST, LOWEST, N_STARTS, maxima_along
+from mlcli.linear.bayes.evidence import HIGHEST, LOWEST, N_STARTS, further_down, maxima_along
 from mlcli.linear.bayes.spectrum import Spectrum
 from mlcli.linear.student import student_t_quantile
 
@@ -120,6 +120,8 @@ def best_ratio(data: Spectrum, shape: float, rate: float) -> float:
     top = float(data.s.max(initial=0.0)) ** 2 or 1.0
     ratios = top * np.geomspace(LOWEST, HIGHEST, N_STARTS)
     found, _ = maxima_along(slope, ratios, finite_top=False)
+    if not found:
+        found, _ = maxima_along(slope, further_down(ratios), finite_top=True)
     if not found:
         raise NoAnswerError(
             "the evidence has no maximum: the columns fit the target exactly",
