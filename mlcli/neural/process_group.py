@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,6 +60,18 @@ def hold_interrupts() -> None:
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
+
+
+def interrupt_once() -> None:
+    """Only the first Ctrl-C or SIGTERM interrupts: the launcher sends another one after it."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        hold_interrupts()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, interrupt)
 
 
 class ProcessGroup:
@@ -146,6 +159,7 @@ class ProcessGroup:
         """Why the training can't go on, when this process was interrupted or misses another."""
         mine = Word(EXIT_INTERRUPTED if interrupted else None, "interrupted")
         self.leave_word(*mine)
+        self._hang_up()
         words: Sequence[Word | None] = [None] * self.size
         deadline = time.monotonic() + WORD_SECONDS
         try:
@@ -155,6 +169,14 @@ class ProcessGroup:
         except RuntimeError:
             return mine if interrupted else Word(1, "the launch of the processes is gone")
         return _verdict(words)
+
+    def _hang_up(self) -> None:
+        """Let a sum of the others that waits for this process fail now, so that they give word."""
+        try:
+            dist.destroy_process_group()
+        except (RuntimeError, ValueError, AssertionError):
+            # There is none any more.
+            return
 
     def leave(self) -> None:
         """The training is done; the others may still need this process's answers until then."""

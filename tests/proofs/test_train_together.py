@@ -38,7 +38,9 @@ def start(arguments: Sequence[str]) -> subprocess.Popen[str]:
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
          "-m", "mlcli", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, start_new_session=True,
+        # A shell lets what it runs in the background ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
 
 
@@ -60,8 +62,17 @@ def checkpoint_below(folder: Path) -> FileCheckpoint:
     return FileCheckpoint(path)
 
 
-def assert_same_training(one: Path, other: Path) -> None:
-    """Curves and weights agree to `TOLERANCE` of the largest number of their kind."""
+def started(job: subprocess.Popen[str]) -> None:
+    """Wait until the training has kept a state."""
+    deadline = time.monotonic() + 240
+    while not list(Path().glob("runs/*/.*.checkpoint.npz")):
+        assert job.poll() is None, job.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def assert_same_training(one: Path, other: Path, tolerance: float = TOLERANCE) -> None:
+    """Curves and weights agree to a share of the largest number of their kind."""
     tables = []
     for folder in (one, other):
         with (folder / "curves.csv").open(newline="") as file:
@@ -69,11 +80,11 @@ def assert_same_training(one: Path, other: Path) -> None:
         names = [name for name in rows[0] if not name.endswith(("_low", "_high"))]
         tables.append(np.array([[float(row[k] or 0) for k in names] for row in rows]))
     assert tables[0].shape == tables[1].shape
-    assert (abs(tables[0] - tables[1]) <= TOLERANCE * abs(tables[0]).max(axis=0)).all()
+    assert (abs(tables[0] - tables[1]) <= tolerance * abs(tables[0]).max(axis=0)).all()
     for name in ("best", "last"):
         mine, others = (load_file(folder / f"model/{name}.safetensors") for folder in (one, other))
         for key, array in mine.items():
-            assert abs(others[key] - array).max() <= TOLERANCE * abs(array).max(), (name, key)
+            assert abs(others[key] - array).max() <= tolerance * abs(array).max(), (name, key)
 
 
 def test_two_processes_finish_what_one_began(
@@ -97,6 +108,7 @@ def test_two_processes_finish_what_one_began(
     out, err = job.communicate(timeout=240)
     assert job.returncode == 0, err
     assert "going on from where an interrupted run" in err
+    assert mlcli("verify", "together", "--hashes-only").code == 0
     # One process alone writes and speaks.
     assert out == Path("together/metrics.json").read_text()
     assert not list(empty_folder.glob("runs/*/.*"))
@@ -117,11 +129,7 @@ def test_one_process_finishes_what_two_began_when_one_of_them_is_killed(
     mlcli: Run, empty_folder: Path
 ) -> None:
     job = start(MLP)
-    deadline = time.monotonic() + 240
-    while not list(empty_folder.glob("runs/*/.*.checkpoint.npz")):
-        assert job.poll() is None, job.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    started(job)
     os.kill(process_of(job.pid, 1), signal.SIGKILL)
     _, err = job.communicate(timeout=60)
     assert job.returncode == 1
@@ -140,6 +148,53 @@ def test_one_process_finishes_what_two_began_when_one_of_them_is_killed(
     assert "going on from where an interrupted run" in resumed.err
     assert mlcli(*MLP, "--out", "alone").code == 0
     assert_same_training(Path("alone"), Path("resumed"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_what_ends_the_whole_launch_leaves_a_state_to_go_on_from(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    reached = 0
+    for how in ("Ctrl-C", "SIGTERM", "rank 0 killed"):
+        # `start` finds the state that the one before left, so wait for one that goes further.
+        job = start(MLP)
+        deadline = time.monotonic() + 240
+        while not (empty_folder / "runs").is_dir() or epochs_done(empty_folder) <= reached:
+            assert job.poll() is None, job.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        if how == "rank 0 killed":
+            os.kill(process_of(job.pid, 0), signal.SIGKILL)
+        elif how == "SIGTERM":
+            os.kill(job.pid, signal.SIGTERM)
+        else:
+            # As a terminal does it: every process of the group hears it.
+            os.killpg(job.pid, signal.SIGINT)
+        _, err = job.communicate(timeout=60)
+        assert job.returncode != 0
+        said, *more = [line for line in err.splitlines() if line.startswith("mlcli: ")]
+        assert not more, (how, [said, *more])
+        if how == "rank 0 killed":
+            assert said.startswith("mlcli: process 0 of 2 died or does not answer any more; the ")
+        else:
+            assert said.startswith("mlcli: interrupted; the same command goes on after epoch ")
+        assert not list(empty_folder.rglob("metrics.json"))
+        assert not list(empty_folder.rglob("*.partial*"))
+        reached = epochs_done(empty_folder)
+        assert 0 < reached < 300
+    resumed = mlcli(*MLP, "--out", "resumed")
+    assert resumed.code == 0
+    assert "going on from where an interrupted run" in resumed.err
+    assert mlcli(*MLP, "--out", "alone").code == 0
+    # Hundreds of epochs together, with dropout, carry the last digits of float32 further.
+    assert_same_training(Path("alone"), Path("resumed"), 1e-3)
+
+
+def epochs_done(folder: Path) -> int:
+    """Of the state that is kept; 0 where there is none yet."""
+    if not list(folder.glob("runs/*/.*.checkpoint.npz")):
+        return 0
+    return int((checkpoint_below(folder).load() or {"0/epoch": 0})["0/epoch"])
 
 
 def launch(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:

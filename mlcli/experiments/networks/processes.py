@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 
 from mlcli.errors import EXIT_FAILED, EXIT_INTERRUPTED, ConfigError, MlcliError
 from mlcli.neural.device import find_device
-from mlcli.neural.process_group import LostError, ProcessGroup, Word, check_device, join
+from mlcli.neural.process_group import (
+    LostError,
+    ProcessGroup,
+    Word,
+    check_device,
+    interrupt_once,
+    join,
+)
 from mlcli.scale.torchrun import Launch
 
 T = TypeVar("T")
@@ -30,6 +37,7 @@ def check_together(config: Any, launch: Launch) -> None:
 def joined(launch: Launch) -> Iterator[ProcessGroup]:
     """The group while the block runs; what ends it early is left as word for the others."""
     group = join(launch.rank, launch.size, launch.local_rank, launch.local_size)
+    interrupt_once()
     try:
         yield group
     except LostError:
