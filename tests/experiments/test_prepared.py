@@ -348,6 +348,23 @@ def test_one_species_against_the_others(mlcli: Run, folder: Path) -> None:
     assert np.sum(scored["confusion"], axis=1).tolist() == [100, 50]
 
 
+def test_a_class_is_positive_by_its_word(mlcli: Run, folder: Path) -> None:
+    on = ["--data", str(folder / "iris.csv"), "--target", "species", "--n-seeds", "2", "--no-plots"]
+    by_number = mlcli("logistic", *on, "--positive", "1", "--json", "--out", "number").json
+    by_word = mlcli("logistic", *on, "--positive", "versicolor", "--json", "--out", "word").json
+    assert by_word == by_number
+    assert by_word["classes"] == ["not versicolor", "versicolor"]
+    shown = mlcli("logistic", *on, "--positive", "versicolor", "--out", "word").out
+    assert "The positive class, C_1, is versicolor; the other is not versicolor." in shown
+    assert "positive class" not in mlcli("logistic", *on, "--out", "three").out
+    wrong = mlcli("logistic", *on, "--positive", "rose")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert wrong.err == (
+        "mlcli: --positive must be a label of target 'species', got 'rose'; "
+        "try one of setosa, versicolor, virginica\n"
+    )
+
+
 @pytest.mark.parametrize(
     "command", ["fit-poly", "kfold", "bayes", "bias-variance", "descent", "train-mlp", "baseline"]
 )
