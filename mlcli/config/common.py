@@ -68,7 +68,7 @@ class SourceFields(SyntheticFields):
     dates: Annotated[Names | None, Unset] = param(
         None,
         "Columns of dates; each becomes years and, of two years or more, the time of year as sine "
-        "and cosine.",
+        "and cosine. Where 2/1/2024 could be either, when:dmy or when:mdy says which comes first.",
         example="when", optional=True,
     )  # fmt: skip
     impute: Annotated[ImputeName | None, Unset] = param(

@@ -187,6 +187,13 @@ def _faults(column: Column, said: dict[str, Any]) -> list[str]:
         lines.append(f"is constant: {said['most_frequent'][0]['value']}")
     if column.strange is not None:
         lines.append(f"is mostly numbers, but also holds {short(column.strange)!r}")
+    if "readings" in said:
+        one = said["readings"]
+        lines.append(
+            f"has dates with two readings: {one['text']!r} is {one['day_first']} with the day "
+            f"first, as shown here, or {one['month_first']} with the month first; --dates "
+            f"'{column.name}:dmy' or '{column.name}:mdy' says which"
+        )
     if said.get("n_infinite"):
         lines.append(f"holds {said['n_infinite']} infinite values")
     n = column.codes.size

@@ -152,6 +152,11 @@ def _left_out(
             why[name] = "numbers independent data sets"
         elif one["type"] not in (*NUMBERS, "text", "date"):
             why[name] = "has no values" if one["type"] == "empty" else "is constant"
+        elif "readings" in one:
+            why[name] = (
+                f"has dates with two readings, as {one['readings']['text']!r}; "
+                f"dates: [{name}:dmy] or [{name}:mdy] says which"
+            )
         elif one["type"] == "text" and one["n_distinct"] > most:
             why[name] = f"is text with {one['n_distinct']} different values"
         elif name in leaks or name in copies:

@@ -117,6 +117,20 @@ def test_dates_are_features_and_identifiers_are_not(mlcli: Run, empty_folder: Pa
     assert "'name' is text with 60 different values" in Path("new/params.yaml").read_text()
 
 
+def test_dates_with_two_readings_are_no_feature(mlcli: Run, empty_folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = [
+        f"{1 + i % 12:02}/01/{2000 + i // 12},{rng.normal()},{rng.normal()}" for i in range(60)
+    ]
+    Path("a.csv").write_text("\n".join(["when,x,t", *lines]) + "\n")
+    done = mlcli("init", "new", "--data", "a.csv")
+    assert done.code == 0, done.err
+    params = read_yaml(Path("new/params.yaml")).values
+    assert params["fit_poly"]["features"] == ["x"]
+    assert "has dates with two readings, as '02/01/2000'" in done.out
+    assert "dates: [when:dmy] or [when:mdy] says which" in done.out
+
+
 def test_a_target_without_noise_has_no_posterior(mlcli: Run, empty_folder: Path) -> None:
     x = np.linspace(0, 1, 50)
     np.savez("exact.npz", x=x, z=np.cos(9 * x), t=1 + 2 * x + np.cos(9 * x))

@@ -13,7 +13,8 @@ from mlcli.config.logistic import LogisticConfig
 @pytest.mark.parametrize(
     ("given", "label"),
     [(None, None), ("", None), ("null", None), ("none", "none"), (1, 1.0), ("1", 1.0),
-     ("-1e2", -100.0), (" yes ", "yes"), ("1_000", "1_000"), ("inf", "inf"), ("nan", "nan"), ("mäßig", "mäßig")],
+     ("-1e2", -100.0), (" yes ", "yes"), ("1_000", "1_000"), ("inf", "inf"), ("nan", "nan"),
+     ("mäßig", "mäßig")],
 )  # fmt: skip
 def test_what_a_label_becomes(given: object, label: object) -> None:
     found = LogisticConfig(positive=given).positive
