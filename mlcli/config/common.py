@@ -52,7 +52,10 @@ class SourceFields(SyntheticFields):
         None, "Column to predict (default: t, y or target).", example="y"
     )
     features: Annotated[Names | None, Unset] = param(
-        None, "Columns to predict from (default: all others).", example="x1,x2"
+        None,
+        "Columns to predict from (default: all others). In any list of columns, a name with a "
+        "comma stands in quotes, as '\"a, b\",c'.",
+        example="x1,x2",
     )
     draw_column: Annotated[str | None, Unset] = param(
         None,

@@ -15,6 +15,8 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.fields import FieldInfo
 
+from mlcli.lists import split_names
+
 LABEL = "a number or a word"
 RANGE = re.compile(r"(\d+)-(\d+)")
 LONGEST_RANGE = 1_000_000
@@ -96,6 +98,11 @@ def expand_integers(value: Any) -> Any:
 def split_list(value: Any) -> Any:
     """``a,b`` becomes ``["a", "b"]``; a list stays one."""
     return None if value is None else list(_parts(value))
+
+
+def _split_names(value: Any) -> Any:
+    """``a,"b, c"`` becomes ``["a", "b, c"]``; a list stays one."""
+    return split_names(value) if isinstance(value, str) else split_list(value)
 
 
 def _no_boolean(value: Any) -> Any:
@@ -181,7 +188,7 @@ Floats = Annotated[
 ]
 Names = Annotated[
     tuple[str, ...],
-    BeforeValidator(split_list),
+    BeforeValidator(_split_names),
     Field(min_length=1),
     WithJsonSchema(_list_schema({"type": "string"}, "^.+$")),
 ]

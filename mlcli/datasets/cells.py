@@ -10,6 +10,7 @@ import numpy as np
 
 from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
+from mlcli.lists import in_shell
 
 # What counts as an empty cell, in every text reader alike.
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-NaN", "-nan", "NULL", "null")
@@ -82,12 +83,11 @@ class TextColumn(DataError):
     def __init__(
         self, column: str, path: object, must: str, got: str, hint: str, flag: str
     ) -> None:
-        name = column if column.isidentifier() else f"'{column}'"
         super().__init__(
             f"column '{column}' of {path}",
             must=must,
             got=got,
-            hint=f"{hint}, or {flag} {name}" if flag else hint,
+            hint=f"{hint}, or {flag} {in_shell(column)}" if flag else hint,
         )
         self.column = column
         self._said = (column, path, must, got, hint)

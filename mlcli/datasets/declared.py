@@ -23,6 +23,7 @@ from mlcli.datasets.coding import (
 from mlcli.datasets.columns import Choice, missing_column
 from mlcli.datasets.dataset import Array
 from mlcli.errors import ConfigError, DataError
+from mlcli.lists import in_shell
 from mlcli.preparation.columns import MISSING, Column, Preparation
 
 # Each but the first is a column; beyond this a column is rather an identifier.
@@ -97,7 +98,7 @@ def with_learners(path: Path, names: Sequence[str], choice: Choice, declared: De
     for flag, columns in (("--categorical", declared.categorical), ("--dates", dates)):
         for column in columns:
             if column not in names:
-                raise missing_column(path, column, names)
+                raise missing_column(path, column, names, of_list=True)
             if column == choice.target:
                 raise ConfigError(flag, must="without the target, whose words are numbered anyhow",
                                   got=f"'{column}'")  # fmt: skip
@@ -184,10 +185,11 @@ def _dates(
         raise DataError(f"column '{name}' of {path}", must=must, got=f"{texts[bad]!r}{where}")
     if said is None and (readings := two_readings(texts)) is not None:
         text, day_first, month_first = readings
+        ways = " or ".join(f"--dates {in_shell(f'{name}:{order}')}" for order in ORDERS)
         raise DataError(
             f"column '{name}' of {path}", must="dates with one reading",
             got=f"{text!r}, which is {day_first} or {month_first}, and no other row says which",
-            hint=f"--dates '{name}:dmy', --dates '{name}:mdy', or writing it as {month_first}",
+            hint=f"{ways}, or writing them as {month_first}",
         )  # fmt: skip
     years = np.append(years_of(texts, form), np.nan)[_numbers(codes, len(texts))]
     if not np.isfinite(years).any():

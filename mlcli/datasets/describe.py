@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.datasets import npz_headers, npz_images, tabular
+from mlcli.datasets.coding import ORDERS
 from mlcli.datasets.columns import target_named
 from mlcli.datasets.describe_columns import describe_column, flags_of, short
 from mlcli.datasets.describe_pairs import (
@@ -25,6 +26,7 @@ from mlcli.datasets.describe_read import Column, read_sample
 from mlcli.datasets.files import check_file
 from mlcli.datasets.parts import holds_parts
 from mlcli.datasets.task import few_enough, task_by_values
+from mlcli.lists import in_shell
 
 LISTED_PAIRS = 10
 # A class with fewer rows than this, or than a tenth of an even share, is rare.
@@ -192,7 +194,7 @@ def _faults(column: Column, said: dict[str, Any]) -> list[str]:
         lines.append(
             f"has dates with two readings: {one['text']!r} is {one['day_first']} with the day "
             f"first, as shown here, or {one['month_first']} with the month first; --dates "
-            f"'{column.name}:dmy' or '{column.name}:mdy' says which"
+            f"{' or '.join(in_shell(f'{column.name}:{order}') for order in ORDERS)} says which"
         )
     if said.get("n_infinite"):
         lines.append(f"holds {said['n_infinite']} infinite values")

@@ -161,6 +161,15 @@ def test_dates_are_read_in_the_one_form_that_reads_all(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.diff(X[:, 0]), 19 / 365.2425, rtol=1e-9)
 
 
+def test_a_name_with_a_comma_is_proposed_as_a_list_takes_it(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.csv", '"sugar, g","land, of",t\n1,x,1\n2,y,2\n')
+    assert refused(path).endswith("""--categorical '"land, of"'""")
+    for given in ({"features": ("sugar",)}, {"declared": Declared(("sugar",))}):
+        assert refused(path, **given).endswith("""has no column 'sugar'; try '"sugar, g"'""")
+    # A target is one name.
+    assert refused(path, target="sugar, m").endswith("has no column 'sugar, m'; try 'sugar, g'")
+
+
 MONTHLY = [f"{month:02d}/01/2010" for month in range(1, 13)]
 
 
@@ -171,7 +180,7 @@ def monthly(cells: list[str]) -> str:
 def test_dates_with_two_readings_are_refused(tmp_path: Path) -> None:
     said = refused(put(tmp_path, "a.csv", monthly(MONTHLY)), declared=Declared((), ("d",)))
     for words in ("column 'd' of", "'02/01/2010', which is 2010-01-02 or 2010-02-01",
-                  "--dates 'd:dmy', --dates 'd:mdy', or writing it as 2010-02-01"):  # fmt: skip
+                  "try --dates d:dmy or --dates d:mdy, or writing them as 2010-02-01"):  # fmt: skip
         assert words in said
 
 

@@ -70,7 +70,7 @@ def test_dates_with_two_readings_are_warned_of(tmp_path: Path) -> None:
     found = describe_table(write(tmp_path, {"when": ["01/01/2010", "02/01/2010"]}))
     assert found["warnings"] == [
         "'when' has dates with two readings: '02/01/2010' is 2010-01-02 with the day first, as "
-        "shown here, or 2010-02-01 with the month first; --dates 'when:dmy' or 'when:mdy' says "
+        "shown here, or 2010-02-01 with the month first; --dates when:dmy or when:mdy says "
         "which"
     ]
     for cells in (["01/01/2010", "13/01/2010"], ["01/13/2010", "02/01/2010"],
