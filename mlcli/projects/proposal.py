@@ -37,12 +37,14 @@ class Proposal:
         sections: of params.yaml, each of which is a stage too.
         reasons: what was decided, and from what.
         left_out: column -> why it is no feature.
+        by_values: whether the target is numbers that were taken for classes.
     """
 
     task: str
     sections: Sections
     reasons: Mapping[str, str]
     left_out: Mapping[str, str]
+    by_values: bool = False
 
 
 def for_table(
@@ -102,7 +104,8 @@ def for_table(
     if draw_column is not None:
         for values in sections.values():
             values["n_seeds"] = min(values.get("n_seeds", MOST_SEEDS), n_draws)
-    return Proposal(target["task"], sections, _reasons(found, features), left_out)
+    by_values = target["task"] == "classification" and column["type"] in NUMBERS
+    return Proposal(target["task"], sections, _reasons(found, features), left_out, by_values)
 
 
 def _declared(features: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
