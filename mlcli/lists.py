@@ -27,9 +27,10 @@ def joined_names(names: Iterable[str]) -> str:
     return ",".join(map(_quoted, names))
 
 
-def in_shell(name: str) -> str:
-    """A name as it stands behind a flag that takes a list, typed into a shell."""
-    return name if name.isidentifier() else shlex.quote(_quoted(name))
+def in_shell(*names: str) -> str:
+    """Names as they stand behind a flag that takes a list, typed into a shell."""
+    text = joined_names(names)
+    return text if all(name.isidentifier() for name in names) else shlex.quote(text)
 
 
 def _quoted(name: str) -> str:

@@ -19,6 +19,11 @@ SHOWN_CHARACTERS = 24
 _DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\S.*)?\s*$")
 
 
+def is_date(text: str) -> bool:
+    """Whether a text has the shape of a date."""
+    return _DATE.match(text) is not None
+
+
 class NotANumber(Exception):
     """A cell of a numeric column holds something else.
 
@@ -89,7 +94,7 @@ class TextColumn(DataError):
             got=got,
             hint=f"{hint}, or {flag} {in_shell(column)}" if flag else hint,
         )
-        self.column = column
+        self.column, self.path = column, path
         self._said = (column, path, must, got, hint)
 
     def of_target(self) -> TextColumn:
@@ -108,7 +113,7 @@ def refuse_text(path: object, column: str, place: str, text: str, *, asked: bool
         asked: whether the column was asked for by name.
     """
     shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
-    flag = "--dates" if _DATE.match(text) else "--categorical"
+    flag = "--dates" if is_date(text) else "--categorical"
     hint = "correcting that row" if asked else "naming the numeric columns with --features"
     must, got = "a number in every row", f"{shown!r} in {place}"
     raise TextColumn(column, path, must, got, hint, flag)
