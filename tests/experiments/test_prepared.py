@@ -403,12 +403,12 @@ def test_one_species_against_the_others(mlcli: Run, folder: Path) -> None:
 
 def test_a_class_is_positive_by_its_word(mlcli: Run, folder: Path) -> None:
     on = ["--data", str(folder / "iris.csv"), "--target", "species", "--n-seeds", "2", "--no-plots"]
-    by_number = mlcli("logistic", *on, "--positive", "1", "--json", "--out", "number").json
-    by_word = mlcli("logistic", *on, "--positive", "versicolor", "--json", "--out", "word").json
+    by_number = mlcli("logistic", *on, "--positive", "2", "--json", "--out", "number").json
+    by_word = mlcli("logistic", *on, "--positive", "virginica", "--json", "--out", "word").json
     assert by_word == by_number
-    assert by_word["classes"] == ["not versicolor", "versicolor"]
-    shown = mlcli("logistic", *on, "--positive", "versicolor", "--out", "word").out
-    assert "The positive class, C_1, is versicolor; the other is not versicolor." in shown
+    assert by_word["classes"] == ["not virginica", "virginica"]
+    shown = mlcli("logistic", *on, "--positive", "virginica", "--out", "word").out
+    assert "The positive class, C_1, is virginica; the other is not virginica." in shown
     assert "positive class" not in mlcli("logistic", *on, "--out", "three").out
     wrong = mlcli("logistic", *on, "--positive", "rose")
     assert (wrong.code, wrong.out) == (2, "")
