@@ -118,7 +118,13 @@ def _usage_sentence(error: Exception) -> str | None:
         hint = f"; try {' or '.join(close)}" if close else "; try --help"
         return f"unknown flag {option}{hint}" if "No such option" in sentence else sentence + hint
     sentence = sentence.replace("'", "").replace("Did you mean", "; try").replace(". ;", ";")
-    return (sentence[0].lower() + sentence[1:]).rstrip("?")
+    sentence = (sentence[0].lower() + sentence[1:]).rstrip("?")
+    if sentence.startswith("missing"):
+        help = getattr(getattr(error, "param", None), "help", None) or ""
+        word = help.split(" ")[0]
+        start = help[:1] if len(word) > 1 and word.isupper() else help[:1].lower()
+        sentence += f": {start}{help[1:].rstrip('.')}" if help else ""
+    return sentence
 
 
 if __name__ == "__main__":

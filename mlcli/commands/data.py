@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from mlcli.commands.complete import set_names
 from mlcli.commands.flags import with_flags
 from mlcli.commands.options import FIGURE_KINDS, RUN_FLAGS
 from mlcli.config import config_class
-from mlcli.errors import ConfigError
+from mlcli.errors import ConfigError, DataError
 from mlcli.params import resolve
 from mlcli.result import Display
 
@@ -55,8 +56,13 @@ def info(name: Name, as_json: Json = False) -> None:
 
     Example: mlcli data info noisy-cubic
     """
-    from mlcli.datasets.registry import describe
+    from mlcli.datasets.registry import DATASETS, canonical, describe
 
+    path = Path(name).expanduser()
+    if canonical(name) not in DATASETS and path.exists():
+        kind = "folder" if path.is_dir() else "file"
+        hint = f"`mlcli data describe {shlex.quote(name)}`"
+        raise DataError(f"'{name}' is a {kind}, no named data set", hint=hint)
     found = describe(name)
     if as_json:
         console.print_json(found)

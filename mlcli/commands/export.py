@@ -28,7 +28,9 @@ MOST_READ = 8192
 @app.command()
 def export(
     run: trained.Run,
-    to: Annotated[str, typer.Option("--to", help=f"{', '.join(FORMATS)}.", metavar="FORMAT")],
+    to: Annotated[
+        str, typer.Option("--to", help=f"One of {', '.join(FORMATS)}.", metavar="FORMAT")
+    ],
     out: Annotated[
         str | None,
         typer.Option(

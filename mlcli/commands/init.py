@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from mlcli import console
+from mlcli.commands.complete import words
 from mlcli.errors import ConfigError
 
 app = typer.Typer(add_completion=False)
+TASKS: tuple[Literal["classification", "regression"], ...] = ("classification", "regression")
 
 
 @app.command()
@@ -21,6 +23,16 @@ def init(
     ] = None,
     target: Annotated[
         str | None, typer.Option("--target", help="Column to predict (default: t, y or target).")
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            help=f"{' or '.join(TASKS)} (default: classes if the target's values are "
+            "words or few whole numbers).",
+            metavar="WORD",
+            autocompletion=words(TASKS, several=False),
+        ),
     ] = None,
     images: Annotated[
         Path | None,
@@ -35,20 +47,17 @@ def init(
 
     Example: mlcli init rivers --data rivers.csv --target flow
     """
-    if data is not None and images is not None:
-        raise ConfigError("--data and --images can't both be given", hint="one of them")
-    if target is not None and data is None:
-        raise ConfigError("--target goes with --data", hint="--data FILE")
-    if images is not None and images.exists() and not images.expanduser().is_dir():
-        raise ConfigError("--images", must="a folder", got=f"the file {images}", hint="--data")
+    asked = _asked(data, target, images, task)
     from mlcli.projects.create import create
     from mlcli.projects.texts import commands_of, summary
 
     given = data if data is not None else images
     given = None if given is None else given.expanduser()
-    project = create(folder, given, target)
+    project = create(folder, given, target, asked)
     proposal = project.proposal
     rows = dict(summary(proposal))
+    if proposal.by_values and task is None:
+        rows["task"] += "; --task regression predicts it as a number"
     if given is not None:
         rows["data"] = "copied" if project.copied else f"stay at {given.resolve()}"
     console.print_text(console.pairs(rows))
@@ -59,3 +68,25 @@ def init(
     console.print_text(f"\nnext:\n  cd {folder} && {everything}\n  cd {folder} && {one}")
     if not quiet:
         console.message(f"written to {folder}")
+
+
+def _asked(
+    data: Path | None, target: str | None, images: Path | None, task: str | None
+) -> Literal["classification", "regression"] | None:
+    """The task that was asked for.
+
+    Raises:
+        ConfigError: it is none, or flags don't go together.
+    """
+    if data is not None and images is not None:
+        raise ConfigError("--data and --images can't both be given", hint="one of them")
+    if target is not None and data is None:
+        raise ConfigError("--target goes with --data", hint="--data FILE")
+    if task is not None and data is None:
+        raise ConfigError("--task goes with --data", hint="--data FILE")
+    asked = next((one for one in TASKS if one == task), None)
+    if task is not None and asked is None:
+        raise ConfigError("--task", must=f"one of {', '.join(TASKS)}", got=task)
+    if images is not None and images.exists() and not images.expanduser().is_dir():
+        raise ConfigError("--images", must="a folder", got=f"the file {images}", hint="--data")
+    return asked

@@ -52,7 +52,10 @@ class SourceFields(SyntheticFields):
         None, "Column to predict (default: t, y or target).", example="y"
     )
     features: Annotated[Names | None, Unset] = param(
-        None, "Columns to predict from (default: all others).", example="x1,x2"
+        None,
+        "Columns to predict from (default: all others). In any list of columns, a name with a "
+        "comma stands in quotes, as '\"a, b\",c'.",
+        example="x1,x2",
     )
     draw_column: Annotated[str | None, Unset] = param(
         None,
@@ -68,7 +71,7 @@ class SourceFields(SyntheticFields):
     dates: Annotated[Names | None, Unset] = param(
         None,
         "Columns of dates; each becomes years and, of two years or more, the time of year as sine "
-        "and cosine.",
+        "and cosine. Where 2/1/2024 could be either, when:dmy or when:mdy says which comes first.",
         example="when", optional=True,
     )  # fmt: skip
     impute: Annotated[ImputeName | None, Unset] = param(

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.fields import FieldInfo
 
+from mlcli.lists import split_names
+
+LABEL = "a number or a word"
 RANGE = re.compile(r"(\d+)-(\d+)")
 LONGEST_RANGE = 1_000_000
 # How lists of some kinds are better put, and what they look like.
@@ -96,6 +100,11 @@ def split_list(value: Any) -> Any:
     return None if value is None else list(_parts(value))
 
 
+def _split_names(value: Any) -> Any:
+    """``a,"b, c"`` becomes ``["a", "b, c"]``; a list stays one."""
+    return split_names(value) if isinstance(value, str) else split_list(value)
+
+
 def _no_boolean(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("true and false are not numbers")
@@ -128,6 +137,25 @@ class _OneOrList:
         return {"anyOf": [listed, listed["items"], {"type": "string", "pattern": "^.+,.+$"}]}
 
 
+def as_label(value: Any) -> Any:
+    """A class's label: text that is a finite number becomes it, other text stays a word.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(value, str):
+        word = value.strip()
+        try:
+            # Python reads 1_000 as a number, and no table means one by it.
+            found = float(word.replace("_", "?"))
+        except ValueError:
+            return word
+        return found if isfinite(found) else word
+    if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+        return float(value)
+    raise ValueError(f"must be {LABEL}, got {value}")
+
+
 T = TypeVar("T")
 # One value, or several that are compared.
 Several = Annotated[
@@ -141,6 +169,11 @@ Number = BeforeValidator(_no_boolean)
 Unset = BeforeValidator(_finite_text)
 Int = Annotated[int, Number]
 Float = Annotated[float, Number, Field(allow_inf_nan=False)]
+# A class's, or none. Any word may be a class's, `none` too, but for those that are gaps in a table.
+Label = Annotated[
+    Annotated[float | str, BeforeValidator(as_label)] | None,
+    BeforeValidator(lambda value: None if value in ("", "null") else value),
+]
 Degrees = Annotated[
     tuple[Annotated[int, Field(ge=0)], ...],
     BeforeValidator(expand_integers),
@@ -155,7 +188,7 @@ Floats = Annotated[
 ]
 Names = Annotated[
     tuple[str, ...],
-    BeforeValidator(split_list),
+    BeforeValidator(_split_names),
     Field(min_length=1),
     WithJsonSchema(_list_schema({"type": "string"}, "^.+$")),
 ]
@@ -238,7 +271,7 @@ def requirement(field: FieldInfo) -> str:
         kind = {str: "names", float: "numbers", int: "integers"}[_core(_item(field))]
         listed = " ".join(part for part in (kind, bounds(field)) if part)
         return LISTS.get(listed, listed)
-    kind = {int: "an integer", float: "a finite number"}.get(core, "text")
+    kind = {int: "an integer", float: "a finite number", float | str: LABEL}.get(core, "text")
     return " ".join(part for part in (kind, bounds(field)) if part)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ValidationInfo, field_validator
 
 from mlcli.config.common import BasisName, PenaltyName, SeedFields, SourceFields
-from mlcli.config.fields import Float, Floats, Int, Names, Unset, param
+from mlcli.config.fields import Float, Floats, Int, Label, Names, Unset, param
 
 BALANCE = ("none", "balanced")
 
@@ -21,10 +21,11 @@ class LogisticConfig(SourceFields, SeedFields):
         "classes.",
         example="iris",
     )
-    positive: Annotated[Float | None, Unset] = param(
+    positive: Label = param(
         None,
-        "Label of class C_1 (5.1), against all others (default: the larger of two; of more than "
-        "two, none: all classes by softmax).",
+        "Label of class C_1 (5.1), a number or the class's word, against all others (default: the "
+        "larger of two numbers, the last of two words; of more than two classes, none: all by "
+        "softmax).",
         example="1",
     )
     basis: BasisName = param("linear", "Basis functions, as in fit-poly.")

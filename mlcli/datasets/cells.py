@@ -10,12 +10,18 @@ import numpy as np
 
 from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
+from mlcli.lists import in_shell
 
 # What counts as an empty cell, in every text reader alike.
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-NaN", "-nan", "NULL", "null")
 TRUTH_VALUES = {"true": 1.0, "false": 0.0}
 SHOWN_CHARACTERS = 24
 _DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\S.*)?\s*$")
+
+
+def is_date(text: str) -> bool:
+    """Whether a text has the shape of a date."""
+    return _DATE.match(text) is not None
 
 
 class NotANumber(Exception):
@@ -82,14 +88,13 @@ class TextColumn(DataError):
     def __init__(
         self, column: str, path: object, must: str, got: str, hint: str, flag: str
     ) -> None:
-        name = column if column.isidentifier() else f"'{column}'"
         super().__init__(
             f"column '{column}' of {path}",
             must=must,
             got=got,
-            hint=f"{hint}, or {flag} {name}" if flag else hint,
+            hint=f"{hint}, or {flag} {in_shell(column)}" if flag else hint,
         )
-        self.column = column
+        self.column, self.path = column, path
         self._said = (column, path, must, got, hint)
 
     def of_target(self) -> TextColumn:
@@ -108,7 +113,7 @@ def refuse_text(path: object, column: str, place: str, text: str, *, asked: bool
         asked: whether the column was asked for by name.
     """
     shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
-    flag = "--dates" if _DATE.match(text) else "--categorical"
+    flag = "--dates" if is_date(text) else "--categorical"
     hint = "correcting that row" if asked else "naming the numeric columns with --features"
     must, got = "a number in every row", f"{shown!r} in {place}"
     raise TextColumn(column, path, must, got, hint, flag)

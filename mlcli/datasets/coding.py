@@ -15,8 +15,10 @@ from mlcli.preparation.columns import MISSING as MISSING_CATEGORY
 # Distinct texts without spaces at their ends -> a number each, NaN for a gap; it raises BadText.
 Coder = Callable[[Sequence[str]], Array]
 NAN = float("nan")
-# ISO 8601 first; then the day first, as most of the world writes it, and the month first.
-DATE_FORMATS = ("ISO8601", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d")
+# Which of day and month comes first where both are followed by slashes, as a user says it.
+ORDERS = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y"}
+# Points stand behind a day, never behind a month.
+DATE_FORMATS = ("ISO8601", "%d.%m.%Y", *ORDERS.values(), "%Y/%m/%d")
 A_DATE = "a date in every row, as 2024-05-27, 27.5.2024, 27/5/2024 or 5/27/2024"
 SECONDS_A_YEAR = 365.2425 * 86_400
 LISTED = 8
@@ -151,26 +153,50 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:LISTED]) + more
 
 
-def date_form(texts: Sequence[str]) -> tuple[str, int | None]:
+def date_form(texts: Sequence[str], forms: Sequence[str] = DATE_FORMATS) -> tuple[str, int | None]:
     """The form in which dates are written, and the first of them that it doesn't read."""
-    best, fewest, first = DATE_FORMATS[0], len(texts) + 1, None
-    for form in DATE_FORMATS:
+    best, fewest, first = forms[0], len(texts) + 1, None
+    for form in forms:
         bad = np.flatnonzero(np.isnan(years_of(texts, form)))
         if bad.size < fewest:
             best, fewest, first = form, bad.size, int(bad[0]) if bad.size else None
     return best, first
 
 
+def two_readings(texts: Sequence[str]) -> tuple[str, str, str] | None:
+    """The first of some dates that says something else with the month first, where all may.
+
+    Returns:
+        The text, and the day that it is in ISO 8601 with the day and with the month first; None
+        where one of the texts has only one reading or none, or both readings are the same.
+    """
+    days = [_days(texts, form) for form in ORDERS.values()]
+    if any(one.isna().any() for one in days):
+        return None
+    unlike = np.flatnonzero((days[0] != days[1]).to_numpy())
+    if not unlike.size:
+        return None
+    place = int(unlike[0])
+    day_first, month_first = (one.iloc[place].date().isoformat() for one in days)
+    return texts[place], day_first, month_first
+
+
 def years_of(texts: Sequence[str], form: str) -> Array:
     """Dates as years with a fraction, of 365.2425 days from 1970 on; NaN for what is no date."""
     import pandas as pd
 
-    series = pd.Series(list(texts), dtype=object)
-    if not series.size:
+    if not len(texts):
         return np.empty(0)
-    found = pd.to_datetime(series, format=form, errors="coerce", utc=True)
-    seconds = (found - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    seconds = (_days(texts, form) - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
     return np.asarray(1970.0 + seconds / SECONDS_A_YEAR, dtype=np.float64)
+
+
+def _days(texts: Sequence[str], form: str) -> Any:
+    """Dates as pandas has them, none where a text is no date of that form."""
+    import pandas as pd
+
+    series = pd.Series(list(texts), dtype=object)
+    return pd.to_datetime(series, format=form, errors="coerce", utc=True)
 
 
 def date_coder(form: str) -> Coder:

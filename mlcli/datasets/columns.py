@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mlcli.datasets.coding import Coder
 from mlcli.errors import DataError
+from mlcli.lists import in_shell
 
 DEFAULT_TARGETS = ("t", "y", "target")
 LISTED = 12
@@ -58,7 +59,7 @@ def choose(
     _refuse_control_characters(path, names)
     for wanted in (target, draw_column, group_column, *(features or ())):
         if wanted is not None and wanted not in names:
-            raise missing_column(path, wanted, names)
+            raise missing_column(path, wanted, names, of_list=wanted in (features or ()))
     if target is None:
         target = _default_target(path, names)
     if features is None:
@@ -143,10 +144,23 @@ def _refuse_control_characters(path: object, names: Sequence[str]) -> None:
             )
 
 
-def missing_column(path: object, wanted: str, names: Sequence[str]) -> DataError:
-    """The refusal of a table without a column, with the nearest name there is."""
+def missing_column(
+    path: object, wanted: str, names: Sequence[str], *, of_list: bool = False
+) -> DataError:
+    """The refusal of a table without a column, with the nearest name there is.
+
+    Args:
+        path: the file.
+        wanted: the column.
+        names: the columns there are.
+        of_list: it was named in a list, where a name with a comma stands in quotes.
+    """
     near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
-    hint = f"'{near[0]}'" if near else f"one of its columns: {_listed(names)}"
+    # The part of a name up to its comma may be far from the whole.
+    near = near or [name for name in names if of_list and name.split(",")[0].strip() == wanted]
+    hint = f"one of its columns: {_listed(names)}"
+    if near:
+        hint = in_shell(near[0]) if of_list and "," in near[0] else f"'{near[0]}'"
     return DataError(f"{path} has no column '{wanted}'", hint=hint)
 
 

@@ -11,10 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.datasets.checks import refuse_given
-from mlcli.datasets.coding import A_DATE, Learner, date_form, years_of
+from mlcli.datasets.coding import (
+    A_DATE,
+    DATE_FORMATS,
+    ORDERS,
+    Learner,
+    date_form,
+    two_readings,
+    years_of,
+)
 from mlcli.datasets.columns import Choice, missing_column
 from mlcli.datasets.dataset import Array
 from mlcli.errors import ConfigError, DataError
+from mlcli.lists import in_shell
 from mlcli.preparation.columns import MISSING, Column, Preparation
 
 # Each but the first is a column; beyond this a column is rather an identifier.
@@ -29,7 +38,8 @@ class Declared:
 
     Attributes:
         categorical: columns of categories.
-        dates: columns of dates.
+        dates: columns of dates, those with ``:dmy`` or ``:mdy`` behind the name with the day or
+            the month first.
         impute: what fills missing numbers and dates, mean, median or most-frequent.
         indicate_missing: a column of 0 and 1 beside each whose gaps are filled.
         unseen: refuse or average, for a category that training rows lack.
@@ -53,6 +63,26 @@ class Declared:
         given: dict[str, Any] = {"categorical": self.categorical or None}
         refuse_given(name, given | {"dates": self.dates or None, "impute": self.impute}, why)
 
+    def date_forms(self, names: Sequence[str]) -> dict[str, str | None]:
+        """The columns of dates, and the form of those whose order was said.
+
+        Args:
+            names: of the table's columns; one that has a colon itself is no other with an order.
+
+        Raises:
+            ConfigError: a column is named twice.
+        """
+        found: dict[str, str | None] = {}
+        for given in self.dates:
+            column, _, order = given.rpartition(":")
+            said = given not in names and order in ORDERS
+            name = column if said else given
+            if name in found:
+                raise ConfigError("--dates", must="columns, each named once",
+                                  got=f"'{name}' twice")  # fmt: skip
+            found[name] = ORDERS[order] if said else None
+        return found
+
 
 NOTHING = Declared()
 
@@ -64,20 +94,21 @@ def with_learners(path: Path, names: Sequence[str], choice: Choice, declared: De
         ConfigError: a declared column is no feature, or declared twice.
         DataError: there is no such column.
     """
-    for flag, columns in (("--categorical", declared.categorical), ("--dates", declared.dates)):
+    dates = tuple(declared.date_forms(names))
+    for flag, columns in (("--categorical", declared.categorical), ("--dates", dates)):
         for column in columns:
             if column not in names:
-                raise missing_column(path, column, names)
+                raise missing_column(path, column, names, of_list=True)
             if column == choice.target:
                 raise ConfigError(flag, must="without the target, whose words are numbered anyhow",
                                   got=f"'{column}'")  # fmt: skip
             if column not in choice.features:
                 raise ConfigError(flag, must="some of the features", got=f"'{column}'")
-    twice = set(declared.categorical) & set(declared.dates)
+    twice = set(declared.categorical) & set(dates)
     if twice:
         raise ConfigError("--dates", must="other columns than --categorical",
                           got=f"'{min(twice)}' in both")  # fmt: skip
-    coders = {column: Learner() for column in (*declared.categorical, *declared.dates)}
+    coders = {column: Learner() for column in (*declared.categorical, *dates)}
     return replace(choice, coders=coders)
 
 
@@ -101,12 +132,14 @@ def prepare(
         DataError: a column has one category or too many, or holds something that is no date.
     """
     found, cells = [], dict(columns)
+    dates = declared.date_forms(choice.features)
     for name in choice.features:
         learner = choice.coders.get(name)
         if not isinstance(learner, Learner):
             column = Column(name, "number")
-        elif name in declared.dates:
-            column, cells[name] = _dates(path, name, learner.texts, columns[name])
+        elif name in dates:
+            cells_of = (path, name, learner.texts, columns[name])
+            column, cells[name] = _dates(*cells_of, dates[name])
         else:
             column, cells[name] = _categories(path, name, learner.texts, columns[name])
         gaps = column.kind != "category" and bool(np.isnan(cells[name]).any())
@@ -141,12 +174,23 @@ def _categories(path: Path, name: str, texts: Sequence[str], codes: Array) -> tu
     return Column(name, "category", tuple(values)), places[_numbers(codes, len(texts))]
 
 
-def _dates(path: Path, name: str, texts: Sequence[str], codes: Array) -> tuple[Column, Array]:
-    form, bad = date_form(texts)
+def _dates(
+    path: Path, name: str, texts: Sequence[str], codes: Array, said: str | None
+) -> tuple[Column, Array]:
+    form, bad = date_form(texts, DATE_FORMATS if said is None else (said,))
     if bad is not None:
         row = int(np.flatnonzero(codes == bad)[0]) + 1 if (codes == bad).any() else None
         where = "" if row is None else f" in row {row}"
-        raise DataError(f"column '{name}' of {path}", must=A_DATE, got=f"{texts[bad]!r}{where}")
+        must = A_DATE if said is None else f"a date in every row, written as {said}"
+        raise DataError(f"column '{name}' of {path}", must=must, got=f"{texts[bad]!r}{where}")
+    if said is None and (readings := two_readings(texts)) is not None:
+        text, day_first, month_first = readings
+        ways = " or ".join(f"--dates {in_shell(f'{name}:{order}')}" for order in ORDERS)
+        raise DataError(
+            f"column '{name}' of {path}", must="dates with one reading",
+            got=f"{text!r}, which is {day_first} or {month_first}, and no other row says which",
+            hint=f"{ways}, or writing them as {month_first}",
+        )  # fmt: skip
     years = np.append(years_of(texts, form), np.nan)[_numbers(codes, len(texts))]
     if not np.isfinite(years).any():
         raise DataError(f"feature '{name}' of {path} has no values",

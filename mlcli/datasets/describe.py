@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.datasets import npz_headers, npz_images, tabular
+from mlcli.datasets.coding import ORDERS
 from mlcli.datasets.columns import target_named
+from mlcli.datasets.dataset import Task
 from mlcli.datasets.describe_columns import describe_column, flags_of, short
 from mlcli.datasets.describe_pairs import (
     MOST_CORRELATED,
@@ -25,6 +27,8 @@ from mlcli.datasets.describe_read import Column, read_sample
 from mlcli.datasets.files import check_file
 from mlcli.datasets.parts import holds_parts
 from mlcli.datasets.task import few_enough, task_by_values
+from mlcli.errors import DataError
+from mlcli.lists import in_shell
 
 LISTED_PAIRS = 10
 # A class with fewer rows than this, or than a tenth of an even share, is rare.
@@ -44,7 +48,9 @@ def holds_images(path: Path) -> bool:
     return path.suffix.lower() == ".npz" and npz_images.holds_images(npz_headers.read(path))
 
 
-def describe_table(path: Path, target: str | None = None, seed: int = 0) -> dict[str, Any]:
+def describe_table(
+    path: Path, target: str | None = None, seed: int = 0, task: Task | None = None
+) -> dict[str, Any]:
     """What a CSV, TSV, Parquet or NPZ table holds, in JSON's types.
 
     The whole file is read once, in blocks, and described by a sample of its rows if it has more
@@ -54,9 +60,10 @@ def describe_table(path: Path, target: str | None = None, seed: int = 0) -> dict
         path: the file, or a folder of parts.
         target: the column to predict; left out, ``t``, ``y`` or ``target`` if there is one.
         seed: of the sample.
+        task: what the target is; left out, judged by its values.
 
     Raises:
-        DataError: the file is no table, or has no such column.
+        DataError: the file is no table, has no such column, or its values are not for that task.
     """
     if not path.is_dir():
         check_file(path)
@@ -75,7 +82,7 @@ def describe_table(path: Path, target: str | None = None, seed: int = 0) -> dict
     }
     if target is not None:
         one = next(column for column in columns if column.name == target)
-        found["target"] = _describe_target(one, [c for c in columns if c is not one])
+        found["target"] = _describe_target(one, [c for c in columns if c is not one], task)
     for column, said in zip(columns, found["columns"], strict=True):
         said["declare"] = [] if column.name == target else flags_of(column)
     found["warnings"] = _warnings(found, columns)
@@ -105,15 +112,30 @@ def _or_none(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _describe_target(target: Column, features: Sequence[Column]) -> dict[str, Any]:
-    known = ~target.missing
-    n_known = int(known.sum())
+def _task_of(target: Column, asked: Task | None) -> Task | None:
+    """What a target is: as asked, or by its values; None if they are for neither task.
+
+    Raises:
+        DataError: its values are not for what was asked.
+    """
+    n_known = int((~target.missing).sum())
+    enough = len(target.values) > 1 and few_enough(len(target.values), n_known)
+    if asked == "classification" and not enough:
+        got = f"classification of {len(target.values)} values in {n_known} rows"
+        raise DataError(f"--task for target '{target.name}'", must="regression", got=got)
+    if asked == "regression" and not target.numeric:
+        got = f"regression of a column of type {target.kind}"
+        raise DataError(f"--task for target '{target.name}'", must="classification", got=got)
     if target.numeric and target.numbers is not None:
         finite = target.numbers[np.isfinite(target.numbers)]
-        task: str | None = task_by_values(finite) if finite.size else None
-    else:
-        enough = len(target.values) > 1 and few_enough(len(target.values), n_known)
-        task = "classification" if target.kind == "text" and enough else None
+        return asked or (task_by_values(finite) if finite.size else None)
+    return "classification" if target.kind == "text" and enough else None
+
+
+def _describe_target(
+    target: Column, features: Sequence[Column], asked: Task | None
+) -> dict[str, Any]:
+    known, task = ~target.missing, _task_of(target, asked)
     found: dict[str, Any] = {"name": target.name, "task": task, "classes": []}
     classes = task == "classification"
     if classes:
@@ -187,6 +209,13 @@ def _faults(column: Column, said: dict[str, Any]) -> list[str]:
         lines.append(f"is constant: {said['most_frequent'][0]['value']}")
     if column.strange is not None:
         lines.append(f"is mostly numbers, but also holds {short(column.strange)!r}")
+    if "readings" in said:
+        one = said["readings"]
+        lines.append(
+            f"has dates with two readings: {one['text']!r} is {one['day_first']} with the day "
+            f"first, as shown here, or {one['month_first']} with the month first; --dates "
+            f"{' or '.join(in_shell(f'{column.name}:{order}') for order in ORDERS)} says which"
+        )
     if said.get("n_infinite"):
         lines.append(f"holds {said['n_infinite']} infinite values")
     n = column.codes.size

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mlcli.datasets.coding import two_readings
 from mlcli.datasets.dataset import Array
 from mlcli.datasets.declared import MOST_CATEGORIES
 from mlcli.datasets.describe_read import Column
@@ -17,6 +18,7 @@ NORMAL_QUARTILE = 0.6745
 MOST_BINS = 24
 SHOWN_VALUES = 8
 SHOWN_CHARACTERS = 40
+READINGS = ("text", "day_first", "month_first")
 
 
 def short(text: str) -> str:
@@ -44,6 +46,8 @@ def describe_column(column: Column) -> dict[str, Any]:
     if column.kind == "date":
         assert column.numbers is not None
         found |= _range_of_dates(column.numbers)
+        if (readings := two_readings(column.values)) is not None:
+            found["readings"] = dict(zip(READINGS, readings, strict=True))
     elif column.numbers is not None:
         found |= _range(column.numbers)
     return found

@@ -13,6 +13,7 @@ from mlcli.datasets.coding import Learner, is_word
 from mlcli.datasets.columns import Choice
 from mlcli.datasets.dataset import Array
 from mlcli.datasets.task import ROWS_A_CLASS, few_enough
+from mlcli.datasets.words_found import columns_of_words
 from mlcli.errors import DataError
 
 
@@ -39,7 +40,7 @@ def read_with_words(
         return choice, columns, None
     except TextColumn as error:
         if error.column != choice.target:
-            raise
+            raise columns_of_words(path, choice, error) from None
         refusal = error
     learner = Learner()
     choice = replace(choice, coders={**choice.coders, choice.target: learner})

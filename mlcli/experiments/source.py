@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from mlcli.config import SECTIONS, config_class
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.declared import Declared
 from mlcli.datasets.source import Source, open_source
+from mlcli.datasets.words_found import ColumnsOfWords
 from mlcli.errors import DataError
 from mlcli.models.parts import PREPARED_SCHEMA
 
 SHOWN_CLASSES = 3
+# Sections whose target is numbers, whatever their parameters.
+OF_NUMBERS = ("bayes", "bias_variance", "descent", "fit_poly")
 
 
 def source_of(config: Any) -> Source:
@@ -19,6 +24,24 @@ def source_of(config: Any) -> Source:
     Raises:
         InputError: the name, the file, its columns or its values won't do.
     """
+    try:
+        return _opened(config)
+    except ColumnsOfWords as error:
+        command = next(name for name in SECTIONS if config_class(name) is type(config))
+        if error.target_words and _wants_numbers(command, config):
+            command = command.replace("_", "-")
+            raise _refusal(command, error.target, error.target_words, error) from None
+        raise
+
+
+def _wants_numbers(section: str, config: Any) -> bool:
+    """Whether no target of words can be predicted."""
+    if section == "kfold":
+        return bool(config.loss != "zero-one")
+    return section in OF_NUMBERS or getattr(config, "task", None) == "regression"
+
+
+def _opened(config: Any) -> Source:
     return open_source(
         config.data,
         target=config.target,
@@ -64,9 +87,18 @@ def refuse_words(command: str, data: Dataset) -> None:
     """
     if data.class_names is None:
         return
-    names = ", ".join(data.class_names[:SHOWN_CLASSES])
-    more = ", ..." if len(data.class_names) > SHOWN_CLASSES else ""
-    raise DataError(
-        f"target '{data.target_name}' of {command}", must="numbers", got=f"words ({names}{more})",
-        hint="`mlcli logistic`, `mlcli train-mlp` or `mlcli kfold --loss zero-one`",
-    )  # fmt: skip
+    raise _refusal(command, data.target_name, data.class_names)
+
+
+def _refusal(
+    command: str, target: str, words: Sequence[str], others: ColumnsOfWords | None = None
+) -> DataError:
+    names = ", ".join(words[:SHOWN_CLASSES]) + (", ..." if len(words) > SHOWN_CLASSES else "")
+    got, hint = (
+        f"words ({names})",
+        "`mlcli logistic`, `mlcli train-mlp` or `mlcli kfold --loss zero-one`",
+    )
+    if others is not None:
+        got += f", as in {others.listed} too"
+        hint += f", with {others.flags}" if others.flags else ""
+    return DataError(f"target '{target}' of {command}", must="numbers", got=got, hint=hint)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlcli.config import config_class
+from mlcli.datasets.dataset import Task
 from mlcli.datasets.describe import describe_table, holds_images
 from mlcli.datasets.describe_images import describe_images
 from mlcli.datasets.image_folder import image_sizes
@@ -50,7 +51,9 @@ class Project:
     copied: bool
 
 
-def create(target: Path, data: Path | None, column: str | None) -> Project:
+def create(
+    target: Path, data: Path | None, column: str | None, task: Task | None = None
+) -> Project:
     """Make a new project.
 
     The folder appears whole; one that is there already, and empty, is filled with `params.yaml`
@@ -61,6 +64,7 @@ def create(target: Path, data: Path | None, column: str | None) -> Project:
         data: a table, an NPZ file of images or a folder of images by class; none for a synthetic
             set.
         column: the column to predict.
+        task: of a table; left out, judged by the target's values.
 
     Raises:
         ConfigError: the folder holds something.
@@ -77,7 +81,7 @@ def create(target: Path, data: Path | None, column: str | None) -> Project:
         place = f"data/{plain_name(data)}" if copied else data.resolve().as_posix()
         if "${" in place:
             raise DataError(f"{data}", must="a name without ${, which DVC replaces", got=place)
-    proposal = _propose(data, place, column)
+    proposal = _propose(data, place, column, task)
     with _filling(target) as folder:
         if copied and data is not None and place is not None:
             _put_data(data, folder / place)
@@ -110,13 +114,18 @@ def plain_name(path: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", path.resolve().name).lstrip(".-") or "data"
 
 
-def _propose(data: Path | None, place: str | None, column: str | None) -> Proposal:
+def _propose(
+    data: Path | None, place: str | None, column: str | None, task: Task | None
+) -> Proposal:
     if data is None or place is None:
         return proposals.for_nothing(open_source(proposals.SYNTHETIC).n_rows)
     if not holds_images(data):
         note = read_note(data)
         draw_column = None if note is None else str(note["draw_column"])
-        return proposals.for_table(describe_table(data, column), place, data, draw_column)
+        found = describe_table(data, column, task=task)
+        return proposals.for_table(found, place, data, draw_column)
+    if task is not None:
+        raise ConfigError("--task goes with a table", hint="leaving it out for images")
     resize = _resize(data) if data.is_dir() else None
     size = None if resize is None else (resize, resize)
     found = describe_images(str(data), column, size)

@@ -37,12 +37,14 @@ class Proposal:
         sections: of params.yaml, each of which is a stage too.
         reasons: what was decided, and from what.
         left_out: column -> why it is no feature.
+        by_values: whether the target is numbers that were taken for classes.
     """
 
     task: str
     sections: Sections
     reasons: Mapping[str, str]
     left_out: Mapping[str, str]
+    by_values: bool = False
 
 
 def for_table(
@@ -102,7 +104,8 @@ def for_table(
     if draw_column is not None:
         for values in sections.values():
             values["n_seeds"] = min(values.get("n_seeds", MOST_SEEDS), n_draws)
-    return Proposal(target["task"], sections, _reasons(found, features), left_out)
+    by_values = target["task"] == "classification" and column["type"] in NUMBERS
+    return Proposal(target["task"], sections, _reasons(found, features), left_out, by_values)
 
 
 def _declared(features: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -152,6 +155,11 @@ def _left_out(
             why[name] = "numbers independent data sets"
         elif one["type"] not in (*NUMBERS, "text", "date"):
             why[name] = "has no values" if one["type"] == "empty" else "is constant"
+        elif "readings" in one:
+            why[name] = (
+                f"has dates with two readings, as {one['readings']['text']!r}; "
+                f"dates: [{name}:dmy] or [{name}:mdy] says which"
+            )
         elif one["type"] == "text" and one["n_distinct"] > most:
             why[name] = f"is text with {one['n_distinct']} different values"
         elif name in leaks or name in copies:

@@ -15,7 +15,8 @@ from mlcli.report.captions import figure_names
 from mlcli.report.files import yaml_text
 
 WIDTH = 96
-PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
+# Words of any alphabet, which YAML takes for text without quotes in a list too.
+PLAIN = re.compile(r"[^\W\d_][\w./()%-]*( [\w()%][\w./()%-]*)*")
 WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 GITIGNORE = """\
 runs/
@@ -72,12 +73,20 @@ def _comment(text: str, indent: str) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    """A value in YAML, lists in one line; JSON's quotes where a word could be something else."""
+    """A value in YAML, lists in one line; quotes where a word could be something else."""
     if isinstance(value, list):
         return "[" + ", ".join(_value(item) for item in value) + "]"
-    if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in WORDS:
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if PLAIN.fullmatch(value) and value.isprintable() and value.lower() not in WORDS:
         return value
-    return json.dumps(value, ensure_ascii=True)
+    quoted = json.dumps(value, ensure_ascii=False)
+    # What nobody sees, and what ends a line for some readers of YAML, is written by its number.
+    return "".join(one if one.isprintable() else _escaped(one) for one in quoted)
+
+
+def _escaped(one: str) -> str:
+    return f"\\u{ord(one):04x}" if ord(one) < 2**16 else f"\\U{ord(one):08x}"
 
 
 def _command(section: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlcli.errors import DataError
 from mlcli.json_file import read_json
+from mlcli.lists import joined_names
 from mlcli.report.captions import chapter as chapter_of
 from mlcli.report.captions import place
 from mlcli.report.captions.chapter import Caption
@@ -171,7 +172,8 @@ def command_line(manifest: Mapping[str, Any]) -> str:
         if isinstance(value, bool):
             words.append(flag if value else f"--no-{flag[2:]}")
         elif value is not None:
-            words += [flag, ",".join(map(str, value)) if isinstance(value, list) else str(value)]
+            text = joined_names(map(str, value)) if isinstance(value, list) else str(value)
+            words += [flag, text]
     return shlex.join(words)
 
 

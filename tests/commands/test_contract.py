@@ -142,6 +142,9 @@ def test_the_machine_s_own_failures(
         (["data", "info", "noisy-cubik"], "noisy-cubic"),
         (["data", "make", "--names", "diabetes"], "must be a synthetic set"),
         (["report", "nowhere"], "nowhere is no folder"),
+        (["export", "x"], "missing option --to: one of onnx, torchscript, safetensors, sklearn"),
+        (["init"], "missing argument DIR: a new or an empty folder"),
+        (["init", "new", "--task", "regression"], "--task goes with --data"),
         (["validate", "nowhere.yaml"], "nowhere.yaml does not exist"),
     ],
     ids=" ".join,
@@ -205,3 +208,18 @@ def test_no_command_shows_the_help_and_is_exit_2(mlcli: Run, arguments: tuple[st
     assert done.code == 2
     assert "Usage: mlcli" in done.out + done.err
     assert "bug" not in done.err
+
+
+def test_a_file_that_is_asked_for_as_a_named_set(mlcli: Run, empty_folder: Path) -> None:
+    Path("my wine.csv").write_text("x,t\n1,2\n")
+    done = mlcli("data", "info", "my wine.csv")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "mlcli: 'my wine.csv' is a file, no named data set; "
+        "try `mlcli data describe 'my wine.csv'`\n"
+    )
+    Path("parts").mkdir()
+    assert "'parts' is a folder, no named data set" in mlcli("data", "info", "parts").err
+    # A set's name stays one, whatever lies in the folder.
+    Path("wine").mkdir()
+    assert mlcli("data", "info", "wine").code == 0

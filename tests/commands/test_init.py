@@ -117,6 +117,53 @@ def test_dates_are_features_and_identifiers_are_not(mlcli: Run, empty_folder: Pa
     assert "'name' is text with 60 different values" in Path("new/params.yaml").read_text()
 
 
+def test_dates_with_two_readings_are_no_feature(mlcli: Run, empty_folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = [
+        f"{1 + i % 12:02}/01/{2000 + i // 12},{rng.normal()},{rng.normal()}" for i in range(60)
+    ]
+    Path("a.csv").write_text("\n".join(["when,x,t", *lines]) + "\n")
+    done = mlcli("init", "new", "--data", "a.csv")
+    assert done.code == 0, done.err
+    params = read_yaml(Path("new/params.yaml")).values
+    assert params["fit_poly"]["features"] == ["x"]
+    assert "has dates with two readings, as '02/01/2000'" in done.out
+    assert "dates: [when:dmy] or [when:mdy] says which" in done.out
+
+
+def test_a_score_of_whole_numbers_is_what_the_user_says(mlcli: Run, empty_folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    lines = [f"{x},{round(3 + x + rng.normal() / 5)}" for x in rng.uniform(-3, 3, 90)]
+    Path("a.csv").write_text("\n".join(["x,score", *lines]) + "\n")
+    on = ("--data", "a.csv", "--target", "score")
+    done = mlcli("init", "classes", *on)
+    assert done.code == 0, done.err
+    assert "7 classes; --task regression predicts it as a number\n" in done.out
+    done = mlcli("init", "numbers", *on, "--task", "regression")
+    assert done.code == 0, done.err
+    assert "regression of 'score'\n" in done.out
+    params = read_yaml(Path("numbers/params.yaml")).values
+    assert list(params) == ["fit_poly", "kfold", "bayes", "train_mlp"]
+    assert params["train_mlp"]["task"] == "regression"
+    done = mlcli("init", "said", *on, "--task", "classification")
+    assert "7 classes\n" in done.out
+    assert list(read_yaml(Path("said/params.yaml")).values) == ["logistic", "train_mlp"]
+
+
+def test_a_task_that_the_target_is_not_for(mlcli: Run, empty_folder: Path) -> None:
+    table(empty_folder / "numbers.csv")
+    table(empty_folder / "words.csv", words=True)
+    for name, task, words in (
+        ("numbers.csv", "classification", "must be regression, got classification of 60 values"),
+        ("words.csv", "regression", "must be classification, got regression of a column of type"),
+        ("words.csv", "ranking", "--task must be one of classification, regression, got ranking"),
+    ):
+        done = mlcli("init", "new", "--data", name, "--task", task)
+        assert (done.code, done.out) == (2, "")
+        assert words in done.err
+        assert not Path("new").exists()
+
+
 def test_a_target_without_noise_has_no_posterior(mlcli: Run, empty_folder: Path) -> None:
     x = np.linspace(0, 1, 50)
     np.savez("exact.npz", x=x, z=np.cos(9 * x), t=1 + 2 * x + np.cos(9 * x))

@@ -161,6 +161,80 @@ def test_dates_are_read_in_the_one_form_that_reads_all(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.diff(X[:, 0]), 19 / 365.2425, rtol=1e-9)
 
 
+def test_a_name_with_a_comma_is_proposed_as_a_list_takes_it(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.csv", '"sugar, g","land, of",t\n1,x,1\n2,y,2\n')
+    assert refused(path).endswith("""--categorical '"land, of"'""")
+    for given in ({"features": ("sugar",)}, {"declared": Declared(("sugar",))}):
+        assert refused(path, **given).endswith("""has no column 'sugar'; try '"sugar, g"'""")
+    # A target is one name.
+    assert refused(path, target="sugar, m").endswith("has no column 'sugar, m'; try 'sugar, g'")
+
+
+MONTHLY = [f"{month:02d}/01/2010" for month in range(1, 13)]
+
+
+def monthly(cells: list[str]) -> str:
+    return "d,t\n" + "".join(f"{cell},{i}\n" for i, cell in enumerate(cells))
+
+
+def test_dates_with_two_readings_are_refused(tmp_path: Path) -> None:
+    said = refused(put(tmp_path, "a.csv", monthly(MONTHLY)), declared=Declared((), ("d",)))
+    for words in ("column 'd' of", "'02/01/2010', which is 2010-01-02 or 2010-02-01",
+                  "try --dates d:dmy or --dates d:mdy, or writing them as 2010-02-01"):  # fmt: skip
+        assert words in said
+
+
+@pytest.mark.parametrize(
+    ("more", "given", "days"),
+    [
+        ([], "d:mdy", 31), ([], "d:dmy", 1), (["10/13/2010"], "d", 31), (["13/10/2010"], "d", 1),
+        (["10/13/2010"], "d:mdy", 31),
+    ],
+)  # fmt: skip
+def test_an_order_or_a_part_above_12_decides(
+    tmp_path: Path, more: list[str], given: str, days: int
+) -> None:
+    path = put(tmp_path, "a.csv", monthly(MONTHLY + more))
+    X = open_source(path, declared=Declared((), (given,))).replicate(0, 0).X
+    np.testing.assert_allclose(X[1, 0] - X[0, 0], days / 365.2425, rtol=1e-7)
+
+
+def test_the_same_day_by_both_readings_is_no_matter(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.csv", monthly(["01/01/2010", "03/03/2010", "12/12/2010"]))
+    X = open_source(path, declared=Declared((), ("d",))).replicate(0, 0).X
+    np.testing.assert_allclose(np.diff(X[:, 0]), np.array([61, 284]) / 365.2425, rtol=1e-7)
+
+
+def test_a_point_stands_behind_a_day(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.csv", monthly([cell.replace("/", ".") for cell in MONTHLY]))
+    X = open_source(path, declared=Declared((), ("d",))).replicate(0, 0).X
+    np.testing.assert_allclose(np.diff(X[:, 0]), 1 / 365.2425, rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("cells", "dates", "words"),
+    [
+        (
+            ["13/10/2010", "01/02/2010"],
+            ("d:mdy",),
+            "written as %m/%d/%Y, got '13/10/2010' in row 1",
+        ),
+        (MONTHLY, ("d:mdy", "d"), "--dates must be columns, each named once, got 'd' twice"),
+        (MONTHLY, ("d:ymd",), "has no column 'd:ymd'"),
+    ],
+)
+def test_a_wrong_order_is_refused(
+    tmp_path: Path, cells: list[str], dates: tuple[str, ...], words: str
+) -> None:
+    assert words in refused(put(tmp_path, "a.csv", monthly(cells)), declared=Declared((), dates))
+
+
+def test_a_colon_may_be_the_columns_own(tmp_path: Path) -> None:
+    text = monthly([*MONTHLY, "13/10/2010"]).replace("d,t", "d:mdy,t")
+    source = open_source(put(tmp_path, "a.csv", text), declared=Declared((), ("d:mdy",)))
+    assert source.feature_names[0].startswith("d:mdy")
+
+
 @pytest.mark.parametrize(
     ("content", "declared", "words"),
     [

@@ -66,6 +66,20 @@ def test_dates_as_time_stamps_and_day_first(tmp_path: Path) -> None:
     assert column(found, "when")["max"] == "2020-02-01"
 
 
+def test_dates_with_two_readings_are_warned_of(tmp_path: Path) -> None:
+    found = describe_table(write(tmp_path, {"when": ["01/01/2010", "02/01/2010"]}))
+    assert found["warnings"] == [
+        "'when' has dates with two readings: '02/01/2010' is 2010-01-02 with the day first, as "
+        "shown here, or 2010-02-01 with the month first; --dates when:dmy or when:mdy says "
+        "which"
+    ]
+    for cells in (["01/01/2010", "13/01/2010"], ["01/13/2010", "02/01/2010"],
+                  ["01/01/2010", "02/02/2010"],
+                  ["2010-01-01", "2010-02-01"], ["01.01.2010", "02.01.2010"]):  # fmt: skip
+        found = describe_table(write(tmp_path, {"when": cells}))
+        assert (column(found, "when")["type"], found["warnings"]) == ("date", [])
+
+
 def test_correlations_are_pandas_own_over_pairs_of_known_values(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 4)) @ rng.normal(size=(4, 4)) + 1e6

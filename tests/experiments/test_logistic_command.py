@@ -140,6 +140,7 @@ def test_every_branch_runs_and_draws(
         (("--data", "one.csv"), 2, "of two classes or more, got only 1"),
         (("--data", "iris", "--positive", "7"), 2, "--positive must be a label of target"),
         (("--data", "diabetes"), 2, "must be classes"),
+        (("--data", "iris", "--positive", "rose"), 2, "got 'rose'; try one of 0, 1, 2"),
         (("--class-weights", "1,2,3"), 2, "one weight for each of 2 classes, got 3"),
         (("--class-weights", "1,-2"), 2, "none, balanced or positive numbers"),
         (("--threshold", "1"), 2, "below 1"),

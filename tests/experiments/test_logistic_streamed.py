@@ -203,6 +203,8 @@ def test_what_needs_all_rows_is_refused(tmp_path: Path) -> None:
             logistic.check(LogisticConfig(data="a", solver=solver), source)
     with pytest.raises(DataError, match="--positive must be a label"):
         logistic.check(LogisticConfig(data="a", positive=9.0), source)
+    with pytest.raises(DataError, match="got 'four'"):
+        logistic.check(LogisticConfig(data="a", positive="four"), source)
     numbers = opened(tmp_path / "b.parquet", classes(2) | {"t": np.arange(N) * 1.0})
     with pytest.raises(DataError, match="must be classes, got more than 1000 values"):
         logistic.check(LogisticConfig(data="b"), numbers)

@@ -340,12 +340,82 @@ def test_species_are_called_by_name(mlcli: Run, folder: Path) -> None:
         assert words in wrong.err
 
 
+def wine(target: str, features: int = 2) -> None:
+    """A number, words in so many columns and a date; the target is words, or numbers."""
+    names = [f"w{i}" for i in range(features)]
+    quality = {"words": ("good", "bad"), "numbers": (1.5, 2.5)}[target]
+    lines = [",".join(["acid", *names, "when", "t"])]
+    for i in range(20):
+        words = ["pfalz" if i % 3 else "mosel"] * features
+        lines.append(",".join([str(i / 7), *words, f"2020-01-{i + 1:02}", str(quality[i % 2])]))
+    Path("wine.csv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "numbers"),
+    [
+        ("fit-poly", True), ("kfold", True), ("bayes", True), ("bias-variance", True),
+        ("descent", True), ("train-mlp --task regression", True), ("logistic", False),
+        ("train-mlp", False), ("baseline", False), ("kfold --loss zero-one", False),
+    ],
+)  # fmt: skip
+def test_all_columns_of_words_are_named_the_target_first(
+    mlcli: Run, empty_folder: Path, command: str, numbers: bool
+) -> None:
+    wine("words")
+    done = mlcli(*command.split(), "--data", "wine.csv")
+    assert (done.code, done.out) == (2, "")
+    flags = "--categorical w0,w1 --dates when\n"
+    if numbers:
+        assert done.err == (
+            f"mlcli: target 't' of {command.split()[0]} must be numbers, got words (bad, good), as "
+            "in columns 'w0', 'w1', 'when' too; try `mlcli logistic`, `mlcli train-mlp` or "
+            f"`mlcli kfold --loss zero-one`, with {flags}"
+        )
+    else:
+        assert done.err == (
+            "mlcli: columns 'w0', 'w1', 'when' of wine.csv must be numbers in every row, got "
+            f"words; try naming the numeric columns with --features, or {flags}"
+        )
+
+
+def test_a_few_columns_of_words_are_named(mlcli: Run, empty_folder: Path) -> None:
+    wine("numbers", 7)
+    done = mlcli("fit-poly", "--data", "wine.csv")
+    assert "columns 'w0', 'w1', 'w2', 'w3', 'w4' and 3 more of wine.csv must be numbers" in done.err
+    assert done.err.endswith("or --categorical and --dates with the names of these\n")
+    done = mlcli("fit-poly", "--data", "wine.csv", "--features", "acid,w0")
+    assert "column 'w0' of wine.csv must be a number in every row" in done.err
+    # One odd cell makes no column of words.
+    text = Path("wine.csv").read_text().replace("\n1.0,", "\nmuch,")
+    Path("wine.csv").write_text(text)
+    done = mlcli("fit-poly", "--data", "wine.csv", "--features", "acid")
+    assert "column 'acid' of wine.csv must be a number in every row, got 'much'" in done.err
+
+
 def test_one_species_against_the_others(mlcli: Run, folder: Path) -> None:
     on = ["--data", str(folder / "iris.csv"), "--target", "species", "--positive", "0"]
     done = mlcli("logistic", *on, "--n-seeds", "2", "--no-plots", "--json", "--out", "run")
     assert done.json["classes"] == ["not setosa", "setosa"]
     scored = mlcli("evaluate", "run", str(folder / "iris.csv"), "--json").json
     assert np.sum(scored["confusion"], axis=1).tolist() == [100, 50]
+
+
+def test_a_class_is_positive_by_its_word(mlcli: Run, folder: Path) -> None:
+    on = ["--data", str(folder / "iris.csv"), "--target", "species", "--n-seeds", "2", "--no-plots"]
+    by_number = mlcli("logistic", *on, "--positive", "2", "--json", "--out", "number").json
+    by_word = mlcli("logistic", *on, "--positive", "virginica", "--json", "--out", "word").json
+    assert by_word == by_number
+    assert by_word["classes"] == ["not virginica", "virginica"]
+    shown = mlcli("logistic", *on, "--positive", "virginica", "--out", "word").out
+    assert "The positive class, C_1, is virginica; the other is not virginica." in shown
+    assert "positive class" not in mlcli("logistic", *on, "--out", "three").out
+    wrong = mlcli("logistic", *on, "--positive", "rose")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert wrong.err == (
+        "mlcli: --positive must be a label of target 'species', got 'rose'; "
+        "try one of setosa, versicolor, virginica\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,9 @@ ALLOWED: dict[str, set[str]] = {
     "rng": set(),
     # Names of unfinished files, the same in every room that writes.
     "partials": set(),
-    "config": {"errors"},
+    # How names stand in one text, the same where they are read and where they are proposed.
+    "lists": set(),
+    "config": {"errors", "lists"},
     "params": {"config", "errors"},
     "scale": {"errors"},
     "linear": {"errors"},
@@ -40,14 +42,14 @@ ALLOWED: dict[str, set[str]] = {
     "neural": {"errors"},
     # Arrays in, arrays out: what columns become, and what training rows say of it.
     "preparation": {"errors"},
-    "datasets": {"errors", "json_file", "partials", "preparation", "rng"},
+    "datasets": {"errors", "json_file", "lists", "partials", "preparation", "rng"},
     # Trained models, as experiments write them and as other commands read them back.
     "models": {
         "errors", "json_file", "linear", "neural", "preparation", "scale", "scratch", "selection",
     },
     "experiments": {
-        "config", "datasets", "errors", "linear", "models", "neural", "result", "rng", "scale",
-        "scratch", "selection",
+        "config", "datasets", "errors", "linear", "lists", "models", "neural", "result", "rng",
+        "scale", "scratch", "selection",
     },
     # The commands' own code with another door.
     "estimators": {
@@ -55,7 +57,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     # Trained models in other formats.
     "export": {"errors", "linear", "models", "neural"},
-    "report": {"errors", "result", "experiments", "json_file", "notes", "partials"},
+    "report": {"errors", "result", "experiments", "json_file", "lists", "notes", "partials"},
     "review": {
         "config", "datasets", "errors", "experiments", "json_file", "linear", "partials", "report",
         "result",

@@ -10,6 +10,7 @@ import pytest
 
 from mlcli.report.figures.series import plain
 from mlcli.report.figures.vector import drawings
+from mlcli.report.runs import command_line
 
 Run = Callable[..., Any]
 QUICK = ("--data", "mt.csv", "--n-seeds", "2")
@@ -53,3 +54,9 @@ def test_dollars_in_the_names_of_a_plane_are_drawn(mlcli: Run, empty_folder: Pat
 )
 def test_a_label_on_the_page_has_the_dollars_that_are_dollars(text: str, shown: str) -> None:
     assert plain(text) == shown
+
+
+def test_the_command_of_a_run_says_names_with_commas_again() -> None:
+    features = {"source": "flag", "value": ["Zucker, g", "b"]}
+    line = command_line({"command": "fit-poly", "config": {"features": features}})
+    assert line == """mlcli fit-poly --features '"Zucker, g",b'"""

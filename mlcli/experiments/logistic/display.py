@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlcli.experiments.wording import interval, number
@@ -31,7 +31,8 @@ def display(metrics: Mapping[str, Any]) -> list[Display]:
     """The scores, the terms of (C.5), recovery from saturation, and separable classes."""
     rows = [[words, *interval(metrics[key])] for words, key in SCORES]
     title = f"logistic, {metrics['n_classes']} classes, {metrics['solver']}, {metrics['loss']}"
-    shown = [Display(title, ["quantity", f"mean over {metrics['n_seeds']}", "95 % interval"], rows)]
+    headings = ["quantity", f"mean over {metrics['n_seeds']}", "95 % interval"]
+    shown = [Display(title, headings, rows, _positive(metrics["classes"]))]
     rows = []
     for name, words in INFORMATION.items():
         if name in metrics["information"]:
@@ -53,6 +54,13 @@ def display(metrics: Mapping[str, Any]) -> list[Display]:
     headings = ["penalty", "|w| halfway", "|w| at the end", "at the minimum"]
     shown.append(Display("weights on separable classes", headings, rows))
     return shown
+
+
+def _positive(classes: Sequence[str]) -> str:
+    """Which of two classes precision and recall are of."""
+    if len(classes) != 2:
+        return ""
+    return f"The positive class, C_1, is {classes[1]}; the other is {classes[0]}."
 
 
 def _steps(one: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from mlcli.scratch.logistic.objective import Objective, balanced_weights, class_
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 MAX_CLASSES = 1000
+SHOWN_LABELS = 10
 # Fewer rows a class than this, on average, are measurements rather than classes.
 ROWS_A_CLASS = 5
 
@@ -53,7 +55,7 @@ def classes_of(config: LogisticConfig, data: Dataset) -> Classes:
     values = np.unique(data.t)
     names = data.names_of(values)
     classes = classes_of_values(config, values, names, data.t.size, data.target_name)
-    return replace(classes, labels=labels_of(config, values, data.t))
+    return replace(classes, labels=labels_of(classes, data.t))
 
 
 def classes_of_values(
@@ -80,13 +82,9 @@ def classes_of_values(
     if values.size < 2:
         raise DataError(what, must="of two classes or more", got=f"only {names[0]}")
     if config.positive is not None:
-        if config.positive not in values:
-            raise DataError(
-                "--positive", must=f"a label of {what}", got=f"{config.positive:g}",
-                hint=", ".join(names[:10]),
-            )  # fmt: skip
-        name = names[values.tolist().index(config.positive)]
-        return Classes((f"not {name}", name), nobody, (None, config.positive))
+        place = _place_of(config.positive, values, names, what)
+        others_and_it = (f"not {names[place]}", names[place])
+        return Classes(others_and_it, nobody, (None, float(values[place])))
     if values.size > max(2, min(MAX_CLASSES, n_rows // ROWS_A_CLASS)):
         raise DataError(
             what, must=f"classes, each with {ROWS_A_CLASS} rows or more on average",
@@ -95,11 +93,24 @@ def classes_of_values(
     return Classes(names, nobody, tuple(values.tolist()))
 
 
-def labels_of(config: LogisticConfig, values: Array, t: Array) -> Ints:
-    """The number of the class of each row, (n,), from the rising values of the whole target."""
-    if config.positive is not None:
-        return np.asarray(t == config.positive, dtype=np.int64)
-    return np.asarray(np.searchsorted(values, t), dtype=np.int64)
+def _place_of(label: float | str, values: Array, names: tuple[str, ...], what: str) -> int:
+    """Which class a label is of: by its word, or by the target's value."""
+    known: list[Any] = list(names) if isinstance(label, str) else values.tolist()
+    if label in known:
+        return known.index(label)
+    more = f" and {len(names) - SHOWN_LABELS} more" if len(names) > SHOWN_LABELS else ""
+    raise DataError(
+        "--positive", must=f"a label of {what}",
+        got=repr(label) if isinstance(label, str) else f"{label:g}",
+        hint=f"one of {', '.join(names[:SHOWN_LABELS])}{more}",
+    )  # fmt: skip
+
+
+def labels_of(classes: Classes, t: Array) -> Ints:
+    """The number of the class of each row, (n,), by the target's values in the classes."""
+    if classes.values[0] is None:
+        return np.asarray(t == classes.values[1], dtype=np.int64)
+    return np.asarray(np.searchsorted(np.array(classes.values), t), dtype=np.int64)
 
 
 def strengths_of(config: LogisticConfig) -> tuple[float, float]:

@@ -65,7 +65,8 @@ def check(config: LogisticConfig, source: StreamSource) -> Classes:
         )  # fmt: skip
     values = _values(source)
     if source.target_counts is None:
-        values = np.union1d(source.sample.t, [config.positive])
+        label = [config.positive] if isinstance(config.positive, float) else []
+        values = np.union1d(source.sample.t, label)
     names = tuple(f"{value:g}" for value in values)
     return classes_of_values(config, values, names, source.n_rows, source.target_name)
 
@@ -172,9 +173,8 @@ class _Run:
 
     def __init__(self, config: LogisticConfig, source: StreamSource, progress: Progress) -> None:
         self._config, self._source, self._progress = config, source, progress
-        self._values = _values(source)
-        labels = labels_of(config, self._values, source.sample.t)
-        self._classes = replace(check(config, source), labels=labels)
+        classes = check(config, source)
+        self._classes = replace(classes, labels=labels_of(classes, source.sample.t))
         D, K = len(source.feature_names), self._classes.size
         self._seeds = [_Seed(config, index, D, K) for index in range(config.n_seeds)]
         p = count_columns(config.basis, D, config.degree, config.intercept)
@@ -204,7 +204,7 @@ class _Run:
         config, done = self._config, 0
         rngs = [stream(config.seed, "split", seed.index) for seed in seeds]
         for X, t in self._source.batches():
-            labels = labels_of(config, self._values, t)
+            labels = labels_of(self._classes, t)
             tests = [test_mask(t.size, config.test_fraction, rng) for rng in rngs]
             for start in range(0, t.size, self._chunk):
                 part = slice(start, start + self._chunk)

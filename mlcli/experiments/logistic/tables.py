@@ -15,6 +15,7 @@ from mlcli.experiments.logistic.fit import Classes, fit_classifier
 from mlcli.experiments.logistic.replicate import N_GRID, Outcome, Parts
 from mlcli.experiments.logistic.studies import LOSSES, shown_steps
 from mlcli.experiments.summary import band, interval_columns, summary
+from mlcli.lists import in_shell
 from mlcli.result import Columns
 
 Array = NDArray[np.float64]
@@ -33,7 +34,7 @@ def check_plane(config: LogisticConfig, names: Sequence[str]) -> None:
             near = difflib.get_close_matches(name, names, n=1)
             raise DataError(
                 "--plane", must="two of the features", got=repr(name),
-                hint=near[0] if near else ", ".join(names[:8]),
+                hint=in_shell(near[0]) if near else ", ".join(map(in_shell, names[:8])),
             )  # fmt: skip
 
 
