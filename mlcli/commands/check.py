@@ -59,11 +59,14 @@ def check(
     Example: mlcli check --assert 'train_mlp.init_he.test_accuracy.ci_low >= 0.97'
     """
     from mlcli.report.files import replace_text, strict
+    from mlcli.report.folder import check_file
     from mlcli.review.gates import as_json as verdicts_json
     from mlcli.review.gates import judge
     from mlcli.review.junit import junit_text
     from mlcli.review.runs import is_run, read_run, runs_by_section
 
+    if junit is not None:
+        check_file(junit, "--junit")
     gates = _asserted(asserted) if asserted else _from_file(params)
     if is_run(folder):
         run = read_run(folder)
