@@ -21,10 +21,12 @@ from mlcli.report.figures.style import (
     numbers,
     read_table,
     shade,
+    shortened,
     where,
 )
 
 SEVERAL_INPUTS = "Several inputs have no curve along x."
+NAME_CHARACTERS = 34
 # Nats below the maximum at which contours are drawn.
 CONTOURS = (-10.0, -5.0, -2.0, -1.0, -0.5)
 
@@ -112,7 +114,8 @@ def sequential(table: Table) -> Figure:
     several = "name_0" in table
     names = ["first weight", "second weight"]
     if several:
-        names = [table[f"name_{k}"][0] for k in (0, 1)]
+        given = (table[f"name_{k}"][0].replace(r"\$", "$") for k in (0, 1))
+        names = [shortened(name, NAME_CHARACTERS).replace("$", r"\$") for name in given]
     for index, axes in zip(range(n), grid.flat, strict=False):
         S = np.array([
             [float(table["variance_0"][index]), float(table["covariance"][index])],
