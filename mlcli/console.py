@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     from mlcli.result import Display, Progress
 
-
+# A column of text that is not at least so wide is hard to read.
+NARROWEST_TEXT = 16
 # Of processes that work together only the first is heard.
 _hushed = False
 
@@ -96,29 +99,104 @@ def flush() -> None:
 
 
 def print_displays(displays: Sequence[Display]) -> None:
-    """Result tables, to stdout."""
+    """Result tables, to stdout: what is too wide for a terminal is stacked there."""
     if _hushed:
         return
+    console = _console(stderr=False)
+    # Off a terminal a sentence is one line, for programs that search it.
+    soft_wrap = not console.is_terminal
+    for display in displays:
+        headings = [visible(heading) for heading in display.headings]
+        rows = [[visible(cell) for cell in row] for row in display.rows]
+        # Not the table's own title, which would be folded to the table's width.
+        console.print(visible(display.title), markup=False, soft_wrap=soft_wrap)
+        if not console.is_terminal:
+            console.print(_table(headings, rows, None))
+        elif (widths := _widths(headings, rows, console.width)) is not None:
+            console.print(_table(headings, rows, widths))
+        else:
+            for part in _stacked(headings, rows, console.width):
+                console.print(part)
+            console.print()
+        if display.remark:
+            console.print(visible(display.remark), markup=False, soft_wrap=soft_wrap)
+            console.print()
+
+
+def _is_numeric(rows: Sequence[Sequence[str]], index: int) -> bool:
+    """Whether a column holds numbers and intervals, which are shown to the right and whole."""
+    return index > 0 and all(row[index][:1] in "-0123456789" for row in rows)
+
+
+def _table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int] | None
+) -> Table:
+    """A row a line; a cell folds at its column's width, or where the console ends if None."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    console = _console(stderr=False)
-    for display in displays:
-        # Not the table's own title, which would be folded to the table's width.
-        console.print(visible(display.title), markup=False, soft_wrap=True)
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for index, heading in enumerate(display.headings):
-            column = [row[index] for row in display.rows]
-            numeric = index and all(cell[:1] in "-0123456789" for cell in column)
-            justify: Any = "right" if numeric else "left"
-            table.add_column(escape(visible(heading)), justify=justify, overflow="fold")
-        for row in display.rows:
-            table.add_row(*(escape(visible(cell)) for cell in row))
-        console.print(table)
-        if display.remark:
-            console.print(visible(display.remark), markup=False, soft_wrap=True)
-            console.print()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, heading in enumerate(headings):
+        justify: Any = "right" if _is_numeric(rows, index) else "left"
+        width = None if widths is None else widths[index]
+        table.add_column(escape(heading), justify=justify, overflow="fold", width=width)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    return table
+
+
+def _widths(headings: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """Widths of columns at which no word and no number breaks; None where there is no room.
+
+    Headings give way first, at their spaces, and then cells that are text.
+    """
+    from rich.cells import cell_len
+
+    def longest(texts: Iterable[str]) -> int:
+        return max(map(cell_len, texts), default=0)
+
+    full, whole, least = [], [], []
+    for index, heading in enumerate(headings):
+        cells = [row[index] for row in rows]
+        head, cell = longest(heading.split()), longest(cells)
+        word = longest(word for text in cells for word in text.split())
+        full.append(max(cell_len(heading), cell))
+        whole.append(max(head, cell))
+        numeric = _is_numeric(rows, index)
+        least.append(whole[-1] if numeric else max(head, word, min(cell, NARROWEST_TEXT)))
+    # Two edges, and between columns two paddings and a divider.
+    room -= 2 + 3 * (len(headings) - 1)
+    widths = next((one for one in (whole, least) if sum(one) <= room), None)
+    if widths is None:
+        return None
+    left = room - sum(widths)
+    for index in sorted(range(len(widths)), key=lambda i: full[i] - widths[i]):
+        more = min(left, full[index] - widths[index])
+        widths[index] += more
+        left -= more
+    return widths
+
+
+def _stacked(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], room: int
+) -> Iterator[Text | Table]:
+    """Each row under its first cell: a line a column."""
+    from rich.markup import escape
+    from rich.table import Table
+    from rich.text import Text
+
+    for row in rows:
+        yield Text("")
+        yield Text(f"{headings[0]} {row[0]}".strip(), style="bold")
+        lines = Table.grid(padding=(0, 2, 0, 0))
+        # The name of a column gives way at its spaces, so that a number has half a line at least.
+        lines.add_column(max_width=room // 2 - 4, overflow="fold")
+        lines.add_column(overflow="fold")
+        for heading, cell in zip(headings[1:], row[1:], strict=True):
+            if cell:
+                lines.add_row(f"  {escape(heading)}", escape(cell))
+        yield lines
 
 
 def print_text(text: str) -> None:

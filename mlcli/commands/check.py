@@ -58,12 +58,12 @@ def check(
 
     Example: mlcli check --assert 'train_mlp.init_he.test_accuracy.ci_low >= 0.97'
     """
-    from mlcli.report.files import replace_text, strict
+    from mlcli.report.files import strict
     from mlcli.review.gates import as_json as verdicts_json
     from mlcli.review.gates import judge
-    from mlcli.review.junit import junit_text
     from mlcli.review.runs import is_run, read_run, runs_by_section
 
+    _check_junit(junit)
     gates = _asserted(asserted) if asserted else _from_file(params)
     if is_run(folder):
         run = read_run(folder)
@@ -72,8 +72,7 @@ def check(
     else:
         found = runs_by_section(folder)
         verdicts = judge(gates, {section: run.metrics for section, run in found.items()})
-    if junit is not None:
-        replace_text(junit, junit_text(verdicts, [sentence(one) for one in verdicts]))
+    _write_junit(junit, verdicts)
     if as_json:
         console.print_json(strict(verdicts_json(verdicts)))
     else:
@@ -81,6 +80,21 @@ def check(
     failed = [one for one in verdicts if not one.passed]
     if failed:
         raise GateError(f"{len(failed)} of {len(verdicts)} gates failed: {sentence(failed[0])}")
+
+
+def _check_junit(junit: Path | None) -> None:
+    from mlcli.report.folder import check_file
+
+    if junit is not None:
+        check_file(junit, "--junit")
+
+
+def _write_junit(junit: Path | None, verdicts: Sequence[Verdict]) -> None:
+    from mlcli.report.files import replace_text
+    from mlcli.review.junit import junit_text
+
+    if junit is not None:
+        replace_text(junit, junit_text(verdicts, [sentence(one) for one in verdicts]))
 
 
 def _asserted(texts: Sequence[str]) -> list[tuple[Gate, str]]:

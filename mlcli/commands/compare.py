@@ -66,8 +66,7 @@ def compare(
     from mlcli.review.compare import matched
     from mlcli.review.sources import open_place
 
-    if not 2 <= len(places) <= len(LABELS):
-        raise ConfigError("places", must="2 or more (up to 26)", got=str(len(places)))
+    _check(places, out)
     with ExitStack() as stack:
         groups, left_out = matched([open_place(place, stack) for place in places])
         comparisons = [compare_runs(runs) for runs in groups]
@@ -85,6 +84,17 @@ def compare(
     if left_out and not quiet:
         names = ", ".join(section.replace("_", "-") for section in left_out)
         console.message(f"note: not in every place, so left out: {names}")
+
+
+def _check(places: Sequence[str], out: Path | None) -> None:
+    """Refuse, before any work, too few places and a page that can't be written."""
+    from mlcli.report.comparison import page_of
+    from mlcli.report.folder import check_file
+
+    if not 2 <= len(places) <= len(LABELS):
+        raise ConfigError("places", must="2 or more (up to 26)", got=str(len(places)))
+    if out is not None:
+        check_file(page_of(out), "--out")
 
 
 def _write(chapters: Sequence[Chapter], out: Path, quiet: bool) -> None:

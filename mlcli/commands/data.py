@@ -94,10 +94,13 @@ def describe_file(
     from mlcli.datasets.describe_columns import OUTLIER_Z
     from mlcli.datasets.describe_images import describe_images
     from mlcli.report.files import strict
+    from mlcli.report.folder import check_file
 
     if figure is not None and figure.suffix not in FIGURE_SUFFIXES:
         got = figure.suffix or "no suffix"
         raise ConfigError("--figure", must="a .png, .svg or .pdf file", got=got)
+    if figure is not None:
+        check_file(figure, "--figure")
     path = file.expanduser()
     images = holds_images(path)
     found = strict(describe_images(str(path), target) if images else describe_table(path, target))

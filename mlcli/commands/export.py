@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ from mlcli.commands import trained
 from mlcli.errors import ConfigError, InputError
 from mlcli.export.formats import FORMATS, check_installed, find_format
 from mlcli.report.files import replace_bytes
+from mlcli.report.folder import check_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,11 +76,9 @@ def _check_out(path: Path, to: str, suffix: str) -> None:
     if path.suffix.lower() != suffix:
         raise ConfigError("--out", must=f"a {suffix} file with --to {to}", got=f"{path}",
                           hint=f"{path.with_suffix(suffix) if path.name else suffix}")  # fmt: skip
-    if path.is_dir() or not path.parent.is_dir():
-        got = "a folder" if path.is_dir() else "one in a folder that does not exist"
-        raise ConfigError(f"--out {path}", must="a file", got=got)
-    if not os.access(path.parent, os.W_OK):
-        raise ConfigError(f"--out {path} can't be written to", hint="another --out")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--out {path}", must="a file", got="one in a folder that does not exist")
+    check_file(path, "--out")
 
 
 def _about(described: Described, run: str, level: float) -> dict[str, Any]:

@@ -37,8 +37,10 @@ def report(
 
     Example: mlcli report runs --out runs/index.html
     """
+    from mlcli.report.folder import check_file
     from mlcli.report.gallery import write_gallery
 
+    check_file(out, "--out")
     wanted = out == PAGE if readme is None else readme
     readme_path = out.with_name("README.md") if wanted else None
     n_runs = write_gallery(folders or [REPORTS], out, readme_path)

@@ -44,15 +44,7 @@ def check_writable(target: Path, known: frozenset[str] | set[str]) -> None:
         raise ConfigError(f"{target}", must="a folder", got="a file", hint="another --out")
     parent = next(p for p in (target.parent, *target.parent.parents) if p.exists())
     for folder in (parent, target) if target.exists() else (parent,):
-        try:
-            _try_to_write(folder)
-        except OSError as error:
-            if error.errno in FULL:
-                raise
-            why = (error.strerror or "").lower()
-            raise ConfigError(
-                f"{folder} can't be written to ({why})", hint="another --out"
-            ) from None
+        _check_folder(folder, "--out")
     if not target.exists():
         return
     foreign = [str(path.relative_to(target)) for path in _files(target)]
@@ -62,6 +54,35 @@ def check_writable(target: Path, known: frozenset[str] | set[str]) -> None:
             f"{target} holds {foreign[0]}, which no run of this command wrote",
             hint="an empty folder for --out",
         )
+
+
+def check_file(target: Path, flag: str) -> None:
+    """Refuse a single file that can't be written, before any work.
+
+    Args:
+        target: the file to be; the folders above it may be missing.
+        flag: that named it.
+
+    Raises:
+        ConfigError: naming what is in the way.
+        OSError: the disk is full.
+    """
+    if target.is_dir():
+        raise ConfigError(f"{flag} {target}", must="a file", got="a folder")
+    parent = next(p for p in target.parents if p.exists())
+    if not parent.is_dir():
+        raise ConfigError(f"{flag} {target}", must="in a folder", got=f"the file {parent}")
+    _check_folder(parent, flag)
+
+
+def _check_folder(folder: Path, flag: str) -> None:
+    try:
+        _try_to_write(folder)
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        why = (error.strerror or "").lower()
+        raise ConfigError(f"{folder} can't be written to ({why})", hint=f"another {flag}") from None
 
 
 def _try_to_write(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from mlcli.errors import ConfigError
 from mlcli.partials import replacing_file
 from mlcli.report.files import csv_text
+from mlcli.report.folder import check_file
 
 Write = Callable[[Mapping[str, Any]], None]
 SUFFIXES = (".csv", ".parquet")
@@ -20,15 +20,13 @@ def check_out(path: Path) -> None:
     """Refuse a file that can't be written, before any work.
 
     Raises:
-        ConfigError: another ending, a folder, or a folder that isn't there.
+        ConfigError: another ending, a folder, or a folder that isn't there or can't be written to.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError("--out", must="a .csv or .parquet file, or -", got=f"{path}")
-    if path.is_dir() or not path.parent.is_dir():
-        got = "a folder" if path.is_dir() else "one in a folder that does not exist"
-        raise ConfigError(f"--out {path}", must="a file", got=got)
-    if not os.access(path.parent, os.W_OK):
-        raise ConfigError(f"--out {path} can't be written to", hint="another --out")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--out {path}", must="a file", got="one in a folder that does not exist")
+    check_file(path, "--out")
 
 
 @contextmanager

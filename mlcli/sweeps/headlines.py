@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,13 +86,17 @@ def _largest(best: str | None, usual: bool) -> bool:
 
 
 def find(
-    headlines: tuple[Headline, ...], runs: Mapping[str, Mapping[str, Any]]
+    headlines: tuple[Headline, ...],
+    runs: Mapping[str, Mapping[str, Any]],
+    variants: Mapping[str, str] | None = None,
 ) -> tuple[Headline, dict[str, str]]:
     """The first headline that every run has, and its path in each: others can't be ranked together.
 
     Args:
         headlines: in order of preference.
         runs: name -> metrics of each run.
+        variants: name -> the part of a run's metrics that it was asked for, as `variant_of` says;
+            it goes before other parts that have a headline's name too.
 
     Raises:
         ConfigError: there is none, or several paths of a run end in its name.
@@ -100,7 +104,10 @@ def find(
     known = {name: _known(metrics) for name, metrics in runs.items()}
     first: dict[str, str] = {}
     for one in headlines:
-        paths = {name: _path(one, values) for name, values in known.items()}
+        paths = {
+            name: _path(one, values, (variants or {}).get(name, ""), known.values())
+            for name, values in known.items()
+        }
         if None not in paths.values():
             return one, {name: path for name, path in paths.items() if path is not None}
         first = {name: path for name, path in paths.items() if path is not None} | first
@@ -114,6 +121,16 @@ def find(
     raise ConfigError(f"no one metric ranks every point: {has}", hint="--metric PATH")
 
 
+def variant_of(config: Mapping[str, Any]) -> str:
+    """The part of a run's metrics that its one degree has; empty where there are several.
+
+    Args:
+        config: of the manifest, key -> {"value": ...}.
+    """
+    degrees = config.get("degrees", {}).get("value")
+    return f"degree_{degrees[0]}" if isinstance(degrees, list) and len(degrees) == 1 else ""
+
+
 def _known(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {
         path: value
@@ -122,16 +139,22 @@ def _known(metrics: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _path(headline: Headline, known: Mapping[str, Any]) -> str | None:
+def _path(
+    headline: Headline, known: Mapping[str, Any], variant: str, every: Collection[Mapping[str, Any]]
+) -> str | None:
     """The path of a headline in a run; None if it is not there."""
     if headline.name in known:
         return headline.name
     ending = _shallowest([path for path in known if path.endswith(f".{headline.name}")])
+    if len(ending) > 1 and f"{variant}.{headline.name}" in ending:
+        return f"{variant}.{headline.name}"
     if len(ending) > 1:
+        # Only what every point has ranks them.
+        shared = next((path for path in ending if all(path in one for one in every)), None)
         raise ConfigError(
             f"{headline.name} is there {len(ending)} times, since a point compares several "
             "variants",
-            hint=f"one value of each, or --metric {ending[0]}",
+            hint="one value of each" + (f", or --metric {shared}" if shared else ""),
         )
     return ending[0] if ending else None
 

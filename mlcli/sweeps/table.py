@@ -14,7 +14,7 @@ from mlcli.review.runs import Run
 from mlcli.review.seeds import per_seed
 from mlcli.sweeps.axes import Point
 from mlcli.sweeps.curse import Curse, curse
-from mlcli.sweeps.headlines import Headline, find, scores
+from mlcli.sweeps.headlines import Headline, find, scores, variant_of
 
 DONE, NO_ANSWER, FAILED, WAITING = "done", "no answer", "failed", "waiting"
 # An axis of fewer values has hardly an inside.
@@ -56,8 +56,10 @@ def scored(rows: Sequence[Row], headlines: tuple[Headline, ...]) -> tuple[Headli
     Raises:
         ConfigError: no metric is in every run, or one has it several times.
     """
-    done = {row.run: row.found.metrics for row in rows if row.found is not None}
-    chosen, paths = find(headlines, done)
+    runs = {row.run: row.found for row in rows if row.found is not None}
+    done = {name: run.metrics for name, run in runs.items()}
+    variants = {name: variant_of(run.manifest["config"]) for name, run in runs.items()}
+    chosen, paths = find(headlines, done, variants)
     return chosen, [
         Scored(row)
         if row.found is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -106,10 +107,17 @@ def test_a_folder_that_is_read_only_is_refused(
 ) -> None:
     (empty_folder / "shut").mkdir(mode=0o500)
     # Root, whom no mode stops, is told the same.
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "shut")
+    opened = os.open
+
+    def refuse(path: str | Path, *arguments: Any, **named: Any) -> int:
+        if Path(path).name == "shut":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
     done = mlcli("export", str(runs / "fit-poly"), "--to", "onnx", "--out", "shut/m.onnx")
     assert done.code == 2
-    assert "can't be written to" in done.err
+    assert done.err == "mlcli: shut can't be written to (permission denied); try another --out\n"
 
 
 def test_a_disk_that_is_full_leaves_the_old_file(

@@ -62,6 +62,18 @@ def test_a_grid_is_run_ranked_and_written(mlcli: Run, empty_folder: Path) -> Non
     assert by_hand.err.startswith("already done: runs/fit-poly/" + best["run"])
 
 
+def test_degrees_are_swept_beside_a_path(mlcli: Run, empty_folder: Path) -> None:
+    done = mlcli("sweep", "fit-poly", "-S", "degrees=1,2", "-S", "n_seeds=2", "-S", "n_samples=40",
+                 "--out", "s", "--json")  # fmt: skip
+    assert done.code == 0, done.err
+    rows = table(empty_folder / "s")
+    assert [row["metric"] for row in rows] == ["degree_1.test_mse", "degree_2.test_mse"]
+    for row in rows:
+        metrics = json.loads(Path("runs/fit-poly", row["run"], "metrics.json").read_text())
+        assert "path" in metrics
+        assert float(row["mean"]) == metrics[f"degree_{row['degrees']}"]["test_mse"]["mean"]
+
+
 def test_jobs_change_no_byte_and_no_order(mlcli: Run, empty_folder: Path) -> None:
     axes = ("-S", "degrees=5,1,3", "-S", "noise_std=1,2", "--quiet")
     assert mlcli(*FIT, *axes, "--out", "one", "--jobs", "1").code == 0

@@ -356,3 +356,63 @@ def test_priors_that_are_none(
                  "--prior-covariance", "S.npy", "--basis", "monomial", "--degree", "0")  # fmt: skip
     assert done.code == 2
     assert len(json.dumps(done.err)) > 10
+
+
+def three_inputs(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(40, 3))
+    t = 2 + X @ [1.0, -3.0, 0.0] + rng.normal(0, 0.4, 40)
+    write_csv(folder / "three.csv", {**{f"x{i}": X[:, i].tolist() for i in range(3)}, "t": t})
+    return X, t
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "student"])
+def test_of_several_inputs_the_arrivals_are_two_weights_of_the_whole_posterior(
+    mlcli: Run, empty_folder: Path, noise: str
+) -> None:
+    X, t = three_inputs(empty_folder)
+    done = mlcli("bayes", "--data", "three.csv", "--basis", "monomial", "--degree", "2",
+                 "--degrees", "1,2", "--noise", noise, "--out", "o", "--no-plots", "--json",
+                 "--quiet")  # fmt: skip
+    assert done.code == 0, done.err
+    rows = read("o/sequential.csv")
+    assert [int(row["n_points"]) for row in rows] == [0, 1, 2, 5, 20, 40]
+    assert {(row["name_0"], row["name_1"], row["n_weights"]) for row in rows} == {
+        ("constant", "weight of x0", "10")
+    }
+    columns = [np.ones(40), *X.T, *(X[:, i] * X[:, j] for i in range(3) for j in range(i, 3))]
+    alpha, beta = done.json["prior_precision"], done.json["noise_precision"]
+    for row in rows:
+        Phi = np.stack(columns, axis=1)[: int(row["n_points"])]
+        S = np.linalg.inv(alpha * np.eye(10) + beta * Phi.T @ Phi)
+        mean = beta * S @ Phi.T @ t[: len(Phi)]
+        np.testing.assert_allclose([float(row["mean_0"]), float(row["mean_1"])], mean[:2], 1e-8)
+        found = [float(row[key]) for key in ("variance_0", "covariance", "variance_1")]
+        np.testing.assert_allclose(found, [S[0, 0], S[0, 1], S[1, 1]], 1e-8, 1e-15)
+    last = read("o/model/posterior_mean.csv")
+    assert float(rows[-1]["mean_1"]) == pytest.approx(float(last[1]["mean"]), rel=1e-8)
+
+
+def test_arrivals_pass_over_what_ard_dropped_and_start_from_a_general_prior(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    three_inputs(empty_folder)
+    common = ("bayes", "--data", "three.csv", "--basis", "linear", "--no-plots", "--json",
+              "--quiet")  # fmt: skip
+    done = mlcli(*common, "--prior", "ard", "--features", "x2,x1,x0", "--out", "a")
+    assert done.code == 0, done.err
+    weights = {row["term"]: row for row in read("a/weights.csv")}
+    kept = [name for name, row in weights.items() if row["prior_precision"]]
+    assert "x2" not in kept
+    found = read("a/sequential.csv")
+    assert (found[0]["name_0"], found[0]["name_1"]) == ("constant", "weight of x1")
+    assert float(found[-1]["variance_1"]) ** 0.5 == pytest.approx(float(weights["x1"]["std"]))
+    write_csv(empty_folder / "m.csv", {"term": ["0", "x0", "x1", "x2"], "mean": [5, 6, 7, 8]})
+    np.save("c.npy", np.diag([4.0, 9.0, 1.0, 1.0]) + 1e-1)
+    done = mlcli(*common, "--prior", "general", "--prior-mean", "m.csv", "--prior-covariance",
+                 "c.npy", "--out", "g")  # fmt: skip
+    assert done.code == 0, done.err
+    first = read("g/sequential.csv")[0]
+    found = {key: float(first[key]) for key in ("mean_0", "mean_1", "variance_0", "variance_1")}
+    assert found == pytest.approx({"mean_0": 5, "mean_1": 6, "variance_0": 4.1, "variance_1": 9.1})
+    assert float(first["covariance"]) == pytest.approx(0.1)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlcli.errors import ConfigError
 from mlcli.partials import sweep
 from mlcli.report import folder as folders
-from mlcli.report.folder import check_writable, replacing
+from mlcli.report.folder import check_file, check_writable, replacing
+
+Run = Callable[..., Any]
 
 
 def write(target: Path, text: str) -> None:
@@ -122,3 +127,39 @@ def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(ConfigError, match="can't be written"):
         check_writable(tmp_path / "run", set())
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no folder that not even root may fill")
+def test_a_single_file_that_cant_be_written_is_exit_2_before_any_work(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    done = mlcli("fit-poly", "--n-samples", "20", "--n-seeds", "2", "--degrees", "1", "--out", "o",
+                 "--no-plots", "--quiet", "--path-penalty", "none")  # fmt: skip
+    assert done.code == 0, done.err
+    (empty_folder / "rows.csv").write_text("x,t\n1,2\n2,3\n3,5\n")
+    commands = (
+        ("predict", "o", "rows.csv", "--out", "/proc/p.csv"),
+        ("export", "o", "--to", "safetensors", "--out", "/proc/p.safetensors"),
+        ("data", "describe", "rows.csv", "--figure", "/proc/f.png"),
+        ("report", "o", "--out", "/proc/index.html"),
+        ("compare", "o", "o", "--out", "/proc/c.html"),
+        ("check", "o", "--assert", "n_seeds == 2", "--junit", "/proc/j.xml"),
+    )
+    for words in commands:
+        done = mlcli(*words)
+        assert (done.code, done.out) == (2, ""), words
+        said = re.fullmatch(
+            r"mlcli: /proc can't be written to \((.+)\); try another (--\w+)\n", done.err
+        )
+        assert said, done.err
+        assert said[2] == words[-2]
+
+
+def test_a_single_file_is_no_folder_nor_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    check_file(tmp_path / "new" / "deep" / "page.html", "--out")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(ConfigError, match=r"--out .* must be a file, got a folder"):
+        check_file(tmp_path, "--out")
+    with pytest.raises(ConfigError, match="must be in a folder, got the file"):
+        check_file(tmp_path / "file" / "page.html", "--figure")

@@ -8,7 +8,7 @@ import pytest
 
 from mlcli.errors import ConfigError, MlcliError, NoAnswerError
 from mlcli.review.runs import Run
-from mlcli.sweeps.headlines import find, headline_of
+from mlcli.sweeps.headlines import find, headline_of, variant_of
 from mlcli.sweeps.table import DONE, FAILED, NO_ANSWER, Row, columns, metrics_of, ranked, scored
 
 MANIFEST = {"command": "train-mlp", "config": {}, "data": {"kind": "synthetic"}, "seeds": {}}
@@ -89,6 +89,24 @@ def test_a_metric_is_found_by_its_path_or_by_its_last_key() -> None:
         find(headline_of("fit_poly", "mse", None), {"r": {"a": {"mse": 1.0}, "b": {"mse": 2.0}}})
     with pytest.raises(ConfigError, match=r"no metric of the runs is losss; try --metric a\."):
         find(headline_of("fit_poly", "losss", "smallest"), {"r": metrics})
+
+
+def test_of_several_parts_the_one_asked_for_has_the_metric() -> None:
+    headlines = headline_of("fit_poly", None, None)
+    runs = {f"r{d}": {f"degree_{d}": {"test_mse": 1.0}, "path": {"test_mse": 0.5}} for d in (1, 2)}
+    variants = {"r1": variant_of({"degrees": {"value": [1]}}), "r2": "degree_2"}
+    assert find(headlines, runs, variants)[1] == {
+        "r1": "degree_1.test_mse",
+        "r2": "degree_2.test_mse",
+    }
+    assert variant_of({"degrees": {"value": [1, 2]}}) == ""
+    assert variant_of({}) == ""
+    # A hint that is followed leads on: only path.test_mse is in both.
+    with pytest.raises(ConfigError, match=r"2 times.*, or --metric path\.test_mse"):
+        find(headlines, runs)
+    apart = {name: {**run, "path": {}, "x" + name: {"test_mse": 2.0}} for name, run in runs.items()}
+    with pytest.raises(ConfigError, match=r"2 times.*try one value of each$"):
+        find(headlines, apart)
 
 
 def test_every_point_is_ranked_by_the_same_metric() -> None:

@@ -13,6 +13,7 @@ from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
 from mlcli.experiments.bayes import streamed, tables
+from mlcli.experiments.bayes.arrivals import Arrivals, arrivals_of_two, arrivals_on_a_line
 from mlcli.experiments.bayes.checks import all_rows, check, first_data, n_replicates, plan
 from mlcli.experiments.bayes.columns import Data, basis_of, in_memory, model_degree, triangle_of
 from mlcli.experiments.bayes.display import display
@@ -21,7 +22,6 @@ from mlcli.experiments.bayes.inputs import points, read_prior
 from mlcli.experiments.bayes.shares import calibrated, shares
 from mlcli.experiments.bayes.studies import (
     Curve,
-    arrivals,
     calibration,
     evidence_curve,
     evidence_surface,
@@ -181,7 +181,7 @@ def _result(
     }
     return Result(
         metrics=_metrics(config, model, replicates, study, source.fresh_draws),
-        tables=_tables(config, source, first, data, model, replicates, study),
+        tables=_tables(config, source, first, data, model, prior, replicates, study),
         model_tables={
             "posterior_mean": {
                 "term": model.terms, "mean": posterior.mean, "std": posterior.std
@@ -201,6 +201,7 @@ def _tables(
     first: Dataset,
     data: Data,
     model: Model,
+    prior: Prior | None,
     replicates: Sequence[Replicate],
     study: Sequence[Array],
 ) -> dict[str, Columns]:
@@ -215,9 +216,16 @@ def _tables(
         "evidence": tables.evidence_table([one.curve for one in replicates]),
         "evidence_surface": tables.surface_table(*evidence_surface(config, model.triangle, fitted)),
         "predictive": tables.predictive_table(basis, fitted, at, source.feature_names),
-        "sequential": tables.sequential_table(arrivals(config, first.X, first.t, fitted)),
+        "sequential": tables.sequential_table(_arrivals(config, first, model, prior)),
         "weights": tables.weights_table(model.terms, fitted, model.likely),
     }
+
+
+def _arrivals(config: BayesConfig, first: Dataset, model: Model, prior: Prior | None) -> Arrivals:
+    X, t, fitted = first.X, first.t, model.fitted
+    if X.shape[1] == 1:
+        return arrivals_on_a_line(config, X, t, fitted)
+    return arrivals_of_two(model.basis, model.terms, model.triangle, X, t, fitted, prior)
 
 
 def _metrics(

@@ -1,4 +1,4 @@
-"""Beyond the one model: evidence against degree and precisions, points as they arrive, coverage."""
+"""Beyond the one model: evidence against degree and precisions, coverage."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ from mlcli.experiments.bayes.fit import Fitted, fit, maximum_likelihood
 from mlcli.experiments.kfold.prepared import scores_of
 from mlcli.linear.basis import count_columns
 from mlcli.linear.bayes.evidence import EvidenceMaximum, maximise_evidence
-from mlcli.linear.bayes.posterior import Posterior, Prior
-from mlcli.linear.bayes.sequential import from_prior, updated
 from mlcli.linear.bayes.spectrum import log_evidence, spectrum
 from mlcli.linear.statistics import normal_cdf
 from mlcli.linear.triangle import Triangle
@@ -42,7 +40,6 @@ Array = NDArray[np.float64]
 N_FOLDS = 10
 # Decades on each side of the maximum that the map of the evidence covers.
 DECADES = 3.0
-ARRIVALS = (0, 1, 2, 5, 20, 100)
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
 METHODS = ("maximum likelihood", "evidence", "unknown noise")
 N_NODES = 64
@@ -132,36 +129,6 @@ def evidence_surface(
 def _half_width(n_rows: int) -> float:
     """Decades of beta in which the evidence falls by some ten nats: its std is sqrt(2 / N)."""
     return min(1.0, 4.5 * sqrt(2.0 / n_rows) / log(10.0))
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """The posterior of two weights after some points."""
-
-    n_points: int
-    posterior: Posterior
-
-
-def arrivals(config: BayesConfig, X: Array, t: Array, fitted: Fitted) -> list[Arrival]:
-    """The straight line's two weights as points arrive one at a time, in the order of the rows.
-
-    The precisions are the model's own, 1 for a prior that has several; the last entry has all
-    rows.
-    """
-    low, high = X.min(axis=0), X.max(axis=0)
-    basis = basis_of(config, low, high, 1)
-    if basis.n_columns < 2:
-        return []
-    Phi = basis.evaluate(X)[:, :2]  # (N, 2)
-    alpha = fitted.prior_precision or 1.0
-    now = from_prior(Prior(np.zeros(2), np.eye(2) / np.sqrt(alpha)), fitted.noise_precision)
-    shown = sorted({n for n in (*ARRIVALS, t.size) if n <= t.size})
-    found = [Arrival(0, now)] if 0 in shown else []
-    for row in range(t.size):
-        now = updated(now, Phi[row], float(t[row]))
-        if row + 1 in shown:
-            found.append(Arrival(row + 1, now))
-    return found
 
 
 def calibration(config: BayesConfig, generator: Generator, workers: Workers) -> Iterator[Array]:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.datasets.dataset import Dataset
+from mlcli.experiments.bayes.arrivals import Arrivals
 from mlcli.experiments.bayes.fit import Fitted, MaximumLikelihood
-from mlcli.experiments.bayes.studies import LEVELS, METHODS, Arrival, Curve
+from mlcli.experiments.bayes.studies import LEVELS, METHODS, Curve
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import Basis
 from mlcli.linear.bayes.posterior import Posterior
@@ -129,17 +130,22 @@ def surface_table(alphas: Array, betas: Array, values: Array) -> Columns:
     }
 
 
-def sequential_table(found: Sequence[Arrival]) -> Columns:
-    """Mean and covariance of two weights after some points."""
-    covariances = [one.posterior.covariance for one in found]
-    return {
+def sequential_table(arrivals: Arrivals) -> Columns:
+    """Mean and covariance of two weights after some points; which two, where there are several."""
+    found = arrivals.found
+    columns: dict[str, Any] = {
         "n_points": [one.n_points for one in found],
-        "mean_0": [float(one.posterior.mean[0]) for one in found],
-        "mean_1": [float(one.posterior.mean[1]) for one in found],
-        "variance_0": [float(S[0, 0]) for S in covariances],
-        "covariance": [float(S[0, 1]) for S in covariances],
-        "variance_1": [float(S[1, 1]) for S in covariances],
+        "mean_0": [float(one.mean[0]) for one in found],
+        "mean_1": [float(one.mean[1]) for one in found],
+        "variance_0": [float(one.covariance[0, 0]) for one in found],
+        "covariance": [float(one.covariance[0, 1]) for one in found],
+        "variance_1": [float(one.covariance[1, 1]) for one in found],
     }
+    if arrivals.names is not None:
+        for k, name in enumerate(arrivals.names):
+            columns[f"name_{k}"] = [name] * len(found)
+        columns["n_weights"] = [arrivals.n_weights] * len(found)
+    return columns
 
 
 def calibration_rows(study: Sequence[Array]) -> list[dict[str, Any]]:

@@ -24,8 +24,9 @@ CHAPTER = Chapter(
         "sequential": Caption(
             "Appendix B",
             "Panels of ellipses in the plane of two weights that shrink as points arrive.",
-            "The posterior of the straight line's two weights as points arrive one at a time: one "
-            "and two standard deviations, the last mean marked.",
+            "The posterior of two weights as points arrive one at a time, one and two standard "
+            "deviations, the last mean marked: with one input those of the straight line, with "
+            "several the model's first two, whatever its others are.",
         ),
         "evidence": Caption(
             "Beyond the notes",

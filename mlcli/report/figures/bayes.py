@@ -21,10 +21,12 @@ from mlcli.report.figures.style import (
     numbers,
     read_table,
     shade,
+    shortened,
     where,
 )
 
 SEVERAL_INPUTS = "Several inputs have no curve along x."
+NAME_CHARACTERS = 34
 # Nats below the maximum at which contours are drawn.
 CONTOURS = (-10.0, -5.0, -2.0, -1.0, -0.5)
 
@@ -109,6 +111,11 @@ def sequential(table: Table) -> Figure:
         axes.axis("off")
     means = np.stack([numbers(table["mean_0"]), numbers(table["mean_1"])], axis=1)
     reach = _reach(table)
+    several = "name_0" in table
+    names = ["first weight", "second weight"]
+    if several:
+        given = (table[f"name_{k}"][0].replace(r"\$", "$") for k in (0, 1))
+        names = [shortened(name, NAME_CHARACTERS).replace("$", r"\$") for name in given]
     for index, axes in zip(range(n), grid.flat, strict=False):
         S = np.array([
             [float(table["variance_0"][index]), float(table["covariance"][index])],
@@ -126,9 +133,12 @@ def sequential(table: Table) -> Figure:
         # The lowest panel of a column carries its labels, also above an empty one.
         lowest = grid[(n - 1 - column) // columns, column]
         lowest.tick_params(labelbottom=True)
-        lowest.set_xlabel("first weight")
+        lowest.set_xlabel(names[0], fontsize=9 if several else None)
     for axes in grid[:, 0]:
-        axes.set_ylabel("second weight")
+        axes.set_ylabel(names[1], fontsize=9 if several else None)
+    if several:
+        n_weights = table["n_weights"][0]
+        figure.suptitle(f"Two of {n_weights} weights, whatever the others are", fontsize=11)
     return figure
 
 

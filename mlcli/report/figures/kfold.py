@@ -64,7 +64,12 @@ def errors(table: Table) -> Figure:
     rows = _best_of_each_degree(table)
     figure = new_figure(7.0, 4.6)
     axes = figure.add_subplot()
-    _curves(axes, numbers(rows["degree"]), rows)
+    degree = numbers(rows["degree"])
+    if degree.size == 1:
+        intervals = ", with 95 % intervals" if _points(axes, rows) else ""
+        axes.set_title(f"Errors at degree {degree[0]:.0f}{intervals}")
+        return figure
+    _curves(axes, degree, rows)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("degree")
     axes.set_title("Error against degree, with 95 % intervals")
@@ -103,6 +108,23 @@ def _curves(axes: Axes, x: Array, rows: Table) -> None:
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=9)
 
 
+def _points(axes: Axes, rows: Table) -> bool:
+    """The errors of a single degree, each on a line of its own; whether one has an interval."""
+    any_bars = False
+    every = (*LINES, ("cv", COLOURS[0], "", "cross-validated error"))
+    found = [line for line in every if np.isfinite(numbers(rows[line[0]])[0])]
+    for y, (name, colour, _, _) in enumerate(found):
+        (value,) = numbers(rows[name])
+        bounds = [numbers(rows.get(f"{name}_ci_{end}", [""]))[0] for end in ("low", "high")]
+        bars = np.abs(np.array(bounds) - value)[:, None] if np.isfinite(bounds).all() else None
+        any_bars |= bars is not None
+        axes.errorbar(value, y, xerr=bars, fmt="o", color=colour, capsize=4)
+    axes.set_yticks(range(len(found)), [label for _, _, _, label in found])
+    axes.set_ylim(-0.6, len(found) - 0.4)
+    axes.set_xlabel("error")
+    return any_bars
+
+
 def _limit(axes: Axes, rows: Table, cv: Array) -> None:
     """Show the region of the minimum; a curve that leaves it is cut, and the picture says so."""
     least = float(np.nanmin(cv))
@@ -134,6 +156,11 @@ def choices(table: Table) -> Figure:
         heights = [100 * counts[degree] / total for degree in degrees]
         axes.bar([d + offset for d in degrees], heights, width=0.4, color=colour, label=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    chosen = sorted({int(v) for rule, _, _ in rules for v in table[f"{rule}_degree"]})
+    if len(chosen) == 1:
+        # The locator would put fractions of a degree beside it.
+        axes.set_xticks(chosen)
+        axes.set_xlim(chosen[0] - 1, chosen[0] + 1)
     axes.set_xlabel("degree")
     axes.set_ylabel(f"share of {total} repeats (%)")
     axes.set_ylim(0, 118)

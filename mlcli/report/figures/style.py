@@ -73,6 +73,11 @@ def save(figure: Figure, path: Path) -> None:
         partial.write_bytes(content.getvalue())
 
 
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many characters, with an ellipsis where it was cut."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def read_table(path: Path) -> Table:
     """The columns of a CSV file, as text whose dollars are no mathematics.
 

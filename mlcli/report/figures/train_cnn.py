@@ -42,7 +42,7 @@ def figures(folder: Path) -> dict[str, Figure]:
         "feature_maps": train_cnn_maps.feature_maps(tables["feature_maps"]),
         "filters": filters(tables["filters"]),
         "invariance": invariance(tables["invariance"]),
-        "misclassified": train_mlp.misclassified(tables["misclassified"]),
+        "misclassified": train_mlp.misclassified(tables["misclassified"], classes=classes),
         "predictions": train_mlp.predictions(tables["predictions"]),
         "schedule": train_mlp.schedule(tables["schedules"]),
         "scores": networks.scores(tables["members"], *score),

@@ -55,7 +55,7 @@ def figures(folder: Path) -> dict[str, Figure]:
         "confusion": networks.confusion(tables["confusion"], shown),
         "curves": networks.curves(tables["curves"], classes=classes),
         "layers": layers(tables["layers"], shown),
-        "misclassified": misclassified(tables["misclassified"]),
+        "misclassified": misclassified(tables["misclassified"], classes=classes),
         "network": network(shapes_in(model)),
         "predictions": predictions(tables["predictions"]),
         "schedule": schedule(tables["schedules"]),
@@ -144,8 +144,10 @@ def schedule(table: Table) -> Figure:
     return figure
 
 
-def misclassified(table: Table) -> Figure:
+def misclassified(table: Table, *, classes: bool) -> Figure:
     """Images that were called wrong."""
+    if not classes:
+        return nothing_to_draw("A regression has no classes to be called wrong.")
     if not table["row"]:
         return nothing_to_draw("No test row of the first seed was called wrong.")
     if not table["pixels"][0]:
