@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from traceback import clear_frames
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,8 @@ class Watch:
             hold_interrupts()
         self.write()
         if self._group is not None:
+            # The frames of a sum that was interrupted would keep its connections open.
+            clear_frames(error.__traceback__)
             word = self._group.why(interrupted=isinstance(error, KeyboardInterrupt))
         where = "no file was left half written"
         if self._group is not None and self._group.rank > 0:
