@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 from threadpoolctl import threadpool_limits
 
+from mlcli.scale.workers import Processes
+
 Array = NDArray[np.float64]
 REPEATS = 5
 # Repeats of one size end when they have taken this long together.
@@ -87,7 +89,7 @@ def rows_of(command: str, folder: Path) -> Callable[[int], Callable[[], Any]]:
         def work() -> Any:
             source = open_source(str(path), target=target, features=["a", "b"], stream_rows=1)
             experiment.check(config, source)
-            return experiment.run(config, source, jobs=1, progress=nothing)
+            return experiment.run(config, source, workers=Processes(1), progress=nothing)
 
         return work
 
@@ -138,7 +140,7 @@ def members(n_members: int) -> Callable[[], Any]:
     )  # fmt: skip
     source = open_source(config.data)
     train_mlp.check(config, source)
-    return lambda: train_mlp.run(config, source, jobs=1, progress=nothing)
+    return lambda: train_mlp.run(config, source, workers=Processes(1), progress=nothing)
 
 
 def series(folder: Path) -> list[Series]:
