@@ -155,12 +155,12 @@ def _again(run: Run, match: str, close: Close, jobs: int | None) -> Repeat:
     from mlcli.report.manifest import read_manifest
     from mlcli.review.verify import Repeat, compare_folders
 
+    if (n := run.manifest.get("processes", 1)) != 1:
+        return Repeat(match, reason=TOGETHER.format(n=n), not_run=True)
     with temporary_folder("verify") as temporary:
         target = temporary / run.section
         try:
             prepared = _prepared(run, target, jobs)
-            if (n := run.manifest.get("processes", 1)) != 1:
-                return Repeat(match, reason=TOGETHER.format(n=n), not_run=True)
             if prepared.asked["data"] != run.manifest["data"]:
                 return Repeat(match, reason=_other_data(run.manifest["data"], prepared.asked))
             execute(prepared)

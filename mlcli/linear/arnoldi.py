@@ -20,7 +20,7 @@ from mlcli.linear.graded import Monomial, graded_monomials
 from mlcli.linear.gram_schmidt import one_feature, several_features
 from mlcli.linear.raw_monomials import raw_coefficients
 from mlcli.linear.recurrence import evaluate_rows
-from mlcli.linear.triangle import independent, triangular
+from mlcli.linear.triangle import Triangle, independent, triangular
 
 # Rows of a chunk: its columns then stay in the second-level cache.
 CHUNK = 8192
@@ -137,7 +137,7 @@ class ArnoldiBasis:
         if self.factor is not None:
             inverse = np.zeros((m, m))
             R = self.factor[:m, :m]
-            kept = independent(np.pad(R, (0, 1)))
+            kept = independent(Triangle(np.pad(R, (0, 1)), 0))
             # What a dropped column leaves in the others stands in its own row.
             block = R if kept.size == m else triangular(R[:, kept])[: kept.size]
             inverse[np.ix_(kept, kept)] = np.linalg.solve(block, np.eye(kept.size))

@@ -74,7 +74,7 @@ class Way:
             The basis, and the same triangles in it.
         """
         kept = np.zeros(self.basis.n_columns, dtype=np.bool_)
-        kept[independent(of_all.R)] = True
+        kept[independent(of_all)] = True
         if not self.last or (kept == self.basis.kept).all():
             return self.basis, list(triangles)
         smaller, Q = fit_arnoldi(

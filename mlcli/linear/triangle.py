@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
 from mlcli.linear.arrays import Floats, Ints
 
 CONDITION_LIMIT = 1e6
-# Relative to the largest column: below this a pivot of R is rounding.
+# Relative to its column, a pivot of R below this is rounding; of many rows, one below the other
+# times the root of their number. Columns of one number were seen to leave a quarter of that.
 NEGLIGIBLE = 1e-13
+ROUNDING_A_ROW = 8 * 2.0**-52
 
 
 class IllConditioned(ValueError):
@@ -145,7 +148,7 @@ def solve_nested(triangle: Triangle, sizes: Sequence[int]) -> tuple[Floats, Floa
     chosen = np.asarray(sizes, dtype=np.int64)
     if chosen.size and not (chosen.min() >= 0 and chosen.max() <= p):
         raise ValueError(f"sizes must be from 0 to {p}, got {list(sizes)}")
-    kept = independent(triangle.R)
+    kept = independent(triangle)
     R = triangle.R
     if kept.size < p:
         R = triangular(R[:, np.append(kept, p)])  # (kept+1, kept+1)
@@ -163,25 +166,26 @@ def condition(R: Floats) -> float:
     return float(np.linalg.cond(R[:, kept] / length[kept])) if kept.any() else 1.0
 
 
-def independent(R: Floats) -> np.ndarray:
-    """The columns of Phi, by R (p+1, p+1), that are no combinations of earlier ones."""
-    kept: list[int] = []
+def independent(triangle: Triangle) -> np.ndarray:
+    """The columns of Phi that are no combinations of earlier ones."""
+    R, kept = triangle.R, list[int]()
+    negligible = max(NEGLIGIBLE, ROUNDING_A_ROW * sqrt(triangle.n_rows))
     for k in range(R.shape[0] - 1):
         length = float(np.linalg.norm(R[: k + 1, k]))
         if length == 0.0:
             continue
         # The pivot is the column's distance from all earlier ones only while none was dropped.
         rest = abs(float(R[k, k]))
-        if len(kept) < k and rest <= NEGLIGIBLE * length:
+        if len(kept) < k and rest <= negligible * length:
             rest = abs(float(triangular(R[:, [*kept, k]])[len(kept), len(kept)]))
-        if rest > NEGLIGIBLE * length:
+        if rest > negligible * length:
             kept.append(k)
     return np.array(kept, dtype=np.int64)
 
 
 def ranks(triangle: Triangle, sizes: Sequence[int]) -> Ints:
     """How many of the first m columns are no combinations of earlier ones, for each m."""
-    kept = independent(triangle.R)
+    kept = independent(triangle)
     return np.array([np.count_nonzero(kept < size) for size in sizes], dtype=np.int64)
 
 

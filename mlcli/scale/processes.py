@@ -72,7 +72,8 @@ def each_apart(
 def _received(connection: Connection) -> Any:
     try:
         return connection.recv()
-    except EOFError:
+    except (EOFError, OSError):
+        # It ended before it sent anything, or in the midst of it.
         return None
     finally:
         connection.close()

@@ -69,7 +69,7 @@ def least_squares_loo(
         refit: leaves a row out in fact, where its h_ii is too near 1; without it, NaN.
         keep_rows: whether the losses of the single rows are wanted.
     """
-    kept = independent(triangle.R)
+    kept = independent(triangle)
     to_orthonormal = np.linalg.solve(triangle.R[np.ix_(kept, kept)], np.eye(kept.size))
     W, rss = solve_nested(triangle, columns.sizes)
     inside = (kept[:, None] < np.asarray(columns.sizes)).astype(np.float64)  # (rank, n_models)

@@ -16,6 +16,7 @@ from mlcli.datasets.source import open_source
 from mlcli.experiments import bayes
 from mlcli.experiments.bayes import FILES
 from mlcli.experiments.bayes.columns import MANY_ROWS, basis_of, in_memory, triangle_of
+from mlcli.experiments.bayes.fit import maximum_likelihood
 from mlcli.linear.bayes.evidence import maximise_evidence
 from mlcli.linear.bayes.spectrum import spectrum
 from mlcli.report.captions import figure_names
@@ -188,6 +189,18 @@ def test_a_target_far_from_zero_keeps_its_digits(offset: float, n_features: int)
     assert found.R[-1, -1] ** 2 == pytest.approx(rss, rel=rel)
     best = maximise_evidence(spectrum(found))
     assert best.noise_precision == pytest.approx(MANY_ROWS / rss, rel=1e-3)
+
+
+def test_a_column_that_is_another_in_every_one_of_many_rows_has_no_weight() -> None:
+    rng = np.random.default_rng(1)
+    x = (np.arange(70_000) % 8 == 3) * 1.0
+    t = x + rng.normal(size=x.size)
+    basis = basis_of(BayesConfig(), np.zeros(1), np.ones(1), 2)
+    # On 0 and 1 the Legendre polynomial of degree 2 is the constant, but for what rounding adds up.
+    found = maximum_likelihood(triangle_of(basis, in_memory(x[:, None], t)))
+    means = [t[x == value].mean() for value in (0, 1)]
+    np.testing.assert_allclose(found.w, [sum(means) / 2, (means[1] - means[0]) / 2, 0.0],
+                               rtol=1e-9)  # fmt: skip
 
 
 @pytest.mark.parametrize(

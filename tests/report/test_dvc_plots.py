@@ -35,7 +35,7 @@ def test_a_plot_has_its_template_and_its_columns(name: str) -> None:
     assert plot["y_label"]
 
 
-def test_the_page_is_configured_and_holds_dvc_s_placeholders() -> None:
+def test_the_page_is_configured_and_holds_what_dvc_fills_in() -> None:
     assert "html_template = plots.html" in (PROJECT / ".dvc" / "config").read_text()
     assert PAGE.count("{plot_divs}") == 1
     # DVC would put addresses of a network of scripts here.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import struct
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from mlcli.scale.processes import each_apart
+from mlcli.scale.processes import _received, each_apart
 
 
 def square(x: int) -> int:
@@ -68,3 +70,11 @@ def test_leaving_early_interrupts_what_runs(tmp_path: Path) -> None:
     thread.join()
     assert begun() == 2
     assert sorted(path.name for path in tmp_path.glob("unwound_*")) == ["unwound_0", "unwound_1"]
+
+
+def test_a_process_that_dies_while_it_sends_is_none() -> None:
+    ours, theirs = multiprocessing.Pipe()
+    # A message of 100 bytes, by its head, of which three come.
+    os.write(theirs.fileno(), struct.pack("!i", 100) + b"abc")
+    theirs.close()
+    assert _received(ours) is None

@@ -124,7 +124,7 @@ def _by_moments(basis: Basis, data: Data, c0: Array | None) -> Triangle | None:
         accumulator.add((X[:, 0] - middle) / half, t, guess)
     try:
         found = accumulator.triangle()
-        _refuse(found, guess)
+        refuse_gram(found, guess)
     except IllConditioned:
         return None
     return changed(found.with_target(guess), to_basis)
@@ -138,7 +138,12 @@ def _by_gram(basis: Basis, data: Data, c0: Array | None) -> Triangle | None:
         return None
 
 
-def _refuse(rest: Triangle, guess: Array) -> None:
+def refuse_gram(rest: Triangle, guess: Array) -> None:
+    """Refuse the triangle of [Phi, t - Phi guess] where its Gram matrix lost digits.
+
+    Raises:
+        IllConditioned: the columns are too much alike, or the guess leaves too much over.
+    """
     if condition(rest.R[:-1, :-1]) > SAFE_CONDITION:
         raise IllConditioned("the columns are too much alike for their Gram matrix")
     refuse_loss(rest, guess)
@@ -158,5 +163,5 @@ def _accumulated(
     if c0 is None:
         return found
     if isinstance(accumulator, GramAccumulator):
-        _refuse(found, c0)
+        refuse_gram(found, c0)
     return found.with_target(c0)

@@ -14,14 +14,13 @@ from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.streaming import StreamSource
 from mlcli.experiments.bayes.columns import (
     CHUNK,
-    SAFE_CONDITION,
     Data,
     basis_of,
     degrees_of,
     model_degree,
+    refuse_gram,
 )
 from mlcli.linear.basis import PRODUCTS, Basis
-from mlcli.linear.compress import loses_digits
 from mlcli.linear.moments import changed
 from mlcli.linear.streams import Way, ways
 from mlcli.linear.triangle import (
@@ -29,7 +28,6 @@ from mlcli.linear.triangle import (
     IllConditioned,
     QRAccumulator,
     Triangle,
-    condition,
     triangular,
 )
 from mlcli.result import Progress
@@ -160,8 +158,6 @@ class _Columns:
 
     def triangle(self) -> Triangle:
         rest = self._rows.triangle()
-        if isinstance(self._rows, GramAccumulator) and (
-            condition(rest.R[:-1, :-1]) > SAFE_CONDITION or loses_digits(rest, self._c0)
-        ):
-            raise IllConditioned("the columns are too much alike for their Gram matrix")
+        if isinstance(self._rows, GramAccumulator):
+            refuse_gram(rest, self._c0)
         return rest.with_target(self._c0)
