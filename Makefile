@@ -76,7 +76,8 @@ proofs: setup
 	$(BIN)/python -m pytest tests/proofs -s
 
 soak: setup
-	MLCLI_SOAK=1 $(BIN)/python -m pytest tests/faults tests/faults/soak -s
+	MLCLI_SOAK=1 $(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m pytest tests/faults/soak -s
 	$(BIN)/python -m pytest tests/faults/fuzz -o python_files='soak_*.py' -s
 
 coverage: setup
