@@ -22,10 +22,6 @@ from mlcli.experiments.logistic.streamed import run_streamed
 from mlcli.experiments.logistic.streamed_scores import Predictions
 from mlcli.rng import stream
 from mlcli.scale.workers import Processes
-from mlcli.scratch.logistic.model import probabilities
-from mlcli.scratch.logistic.newton import fit_newton
-from mlcli.scratch.logistic.newton_in_passes import NewtonInPasses
-from mlcli.scratch.logistic.objective import Objective, even_weights
 from mlcli.scratch.logistic.scores import (
     average_precision,
     brier,
@@ -213,29 +209,3 @@ def test_what_needs_all_rows_is_refused(tmp_path: Path) -> None:
     rare = opened(tmp_path / "c.parquet", rare)  # type: ignore[assignment]
     with pytest.raises(DataError, match=r"class 9 has no row in the training part of repeat \d"):
         run_streamed(LogisticConfig(data="c", n_seeds=30, n_study=20), rare, nothing)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("n_classes", [2, 4])
-@pytest.mark.parametrize(("l1", "l2"), [(0.0, 0.01), (0.02, 0.0), (0.0, 0.0)])
-def test_newton_in_passes_from_a_bad_start(n_classes: int, l1: float, l2: float) -> None:
-    """A start that is confidently wrong is given up, and the end is that of the plain method."""
-    rng = np.random.default_rng(0)
-    Phi = np.column_stack([np.ones(500), rng.normal(size=(500, 3))])
-    labels = rng.integers(n_classes, size=500)
-    weights = even_weights(500)
-    whole = Objective(Phi, labels, n_classes, weights, l1=l1, l2=l2, free=(0,))
-    W = fit_newton(whole, np.zeros(whole.shape)).W
-    for start in (np.zeros(whole.shape), 100 * rng.normal(size=whole.shape), W):
-        newton = NewtonInPasses(n_classes, start, l1=l1, l2=l2, free=(0,), max_steps=100)
-        for _ in range(200):
-            for rows in (slice(0, 3), slice(3, 400), slice(400, 500)):
-                newton.add(Phi[rows], labels[rows], weights[rows])
-            newton.finish_pass()
-            if newton.fit is not None:
-                break
-        assert newton.fit is not None
-        # Of more than two classes one number added to every weight of a column changes nothing.
-        P, P_whole = probabilities(Phi @ newton.fit.W), probabilities(Phi @ W)
-        np.testing.assert_allclose(P, P_whole, rtol=0, atol=1e-9)
-        assert newton.fit.converged
-        assert newton.violation == pytest.approx(whole.violation(newton.fit.W), abs=1e-12)

@@ -8,6 +8,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
 from mlcli.errors import DataError
+from mlcli.linear.arrays import as_pair
 from mlcli.linear.basis import fit_basis
 from mlcli.linear.least_squares import (
     lapack_least_squares,
@@ -95,3 +96,24 @@ def test_degree_300_keeps_about_seventy_directions() -> None:
     A, b, _ = standardize(Phi, x + rng.normal(size=560))
     assert 55 < lapack_least_squares(A, b).rank < 85
     assert lapack_least_squares(A, b, 1e-4).rank < 30
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_a_row_that_counts_twice_is_two_rows(intercept: bool) -> None:
+    Phi, t = data(30)
+    weights = np.arange(30) % 3.0
+    twice = np.repeat(np.arange(30), weights.astype(int))
+    A, b, scaling = standardize(Phi, t, intercept=intercept, weights=weights)
+    A_twice, b_twice, of_twice = standardize(Phi[twice], t[twice], intercept=intercept)
+    np.testing.assert_allclose(A[twice], A_twice, rtol=1e-10)
+    np.testing.assert_allclose(b[twice], b_twice, rtol=1e-10)
+    np.testing.assert_allclose(scaling.std, of_twice.std, rtol=1e-12)
+    np.testing.assert_allclose(scaling.mean, of_twice.mean, rtol=1e-12)
+
+
+def test_the_sentence_of_a_target_that_is_not_finite() -> None:
+    with pytest.raises(DataError) as caught:
+        as_pair([[1.0]], [np.nan])
+    assert str(caught.value) == (
+        "the targets t must be finite, got NaN or infinity; try dropping those rows"
+    )

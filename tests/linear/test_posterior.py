@@ -271,6 +271,10 @@ def test_draws_have_the_posteriors_moments() -> None:
     draws = found.draw(200_000, np.random.default_rng(9))
     np.testing.assert_allclose(draws.mean(axis=1), found.mean, atol=5e-3)
     np.testing.assert_allclose(np.cov(draws), found.covariance, atol=3e-3)
+    shift = found.factor @ np.random.default_rng(9).normal(size=(found.factor.shape[1], 5))
+    np.testing.assert_allclose(
+        found.draw(5, np.random.default_rng(9)), found.mean[:, None] + shift, rtol=1e-12
+    )
 
 
 def test_log_likelihood_is_the_sum_of_normal_densities() -> None:

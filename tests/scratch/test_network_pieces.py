@@ -43,6 +43,20 @@ def test_an_activation_keeps_the_type_and_the_order_of_its_inputs(name: str) -> 
     assert np.all(np.diff(h.value(A)) >= 0)
 
 
+def test_a_leak_and_an_elu_of_any_slope() -> None:
+    for dtype in (np.float32, np.float64):
+        a = np.array([-4.0, -1.0, 0.0, 2.0], dtype)
+        leaky = leaky_relu(0.25)
+        z = leaky.value(a)
+        assert (leaky.name, z.dtype, leaky.derivative(z).dtype) == ("leaky_relu", dtype, dtype)
+        np.testing.assert_array_equal(z, [-1.0, -0.25, 0.0, 2.0])
+        # At the kink the slope is the left one.
+        np.testing.assert_array_equal(leaky.derivative(z), [0.25, 0.25, 0.25, 1.0])
+        assert elu(1.0).name == "elu"
+        np.testing.assert_allclose(elu(2.0).value(a), 2 * np.expm1(np.minimum(a, 0)) + [0, 0, 0, 2],
+                                   rtol=1e-6)  # fmt: skip
+
+
 def test_elu_has_a_kink_unless_alpha_is_one() -> None:
     ends = np.array([-1e-9, 1e-9])
     for alpha, jump in ((1.0, 0.0), (0.5, 0.5), (2.0, -1.0)):
@@ -109,6 +123,8 @@ def test_weights_have_the_stated_variance(scheme: str, distribution: str) -> Non
     # The standard error of a variance from n normal draws is v sqrt(2/n): five of them.
     assert abs(W.var() / v - 1) < 5 * (2 / W.size) ** 0.5
     assert abs(W.mean()) < 5 * (v / W.size) ** 0.5
+    narrow = draw_weights(np.random.default_rng(0), 4, 6, scheme, distribution, np.float32)  # type: ignore[arg-type]
+    assert narrow.dtype == np.float32
     if distribution == "uniform":
         assert 0.999 < np.abs(W).max() / (3 * v) ** 0.5 <= 1
 

@@ -12,7 +12,7 @@ from mlcli.scratch.network.activations import ACTIVATIONS, identity, tanh
 from mlcli.scratch.network.backpropagation import predict
 from mlcli.scratch.network.layers import Network, new_network, parameters
 from mlcli.scratch.network.losses import LOSSES, softmax_cross_entropy, square
-from mlcli.scratch.network.training import minibatches, train
+from mlcli.scratch.network.training import DivergedError, minibatches, train
 
 
 def in_torch(network: Network) -> Any:
@@ -191,3 +191,33 @@ def test_digits_are_read() -> None:
     right = predict(found.network, X[kept_back]).argmax(axis=1) == labels[kept_back]
     # Nearest neighbours get 0.98 to 0.99 here, chance 0.10.
     assert right.mean() > 0.94
+
+
+def test_a_training_goes_on_with_its_velocity() -> None:
+    rng = np.random.default_rng(5)
+    X, t = rng.normal(size=(20, 2)), rng.normal(size=(20, 1))
+    start = new_network(rng, [2, 3, 1], tanh())
+    batches = list(minibatches(rng, 20, 5, 6))
+    given = {"learning_rate": 0.05, "momentum": 0.9}
+    whole = train(start, X, t, square, batches, **given)  # type: ignore[arg-type]
+    first = train(start, X, t, square, batches[:11], **given)  # type: ignore[arg-type]
+    kept = first.velocity.copy()
+    rest = train(first.network, X, t, square, batches[11:], velocity=first.velocity, **given)  # type: ignore[arg-type]
+    for one, other in zip(parameters(whole.network), parameters(rest.network), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(whole.velocity, rest.velocity)
+    # It was taken over, not written into.
+    np.testing.assert_array_equal(first.velocity, kept)
+
+
+def test_a_single_row_that_is_left_joins_the_batch_before() -> None:
+    for n, sizes in ((9, [4, 5]), (5, [5]), (6, [4, 2]), (1, [1])):
+        found = [rows.size for rows in minibatches(np.random.default_rng(0), n, 4, 1)]
+        assert found == sizes, n
+    assert [rows.size for rows in minibatches(np.random.default_rng(0), 3, 1, 1)] == [1, 1, 1]
+
+
+def test_what_diverged_says_so() -> None:
+    error = DivergedError(7, float("inf"))
+    assert str(error) == "the loss at step 7 must be finite, got inf; try a smaller learning rate"
+    assert (error.step, error.loss) == (7, float("inf"))
