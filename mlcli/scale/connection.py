@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from mlcli.errors import ConfigError, MlcliError
 from mlcli.scale.cluster import LOOK, Cluster, cause_of
 from mlcli.scale.jobs import INTERRUPTS
+from mlcli.scale.processes import MASKS
 
 T = TypeVar("T")
 # How long a scheduler may take to be found, and a cluster to end, in seconds.
@@ -123,7 +124,7 @@ def _local(n_workers: int) -> Iterator[str]:
     cluster: Any = None
     try:
         try:
-            with _uninterrupted(later=True):
+            with _uninterrupted(later=True), _deaf_to_ctrl_c():
                 cluster = distributed.LocalCluster(
                     n_workers=n_workers,
                     threads_per_worker=1,
@@ -161,6 +162,26 @@ def _uninterrupted(*, later: bool = False) -> Iterator[None]:
         # Also in place of an error: new workers that heard it too did not start.
         if later and heard:
             raise KeyboardInterrupt
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Threads and processes that begin in the block, and those of theirs, never hear Ctrl-C.
+
+    A terminal sends it to all; a worker that took it would end with a traceback, and be replaced.
+    """
+    if not MASKS:
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    # Python unblocks the signal as it starts this one, which else would be among the first.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
