@@ -20,6 +20,7 @@ from threading import Thread
 from typing import Any
 
 from fault_commands import Case, make_inputs
+from fault_processes import still_at_work
 
 from mlcli.report.manifest import hashes, read_manifest
 
@@ -271,7 +272,8 @@ def torn(work: Path) -> list[str]:
 
 def judge(yard: Yard, reference: Reference) -> tuple[str, list[str]]:
     """What a run that was hurt left: the outcome in a word, and every broken promise."""
-    wrong = torn(yard.work)
+    wrong = [f"process {pid} outlived its parent" for pid in still_at_work(yard.work)]
+    wrong += torn(yard.work)
     now = units(yard.work, yard.case)
     for name, digest in now.items():
         known = {side[name] for side in (reference.before, reference.after) if name in side}
@@ -323,16 +325,3 @@ def goes_on(yard: Yard, reference: Reference) -> list[str]:
         wrong.append(f"left behind {sorted(names - reference.names)}, "
                      f"missing {sorted(reference.names - names)}")  # fmt: skip
     return wrong
-
-
-def of_session(session: int) -> list[int]:
-    """The processes of a session that are not yet dead."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session and fields[0] != "Z":
-            found.append(int(stat.parent.name))
-    return found

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from fault_commands import with_long
-from fault_runs import Yard, goes_on, judge, of_session
+from fault_processes import of_session
+from fault_runs import Yard, goes_on, judge
 
 MakeYard = Callable[[str], Yard]
 

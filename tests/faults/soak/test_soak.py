@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from fault_commands import CASES
-from fault_runs import ENVIRONMENT, Reference, Yard, goes_on, judge, of_session
+from fault_processes import of_session
+from fault_runs import ENVIRONMENT, Reference, Yard, goes_on, judge
 
 N_KILLS = int(os.environ.get("MLCLI_SOAK_KILLS", "200"))
 SEED = int(os.environ.get("MLCLI_SOAK_SEED", "0"))
