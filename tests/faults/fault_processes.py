@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 
-def still_at_work(folder: Path, *, within: float = 10.0) -> list[int]:
-    """The processes in a folder after so many seconds, or none as soon as there are none.
+def still_there(found: Callable[[], list[int]], *, within: float = 10.0) -> list[int]:
+    """Those processes that there are after so many seconds; none as soon as there are none.
 
     A killed run's workers hear of its death from the system, and put away what they have.
     """
     deadline = time.monotonic() + within
-    while (left := _working_in(folder)) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    while (left := found()) and time.monotonic() < deadline:
+        time.sleep(0.02)
     return left
 
 
-def _working_in(folder: Path) -> list[int]:
+def in_folder(folder: Path) -> list[int]:
+    """The processes that work in a folder and are not yet dead."""
     found = []
     for link in Path("/proc").glob("[0-9]*/cwd"):
         with suppress(OSError):

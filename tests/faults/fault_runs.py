@@ -20,7 +20,7 @@ from threading import Thread
 from typing import Any
 
 from fault_commands import Case, make_inputs
-from fault_processes import still_at_work
+from fault_processes import in_folder, still_there
 
 from mlcli.report.manifest import hashes, read_manifest
 
@@ -272,7 +272,8 @@ def torn(work: Path) -> list[str]:
 
 def judge(yard: Yard, reference: Reference) -> tuple[str, list[str]]:
     """What a run that was hurt left: the outcome in a word, and every broken promise."""
-    wrong = [f"process {pid} outlived its parent" for pid in still_at_work(yard.work)]
+    left = still_there(lambda: in_folder(yard.work))
+    wrong = [f"process {pid} outlived its parent" for pid in left]
     wrong += torn(yard.work)
     now = units(yard.work, yard.case)
     for name, digest in now.items():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from fault_commands import with_long
-from fault_processes import of_session
+from fault_processes import of_session, still_there
 from fault_runs import Yard, goes_on, judge
 
 MakeYard = Callable[[str], Yard]
@@ -58,9 +58,7 @@ def test_a_killed_parent_takes_its_workers_along(empty_folder: Path) -> None:
     assert len(of_session(process.pid)) == 3
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    deadline = time.monotonic() + 20
-    while (left := of_session(process.pid)) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    left = still_there(lambda: of_session(process.pid), within=20)
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     assert left == []

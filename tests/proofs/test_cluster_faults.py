@@ -23,6 +23,7 @@ from mlcli.report.manifest import package_versions
 from mlcli.scale import cluster as dask_cluster
 from mlcli.scale import connection
 from mlcli.scale.workers import Processes, Workers, open_workers
+from tests.faults.fault_processes import of_session, still_there
 
 Run = Callable[..., Any]
 VERSIONS = package_versions()
@@ -129,19 +130,7 @@ def test_something_else_listens_there(mlcli: Run, monkeypatch: pytest.MonkeyPatc
     assert not list(Path().rglob("metrics.json"))
 
 
-def ended(session: int, *, within: float = 10.0) -> bool:
-    """Whether no process of a session lives any more; what PID 1 has yet to reap is dead."""
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        states = subprocess.run(
-            ["ps", "-o", "stat=", "--sid", str(session)], capture_output=True, text=True
-        ).stdout
-        if all(state.startswith("Z") for state in states.split()):
-            return True
-        time.sleep(0.1)
-    return False
-
-
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 # As its workers start, and as they work.
 @pytest.mark.parametrize(("place", "after"), [("local:2", 1.5), ("local:2", 5.0), ("tcp", 5.0)])
@@ -168,6 +157,6 @@ def test_an_interrupt_is_130_and_leaves_no_process_and_a_cluster_that_works(
     assert (process.returncode, out) == (130, "")
     assert not list(empty_folder.rglob("*.partial"))
     assert not list(empty_folder.rglob("metrics.json"))
-    assert ended(process.pid)
+    assert still_there(lambda: of_session(process.pid)) == []
     with open_workers(None, cluster.address, VERSIONS) as workers:
         assert list(workers.map_ordered(str, range(3))) == ["0", "1", "2"]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from fault_commands import CASES
-from fault_processes import of_session
+from fault_processes import of_session, still_there
 from fault_runs import ENVIRONMENT, Reference, Yard, goes_on, judge
 
 N_KILLS = int(os.environ.get("MLCLI_SOAK_KILLS", "200"))
@@ -56,9 +56,7 @@ def real_process(yard: Yard, reference: Reference, seconds: float, rng: random.R
     time.sleep(delay)
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 10
-    while (left := of_session(process.pid)) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    left = still_there(lambda: of_session(process.pid))
     assert not left, f"{yard.case.name}: workers {left} outlived their parent"
     return f"after {delay:.3f} s of a process"
 
