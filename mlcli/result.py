@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import numpy as np
 
+    from mlcli.certificate import Certificate
+
 Metrics = dict[str, Any]
 Columns = Mapping[str, "Sequence[Any] | np.ndarray"]
 
@@ -27,6 +29,8 @@ class Result:
         sections: name -> values by section; each becomes a YAML file that `--params` reads.
         determinism: how the bytes are held equal, for the manifest.
         warnings: sentences for stderr.
+        certificates: solve -> one certificate per seed; summarised in metrics, table and manifest.
+        certificate_hint: what to try where a solve has no certified answer.
         timings: seconds, which go to timings.json, outside of what is hashed.
     """
 
@@ -39,6 +43,8 @@ class Result:
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     determinism: str = ""
     warnings: Sequence[str] = ()
+    certificates: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)
+    certificate_hint: str | None = None
     timings: Mapping[str, Any] = field(default_factory=dict)
 
 

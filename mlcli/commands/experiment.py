@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mlcli import console
+from mlcli.certificate import refuse_uncertified, summarise
 from mlcli.commands.dry_run import show_plan
 from mlcli.commands.flags import with_flags
 from mlcli.commands.launch import DETERMINISM
@@ -28,7 +29,7 @@ from mlcli.params import Resolved, resolve
 from mlcli.partials import sweep
 from mlcli.report import files, folder
 from mlcli.report import manifest as manifests
-from mlcli.result import Result
+from mlcli.result import Display, Result
 from mlcli.scale.torchrun import launched
 
 if TYPE_CHECKING:
@@ -217,9 +218,23 @@ def execute(prepared: Prepared, group: Any = None) -> None:
         result: Result = prepared.experiment.run(
             prepared.resolved.config, prepared.source, workers=workers, progress=progress, **more
         )
+    result = certified(result)
     record(prepared, result, started, time.perf_counter() - t_start)
     for warning in () if options.quiet else result.warnings:
         console.message(f"note: {warning}")
+
+
+def certified(result: Result) -> Result:
+    """The result with the certificates in its metrics, and with warnings of seeds without one.
+
+    Raises:
+        NoAnswerError: no seed of a solve is certified.
+    """
+    if not result.certificates:
+        return result
+    warnings = refuse_uncertified(result.certificates, result.certificate_hint)
+    metrics = result.metrics | {"certificates": summarise(result.certificates)}
+    return replace(result, metrics=metrics, warnings=[*result.warnings, *warnings])
 
 
 def record(prepared: Prepared, result: Result, started: str, compute_seconds: float) -> None:
@@ -253,6 +268,7 @@ def record(prepared: Prepared, result: Result, started: str, compute_seconds: fl
             if options.processes == 1
             else DETERMINISM.format(n=options.processes),
             {"seed": config.seed, "n_seeds": config.n_seeds},
+            result.metrics.get("certificates", {}),
         )
         files.write_text(partial / "manifest.json", files.json_text(made))
         seconds = {"compute_seconds": compute_seconds, "write_seconds": t_drawn - t_computed}
@@ -290,9 +306,29 @@ def show(prepared: Prepared) -> None:
         return
     import json
 
-    console.print_displays(prepared.experiment.display(json.loads(text)))
+    metrics = json.loads(text)
+    console.print_displays(prepared.experiment.display(metrics))
+    console.print_displays(_certificate_table(metrics.get("certificates", {})))
     if hasattr(prepared.experiment, "display_timings"):
         spent = (prepared.target / "timings.json").read_text(encoding="utf-8")
         console.print_displays(prepared.experiment.display_timings(json.loads(spent)))
     if not prepared.options.quiet:
         console.message(f"written to {prepared.target}")
+
+
+def _certificate_table(summaries: Mapping[str, Mapping[str, Any]]) -> list[Display]:
+    """One row per solve: the worst certificate of all seeds, and how many are certified."""
+    if not summaries:
+        return []
+    rows = [
+        [
+            solve,
+            one["quantity"],
+            "not a number" if one["largest"] is None else f"{one['largest']:.2g}",
+            f"{one['tolerance']:.2g}",
+            f"{one['n_certified']} of {one['n']}",
+        ]
+        for solve, one in summaries.items()
+    ]
+    headings = ["solve", "certificate", "largest", "tolerance", "certified"]
+    return [Display("Certificates, computed from the answers", headings, rows)]

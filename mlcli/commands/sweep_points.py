@@ -12,7 +12,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mlcli.commands.experiment import Prepared, execute, finished, now, prepare, record, tidy
+from mlcli.commands.experiment import (
+    Prepared,
+    certified,
+    execute,
+    finished,
+    now,
+    prepare,
+    record,
+    tidy,
+)
 from mlcli.commands.options import RunOptions
 from mlcli.errors import EXIT_NO_ANSWER, ConfigError, InputError, MlcliError, machine_failure
 from mlcli.json_file import read_json
@@ -107,14 +116,13 @@ def answer_of(question: Question) -> Answer:
 
     def work() -> None:
         experiment = import_module(f"mlcli.experiments.{question.section}")
-        found.append(
-            experiment.run(
-                question.config,
-                question.source,
-                workers=Processes(1),
-                progress=lambda done, total, note="": None,
-            )
+        result = experiment.run(
+            question.config,
+            question.source,
+            workers=Processes(1),
+            progress=lambda done, total, note="": None,
         )
+        found.append(certified(result))
 
     outcome, reason = _attempted(work)
     return Answer(outcome, reason, found[0] if found else None, time.perf_counter() - t_start)

@@ -55,6 +55,7 @@ def manifest(
     files: Mapping[str, str],
     determinism: str,
     seeds: Mapping[str, int],
+    certificates: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The manifest. It holds no clock, host or path, so that it can be hashed.
 
@@ -64,6 +65,7 @@ def manifest(
         files: relative path -> SHA-256 of each file of the run.
         determinism: how equal bytes are held.
         seeds: the seeds used.
+        certificates: of each iterative solve, from `mlcli.certificate.summarise`.
     """
     config = {k: {"value": v, "source": sources[k]} for k, v in asked["config"].items()}
     return {
@@ -77,6 +79,7 @@ def manifest(
         "versions": package_versions(),
         "platform": {"system": platform.system(), "machine": platform.machine()},
         "determinism": determinism,
+        **({"certificates": dict(certificates)} if certificates else {}),
         "files": dict(files),
     }
 

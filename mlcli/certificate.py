@@ -1,0 +1,101 @@
+"""How good an iterative answer is: a number computed from the answer, not from how a loop ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlcli.errors import NoAnswerError
+
+# Of seeds that a warning names one by one.
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A distance from the optimum, and the largest one at which an answer counts as converged.
+
+    Attributes:
+        quantity: what is measured, such as "largest KKT violation" or "relative duality gap".
+        value: the distance at the answer, 0 at an exact optimum; NaN certifies nothing.
+        tolerance: converged means value <= tolerance.
+    """
+
+    quantity: str
+    value: float
+    tolerance: float
+
+    @property
+    def converged(self) -> bool:
+        """Whether the answer is certified."""
+        return self.value <= self.tolerance
+
+    @property
+    def ratio(self) -> float:
+        """value / tolerance, infinite where the value is not a number."""
+        if self.value != self.value:
+            return float("inf")
+        return self.value / self.tolerance if self.tolerance else float(self.value > 0) * 1e308
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {self.value:.2g}, tolerance {self.tolerance:.2g}"
+
+
+def summarise(certificates: Mapping[str, Sequence[Certificate]]) -> dict[str, dict[str, Any]]:
+    """The worst certificate of each solve over its seeds, and how many seeds are certified.
+
+    Args:
+        certificates: solve -> one certificate per seed.
+
+    Returns:
+        solve -> ``quantity, largest, tolerance, n, n_certified``.
+    """
+    found = {}
+    for solve, each in certificates.items():
+        worst = max(each, key=lambda one: one.ratio)
+        found[solve] = {
+            "quantity": worst.quantity,
+            "largest": worst.value,
+            "tolerance": worst.tolerance,
+            "n": len(each),
+            "n_certified": sum(one.converged for one in each),
+        }
+    return found
+
+
+def refuse_uncertified(
+    certificates: Mapping[str, Sequence[Certificate]], hint: str | None = None
+) -> list[str]:
+    """Raise where no seed of a solve is certified; warn of single seeds that are not.
+
+    Args:
+        certificates: solve -> one certificate per seed, in the order of the seeds.
+        hint: what to try where a solve has no certified answer.
+
+    Returns:
+        One sentence per solve of which some seeds are not certified.
+
+    Raises:
+        NoAnswerError: no seed of a solve is certified.
+    """
+    warnings = []
+    for solve, each in certificates.items():
+        wrong = [index for index, one in enumerate(each) if not one.converged]
+        if not wrong:
+            continue
+        worst = max(each, key=lambda one: one.ratio)
+        if len(wrong) == len(each):
+            of_all = "" if len(each) == 1 else f" for any of {len(each)} seeds"
+            raise NoAnswerError(
+                f"{solve} did not converge{of_all}: its {worst.quantity}",
+                must=f"at most {worst.tolerance:.2g}",
+                got=f"{worst.value:.2g}",
+                hint=hint,
+            )
+        named = ", ".join(map(str, wrong[:MOST_NAMED])) + (", ..." if wrong[MOST_NAMED:] else "")
+        warnings.append(
+            f"{solve} did not converge for {len(wrong)} of {len(each)} seeds "
+            f"(seed index {named}): {worst}"
+        )
+    return warnings
