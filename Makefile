@@ -46,10 +46,12 @@ bench: setup
 	@test $(STAMP)-bench -nt $(STAMP) || { $(BIN)/python -m pip install --quiet \
 		--constraint constraints.txt --editable '.[bench]' && touch $(STAMP)-bench; }
 	mkdir -p .benchmarks
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-disable-gc --benchmark-columns=rounds \
-		--benchmark-json=.benchmarks/last.json -s
-	$(BIN)/python -m tests.benchmarks.page .benchmarks/last.json reports/benchmarks.md
-	@echo "written to reports/benchmarks.md"
+	rm -f .benchmarks/last.json
+	status=0; $(BIN)/python -m pytest tests/benchmarks --benchmark-disable-gc \
+		--benchmark-columns=rounds --benchmark-json=.benchmarks/last.json -s || status=$$?; \
+	test $$status -lt 2 || exit $$status; \
+	$(BIN)/python -m tests.benchmarks.page .benchmarks/last.json reports/benchmarks.md \
+		&& echo "written to reports/benchmarks.md" && exit $$status
 
 scaling: setup
 	$(BIN)/python -m tests.benchmarks.scaling
