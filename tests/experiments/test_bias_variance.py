@@ -78,7 +78,7 @@ def test_the_terms_of_the_noisy_cubic(mlcli: Run) -> None:
         assert all(set(one) == SUMMARY for one in terms.values())
         assert terms["noise"]["mean"] == pytest.approx(1.95**2, rel=1e-15)
         parts = sum(terms[name]["mean"] for name in ("bias_squared", "variance", "noise"))
-        assert terms["sum"]["mean"] == pytest.approx(parts, rel=1e-12)
+        assert terms["sum"]["mean"] == pytest.approx(parts, rel=2e-9)
         # Five standard errors of the difference, which is that of the test rows' noise.
         difference = terms["difference"]
         assert abs(difference["mean"]) < 5 * difference["std"] / np.sqrt(8)
@@ -145,16 +145,17 @@ def test_the_pointwise_picture_is_the_first_seeds_ensemble(mlcli: Run, empty_fol
     rows = table(empty_folder / "o" / "pointwise.csv")
     assert set(rows["degree"]) == {"1", "3"}
     found = {key: np.array([float(v) for v in values]) for key, values in rows.items()}
+    # The columns have ten digits, the differences between them fewer.
     gap = found["mean_fit"] - found["truth"]
-    np.testing.assert_allclose(found["bias_squared"], gap**2, rtol=1e-12)
+    np.testing.assert_allclose(found["bias_squared"], gap**2, rtol=1e-6, atol=1e-9)
     x = found["x"]
-    np.testing.assert_allclose(found["truth"], ((0.5 * x + 0.3) * x - 0.25) * x + 1, rtol=1e-12)
+    np.testing.assert_allclose(found["truth"], ((0.5 * x + 0.3) * x - 0.25) * x + 1, rtol=1e-8)
     assert (found["low"] <= found["high"]).all()
     members = table(empty_folder / "o" / "members.csv")
     assert len(set(members["member"])) == 12
     fits = np.array(members["fit"], dtype=float).reshape(2, 12, -1)
-    np.testing.assert_allclose(fits.mean(axis=1).ravel(), found["mean_fit"], rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(fits.var(axis=1).ravel(), found["variance"], rtol=1e-9)
+    np.testing.assert_allclose(fits.mean(axis=1).ravel(), found["mean_fit"], rtol=2e-9, atol=1e-9)
+    np.testing.assert_allclose(fits.var(axis=1).ravel(), found["variance"], rtol=1e-6)
 
 
 def test_degree_30_on_40_rows_gives_numbers(mlcli: Run, empty_folder: Path) -> None:
@@ -193,8 +194,8 @@ def test_a_bootstrap_keeps_bias_and_noise_together(mlcli: Run, empty_folder: Pat
         terms = done.json[f"degree_{degree}"]
         assert not {"noise", "bias_squared", "bias_squared_unbiased"} & set(terms)
         both = terms["bias_squared_plus_noise"]["mean"] + terms["variance"]["mean"]
-        assert terms["sum"]["mean"] == pytest.approx(both, rel=1e-12)
-        assert terms["generalisation_error"]["mean"] == pytest.approx(both, rel=1e-12)
+        assert terms["sum"]["mean"] == pytest.approx(both, rel=2e-9)
+        assert terms["generalisation_error"]["mean"] == pytest.approx(both, rel=2e-9)
     assert done.json["degree_1"]["sum"]["mean"] == pytest.approx(0.25, rel=0.6)
     rows = table(empty_folder / "o" / "decomposition.csv")
     assert set(rows["noise"]) == {""}
