@@ -67,6 +67,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_fold
     assert found[0] == found[1]
 
 
+@pytest.mark.usefixtures("every_digit")
 def test_the_terms_of_the_noisy_cubic(mlcli: Run) -> None:
     done = mlcli(*PLAIN, "--n-datasets", "60", "--n-seeds", "8", "--json")
     assert done.code == 0, done.err
@@ -78,7 +79,7 @@ def test_the_terms_of_the_noisy_cubic(mlcli: Run) -> None:
         assert all(set(one) == SUMMARY for one in terms.values())
         assert terms["noise"]["mean"] == pytest.approx(1.95**2, rel=1e-15)
         parts = sum(terms[name]["mean"] for name in ("bias_squared", "variance", "noise"))
-        assert terms["sum"]["mean"] == pytest.approx(parts, rel=2e-9)
+        assert terms["sum"]["mean"] == pytest.approx(parts, rel=1e-12)
         # Five standard errors of the difference, which is that of the test rows' noise.
         difference = terms["difference"]
         assert abs(difference["mean"]) < 5 * difference["std"] / np.sqrt(8)
@@ -140,22 +141,22 @@ def test_double_descent_has_its_peak_where_columns_are_rows(mlcli: Run) -> None:
         assert below < beyond < 20
 
 
+@pytest.mark.usefixtures("every_digit")
 def test_the_pointwise_picture_is_the_first_seeds_ensemble(mlcli: Run, empty_folder: Path) -> None:
     assert mlcli(*PLAIN, "--shown-degrees", "1,3", "--out", "o").code == 0
     rows = table(empty_folder / "o" / "pointwise.csv")
     assert set(rows["degree"]) == {"1", "3"}
     found = {key: np.array([float(v) for v in values]) for key, values in rows.items()}
-    # The columns have ten digits, the differences between them fewer.
     gap = found["mean_fit"] - found["truth"]
-    np.testing.assert_allclose(found["bias_squared"], gap**2, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found["bias_squared"], gap**2, rtol=1e-12)
     x = found["x"]
-    np.testing.assert_allclose(found["truth"], ((0.5 * x + 0.3) * x - 0.25) * x + 1, rtol=1e-8)
+    np.testing.assert_allclose(found["truth"], ((0.5 * x + 0.3) * x - 0.25) * x + 1, rtol=1e-12)
     assert (found["low"] <= found["high"]).all()
     members = table(empty_folder / "o" / "members.csv")
     assert len(set(members["member"])) == 12
     fits = np.array(members["fit"], dtype=float).reshape(2, 12, -1)
-    np.testing.assert_allclose(fits.mean(axis=1).ravel(), found["mean_fit"], rtol=2e-9, atol=1e-9)
-    np.testing.assert_allclose(fits.var(axis=1).ravel(), found["variance"], rtol=1e-6)
+    np.testing.assert_allclose(fits.mean(axis=1).ravel(), found["mean_fit"], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(fits.var(axis=1).ravel(), found["variance"], rtol=1e-9)
 
 
 def test_degree_30_on_40_rows_gives_numbers(mlcli: Run, empty_folder: Path) -> None:
@@ -181,6 +182,7 @@ def test_terms_beyond_a_float_are_null_and_said_to_be(mlcli: Run, empty_folder: 
     assert done.json["degree_600"]["sum"]["mean"] is None
 
 
+@pytest.mark.usefixtures("every_digit")
 def test_a_bootstrap_keeps_bias_and_noise_together(mlcli: Run, empty_folder: Path) -> None:
     rng = np.random.default_rng(0)
     x = rng.uniform(0, 3, 60)
@@ -194,8 +196,8 @@ def test_a_bootstrap_keeps_bias_and_noise_together(mlcli: Run, empty_folder: Pat
         terms = done.json[f"degree_{degree}"]
         assert not {"noise", "bias_squared", "bias_squared_unbiased"} & set(terms)
         both = terms["bias_squared_plus_noise"]["mean"] + terms["variance"]["mean"]
-        assert terms["sum"]["mean"] == pytest.approx(both, rel=2e-9)
-        assert terms["generalisation_error"]["mean"] == pytest.approx(both, rel=2e-9)
+        assert terms["sum"]["mean"] == pytest.approx(both, rel=1e-12)
+        assert terms["generalisation_error"]["mean"] == pytest.approx(both, rel=1e-12)
     assert done.json["degree_1"]["sum"]["mean"] == pytest.approx(0.25, rel=0.6)
     rows = table(empty_folder / "o" / "decomposition.csv")
     assert set(rows["noise"]) == {""}
