@@ -37,7 +37,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     else:
         said = getattr(getattr(report.longrepr, "reprcrash", None), "message", report.outcome)
     name = report.nodeid.rpartition("/")[2]
-    FAILED[name] = next((line for line in said.splitlines() if line.strip()), report.outcome)
+    first = next((line for line in said.splitlines() if line.strip()), report.outcome)
+    # A failure is followed by one of the tear-down, which says less.
+    FAILED.setdefault(name, first)
 
 
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:

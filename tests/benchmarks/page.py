@@ -92,4 +92,6 @@ def page(found: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     source, target = map(Path, sys.argv[1:])
+    if not source.is_file():
+        sys.exit("no benchmark gave a figure; the page was left as it was")
     target.write_text(page(json.loads(source.read_text(encoding="utf-8"))), encoding="utf-8")
