@@ -54,7 +54,7 @@ class PolynomialRegressor(Regressor):
         >>> from mlcli.estimators import PolynomialRegressor
         >>> x = np.linspace(-1, 1, 5)[:, None]
         >>> model = PolynomialRegressor(degree=2).fit(x, 1 + 2 * x[:, 0] ** 2)
-        >>> model.coef_.round(12).tolist(), round(model.intercept_, 12)
+        >>> (model.coef_.round(12) + 0.0).tolist(), round(model.intercept_, 12)  # 0.0 for -0.0
         ([0.0, 2.0], 1.0)
         >>> model.predict([[2.0]]).round(12).tolist()
         [9.0]

@@ -184,6 +184,7 @@ def test_the_report_is_one_page_that_escapes_its_data(mlcli: Run, empty_folder: 
     assert mlcli("runs").out.count("fit-poly") >= 1
 
 
+@pytest.mark.usefixtures("every_digit")
 def test_a_file_read_in_batches_gives_the_coefficients_of_all_its_rows(
     mlcli: Run, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,6 +244,7 @@ def test_a_penalised_fit_is_certified_by_its_duality_gap(mlcli: Run) -> None:
     assert "relative_gap" not in mlcli(*SMALL, "--json").json["degree_1"]
 
 
+@pytest.mark.usefixtures("every_digit")
 def test_r_squared_without_an_intercept_is_about_zero_as_nist_has_it(
     mlcli: Run, empty_folder: Path
 ) -> None:
