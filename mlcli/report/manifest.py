@@ -55,6 +55,7 @@ def manifest(
     files: Mapping[str, str],
     determinism: str,
     seeds: Mapping[str, int],
+    threads: Mapping[str, int],
 ) -> dict[str, Any]:
     """The manifest. It holds no clock, host or path, so that it can be hashed.
 
@@ -64,6 +65,7 @@ def manifest(
         files: relative path -> SHA-256 of each file of the run.
         determinism: how equal bytes are held.
         seeds: the seeds used.
+        threads: from `scale.threads.thread_counts`.
     """
     config = {k: {"value": v, "source": sources[k]} for k, v in asked["config"].items()}
     return {
@@ -76,19 +78,29 @@ def manifest(
         "seeds": dict(seeds),
         "versions": package_versions(),
         "platform": {"system": platform.system(), "machine": platform.machine()},
+        "threads": dict(threads),
         "determinism": determinism,
         "files": dict(files),
     }
 
 
-def environment(started: str, command_line: list[str]) -> dict[str, Any]:
-    """When and where it ran: kept beside the result, outside what is hashed."""
+def environment(
+    started: str, command_line: list[str], threads: Mapping[str, str]
+) -> dict[str, Any]:
+    """When and where it ran: kept beside the result, outside what is hashed.
+
+    Args:
+        started: in ISO 8601.
+        command_line: the arguments of the process.
+        threads: from `scale.waiting.thread_variables`.
+    """
     return {
         "started": started,
         "command_line": command_line,
         "host": platform.node(),
         "platform": platform.platform(),
         "python": sys.version.split()[0],
+        "thread_variables": dict(threads),
     }
 
 
