@@ -29,12 +29,12 @@ CENTRAL = (0.025, 0.975)
 RANGES: Mapping[str, Range] = {
     pattern: range_
     for range_, patterns in (
-        # Of two variants, in the units of what they are compared on.
-        (ANY, "* - *"),
         (SHARE_OF_ROWS, "accuracy *_accuracy converged same_class"),
         (SHARE, "test_roc_auc test_average_precision test_f1 test_precision test_recall precision"
                 " recall share observed confidence coverage level_* batch_* bright_pixels_kept"
-                " largest_share live_units *_calibration_error error_rate *_error_rate"),
+                " largest_share live_units dead saturated calibration_error"
+                " calibration_error_by_chance"
+                " *_calibration_error error_rate *_error_rate"),
         (Range(0.0, 2.0), "brier *_brier"),
         (CORRELATION, "similarity others"),
         (AT_MOST_ONE, "r2 *_r2"),
@@ -46,10 +46,12 @@ RANGES: Mapping[str, Range] = {
                        " noise_precision prior_precision n_nonzero n_steps mistakes best_epoch rows"
                        " largest_violation relative_gap change factor distance condition_number"
                        " *_rate floor measured measured_over_critical final_excess final_distance"
-                       " rms_error largest_error *_norm eta_* valley steep slide minimum"
+                       " rms_error largest_error error_rms gradient_rms *_std *_norm eta_*"
+                       " valley steep slide minimum"
                        # A shift: accuracy, or of a regression the mean squared error.
                        " score [0-9][0-9]"),
-        (ANY, "log_evidence log10_* bias_squared_unbiased difference flow_order* slope_*"),
+        (ANY, "log_evidence log10_* bias_squared_unbiased difference flow_order* slope_*"
+              " preactivation_mean activation_mean"),
     )
     for pattern in patterns.split()
 }  # fmt: skip
@@ -61,7 +63,10 @@ def range_of(path: str) -> Range:
     Raises:
         LookupError: RANGES has no such name.
     """
-    name = path if " - " in path else path.rpartition(".")[2]
+    if " - " in path:
+        # The difference of two variants, in the units of what they are compared on.
+        return ANY
+    name = path.rpartition(".")[2]
     for pattern, range_ in RANGES.items():
         if fnmatchcase(name, pattern):
             return range_
