@@ -277,10 +277,13 @@ def _metrics(
 
 def _over_seeds(replicates: Sequence[Replicate]) -> Metrics:
     names = ("log_evidence", "noise_precision", "effective_parameters")
-    found = {name: summary([getattr(one.fitted, name) for one in replicates]) for name in names}
+    found = {
+        name: summary([getattr(one.fitted, name) for one in replicates], name) for name in names
+    }
     alphas = [one.fitted.prior_precision for one in replicates]
     if all(alpha is not None for alpha in alphas):
-        found["prior_precision"] = summary([float(alpha) for alpha in alphas if alpha is not None])
+        known = [float(alpha) for alpha in alphas if alpha is not None]
+        found["prior_precision"] = summary(known, "prior_precision")
     return found
 
 

@@ -163,12 +163,12 @@ def _metrics(
         paths = [outcome.path for outcome in outcomes if outcome.path is not None]
         metrics["path"] = {
             "lowest_error_strength": float(strengths(config)[best]),
-            "train_mse": summary([p.train_mse[best] for p in paths]),
-            "n_nonzero": summary([p.n_nonzero[best] for p in paths]),
+            "train_mse": summary([p.train_mse[best] for p in paths], "train_mse"),
+            "n_nonzero": summary([p.n_nonzero[best] for p in paths], "n_nonzero"),
             "largest_relative_gap": float(max(p.relative_gap.max() for p in paths)),
         }
         if outcomes[0].n_test:
-            metrics["path"]["test_mse"] = summary([p.test_mse[best] for p in paths])
+            metrics["path"]["test_mse"] = summary([p.test_mse[best] for p in paths], "test_mse")
     if compared:
         metrics["table_1"] = dict(compared)
     return metrics
@@ -176,7 +176,7 @@ def _metrics(
 
 def _summaries(estimator: str, index: int, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {
-        name: summary([getattr(o.scores[estimator], name)[index] for o in outcomes])
+        name: summary([getattr(o.scores[estimator], name)[index] for o in outcomes], name)
         for name in SCORES
         if _applies(name, outcomes[0], estimator)
     }

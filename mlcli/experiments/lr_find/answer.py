@@ -12,7 +12,7 @@ from mlcli.config import inherited_keys
 from mlcli.config.lr_find import LrFindConfig
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.lr_find.sweep import Swept, section_of
-from mlcli.experiments.summary import summary
+from mlcli.experiments.summary import geometric_summary
 from mlcli.scratch.range_test.rules import RULES
 from mlcli.scratch.range_test.suggestion import Suggestion
 
@@ -25,21 +25,11 @@ EARLY = 20
 
 
 def summary_of_rates(rates: Floats) -> dict[str, Any]:
-    """``{mean, std, ci_low, ci_high, n}`` of the rates that are there, on a logarithmic scale.
+    """``{mean, std, ci_low, ci_high, n, scale}`` of the rates that are there.
 
-    Rates spread over decades and are symmetric, if at all, in their logarithm. `mean` is the
-    geometric mean and the ends are those of Student's interval of log10 eta, taken back; `std` is
-    the standard deviation of log10 eta, in decades.
+    Rates spread over decades and are symmetric, if at all, in their logarithm.
     """
-    there = rates[np.isfinite(rates)]
-    if not there.size:
-        return {"mean": None, "std": None, "ci_low": None, "ci_high": None, "n": 0,
-                "scale": "log10"}  # fmt: skip
-    found: dict[str, Any] = summary(np.log10(there)) | {"scale": "log10"}
-    for key in ("mean", "ci_low", "ci_high"):
-        if found[key] is not None:
-            found[key] = 10.0 ** found[key]
-    return found
+    return {**geometric_summary(rates), "scale": "log10"}
 
 
 def rates_in(swept: Swept) -> dict[str, Any]:
