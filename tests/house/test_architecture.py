@@ -34,7 +34,8 @@ ALLOWED: dict[str, set[str]] = {
     # How names stand in one text, the same where they are read and where they are proposed.
     "lists": set(),
     "config": {"errors", "lists"},
-    "params": {"config", "errors"},
+    # Of the data sets, their names alone.
+    "params": {"config", "datasets", "errors"},
     "scale": {"errors"},
     "linear": {"errors"},
     "selection": {"errors", "linear"},
