@@ -35,7 +35,8 @@ ALLOWED: dict[str, set[str]] = {
     # How names stand in one text, the same where they are read and where they are proposed.
     "lists": set(),
     "config": {"errors", "lists"},
-    "params": {"config", "errors"},
+    # Of the data sets, their names alone.
+    "params": {"config", "datasets", "errors"},
     "scale": {"errors"},
     "linear": {"certificate", "errors"},
     "selection": {"certificate", "errors", "linear"},

@@ -90,8 +90,12 @@ def least_squares_columns(
 
 
 def _blocks(config: KfoldConfig, folds: Folds, n_rows: int) -> tuple[Ints, ...]:
-    """The blocks whose triangles are needed: leaving one out is a formula for linear smoothers."""
-    return (np.arange(n_rows),) if _by_formula(config) else folds.blocks
+    """The blocks whose triangles are needed.
+
+    Leaving one out is a formula for linear smoothers; the inner cross-validation is not.
+    """
+    alone = _by_formula(config) and not _has_inner(config, folds)
+    return (np.arange(n_rows),) if alone else folds.blocks
 
 
 def _has_inner(config: KfoldConfig, folds: Folds) -> bool:
