@@ -84,6 +84,36 @@ def test_every_synonym_can_be_reached() -> None:
             assert any(key in meant(name, keys) for keys in known), (key, name)
 
 
+def test_two_networks_of_one_layer_are_said_to_be_two(mlcli: Mlcli) -> None:
+    note = (
+        "note: --hidden 64,32 compares 2 networks of one hidden layer each; one network with 2 "
+        "hidden layers is --hidden 64-32\n"
+    )
+    for command in ("train-mlp", "lr-find"):
+        run = (command, "--data", "iris", "--dry-run", "--hidden")
+        assert note in mlcli(*run, "64,32").err
+        assert note not in mlcli(*run, "64,32", "--quiet").err
+        for meant_so in ("64-32", "64", "64,64-32"):
+            assert "note:" not in mlcli(*run, meant_so).err
+    for wrong in ("64x32", "64 32"):
+        assert mlcli("train-mlp", "--hidden", wrong).err.endswith("; try 64-32\n")
+
+
+def test_a_missing_file_that_a_command_makes_names_the_command(
+    mlcli: Mlcli, empty_folder: Path
+) -> None:
+    run = ("fit-poly", "--data", "data/noisy_cubic.csv")
+    start = "mlcli: data/noisy_cubic.csv does not exist; try `mlcli data make --names noisy-cubic`"
+    assert mlcli(*run).err == start + "\n"
+    (empty_folder / "dvc.yaml").write_text("outs: [data/noisy_cubic.csv, data/other.csv]")
+    assert mlcli(*run).err == start + " or `dvc repro`\n"
+    assert mlcli(*run[:-1], "data/other.csv").err.endswith("exist; try `dvc repro`\n")
+    assert "`mlcli data list`" in mlcli(*run[:-1], "data/none.csv").err
+    # The advice works.
+    assert mlcli("data", "make", "--names", "noisy-cubic", "--n-draws", "2").code == 0
+    assert mlcli(*run, "--degrees", "1", "--no-plots", "--path-penalty", "none").code == 0
+
+
 @pytest.mark.parametrize("command", [(), *LEAVES], ids=" ".join)
 def test_h_is_help(mlcli: Mlcli, command: tuple[str, ...]) -> None:
     short, long = mlcli(*command, "-h"), mlcli(*command, "--help")
