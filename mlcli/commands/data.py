@@ -15,12 +15,13 @@ from mlcli.commands.complete import set_names
 from mlcli.commands.flags import with_flags
 from mlcli.commands.options import FIGURE_KINDS, RUN_FLAGS
 from mlcli.config.data import DataConfig, MakeFields
+from mlcli.datasets.files import MADE_FOLDER
 from mlcli.errors import ConfigError, DataError
 from mlcli.params import resolve
 from mlcli.result import Display
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Data sets by name or by file.")
-FOLDER = Path("data")
+FOLDER = Path(MADE_FOLDER)
 FIGURE_SUFFIXES = tuple(f".{kind}" for kind in FIGURE_KINDS)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[

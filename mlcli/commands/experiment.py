@@ -146,6 +146,8 @@ def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions)
     before = stamp(config.data)
     source = source_of(config)
     console.left_out(() if options.quiet else getattr(source, "skipped", ()))
+    for remark in () if options.quiet else config.remarks():
+        console.message(f"note: {remark}")
     experiment.check(config, source)
     command = section.replace("_", "-")
     identity = source.identity | _input_files(config)

@@ -81,6 +81,16 @@ def test_table_1_lies_within_the_central_95_percent(mlcli: Run) -> None:
     assert 65 < done.json["lapack"]["degree_300"]["effective_rank"]["mean"] < 75
 
 
+@pytest.mark.parametrize(
+    "other", [("--noise-std", "1"), ("--n-samples", "90"), ("--x-max", "3"), ("--data", "sine"),
+              ("--test-fraction", "0.5"), ("--basis", "fourier")],
+)  # fmt: skip
+def test_table_1_is_not_compared_with_other_data(mlcli: Run, other: tuple[str, str]) -> None:
+    run = (*SMALL, "--path-penalty", "none", "--json")
+    assert "table_1" in mlcli(*run).json
+    assert "table_1" not in mlcli(*run, *other).json
+
+
 def test_coefficients_are_those_of_numpy(mlcli: Run, empty_folder: Path) -> None:
     rng = np.random.default_rng(0)
     x = rng.uniform(0, 3, 60)

@@ -12,6 +12,7 @@ from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
+from mlcli.datasets.synthetic import SYNTHETIC, generator_of
 from mlcli.experiments.fit_poly import estimators, paper, streamed, tables
 from mlcli.experiments.fit_poly.checks import check, n_replicates, plan
 from mlcli.experiments.fit_poly.display import display
@@ -100,7 +101,7 @@ def run(config: FitPolyConfig, source: Source, *, workers: Workers, progress: Pr
         else:
             model, info, arrays = piece
     truth = None if grid is None or first.truth is None else first.truth(grid)
-    compared = _table_1(source, outcomes, estimators.sizes(config))
+    compared = _table_1(config, source, outcomes, estimators.sizes(config))
     return Result(
         metrics=_metrics(config, outcomes, compared),
         tables=_tables(config, first, outcomes, grid, truth, compared),
@@ -189,11 +190,10 @@ def _applies(name: str, outcome: Outcome, estimator: str) -> bool:
 
 
 def _table_1(
-    source: Source, outcomes: Sequence[Outcome], degrees: Sequence[int]
+    config: FitPolyConfig, source: Source, outcomes: Sequence[Outcome], degrees: Sequence[int]
 ) -> Mapping[str, Any]:
     """The notes' table beside ours, for the estimator the notes used, on the notes' data."""
-    scores = outcomes[0].scores
-    if source.name != "noisy-cubic" or "lapack" not in scores or not outcomes[0].n_test:
+    if not _is_of_the_notes(config, source) or "lapack" not in outcomes[0].scores:
         return {}
     pairs = {
         degree: np.array(
@@ -202,6 +202,17 @@ def _table_1(
         for i, degree in enumerate(degrees)
     }
     return paper.compare(pairs)
+
+
+def _is_of_the_notes(config: FitPolyConfig, source: Source) -> bool:
+    """Whether Table 1 is about such data: the notes' cubic, noise, rows, basis and test part."""
+    own = generator_of(SYNTHETIC["noisy-cubic"])
+    return (
+        source.generator == own
+        and config.test_fraction == FitPolyConfig.model_fields["test_fraction"].default
+        and config.basis == "polynomial"
+        and config.intercept
+    )
 
 
 def _run_streamed(config: FitPolyConfig, source: StreamSource, progress: Progress) -> Result:
