@@ -42,6 +42,30 @@ class Certificate:
         return f"{self.quantity} {self.value:.2g}, tolerance {self.tolerance:.2g}"
 
 
+def worst_of(*certificates: Certificate | None) -> Certificate | None:
+    """The one that is farthest above its tolerance; None where there is none."""
+    there = [one for one in certificates if one is not None]
+    return max(there, key=lambda one: one.ratio) if there else None
+
+
+def by_solve(
+    found: Mapping[str, Sequence[Certificate | None]],
+) -> dict[str, list[Certificate]]:
+    """The certificates of a result: solves that have none, being in closed form, are left out."""
+    kept = {solve: [one for one in each if one is not None] for solve, each in found.items()}
+    return {solve: each for solve, each in kept.items() if each}
+
+
+def require(certificate: Certificate | None, solve: str, hint: str | None = None) -> None:
+    """Raise where a solve is not certified, unless it needs no certificate.
+
+    Raises:
+        NoAnswerError: naming the solve and its number.
+    """
+    if certificate is not None:
+        refuse_uncertified({solve: [certificate]}, hint)
+
+
 def summarise(certificates: Mapping[str, Sequence[Certificate]]) -> dict[str, dict[str, Any]]:
     """The worst certificate of each solve over its seeds, and how many seeds are certified.
 

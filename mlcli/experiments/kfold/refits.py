@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import require
 from mlcli.config.kfold import KfoldConfig
 from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.basis import fit_basis, spans_powers
@@ -69,7 +70,9 @@ def penalised_refit(config: KfoldConfig, X: Array, t: Array, degree: int, streng
         if l1 == 0.0:
             w = ridge_path(rows, target, train.size, [l2]).w[:, 0]
         else:
-            w = elastic_net_path(rows, target, train.size, [l1], [l2]).w[:, 0]
+            found = elastic_net_path(rows, target, train.size, [l1], [l2])
+            require(found.certificate, "a refit of the chosen model")
+            w = found.w[:, 0]
         return level + (A[test] - centre) @ w
 
     return refit
