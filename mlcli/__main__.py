@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -25,6 +26,10 @@ COMPLETION = ("--install-completion", "--show-completion")
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code of the contract."""
+    # What a user should know is a sentence of ours. Python's warnings, of any library, are for
+    # those who ask for them, by -W or PYTHONWARNINGS.
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     code = call(arguments)
     if code == EXIT_INTERRUPTED:
         # After Ctrl-C inside an exec (a dataclass being made, say) CPython would end by the signal

@@ -103,23 +103,31 @@ def refuse_uncertified(
     Raises:
         NoAnswerError: no seed of a solve is certified.
     """
-    warnings = []
+    for solve, each in certificates.items():
+        if any(one.converged for one in each):
+            continue
+        worst = max(each, key=lambda one: one.ratio)
+        of_all = "" if len(each) == 1 else f" for any of {len(each)} seeds"
+        raise NoAnswerError(
+            f"{solve} did not converge{of_all}: its {worst.quantity}",
+            must=f"at most {worst.tolerance:.2g}",
+            got=f"{worst.value:.2g}",
+            hint=hint,
+        )
+    return warnings_of(certificates)
+
+
+def warnings_of(certificates: Mapping[str, Sequence[Certificate]]) -> list[str]:
+    """One sentence per solve of which some seeds are not certified, with the worst of them."""
+    found = []
     for solve, each in certificates.items():
         wrong = [index for index, one in enumerate(each) if not one.converged]
         if not wrong:
             continue
         worst = max(each, key=lambda one: one.ratio)
-        if len(wrong) == len(each):
-            of_all = "" if len(each) == 1 else f" for any of {len(each)} seeds"
-            raise NoAnswerError(
-                f"{solve} did not converge{of_all}: its {worst.quantity}",
-                must=f"at most {worst.tolerance:.2g}",
-                got=f"{worst.value:.2g}",
-                hint=hint,
-            )
         named = ", ".join(map(str, wrong[:MOST_NAMED])) + (", ..." if wrong[MOST_NAMED:] else "")
-        warnings.append(
+        found.append(
             f"{solve} did not converge for {len(wrong)} of {len(each)} seeds "
             f"(seed index {named}): {worst}"
         )
-    return warnings
+    return found

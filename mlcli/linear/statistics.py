@@ -17,10 +17,12 @@ __all__ = [
     "r_squared",
     "residual_variance",
     "residual_variance_or_none",
+    "spread",
     "student_t_quantile",
 ]
 
 
+EPSILON = float(np.finfo(np.float64).eps)
 _erfc = np.vectorize(erfc, otypes=[np.float64])
 
 
@@ -102,3 +104,12 @@ def mean_interval(
     half = student_t_quantile((1 + confidence) / 2, n - 1) * std / sqrt(n)
     low, high = ldexp(mean - half, unit), ldexp(mean + half, unit)
     return ldexp(mean, unit), ldexp(std, unit), low, high, n
+
+
+def spread(X: Floats) -> Floats:
+    """Standard deviations of the columns X (n, ...); 1 where all that varies is rounding.
+
+    The mean of a column of one number is rounded, and so is what is left of it beside its mean.
+    """
+    std = X.std(axis=0)
+    return np.asarray(np.where(std > 10 * EPSILON * np.abs(X).max(axis=0, initial=0.0), std, 1.0))

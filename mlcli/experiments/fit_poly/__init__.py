@@ -112,7 +112,7 @@ def run(config: FitPolyConfig, source: Source, *, workers: Workers, progress: Pr
         determinism=DETERMINISM,
         warnings=_warnings(config, outcomes),
         certificates=by_solve(
-            {config.solver: [one.scores[config.solver].certificate for one in outcomes],
+            {"penalised fits": [one.scores[config.solver].certificate for one in outcomes],
              "path": [None if one.path is None else one.path.certificate for one in outcomes]}
         ),
         certificate_hint=WEAK,

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mlcli.certificate import require
 from mlcli.config.kfold import KfoldConfig
+from mlcli.errors import NoAnswerError
 from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.basis import fit_basis, spans_powers
 from mlcli.linear.compress import fit_polynomial
@@ -95,5 +96,11 @@ def logistic_weights(
             P, labels, n_classes, l2,
             free=np.arange(int(intercept)), start=found[-1] if found else None,
         )  # fmt: skip
+        if not fit.converged:
+            raise NoAnswerError(
+                f"logistic regression at the strength {l2:.3g} did not converge in {fit.n_steps} "
+                "steps",
+                hint="a larger --strength-min",
+            )
         found.append(fit.W)
     return np.stack(found, axis=2)  # (p, n_classes, k)
