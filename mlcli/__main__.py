@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -29,6 +30,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
     # Before any library that has threads is loaded.
     bound_spinning()
+    # What a user should know is a sentence of ours. Python's warnings, of any library, are for
+    # those who ask for them, by -W or PYTHONWARNINGS.
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     code = call(arguments)
     if code == EXIT_INTERRUPTED:
         # After Ctrl-C inside an exec (a dataclass being made, say) CPython would end by the signal

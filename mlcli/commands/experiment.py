@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mlcli import console
-from mlcli.certificate import refuse_uncertified, summarise
+from mlcli.certificate import refuse_uncertified, summarise, warnings_of
 from mlcli.commands.dry_run import show_plan
 from mlcli.commands.flags import with_flags
 from mlcli.commands.launch import DETERMINISM
@@ -234,10 +234,12 @@ def certified(result: Result) -> Result:
     Raises:
         NoAnswerError: no seed of a solve is certified.
     """
-    if not result.certificates:
+    every = {**result.certificates, **result.unfinished}
+    if not every:
         return result
     warnings = refuse_uncertified(result.certificates, result.certificate_hint)
-    metrics = result.metrics | {"certificates": summarise(result.certificates)}
+    warnings += warnings_of(result.unfinished)
+    metrics = result.metrics | {"certificates": summarise(every)}
     return replace(result, metrics=metrics, warnings=[*result.warnings, *warnings])
 
 

@@ -40,7 +40,7 @@ def check_file(path: Path) -> None:
 
 def _maker_of(path: Path) -> str:
     """The commands that make a file that is not there."""
-    from mlcli.datasets.registry import canonical
+    from mlcli.datasets.names import canonical
     from mlcli.datasets.synthetic import SYNTHETIC
 
     found = []

@@ -28,6 +28,7 @@ __all__ = [
     "r_squared",
     "residual_variance",
     "residual_variance_or_none",
+    "spread",
     "student_t_quantile",
     "wilson_interval",
 ]
@@ -64,6 +65,7 @@ SHARE = Range(0.0, 1.0)
 SHARE_OF_ROWS = Range(0.0, 1.0, of_rows=True)
 CORRELATION = Range(-1.0, 1.0)
 
+EPSILON = float(np.finfo(np.float64).eps)
 _erfc = np.vectorize(erfc, otypes=[np.float64])
 
 
@@ -252,3 +254,12 @@ def mean_interval(
 def _scaled(end: float, power: int) -> float:
     """An end of a range in another unit; one too far away to matter is at infinity."""
     return copysign(inf, end) if end and power > 1000 else ldexp(end, power)
+
+
+def spread(X: Floats) -> Floats:
+    """Standard deviations of the columns X (n, ...); 1 where all that varies is rounding.
+
+    The mean of a column of one number is rounded, and so is what is left of it beside its mean.
+    """
+    std = X.std(axis=0)
+    return np.asarray(np.where(std > 10 * EPSILON * np.abs(X).max(axis=0, initial=0.0), std, 1.0))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import by_solve
 from mlcli.config.bayes import BayesConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
@@ -192,6 +193,11 @@ def _result(
         model_info=info,
         determinism=DETERMINISM,
         warnings=_warnings(config, source, model),
+        certificates=by_solve(
+            {"evidence": [one.fitted.certificate for one in replicates],
+             "evidence of each degree": [one.curve.certificate() for one in replicates]}
+        ),
+        certificate_hint="--prior-precision and --noise-precision, or a lower --degree",
     )  # fmt: skip
 
 

@@ -99,6 +99,7 @@ def run(config: DescentConfig, source: Source, *, workers: Workers, progress: Pr
             "rates": rates,
         },
         determinism=DETERMINISM,
+        unfinished={f"descent in {config.n_steps} steps": [one.certificate for one in found]},
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import by_solve
 from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
@@ -55,6 +56,7 @@ FILES = (
     "model/predictor.safetensors",
 )
 N_GRID = 201
+WEAK = "a larger strength, or a lower degree"
 SCORES = (
     "train_mse",
     "test_mse",
@@ -110,7 +112,12 @@ def run(config: FitPolyConfig, source: Source, *, workers: Workers, progress: Pr
         model_info=_with_errors(info, config, outcomes),
         determinism=DETERMINISM,
         warnings=_warnings(config, outcomes),
-    )
+        certificates=by_solve(
+            {"penalised fits": [one.scores[config.solver].certificate for one in outcomes],
+             "path": [None if one.path is None else one.path.certificate for one in outcomes]}
+        ),
+        certificate_hint=WEAK,
+    )  # fmt: skip
 
 
 def _grid(dataset: Dataset) -> Array | None:

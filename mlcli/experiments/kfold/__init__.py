@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import by_solve
 from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
@@ -128,7 +129,12 @@ def _result(
         model_tensors={"predictor": model[2]},
         determinism=DETERMINISM,
         warnings=warnings,
-    )
+        certificates=by_solve(
+            {"fits": [one.scores.certificate for one in found.outcomes],
+             "path": [one.scores.certificate for one in path.outcomes] if path else []}
+        ),
+        certificate_hint="a larger --strength-min, or a lower degree",
+    )  # fmt: skip
 
 
 def _path(found: Estimates) -> Estimates | None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate
 from mlcli.config import inherited_keys
 from mlcli.config.lr_find import LrFindConfig
 from mlcli.errors import NoAnswerError
@@ -71,6 +72,25 @@ def one_cycle_section(config: LrFindConfig, swept: Swept, eta_max: float) -> dic
     values = {key: swept.variant.values.get(key, value) for key, value in given.items()}
     kept = {key: value for key, value in values.items() if value is not None}
     return kept | cycle_of(config, eta_max)
+
+
+def certificates_of(swept: Sequence[Swept]) -> dict[str, list[Certificate]]:
+    """How close together a rate that still trains and one that diverges were seen.
+
+    At eta_crit the level of the loss is near its smallest, and at the rate of the divergence it is
+    `--divergence` times that. Seeds without an eta_crit have a sentence of their own.
+    """
+    found = {}
+    for one in swept:
+        ratios = [
+            float(one.rates[each.onset.diverged]) / each.eta_crit
+            for each in one.suggestions
+            if each.onset.outcome == "found" and each.onset.diverged is not None
+        ]
+        if ratios:
+            name = f"eta_crit of {one.variant.name}" if one.variant.name else "eta_crit"
+            found[name] = [Certificate("rate that diverges / eta_crit", r, SAFETY) for r in ratios]
+    return found
 
 
 def falls_early(config: LrFindConfig, suggestions: Sequence[Suggestion]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate
 from mlcli.config.perceptron import PerceptronConfig
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
@@ -119,7 +120,22 @@ def run(
             "rows": _rows(config),
         },
         determinism=DETERMINISM,
+        certificates=_certificates(config, source, found),
+        certificate_hint="more --max-passes, or rows that a line separates",
     )  # fmt: skip
+
+
+def _certificates(
+    config: PerceptronConfig, source: Source, found: Lessons
+) -> dict[str, list[Certificate]]:
+    """One a run of the learning rule, by its rows."""
+    lessons = {
+        f"Rosenblatt's rule, margin {margin:g}": [one[0][k].learnt.certificate for one in found]
+        for k, margin in enumerate(config.margins)
+    }
+    return lessons | {
+        f"Rosenblatt's rule on {source.name}": [one[1].learnt.certificate for one in found]
+    }
 
 
 def _metrics(config: PerceptronConfig, source: Source, found: Lessons) -> Metrics:

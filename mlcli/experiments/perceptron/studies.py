@@ -11,6 +11,7 @@ from mlcli.config.perceptron import PerceptronConfig
 from mlcli.datasets.source import Source
 from mlcli.datasets.task import ROWS_A_CLASS, few_enough
 from mlcli.errors import DataError
+from mlcli.linear.statistics import spread
 from mlcli.rng import stream
 from mlcli.scratch.perceptron.bumps import staircase
 from mlcli.scratch.perceptron.formula import Function, parse
@@ -81,8 +82,7 @@ def two_classes(config: PerceptronConfig, source: Source) -> tuple[Array, Array]
         )
     rows = data.t <= values[1]
     X = data.X[rows]
-    spread = X.std(axis=0)
-    X = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    X = (X - X.mean(axis=0)) / spread(X)
     return X, np.where(data.t[rows] == values[0], -1.0, 1.0)
 
 
