@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -25,6 +26,14 @@ COMPLETION = ("--install-completion", "--show-completion")
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code of the contract."""
+    from mlcli.scale.waiting import bound_spinning
+
+    # Before any library that has threads is loaded.
+    bound_spinning()
+    # What a user should know is a sentence of ours. Python's warnings, of any library, are for
+    # those who ask for them, by -W or PYTHONWARNINGS.
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     code = call(arguments)
     if code == EXIT_INTERRUPTED:
         # After Ctrl-C inside an exec (a dataclass being made, say) CPython would end by the signal
@@ -60,16 +69,18 @@ def call(arguments: list[str] | None = None) -> int:
             return EXIT_DONE if error.code in (None, EXIT_DONE) else EXIT_FAILED
         # The help is printed by a library that ends the program if its reader went away (`| head`);
         # of all else `console` takes care.
-        if "--help" in given:
+        if {"--help", "-h"} & set(given):
             return EXIT_DONE
         if not given:
             return EXIT_INPUT
         console.error("the pipe to another process broke; try --jobs 1")
         return EXIT_FAILED
     except Exception as error:
+        from mlcli.commands.usage import usage_sentence
+
         if type(error).__name__ == "NoArgsIsHelpError":
             return EXIT_INPUT  # the help was shown
-        if usage := _usage_sentence(error):
+        if usage := usage_sentence(error):
             console.error(usage)
             return EXIT_INPUT
         if sentence := machine_failure(error):
@@ -104,27 +115,6 @@ def _interrupt_on_terminate() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
-
-
-def _usage_sentence(error: Exception) -> str | None:
-    """The sentence of a usage error, with the nearest right flag or command."""
-    from typer.exceptions import TyperException
-
-    if not isinstance(error, TyperException):
-        return None
-    sentence = error.format_message().rstrip(".")
-    if option := getattr(error, "option_name", None):
-        close = sorted(getattr(error, "possibilities", None) or ())
-        hint = f"; try {' or '.join(close)}" if close else "; try --help"
-        return f"unknown flag {option}{hint}" if "No such option" in sentence else sentence + hint
-    sentence = sentence.replace("'", "").replace("Did you mean", "; try").replace(". ;", ";")
-    sentence = (sentence[0].lower() + sentence[1:]).rstrip("?")
-    if sentence.startswith("missing"):
-        help = getattr(getattr(error, "param", None), "help", None) or ""
-        word = help.split(" ")[0]
-        start = help[:1] if len(word) > 1 and word.isupper() else help[:1].lower()
-        sentence += f": {start}{help[1:].rstrip('.')}" if help else ""
-    return sentence
 
 
 if __name__ == "__main__":

@@ -42,6 +42,30 @@ class Certificate:
         return f"{self.quantity} {self.value:.2g}, tolerance {self.tolerance:.2g}"
 
 
+def worst_of(*certificates: Certificate | None) -> Certificate | None:
+    """The one that is farthest above its tolerance; None where there is none."""
+    there = [one for one in certificates if one is not None]
+    return max(there, key=lambda one: one.ratio) if there else None
+
+
+def by_solve(
+    found: Mapping[str, Sequence[Certificate | None]],
+) -> dict[str, list[Certificate]]:
+    """The certificates of a result: solves that have none, being in closed form, are left out."""
+    kept = {solve: [one for one in each if one is not None] for solve, each in found.items()}
+    return {solve: each for solve, each in kept.items() if each}
+
+
+def require(certificate: Certificate | None, solve: str, hint: str | None = None) -> None:
+    """Raise where a solve is not certified, unless it needs no certificate.
+
+    Raises:
+        NoAnswerError: naming the solve and its number.
+    """
+    if certificate is not None:
+        refuse_uncertified({solve: [certificate]}, hint)
+
+
 def summarise(certificates: Mapping[str, Sequence[Certificate]]) -> dict[str, dict[str, Any]]:
     """The worst certificate of each solve over its seeds, and how many seeds are certified.
 
@@ -79,23 +103,31 @@ def refuse_uncertified(
     Raises:
         NoAnswerError: no seed of a solve is certified.
     """
-    warnings = []
+    for solve, each in certificates.items():
+        if any(one.converged for one in each):
+            continue
+        worst = max(each, key=lambda one: one.ratio)
+        of_all = "" if len(each) == 1 else f" for any of {len(each)} seeds"
+        raise NoAnswerError(
+            f"{solve} did not converge{of_all}: its {worst.quantity}",
+            must=f"at most {worst.tolerance:.2g}",
+            got=f"{worst.value:.2g}",
+            hint=hint,
+        )
+    return warnings_of(certificates)
+
+
+def warnings_of(certificates: Mapping[str, Sequence[Certificate]]) -> list[str]:
+    """One sentence per solve of which some seeds are not certified, with the worst of them."""
+    found = []
     for solve, each in certificates.items():
         wrong = [index for index, one in enumerate(each) if not one.converged]
         if not wrong:
             continue
         worst = max(each, key=lambda one: one.ratio)
-        if len(wrong) == len(each):
-            of_all = "" if len(each) == 1 else f" for any of {len(each)} seeds"
-            raise NoAnswerError(
-                f"{solve} did not converge{of_all}: its {worst.quantity}",
-                must=f"at most {worst.tolerance:.2g}",
-                got=f"{worst.value:.2g}",
-                hint=hint,
-            )
         named = ", ".join(map(str, wrong[:MOST_NAMED])) + (", ..." if wrong[MOST_NAMED:] else "")
-        warnings.append(
+        found.append(
             f"{solve} did not converge for {len(wrong)} of {len(each)} seeds "
             f"(seed index {named}): {worst}"
         )
-    return warnings
+    return found

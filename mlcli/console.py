@@ -54,7 +54,7 @@ def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     plain = bool(os.environ.get("NO_COLOR")) or not stream.isatty()
     # Off a terminal a table is as wide as it needs, so that nothing is cut in a pipe or a log.
-    width = None if stream.isatty() else 200
+    width = None if stream.isatty() else columns() or 200
     return Patient(
         file=stream, no_color=plain, force_terminal=stream.isatty(), width=width, highlight=False
     )
@@ -77,11 +77,19 @@ def _write(stream: TextIO, text: str) -> None:
         _reader_gone(stream)
 
 
+def columns() -> int | None:
+    """The width that the variable COLUMNS names; None if it names none."""
+    text = os.environ.get("COLUMNS", "")
+    return int(text) if text.isdecimal() and int(text) > 0 else None
+
+
 def width() -> int:
-    """Columns for running text: the terminal's up to 100, and 80 off a terminal."""
+    """Columns for running text: those of COLUMNS or the terminal up to 100, else 80."""
     import shutil
 
-    return min(shutil.get_terminal_size().columns, 100) if sys.stdout.isatty() else 80
+    if sys.stdout.isatty():
+        return min(shutil.get_terminal_size().columns, 100)
+    return min(columns() or 80, 100)
 
 
 def drop_unwritten() -> None:
@@ -99,18 +107,19 @@ def flush() -> None:
 
 
 def print_displays(displays: Sequence[Display]) -> None:
-    """Result tables, to stdout: what is too wide for a terminal is stacked there."""
+    """Result tables, to stdout: what is too wide for a terminal or for COLUMNS is stacked."""
     if _hushed:
         return
     console = _console(stderr=False)
-    # Off a terminal a sentence is one line, for programs that search it.
-    soft_wrap = not console.is_terminal
+    limited = console.is_terminal or columns() is not None
+    # Without a limit a sentence is one line, for programs that search it.
+    soft_wrap = not limited
     for display in displays:
         headings = [visible(heading) for heading in display.headings]
         rows = [[visible(cell) for cell in row] for row in display.rows]
         # Not the table's own title, which would be folded to the table's width.
         console.print(visible(display.title), markup=False, soft_wrap=soft_wrap)
-        if not console.is_terminal:
+        if not limited:
             console.print(_table(headings, rows, None))
         elif (widths := _widths(headings, rows, console.width)) is not None:
             console.print(_table(headings, rows, widths))

@@ -30,6 +30,8 @@ class Result:
         determinism: how the bytes are held equal, for the manifest.
         warnings: sentences for stderr.
         certificates: solve -> one certificate per seed; summarised in metrics, table and manifest.
+        unfinished: the same of work that a run may leave unfinished, such as descent for a given
+            number of steps: what is not certified is a warning.
         certificate_hint: what to try where a solve has no certified answer.
         timings: seconds, which go to timings.json, outside of what is hashed.
     """
@@ -44,6 +46,7 @@ class Result:
     determinism: str = ""
     warnings: Sequence[str] = ()
     certificates: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)
+    unfinished: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)
     certificate_hint: str | None = None
     timings: Mapping[str, Any] = field(default_factory=dict)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ class Outcome:
 @pytest.fixture
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder, with no variable of ours set."""
-    for name in ("DVC_STAGE", "DVC_ROOT", "MLCLI_DATA", "MLCLI_TRACEBACK"):
+    for name in ("COLUMNS", "DVC_STAGE", "DVC_ROOT", "MLCLI_DATA", "MLCLI_TRACEBACK"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERMINAL_WIDTH", "200")
     monkeypatch.chdir(tmp_path)
@@ -48,3 +49,20 @@ def mlcli(empty_folder: Path, capfd: pytest.CaptureFixture[str]) -> Callable[...
         return Outcome(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def every_digit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metrics and tables with all digits, for a test that compares them to the last bit."""
+    monkeypatch.setattr("mlcli.report.files.DIGITS", 17)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One line for each reason why tests were skipped."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+    )
+    for reason, count in sorted(reasons.items()):
+        tests = "1 test" if count == 1 else f"{count} tests"
+        terminalreporter.write_line(f"skipped {tests}: {reason}")

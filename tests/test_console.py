@@ -29,14 +29,24 @@ class Terminal(StringIO):
         return True
 
 
-def shown(monkeypatch: pytest.MonkeyPatch, width: int, display: Display, *, tty: bool) -> list[str]:
+def shown(
+    monkeypatch: pytest.MonkeyPatch, width: int | None, display: Display, *, tty: bool
+) -> list[str]:
     out = Terminal() if tty else StringIO()
     with monkeypatch.context() as patch:
-        patch.setenv("COLUMNS", str(width))
+        patch.setenv("COLUMNS", "" if width is None else str(width))
         patch.setenv("TERM", "xterm")
         patch.setattr(sys, "stdout", out)
         print_displays([display])
     return ESCAPES.sub("", out.getvalue()).splitlines()
+
+
+def test_a_pipe_is_as_wide_as_columns_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    display = Display("a title", HEADINGS, ROWS, REMARK)
+    for width in (60, 160):
+        piped, terminal = (shown(monkeypatch, width, display, tty=tty) for tty in (False, True))
+        assert max(map(len, piped)) <= width
+        assert [line.rstrip() for line in piped] == [line.rstrip() for line in terminal]
 
 
 @pytest.mark.parametrize("width", range(44, 121))
@@ -78,8 +88,8 @@ def test_what_fits_is_a_table_and_what_does_not_is_stacked(monkeypatch: pytest.M
     ]
 
 
-def test_off_a_terminal_a_row_is_a_line_whatever_the_width(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = shown(monkeypatch, 40, Display("a title", HEADINGS, ROWS, REMARK), tty=False)
+def test_a_row_in_a_pipe_without_columns_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = shown(monkeypatch, None, Display("a title", HEADINGS, ROWS, REMARK), tty=False)
     assert REMARK in lines
     assert lines[2].split("   ")[0].strip() == "variant"
     for row in ROWS:

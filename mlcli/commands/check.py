@@ -112,7 +112,7 @@ def _asserted(texts: Sequence[str]) -> list[tuple[Gate, str]]:
 def _from_file(params: Path | None) -> list[tuple[Gate, str]]:
     from mlcli.params.faults import Fault
     from mlcli.params.gates import gates_of
-    from mlcli.params.resolve import find_params
+    from mlcli.params.sections import find_params
 
     file = find_params(params)
     faults: list[Fault] = []

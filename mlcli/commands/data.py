@@ -14,13 +14,14 @@ from mlcli.commands import describe_tables
 from mlcli.commands.complete import set_names
 from mlcli.commands.flags import with_flags
 from mlcli.commands.options import FIGURE_KINDS, RUN_FLAGS
-from mlcli.config import config_class
+from mlcli.config.data import DataConfig, MakeFields
+from mlcli.datasets.files import MADE_FOLDER
 from mlcli.errors import ConfigError, DataError
 from mlcli.params import resolve
 from mlcli.result import Display
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Data sets by name or by file.")
-FOLDER = Path("data")
+FOLDER = Path(MADE_FOLDER)
 FIGURE_SUFFIXES = tuple(f".{kind}" for kind in FIGURE_KINDS)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[
@@ -56,10 +57,11 @@ def info(name: Name, as_json: Json = False) -> None:
 
     Example: mlcli data info noisy-cubic
     """
-    from mlcli.datasets.registry import DATASETS, canonical, describe
+    from mlcli.datasets.names import is_named
+    from mlcli.datasets.registry import describe
 
     path = Path(name).expanduser()
-    if canonical(name) not in DATASETS and path.exists():
+    if not is_named(name) and path.exists():
         kind = "folder" if path.is_dir() else "file"
         hint = f"`mlcli data describe {shlex.quote(name)}`"
         raise DataError(f"'{name}' is a {kind}, no named data set", hint=hint)
@@ -123,7 +125,7 @@ def _make(flags: Mapping[str, Any], run_flags: Mapping[str, Any]) -> None:
     from mlcli.datasets.make import write_draws
 
     resolved = resolve(
-        config_class("data"),
+        DataConfig,
         "data",
         flags=flags,
         sets=tuple(run_flags["sets"] or ()),
@@ -154,7 +156,7 @@ OUT = Annotated[
 
 app.command("make")(
     with_flags(
-        config_class("data"),
+        MakeFields,
         _make,
         run_flags={key: RUN_FLAGS[key] for key in ("params", "sets", "quiet")}
         | {"out": (OUT, None)},

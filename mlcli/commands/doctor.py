@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Annotated, Any
@@ -11,9 +12,10 @@ import typer
 
 from mlcli import console
 from mlcli.commands.licences import licences
-from mlcli.report.manifest import environment, package_versions
+from mlcli.report.manifest import package_versions
 from mlcli.result import Display
 from mlcli.scale.jobs import cores
+from mlcli.scale.waiting import thread_variables
 
 app = typer.Typer(add_completion=False)
 
@@ -23,10 +25,10 @@ def examine() -> dict[str, Any]:
     missing = _missing_packages()
     found: dict[str, Any] = {
         "versions": package_versions() | _versions(("scikit-learn", "typer", "pydantic", "dvc")),
-        "machine": {"platform": environment("", [])["platform"], "cores": cores()},
+        "machine": {"platform": platform.platform(), "cores": cores()},
         "blas": _blas(),
         "devices": _devices() if "torch" not in missing else {},
-        "threads": {k: v for k, v in sorted(os.environ.items()) if k.endswith("_NUM_THREADS")},
+        "threads": thread_variables(),
         "data_folder": os.environ.get("MLCLI_DATA", "not set"),
         "missing": missing + [tool for tool in ("git", "make") if shutil.which(tool) is None],
     }

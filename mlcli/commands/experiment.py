@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mlcli import console
-from mlcli.certificate import refuse_uncertified, summarise
+from mlcli.certificate import refuse_uncertified, summarise, warnings_of
 from mlcli.commands.dry_run import show_plan
 from mlcli.commands.flags import with_flags
 from mlcli.commands.launch import DETERMINISM
@@ -30,7 +30,9 @@ from mlcli.partials import sweep
 from mlcli.report import files, folder
 from mlcli.report import manifest as manifests
 from mlcli.result import Display, Result
+from mlcli.scale.threads import thread_counts
 from mlcli.scale.torchrun import launched
+from mlcli.scale.waiting import thread_variables
 
 if TYPE_CHECKING:
     from mlcli.datasets.files import Stamp
@@ -144,6 +146,8 @@ def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions)
     before = stamp(config.data)
     source = source_of(config)
     console.left_out(() if options.quiet else getattr(source, "skipped", ()))
+    for remark in () if options.quiet else config.remarks():
+        console.message(f"note: {remark}")
     experiment.check(config, source)
     command = section.replace("_", "-")
     identity = source.identity | _input_files(config)
@@ -230,10 +234,12 @@ def certified(result: Result) -> Result:
     Raises:
         NoAnswerError: no seed of a solve is certified.
     """
-    if not result.certificates:
+    every = {**result.certificates, **result.unfinished}
+    if not every:
         return result
     warnings = refuse_uncertified(result.certificates, result.certificate_hint)
-    metrics = result.metrics | {"certificates": summarise(result.certificates)}
+    warnings += warnings_of(result.unfinished)
+    metrics = result.metrics | {"certificates": summarise(every)}
     return replace(result, metrics=metrics, warnings=[*result.warnings, *warnings])
 
 
@@ -269,12 +275,13 @@ def record(prepared: Prepared, result: Result, started: str, compute_seconds: fl
             else DETERMINISM.format(n=options.processes),
             {"seed": config.seed, "n_seeds": config.n_seeds},
             result.metrics.get("certificates", {}),
+            thread_counts(),
         )
         files.write_text(partial / "manifest.json", files.json_text(made))
         seconds = {"compute_seconds": compute_seconds, "write_seconds": t_drawn - t_computed}
         timings = {**seconds, **result.timings}
         files.write_text(partial / "timings.json", files.json_text(timings))
-        where = manifests.environment(started, sys.argv)
+        where = manifests.environment(started, sys.argv, thread_variables())
         files.write_text(partial / "environment.json", files.json_text(where))
     if (kept := _checkpoint(prepared)) is not None:
         kept.clear()

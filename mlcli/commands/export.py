@@ -60,7 +60,9 @@ def export(
     path = Path(out or f"{manifest['command']}-{manifest['run']}{kind.suffix}")
     _check_out(path, to, kind.suffix)
     from mlcli.export.formats import export as exported
+    from mlcli.export.formats import refuse_prepared
 
+    refuse_prepared(model)
     X, rows = _check_rows(model, manifest, data)
     found = exported(model, to, X, level, _about(model.described, manifest["run"], level))
     replace_bytes(path, found.content)

@@ -9,16 +9,24 @@ from typing import Any
 
 from mlcli.commands.flags import FlagEntry, entries, panels
 from mlcli.config import SECTIONS, config_class
+from mlcli.config.data import MakeFields
 from mlcli.errors import EXIT_CODES
 
 INDENT, DEEPER = " " * 4, " " * 8
 EXAMPLE = "Example: "
 NO_EXPERIMENT = "data"
+PARAMETERS = (
+    "Each flag of an experiment is a key of its section of params.yaml. A flag wins over -S, then "
+    "come MLCLI_SECTION__KEY, the command's section, section data, and the default.",
+    "Section data has the data of every command whose own section names none: data, target, "
+    "features, categorical and so on, as in any section.",
+)
 # What a command looks up, beside its parameters.
 VARIABLES = {
     "MLCLI_SECTION__KEY": "A parameter, as MLCLI_TRAIN_MLP__N_EPOCHS=3; a flag and -S win over it.",
     "MLCLI_DATA": "Folder where large data sets are looked for and kept.",
     "MLCLI_TRACEBACK": "Set to 1, a bug is shown with its traceback.",
+    "COLUMNS": "Width of tables and text (default: the terminal's; in a pipe, what they need).",
     "NO_COLOR": "Set to anything, there is no colour.",
     "DVC_STAGE": "Set by DVC in its stages: there, what params.yaml tracks can't be overridden.",
     "MLFLOW_TRACKING_URI": "Where --track mlflow logs to (default: ./mlruns).",
@@ -40,6 +48,9 @@ def overview(panels_of: Mapping[str, Mapping[str, str]], width: int) -> str:
         lines += ["", panel.upper()]
         for name, summary in commands.items():
             lines += _item(name, [summary], width)
+    lines += ["", "PARAMETERS"]
+    for words in PARAMETERS:
+        lines += _wrapped(words, INDENT, width)
     lines += ["", "EXIT CODES", *_codes(width), "", "ENVIRONMENT"]
     for name, words in VARIABLES.items():
         lines += _item(name, [words], width)
@@ -93,8 +104,9 @@ def split_help(text: str) -> tuple[list[str], list[str]]:
 
 def _flags(name: str, command: Any, context: Any) -> dict[str, list[FlagEntry]]:
     """Entries by panel: arguments, parameters of the config model, then what Typer alone knows."""
-    section = "data" if name == "data make" else name.replace("-", "_")
+    section = name.replace("-", "_")
     known = entries(config_class(section)) if section in SECTIONS else {}
+    known = entries(MakeFields) if name == "data make" else known
     found: dict[str, list[FlagEntry]] = {"Arguments": []}
     found |= {panel: [] for panel in panels() if known}
     for param in command.params:

@@ -27,7 +27,7 @@ REPORTS = Path("reports")
 SAME, DIFFERS, NOT_RUN = "same", "DIFFERS", "NOT RUN"
 MATCH_HELP = (
     "bytes: the same bytes. numbers: numbers within the tolerances, pictures left out. auto: bytes "
-    "where the run was made on this machine by these versions, else numbers."
+    "where the run was made on this machine by these versions with as many threads, else numbers."
 )
 TOGETHER = (
     "{n} processes trained it together, and verify asks with one, whose last digits can differ; "
@@ -140,13 +140,14 @@ def _why(checked: Integrity, repeat: Repeat | None) -> str:
 
 def _match(run: Run) -> str:
     from mlcli.review.verify import made_here
+    from mlcli.scale.threads import thread_counts
 
     try:
         environment = read_json(run.folder / "environment.json")
     except (OSError, ValueError):
         environment = None
     known = environment if isinstance(environment, dict) else None
-    return "bytes" if made_here(run.manifest, known) else "numbers"
+    return "bytes" if made_here(run.manifest, known, thread_counts()) else "numbers"
 
 
 def _again(run: Run, match: str, close: Close, jobs: int | None) -> Repeat:

@@ -47,6 +47,10 @@ class Section(BaseModel):
             if not (extra(fields[key], "optional") and getattr(self, key) == fields[key].default)
         }
 
+    def remarks(self) -> tuple[str, ...]:
+        """What to say before the work, where values may mean something else than was intended."""
+        return ()
+
 
 def param(
     default: Any,

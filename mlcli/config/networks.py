@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
@@ -45,7 +46,9 @@ def sizes_of(hidden: str) -> tuple[int, ...]:
     """
     parts = hidden.split("-")
     if not all(part.isdigit() for part in parts):
-        raise ValueError(f"must be sizes of hidden layers, as 256-128, got {hidden!r}")
+        numbers = re.findall(r"\d+", hidden)
+        hint = f"; try {'-'.join(numbers)}" if len(numbers) > 1 else ""
+        raise ValueError(f"must be sizes of hidden layers, as 256-128, got {hidden!r}{hint}")
     sizes = tuple(int(part) for part in parts)
     if not all(1 <= size <= LARGEST_LAYER for size in sizes):
         raise ValueError(f"must have sizes from 1 to {LARGEST_LAYER:,}, as 256-128, got {hidden!r}")
@@ -74,6 +77,17 @@ class MlpFields(Section):
     dropout: Several[Share] = param(
         (0.0,), "Probability that an activation is dropped in training.", example="0.1"
     )
+
+    def remarks(self) -> tuple[str, ...]:
+        """Says so where layer sizes were perhaps meant as layers of one network."""
+        if len(self.hidden) == 1 or any("-" in one for one in self.hidden):
+            return super().remarks()
+        sizes, n = self.hidden, len(self.hidden)
+        return (
+            *super().remarks(),
+            f"--hidden {','.join(sizes)} compares {n} networks of one hidden layer each; one "
+            f"network with {n} hidden layers is --hidden {'-'.join(sizes)}",
+        )
 
     @field_validator("hidden", mode="before")
     @classmethod

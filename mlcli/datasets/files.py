@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 
 from mlcli.errors import DataError
 
 Stamp = tuple[tuple[str, int, int, int], ...]
+# Where `mlcli data make` writes.
+MADE_FOLDER = "data"
 SUFFIXES = (".csv", ".tsv", ".parquet", ".npz")
 
 
@@ -28,13 +31,25 @@ def check_file(path: Path) -> None:
             if not file.read(1):
                 raise DataError(f"{path} is empty", hint="a file with a heading and rows")
     except FileNotFoundError:
-        raise DataError(
-            f"{path} does not exist", hint="another path or `mlcli data list`"
-        ) from None
+        raise DataError(f"{path} does not exist", hint=_maker_of(path)) from None
     except PermissionError:
         raise DataError(f"{path} can't be read: permission denied", hint="chmod u+r") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} can't be read: {_reason(error)}") from None
+
+
+def _maker_of(path: Path) -> str:
+    """The commands that make a file that is not there."""
+    from mlcli.datasets.names import canonical
+    from mlcli.datasets.synthetic import SYNTHETIC
+
+    found = []
+    if (name := canonical(path.stem)) in SYNTHETIC and path.parent.name == MADE_FOLDER:
+        found.append(f"`mlcli data make --names {name}`")
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if path.as_posix() in Path("dvc.yaml").read_text(encoding="utf-8"):
+            found.append("`dvc repro`")
+    return " or ".join(found or ["another path or `mlcli data list`"])
 
 
 def sha256(path: Path) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mlcli.datasets.dataset import Task
+from mlcli.datasets.names import canonical
 from mlcli.datasets.synthetic import SYNTHETIC
 from mlcli.errors import DataError
 
@@ -99,11 +100,6 @@ DATASETS: dict[str, NamedSet] = {
         ),
     )
 }  # fmt: skip
-
-
-def canonical(name: str) -> str:
-    """The registry's spelling of a name: ``breast_cancer`` is ``breast-cancer``."""
-    return name.strip().lower().replace("_", "-")
 
 
 def lookup(name: str) -> NamedSet:

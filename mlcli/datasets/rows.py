@@ -21,9 +21,10 @@ from mlcli.datasets.coding import (
 from mlcli.datasets.columns import Choice, missing_column
 from mlcli.datasets.dataset import Array
 from mlcli.datasets.files import check_file
+from mlcli.datasets.names import canonical
 from mlcli.datasets.parts import holds_parts
 from mlcli.datasets.read_text import NotAllFloats
-from mlcli.datasets.registry import DATASETS, canonical
+from mlcli.datasets.registry import DATASETS
 from mlcli.errors import DataError
 from mlcli.preparation.columns import Preparation
 

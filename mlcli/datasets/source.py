@@ -11,7 +11,8 @@ from mlcli.datasets.checks import refuse_given
 from mlcli.datasets.dataset import Dataset, Task, Truth
 from mlcli.datasets.declared import NOTHING, Declared
 from mlcli.datasets.files import SUFFIXES
-from mlcli.datasets.registry import DATASETS, NamedSet, canonical, lookup
+from mlcli.datasets.names import canonical
+from mlcli.datasets.registry import DATASETS, NamedSet, lookup
 from mlcli.datasets.synthetic import (
     GENERATOR,
     SYNTHETIC,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from mlcli.certificate import Certificate
 from mlcli.config.fields import Section
 from mlcli.estimators.parameters import ParameterError, configured
 
@@ -49,6 +52,16 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         found: Array = validate_data(self, X, reset=False, dtype=dtype)
         return found
+
+
+def warn_uncertified(certificate: Certificate | None, hint: str) -> None:
+    """A `ConvergenceWarning` at the caller of `fit` where the answer is not certified."""
+    if certificate is not None and not certificate.converged:
+        warnings.warn(
+            f"the fit has not converged: {certificate}; try {hint}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
 
 
 class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]

@@ -9,9 +9,10 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from mlcli.certificate import Certificate
 from mlcli.config.bayes import BayesConfig
 from mlcli.errors import NoAnswerError
-from mlcli.estimators.base import Floats, Regressor
+from mlcli.estimators.base import Floats, Regressor, warn_uncertified
 from mlcli.estimators.parameters import ParameterError, default
 from mlcli.experiments.bayes.columns import basis_of, in_memory, model_degree, triangle_of
 from mlcli.experiments.bayes.fit import Fitted, fit
@@ -58,6 +59,8 @@ class BayesianRegressor(Regressor):
             this alpha_ and the other lambda_.)
         log_evidence_: ln p(t), in nats.
         effective_parameters_: gamma, how many weights the data determine.
+        certificate_: how far the log evidence is from level at the precisions that were looked
+            for, with the tolerance; None where all were given.
 
     Raises:
         ParameterError: a parameter is not allowed; from `fit`.
@@ -111,6 +114,8 @@ class BayesianRegressor(Regressor):
         data = in_memory(X, t)
         self._basis: Basis = basis_of(config, data.low, data.high, model_degree(config))
         self._model: Fitted = _fit(config, triangle_of(self._basis, data))
+        self.certificate_: Certificate | None = self._model.certificate
+        warn_uncertified(self.certificate_, "given precisions, or a lower degree")
         return self
 
     @overload

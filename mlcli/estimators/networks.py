@@ -14,6 +14,7 @@ from mlcli.config.fields import Section, is_several
 from mlcli.estimators.base import Array, Classifier, Estimator, Floats, Ints, Regressor
 from mlcli.estimators.ensemble import Ensemble
 from mlcli.estimators.parameters import ParameterError, seed_of
+from mlcli.linear.statistics import ANY, SHARE, Range, interval_ends
 from mlcli.linear.student import student_t_quantile
 from mlcli.scratch.logistic.model import softmax
 
@@ -123,7 +124,7 @@ class NetworkRegressor(Regressor, Network):
             ParameterError: there is one member.
         """
         self._several("mean_interval")
-        return student_interval(self.member_predictions(X), level)
+        return member_interval(self.member_predictions(X), level, ANY)
 
     def predict_interval(self, X: Any, level: float = 0.95) -> tuple[Floats, Floats]:
         """Ends of an interval for new targets at rows X, (n,) each.
@@ -185,22 +186,23 @@ class NetworkClassifier(Classifier, Network):
         return np.asarray(self.classes_[called])
 
     def proba_interval(self, X: Any, level: float = 0.95) -> tuple[Floats, Floats]:
-        """Student's interval for the mean probabilities of ever so many members, (n, K) each.
+        """The interval of the mean probabilities of ever so many members, (n, K) each.
+
+        Student's, cut at 0 and 1 and widened where it is skew (`interval_ends`).
 
         Raises:
             ParameterError: there is one member.
         """
         self._several("proba_interval")
-        low, high = student_interval(self.member_probabilities(X), level)
-        return low.clip(0.0, 1.0), high.clip(0.0, 1.0)
+        return member_interval(self.member_probabilities(X), level, SHARE)
 
     def _network_rows(self, X: Any) -> Array:
         return self._rows(X, FLOATS)
 
 
-def student_interval(said: Floats, level: float) -> tuple[Floats, Floats]:
-    """mean -+ t s / sqrt(M) over the first axis, M long."""
+def member_interval(said: Floats, level: float, within: Range) -> tuple[Floats, Floats]:
+    """`interval_ends` of the mean over the first axis, M long, from t s / sqrt(M)."""
     M = len(said)
     half = student_t_quantile((1 + level) / 2, M - 1) * said.std(axis=0, ddof=1) / M**0.5
     mean = said.mean(axis=0)
-    return mean - half, mean + half
+    return interval_ends(mean, half, within)

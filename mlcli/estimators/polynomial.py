@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from mlcli.certificate import Certificate, worst_of
 from mlcli.config.bayes import BayesConfig
 from mlcli.config.fit_poly import FitPolyConfig
-from mlcli.estimators.base import Floats, Regressor
+from mlcli.estimators.base import Floats, Regressor, warn_uncertified
 from mlcli.estimators.parameters import ParameterError, default
 from mlcli.experiments.fit_poly.estimators import Coefficients, Fits, fit
 
@@ -45,6 +46,8 @@ class PolynomialRegressor(Regressor):
         std_error_: standard errors of `coef_`, (M,); None under a penalty and where N = M + 1.
         effective_rank_: independent columns that were used, the constant included.
         degrees_of_freedom_: trace of the hat matrix.
+        certificate_: how far the fit can be from the minimum of (3.13), with the tolerance at
+            which it counts as converged; None for fits in closed form.
 
     Raises:
         ParameterError: a parameter is not allowed; from `fit`.
@@ -54,7 +57,7 @@ class PolynomialRegressor(Regressor):
         >>> from mlcli.estimators import PolynomialRegressor
         >>> x = np.linspace(-1, 1, 5)[:, None]
         >>> model = PolynomialRegressor(degree=2).fit(x, 1 + 2 * x[:, 0] ** 2)
-        >>> model.coef_.round(12).tolist(), round(model.intercept_, 12)
+        >>> (model.coef_.round(12) + 0.0).tolist(), round(model.intercept_, 12)  # 0.0 for -0.0
         ([0.0, 2.0], 1.0)
         >>> model.predict([[2.0]]).round(12).tolist()
         [9.0]
@@ -98,6 +101,8 @@ class PolynomialRegressor(Regressor):
         X, t = self._training_rows(X, y)
         self._model: Fits = fit(config, X, t, self._feature_names())
         self._n_rows: int = t.size
+        self.certificate_: Certificate | None = worst_of(*self._model.certificates)
+        warn_uncertified(self.certificate_, "a larger l1 or l2, or a lower degree")
         return self
 
     def predict(self, X: Any) -> Floats:

@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.experiments.summary import summary
-from mlcli.linear.statistics import student_t_quantile
+from mlcli.linear.statistics import ANY, Range, interval_ends, student_t_quantile
 from mlcli.selection import significance
 from mlcli.selection.significance import p_value
 
 ROUNDING = 1e-12
 
 
-def paired_test(differences: NDArray[np.float64], overlap: float) -> dict[str, Any]:
+def paired_test(
+    differences: NDArray[np.float64], overlap: float, within: Range = ANY
+) -> dict[str, Any]:
     """The mean of paired differences with its interval and the probability of one so far from 0.
 
     Args:
@@ -25,6 +27,7 @@ def paired_test(differences: NDArray[np.float64], overlap: float) -> dict[str, A
         overlap: n_test / n_train where the pairs are splits of the same rows, whose differences are
             not independent: the variance of the mean is then Nadeau and Bengio's,
             std^2 (1/n + n_test/n_train). 0 for independent pairs.
+        within: the range of a difference, at which the interval is cut.
 
     Returns:
         ``{mean, std, ci_low, ci_high, n, p_value}``; p_value is None where nothing varies.
@@ -33,24 +36,28 @@ def paired_test(differences: NDArray[np.float64], overlap: float) -> dict[str, A
     # Differences of equal scores, and their sum, are rounding at most.
     size = np.abs(differences).max(initial=0.0)
     differences = np.where(np.abs(differences) <= ROUNDING * size, 0.0, differences)
-    entry = summary(differences)
+    entry = summary(differences, within)
     if entry["mean"] is not None and abs(entry["mean"]) <= ROUNDING * size:
         entry["mean"] = 0.0
     entry["p_value"] = None
     if n < 2 or not np.isfinite(differences).all():
         return entry
     std = float(differences.std(ddof=1))
-    return entry | _interval(float(entry["mean"] or 0.0), std, sqrt(1 / n + overlap), n - 1)
+    return entry | _interval(float(entry["mean"] or 0.0), std, sqrt(1 / n + overlap), n - 1, within)
 
 
 def welch_test(
-    a: Mapping[str, Any], b: Mapping[str, Any], overlaps: tuple[float, float]
+    a: Mapping[str, Any],
+    b: Mapping[str, Any],
+    overlaps: tuple[float, float],
+    within: Range = ANY,
 ) -> dict[str, Any]:
     """The difference b - a of two means whose values are not paired (Welch).
 
     Args:
         a, b: their ``mean``, ``std`` and ``n``.
         overlaps: of each, as in `paired_test`.
+        within: as in `paired_test`.
 
     Returns:
         ``{mean, ci_low, ci_high, p_value}``, with None for what there are too few values for.
@@ -65,17 +72,18 @@ def welch_test(
     ]
     width = sqrt(sum(variances))
     if width == 0:
-        return entry | _interval(mean, 0.0, 1.0, 1)
+        return entry | _interval(mean, 0.0, 1.0, 1, within)
     # Welch and Satterthwaite's degrees of freedom, of shares so that squares don't underflow.
     shares = [variance / width**2 for variance in variances]
     dof = 1 / sum(s**2 / (one["n"] - 1) for s, one in zip(shares, (a, b), strict=True))
-    return entry | _interval(mean, width, 1.0, dof)
+    return entry | _interval(mean, width, 1.0, dof, within)
 
 
-def _interval(mean: float, std: float, root: float, dof: float) -> dict[str, Any]:
+def _interval(mean: float, std: float, root: float, dof: float, within: Range) -> dict[str, Any]:
     """Of a mean whose standard error is std times root."""
     half = student_t_quantile(0.975, dof) * std * root
-    entry: dict[str, Any] = {"ci_low": mean - half, "ci_high": mean + half}
+    low, high = interval_ends(mean, half, within)
+    entry: dict[str, Any] = {"ci_low": float(low), "ci_high": float(high)}
     p = p_value(mean, std * root, dof)
     return entry if p is None else entry | {"p_value": p}
 

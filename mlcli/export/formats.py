@@ -92,6 +92,19 @@ def check_installed(name: str) -> None:
             ) from None
 
 
+def refuse_prepared(model: Model) -> None:
+    """Refuse a model whose columns are made of others, or whose gaps are filled: no steps do that.
+
+    Raises:
+        DataError: it is one.
+    """
+    if model.described.preparation is not None:
+        raise DataError(
+            "a model whose inputs are prepared (categories, dates or gaps) can't be exported",
+            hint="a run on columns of numbers without gaps",
+        )
+
+
 def graph_of(model: Model, level: float) -> Graph:
     """The model as steps, with intervals of so much probability.
 
@@ -103,12 +116,7 @@ def graph_of(model: Model, level: float) -> Graph:
     from mlcli.models.linear import LinearClasses, LinearNumbers
     from mlcli.models.networks import Networks
 
-    # Columns that are made of others, and gaps that are filled, have no steps here.
-    if model.described.preparation is not None:
-        raise DataError(
-            "a model whose inputs are prepared (categories, dates or gaps) can't be exported",
-            hint="a run on columns of numbers without gaps",
-        )
+    refuse_prepared(model)
     if isinstance(model, LinearNumbers):
         return linear.numbers_graph(model, level)
     if isinstance(model, LinearClasses):

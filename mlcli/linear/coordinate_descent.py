@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlcli.certificate import Certificate
 from mlcli.linear.active_set import polish, sweep
 from mlcli.linear.arrays import Floats, Ints
 from mlcli.linear.duality import duality_gap, gap_from_products
@@ -24,6 +25,10 @@ QUICK_SWEEPS = 20
 WORTH_FACTORING = 4
 # Rounds without a lower objective before rounding is taken to have stopped the descent.
 PATIENCE = 3
+# The largest gap of a certified fit, as a share of its own objective; the descent goes to half.
+TOLERANCE = 1e-8
+# Below this share of E(0) an objective through A^T A is rounding.
+BLURRED = 1e-5
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class PenalisedPath:
     Attributes:
         w: (p, k).
         gap: duality gaps, upper bounds on E(w) - min E, (k,).
+        objective: E(w), (k,).
         n_sweeps: sweeps spent, (k,); 0 where warm starts or a closed form were enough.
         n_nonzero: weights that are not 0, (k,).
         degrees_of_freedom: trace of X_S (X_S^T X_S + 2 N l2 I)^-1 X_S^T over the non-zero columns
@@ -41,9 +47,16 @@ class PenalisedPath:
 
     w: Floats
     gap: Floats
+    objective: Floats
     n_sweeps: Ints
     n_nonzero: Ints
     degrees_of_freedom: Floats
+
+    @property
+    def certificate(self) -> Certificate:
+        """Of the worst pair of strengths: how far E(w) can be above its minimum."""
+        shares = self.gap / np.where(self.objective > 0, self.objective, 1.0)
+        return Certificate("duality gap / objective", float(shares.max(initial=0.0)), TOLERANCE)
 
 
 def l1_max(A: Floats, b: Floats, n_rows: int) -> float:
@@ -72,7 +85,7 @@ def elastic_net_path(
         b: centred targets, (n,).
         n_rows: N of the objective.
         l1s, l2s: k strengths >= 0 each, paired (one may be a single number).
-        tolerance: stop at a gap of this share of E(0).
+        tolerance: stop at a gap of this share of E(0), and of half of 1e-8 of E(w).
         max_sweeps: per pair; where it is reached, `gap` says how far the result may be off.
 
     Raises:
@@ -95,9 +108,9 @@ def elastic_net_path(
     for k in np.lexsort((-square, -strong)):
         if strong[k] > 0:
             W[:, k], n_sweeps[k] = path.advance(float(strong[k]), float(square[k]))
-    gaps = _gaps(A, b, n_rows, W, strong, square)
+    gaps, objectives = _gaps(A, b, n_rows, W, strong, square)
     dof = [_degrees_of_freedom(A, n_rows, W[:, k], square[k]) for k in range(strong.size)]
-    return PenalisedPath(W, gaps, n_sweeps, np.count_nonzero(W, axis=0), np.array(dof))
+    return PenalisedPath(W, gaps, objectives, n_sweeps, np.count_nonzero(W, axis=0), np.array(dof))
 
 
 class _Path:
@@ -121,7 +134,7 @@ class _Path:
             quick = Normal(self._G, self._c, self._bb, l1, l2)
             found = _descend(quick, start, self._goal, min(QUICK_SWEEPS, self._max_sweeps))
             self._w, spent = found.w, found.n_sweeps
-            if found.gap <= self._goal:
+            if found.certified and found.objective > BLURRED * self._bb / 2:
                 return self._w, spent
             self._factor = self._factorise()
         A, b = self._factor
@@ -146,26 +159,26 @@ class _Path:
 @dataclass(frozen=True)
 class _Descent:
     w: Floats
-    gap: float
+    objective: float
+    certified: bool
     n_sweeps: int
 
 
 def _descend(problem: Normal, start: Floats, goal: float, max_sweeps: int) -> _Descent:
-    """Rounds of sweep and polish until the gap is at most `goal`, or nothing moves any more."""
+    """Rounds of sweep and polish until the gap is small enough, or nothing moves any more."""
     w = start.copy()
     polish(problem, w)
-    best, least, stalled, n_sweeps = _Descent(start, np.inf, 0), np.inf, 0, 0
+    best, stalled, n_sweeps = _Descent(start, np.inf, False, 0), 0, 0
     while True:
         rr, br, correlation = problem.products(w)
         gap = gap_from_products(rr, br, correlation, w, problem.l1, problem.l2)
         objective = rr / 2 + _penalty(problem, w)
-        stalled = 0 if objective < least else stalled + 1
-        if objective < least:
-            best, least = _Descent(w.copy(), gap, n_sweeps), objective
-        if gap <= goal:
-            return _Descent(w, gap, n_sweeps)
-        if stalled >= PATIENCE or n_sweeps >= max_sweeps:
-            return _Descent(best.w, best.gap, n_sweeps)
+        certified = gap <= min(goal, TOLERANCE / 2 * objective)
+        stalled = 0 if objective < best.objective else stalled + 1
+        if certified or objective < best.objective:
+            best = _Descent(w.copy(), objective, certified, n_sweeps)
+        if certified or stalled >= PATIENCE or n_sweeps >= max_sweeps:
+            return best
         downhill = correlation - 2.0 * problem.l2 * w
         sweep(problem, w, downhill, _working_set(problem, w, downhill))
         polish(problem, w)
@@ -190,19 +203,21 @@ def _working_set(problem: Normal, w: Floats, downhill: Floats) -> Ints:
     return np.concatenate([worst, used])
 
 
-def _gaps(A: Floats, b: Floats, n_rows: int, W: Floats, l1s: Floats, l2s: Floats) -> Floats:
-    """`duality_gap` of each column of W, from true residuals and with shared products."""
+def _gaps(
+    A: Floats, b: Floats, n_rows: int, W: Floats, l1s: Floats, l2s: Floats
+) -> tuple[Floats, Floats]:
+    """`duality_gap` and E of each column of W, from true residuals and with shared products."""
     R = b[:, None] - A @ W  # (n, k)
     correlations = A.T @ R / n_rows  # (p, k)
+    squares = (R**2).sum(axis=0) / n_rows  # (k,)
     gaps = np.empty(W.shape[1])
     for k, (l1, l2) in enumerate(zip(l1s.tolist(), l2s.tolist(), strict=True)):
         if l1 == 0 and l2 == 0:
             gaps[k] = duality_gap(A, b, n_rows, W[:, k], l1, l2)
             continue
-        r = R[:, k]
-        rr, br = float(r @ r) / n_rows, float(b @ r) / n_rows
+        rr, br = float(squares[k]), float(b @ R[:, k]) / n_rows
         gaps[k] = gap_from_products(rr, br, correlations[:, k], W[:, k], l1, l2)
-    return gaps
+    return gaps, squares / 2 + l1s * np.abs(W).sum(axis=0) + l2s * (W**2).sum(axis=0)
 
 
 def _degrees_of_freedom(A: Floats, n_rows: int, w: Floats, l2: float) -> float:

@@ -15,6 +15,7 @@ from math import exp, expm1, gamma, inf, log, pi, sqrt
 
 import numpy as np
 
+from mlcli.errors import NoAnswerError
 from mlcli.linear.arrays import Floats
 
 STEPS = 200
@@ -65,7 +66,10 @@ def _solve(central: float, tail: float, dof: float) -> float:
             return w + step
         low, high = (w, high) if step > 0 else (low, w)
         w = w + step if low < w + step < high else (low + high) / 2
-    return w
+    raise NoAnswerError(
+        f"the quantile of Student's t with {dof:g} degrees of freedom did not converge: its "
+        f"residual is {abs(step / w):.2g} of it, above {CLOSE:g}"
+    )
 
 
 def _integral(start: float, stop: float, dof: float) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.linear.statistics import AT_MOST_ONE, Range
 from mlcli.models.moments import Estimate, Moments
 from mlcli.models.prediction import Array, Classes, Numbers
 from mlcli.scratch.logistic.scores import confusion
@@ -17,7 +18,8 @@ Ints = NDArray[np.int64]
 N_BINS = 10
 N_DRAWS = 1000
 INTERVALS = (
-    "Student's over the rows; of r2 by the delta method; of shares (accuracy, coverage) Wilson's; "
+    "Student's over the rows, cut at the range of the metric and widened where it is skew (docs: "
+    "intervals); of r2 by the delta method; of shares (accuracy, coverage) Wilson's; "
     f"calibration_error_by_chance: mean and central part of {N_DRAWS} draws in which the "
     "probabilities are right"
 )
@@ -49,7 +51,7 @@ class NumberMetrics:
         low, high = mse.low, mse.high
         rmse = Estimate(
             sqrt(mse.value),
-            None if low is None else sqrt(max(low, 0.0)), None if high is None else sqrt(high),
+            None if low is None else sqrt(low), None if high is None else sqrt(high),
         )  # fmt: skip
         found = {"mse": mse, "rmse": rmse, "mae": m.estimate("absolute", level)}
         variance = m.variance(t=1.0)
@@ -58,7 +60,7 @@ class NumberMetrics:
             ratio = mse.value / variance
             slopes = {"square": 1.0, "t": 2 * ratio * m.of("t"), "t_square": -ratio}
             weights = {name: slope / variance for name, slope in slopes.items()}
-            found["r2"] = m.interval(1.0 - ratio, level, **weights)
+            found["r2"] = m.interval(1.0 - ratio, level, AT_MOST_ONE, **weights)
         if self._inside is not None:
             share = coverage_interval(self._inside, m.n, level)
             found["coverage"] = Estimate(share.estimate, share.low, share.high)
@@ -101,7 +103,7 @@ class ClassMetrics:
         found = {"accuracy": Estimate(share.estimate, share.low, share.high)}
         if self._moments.n:
             found["cross_entropy"] = self._moments.estimate("loss", level)
-            found["brier"] = self._moments.estimate("brier", level)
+            found["brier"] = self._moments.estimate("brier", level, Range(0.0, 2.0))
             found["calibration_error"], by_chance = self._calibration(level)
             found["calibration_error_by_chance"] = by_chance
         return found

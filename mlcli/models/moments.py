@@ -9,6 +9,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.linear.statistics import NON_NEGATIVE, Range, interval_ends
 from mlcli.linear.student import student_t_quantile
 
 Array = NDArray[np.float64]
@@ -58,14 +59,18 @@ class Moments:
         g = np.array([weights.get(name, 0.0) for name in self._names])
         return max(float(g @ self._scatter @ g) / self.n, 0.0)
 
-    def interval(self, value: float, level: float, **weights: float) -> Estimate:
-        """Student's interval about a value whose error is, row by row, such a combination's."""
+    def interval(self, value: float, level: float, within: Range, **weights: float) -> Estimate:
+        """The interval of a value whose error is, row by row, such a combination's.
+
+        That of `interval_ends`, from Student's quantile, within the range of the value.
+        """
         if self.n < 2:
             return Estimate(value)
         std_error = sqrt(self.variance(**weights) / (self.n - 1))
         half = student_t_quantile((1 + level) / 2, self.n - 1) * std_error
-        return Estimate(value, value - half, value + half)
+        low, high = interval_ends(value, half, within)
+        return Estimate(value, float(low), float(high))
 
-    def estimate(self, name: str, level: float) -> Estimate:
-        """The mean of a quantity with Student's interval."""
-        return self.interval(self.of(name), level, **{name: 1.0})
+    def estimate(self, name: str, level: float, within: Range = NON_NEGATIVE) -> Estimate:
+        """The mean of a quantity with its interval."""
+        return self.interval(self.of(name), level, within, **{name: 1.0})

@@ -6,8 +6,9 @@ and `dvc.lock` would record parameters that the result was not made with.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mlcli.errors import ConfigError
@@ -29,7 +30,10 @@ def tracked_params(entries: Any) -> Iterator[tuple[str, str]]:
 
 
 def refuse_overrides(
-    section: str, given: Mapping[str, tuple[str, str]], environ: Mapping[str, str]
+    section: str,
+    given: Mapping[str, tuple[str, str]],
+    environ: Mapping[str, str],
+    lenders: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> None:
     """Refuse flags, -S and variables that change a tracked key, when DVC runs this command.
 
@@ -37,6 +41,7 @@ def refuse_overrides(
         section: the command's section.
         given: key -> (source, place) of each value that was given.
         environ: the environment.
+        lenders: key -> other sections whose value it has where its own section has none.
 
     Raises:
         ConfigError: naming every override.
@@ -52,12 +57,18 @@ def refuse_overrides(
         for _, key in tracked_params(entries)
     }
     faults = [
-        Fault(place, f"{section}.{key} is tracked by the DVC stage {stage}; set it in params.yaml")
+        Fault(place, f"{owner}.{key} is tracked by the DVC stage {stage}; set it in params.yaml")
         for key, (source, place) in given.items()
-        if source != "file" and keys & {"", section, f"{section}.{key}"}
+        for owner in _tracked_in((section, *lenders.get(key, ())), key, keys)[:1]
+        if source != "file"
     ]
     if faults:
         raise ConfigError("\n".join(str(fault) for fault in faults))
+
+
+def _tracked_in(sections: Sequence[str], key: str, keys: Collection[str]) -> list[str]:
+    """Those of the sections whose value of a key is among the tracked keys."""
+    return [one for one in sections if not {"", one, f"{one}.{key}"}.isdisjoint(keys)]
 
 
 def missing_params(dvc_file: Path, params: YamlFile) -> list[Fault]:

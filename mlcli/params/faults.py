@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from mlcli.config.fields import Section, choices, extra, is_flag, requirement
+from mlcli.params.synonyms import meant
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -33,7 +34,11 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
 def unknown(kind: str, word: str, words: Iterable[str]) -> str:
     """The sentence about an unknown name."""
     known = list(words)
-    hint = nearest(word.replace("-", "_"), known) or nearest(word, known)
+    hint = (
+        " or ".join(meant(word, known))
+        or nearest(word.replace("-", "_"), known)
+        or nearest(word, known)
+    )
     tail = f"; try {hint}" if hint else f"; known are {', '.join(sorted(known))}"
     return f"unknown {kind} {word!r}{tail}"
 

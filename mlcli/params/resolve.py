@@ -1,4 +1,7 @@
-"""The one path of a parameter: flag > -S > environment > params.yaml > default."""
+"""The one path of a parameter: flag > -S > environment > params.yaml > default.
+
+In params.yaml a command's own section comes first, then the section it inherits from, then `data`.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,16 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from mlcli.config import SECTIONS, config_class, inherited_keys, parent_of
-from mlcli.config import gates as gate_grammar
+from mlcli.config.data import SECTION as SHARED_SECTION
+from mlcli.config.data import SHARED
 from mlcli.config.fields import Section
 from mlcli.errors import ConfigError
 from mlcli.params.dvc_guard import refuse_overrides
 from mlcli.params.faults import Fault, explain, unknown
 from mlcli.params.gates import gates_of
-from mlcli.params.yaml_file import DEFAULT_FILE, YamlFile, parse_value, read_yaml
+from mlcli.params.sections import Given, find_params, section_values, unknown_sections
+from mlcli.params.shared import lent_data
+from mlcli.params.yaml_file import YamlFile, parse_value, read_yaml
 
 C = TypeVar("C", bound=Section)
 ENVIRONMENT_PREFIX = "MLCLI_"
@@ -33,15 +39,6 @@ class Resolved(Generic[C]):
 
     config: C
     sources: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Given:
-    """A value that somebody gave: what, from which source, and its place for messages."""
-
-    value: Any
-    source: str
-    place: str
 
 
 def resolve(
@@ -76,56 +73,32 @@ def resolve(
         if value is not None:
             flag = "--" + key.replace("_", "-")
             given[key] = Given(value, "flag", flag if value is not False else f"--no-{flag[2:]}")
-    parent = parent_of(model, {key: one.value for key, one in given.items()})
-    lent = {} if file is None else _from_parent(model, parent, file, faults)
-    lent = {key: one for key, one in lent.items() if key not in given}
-    given = lent | given
-    own = {k: (g.source, g.place) for k, g in given.items() if k not in lent}
-    refuse_overrides(section, own, environ)
+    parent = _parent(model, given)
+    own = {key: (one.source, one.place) for key, one in given.items()}
+    lenders = {key: [parent] for key in inherited_keys(model, parent) if parent}
+    lenders |= {key: [*lenders.get(key, ()), SHARED_SECTION] for key in SHARED}
+    refuse_overrides(section, own, environ, lenders)
+    if file is not None:
+        given = _from_parent(model, parent, file, faults) | given
+        given = lent_data(model, section, given, file, faults) | given
     config: C | None = None
     try:
         config = model(**{key: one.value for key, one in given.items()})
     except ValidationError as error:
-        places = {key: one.place for key, one in given.items()}
-        owners = {one.place: str(parent) for one in lent.values()}
-        faults += _explained(error, model, section, places, owners)
+        faults += _explained(error, model, section, given)
     if faults or config is None:
         raise ConfigError("\n".join(str(fault) for fault in faults))
     sources = {k: given[k].source if k in given else "default" for k in model.model_fields}
     return Resolved(config, sources)
 
 
-def find_params(params: Path | None) -> YamlFile | None:
-    """The params file that is asked for, else params.yaml if there is one."""
-    if params is not None:
-        return read_yaml(params)
-    return read_yaml(DEFAULT_FILE) if DEFAULT_FILE.is_file() else None
-
-
-def section_values(file: YamlFile, section: str, faults: list[Fault]) -> dict[str, Given]:
-    """The keys of one section of a params file."""
-    values = file.values.get(section)
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        faults.append(Fault(file.place(section), f"{section} must be a section with keys below it"))
-        return {}
-    return {k: Given(v, "file", file.place(section, k)) for k, v in values.items()}
-
-
-def unknown_sections(file: YamlFile) -> list[Fault]:
-    """The sections of a params file that no command has."""
-    known = (*SECTIONS, gate_grammar.SECTION)
-    return [
-        Fault(file.place(name), unknown("section", name, known))
-        for name in file.values
-        if name not in known
-    ]
-
-
 def _from_file(section: str, file: YamlFile, faults: list[Fault]) -> dict[str, Given]:
     faults += unknown_sections(file)
     return section_values(file, section, faults)
+
+
+def _parent(model: type[Section], given: Mapping[str, Given]) -> str | None:
+    return parent_of(model, {key: one.value for key, one in given.items()})
 
 
 def _from_parent(
@@ -135,17 +108,28 @@ def _from_parent(
         return {}
     values = section_values(file, parent, faults)
     keys = [key for key in inherited_keys(model, parent) if key in values]
-    return {k: Given(values[k].value, f"file ({parent})", values[k].place) for k in keys}
+    return {key: values[key].lent(parent) for key in keys}
 
 
 def _explained(
     error: ValidationError,
     model: type[Section],
     section: str,
-    places: Mapping[str, str],
-    owners: Mapping[str, str],
+    given: Mapping[str, Given],
+    whole: str | None = None,
 ) -> list[Fault]:
-    """The faults in an error, each under the section that its place belongs to."""
+    """The faults in an error, each under the section that its place belongs to.
+
+    Args:
+        error: of the model.
+        model: of the section.
+        section: its name.
+        given: the values.
+        whole: the place of a fault of several keys together.
+    """
+    places = {key: one.place for key, one in given.items()}
+    places |= {} if whole is None else {"": whole}
+    owners = {one.place: one.lender for one in given.values() if one.lender}
     found = [one for one in explain(error, model, section, places) if one.place not in owners]
     for owner in sorted(set(owners.values())):
         theirs = explain(error, model, owner, places)
@@ -205,13 +189,15 @@ def validate_file(path: Path) -> list[Fault]:
     for section in SECTIONS:
         model = config_class(section)
         given = section_values(file, section, faults)
+        if given:
+            # What a run of it would read, with what other sections lend.
+            given = _from_parent(model, _parent(model, given), file, faults) | given
+            given = lent_data(model, section, given, file, faults) | given
         try:
             model(**{key: one.value for key, one in given.items()})
         except ValidationError as error:
-            places = {key: one.place for key, one in given.items()}
-            whole = file.place(section)
-            faults += explain(error, model, section, {"": whole} | places)
-    return sorted(faults, key=lambda fault: _order(fault.place))
+            faults += _explained(error, model, section, given, file.place(section))
+    return sorted(dict.fromkeys(faults), key=lambda fault: _order(fault.place))
 
 
 def _order(place: str) -> tuple[int, ...]:

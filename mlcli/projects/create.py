@@ -156,9 +156,11 @@ def _checked(proposal: Proposal, folder: Path) -> Proposal:
     source, kept = None, {}
     refused: dict[str, MlcliError] = {}
     for section, values in proposal.sections.items():
-        place = folder / values["data"]
-        given = values | {"data": str(place) if place.exists() else values["data"]}
-        config: Any = config_class(section)(**given)
+        given = {**proposal.source, **values}
+        place = folder / given["data"]
+        config: Any = config_class(section)(
+            **given | {"data": str(place) if place.exists() else given["data"]}
+        )
         source = source or source_of(config)
         try:
             experiment = import_module(f"mlcli.experiments.{section}")

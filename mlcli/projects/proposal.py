@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Proposal:
         reasons: what was decided, and from what.
         left_out: column -> why it is no feature.
         by_values: whether the target is numbers that were taken for classes.
+        source: section `data` of params.yaml, which all of them share.
     """
 
     task: str
@@ -45,6 +46,7 @@ class Proposal:
     reasons: Mapping[str, str]
     left_out: Mapping[str, str]
     by_values: bool = False
+    source: Mapping[str, Any] = field(default_factory=dict)
 
 
 def for_table(
@@ -98,14 +100,16 @@ def for_table(
         source["draw_column"] = draw_column
     n_features = sum(map(_n_columns, features))
     if target["task"] == "regression":
-        sections = regression(source, n_rows, n_features)
+        sections = regression(n_rows, n_features)
     else:
-        sections = _classification(source, n_rows, n_features, len(target["classes"]))
+        sections = _classification(n_rows, n_features, len(target["classes"]))
     if draw_column is not None:
         for values in sections.values():
             values["n_seeds"] = min(values.get("n_seeds", MOST_SEEDS), n_draws)
     by_values = target["task"] == "classification" and column["type"] in NUMBERS
-    return Proposal(target["task"], sections, _reasons(found, features), left_out, by_values)
+    return Proposal(
+        target["task"], sections, _reasons(found, features), left_out, by_values, source
+    )
 
 
 def _declared(features: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -182,37 +186,30 @@ def _reasons(found: Mapping[str, Any], features: Sequence[Mapping[str, Any]]) ->
     return {"task": task, "rows": str(found["n_rows"]), "features": names + more}
 
 
-def regression(source: Mapping[str, Any], n_rows: int, n_features: int) -> Sections:
+def regression(n_rows: int, n_features: int) -> Sections:
     """Sections for a target that is a number: polynomials, their choice, Bayes, networks."""
-    highest, unpenalised = sizes.highest_degree(n_rows, n_features), source
+    highest = sizes.highest_degree(n_rows, n_features)
     degrees = list(range(1, highest + 1))
-    if n_features + 1 > MOST_COLUMNS * n_rows:
-        # More coefficients than rows have no least squares solution of their own.
-        source = {**source, "penalty": "l2"}
+    # More coefficients than rows have no least squares solution of their own.
+    wide = n_features + 1 > MOST_COLUMNS * n_rows
+    penalty: dict[str, Any] = {"penalty": "l2"} if wide else {}
     return {
-        "fit_poly": {**source, "degrees": degrees, "compare_solver": "none", "seed": 0},
-        "kfold": {
-            **source, "degrees": degrees, "n_folds": sizes.n_folds(n_rows), "seed": 0,
-        },
-        "bayes": {**unpenalised, "degree": min(highest, 3), "degrees": degrees, "seed": 0},
-        "train_mlp": _network(unpenalised, n_rows, n_features, 1) | {"task": "regression"},
-    }  # fmt: skip
-
-
-def _classification(
-    source: Mapping[str, Any], n_rows: int, n_features: int, n_classes: int
-) -> Sections:
-    return {
-        "logistic": {**source, "penalty": "l2", "l2": 0.001, "seed": 0},
-        "train_mlp": _network(source, n_rows, n_features, n_classes) | {"task": "classification"},
+        "fit_poly": {**penalty, "degrees": degrees, "compare_solver": "none", "seed": 0},
+        "kfold": {**penalty, "degrees": degrees, "n_folds": sizes.n_folds(n_rows), "seed": 0},
+        "bayes": {"degree": min(highest, 3), "degrees": degrees, "seed": 0},
+        "train_mlp": _network(n_rows, n_features, 1) | {"task": "regression"},
     }
 
 
-def _network(
-    source: Mapping[str, Any], n_rows: int, n_features: int, n_outputs: int
-) -> dict[str, Any]:
+def _classification(n_rows: int, n_features: int, n_classes: int) -> Sections:
     return {
-        **source,
+        "logistic": {"penalty": "l2", "l2": 0.001, "seed": 0},
+        "train_mlp": _network(n_rows, n_features, n_classes) | {"task": "classification"},
+    }
+
+
+def _network(n_rows: int, n_features: int, n_outputs: int) -> dict[str, Any]:
+    return {
         "hidden": sizes.hidden(n_rows, n_features, n_outputs),
         "batch_size": sizes.batch_size(n_rows),
         "n_epochs": sizes.n_epochs(n_rows),
@@ -237,9 +234,9 @@ def for_images(
         target: the array of the labels in an NPZ file, if it was named.
     """
     n_rows, n_classes = found["n_rows"], len(found["classes"])
-    section: dict[str, Any] = {"data": data, "resize": resize, "target": target}
-    section = {key: value for key, value in section.items() if value is not None}
-    section |= {
+    source = {"data": data, "resize": resize, "target": target}
+    source = {key: value for key, value in source.items() if value is not None}
+    section = {
         "architecture": "basic",
         "batch_size": sizes.batch_size(n_rows),
         "n_epochs": min(15, sizes.n_epochs(n_rows)),
@@ -251,11 +248,12 @@ def for_images(
     size = " x ".join(map(str, found["image_shape"]))
     reasons = {"task": f"classification of images, {n_classes} classes", "images": str(n_rows)}
     reasons["size"] = size + (", brought to that" if resize else "")
-    return Proposal("classification of images", {"train_cnn": section}, reasons, {})
+    task = "classification of images"
+    return Proposal(task, {"train_cnn": section}, reasons, {}, source=source)
 
 
 def for_nothing(n_rows: int) -> Proposal:
     """A project without data: a synthetic set that is drawn anew for each seed."""
-    sections = regression({"data": SYNTHETIC}, n_rows, 1)
+    sections = regression(n_rows, 1)
     reasons = {"task": f"regression of the synthetic set {SYNTHETIC}", "rows": str(n_rows)}
-    return Proposal("regression", sections, reasons, {})
+    return Proposal("regression", sections, reasons, {}, source={"data": SYNTHETIC})

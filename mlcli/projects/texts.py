@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from mlcli.config import config_class
+from mlcli.config.data import SECTION
 from mlcli.projects.proposal import Proposal
 from mlcli.report.captions import figure_names
 from mlcli.report.files import yaml_text
@@ -52,7 +53,8 @@ def params_text(proposal: Proposal) -> str:
     for name, why in proposal.left_out.items():
         lines += _comment(f"Not a feature: '{name}' {why}.", "")
     said: set[tuple[str, str]] = set()
-    for section, values in proposal.sections.items():
+    shared = {SECTION: proposal.source} if proposal.source else {}
+    for section, values in {**shared, **proposal.sections}.items():
         fields = config_class(section).model_fields
         lines += ["", f"{section}:"]
         for key, value in values.items():
@@ -116,7 +118,7 @@ def _stage(section: str, inputs: Sequence[str]) -> dict[str, Any]:
     plots = sorted(f"{name}.png" for name in figure_names(section))
     stage: dict[str, Any] = {
         "cmd": f"mlcli {_command(section)} --out {place} --force",
-        "params": [section],
+        "params": [SECTION, section],
     }
     if inputs:
         stage["deps"] = list(inputs)

@@ -1,4 +1,10 @@
-"""Result -> the files of a run folder: same numbers, same bytes, no clock, no host."""
+"""Result -> the files of a run folder: same numbers, same bytes, no clock, no host.
+
+Another processor's last digits differ. The metrics and tables of a run are therefore written with
+`DIGITS` significant digits, so that most of their bytes are the same there. What is below model/
+keeps every digit: a prediction from it equals the run's own, and certified coefficients have more
+digits than that.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +20,52 @@ from mlcli.result import Columns, Result
 
 if TYPE_CHECKING:
     import numpy as np
+
+DIGITS = 10
+# Of a column's spread; it matters where all values begin with the same digits, as dates do.
+SPREAD_DIGITS = 7
+# A spread below this share of the values is what rounding left.
+NO_SPREAD = 1e-13
+
+
+def rounded(value: Any) -> Any:
+    """The same tree with every float rounded to `DIGITS` significant digits, and no -0.0."""
+    if isinstance(value, Mapping):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    if hasattr(value, "item") and not isinstance(value, bool | int | float | str):
+        value = value.item()
+    return _round(value, DIGITS)
+
+
+def rounded_columns(columns: Columns) -> dict[str, list[Any]]:
+    """The same columns with every float rounded to `DIGITS` significant digits, and no -0.0.
+
+    Where the values of a column differ by less than a thousandth of their size, `SPREAD_DIGITS`
+    digits of what tells them apart are kept instead.
+    """
+    found = {}
+    for name, values in columns.items():
+        plain = _plain(values)
+        digits = _digits([value for value in plain if isinstance(value, float)])
+        found[name] = [_round(value, digits) for value in plain]
+    return found
+
+
+def _digits(values: list[float]) -> int:
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return DIGITS
+    low, high = min(finite), max(finite)
+    size = max(abs(low), abs(high))
+    if not NO_SPREAD * size < high - low < 10.0 ** (SPREAD_DIGITS - DIGITS) * size:
+        return DIGITS
+    return min(17, SPREAD_DIGITS + math.ceil(math.log10(size / (high - low))))
+
+
+def _round(value: Any, digits: int) -> Any:
+    return float(f"{value:.{digits}g}") + 0.0 if isinstance(value, float) else value
 
 
 def strict(value: Any) -> Any:
@@ -102,10 +154,10 @@ def _cell(value: Any) -> str:
 
 
 def write_result(result: Result, folder: Path) -> None:
-    """Metrics, curves and model. Arrays go to NPY, without pickle or clock."""
-    write_text(folder / "metrics.json", json_text(result.metrics))
+    """Metrics and tables, rounded, and the model as it is. Arrays go to NPY, without a pickle."""
+    write_text(folder / "metrics.json", json_text(rounded(result.metrics)))
     for name, columns in result.tables.items():
-        write_text(folder / f"{name}.csv", csv_text(columns))
+        write_text(folder / f"{name}.csv", csv_text(rounded_columns(columns)))
     for name, columns in result.model_tables.items():
         write_text(folder / "model" / f"{name}.csv", csv_text(columns))
     for name, array in result.model_arrays.items():

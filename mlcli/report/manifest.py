@@ -56,6 +56,7 @@ def manifest(
     determinism: str,
     seeds: Mapping[str, int],
     certificates: Mapping[str, Any],
+    threads: Mapping[str, int],
 ) -> dict[str, Any]:
     """The manifest. It holds no clock, host or path, so that it can be hashed.
 
@@ -66,6 +67,7 @@ def manifest(
         determinism: how equal bytes are held.
         seeds: the seeds used.
         certificates: of each iterative solve, from `mlcli.certificate.summarise`.
+        threads: from `scale.threads.thread_counts`.
     """
     config = {k: {"value": v, "source": sources[k]} for k, v in asked["config"].items()}
     return {
@@ -78,20 +80,30 @@ def manifest(
         "seeds": dict(seeds),
         "versions": package_versions(),
         "platform": {"system": platform.system(), "machine": platform.machine()},
+        "threads": dict(threads),
         "determinism": determinism,
         **({"certificates": dict(certificates)} if certificates else {}),
         "files": dict(files),
     }
 
 
-def environment(started: str, command_line: list[str]) -> dict[str, Any]:
-    """When and where it ran: kept beside the result, outside what is hashed."""
+def environment(
+    started: str, command_line: list[str], threads: Mapping[str, str]
+) -> dict[str, Any]:
+    """When and where it ran: kept beside the result, outside what is hashed.
+
+    Args:
+        started: in ISO 8601.
+        command_line: the arguments of the process.
+        threads: from `scale.waiting.thread_variables`.
+    """
     return {
         "started": started,
         "command_line": command_line,
         "host": platform.node(),
         "platform": platform.platform(),
         "python": sys.version.split()[0],
+        "thread_variables": dict(threads),
     }
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from mlcli.errors import ConfigError
 from mlcli.experiments.paired import holm, paired_test, welch_test
+from mlcli.experiments.summary import range_of
+from mlcli.linear.statistics import ANY, Range
 from mlcli.review.metrics import is_measured, is_number, quantities
 from mlcli.review.pairing import PAIRED, WELCH, overlap, pairing
 from mlcli.review.runs import Run
@@ -59,6 +61,7 @@ def compare(runs: Sequence[Run]) -> dict[str, Any]:
             "values": values,
             "differences": [
                 _difference(
+                    path,
                     (values[0], value),
                     (seeds[0].get(path), own.get(path)),
                     how.paired,
@@ -98,6 +101,7 @@ def _unequal(mappings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 def _difference(
+    path: str,
     pair: tuple[Any, Any],
     seeds: tuple[Mapping[int, float] | None, Mapping[int, float] | None],
     paired: bool,
@@ -112,10 +116,19 @@ def _difference(
         return None
     if a == b:
         return {"mean": 0.0} | nothing
+    within = _range_of_difference(path)
     if paired and seeds[0] and seeds[1] and seeds[0].keys() == seeds[1].keys():
         order = sorted(seeds[0])
         differences = np.array([seeds[1][seed] - seeds[0][seed] for seed in order])
-        tested = paired_test(differences, overlaps[0])
+        tested = paired_test(differences, overlaps[0], within)
         kept = {key: tested[key] for key in ("mean", "ci_low", "ci_high", "p_value")}
         return kept | {"test": PAIRED}
-    return welch_test(a, b, overlaps) | {"test": WELCH}
+    return welch_test(a, b, overlaps, within) | {"test": WELCH}
+
+
+def _range_of_difference(path: str) -> Range:
+    """Of a metric; a name that this version does not know may have any difference."""
+    try:
+        return range_of(path).of_difference
+    except LookupError:
+        return ANY

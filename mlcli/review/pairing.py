@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlcli.datasets.registry import DATASETS, canonical
+from mlcli.datasets.names import canonical
+from mlcli.datasets.registry import DATASETS
 from mlcli.review.metrics import is_number
 from mlcli.review.runs import Run
 

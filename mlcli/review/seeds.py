@@ -16,12 +16,13 @@ from statistics import fmean, stdev
 from typing import Any
 
 from mlcli.errors import DataError
+from mlcli.report.files import DIGITS
 from mlcli.review.metrics import is_measured, quantities
 from mlcli.review.runs import Run
 
 SEED_COLUMNS = ("seed", "seed_index")
-# A CSV holds every digit; what is left is the order of a sum.
-ROUNDING = 1e-9
+# What the rounding of the tables and of the metrics adds up to, in a share of the largest value.
+ROUNDING = 4 * 10.0 ** (1 - DIGITS)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from mlcli.review.differences import (
 
 MANIFEST = "manifest.json"
 # Parts of a manifest that say by what and how a run was made, not what was asked.
-MADE_BY = ("versions", "platform", "determinism", "files")
+MADE_BY = ("versions", "platform", "threads", "determinism", "files")
 
 
 @dataclass(frozen=True)
@@ -122,16 +122,20 @@ def _fault(manifest: Mapping[str, Any]) -> str:
     return f"{MANIFEST} calls the run {manifest['run']}, but its settings and data are {name}"
 
 
-def made_here(manifest: Mapping[str, Any], environment: Mapping[str, Any] | None) -> bool:
-    """Whether equal bytes are promised: the same versions on the same machine.
+def made_here(
+    manifest: Mapping[str, Any], environment: Mapping[str, Any] | None, threads: Mapping[str, int]
+) -> bool:
+    """Whether equal bytes are promised: the same versions and threads on the same machine.
 
     Args:
         manifest: of the run.
         environment: its environment.json; without it the machine is not known.
+        threads: from `scale.threads.thread_counts`, of this process.
     """
     return (
         manifest["versions"] == package_versions()
         and manifest["platform"] == {"system": platform.system(), "machine": platform.machine()}
+        and manifest.get("threads", threads) == threads
         and environment is not None
         and environment.get("host") == platform.node()
     )

@@ -15,6 +15,7 @@ from typing import Any
 
 from mlcli import __version__
 from mlcli.errors import MlcliError
+from mlcli.scale.waiting import bound_spinning
 
 # They bring threads of their own, which can be limited only once they are loaded.
 THREADED = ("numpy", "scipy.linalg", "sklearn.ensemble", "sklearn.neighbors", "torch")
@@ -93,6 +94,9 @@ def block_of(work: Work) -> bytes:
 def unpack(block: bytes, terms: Terms) -> Shipped:
     """The work of a block. An error is kept for whoever asks for a piece."""
     import cloudpickle
+
+    # Unpacking loads the libraries that the work needs.
+    bound_spinning()
 
     try:
         _refuse_others(terms.versions)

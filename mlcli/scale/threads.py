@@ -1,4 +1,4 @@
-"""How many threads pay for work of a known size."""
+"""How many threads pay for work of a known size, and how many the libraries have."""
 
 from __future__ import annotations
 
@@ -21,3 +21,17 @@ def n_threads(multiplications: int, n_members: int, batch_size: int) -> int:
     """
     work = n_members * batch_size * multiplications
     return max(1, min(cores(), MOST_THREADS, work // WORTH_A_THREAD + 1))
+
+
+def thread_counts() -> dict[str, int]:
+    """Threads of this process that decide how sums are split, and so the last bits.
+
+    Returns:
+        ``blas``: of NumPy and SciPy, as the environment and the processors set them;
+        ``networks``: the most that `n_threads` gives here.
+    """
+    import numpy  # noqa: F401  # loads the BLAS that is asked about
+    from threadpoolctl import threadpool_info
+
+    blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return {"blas": max(blas, default=1), "networks": min(cores(), MOST_THREADS)}

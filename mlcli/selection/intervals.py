@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
-from statistics import NormalDist
 
 import numpy as np
 
 from mlcli.linear.arrays import Floats
+from mlcli.linear.statistics import Range, bounded_interval, wilson_interval
 from mlcli.linear.student import student_t_quantile
 
 CONFIDENCE = 0.95
@@ -34,11 +34,16 @@ class Interval:
     low: float
     high: float
 
-    def within(self, least: float, most: float) -> Interval:
-        """The same with bounds that no loss can pass taken into account."""
-        estimate, low, high = (
-            min(max(value, least), most) for value in (self.estimate, self.low, self.high)
-        )
+    def within(self, range_: Range, rows: float | None = None) -> Interval:
+        """The same with the range of the loss taken into account, by `bounded_interval`.
+
+        Args:
+            range_: of the loss.
+            rows: different rows that were tested; None: not known.
+        """
+        half = self.high - self.estimate
+        estimate = min(max(self.estimate, range_.least), range_.most)
+        low, high = bounded_interval(estimate, half, range_, rows)
         return Interval(estimate, self.std_error, low, high)
 
 
@@ -78,13 +83,7 @@ def _student(fold_losses: Floats, share: float, dof: int, confidence: float) -> 
 
 
 def coverage_interval(n_inside: int, n: int, confidence: float = CONFIDENCE) -> Interval:
-    """Wilson's interval for the share of n independent trials that came out inside.
-
-    (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n), which stays within [0, 1].
-    """
-    p, z = n_inside / n, NormalDist().inv_cdf((1 + confidence) / 2)
-    middle, scale = p + z * z / (2 * n), 1 + z * z / n
-    spread = z * sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2)
-    low = 0.0 if n_inside == 0 else (middle - spread) / scale
-    high = 1.0 if n_inside == n else (middle + spread) / scale
+    """Wilson's interval for the share of n independent trials that came out inside."""
+    p = n_inside / n
+    low, high = wilson_interval(p, n, confidence)
     return Interval(p, float(np.sqrt(p * (1 - p) / n)), low, high)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlcli.certificate import Certificate, worst_of
 from mlcli.linear.arrays import Floats
 from mlcli.linear.coordinate_descent import elastic_net_path
 from mlcli.linear.ridge import ridge_path
@@ -65,10 +66,12 @@ class PenalisedFits:
     Attributes:
         fits: their coefficients, models ordered by size, then strength.
         relative_gap: the largest duality gap as a share of E(0); 0 for ridge, which is exact.
+        certificate: of the worst fit; None for ridge.
     """
 
     fits: FoldFits
     relative_gap: float
+    certificate: Certificate | None
 
 
 def penalised_fits(
@@ -94,14 +97,16 @@ def penalised_fits(
     """
     p, k = parts[0].R.shape[0] - 1, len(l1s)
     W = np.zeros((folds.n_splits, p, len(sizes) * k))
-    largest = 0.0
+    largest, certificate = 0.0, None
     for split, triangle in enumerate(training_triangles(parts, folds)):
         for i, size in enumerate(sizes):
             problem = centred(triangle, size, has_constant)
             path = penalised_path(problem, triangle.n_rows, l1s, l2s)
             W[split, :size, i * k : (i + 1) * k] = problem.with_constant(path.w)
             largest = max(largest, path.relative_gap)
-    return PenalisedFits(FoldFits(W, np.zeros((folds.n_splits, len(sizes) * k), bool)), largest)
+            certificate = worst_of(certificate, path.certificate)
+    fits = FoldFits(W, np.zeros((folds.n_splits, len(sizes) * k), bool))
+    return PenalisedFits(fits, largest, certificate)
 
 
 @dataclass(frozen=True)
@@ -112,11 +117,13 @@ class Path:
         w: (M, k).
         degrees_of_freedom: traces of the hat matrices without the constant, (k,).
         relative_gap: the largest duality gap as a share of E(0); 0 for ridge, which is exact.
+        certificate: of the worst strength; None for ridge.
     """
 
     w: Floats
     degrees_of_freedom: Floats
     relative_gap: float
+    certificate: Certificate | None
 
 
 def penalised_path(
@@ -125,7 +132,8 @@ def penalised_path(
     """Ridge by one SVD where no l1 is asked for, else warm-started coordinate descent."""
     if not any(l1s):
         ridge = ridge_path(problem.A, problem.b, n_rows, l2s)
-        return Path(ridge.w, ridge.degrees_of_freedom, 0.0)
+        return Path(ridge.w, ridge.degrees_of_freedom, 0.0, None)
     found = elastic_net_path(problem.A, problem.b, n_rows, l1s, l2s)
     at_zero = float(problem.b @ problem.b) / (2 * n_rows) or 1.0
-    return Path(found.w, found.degrees_of_freedom, float(found.gap.max(initial=0.0)) / at_zero)
+    largest = float(found.gap.max(initial=0.0)) / at_zero
+    return Path(found.w, found.degrees_of_freedom, largest, found.certificate)

@@ -24,6 +24,29 @@ def seconds(work: Work) -> float:
     return time.perf_counter() - t_start
 
 
+# Benchmark -> why it gave no figure, for the page.
+FAILED: dict[str, str] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note the first line of what a failed or skipped benchmark said."""
+    if report.passed:
+        return
+    if isinstance(report.longrepr, tuple):
+        said = report.longrepr[2]
+    else:
+        said = getattr(getattr(report.longrepr, "reprcrash", None), "message", report.outcome)
+    name = report.nodeid.rpartition("/")[2]
+    first = next((line for line in said.splitlines() if line.strip()), report.outcome)
+    # A failure is followed by one of the tear-down, which says less.
+    FAILED.setdefault(name, first)
+
+
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
+    """Write the failures beside the figures."""
+    output_json["failed"] = FAILED
+
+
 class Stopwatch:
     """Times works in turn, so that a machine that drifts drifts for all of them.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -27,31 +28,27 @@ LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "pandas", "pyarrow", "li
 
 
 def figures(found: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """The figures of each bar.
-
-    Raises:
-        SystemExit: a bar was not measured.
-    """
+    """The figures of each bar; none where its benchmark failed."""
     measured: dict[str, list[dict[str, Any]]] = {key: [] for key in BARS}
     for one in found["benchmarks"]:
-        for figure in one["extra_info"]["figures"]:
+        for figure in one["extra_info"].get("figures", []):
             measured[figure["key"]].append(figure)
-    missing = [key for key, values in measured.items() if not values]
-    if missing:
-        sys.exit(f"not measured: {', '.join(missing)}; the page was left as it was")
     return measured
 
 
 def machine(found: dict[str, Any]) -> Iterator[str]:
     """What was measured on, without the host's name."""
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
+    versions = []
+    for name in LIBRARIES:
+        # A peer that is missing is a benchmark that failed.
+        with suppress(PackageNotFoundError):
+            versions.append(f"{name} {version(name)}")
     info = found["machine_info"]
     cpu = info["cpu"]
     yield f"- {cpu['brand_raw']}, {cpu['count']} cores, {info['system']} {info['release']}"
-    yield f"- Python {info['python_version']}, " + ", ".join(
-        f"{name} {version(name)}" for name in LIBRARIES
-    )
+    yield f"- Python {info['python_version']}, " + ", ".join(versions)
     yield f"- measured {found['datetime'][:10]}"
 
 
@@ -65,6 +62,13 @@ def row(bar: Bar, figure: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def missing_row(bar: Bar) -> str:
+    """The line of a bar whose benchmark failed."""
+    return (
+        f"| {bar.work} |  | not measured |  |  | {bar.asked} | {'**no**' if bar.asked else ''} |  |"
+    )
+
+
 def page(found: dict[str, Any]) -> str:
     """The whole page."""
     measured = figures(found)
@@ -73,13 +77,21 @@ def page(found: dict[str, Any]) -> str:
         lines += ["", f"## {group}", "",
                   "| what | against | figure | range | rounds | asked | met | seen besides |",
                   "| --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
-        lines += [row(bar, figure) for key, bar in members for figure in measured[key]]
+        for key, bar in members:
+            lines += [row(bar, figure) for figure in measured[key]] or [missing_row(bar)]
+    failed = found.get("failed", {})
+    if failed:
+        lines += ["", "## Not measured", ""]
+        lines += [f"- `{test}`: {reason}" for test, reason in failed.items()]
     judged = [bar.met(figure["median"]) for key, bar in BARS.items() for figure in measured[key]]
     asked = [one for one in judged if one is not None]
+    asked += [False for key, bar in BARS.items() if not measured[key] and bar.asked]
     lines += ["", f"{sum(asked)} of {len(asked)} figures reach what was asked."]
     return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
     source, target = map(Path, sys.argv[1:])
+    if not source.is_file():
+        sys.exit("no benchmark gave a figure; the page was left as it was")
     target.write_text(page(json.loads(source.read_text(encoding="utf-8"))), encoding="utf-8")

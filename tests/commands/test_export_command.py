@@ -28,7 +28,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "bfloat": ["train-mlp", *net, "--precision", "bf16"],
         "mlp": ["train-mlp", *net],
         "descent": ["descent", "--n-seeds", "1"],
-    }
+        "prepared": ["fit-poly", "--n-seeds", "1", "--degrees", "1", "--data", "words.csv",
+                     "--categorical", "who"],
+    }  # fmt: skip
+    lines = [f"{x},{'ab'[x % 2]},{x + x % 2}" for x in range(12)]
+    (home / "words.csv").write_text("\n".join(["x,who,t", *lines]) + "\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
         for name, words in commands.items():
@@ -51,6 +55,9 @@ REFUSED = [
     (["mlp", "--to", "onnx", "--seed-index", "7"], "--seed-index must be one of 0, got 7"),
     (["descent", "--to", "onnx"], "is a run of descent, which leaves no model"),
     (["nowhere", "--to", "onnx"], "RUN must be a run folder"),
+    # Their data, words.csv, are not in this folder, where there is nothing to check a file with.
+    (["prepared", "--to", "onnx"], "a model whose inputs are prepared (categories, dates or gaps) "
+     "can't be exported; try a run on columns of numbers without gaps"),
     (["bfloat", "--to", "safetensors"], "--precision bf16 predict in bfloat16"),
 ]  # fmt: skip
 

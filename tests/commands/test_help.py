@@ -16,6 +16,7 @@ import mlcli as package
 from mlcli.cli import COMMANDS, load
 from mlcli.commands.reference import VARIABLES, split_help
 from mlcli.config import SECTIONS, config_class
+from mlcli.config.data import MakeFields
 from mlcli.config.fields import Section, requirement
 from mlcli.datasets.names import NAMES
 from mlcli.datasets.registry import DATASETS
@@ -92,7 +93,9 @@ def test_a_page_says_what_the_config_says(pages: dict[str, str], section: str) -
     items = dict(
         re.findall(r"^    (--[\w-]+)[^\n]*\n((?: {8}[^\n]*\n?)+)", pages[name], re.MULTILINE)
     )
-    for key, field in config_class(section).model_fields.items():
+    # What else section `data` holds are the flags of other commands.
+    model = MakeFields if section == "data" else config_class(section)
+    for key, field in model.model_fields.items():
         said = "".join(items["--" + key.replace("_", "-")].split()).lower()
         assert "".join(str(field.description).split()).lower() in said
         if field.annotation is not bool:
@@ -188,8 +191,10 @@ def test_each_example_is_one_that_the_program_takes(name: str, line: str) -> Non
     context = command.make_context(name, words[len(prefix) :])
     section = "data" if name == "data make" else name.replace("-", "_")
     if section in SECTIONS:
-        model = config_class(section)
+        model = MakeFields if section == "data" else config_class(section)
         flags = {key: context.params[key] for key in model.model_fields}
+        if context.params.get("file"):
+            flags["data"] = context.params["file"]
         given = [key for key, value in flags.items() if value is not None]
         resolved = resolve(model, section, flags=flags, sets=(), params=None)
         assert all(resolved.sources[key] == "flag" for key in given)

@@ -43,13 +43,11 @@ def test_a_regression_from_a_table(mlcli: Run, empty_folder: Path) -> None:
     assert "regression of 't'" in done.out
     assert done.out.splitlines()[-2:] == ["  cd new && dvc repro", "  cd new && mlcli train-mlp"]
     params = read_yaml(Path("new/params.yaml")).values
-    assert list(params) == ["fit_poly", "kfold", "bayes", "train_mlp"]
-    for section in params.values():
-        assert section["features"] == ["a", "b", "gaps", "word"]
-        assert section["drop_missing"] is False
-        assert section["categorical"] == ["word"]
-        assert section["impute"] == "median"
-        assert section["data"] == "data/my_file.csv"
+    assert list(params) == ["data", "fit_poly", "kfold", "bayes", "train_mlp"]
+    assert params["data"] == {
+        "data": "data/my_file.csv", "target": "t", "features": ["a", "b", "gaps", "word"],
+        "drop_missing": False, "categorical": ["word"], "impute": "median", "unseen": "average",
+    }  # fmt: skip
     text = Path("new/params.yaml").read_text()
     for name, why in {
         "row": "counts the rows", "a_again": "holds the same values as 'a'",
@@ -94,7 +92,7 @@ def test_classes_keep_their_names(
     assert done.code == 0, done.err
     assert Path("new/data/a.csv").read_bytes() == Path("a.csv").read_bytes()
     params = read_yaml(Path("new/params.yaml")).values
-    assert list(params) == ["logistic", "train_mlp"]
+    assert list(params) == ["data", "logistic", "train_mlp"]
     assert params["train_mlp"]["task"] == "classification"
     monkeypatch.chdir(empty_folder / "new")
     done = mlcli("logistic", "--no-plots", "--n-seeds", "2", "--json")
@@ -111,9 +109,9 @@ def test_dates_are_features_and_identifiers_are_not(mlcli: Run, empty_folder: Pa
     Path("a.csv").write_text("day,name,x,t\n" + "\n".join(lines) + "\n")
     done = mlcli("init", "new", "--data", "a.csv")
     assert done.code == 0, done.err
-    fit_poly = read_yaml(Path("new/params.yaml")).values["fit_poly"]
-    assert fit_poly["features"] == ["day", "x"]
-    assert fit_poly["dates"] == ["day"]
+    data = read_yaml(Path("new/params.yaml")).values["data"]
+    assert data["features"] == ["day", "x"]
+    assert data["dates"] == ["day"]
     assert "'name' is text with 60 different values" in Path("new/params.yaml").read_text()
 
 
@@ -126,7 +124,7 @@ def test_dates_with_two_readings_are_no_feature(mlcli: Run, empty_folder: Path) 
     done = mlcli("init", "new", "--data", "a.csv")
     assert done.code == 0, done.err
     params = read_yaml(Path("new/params.yaml")).values
-    assert params["fit_poly"]["features"] == ["x"]
+    assert params["data"]["features"] == ["x"]
     assert "has dates with two readings, as '02/01/2000'" in done.out
     assert "dates: [when:dmy] or [when:mdy] says which" in done.out
 
@@ -143,11 +141,11 @@ def test_a_score_of_whole_numbers_is_what_the_user_says(mlcli: Run, empty_folder
     assert done.code == 0, done.err
     assert "regression of 'score'\n" in done.out
     params = read_yaml(Path("numbers/params.yaml")).values
-    assert list(params) == ["fit_poly", "kfold", "bayes", "train_mlp"]
+    assert list(params) == ["data", "fit_poly", "kfold", "bayes", "train_mlp"]
     assert params["train_mlp"]["task"] == "regression"
     done = mlcli("init", "said", *on, "--task", "classification")
     assert "7 classes\n" in done.out
-    assert list(read_yaml(Path("said/params.yaml")).values) == ["logistic", "train_mlp"]
+    assert list(read_yaml(Path("said/params.yaml")).values) == ["data", "logistic", "train_mlp"]
 
 
 def test_a_task_that_the_target_is_not_for(mlcli: Run, empty_folder: Path) -> None:
@@ -180,10 +178,10 @@ def test_draws_of_a_synthetic_set_stay_apart(
     assert made.code == 0, made.err
     done = mlcli("init", "new", "--data", "made/noisy_cubic.csv")
     assert done.code == 0, done.err
-    for values in read_yaml(Path("new/params.yaml")).values.values():
-        assert values["features"] == ["x"]
-        assert values["draw_column"] == "draw"
-        assert values["n_seeds"] == 3
+    data, *sections = read_yaml(Path("new/params.yaml")).values.values()
+    assert data["features"] == ["x"]
+    assert data["draw_column"] == "draw"
+    assert [values["n_seeds"] for values in sections] == [3] * 4
     monkeypatch.chdir(empty_folder / "new")
     done = mlcli("fit-poly", "--no-plots", "--json")
     assert done.code == 0, done.err
@@ -197,7 +195,7 @@ def test_more_features_than_rows(mlcli: Run, empty_folder: Path) -> None:
     done = mlcli("init", "new", "--data", "wide.npz")
     assert done.code == 0, done.err
     params = read_yaml(Path("new/params.yaml")).values
-    assert list(params) == ["fit_poly", "kfold", "bayes", "train_mlp"]
+    assert list(params) == ["data", "fit_poly", "kfold", "bayes", "train_mlp"]
     assert params["fit_poly"]["penalty"] == params["kfold"]["penalty"] == "l2"
     assert "penalty" not in params["bayes"]
 
@@ -207,7 +205,7 @@ def test_commands_that_refuse_the_data_are_left_out(mlcli: Run, empty_folder: Pa
     np.savez("wide.npz", X=rng.normal(size=(12, 2001)), t=rng.normal(size=12))
     done = mlcli("init", "new", "--data", "wide.npz")
     assert done.code == 0, done.err
-    assert list(read_yaml(Path("new/params.yaml")).values) == ["fit_poly", "train_mlp"]
+    assert list(read_yaml(Path("new/params.yaml")).values) == ["data", "fit_poly", "train_mlp"]
     assert "without bayes" in done.out
     assert "2002 columns" in done.out
 
@@ -220,14 +218,14 @@ def test_images_of_several_sizes(mlcli: Run, empty_folder: Path) -> None:
     done = mlcli("init", "new", "--images", "pets")
     assert done.code == 0, done.err
     params = read_yaml(Path("new/params.yaml")).values
-    assert params["train_cnn"]["resize"] == "32x32"
-    assert params["train_cnn"]["data"] == "data/pets"
+    assert params["data"]["resize"] == "32x32"
+    assert params["data"]["data"] == "data/pets"
     assert len(list(Path("new/data/pets/dog").iterdir())) == 12
 
 
 def test_without_data_a_synthetic_set(mlcli: Run, empty_folder: Path) -> None:
     assert mlcli("init", "new").code == 0
-    assert read_yaml(Path("new/params.yaml")).values["kfold"]["data"] == "noisy-cubic"
+    assert read_yaml(Path("new/params.yaml")).values["data"]["data"] == "noisy-cubic"
     assert "deps" not in read_yaml(Path("new/dvc.yaml")).values["stages"]["kfold"]
 
 
@@ -238,7 +236,7 @@ def test_a_large_file_stays_where_it_is(
     path = table(empty_folder / "a.csv")
     done = mlcli("init", "new", "--data", "a.csv")
     assert done.code == 0, done.err
-    assert read_yaml(Path("new/params.yaml")).values["bayes"]["data"] == str(path.resolve())
+    assert read_yaml(Path("new/params.yaml")).values["data"]["data"] == str(path.resolve())
     assert not Path("new/data").exists()
     table(path, words=True)
     assert mlcli("init", "other", "--data", "a.csv").code == 0

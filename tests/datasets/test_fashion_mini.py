@@ -16,6 +16,7 @@ from mlcli.datasets.fetch import find, images
 from mlcli.datasets.source import open_source
 from mlcli.errors import DataError
 
+WITHOUT = "Fashion-MNIST is not on this machine; `mlcli data fetch fashion-mnist`"
 SHA256 = "60bec350d0080216c1ff94f83e5cb5f4ae68e978ad4731c7ff1e70b247b4c7f4"
 
 
@@ -39,7 +40,7 @@ def test_both_parts_hold_as_many_of_each_class() -> None:
     assert len({row.tobytes() for row in data.X}) == 3_000
 
 
-@pytest.mark.skipif(find("fashion-mnist") is None, reason="Fashion-MNIST is not on this machine")
+@pytest.mark.skipif(find("fashion-mnist") is None, reason=WITHOUT)
 def test_every_image_is_the_originals() -> None:
     """By its bytes, anywhere in its part, with its class; and the choice can be made again."""
     X_train, y_train, X_test, y_test = images("fashion-mnist")

@@ -8,8 +8,10 @@ import pytest
 from mlcli.datasets.fetch import find
 from mlcli.datasets.source import open_source
 
+WITHOUT = "Fashion-MNIST is not on this machine; `mlcli data fetch fashion-mnist`"
 
-@pytest.mark.skipif(find("fashion-mnist") is None, reason="Fashion-MNIST is not on this machine")
+
+@pytest.mark.skipif(find("fashion-mnist") is None, reason=WITHOUT)
 def test_it_opens_at_once_and_holds_its_test_rows_last() -> None:
     """Both parts have as many images of each class: 6,000 and 1,000."""
     source = open_source("fashion-mnist")

@@ -48,6 +48,7 @@ def quadratic(empty_folder: Path) -> Path:
     return empty_folder / "q.csv"
 
 
+@pytest.mark.usefixtures("every_digit")
 def test_three_points_of_the_textbook(mlcli: Run, empty_folder: Path) -> None:
     write_csv(empty_folder / "three.csv", {"x": [-1, 0, 1], "t": [-2, 0, 2]})
     arguments = ("bayes", "--data", "three.csv", "--target", "t", "--degree", "1", "--degrees", "1",

@@ -67,6 +67,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_fold
     assert found[0] == found[1]
 
 
+@pytest.mark.usefixtures("every_digit")
 def test_the_terms_of_the_noisy_cubic(mlcli: Run) -> None:
     done = mlcli(*PLAIN, "--n-datasets", "60", "--n-seeds", "8", "--json")
     assert done.code == 0, done.err
@@ -140,6 +141,7 @@ def test_double_descent_has_its_peak_where_columns_are_rows(mlcli: Run) -> None:
         assert below < beyond < 20
 
 
+@pytest.mark.usefixtures("every_digit")
 def test_the_pointwise_picture_is_the_first_seeds_ensemble(mlcli: Run, empty_folder: Path) -> None:
     assert mlcli(*PLAIN, "--shown-degrees", "1,3", "--out", "o").code == 0
     rows = table(empty_folder / "o" / "pointwise.csv")
@@ -180,6 +182,7 @@ def test_terms_beyond_a_float_are_null_and_said_to_be(mlcli: Run, empty_folder: 
     assert done.json["degree_600"]["sum"]["mean"] is None
 
 
+@pytest.mark.usefixtures("every_digit")
 def test_a_bootstrap_keeps_bias_and_noise_together(mlcli: Run, empty_folder: Path) -> None:
     rng = np.random.default_rng(0)
     x = rng.uniform(0, 3, 60)

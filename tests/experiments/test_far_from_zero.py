@@ -34,6 +34,7 @@ def predictions(run: str) -> dict[int, float]:
         return {int(row["row"]): float(row["predicted"]) for row in csv.DictReader(file)}
 
 
+@pytest.mark.usefixtures("every_digit")
 def test_a_network_sees_the_digits_of_a_far_column_and_of_a_far_target(
     mlcli: Run, empty_folder: Path
 ) -> None:

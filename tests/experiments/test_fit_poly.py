@@ -81,6 +81,16 @@ def test_table_1_lies_within_the_central_95_percent(mlcli: Run) -> None:
     assert 65 < done.json["lapack"]["degree_300"]["effective_rank"]["mean"] < 75
 
 
+@pytest.mark.parametrize(
+    "other", [("--noise-std", "1"), ("--n-samples", "90"), ("--x-max", "3"), ("--data", "sine"),
+              ("--test-fraction", "0.5"), ("--basis", "fourier")],
+)  # fmt: skip
+def test_table_1_is_not_compared_with_other_data(mlcli: Run, other: tuple[str, str]) -> None:
+    run = (*SMALL, "--path-penalty", "none", "--json")
+    assert "table_1" in mlcli(*run).json
+    assert "table_1" not in mlcli(*run, *other).json
+
+
 def test_coefficients_are_those_of_numpy(mlcli: Run, empty_folder: Path) -> None:
     rng = np.random.default_rng(0)
     x = rng.uniform(0, 3, 60)
@@ -184,6 +194,7 @@ def test_the_report_is_one_page_that_escapes_its_data(mlcli: Run, empty_folder: 
     assert mlcli("runs").out.count("fit-poly") >= 1
 
 
+@pytest.mark.usefixtures("every_digit")
 def test_a_file_read_in_batches_gives_the_coefficients_of_all_its_rows(
     mlcli: Run, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,6 +254,7 @@ def test_a_penalised_fit_is_certified_by_its_duality_gap(mlcli: Run) -> None:
     assert "relative_gap" not in mlcli(*SMALL, "--json").json["degree_1"]
 
 
+@pytest.mark.usefixtures("every_digit")
 def test_r_squared_without_an_intercept_is_about_zero_as_nist_has_it(
     mlcli: Run, empty_folder: Path
 ) -> None:

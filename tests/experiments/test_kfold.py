@@ -133,6 +133,17 @@ def test_scikit_learn_agrees_on_leave_one_out(mlcli: Run, cubic: Path) -> None:
     assert done.json["degree_3"]["loo_mse"]["mean"] == pytest.approx(-scores.mean(), rel=1e-9)
 
 
+@pytest.mark.parametrize("n_rows", [3, 29, 30, 31])
+@pytest.mark.parametrize("more", [(), ("--penalty", "l2", "--n-strengths", "2")])
+def test_leaving_one_out_of_few_rows(mlcli: Run, n_rows: int, more: tuple[str, ...]) -> None:
+    """Up to 30 splits, the cross-validation is also done within each split's training rows."""
+    few = ("--n-samples", str(n_rows), "--degrees", "0,1", "--n-coverage", "0", "--n-seeds", "1")
+    done = mlcli(*BARE, *few, "--scheme", "leave-one-out", *more)
+    assert done.code == 0, done.err
+    assert done.json["n_splits"] == n_rows
+    assert ("selection_error" in done.json) == (n_rows <= 30)
+
+
 def test_groups_by_name(mlcli: Run, cubic: Path, empty_folder: Path) -> None:
     rows = read(cubic)
     write_csv(

@@ -10,6 +10,7 @@ from scipy import stats
 
 from mlcli.experiments.paired import holm, paired_test, welch_test
 from mlcli.experiments.summary import summary
+from mlcli.linear.statistics import ANY
 
 RNG = np.random.default_rng(7)
 
@@ -27,7 +28,7 @@ def test_paired_is_scipy_s(n: int) -> None:
 @pytest.mark.parametrize(("n", "m"), [(2, 2), (3, 17), (30, 8)])
 def test_welch_is_scipy_s(n: int, m: int) -> None:
     a, b = RNG.normal(size=n), RNG.normal(0.5, 3.0, size=m)
-    found = welch_test(summary(a), summary(b), (0.0, 0.0))
+    found = welch_test(summary(a, ANY), summary(b, ANY), (0.0, 0.0))
     theirs = stats.ttest_ind(b, a, equal_var=False)
     interval = theirs.confidence_interval(0.95)
     assert found["p_value"] == pytest.approx(theirs.pvalue, rel=1e-9)
@@ -43,14 +44,14 @@ def test_overlapping_splits_widen_by_nadeau_and_bengio_s_factor() -> None:
     assert ratio == pytest.approx(np.sqrt((1 / n + overlap) / (1 / n)))
     t = d.mean() / (d.std(ddof=1) * np.sqrt(1 / n + overlap))
     assert wide["p_value"] == pytest.approx(2 * stats.t.sf(abs(t), n - 1))
-    assert welch_test(summary(d), summary(d), (0.25, 0.25))["p_value"] == 1.0
+    assert welch_test(summary(d, ANY), summary(d, ANY), (0.25, 0.25))["p_value"] == 1.0
 
 
 def test_equal_values_and_single_ones_have_no_probability() -> None:
     same = paired_test(np.zeros(5), 0.0)
     assert (same["mean"], same["p_value"], same["ci_low"]) == (0.0, None, 0.0)
-    one = summary([1.0])
-    assert welch_test(one, summary([2.0]), (0.0, 0.0)) == {
+    one = summary([1.0], ANY)
+    assert welch_test(one, summary([2.0], ANY), (0.0, 0.0)) == {
         "mean": 1.0, "ci_low": None, "ci_high": None, "p_value": None
     }  # fmt: skip
     constant = {"mean": 1.0, "std": 0.0, "n": 4}

@@ -258,6 +258,7 @@ def test_a_model_takes_new_rows_as_they_are_written(mlcli: Run, folder: Path, na
     assert scored.json["n_rows"] == 400
 
 
+@pytest.mark.usefixtures("every_digit")
 def test_predictions_are_those_of_the_training_to_the_last_bit(mlcli: Run, folder: Path) -> None:
     quick = ("--n-epochs", "2", "--n-seeds", "3", "--hidden", "8", "--task", "regression")
     done = mlcli("train-mlp", *flags(folder), *quick, "--out", "run")

@@ -343,7 +343,7 @@ def test_known_noise_is_the_limit_of_a_sure_inverse_gamma() -> None:
 
 def test_the_best_ratio_is_a_maximum() -> None:
     spec = data()
-    best = best_ratio(spec, 1e-3, 1e-3)
+    best, _ = best_ratio(spec, 1e-3, 1e-3)
     here = student_log_evidence(spec, best, 1e-3, 1e-3)
     assert here > student_log_evidence(spec, best * 1.05, 1e-3, 1e-3)
     assert here > student_log_evidence(spec, best / 1.05, 1e-3, 1e-3)

@@ -24,7 +24,7 @@ from mlcli.report.captions import figure_names
 PROJECT = Path(__file__).parents[2]
 # The notes and their errata lie beside the checkout where it is developed, and only there.
 SHARED = next((up / "shared" for up in PROJECT.parents if (up / "shared" / "notes").is_dir()), None)
-ASIDE = pytest.mark.skipif(SHARED is None, reason="the notes are not beside this checkout")
+ASIDE = pytest.mark.skipif(SHARED is None, reason="the lecture notes are no part of the repository")
 # Corrections of words, which no number can refute.
 OF_WORDS = {"(3.9)"}
 ERRATA_FILES = sorted(Path(__file__).parent.glob("test_errata_*.py"))

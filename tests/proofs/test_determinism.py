@@ -68,7 +68,7 @@ def carried_out(case: Case, folder: Path, jobs: str, env: dict[str, str]) -> dic
 def test_the_same_question_has_the_same_bytes(tmp_path: Path, case: Case) -> None:
     first = carried_out(case, tmp_path / "a", "1", environment())
     other = environment(
-        PYTHONHASHSEED="12345", TZ="Asia/Kathmandu", LC_ALL="C.UTF-8", COLUMNS="60",
+        PYTHONHASHSEED="12345", TZ="Asia/Kathmandu", LC_ALL="C.UTF-8",
         HOME=str(tmp_path / "nobody"), OMP_NUM_THREADS="1",
     )  # fmt: skip
     second = carried_out(case, tmp_path / "b b" / "ünter", "2", other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlcli.report.files import csv_text, json_text, write_result
+from mlcli.report.files import csv_text, json_text, rounded_columns, write_result
 from mlcli.result import Result
 
 
@@ -51,3 +52,48 @@ def test_the_same_result_is_the_same_bytes_at_any_time(tmp_path: Path) -> None:
     time.sleep(2.1)  # the clock of a ZIP archive ticks every two seconds
     write_result(result, tmp_path)
     assert (tmp_path / "model" / "w.npy").read_bytes() == first
+
+
+def test_the_last_digits_of_another_processor_change_no_metric_and_no_table(
+    tmp_path: Path,
+) -> None:
+    texts = []
+    for name, third, zero in (("a", 1 / 3, 0.0), ("b", math.nextafter(1 / 3, 1), -0.0)):
+        metrics = {"m": {"mean": third, "zero": zero}, "n": [1, np.float64(third)]}
+        tables = {"t": {"x": np.array([third, 1e300 * third, zero]), "n": [1, 2, 12345678901]}}
+        model = {"w": {"estimate": [third]}}
+        write_result(
+            Result(metrics, tables, model_tables=model, model_info={"std": third}), tmp_path / name
+        )
+        paths = ("metrics.json", "t.csv", "model/w.csv", "model/model.json")
+        texts.append([(tmp_path / name / path).read_text() for path in paths])
+    assert texts[0][:2] == texts[1][:2]
+    assert json.loads(texts[1][0]) == {
+        "m": {"mean": 0.3333333333, "zero": 0.0}, "n": [1, 0.3333333333],
+    }  # fmt: skip
+    assert texts[1][1] == "x,n\n0.3333333333,1\n3.333333333e+299,2\n0.0,12345678901\n"
+    # What predictions are made from keeps every digit.
+    assert f"{1 / 3!r}" in texts[0][2]
+    assert f"{1 / 3!r}" in texts[0][3]
+
+
+@given(
+    st.floats(-1e12, 1e12),
+    st.floats(1e-3, 1e3),
+    st.lists(st.integers(0, 100), min_size=2, unique=True),
+)
+def test_rounding_never_merges_what_a_table_tells_apart(
+    origin: float, step: float, places: list[int]
+) -> None:
+    """Dates in seconds and the like, of which ten digits are the same."""
+    values = np.array([origin + step * place for place in places])
+    found = np.array(rounded_columns({"x": values})["x"])
+    if np.ptp(values) > 1e-12 * np.abs(values).max():
+        np.testing.assert_allclose(found, values, rtol=0, atol=1e-6 * np.ptp(values))
+    np.testing.assert_allclose(found, values, rtol=1e-9)
+
+
+def test_a_spread_that_rounding_left_is_not_kept() -> None:
+    values = [1.0, 1.0 + 2**-52, 1.0 - 2**-52]
+    assert rounded_columns({"x": values}) == {"x": [1.0, 1.0, 1.0]}
+    assert rounded_columns({"x": [1.0, math.nan, math.inf]})["x"][2] == math.inf

@@ -122,7 +122,7 @@ def test_a_file_system_that_takes_no_folders_is_named() -> None:
         check_writable(Path("/proc/run"), set())
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.skipif(os.geteuid() == 0, reason="run as root, who may write anywhere")
 def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(ConfigError, match="can't be written"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlcli.experiments.summary import summary
+from mlcli.linear.statistics import ANY
 from mlcli.review.compare import compare
 from mlcli.review.runs import Run
 from mlcli.review.seeds import per_seed
@@ -23,7 +24,7 @@ def run(folder: Path, metrics: dict[str, object], **tables: str) -> Run:
 
 def test_a_group_belongs_to_the_metric_that_its_values_make(tmp_path: Path) -> None:
     table = "variant,seed,score,other\na,0,1,9\na,1,2,9\nb,0,3,9\nb,1,5,9\n"
-    metrics = {"x": {"score": summary([1.0, 2.0])}, "y": {"score": summary([3.0, 5.0])}}
+    metrics = {"x": {"score": summary([1.0, 2.0], ANY)}, "y": {"score": summary([3.0, 5.0], ANY)}}
     found = per_seed(run(tmp_path, metrics, members=table))
     assert found == {"x.score": {0: 1.0, 1: 2.0}, "y.score": {0: 3.0, 1: 5.0}}
 
@@ -44,7 +45,7 @@ def test_a_group_belongs_to_the_metric_that_its_values_make(tmp_path: Path) -> N
     ],
 )
 def test_values_that_are_not_the_metric_s_are_not_taken(tmp_path: Path, table: str) -> None:
-    assert per_seed(run(tmp_path, {"score": summary([1.0, 2.0])}, members=table)) == {}
+    assert per_seed(run(tmp_path, {"score": summary([1.0, 2.0], ANY)}, members=table)) == {}
 
 
 ODD = [{"mean": float("nan")}, {"mean": float("inf")}, {"std": None}, {"std": float("nan")},
@@ -57,7 +58,7 @@ def test_a_mean_that_is_no_number_has_no_values_and_no_difference(
 ) -> None:
     manifest = {key: {} for key in ("config", "data", "versions", "seeds")} | {"run": "a"}
     runs = []
-    for name, score in (("a", summary([1.0, 2.0])), ("b", summary([1.0, 2.0]) | odd)):
+    for name, score in (("a", summary([1.0, 2.0], ANY)), ("b", summary([1.0, 2.0], ANY) | odd)):
         (tmp_path / name).mkdir()
         one = run(tmp_path / name, {"score": score}, members="seed,score\n0,1\n1,2\n")
         runs.append(Run(name, one.folder, one.manifest | manifest, one.metrics))
@@ -68,7 +69,7 @@ def test_a_mean_that_is_no_number_has_no_values_and_no_difference(
 
 def test_of_groups_with_the_same_mean_only_the_one_that_is_named(tmp_path: Path) -> None:
     table = "variant,seed,score\na,0,1\na,1,3\nb,0,3\nb,1,1\n"
-    same = summary([1.0, 3.0])
+    same = summary([1.0, 3.0], ANY)
     found = per_seed(run(tmp_path, {"b": {"score": same}, "q": {"score": same}}, members=table))
     assert found == {"b.score": {0: 3.0, 1: 1.0}}
 

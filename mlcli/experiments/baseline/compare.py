@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.experiments.baseline.task import Task
+from mlcli.experiments.summary import range_of
+from mlcli.linear.statistics import ANY, Range
 from mlcli.scratch.logistic.scores import brier, mean_cross_entropy
 from mlcli.selection.intervals import corrected
 from mlcli.selection.significance import holm, p_value
 
 Array = NDArray[np.float64]
 HIGHER_IS_BETTER = ("accuracy", "r2")
-# What no value of a score can pass.
-BOUNDS = {"r2": (-np.inf, 1.0), "accuracy": (0.0, 1.0), "brier": (0.0, 2.0)}
 # Of a test: below it a difference counts, after Holm's adjustment for the number of methods.
 SIGNIFICANT = 0.05
 
@@ -49,13 +49,12 @@ def _of_classes(P: Array, t: NDArray[np.int64]) -> dict[str, float]:
     }
 
 
-def interval(
-    task: Task, values: Array, least: float = -np.inf, most: float = np.inf
-) -> dict[str, float | int | None]:
+def interval(task: Task, values: Array, within: Range) -> dict[str, float | int | None]:
     """Mean over the splits, with Nadeau and Bengio's interval, since they share their rows."""
     if not np.isfinite(values).all():
         return {"mean": None, "ci_low": None, "ci_high": None, "n": values.size}
-    found = corrected(values, *_sizes(task)).within(least, most)
+    tested = np.unique(np.concatenate([test for _, test in task.splits]))
+    found = corrected(values, *_sizes(task)).within(within, tested.size)
     return {
         "mean": found.estimate, "ci_low": found.low, "ci_high": found.high, "n": values.size
     }  # fmt: skip
@@ -70,12 +69,12 @@ def compare(task: Task, found: Mapping[str, Mapping[str, Array]]) -> dict[str, A
     models: dict[str, Any] = {}
     for method, scores in found.items():
         models[method] = {
-            name: interval(task, values, *BOUNDS.get(name, (0.0, np.inf)))
-            for name, values in scores.items()
+            name: interval(task, values, range_of(name)) for name, values in scores.items()
         }
         if method != "constant":
             gap = scores[task.score] - found["constant"][task.score]
-            models[method]["difference"] = interval(task, gap) | {"p_value": _p_value(task, gap)}
+            found_gap = interval(task, gap, range_of(task.score).of_difference)
+            models[method]["difference"] = found_gap | {"p_value": _p_value(task, gap)}
     gaps = [entry["difference"] for name, entry in models.items() if name != "constant"]
     for one, p in zip(gaps, holm([gap["p_value"] for gap in gaps]), strict=True):
         one["p_holm"] = p
@@ -105,7 +104,7 @@ def _ties(task: Task, found: Mapping[str, Mapping[str, Array]], best: str) -> li
     """Methods whose difference from the best one could be 0: its 95 % interval holds it."""
     ties = []
     for method, scores in found.items():
-        one = interval(task, scores[task.score] - found[best][task.score])
+        one = interval(task, scores[task.score] - found[best][task.score], ANY)
         low, high = one["ci_low"], one["ci_high"]
         if method != best and low is not None and high is not None and low <= 0 <= high:
             ties.append(method)

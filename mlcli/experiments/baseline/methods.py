@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.config.logistic import LogisticConfig
+from mlcli.errors import NoAnswerError
 from mlcli.experiments.fit_poly import estimators
 from mlcli.experiments.logistic.fit import fit_classifier
 from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.basis import count_columns
 from mlcli.linear.design import build
 from mlcli.linear.ridge import ridge_path
+from mlcli.linear.statistics import spread
 from mlcli.scratch.logistic.scores import brier
 
 Array = NDArray[np.float64]
@@ -114,7 +116,14 @@ def _logistic(rows: Rows, bases: Sequence[tuple[str, int]]) -> Predict:
         columns = count_columns(basis, rows.X.shape[1], degree)
         solver: Any = "newton" if columns * rows.n_classes <= MOST_NEWTON else "lbfgs"
         config = LogisticConfig(basis=basis, degree=degree, l2=l2, solver=solver)
-        return fit_classifier(config, rows.X, rows.t, rows.n_classes).predict
+        found = fit_classifier(config, rows.X, rows.t, rows.n_classes)
+        if not found.fit.converged:
+            raise NoAnswerError(
+                f"logistic regression with l2 = {l2:g} did not converge in {found.fit.n_steps} "
+                "steps",
+                hint="--methods without logistic and polynomial",
+            )
+        return found.predict
 
     return _chosen(rows, [(b, l2) for b in bases for l2 in LOGISTIC_STRENGTHS], fit)
 
@@ -123,8 +132,7 @@ def neighbours(rows: Rows) -> Predict:
     """The nearest neighbours in standardised columns; their number by held-out rows."""
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-    shift, scale = rows.X.mean(axis=0), rows.X.std(axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
+    shift, scale = rows.X.mean(axis=0), spread(rows.X)
 
     def fit(rows: Rows, k: int) -> Predict:
         model = (KNeighborsClassifier if rows.n_classes else KNeighborsRegressor)(
@@ -164,7 +172,11 @@ def _chosen(rows: Rows, choices: Sequence[Any], fit: Callable[[Rows, Any], Predi
     part = Rows(rows.X[kept], rows.t[kept], rows.n_classes, rows.rng)
     losses = []
     for choice in choices:
-        found = fit(part, choice)(rows.X[held])
+        try:
+            found = fit(part, choice)(rows.X[held])
+        except NoAnswerError:
+            losses.append(np.inf)
+            continue
         if rows.n_classes:
             losses.append(brier(found, rows.t[held]))
         else:

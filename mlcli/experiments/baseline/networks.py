@@ -16,6 +16,7 @@ from mlcli.experiments.networks.members import programs_of
 from mlcli.experiments.networks.outcome import outcomes_of
 from mlcli.experiments.networks.problem import Problem, Split, origin_of
 from mlcli.experiments.networks.variants import variants_of
+from mlcli.linear.statistics import spread
 from mlcli.result import Progress
 from mlcli.rng import stream
 
@@ -91,10 +92,10 @@ def _problem(config: BaselineConfig, task: Task) -> Problem:
 def _split(task: Task, X: Array, parts: tuple[Ints, Ints, Ints], start: int) -> Split:
     """Units of the training rows of X (N, D), and parts of the rows from `start` on."""
     train = parts[0]
-    shift, scale = X[train].mean(axis=0), X[train].std(axis=0)
+    shift, scale = X[train].mean(axis=0), spread(X[train])
     if task.image_shape is not None:
+        scale = X[train].std(axis=0)
         scale = np.full_like(scale, float(np.sqrt((scale**2).mean())) or 1.0)
-    scale = np.where(scale > 0, scale, 1.0)
     t_shift, t_scale = 0.0, 1.0
     if not task.n_classes:
         t_shift, t_scale = float(task.t[train].mean()), float(task.t[train].std()) or 1.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import by_solve
 from mlcli.config.bayes import BayesConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
@@ -192,6 +193,11 @@ def _result(
         model_info=info,
         determinism=DETERMINISM,
         warnings=_warnings(config, source, model),
+        certificates=by_solve(
+            {"evidence": [one.fitted.certificate for one in replicates],
+             "evidence of each degree": [one.curve.certificate() for one in replicates]}
+        ),
+        certificate_hint="--prior-precision and --noise-precision, or a lower --degree",
     )  # fmt: skip
 
 
@@ -277,10 +283,13 @@ def _metrics(
 
 def _over_seeds(replicates: Sequence[Replicate]) -> Metrics:
     names = ("log_evidence", "noise_precision", "effective_parameters")
-    found = {name: summary([getattr(one.fitted, name) for one in replicates]) for name in names}
+    found = {
+        name: summary([getattr(one.fitted, name) for one in replicates], name) for name in names
+    }
     alphas = [one.fitted.prior_precision for one in replicates]
     if all(alpha is not None for alpha in alphas):
-        found["prior_precision"] = summary([float(alpha) for alpha in alphas if alpha is not None])
+        known = [float(alpha) for alpha in alphas if alpha is not None]
+        found["prior_precision"] = summary(known, "prior_precision")
     return found
 
 

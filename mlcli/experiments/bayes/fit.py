@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate
 from mlcli.config.bayes import BayesConfig
 from mlcli.errors import NoAnswerError
 from mlcli.linear.bayes.evidence import EvidenceMaximum, maximise_evidence
@@ -43,6 +44,8 @@ class Fitted:
         effective_parameters: gamma.
         n_maxima: local maxima of the evidence; 1 where nothing was maximised over.
         at_limit: whether the best prior is infinitely narrow.
+        certificate: how far from level the log evidence is at the precisions that were looked for;
+            None where all were given.
     """
 
     posterior: Posterior | StudentPosterior
@@ -52,6 +55,7 @@ class Fitted:
     effective_parameters: float
     n_maxima: int = 1
     at_limit: bool = False
+    certificate: Certificate | None = None
 
     @property
     def prior_precision(self) -> float | None:
@@ -95,18 +99,21 @@ def fit(config: BayesConfig, triangle: Triangle, prior: Prior | None = None) -> 
 def _described(posterior: Posterior, precisions: Array | None, best: EvidenceMaximum) -> Fitted:
     return Fitted(
         posterior, precisions, best.noise_precision, best.log_evidence, best.effective_parameters,
-        best.n_maxima, best.at_limit,
+        best.n_maxima, best.at_limit, best.certificate,
     )  # fmt: skip
 
 
 def _unknown_noise(config: BayesConfig, data: Spectrum) -> Fitted:
     shape, rate = config.noise_shape, config.noise_rate
-    ratio = config.prior_precision or best_ratio(data, shape, rate)
+    ratio, certificate = config.prior_precision, None
+    if ratio is None:
+        ratio, certificate = best_ratio(data, shape, rate)
     posterior = student_posterior(data, ratio, shape, rate)
     beta = posterior.shape / posterior.rate
     value = student_log_evidence(data, ratio, shape, rate)
     precisions = np.full(data.s.size, ratio * beta)
-    return Fitted(posterior, precisions, beta, value, float(data.effective_parameters(ratio)))
+    gamma = float(data.effective_parameters(ratio))
+    return Fitted(posterior, precisions, beta, value, gamma, certificate=certificate)
 
 
 def _relevant(config: BayesConfig, triangle: Triangle) -> Fitted:
@@ -129,8 +136,9 @@ def _relevant(config: BayesConfig, triangle: Triangle) -> Fitted:
     gamma = float(data.effective_parameters(1.0 / found.noise_precision))
     posterior = Posterior(mean, factor, found.noise_precision)
     return Fitted(
-        posterior, found.prior_precisions, found.noise_precision, found.log_evidence, gamma
-    )
+        posterior, found.prior_precisions, found.noise_precision, found.log_evidence, gamma,
+        certificate=found.certificate,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate, require, worst_of
 from mlcli.config.bayes import BayesConfig
 from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.dataset import Dataset
@@ -62,6 +63,10 @@ class Curve:
         """The degree with the highest evidence."""
         values = [-np.inf if one is None else one.log_evidence for one in self.maxima]
         return self.degrees[int(np.argmax(values))] if max(values) > -np.inf else None
+
+    def certificate(self) -> Certificate | None:
+        """Of the worst maximum; None where the evidence of no degree has one."""
+        return worst_of(*(None if one is None else one.certificate for one in self.maxima))
 
     def degree_by_kfold(self) -> int | None:
         """The degree with the least cross-validated error."""
@@ -159,6 +164,7 @@ def _covered(config: BayesConfig, generator: Generator, index: int) -> Array:
     for settings in (plain, unknown):
         try:
             fitted = fit(settings, triangle)
+            require(fitted.certificate, "the evidence")
             bands = [fitted.predict(Phi, level) for level in LEVELS]
             models.append([(mean, half) for mean, _, half in bands])
         except NoAnswerError:

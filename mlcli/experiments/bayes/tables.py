@@ -110,11 +110,9 @@ def evidence_table(curves: Sequence[Curve]) -> Columns:
             one.n_maxima,
         ]  # fmt: skip
         row.append(float(first.cv_mse[i]))
-        for values in (
-            [np.nan if c.maxima[i] is None else c.maxima[i].log_evidence for c in curves],  # type: ignore[union-attr]
-            [float(c.cv_mse[i]) for c in curves],
-        ):
-            found = summary(values)
+        evidence = [np.nan if c.maxima[i] is None else c.maxima[i].log_evidence for c in curves]  # type: ignore[union-attr]
+        errors = [float(c.cv_mse[i]) for c in curves]
+        for found in (summary(evidence, "log_evidence"), summary(errors, "cv_mse")):
             row += [found["mean"], found["ci_low"], found["ci_high"]]
         for name, value in zip(names, row, strict=True):
             columns[name].append(value)
@@ -157,7 +155,8 @@ def calibration_rows(study: Sequence[Array]) -> list[dict[str, Any]]:
     for m, method in enumerate(METHODS):
         for k, level in enumerate(LEVELS):
             values = stacked[:, m, k]
-            found = summary(values[np.isfinite(values)]) if np.isfinite(values).any() else {}
+            values = values[np.isfinite(values)]
+            found = summary(values, "coverage") if values.size else {}
             rows.append({"method": method, "level": level} | found)
     return rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlcli.certificate import by_solve
 from mlcli.config.bias_variance import BiasVarianceConfig
 from mlcli.datasets.source import Source
 from mlcli.experiments.bias_variance import tables
@@ -58,4 +59,6 @@ def run(
         },
         determinism=DETERMINISM,
         warnings=make_warnings(config, source, outcomes),
+        certificates=by_solve({"path": [one.certificate for one in outcomes]}),
+        certificate_hint="a larger --strength-min, or a lower --strength-degree",
     )

@@ -49,8 +49,9 @@ def make_metrics(
         "largest_identity_residual": _largest(np.stack(residuals)),
     }
     for k, degree in enumerate(degrees):
+        ranks = [terms.effective_rank[k] for terms in found]
         metrics[f"degree_{degree}"] = _summaries(found, k, known) | {
-            "effective_rank": summary([terms.effective_rank[k] for terms in found])
+            "effective_rank": summary(ranks, "effective_rank")
         }
     if outcomes[0].strengths is not None:
         metrics["strength"] = _strength(config, outcomes, known)
@@ -64,7 +65,7 @@ def make_metrics(
 
 def _summaries(found: Sequence[Terms], k: int, known: bool) -> dict[str, Any]:
     names = (*(APART if known else TOGETHER), *ALWAYS)
-    return {name: summary([getattr(terms, name)[k] for terms in found]) for name in names}
+    return {name: summary([getattr(terms, name)[k] for terms in found], name) for name in names}
 
 
 def _lowest(stacked: Array) -> int | None:
@@ -109,7 +110,10 @@ def _descent(config: BiasVarianceConfig, medians: Array) -> dict[str, Any]:
         where = np.flatnonzero(inside)
         if where.size:
             k = int(where[pick(means[where])])
-            found[name] = {"n_columns": int(sizes[k]), "median_error": summary(medians[:, k])}
+            found[name] = {
+                "n_columns": int(sizes[k]),
+                "median_error": summary(medians[:, k], "median_error"),
+            }
     return found
 
 

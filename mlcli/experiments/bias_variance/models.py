@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate
 from mlcli.config.bias_variance import BiasVarianceConfig
 from mlcli.experiments.fit_poly.estimators import penalised_path
 from mlcli.experiments.strengths import strength_grid
@@ -40,10 +41,12 @@ class Path:
     Attributes:
         predict: X (n, D) -> (n, n_strengths).
         relative_gap: the largest duality gap as a share of E(0) of (3.13).
+        certificate: of the worst strength; None for ridge.
     """
 
     predict: Predict
     relative_gap: float
+    certificate: Certificate | None
 
 
 def sizes(config: BiasVarianceConfig) -> tuple[int, ...]:
@@ -98,4 +101,4 @@ def fit_strengths(config: BiasVarianceConfig, X: Array, t: Array) -> Path:
     def predict(points: Array) -> Array:
         return design.predict(points, found.w)  # (n, n_strengths)
 
-    return Path(predict, float(found.gap.max()) / start)
+    return Path(predict, float(found.gap.max()) / start, found.certificate)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate, worst_of
 from mlcli.config.bias_variance import BiasVarianceConfig
 from mlcli.datasets.source import Source
 from mlcli.experiments.bias_variance import models
@@ -33,6 +34,7 @@ class Outcome:
     degrees: Terms
     strengths: Terms | None
     relative_gap: float
+    certificate: Certificate | None
     pointwise: Pointwise | None
     descent: dict[str, Descent]
     n_rows: int
@@ -59,7 +61,7 @@ def run_replicate(
     ensemble = open_ensemble(config, source, index, top)
     degrees = Judge(ensemble)
     strengths = None if config.penalty == "none" else Judge(ensemble)
-    curves, ranks, gap = [], [], 0.0
+    curves, ranks, gap, certificate = [], [], 0.0, None
     first: tuple[Array, Array] | None = None
     for X, t in ensemble.members:
         first = first or (X, t)
@@ -72,6 +74,7 @@ def run_replicate(
             path = models.fit_strengths(config, X, t)
             strengths.add(path.predict)
             gap = max(gap, path.relative_gap)
+            certificate = worst_of(certificate, path.certificate)
     if first is None:
         raise RuntimeError("an ensemble had no data set")
     along = None if grid is None else Pointwise(np.stack(curves), *first)
@@ -79,6 +82,7 @@ def run_replicate(
         degrees=degrees.terms(np.mean(ranks, axis=0)),
         strengths=None if strengths is None else strengths.terms(None),
         relative_gap=gap,
+        certificate=certificate,
         pointwise=along,
         descent=run_descent(config, source, index),
         n_rows=first[1].size,

@@ -99,6 +99,7 @@ def run(config: DescentConfig, source: Source, *, workers: Workers, progress: Pr
             "rates": rates,
         },
         determinism=DETERMINISM,
+        unfinished={f"descent in {config.n_steps} steps": [one.certificate for one in found]},
     )
 
 
@@ -115,7 +116,7 @@ def _metrics(config: DescentConfig, found: Sequence[Replicate]) -> Metrics:
         "flow_order": [float(one.flow_orders[0]) for one in found],
         "flow_order_log_cosh": [float(one.flow_orders[1]) for one in found],
     }
-    metrics: Metrics = {name: summary(np.array(each)) for name, each in values.items()}
+    metrics: Metrics = {name: summary(np.array(each), name) for name, each in values.items()}
     return metrics | {
         "n_seeds": len(found), "n_steps": config.n_steps, "momentum": config.momentum
     }  # fmt: skip

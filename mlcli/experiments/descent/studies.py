@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate
 from mlcli.config.descent import DescentConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
@@ -29,6 +30,8 @@ Array = NDArray[np.float64]
 LIFETIMES = 1.0
 N_EIGENVALUES = 8
 FLAT = 1e-10
+# Of the first excess loss: what is left of it where descent has converged.
+SETTLED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,13 @@ class Replicate:
     flow_errors: Array
     flow_orders: Array
     rates: Array
+
+    @property
+    def certificate(self) -> Certificate:
+        """What the main run leaves of the loss above the exact minimum, as a share of the first."""
+        first = float(self.excess[0])
+        left = float(self.excess[-1]) / first if first else 0.0
+        return Certificate("excess loss / first excess loss", left, SETTLED)
 
 
 def design(config: DescentConfig, data: Dataset) -> tuple[Basis, Array]:

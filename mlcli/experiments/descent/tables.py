@@ -67,7 +67,7 @@ def noise_table(config: DescentConfig, found: Sequence[Replicate]) -> Columns:
             measured = np.array([one.noise[b, r] for one in found])
             theory = np.array([one.theory[b, r] for one in found])
             settled = np.isfinite(measured) & np.isfinite(theory)
-            one = summary(measured[settled]) if settled.any() else {}
+            one = summary(measured[settled], "measured") if settled.any() else {}
             mean = float(theory[settled].mean()) if settled.any() else None
             row = (batch, rate, one.get("mean"), one.get("ci_low"), one.get("ci_high"), mean,
                    int((~settled).sum()))  # fmt: skip
@@ -82,7 +82,7 @@ def flow_table(config: DescentConfig, found: Sequence[Replicate]) -> Columns:
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for row, loss in enumerate(("quadratic", "log cosh")):
         for k, n in enumerate(sorted(set(config.flow_steps))):
-            one = summary([float(each.flow_errors[row, k]) for each in found])
+            one = summary([float(each.flow_errors[row, k]) for each in found], "distance")
             values = (loss, n, one["mean"], one["ci_low"], one["ci_high"])
             for name, value in zip(names, values, strict=True):
                 columns[name].append(value)
@@ -95,7 +95,7 @@ def rates_table(config: DescentConfig, found: Sequence[Replicate]) -> Columns:
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for row, (method, tune) in enumerate((("plain", best_plain), ("momentum", best_momentum))):
         for k, kappa in enumerate(config.condition_numbers):
-            one = summary([float(each.rates[row, k]) for each in found])
+            one = summary([float(each.rates[row, k]) for each in found], "measured")
             values = (method, kappa, one["mean"], one["ci_low"], one["ci_high"],
                       tune(1.0, kappa).rate)  # fmt: skip
             for name, value in zip(names, values, strict=True):

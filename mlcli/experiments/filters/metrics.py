@@ -145,10 +145,11 @@ def shift_metrics(found: Sequence[Shifted]) -> Metrics:
     """Each representation at each shift, over seeds."""
     metrics: Metrics = {"equivariance_difference": max(one.equivariance for one in found)}
     for d in range(len(found[0].lit)):
-        at: Metrics = {"bright_pixels_kept": summary([float(one.lit[d]) for one in found])}
+        lit = [float(one.lit[d]) for one in found]
+        at: Metrics = {"bright_pixels_kept": summary(lit, "bright_pixels_kept")}
         for r, name in enumerate(REPRESENTATIONS):
             at[name.replace(" ", "_")] = {
-                key: summary([float(getattr(one, key)[d, r]) for one in found])
+                key: summary([float(getattr(one, key)[d, r]) for one in found], key)
                 for key in ("similarity", "others", "same_class")
             }
         metrics[f"shift_{d}"] = at

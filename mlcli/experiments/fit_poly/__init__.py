@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import by_solve
 from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
+from mlcli.datasets.synthetic import SYNTHETIC, generator_of
 from mlcli.experiments.fit_poly import estimators, paper, streamed, tables
 from mlcli.experiments.fit_poly.checks import check, n_replicates, plan
 from mlcli.experiments.fit_poly.display import display
@@ -54,6 +56,7 @@ FILES = (
     "model/predictor.safetensors",
 )
 N_GRID = 201
+WEAK = "a larger strength, or a lower degree"
 SCORES = (
     "train_mse",
     "test_mse",
@@ -100,7 +103,7 @@ def run(config: FitPolyConfig, source: Source, *, workers: Workers, progress: Pr
         else:
             model, info, arrays = piece
     truth = None if grid is None or first.truth is None else first.truth(grid)
-    compared = _table_1(source, outcomes, estimators.sizes(config))
+    compared = _table_1(config, source, outcomes, estimators.sizes(config))
     return Result(
         metrics=_metrics(config, outcomes, compared),
         tables=_tables(config, first, outcomes, grid, truth, compared),
@@ -109,7 +112,12 @@ def run(config: FitPolyConfig, source: Source, *, workers: Workers, progress: Pr
         model_info=_with_errors(info, config, outcomes),
         determinism=DETERMINISM,
         warnings=_warnings(config, outcomes),
-    )
+        certificates=by_solve(
+            {"penalised fits": [one.scores[config.solver].certificate for one in outcomes],
+             "path": [None if one.path is None else one.path.certificate for one in outcomes]}
+        ),
+        certificate_hint=WEAK,
+    )  # fmt: skip
 
 
 def _grid(dataset: Dataset) -> Array | None:
@@ -163,12 +171,12 @@ def _metrics(
         paths = [outcome.path for outcome in outcomes if outcome.path is not None]
         metrics["path"] = {
             "lowest_error_strength": float(strengths(config)[best]),
-            "train_mse": summary([p.train_mse[best] for p in paths]),
-            "n_nonzero": summary([p.n_nonzero[best] for p in paths]),
+            "train_mse": summary([p.train_mse[best] for p in paths], "train_mse"),
+            "n_nonzero": summary([p.n_nonzero[best] for p in paths], "n_nonzero"),
             "largest_relative_gap": float(max(p.relative_gap.max() for p in paths)),
         }
         if outcomes[0].n_test:
-            metrics["path"]["test_mse"] = summary([p.test_mse[best] for p in paths])
+            metrics["path"]["test_mse"] = summary([p.test_mse[best] for p in paths], "test_mse")
     if compared:
         metrics["table_1"] = dict(compared)
     return metrics
@@ -176,7 +184,7 @@ def _metrics(
 
 def _summaries(estimator: str, index: int, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {
-        name: summary([getattr(o.scores[estimator], name)[index] for o in outcomes])
+        name: summary([getattr(o.scores[estimator], name)[index] for o in outcomes], name)
         for name in SCORES
         if _applies(name, outcomes[0], estimator)
     }
@@ -189,11 +197,10 @@ def _applies(name: str, outcome: Outcome, estimator: str) -> bool:
 
 
 def _table_1(
-    source: Source, outcomes: Sequence[Outcome], degrees: Sequence[int]
+    config: FitPolyConfig, source: Source, outcomes: Sequence[Outcome], degrees: Sequence[int]
 ) -> Mapping[str, Any]:
     """The notes' table beside ours, for the estimator the notes used, on the notes' data."""
-    scores = outcomes[0].scores
-    if source.name != "noisy-cubic" or "lapack" not in scores or not outcomes[0].n_test:
+    if not _is_of_the_notes(config, source) or "lapack" not in outcomes[0].scores:
         return {}
     pairs = {
         degree: np.array(
@@ -202,6 +209,17 @@ def _table_1(
         for i, degree in enumerate(degrees)
     }
     return paper.compare(pairs)
+
+
+def _is_of_the_notes(config: FitPolyConfig, source: Source) -> bool:
+    """Whether Table 1 is about such data: the notes' cubic, noise, rows, basis and test part."""
+    own = generator_of(SYNTHETIC["noisy-cubic"])
+    return (
+        source.generator == own
+        and config.test_fraction == FitPolyConfig.model_fields["test_fraction"].default
+        and config.basis == "polynomial"
+        and config.intercept
+    )
 
 
 def _run_streamed(config: FitPolyConfig, source: StreamSource, progress: Progress) -> Result:

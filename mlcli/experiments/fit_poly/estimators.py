@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate
 from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.linear.design import Design, build
 from mlcli.models.functions import InBasis, LinearFunction, Polynomials, Standardised
@@ -46,6 +47,7 @@ class Fits:
         coefficients: index of a degree -> its coefficients.
         relative_gap: duality gaps as shares of E(0), for penalised fits, (k,): how far each may be
             from the minimum of (3.13).
+        certificates: of each degree, for fits with an l1 penalty; empty otherwise.
         standardised: coefficients of the standardised columns at the highest degree, (M,), and
         design: those columns, for the estimators that have them.
         functions: () -> the fits as they are written and read back, which say what `predict` does.
@@ -60,6 +62,7 @@ class Fits:
     standardised: Array | None = None
     design: Design | None = None
     relative_gap: Array | None = None
+    certificates: tuple[Certificate, ...] = ()
     functions: Callable[[], Sequence[LinearFunction]] = tuple
 
 
@@ -222,17 +225,19 @@ def _cut_off(
 def fit_penalised(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
     """The minimum of (3.13) at one pair of strengths, on standardised columns by default."""
     designs = _designs(config, X, t)
-    ws, dof, gaps = [], [], []
+    ws, dof, gaps, certificates = [], [], [], []
     for design in designs:
         path = penalised_path(design, t.size, config.penalty, [config.l1], [config.l2])
         ws.append(path.w[:, 0])
         gaps.append(float(path.gap[0]) / at_zero(design, t.size))
+        if path.certificate is not None:
+            certificates.append(path.certificate)
         dof.append(float(path.degrees_of_freedom[0]) + float(config.intercept))
     rank = np.array([np.count_nonzero(w) + float(config.intercept) for w in ws])
     coefficients = partial(_shrunk, designs, ws, names)
     functions = [Standardised(d, w, n_rows=t.size) for d, w in zip(designs, ws, strict=True)]
     fits = _standardised(config, designs, functions, rank, np.array(dof), coefficients)
-    return replace(fits, relative_gap=np.array(gaps))
+    return replace(fits, relative_gap=np.array(gaps), certificates=tuple(certificates))
 
 
 def _shrunk(
@@ -249,11 +254,15 @@ def at_zero(design: Design, n_rows: int) -> float:
 
 @dataclass(frozen=True)
 class Path:
-    """Coefficients (M, k) along strengths, their degrees of freedom and duality gaps (k,)."""
+    """Coefficients (M, k) along strengths, their degrees of freedom and duality gaps (k,).
+
+    `certificate` is that of the worst strength, None for ridge, which is exact.
+    """
 
     w: Array
     degrees_of_freedom: Array
     gap: Array
+    certificate: Certificate | None
 
 
 def penalised_path(
@@ -265,10 +274,10 @@ def penalised_path(
 
     if penalty == "l2":
         ridge = ridge_path(design.A, design.b, n_rows, l2s)
-        return Path(ridge.w, ridge.degrees_of_freedom, np.zeros(len(l2s)))
+        return Path(ridge.w, ridge.degrees_of_freedom, np.zeros(len(l2s)), None)
     l2s = l2s if penalty == "elastic" else [0.0] * len(l1s)
     found = elastic_net_path(design.A, design.b, n_rows, l1s, l2s)
-    return Path(found.w, found.degrees_of_freedom, found.gap)
+    return Path(found.w, found.degrees_of_freedom, found.gap, found.certificate)
 
 
 def _designs(config: FitPolyConfig, X: Array, t: Array) -> list[Design]:

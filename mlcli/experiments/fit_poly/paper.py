@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mlcli.experiments.summary import band
-from mlcli.linear.statistics import mean_interval
+from mlcli.linear.statistics import NON_NEGATIVE, mean_interval
 from mlcli.result import Columns
 
 # Degree -> (train loss, test loss) as printed. The losses are plain means of squares: with the 1/2
@@ -46,7 +46,7 @@ def compare(scores: Mapping[int, np.ndarray]) -> dict[str, Any]:
 
 def _beside(paper: float, values: np.ndarray) -> dict[str, Any]:
     low, median, high = (float(edge) for edge in band(values))
-    _, _, ci_low, ci_high, n = mean_interval(values)
+    _, _, ci_low, ci_high, n = mean_interval(values, within=NON_NEGATIVE)
     return {
         "paper": paper,
         "median": median,

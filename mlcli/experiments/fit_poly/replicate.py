@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate, worst_of
 from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
@@ -24,7 +25,10 @@ N_SHOWN = 4
 
 @dataclass(frozen=True)
 class Scores:
-    """What one estimator scored with one seed; one value a degree, (k,)."""
+    """What one estimator scored with one seed; one value a degree, (k,).
+
+    `certificate` is that of the worst degree, None for fits in closed form.
+    """
 
     train_mse: Array
     test_mse: Array
@@ -34,6 +38,7 @@ class Scores:
     effective_rank: Array
     degrees_of_freedom: Array
     relative_gap: Array
+    certificate: Certificate | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class PathScores:
     relative_gap: Array
     standardised: Array  # (M, k)
     on_grid: Array  # (n_grid, n_shown)
+    certificate: Certificate | None
 
 
 @dataclass(frozen=True)
@@ -147,6 +153,7 @@ def _scores(fits: estimators.Fits, rows: Split, centred: bool) -> Scores:
             effective_rank=fits.effective_rank,
             degrees_of_freedom=fits.degrees_of_freedom,
             relative_gap=no_gap if fits.relative_gap is None else fits.relative_gap,
+            certificate=worst_of(*fits.certificates),
         )
 
 
@@ -193,4 +200,5 @@ def _path(config: FitPolyConfig, rows: Split, grid: Array | None, design: Design
         on_grid=np.empty((0, len(keep)))
         if grid is None
         else design.predict(grid, found.w[:, keep]),
+        certificate=found.certificate,
     )

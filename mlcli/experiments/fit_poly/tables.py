@@ -59,7 +59,7 @@ def errors_table(outcomes: Sequence[Outcome], degrees: Sequence[int]) -> Columns
             test = np.array([o.scores[estimator].test_mse[i] for o in outcomes])
             row: list[object] = [estimator, degree]
             for values in (train, test):
-                found = summary(values)
+                found = summary(values, "mse")
                 row += [found["mean"], found["ci_low"], found["ci_high"]]
             row.append(float(np.median(test)))
             for key, value in zip(columns, row, strict=True):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import by_solve
 from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
@@ -22,6 +23,7 @@ from mlcli.experiments.kfold.refits import grid
 from mlcli.experiments.kfold.replicate import Outcome, outcomes, path_config
 from mlcli.experiments.kfold.splits import degrees_of, n_replicates
 from mlcli.experiments.kfold.streamed import Streamed
+from mlcli.experiments.summary import range_of
 from mlcli.result import Columns, Metrics, Progress, Result
 from mlcli.scale.workers import Workers
 from mlcli.selection.choice import at_minimum
@@ -61,9 +63,9 @@ def run(config: KfoldConfig, source: Source, *, workers: Workers, progress: Prog
     for outcome in outcomes(config, source, workers):
         found.append(outcome)
         progress(len(found), n_repeats + studied)
-    most = 1.0 if config.loss == "zero-one" else np.inf
+    loss = range_of(SUFFIX[config.loss])
     # One data set has an interval too: that over its folds.
-    estimates = estimate(found, source.fresh_draws and len(found) > 1, most)
+    estimates = estimate(found, source.fresh_draws and len(found) > 1, loss)
     study: list[Covered] = []
     for covered in coverage_study(config, source, workers):
         study.append(covered)
@@ -83,7 +85,7 @@ def _run_streamed(config: KfoldConfig, source: StreamSource, progress: Progress)
     """The same for a file that is read in batches; what needs all rows at once is left out."""
     config = config.model_copy(update={"path_penalty": "none"})
     pass_ = Streamed(config, source, progress)
-    found = estimate(pass_.outcomes(), fresh=False)
+    found = estimate(pass_.outcomes(), False, range_of(SUFFIX[config.loss]))
     cell = _written(config, found)
     model = pass_.model(_chosen(config, found, cell)[0], found.cv(cell)["mean"])
     left_out = "the file is read in batches: no path, no leave-one-out and no nested interval"
@@ -109,7 +111,7 @@ def _result(
 ) -> Result:
     intervals = dict(found.first_intervals())
     if nested is not None:
-        intervals["nested"] = nested.within(0.0, found.most)
+        intervals["nested"] = nested.within(found.range_of_loss)
     expected = float(found.outcomes[0].scores.expected[found.best])
     path = _path(found)
     return Result(
@@ -127,12 +129,17 @@ def _result(
         model_tensors={"predictor": model[2]},
         determinism=DETERMINISM,
         warnings=warnings,
-    )
+        certificates=by_solve(
+            {"fits": [one.scores.certificate for one in found.outcomes],
+             "path": [one.scores.certificate for one in path.outcomes] if path else []}
+        ),
+        certificate_hint="a larger --strength-min, or a lower degree",
+    )  # fmt: skip
 
 
 def _path(found: Estimates) -> Estimates | None:
     along = [one.path for one in found.outcomes if one.path is not None]
-    return estimate(along, found.fresh, found.most) if along else None
+    return estimate(along, found.fresh, found.range_of_loss) if along else None
 
 
 def _strengths(config: KfoldConfig, found: Estimates, path: Estimates | None) -> Columns:

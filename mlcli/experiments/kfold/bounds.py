@@ -18,6 +18,7 @@ from mlcli.experiments.kfold.refits import columns_of, penalised_refit
 from mlcli.experiments.kfold.scores import least_squares_columns
 from mlcli.experiments.kfold.splits import SPARE_NODES
 from mlcli.linear.arnoldi import fit_arnoldi
+from mlcli.linear.statistics import NON_NEGATIVE
 from mlcli.rng import stream
 from mlcli.scale.workers import Workers
 from mlcli.selection.expected_error import expected_squared_error, uniform_quadrature
@@ -135,4 +136,5 @@ def _covered(config: KfoldConfig, generator: Generator, index: int) -> Covered:
         "corrected": corrected(folds, n_rows * (k - 1) / k, n_rows / k),
         "nested": nested_interval(pairs),
     }
-    return Covered(intervals, float(own[0]))
+    kept = {kind: bounds.within(NON_NEGATIVE) for kind, bounds in intervals.items()}
+    return Covered(kept, float(own[0]))

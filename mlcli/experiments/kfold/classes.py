@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate, worst_of
 from mlcli.config.kfold import KfoldConfig
 from mlcli.experiments.kfold.refits import (
     columns_of,
@@ -54,9 +55,10 @@ def _family(
     folds: Folds,
 ) -> Scores:
     shape = (len(degrees), grid(config).size)
-    outside, inside, n_refits = [], [], 0
+    outside, inside, n_refits, certificate = [], [], 0, None
     for t in indicators.T:
-        columns, fits, W, refit = _indicator_fits(config, X, t, degrees, folds)
+        columns, fits, W, refit, its = _indicator_fits(config, X, t, degrees, folds)
+        certificate = worst_of(certificate, its)
         outside.append(held_out(columns, folds, fits, t.size, refit))
         inside.append(columns.rows(slice(None))[:, : W.shape[0]] @ W)
         n_refits += int(fits.unsafe.sum()) if refit is not None else 0
@@ -74,18 +76,19 @@ def _family(
         nothing,
         np.full((*shape, folds.n_splits), np.nan),
         n_refits,
+        certificate=certificate,
     )
 
 
 def _indicator_fits(
     config: KfoldConfig, X: Array, t: Array, degrees: tuple[int, ...], folds: Folds
-) -> tuple[NestedColumns, FoldFits, Array, Refit | None]:
-    """Columns, the fits of every split, and the coefficients of the fit of all rows."""
+) -> tuple[NestedColumns, FoldFits, Array, Refit | None, Certificate | None]:
+    """Columns, the fits of every split, the coefficients of the fit of all rows, how to refit."""
     if config.penalty == "none":
         columns, parts = least_squares_columns(config, X, t, degrees, folds.blocks)
         fits = least_squares_fits(parts, folds, columns.sizes)
         W, _ = solve_nested(merged(parts), columns.sizes)
-        return columns, fits, W, least_squares_refit(config, X, t, degrees)
+        return columns, fits, W, least_squares_refit(config, X, t, degrees), None
     l1s, l2s = strengths(config)
     family, parts = standardised_blocks(
         config.basis, X, t, degrees, folds.blocks,
@@ -93,19 +96,21 @@ def _indicator_fits(
     )  # fmt: skip
     columns = family.columns
     found = penalised_fits(parts, folds, columns.sizes, l1s, l2s, has_constant=columns.has_constant)
-    return columns, found.fits, _all_rows(columns, merged(parts), l1s, l2s), None
+    W, certificate = _all_rows(columns, merged(parts), l1s, l2s)
+    return columns, found.fits, W, None, worst_of(found.certificate, certificate)
 
 
 def _all_rows(
     columns: NestedColumns, triangle: Triangle, l1s: list[float], l2s: list[float]
-) -> Array:
-    k = len(l2s)
+) -> tuple[Array, Certificate | None]:
+    k, certificate = len(l2s), None
     W = np.zeros((columns.sizes[-1], len(columns.sizes) * k))
     for i, size in enumerate(columns.sizes):
         problem = centred(triangle, size, columns.has_constant)
-        w = penalised_path(problem, triangle.n_rows, l1s, l2s).w
-        W[:size, i * k : (i + 1) * k] = problem.with_constant(w)
-    return W
+        path = penalised_path(problem, triangle.n_rows, l1s, l2s)
+        W[:size, i * k : (i + 1) * k] = problem.with_constant(path.w)
+        certificate = worst_of(certificate, path.certificate)
+    return W, certificate
 
 
 def class_refit(config: KfoldConfig, X: Array, t: Array, degree: int, strength: float) -> Refit:

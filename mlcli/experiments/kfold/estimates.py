@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mlcli.experiments.kfold.replicate import Outcome
 from mlcli.experiments.summary import INTERVAL, summary
+from mlcli.linear.statistics import NON_NEGATIVE, Range
 from mlcli.selection.choice import at_minimum, one_standard_error
 from mlcli.selection.intervals import Interval, corrected, naive
 
@@ -29,7 +30,7 @@ class Estimates:
         error: the mean cross-validated error, (n_degrees, n_strengths).
         best: the cell with the least of it.
         one_se: the simplest cell within one standard error of that.
-        most: the largest value that the loss can have.
+        range_of_loss: the values that the loss can have.
     """
 
     outcomes: Sequence[Outcome]
@@ -37,7 +38,7 @@ class Estimates:
     error: Array
     best: Cell
     one_se: Cell
-    most: float = np.inf
+    range_of_loss: Range = NON_NEGATIVE
 
     def cv(self, cell: Cell) -> dict[str, Any]:
         """The cross-validated error of a model: mean, std, ci_low, ci_high, n.
@@ -46,11 +47,12 @@ class Estimates:
         partitions, with Nadeau and Bengio's correction, since they share their rows.
         """
         if self.fresh:
-            return summary([float(one.error[cell]) for one in self.outcomes])
+            errors = [float(one.error[cell]) for one in self.outcomes]
+            return summary(errors, self.range_of_loss, self._rows())
         splits = np.concatenate([one.scores.test[cell] for one in self.outcomes])
         if splits.size < 2 or not np.isfinite(splits).all():
             return dict.fromkeys(INTERVAL, None) | {"mean": _finite(splits), "n": splits.size}
-        found = corrected(splits, *self._sizes()).within(0.0, self.most)
+        found = corrected(splits, *self._sizes()).within(self.range_of_loss, self._rows())
         values = (found.estimate, float(splits.std(ddof=1)), found.low, found.high, splits.size)
         return dict(zip(INTERVAL, values, strict=True))
 
@@ -58,7 +60,7 @@ class Estimates:
         """A score of the fit of all rows; None where there is none. One data set: one value."""
         outcomes = self.outcomes if self.fresh else self.outcomes[:1]
         values = [float(getattr(one.scores, name)[cell]) for one in outcomes]
-        return None if np.isnan(values).all() else summary(values)
+        return None if np.isnan(values).all() else summary(values, self.range_of_loss, self._rows())
 
     def chosen_within(self) -> dict[str, Any] | None:
         """The error of choosing and fitting together, from cross-validation within the folds."""
@@ -66,9 +68,10 @@ class Estimates:
             return None
         values = [one.chosen_within() for one in self.outcomes]
         if self.fresh:
-            return summary([float(splits.mean()) for splits in values])
+            means = [float(splits.mean()) for splits in values]
+            return summary(means, self.range_of_loss, self._rows())
         splits = np.concatenate(values)
-        found = corrected(splits, *self._sizes()).within(0.0, self.most)
+        found = corrected(splits, *self._sizes()).within(self.range_of_loss, self._rows())
         numbers = (found.estimate, float(splits.std(ddof=1)), found.low, found.high, splits.size)
         return dict(zip(INTERVAL, numbers, strict=True))
 
@@ -87,15 +90,23 @@ class Estimates:
         one = splits[: splits.size // first.n_partitions]
         found = {"naive": naive(one)} if one.size > 1 else {}
         found["corrected"] = corrected(splits, *self._sizes())
-        return {kind: bounds.within(0.0, self.most) for kind, bounds in found.items()}
+        range_, rows = self.range_of_loss, self._rows()
+        return {kind: bounds.within(range_, rows) for kind, bounds in found.items()}
+
+    def _rows(self) -> float:
+        """Different rows that are tested in one repeat."""
+        first = self.outcomes[0]
+        return float(first.n_test.sum()) / first.n_partitions
 
     def _sizes(self) -> tuple[float, float]:
         first = self.outcomes[0]
         return float(first.n_train.mean()), float(first.n_test.mean())
 
 
-def estimate(outcomes: Sequence[Outcome], fresh: bool, most: float = np.inf) -> Estimates:
-    """Average the repeats and choose by both rules; no loss is above `most`.
+def estimate(
+    outcomes: Sequence[Outcome], fresh: bool, range_of_loss: Range = NON_NEGATIVE
+) -> Estimates:
+    """Average the repeats and choose by both rules.
 
     The standard error of the second rule is that of the mean error: over the data sets if there are
     several, else over the folds of one partition.
@@ -108,7 +119,7 @@ def estimate(outcomes: Sequence[Outcome], fresh: bool, most: float = np.inf) -> 
     else:
         std_error = np.mean([one.std_error for one in outcomes], axis=0)
     one_se = one_standard_error(error, std_error)
-    return Estimates(outcomes, fresh, error, at_minimum(error), one_se, most)
+    return Estimates(outcomes, fresh, error, at_minimum(error), one_se, range_of_loss)
 
 
 def _finite(values: Array) -> float | None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import require, worst_of
 from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.dataset import Dataset
@@ -120,7 +121,9 @@ def _regression(
         degrees=(degree,), basis=config.basis, intercept=config.intercept, test_fraction=0.0,
         penalty=config.penalty, l1=strength, l2=strength, standardize=config.standardize,
     )  # fmt: skip
-    return estimators.fit(settings, X, t, names)
+    fits = estimators.fit(settings, X, t, names)
+    require(worst_of(*fits.certificates), "the fit of the chosen model")
+    return fits
 
 
 def _logistic(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate, require, worst_of
 from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.experiments.fit_poly.estimators import at_zero, penalised_path
@@ -69,10 +70,12 @@ class _Fitted:
     Attributes:
         y: (n_degrees, n_strengths, n).
         gap: the largest duality gap as a share of E(0).
+        certificate: of the worst l1 fit; None where every fit is in closed form.
     """
 
     y: Array
     gap: float
+    certificate: Certificate | None
 
 
 def _predictions(config: KfoldConfig, X: Array, t: Array, train: Ints, test: Ints) -> _Fitted:
@@ -81,8 +84,8 @@ def _predictions(config: KfoldConfig, X: Array, t: Array, train: Ints, test: Int
     if config.penalty == "none":
         refit = least_squares_refit(config, X, t, degrees)
         found = [refit(train, test, model)[None] for model in range(len(degrees))]
-        return _Fitted(np.stack(found), 0.0)
-    strengths, found, gap = grid(config).tolist(), [], 0.0
+        return _Fitted(np.stack(found), 0.0, None)
+    strengths, found, gap, certificate = grid(config).tolist(), [], 0.0, None
     for degree in degrees:
         design = build(
             config.basis, X[train], t[train], degree,
@@ -90,41 +93,45 @@ def _predictions(config: KfoldConfig, X: Array, t: Array, train: Ints, test: Int
         )  # fmt: skip
         path = penalised_path(design, n_train, config.penalty, strengths, strengths)
         gap = max(gap, float(path.gap.max()) / at_zero(design, n_train))
+        certificate = worst_of(certificate, path.certificate)
         found.append(design.predict(X[test], path.w).T)  # (n_strengths, n)
-    return _Fitted(np.stack(found), gap)
+    return _Fitted(np.stack(found), gap, certificate)
 
 
-def _losses(config: KfoldConfig, data: Dataset, train: Ints, test: Ints) -> tuple[Array, float]:
+def _losses(
+    config: KfoldConfig, data: Dataset, train: Ints, test: Ints
+) -> tuple[Array, float, Certificate | None]:
     """Mean losses on test rows, (n_degrees, n_strengths), and the largest duality gap."""
     X, t = data.fitted_to(train).X, data.t
     if config.model == "logistic":
-        return logistic_losses(config, X, t, train, test), 0.0
+        return logistic_losses(config, X, t, train, test), 0.0, None
     if config.loss != "zero-one":
         fitted = _predictions(config, X, t, train, test)
         shape = fitted.y.shape
         loss = LOSSES[config.loss](t[test], fitted.y.reshape(-1, test.size).T).mean(axis=0)
-        return loss.reshape(shape[:2]), fitted.gap
+        return loss.reshape(shape[:2]), fitted.gap, fitted.certificate
     _, labels = labels_of(t)
     every = [
         _predictions(config, X, one, train, test) for one in np.eye(labels.max() + 1)[labels].T
     ]
     called = np.stack([one.y for one in every]).argmax(axis=0)  # (n_degrees, n_strengths, n)
     wrong = called != labels[test]
-    return wrong.mean(axis=2), max(one.gap for one in every)
+    worst = worst_of(*(one.certificate for one in every))
+    return wrong.mean(axis=2), max(one.gap for one in every), worst
 
 
 def _by_refits(config: KfoldConfig, data: Dataset, folds: Folds) -> Scores:
     every = np.arange(data.t.size)
-    train, gap = _losses(config, data, every, every)
+    train, gap, certificate = _losses(config, data, every, every)
     test = np.empty((*train.shape, folds.n_splits))
     for split in range(folds.n_splits):
         rows = folds.train_rows(split), folds.test_rows(split)
-        test[:, :, split], one = _losses(config, data, *rows)
-        gap = max(gap, one)
+        test[:, :, split], one, its = _losses(config, data, *rows)
+        gap, certificate = max(gap, one), worst_of(certificate, its)
     nothing = np.full_like(train, np.nan)
     return Scores(
         test, train, nothing, nothing, nothing, np.full_like(test, np.nan),
-        n_refits=test.size, relative_gap=gap,
+        n_refits=test.size, relative_gap=gap, certificate=certificate,
     )  # fmt: skip
 
 
@@ -145,6 +152,8 @@ def prepared_refit(config: KfoldConfig, data: Dataset, degree: int, strength: fl
         X = data.fitted_to(train).X
         if config.loss == "zero-one":
             return class_refit(config, X, data.t, degree, strength)(train, test, 0)
-        return np.asarray(_predictions(one, X, data.t, train, test).y[0, 0])
+        found = _predictions(one, X, data.t, train, test)
+        require(found.certificate, "a refit of the chosen model")
+        return np.asarray(found.y[0, 0])
 
     return refit

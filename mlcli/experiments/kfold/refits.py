@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import require
 from mlcli.config.kfold import KfoldConfig
+from mlcli.errors import NoAnswerError
 from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.basis import fit_basis, spans_powers
 from mlcli.linear.compress import fit_polynomial
@@ -69,7 +71,9 @@ def penalised_refit(config: KfoldConfig, X: Array, t: Array, degree: int, streng
         if l1 == 0.0:
             w = ridge_path(rows, target, train.size, [l2]).w[:, 0]
         else:
-            w = elastic_net_path(rows, target, train.size, [l1], [l2]).w[:, 0]
+            found = elastic_net_path(rows, target, train.size, [l1], [l2])
+            require(found.certificate, "a refit of the chosen model")
+            w = found.w[:, 0]
         return level + (A[test] - centre) @ w
 
     return refit
@@ -92,5 +96,11 @@ def logistic_weights(
             P, labels, n_classes, l2,
             free=np.arange(int(intercept)), start=found[-1] if found else None,
         )  # fmt: skip
+        if not fit.converged:
+            raise NoAnswerError(
+                f"logistic regression at the strength {l2:.3g} did not converge in {fit.n_steps} "
+                "steps",
+                hint="a larger --strength-min",
+            )
         found.append(fit.W)
     return np.stack(found, axis=2)  # (p, n_classes, k)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import worst_of
 from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.source import Source
 from mlcli.experiments.kfold.classes import logistic_losses, logistic_scores
@@ -117,6 +118,7 @@ def _outcome(every: Sequence[Folds], scores: Sequence[Scores]) -> Outcome:
         inner=np.concatenate([one.inner for one in scores], axis=2),
         n_refits=sum(one.n_refits for one in scores),
         relative_gap=max(one.relative_gap for one in scores),
+        certificate=worst_of(*(one.certificate for one in scores)),
     )
     return Outcome(
         joined,

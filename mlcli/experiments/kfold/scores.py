@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate, worst_of
 from mlcli.config.kfold import KfoldConfig
 from mlcli.experiments.kfold.refits import least_squares_refit, strengths
 from mlcli.experiments.kfold.splits import Known
@@ -47,6 +48,7 @@ class Scores:
             `test`; NaN where it was not done.
         n_refits: fits made anew where the shortcut was unsafe.
         relative_gap: the largest duality gap of an l1 fit as a share of E(0).
+        certificate: of the worst l1 fit; None where every fit is in closed form.
     """
 
     test: Array
@@ -57,6 +59,7 @@ class Scores:
     inner: Array
     n_refits: int = 0
     relative_gap: float = 0.0
+    certificate: Certificate | None = None
 
 
 def joined(parts: list[Scores]) -> Scores:
@@ -67,6 +70,7 @@ def joined(parts: list[Scores]) -> Scores:
         **arrays,
         n_refits=sum(part.n_refits for part in parts),
         relative_gap=max(part.relative_gap for part in parts),
+        certificate=worst_of(*(part.certificate for part in parts)),
     )
 
 
@@ -90,8 +94,12 @@ def least_squares_columns(
 
 
 def _blocks(config: KfoldConfig, folds: Folds, n_rows: int) -> tuple[Ints, ...]:
-    """The blocks whose triangles are needed: leaving one out is a formula for linear smoothers."""
-    return (np.arange(n_rows),) if _by_formula(config) else folds.blocks
+    """The blocks whose triangles are needed.
+
+    Leaving one out is a formula for linear smoothers; the inner cross-validation is not.
+    """
+    alone = _by_formula(config) and not _has_inner(config, folds)
+    return (np.arange(n_rows),) if alone else folds.blocks
 
 
 def _has_inner(config: KfoldConfig, folds: Folds) -> bool:
@@ -167,7 +175,7 @@ def _penalised(
         intercept=config.intercept, scaled=config.standardize,
     )  # fmt: skip
     columns, all_rows, gap = family.columns, merged(parts), 0.0
-    constant = columns.has_constant
+    constant, certificate = columns.has_constant, None
 
     def fit(some: Sequence[Triangle], splits: Folds) -> FoldFits:
         return penalised_fits(some, splits, columns.sizes, l1s, l2s, has_constant=constant).fits
@@ -179,6 +187,7 @@ def _penalised(
         problem = centred(all_rows, size, columns.has_constant)
         path = penalised_path(problem, t.size, l1s, l2s)
         W, gap = problem.with_constant(path.w), max(gap, path.relative_gap)
+        certificate = worst_of(certificate, path.certificate)
         if known is not None:
             expected[i] = known.expected(columns, W)
         if config.penalty == "l2":
@@ -196,9 +205,12 @@ def _penalised(
     else:
         found = penalised_fits(parts, folds, columns.sizes, l1s, l2s, has_constant=constant)
         gap = max(gap, found.relative_gap)
+        certificate = worst_of(certificate, found.certificate)
         test = fold_losses(columns, t, folds, found.fits, loss, parts=parts).test
     inner = np.full_like(test, np.nan)
     if config.penalty == "l2" and _has_inner(config, folds):
         inner = inner_losses(parts, folds, fit)
     three = (*shape, -1)
-    return Scores(test.reshape(three), train, gcv, loo, expected, inner.reshape(three), 0, gap)
+    return Scores(
+        test.reshape(three), train, gcv, loo, expected, inner.reshape(three), 0, gap, certificate
+    )

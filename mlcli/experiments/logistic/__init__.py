@@ -170,13 +170,15 @@ def _result(
 
 def _metrics(config: LogisticConfig, classes: Classes, found: Sequence[Outcome]) -> Metrics:
     metrics: Metrics = {
-        name: summary([one.scores[name] for one in found]) for name in found[0].scores
+        name: summary([one.scores[name] for one in found], name, _rows(name, found))
+        for name in found[0].scores
     }
     metrics["information"] = {
         name: {
-            "entropy": summary([one.information[name].entropy for one in found]),
-            "divergence": summary([one.information[name].divergence for one in found]),
-            "cross_entropy": summary([one.information[name].cross_entropy for one in found]),
+            term: summary([getattr(one.information[name], term) for one in found], term)
+            for term in ("entropy", "divergence", "cross_entropy")
+        }
+        | {
             "largest_gap": float(max(one.information[name].gap for one in found)),
         }
         for name in found[0].information
@@ -184,13 +186,13 @@ def _metrics(config: LogisticConfig, classes: Classes, found: Sequence[Outcome])
     ends, half = -1, int(np.searchsorted(shown_steps(config), config.n_study / 2))
     metrics["separable"] = {
         name: {
-            "norm_halfway": summary([one.separable.norm[i, half] for one in found]),
-            "norm_at_end": summary([one.separable.norm[i, ends] for one in found]),
+            "norm_halfway": summary([one.separable.norm[i, half] for one in found], "norm_halfway"),
+            "norm_at_end": summary([one.separable.norm[i, ends] for one in found], "norm_at_end"),
         }
         for i, name in enumerate(("no_penalty", "l2"))
     }
     metrics["separable"]["l2"]["norm_of_minimum"] = summary(
-        [one.separable.minimum_norm for one in found]
+        [one.separable.minimum_norm for one in found], "norm_of_minimum"
     )
     metrics["saturation"] = _saturation(config, found)
     return metrics | {
@@ -199,10 +201,29 @@ def _metrics(config: LogisticConfig, classes: Classes, found: Sequence[Outcome])
     }  # fmt: skip
 
 
+# Scores that rest on the rows of one class.
+BY_CLASS = ("test_roc_auc", "test_average_precision", "test_precision", "test_recall", "test_f1")
+
+
+def _rows(name: str, found: Sequence[Outcome]) -> float | None:
+    """How many rows a score of one seed rests on; None where that is not what it is made of."""
+    if name == "converged":
+        return 1
+    if name == "train_accuracy":
+        return found[0].n_train
+    if name.endswith("_accuracy"):
+        return float(found[0].confusion.sum())
+    if name in BY_CLASS:
+        # Birnbaum and Klose: the variance of an area is at most that of a share of the fewer rows.
+        return float(min(one.confusion.sum(axis=1).min() for one in found))
+    return None
+
+
 def _saturation(config: LogisticConfig, found: Sequence[Outcome]) -> Metrics:
     metrics: Metrics = {}
     for i, size in enumerate(config.start_activations):
-        entry: Metrics = {"confidence": summary([o.saturation.confidence[i] for o in found])}
+        confidence = [o.saturation.confidence[i] for o in found]
+        entry: Metrics = {"confidence": summary(confidence, "confidence")}
         for row, loss in enumerate(LOSSES):
             steps = np.array([o.saturation.steps[row, i] for o in found])
             median = float(np.median(steps))

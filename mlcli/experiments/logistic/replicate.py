@@ -48,6 +48,7 @@ class Outcome:
         calibration: of class 1 of two, of the called class of more.
         information: of the cells of the test rows; of the truth where p(C_1|x) is known.
         saturation, separable: the studies.
+        n_train: rows that were trained on.
     """
 
     scores: dict[str, float]
@@ -59,6 +60,7 @@ class Outcome:
     information: dict[str, Information]
     saturation: Saturation
     separable: Separable
+    n_train: int
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ def run_replicate(config: LogisticConfig, source: Source, index: int) -> Outcome
         every,
         saturation(config, model),
         separable(config, model),
+        parts.train.size,
     )
 
 

@@ -284,4 +284,5 @@ class _Run:
         return Outcome(
             scores, test.counts, roc, precision, test.by_threshold(), bins,
             {"cells": test.cells()}, saturation(config, model), separable(config, model),
+            train.n_rows,
         )  # fmt: skip

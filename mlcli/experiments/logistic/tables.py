@@ -15,6 +15,7 @@ from mlcli.experiments.logistic.fit import Classes, fit_classifier
 from mlcli.experiments.logistic.replicate import N_GRID, Outcome, Parts
 from mlcli.experiments.logistic.studies import LOSSES, shown_steps
 from mlcli.experiments.summary import band, interval_columns, summary
+from mlcli.linear.statistics import SHARE_OF_ROWS
 from mlcli.lists import in_shell
 from mlcli.result import Columns
 
@@ -108,10 +109,11 @@ def curves_table(found: Sequence[Outcome]) -> Columns:
 def thresholds_table(found: Sequence[Outcome]) -> Columns:
     """Precision, recall and accuracy against p_0 of two classes."""
     columns: dict[str, Any] = {"threshold": np.linspace(0, 1, N_GRID)}
+    rows = {"accuracy": float(found[0].confusion.sum())}
     for i, name in enumerate(("precision", "recall", "accuracy")):
         curves = [one.by_threshold[i] for one in found if one.by_threshold is not None]
         stacked = np.array(curves) if curves else np.full((1, N_GRID), np.nan)
-        columns |= interval_columns(name, stacked)
+        columns |= interval_columns(name, stacked, rows=rows.get(name))
     return columns
 
 
@@ -123,9 +125,10 @@ def calibration_table(found: Sequence[Outcome]) -> Columns:
         filled = [one.calibration for one in found if one.calibration.counts[b]]
         if not filled:
             continue
-        one = summary([float(c.observed[b]) for c in filled])
+        n = int(sum(int(c.counts[b]) for c in filled))
+        one = summary([float(c.observed[b]) for c in filled], SHARE_OF_ROWS, n / len(filled))
         values = (float(np.mean([c.predicted[b] for c in filled])), one["mean"], one["ci_low"],
-                  one["ci_high"], int(sum(int(c.counts[b]) for c in filled)))  # fmt: skip
+                  one["ci_high"], n)  # fmt: skip
         for name, value in zip(names, values, strict=True):
             columns[name].append(value)
     return columns
@@ -137,7 +140,7 @@ def confusion_table(classes: Classes, found: Sequence[Outcome]) -> Columns:
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for i, label in enumerate(classes.names):
         for j, called in enumerate(classes.names):
-            one = summary([float(o.confusion[i, j]) for o in found])
+            one = summary([float(o.confusion[i, j]) for o in found], "rows")
             values = (label, called, one["mean"], one["ci_low"], one["ci_high"])
             for name, value in zip(names, values, strict=True):
                 columns[name].append(value)

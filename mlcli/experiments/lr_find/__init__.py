@@ -13,6 +13,7 @@ from mlcli.config.lr_find import LrFindConfig
 from mlcli.datasets.source import Source
 from mlcli.experiments.lr_find import tables
 from mlcli.experiments.lr_find.answer import (
+    certificates_of,
     eta_max_of,
     one_cycle_section,
     rates_in,
@@ -96,6 +97,8 @@ def run(config: LrFindConfig, source: Source, *, workers: Workers, progress: Pro
         sections={"one_cycle": {section_of(config): one_cycle_section(config, first, eta_max)}},
         determinism=DETERMINISM,
         warnings=warnings_of(config, swept),
+        certificates=certificates_of(swept),
+        certificate_hint="more --n-steps",
     )
 
 

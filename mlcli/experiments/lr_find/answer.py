@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate
 from mlcli.config import inherited_keys
 from mlcli.config.lr_find import LrFindConfig
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.lr_find.sweep import Swept, section_of
-from mlcli.experiments.summary import summary
+from mlcli.experiments.summary import geometric_summary
 from mlcli.scratch.range_test.rules import RULES
 from mlcli.scratch.range_test.suggestion import Suggestion
 
@@ -25,21 +26,11 @@ EARLY = 20
 
 
 def summary_of_rates(rates: Floats) -> dict[str, Any]:
-    """``{mean, std, ci_low, ci_high, n}`` of the rates that are there, on a logarithmic scale.
+    """``{mean, std, ci_low, ci_high, n, scale}`` of the rates that are there.
 
-    Rates spread over decades and are symmetric, if at all, in their logarithm. `mean` is the
-    geometric mean and the ends are those of Student's interval of log10 eta, taken back; `std` is
-    the standard deviation of log10 eta, in decades.
+    Rates spread over decades and are symmetric, if at all, in their logarithm.
     """
-    there = rates[np.isfinite(rates)]
-    if not there.size:
-        return {"mean": None, "std": None, "ci_low": None, "ci_high": None, "n": 0,
-                "scale": "log10"}  # fmt: skip
-    found: dict[str, Any] = summary(np.log10(there)) | {"scale": "log10"}
-    for key in ("mean", "ci_low", "ci_high"):
-        if found[key] is not None:
-            found[key] = 10.0 ** found[key]
-    return found
+    return {**geometric_summary(rates), "scale": "log10"}
 
 
 def rates_in(swept: Swept) -> dict[str, Any]:
@@ -81,6 +72,25 @@ def one_cycle_section(config: LrFindConfig, swept: Swept, eta_max: float) -> dic
     values = {key: swept.variant.values.get(key, value) for key, value in given.items()}
     kept = {key: value for key, value in values.items() if value is not None}
     return kept | cycle_of(config, eta_max)
+
+
+def certificates_of(swept: Sequence[Swept]) -> dict[str, list[Certificate]]:
+    """How close together a rate that still trains and one that diverges were seen.
+
+    At eta_crit the level of the loss is near its smallest, and at the rate of the divergence it is
+    `--divergence` times that. Seeds without an eta_crit have a sentence of their own.
+    """
+    found = {}
+    for one in swept:
+        ratios = [
+            float(one.rates[each.onset.diverged]) / each.eta_crit
+            for each in one.suggestions
+            if each.onset.outcome == "found" and each.onset.diverged is not None
+        ]
+        if ratios:
+            name = f"eta_crit of {one.variant.name}" if one.variant.name else "eta_crit"
+            found[name] = [Certificate("rate that diverges / eta_crit", r, SAFETY) for r in ratios]
+    return found
 
 
 def falls_early(config: LrFindConfig, suggestions: Sequence[Suggestion]) -> bool:

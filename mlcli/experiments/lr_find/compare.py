@@ -56,6 +56,7 @@ class Compared:
     """The trainings of one variant.
 
     Attributes:
+        problem: rows and splits.
         variant: the network.
         ways: how it was trained.
         fitted: programs with their curves.
@@ -63,6 +64,7 @@ class Compared:
         metrics: scores of each way, and the differences between them.
     """
 
+    problem: Problem
     variant: Variant
     ways: tuple[Way, ...]
     fitted: tuple[Fitted, ...]
@@ -110,7 +112,7 @@ def compare(
         ) from None
     outcomes = [_fewer_scores(one) for one in outcomes_of(training, problem, fitted)]
     return Compared(
-        variant, ways, tuple(fitted), tuple(outcomes), _metrics(problem, ways, outcomes)
+        problem, variant, ways, tuple(fitted), tuple(outcomes), _metrics(problem, ways, outcomes)
     )
 
 

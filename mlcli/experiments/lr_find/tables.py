@@ -92,7 +92,7 @@ def schedule_table(config: LrFindConfig, swept: Sequence[Swept]) -> Columns:
 
 def compare_table(compared: Sequence[Compared]) -> Columns:
     """Curves of the trainings against the epoch: means over the seeds and their intervals."""
-    tables = [curves_table(one.ways, one.fitted) for one in compared]
+    tables = [curves_table(one.ways, one.fitted, one.problem) for one in compared]
     return _joined(compared, tables, "epoch")
 
 

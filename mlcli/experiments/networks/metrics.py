@@ -12,7 +12,7 @@ from mlcli.experiments.networks.outcome import Outcome
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant, nest
 from mlcli.experiments.paired import holm, paired_test
-from mlcli.experiments.summary import summary
+from mlcli.experiments.summary import range_of, summary
 
 # With more variants than this each is compared to the first only.
 MOST_PAIRED = 8
@@ -60,7 +60,8 @@ def variant_metrics(
     for variant in variants:
         found = of_variant(outcomes, variant)
         entry: dict[str, Any] = {
-            name: summary([one.scores[name] for one in found]) for name in found[0].scores
+            name: summary([one.scores[name] for one in found], name, rows_of(problem, name))
+            for name in found[0].scores
         }
         entry["n_diverged"] = sum(one.diverged_at > 0 for one in found)
         entries.append((variant, entry | dict(extra[variant.path])))
@@ -86,13 +87,22 @@ def paired_tests(
         pairs = [(first, variant) for variant in variants[1:]]
     found: dict[str, Any] = {}
     for a, b in pairs:
+        name = headline(problem)
         values = [
-            np.array([one.scores[headline(problem)] for one in of_variant(outcomes, variant)])
+            np.array([one.scores[name] for one in of_variant(outcomes, variant)])
             for variant in (a, b)
         ]
-        found[f"{a.name} - {b.name}"] = paired_test(values[0] - values[1], _overlap(problem))
+        found[f"{a.name} - {b.name}"] = paired_test(
+            values[0] - values[1], _overlap(problem), range_of(name).of_difference
+        )
     holm(found)
     return found
+
+
+def rows_of(problem: Problem, name: str) -> int | None:
+    """The number of rows behind a score, by the part in its name; None: of no part."""
+    part = getattr(problem.splits[0], name.partition("_")[0], None)
+    return None if part is None else int(part.size)
 
 
 def _overlap(problem: Problem) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate
 from mlcli.config.perceptron import PerceptronConfig
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
@@ -22,7 +23,7 @@ from mlcli.experiments.perceptron.studies import (
     two_classes,
     values,
 )
-from mlcli.experiments.summary import summary
+from mlcli.experiments.summary import interval_columns, summary
 from mlcli.result import Columns, Metrics, Progress, Result
 from mlcli.rng import stream
 from mlcli.scale.workers import Workers
@@ -119,7 +120,22 @@ def run(
             "rows": _rows(config),
         },
         determinism=DETERMINISM,
+        certificates=_certificates(config, source, found),
+        certificate_hint="more --max-passes, or rows that a line separates",
     )  # fmt: skip
+
+
+def _certificates(
+    config: PerceptronConfig, source: Source, found: Lessons
+) -> dict[str, list[Certificate]]:
+    """One a run of the learning rule, by its rows."""
+    lessons = {
+        f"Rosenblatt's rule, margin {margin:g}": [one[0][k].learnt.certificate for one in found]
+        for k, margin in enumerate(config.margins)
+    }
+    return lessons | {
+        f"Rosenblatt's rule on {source.name}": [one[1].learnt.certificate for one in found]
+    }
 
 
 def _metrics(config: PerceptronConfig, source: Source, found: Lessons) -> Metrics:
@@ -146,8 +162,10 @@ def _metrics(config: PerceptronConfig, source: Source, found: Lessons) -> Metric
         "data_name": source.name,
         "function": config.function,
         "n_seeds": len(found),
-        "slope_of_largest_error": summary([one[2].slopes[0] for one in found]),
-        "slope_of_rms_error": summary([one[2].slopes[1] for one in found]),
+        **{
+            name: summary([one[2].slopes[k] for one in found], name)
+            for k, name in enumerate(("slope_of_largest_error", "slope_of_rms_error"))
+        },
     }
     if unit is not None:
         metrics["unit"] = {"w_1": unit.w[0], "w_2": unit.w[1], "b": unit.b}
@@ -158,7 +176,7 @@ def _lesson(taught: Sequence[Taught]) -> Metrics:
     bounds = [one.bound for one in taught]
     finite = [bound for bound in bounds if np.isfinite(bound)]
     return {
-        "mistakes": summary([float(one.learnt.mistakes) for one in taught]),
+        "mistakes": summary([float(one.learnt.mistakes) for one in taught], "mistakes"),
         "smallest_bound": min(finite) if finite else None,
         "share_below_bound": float(np.mean([o.learnt.mistakes <= o.bound for o in taught])),
         "share_converged": float(np.mean([one.learnt.converged for one in taught])),
@@ -170,10 +188,7 @@ def _curve(
 ) -> Columns:
     columns: dict[str, list[Any]] = {name: list(places)}
     for label, rows in curves.items():
-        found = [summary(column) for column in np.stack(list(rows)).T]
-        columns[label] = [one["mean"] for one in found]
-        columns[f"{label}_ci_low"] = [one["ci_low"] for one in found]
-        columns[f"{label}_ci_high"] = [one["ci_high"] for one in found]
+        columns |= interval_columns(label, np.stack(list(rows)))
     return columns
 
 

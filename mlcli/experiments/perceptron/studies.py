@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from mlcli.config.perceptron import PerceptronConfig
 from mlcli.datasets.source import Source
+from mlcli.datasets.task import ROWS_A_CLASS, few_enough
 from mlcli.errors import DataError
+from mlcli.linear.statistics import spread
 from mlcli.rng import stream
 from mlcli.scratch.perceptron.bumps import staircase
 from mlcli.scratch.perceptron.formula import Function, parse
@@ -62,18 +64,25 @@ def two_classes(config: PerceptronConfig, source: Source) -> tuple[Array, Array]
     """The rows of the two smallest values of the target, their features in z-scores, and sides.
 
     Raises:
-        DataError: the target has only one value.
+        DataError: the target has only one value, or measurements for classes.
     """
     data = source.replicate(0, config.seed).fitted_to()
     values = np.unique(data.t)
+    named = data.class_names is not None or source.task == "classification"
+    if not named and not few_enough(values.size, data.t.size):
+        raise DataError(
+            f"target '{data.target_name}' of perceptron",
+            must=f"classes, each with {ROWS_A_CLASS} rows or more on average",
+            got=f"{values.size} values in {data.t.size} rows",
+            hint="another --target, or --data iris",
+        )
     if values.size < 2:
         raise DataError(
             f"target '{data.target_name}'", must="of two classes or more", got="one value"
         )
     rows = data.t <= values[1]
     X = data.X[rows]
-    spread = X.std(axis=0)
-    X = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    X = (X - X.mean(axis=0)) / spread(X)
     return X, np.where(data.t[rows] == values[0], -1.0, 1.0)
 
 

@@ -134,7 +134,7 @@ def run(config: PropagateConfig, source: Source, *, workers: Workers, progress: 
             "sign_points": tables.sign_points(signs),
             "signals": tables.signals(config, signals),
             "signs": tables.signs(config, signs),
-            "trains": tables.trains(config, trained),
+            "trains": tables.trains(config, trained, rows.labels.size),
         },
         determinism=DETERMINISM,
     )

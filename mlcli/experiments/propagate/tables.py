@@ -109,7 +109,7 @@ def signs(config: PropagateConfig, found: Mapping[tuple[str, ...], Signs]) -> Co
     columns: dict[str, list[Any]] = {}
     for activation in config.activations:
         for (normalisation, size, n), shares in found[activation,].shares.items():
-            one = summary(shares)
+            one = summary(shares, "share")
             row = {
                 "activation": activation, "normalisation": normalisation, "batch_size": size,
                 "n": n, "share": one["mean"], "share_ci_low": one["ci_low"],
@@ -132,12 +132,12 @@ def sign_points(found: Mapping[tuple[str, ...], Signs]) -> Columns:
     return {"activation": names, "dE_dw_1": w[:, 0], "dE_dw_2": w[:, 1]}
 
 
-def verdict(config: PropagateConfig, one: Trained) -> dict[str, bool]:
+def verdict(config: PropagateConfig, one: Trained, n_rows: int) -> dict[str, bool]:
     """Whether the interval of the accuracy lies above the threshold, and whether below.
 
     If neither, it is open: some seeds train. Of a single seed the value itself decides.
     """
-    accuracy = summary(one.accuracy)
+    accuracy = summary(one.accuracy, "accuracy", n_rows)
     low, high = (
         accuracy["mean"] if accuracy[end] is None else accuracy[end]
         for end in ("ci_low", "ci_high")
@@ -148,20 +148,23 @@ def verdict(config: PropagateConfig, one: Trained) -> dict[str, bool]:
 
 
 def trains(
-    config: PropagateConfig, trained: Mapping[tuple[str, ...], Mapping[str, Trained]]
+    config: PropagateConfig,
+    trained: Mapping[tuple[str, ...], Mapping[str, Trained]],
+    n_rows: int,
 ) -> Columns:
-    """What training makes of every pair."""
+    """What training on so many rows makes of every pair."""
     columns: dict[str, list[Any]] = {}
     for normalisation in NORMALISATIONS:
         for activation in config.activations:
             for init in config.inits:
                 one = trained[normalisation, activation][init]
-                accuracy, loss = summary(one.accuracy), summary(one.loss)
+                accuracy = summary(one.accuracy, "accuracy", n_rows)
+                loss = summary(one.loss, "loss")
                 row = {
                     "normalisation": normalisation, "activation": activation, "init": init,
                     "accuracy": accuracy["mean"], "accuracy_ci_low": accuracy["ci_low"],
                     "accuracy_ci_high": accuracy["ci_high"], "loss": loss["mean"],
-                    "learning_rate": one.learning_rate, **verdict(config, one),
+                    "learning_rate": one.learning_rate, **verdict(config, one, n_rows),
                 }  # fmt: skip
                 for name, value in row.items():
                     columns.setdefault(name, []).append(value)
@@ -187,7 +190,8 @@ def metrics(
                 continue
             place = f"batch_norm_{side}" if normalisation == "batch" else side
             expected = float(factors(side, getattr(theory, side)))
-            entry = {"factor": summary(factors(side, getattr(signal, side))), "theory": expected}
+            measured_ = summary(factors(side, getattr(signal, side)), "factor")
+            entry = {"factor": measured_, "theory": expected}
             by_init = found.setdefault(place, {}).setdefault(activation, {}).setdefault(init, {})
             by_init[f"depth_{depth}"] = entry
     found["signs"] = _sign_metrics(config, signs)
@@ -195,8 +199,10 @@ def metrics(
         normalisation: {
             activation: {
                 init: {
-                    "accuracy": summary(one.accuracy), "loss": summary(one.loss),
-                    "learning_rate": one.learning_rate, **verdict(config, one),
+                    "accuracy": summary(one.accuracy, "accuracy", rows.labels.size),
+                    "loss": summary(one.loss, "loss"),
+                    "learning_rate": one.learning_rate,
+                    **verdict(config, one, rows.labels.size),
                 }
                 for init, one in trained[normalisation, activation].items()
             }
@@ -215,6 +221,6 @@ def _sign_metrics(
         for (normalisation, size, n), shares in signs[activation,].shares.items():
             by_n = found.setdefault(normalisation, {}).setdefault(activation, {})
             entry = by_n.setdefault(f"n_{n}", {})
-            entry[f"batch_{size}"] = summary(shares)
+            entry[f"batch_{size}"] = summary(shares, "share")
             entry["large_batch"] = _sign_limit(config, activation, normalisation, n)
     return found

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mlcli.config.propagate import PropagateConfig
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
+from mlcli.linear.statistics import spread
 from mlcli.neural.device import find_device
 from mlcli.neural.losses import LOSSES
 from mlcli.neural.mlp import MLP
@@ -57,8 +58,7 @@ def rows_of(config: PropagateConfig, source: Source) -> Rows:
         )  # fmt: skip
     order = stream(config.seed, "training rows").permutation(labels.size)[: config.train_rows]
     X = data.X.reshape(labels.size, -1)[order].astype(np.float64)
-    spread = X.std(axis=0)
-    X = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    X = (X - X.mean(axis=0)) / spread(X)
     rows = Rows(X, labels[order].astype(np.int64), values.size)
     if config.train_batch > labels[order].size:
         raise InputError(

@@ -134,7 +134,7 @@ def run(
         tables=study.tables | {
             "calibration": tables.calibration_table(variants, outcomes),
             "confusion": tables.confusion_table(problem, variants, outcomes),
-            "curves": tables.curves_table([*variants, *equal], fitted),
+            "curves": tables.curves_table([*variants, *equal], fitted, problem),
             "members": tables.members_table(outcomes, shown),
             "misclassified": tables.misclassified_table(config, problem, shown, outcomes),
             "predictions": tables.predictions_table(problem, shown, outcomes),

@@ -97,7 +97,7 @@ def invariance_table(
     assert isinstance(layers, tuple)
     for s in range(min(config.max_shift, MOST_PIXELS)):
         for place, layer in enumerate(layers):
-            found = summary([changes[id(one)][s, place, m] for one, m in members])
+            found = summary([changes[id(one)][s, place, m] for one, m in members], "change")
             columns["number"].append(layer.number)
             columns["layer"].append(layer.name)
             columns["kind"].append(layer.spec.kind)

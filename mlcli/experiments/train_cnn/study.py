@@ -9,7 +9,6 @@ from typing import Any
 from mlcli.experiments.networks.fitting import Fitted
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
-from mlcli.experiments.summary import summary
 from mlcli.experiments.train_cnn import tables
 from mlcli.experiments.train_cnn.deploy import deploy, deploy_metrics, map_table, picture_table
 from mlcli.experiments.train_cnn.looking import (
@@ -56,8 +55,9 @@ def study_of(
         metrics["moved_by_a_pixel"] = moved_by_a_pixel(moved)
         metrics["shifts"] = {
             (variant.name or "cnn"): {
-                f"{pixels:02d}": summary([shifts[variant.path, i][pixels]
-                                          for i in range(config.n_seeds)])
+                f"{pixels:02d}": tables.shift_summary(
+                    problem, [shifts[variant.path, i][pixels] for i in range(config.n_seeds)]
+                )
                 for pixels in range(config.max_shift + 1)
             }
             for variant in (*variants, *equal)
@@ -71,7 +71,7 @@ def study_of(
         "invariance": moved,
         "picture": picture_table(problem, deployed),
         "shifts": tables.shifts_table(
-            [*variants, *equal] if shifts else [], config.n_seeds, shifts
+            [*variants, *equal] if shifts else [], config.n_seeds, shifts, problem
         ),
         "summary": tables.summary_table(variants, fitted),
     })  # fmt: skip

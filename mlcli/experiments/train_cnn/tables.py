@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from mlcli.experiments.networks.architectures import Convolutional
 from mlcli.experiments.networks.fitting import Fitted
+from mlcli.experiments.networks.metrics import headline, rows_of
+from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.summary import summary
+from mlcli.experiments.train_cnn.shifts import MOST_ROWS
 from mlcli.experiments.train_mlp.tables import members_of
 from mlcli.result import Columns
 
@@ -66,10 +69,18 @@ def filters_table(fitted: Sequence[Fitted], shown: Variant) -> Columns:
     return columns
 
 
+def shift_summary(problem: Problem, values: Sequence[float] | Floats) -> dict[str, Any]:
+    """The score of every seed at one shift: accuracy, or the mean squared error."""
+    name = headline(problem)
+    rows = rows_of(problem, name)
+    return summary(values, name, None if rows is None else min(rows, MOST_ROWS))
+
+
 def shifts_table(
     variants: Sequence[Variant],
     n_seeds: int,
     scores: Mapping[tuple[tuple[str, ...], int], Floats],
+    problem: Problem,
 ) -> Columns:
     """Scores on shifted test images against the shift: means over the seeds and intervals."""
     columns: dict[str, list[Any]] = {
@@ -78,7 +89,7 @@ def shifts_table(
     for variant in variants:
         curves = np.array([scores[variant.path, i] for i in range(n_seeds)])  # (S, shifts)
         for pixels, values in enumerate(curves.T):
-            found = summary(values)
+            found = shift_summary(problem, values)
             columns["network"].append(variant.label)
             columns["shift"].append(pixels)
             columns["score"].append(found["mean"])

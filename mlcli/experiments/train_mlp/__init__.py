@@ -109,7 +109,7 @@ def run(
         tables={
             "calibration": tables.calibration_table(variants, outcomes),
             "confusion": tables.confusion_table(problem, variants, outcomes),
-            "curves": tables.curves_table(variants, fitted),
+            "curves": tables.curves_table(variants, fitted, problem),
             "layers": tables.layers_table(variants, fitted),
             "members": tables.members_table(outcomes, shown),
             "misclassified": tables.misclassified_table(config, problem, shown, outcomes),

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from mlcli.experiments.networks.fitting import Fitted
 from mlcli.experiments.networks.members import schedule_of
-from mlcli.experiments.networks.metrics import of_variant
+from mlcli.experiments.networks.metrics import of_variant, rows_of
 from mlcli.experiments.networks.outcome import Outcome
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.summary import summary
+from mlcli.linear.statistics import SHARE_OF_ROWS, Range
 from mlcli.neural.batches import bounds
 from mlcli.neural.statistics import STATISTICS
 from mlcli.result import Columns
@@ -37,13 +38,21 @@ def members_of(fitted: Sequence[Fitted], variant: Variant) -> list[tuple[Fitted,
     ]
 
 
-def _append_band(columns: dict[str, list[Any]], name: str, values: Sequence[float]) -> None:
-    found = summary(values)
+def _append_band(
+    columns: dict[str, list[Any]],
+    name: str,
+    values: Sequence[float],
+    quantity: str | Range = "",
+    rows: float | None = None,
+) -> None:
+    found = summary(values, quantity or name, rows)
     for key in BAND:
         columns.setdefault(name if key == "mean" else f"{name}_{key}", []).append(found[key])
 
 
-def curves_table(variants: Sequence[Variant], fitted: Sequence[Fitted]) -> Columns:
+def curves_table(
+    variants: Sequence[Variant], fitted: Sequence[Fitted], problem: Problem
+) -> Columns:
     """Each curve of each variant against the epoch: the mean over its seeds and its interval.
 
     Members of a program that has ended earlier than another keep their last value.
@@ -57,7 +66,7 @@ def curves_table(variants: Sequence[Variant], fitted: Sequence[Fitted]) -> Colum
             columns["epoch"].append(epoch + 1)
             for name in CURVES:
                 values = [_at(one.trained.history.get(name), epoch, m) for one, m in members]
-                _append_band(columns, name, values)
+                _append_band(columns, name, values, rows=rows_of(problem, name))
     return columns
 
 
@@ -128,7 +137,8 @@ def confusion_table(
                 columns["variant"].append(variant.label)
                 columns["class"].append(true)
                 columns["called"].append(called)
-                _append_band(columns, "share", shares[:, i, j])
+                rows = float(counts[:, i].sum(axis=1).mean())
+                _append_band(columns, "share", shares[:, i, j], SHARE_OF_ROWS, rows)
     return columns
 
 
@@ -148,7 +158,9 @@ def calibration_table(variants: Sequence[Variant], outcomes: Sequence[Outcome]) 
             columns["variant"].append(variant.label)
             columns["predicted"].append(float(np.mean([one.predicted[place] for one in filled])))
             columns["rows"].append(float(np.mean([one.counts[place] for one in bins])))
-            _append_band(columns, "observed", [float(one.observed[place]) for one in filled])
+            observed = [float(one.observed[place]) for one in filled]
+            rows = float(np.mean([one.counts[place] for one in filled]))
+            _append_band(columns, "observed", observed, SHARE_OF_ROWS, rows)
     return columns
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mlcli.certificate import Certificate
 from mlcli.errors import NoAnswerError
 from mlcli.linear.arrays import Floats
 from mlcli.linear.bayes.spectrum import Spectrum, log_evidence
@@ -14,11 +15,15 @@ from mlcli.linear.bayes.spectrum import Spectrum, log_evidence
 # Starting points over the decades between data that decide everything and a prior that does.
 N_STARTS = 400
 LOWEST, HIGHEST = 1e-20, 1e10
-# How much lower is looked where nothing was found.
-FAR_BELOW = 1e-5
+# How much lower still, and at how many places.
+FAR_BELOW, N_FAR = 1e-15, 200
+# Noise of a smaller share of the target's root mean square is the rounding of an exact fit.
+NO_NOISE = 1e-14
 BISECTIONS = 80
 # A slope below this is level.
 LEVEL = 1e-9
+# The slope at which a maximum counts as one: so much, and so much more a row.
+SLOPE, SLOPE_A_ROW = 1e-6, 1e-9
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class EvidenceMaximum:
         n_maxima: local maxima that were found.
         at_limit: whether the evidence still rose at the strongest prior that was tried: the
             columns explain nothing, and alpha has no finite best value.
+        certificate: the largest derivative of the log evidence by the logarithms of the precisions
+            that were looked for; None where both were given.
     """
 
     prior_precision: float
@@ -41,6 +48,16 @@ class EvidenceMaximum:
     effective_parameters: float
     n_maxima: int
     at_limit: bool
+    certificate: Certificate | None
+
+
+def evidence_certificate(slope: float, n_rows: int) -> Certificate:
+    """Of a derivative of the log evidence by the logarithm of a precision, in nats.
+
+    Curvatures there are of the order of the weights that are determined, and of N for the noise:
+    at the tolerance the evidence is below its maximum by less than 1e-8 nats.
+    """
+    return Certificate("slope of the log evidence", slope, SLOPE + SLOPE_A_ROW * n_rows)
 
 
 def maximise_evidence(
@@ -62,7 +79,7 @@ def maximise_evidence(
         NoAnswerError: the evidence has no finite maximum, since the columns fit the target exactly.
     """
     if prior_precision is not None and noise_precision is not None:
-        return _described(data, prior_precision, noise_precision, 1, False)
+        return _described(data, prior_precision, noise_precision, 1, False, None)
     top = float(data.s.max(initial=0.0)) ** 2 or 1.0
     total = float(data.z @ data.z) + data.rest
     if total == 0.0 or data.n_rows == 0:
@@ -86,10 +103,11 @@ def maximise_evidence(
 
     # With alpha fixed the line runs over beta, whose scale is the target's.
     scale = top if prior_precision is None else prior_precision * total / data.n_rows
-    ratios = scale * np.geomspace(LOWEST, HIGHEST, N_STARTS)
+    ratios = starts(scale, far=prior_precision is None)
     maxima, at_limit = maxima_along(slope, ratios, finite_top=prior_precision is not None)
-    if not maxima and prior_precision is None:
-        maxima, _ = maxima_along(slope, further_down(ratios), finite_top=True)
+    if noise_precision is None:
+        least = NO_NOISE**2 * total / data.n_rows  # in units of 1 / beta
+        maxima = [one for one in maxima if least * pair(np.array(one))[1] < 1.0]
     if not maxima:
         raise NoAnswerError(
             "the evidence has no maximum: the columns fit the target exactly, and the noise "
@@ -98,26 +116,41 @@ def maximise_evidence(
         )
     alphas, betas = pair(np.array(maxima))
     pairs = zip(alphas.tolist(), betas.tolist(), strict=True)
-    found = [_described(data, *pair_of, len(maxima), False) for pair_of in pairs]
+    looked_for = (prior_precision is None, noise_precision is None)
+    found = [_described(data, *pair_of, len(maxima), False, looked_for) for pair_of in pairs]
     best = max(found, key=lambda one: one.log_evidence)
-    on_limit = at_limit and best is found[-1]
-    return _described(data, best.prior_precision, best.noise_precision, len(maxima), on_limit)
+    return replace(best, at_limit=at_limit and best is found[-1])
 
 
-def further_down(ratios: Floats) -> Floats:
-    """Ratios below all of these, for a target whose mean is ten million times its noise.
+def starts(scale: float, *, far: bool) -> Floats:
+    """Ratios between which the maxima are looked for, rising.
 
-    The rounding of an exact fit lies lower still.
+    Args:
+        scale: of the ratio.
+        far: go lower, for a target whose mean is ten million times its noise or more.
     """
-    return np.asarray(ratios[0] * np.geomspace(FAR_BELOW, 1.0, N_STARTS))
+    ratios = scale * np.geomspace(LOWEST, HIGHEST, N_STARTS)
+    below = ratios[0] * np.geomspace(FAR_BELOW, 1.0, N_FAR)
+    return np.concatenate([below[:-1], ratios]) if far else ratios
 
 
 def _described(
-    data: Spectrum, alpha: float, beta: float, n_maxima: int, at_limit: bool
+    data: Spectrum,
+    alpha: float,
+    beta: float,
+    n_maxima: int,
+    at_limit: bool,
+    looked_for: tuple[bool, bool] | None,
 ) -> EvidenceMaximum:
     gamma = float(data.effective_parameters(alpha / beta))
-    value = log_evidence(data, alpha, beta)
-    return EvidenceMaximum(alpha, beta, value, gamma, n_maxima, at_limit)
+    value, certificate = log_evidence(data, alpha, beta), None
+    if looked_for is not None:
+        slopes = 0.5 * np.abs(
+            [gamma - alpha * float(data.mean_square(alpha / beta)),
+             data.n_rows - gamma - beta * float(data.rss(alpha / beta))]
+        )  # fmt: skip
+        certificate = evidence_certificate(float(slopes[list(looked_for)].max()), data.n_rows)
+    return EvidenceMaximum(alpha, beta, value, gamma, n_maxima, at_limit, certificate)
 
 
 def maxima_along(

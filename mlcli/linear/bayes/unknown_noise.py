@@ -11,9 +11,10 @@ from math import lgamma, log, pi, sqrt
 
 import numpy as np
 
+from mlcli.certificate import Certificate
 from mlcli.errors import NoAnswerError
 from mlcli.linear.arrays import Floats
-from mlcli.linear.bayes.evidence import HIGHEST, LOWEST, N_STARTS, further_down, maxima_along
+from mlcli.linear.bayes.evidence import evidence_certificate, maxima_along, starts
 from mlcli.linear.bayes.spectrum import Spectrum
 from mlcli.linear.student import student_t_quantile
 
@@ -106,8 +107,11 @@ def student_log_evidence(data: Spectrum, ratio: float, shape: float, rate: float
     return gammas - 0.5 * (data.n_rows * log(2 * pi) + determinant)
 
 
-def best_ratio(data: Spectrum, shape: float, rate: float) -> float:
+def best_ratio(data: Spectrum, shape: float, rate: float) -> tuple[float, Certificate]:
     """The ratio of precisions with the highest evidence, found as in `maximise_evidence`.
+
+    Returns:
+        the ratio, and the derivative of the log evidence by its logarithm.
 
     Raises:
         NoAnswerError: the evidence has no finite maximum.
@@ -118,13 +122,12 @@ def best_ratio(data: Spectrum, shape: float, rate: float) -> float:
         return data.effective_parameters(ratio) - ratio * beta * data.mean_square(ratio)
 
     top = float(data.s.max(initial=0.0)) ** 2 or 1.0
-    ratios = top * np.geomspace(LOWEST, HIGHEST, N_STARTS)
-    found, _ = maxima_along(slope, ratios, finite_top=False)
-    if not found:
-        found, _ = maxima_along(slope, further_down(ratios), finite_top=True)
+    found, _ = maxima_along(slope, starts(top, far=True), finite_top=False)
     if not found:
         raise NoAnswerError(
             "the evidence has no maximum: the columns fit the target exactly",
             hint="--prior-precision, a lower --degree, or more rows",
         )
-    return max(found, key=lambda ratio: student_log_evidence(data, ratio, shape, rate))
+    best = max(found, key=lambda ratio: student_log_evidence(data, ratio, shape, rate))
+    steepest = 0.5 * abs(float(slope(np.array([best]))[0]))
+    return best, evidence_certificate(steepest, data.n_rows)

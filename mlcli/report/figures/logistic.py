@@ -141,8 +141,7 @@ def calibration(table: Table) -> Figure:
     figure = new_figure(5.6, 4.8)
     axes = figure.add_subplot()
     x, mean = numbers(table["predicted"]), numbers(table["observed"])
-    # A share lies between 0 and 1, whatever Student's interval of few seeds says.
-    low, high = (np.clip(numbers(table[key]), 0, 1) for key in ("ci_low", "ci_high"))
+    low, high = (numbers(table[key]) for key in ("ci_low", "ci_high"))
     axes.plot([0, 1], [0, 1], ":", color="black", label="as promised")
     axes.errorbar(x, mean, yerr=np.nan_to_num([mean - low, high - mean]), fmt="o-", capsize=3,
                   color=COLOURS[0], label="observed")  # fmt: skip

@@ -51,15 +51,12 @@ def figures(folder: Path) -> dict[str, Figure]:
 
 
 def geometric_interval(rates: Array) -> tuple[float, float, float]:
-    """Student's 95 % interval of the logarithm: lower end, geometric mean, upper end, or NaN."""
-    from mlcli.experiments.summary import summary
+    """95 % interval of the geometric mean: lower end, mean, upper end; NaN where there is none."""
+    from mlcli.experiments.summary import geometric_summary
 
-    there = rates[np.isfinite(rates)]
-    if not there.size:
-        return np.nan, np.nan, np.nan
-    found = summary(np.log10(there))
+    found = geometric_summary(rates)
     low, mean, high = (found[key] for key in ("ci_low", "mean", "ci_high"))
-    return tuple(np.nan if v is None else 10.0 ** float(v) for v in (low, mean, high))  # type: ignore[return-value]
+    return tuple(np.nan if v is None else float(v) for v in (low, mean, high))  # type: ignore[return-value]
 
 
 def range_test(sweep: Table, suggested: Table) -> Figure:

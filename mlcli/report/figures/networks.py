@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -90,8 +91,15 @@ def curves(table: Table, *, classes: bool) -> Figure:
     return figure
 
 
-def scores(table: Table, name: str, label: str) -> Figure:
-    """Every seed's score as a point, one row a variant, and the mean with its interval."""
+def scores(table: Table, metrics: Mapping[str, Any], name: str, label: str) -> Figure:
+    """Every seed's score as a point, one row a variant, and the mean with its interval.
+
+    Args:
+        table: of the members.
+        metrics: of the run, which has the means and their intervals.
+        name, label: of the score.
+    """
+    means = list(summaries_in(metrics, name))
     variants = distinct(table["variant"])
     shown = variants[:40]
     figure = new_figure(7.0, max(1.8, 1.1 + 0.42 * len(shown)))
@@ -103,9 +111,9 @@ def scores(table: Table, name: str, label: str) -> Figure:
         spread = np.linspace(-0.16, 0.16, values.size) if values.size > 1 else np.zeros(1)
         axes.plot(values, place + spread[: values.size], "o", markersize=3.5, alpha=0.55,
                   color=COLOURS[0], label="one seed" if place == 0 else None)  # fmt: skip
-        low, mean, high = mean_and_interval(values)
-        if np.isfinite(mean):
-            ends = [[mean - low], [high - mean]] if np.isfinite(low) else None
+        low, mean, high = (means[place][key] for key in ("ci_low", "mean", "ci_high"))
+        if mean is not None:
+            ends = None if low is None else [[mean - low], [high - mean]]
             axes.errorbar([mean], [place], xerr=ends, fmt="D", color="black", markersize=5,
                           capsize=4, label="mean, 95 %" if place == 0 else None)  # fmt: skip
         else:
@@ -118,15 +126,14 @@ def scores(table: Table, name: str, label: str) -> Figure:
     return figure
 
 
-def mean_and_interval(values: Array) -> tuple[float, float, float]:
-    """Lower end, mean and upper end of Student's 95 % interval; NaN where there is none."""
-    from mlcli.experiments.summary import summary
-
-    if not values.size:
-        return np.nan, np.nan, np.nan
-    found = summary(values)
-    low, mean, high = (found[key] for key in ("ci_low", "mean", "ci_high"))
-    return tuple(np.nan if v is None else float(v) for v in (low, mean, high))  # type: ignore[return-value]
+def summaries_in(metrics: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    """Every mean over seeds of one name in a metrics.json: one a variant, in their order."""
+    for key, value in metrics.items():
+        if isinstance(value, Mapping):
+            if key == name:
+                yield value
+            else:
+                yield from summaries_in(value, name)
 
 
 def shown_in(members: Table) -> str:

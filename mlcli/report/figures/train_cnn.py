@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from mlcli.json_file import read_json
 from mlcli.report.figures import networks, train_cnn_maps, train_mlp
 from mlcli.report.figures.networks import look
 from mlcli.report.figures.style import (
@@ -29,6 +30,7 @@ def figures(folder: Path) -> dict[str, Figure]:
              "invariance", "members", "misclassified", "picture", "predictions", "schedules",
              "shifts")  # fmt: skip
     tables = {name: read_table(folder / f"{name}.csv") for name in names}
+    metrics = read_json(folder / "metrics.json")
     shown = networks.shown_in(tables["members"])
     classes = "test_accuracy" in tables["members"]
     score = (
@@ -45,7 +47,7 @@ def figures(folder: Path) -> dict[str, Figure]:
         "misclassified": train_mlp.misclassified(tables["misclassified"], classes=classes),
         "predictions": train_mlp.predictions(tables["predictions"]),
         "schedule": train_mlp.schedule(tables["schedules"]),
-        "scores": networks.scores(tables["members"], *score),
+        "scores": networks.scores(tables["members"], metrics, *score),
         "shifts": shifts(tables["shifts"], classes=classes),
     }
 

@@ -45,6 +45,7 @@ def figures(folder: Path) -> dict[str, Figure]:
              "predictions", "schedules")  # fmt: skip
     tables = {name: read_table(folder / f"{name}.csv") for name in names}
     model = read_json(folder / "model" / "model.json")
+    metrics = read_json(folder / "metrics.json")
     shown = networks.shown_in(tables["members"])
     classes = "test_accuracy" in tables["members"]
     score = (
@@ -59,7 +60,7 @@ def figures(folder: Path) -> dict[str, Figure]:
         "network": network(shapes_in(model)),
         "predictions": predictions(tables["predictions"]),
         "schedule": schedule(tables["schedules"]),
-        "scores": networks.scores(tables["members"], *score),
+        "scores": networks.scores(tables["members"], metrics, *score),
         "start": start(tables["layers"]),
     }
 

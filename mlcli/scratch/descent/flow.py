@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.errors import NoAnswerError
 from mlcli.scratch.descent.gradient import descend
 from mlcli.scratch.descent.quadratic import Quadratic
 
@@ -28,6 +29,8 @@ def integrated_flow(gradient: Callable[[Floats], Floats], start: Floats, times: 
         lambda _, w: -gradient(w), (0.0, float(times[-1])), start, method="DOP853",
         t_eval=times, rtol=1e-11, atol=1e-13,
     )  # fmt: skip
+    if not found.success:
+        raise NoAnswerError(f"the gradient flow could not be integrated: {found.message}")
     return np.asarray(found.y.T, dtype=np.float64)
 
 

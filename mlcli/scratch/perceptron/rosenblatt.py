@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate
+
 Floats = NDArray[np.float64]
 
 
@@ -18,13 +20,23 @@ class Learnt:
         w: weights, the bias last, (D + 1,).
         mistakes: corrections made.
         passes: passes over the rows, the last one without a mistake if it converged.
-        converged: whether every row is on its side.
+        n_wrong: rows that are not on their side of w, counted with w itself.
     """
 
     w: Floats
     mistakes: int
     passes: int
-    converged: bool
+    n_wrong: int
+
+    @property
+    def certificate(self) -> Certificate:
+        """Every row is on its side."""
+        return Certificate("rows on the wrong side", float(self.n_wrong), 0.0)
+
+    @property
+    def converged(self) -> bool:
+        """Whether every row is on its side."""
+        return self.certificate.converged
 
 
 def with_bias(X: Floats) -> Floats:
@@ -41,16 +53,14 @@ def learn(X: Floats, sides: Floats, max_passes: int) -> Learnt:
         max_passes: passes after which rows that no line separates are given up.
     """
     signed = with_bias(X) * sides[:, None]  # (n, D + 1)
-    w, mistakes = np.zeros(signed.shape[1]), 0
-    for passed in range(1, max_passes + 1):
-        before = mistakes
+    w, mistakes, passes, before = np.zeros(signed.shape[1]), 0, 0, -1
+    while passes < max_passes and mistakes > before:
+        before, passes = mistakes, passes + 1
         for row in signed:
             if row @ w <= 0:
                 w = w + row
                 mistakes += 1
-        if mistakes == before:
-            return Learnt(w, mistakes, passed, True)
-    return Learnt(w, mistakes, max_passes, False)
+    return Learnt(w, mistakes, passes, int(np.count_nonzero(signed @ w <= 0)))
 
 
 def mistake_bound(X: Floats, sides: Floats, separator: Floats) -> float:

@@ -1,0 +1,131 @@
+"""How threads wait is set before the libraries are loaded, in every process of the program."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mlcli
+from mlcli.scale.waiting import OPENBLAS, OPENMP, OPENMP_CHOICES, bound_spinning
+from mlcli.scale.workers import open_workers
+
+PROJECT = Path(mlcli.__file__).parents[1]
+NAMES = (*OPENMP, *OPENBLAS)
+# Runs `python -m mlcli` until it first loads a library, prints the variables, and ends.
+SPY = """
+import json, os, runpy, sys
+
+class Spy:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("numpy", "scipy", "sklearn", "torch"):
+            print(json.dumps({key: os.environ.get(key) for key in names}), flush=True)
+            os._exit(0)
+
+names = json.loads(sys.argv[1])
+sys.meta_path.insert(0, Spy())
+sys.argv = ["mlcli", *sys.argv[2:]]
+runpy.run_module("mlcli", run_name="__main__", alter_sys=True)
+"""
+WORKERS = """
+import json, os, sys
+from mlcli.scale.waiting import bound_spinning
+from mlcli.scale.workers import open_workers
+
+names = json.loads(sys.argv[1])
+
+def seen(_):
+    return {name: os.environ.get(name) for name in names}
+
+if __name__ == "__main__":
+    bound_spinning()
+    for jobs, cluster in ((2, None), (None, "local:1")):
+        with open_workers(jobs, cluster, {}) as workers:
+            print(json.dumps(next(iter(workers.map_ordered(seen, range(2))))))
+"""
+
+
+def bare(**more: str) -> dict[str, str]:
+    """This environment without any variable that decides how threads wait."""
+    kept = {k: v for k, v in os.environ.items() if k not in {*NAMES, *OPENMP_CHOICES}}
+    return kept | {"PYTHONPATH": str(PROJECT)} | more
+
+
+def seen_at_the_first_import(environment: dict[str, str]) -> dict[str, str | None]:
+    command = [sys.executable, "-c", SPY, json.dumps(NAMES), "train-mlp", "--dry-run"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    found: dict[str, str | None] = json.loads(done.stdout)
+    return found
+
+
+def test_the_settings_are_there_when_the_first_library_is_loaded() -> None:
+    assert seen_at_the_first_import(bare()) == OPENMP | OPENBLAS
+
+
+def test_a_users_choice_is_there_when_the_first_library_is_loaded() -> None:
+    found = seen_at_the_first_import(bare(GOMP_SPINCOUNT="123"))
+    assert found == {"OMP_WAIT_POLICY": None, "GOMP_SPINCOUNT": "123"} | OPENBLAS
+
+
+def test_workers_inherit_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "workers.py").write_text(WORKERS)
+    command = [sys.executable, "workers.py", json.dumps(NAMES)]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=bare(), capture_output=True, text=True, check=True
+    )
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [OPENMP | OPENBLAS] * 2
+
+
+def test_a_worker_that_another_program_started_takes_them_on(cluster: Any) -> None:
+    def seen(_: int) -> dict[str, str | None]:
+        return {name: os.environ.get(name) for name in NAMES}
+
+    with open_workers(None, cluster.address, {}) as workers:
+        assert list(workers.map_ordered(seen, range(2))) == [OPENMP | OPENBLAS] * 2
+
+
+def test_libgomp_reads_the_settings() -> None:
+    """GNU's runtime prints what it took over when it is loaded, if it is told to."""
+    found = find_spec("torch")
+    assert found is not None
+    assert found.origin is not None
+    libraries = sorted((Path(found.origin).parent / "lib").glob("libgomp*"))
+    if not libraries:
+        pytest.skip("torch comes with another OpenMP runtime than GNU's")
+    code = (
+        "import ctypes, mlcli.scale.waiting as waiting; waiting.bound_spinning();"
+        f"ctypes.CDLL({str(libraries[0])!r})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=bare(OMP_DISPLAY_ENV="verbose"), capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    assert f"GOMP_SPINCOUNT = '{OPENMP['GOMP_SPINCOUNT']}'" in done.stderr
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
+
+
+@pytest.mark.parametrize("name", OPENMP_CHOICES)
+def test_a_choice_of_the_users_stays_and_nothing_joins_it(name: str) -> None:
+    environment = {name: "7", "OTHER": "1"}
+    bound_spinning(environment)
+    assert environment == {name: "7", "OTHER": "1"} | OPENBLAS
+
+
+def test_a_users_openblas_timeout_stays() -> None:
+    environment = {"OPENBLAS_THREAD_TIMEOUT": "30"}
+    bound_spinning(environment)
+    assert environment == {"OPENBLAS_THREAD_TIMEOUT": "30"} | OPENMP
+
+
+def test_importing_the_package_changes_no_variable() -> None:
+    code = (
+        "import os; before = dict(os.environ); import mlcli, mlcli.__main__, mlcli.estimators;"
+        f"assert not set({NAMES!r}) & (os.environ.keys() - before.keys())"
+    )
+    subprocess.run([sys.executable, "-c", code], env=bare(), check=True)
