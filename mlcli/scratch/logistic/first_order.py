@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mlcli.scratch.logistic.model import Floats
-from mlcli.scratch.logistic.newton import Fit
+from mlcli.scratch.logistic.newton import Fit, separates, without_absent_classes
 from mlcli.scratch.logistic.objective import Objective
 from mlcli.scratch.logistic.optimality import certificate_at
 from mlcli.scratch.logistic.sparse import soft_threshold
@@ -39,7 +39,8 @@ def fit_descent(
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         eta = 1.0 / objective.curvature_bound() if learning_rate is None else learning_rate
         threshold = eta * objective.l1 * objective.penalised
-        W, first = start.copy(), objective.value(start)
+        W = without_absent_classes(objective, start.copy())
+        first = objective.value(W)
         for step in range(1, max_steps + 1):
             value, gradient = objective.smooth(W)
             if not value <= first + RISE:
@@ -52,7 +53,8 @@ def fit_descent(
                 if certificate.converged or tolerance < LEAST_SPEED:
                     return Fit(W, step, certificate)
                 tolerance /= 10.0
-        return Fit(W, max_steps, certificate_at(objective, W))
+        certificate = certificate_at(objective, W)
+        return Fit(W, max_steps, certificate, separable=separates(objective, W, certificate))
 
 
 def fit_lbfgs(objective: Objective, start: Floats, max_steps: int) -> Fit:
@@ -73,7 +75,7 @@ def fit_lbfgs(objective: Objective, start: Floats, max_steps: int) -> Fit:
         value, gradient = objective.smooth(flat.reshape(shape) / scale)
         return value, (gradient / scale).ravel()
 
-    W, n_steps = start, 0
+    W, n_steps = without_absent_classes(objective, start), 0
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for _ in range(ATTEMPTS):
             left = max_steps - n_steps
@@ -85,4 +87,4 @@ def fit_lbfgs(objective: Objective, start: Floats, max_steps: int) -> Fit:
             certificate = certificate_at(objective, W)
             if certificate.converged or n_steps >= max_steps or not found.nit:
                 break
-    return Fit(W, n_steps, certificate)
+    return Fit(W, n_steps, certificate, separable=separates(objective, W, certificate))

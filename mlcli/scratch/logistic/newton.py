@@ -32,6 +32,8 @@ MANY_ROWS = 100
 SEPARATED = 1e-4
 # A gap, if the step were short, that shows that what is left is the drift of weights to infinity.
 VANISHED = 1e-14
+# An activation whose exponential is 0.
+FAR = 1000.0
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class _Newton:
             self._W, self._quadratic = _start(objective)
         else:
             self._W = start.copy()
+        self._W = without_absent_classes(objective, self._W)
         self._value, self._gradient = objective.evaluate(self._W)
 
     def fit(self, max_steps: int) -> Fit:
@@ -135,10 +138,14 @@ class _Newton:
         return self._quadratic.step(self._W, self._gradient, self._l1, self._value)
 
     def _certificate(self, step: Step) -> Certificate:
-        move = largest_move(self._objective.largest_values, step.direction)
-        certificate = gap_certificate(self._value, step, move, self._drift)
+        objective = self._objective
+        move, one_class = (
+            largest_move(objective.largest_values, step.direction),
+            objective.one_class,
+        )
+        certificate = gap_certificate(self._value, step, move, self._drift, one_class=one_class)
         if not certificate.converged and gap_certificate(self._value, step, 0.0).converged:
-            move = exact_move(self._objective.Phi, step.direction)
+            move = exact_move(objective.Phi, step.direction)
             certificate = gap_certificate(self._value, step, move, self._drift)
         return certificate
 
@@ -147,9 +154,9 @@ class _Newton:
         left to gain is nothing while activations go on growing."""
         if self._drift == 0.0 and step.solved and step.decrease <= VANISHED * self._value:
             return True
-        if self._objective.l1 or self._objective.l2 or self._value > SEPARATED:
+        if self._value > SEPARATED:
             return False
-        return self._objective.margin(self._W) > 0
+        return separates(self._objective, self._W, self._certificate(step))
 
     def _descend(self, step: Step) -> bool:
         """Take the step, or as much of it as lowers E; False where nothing does."""
@@ -188,6 +195,38 @@ def _start(objective: Objective) -> tuple[Floats, Quadratic | None]:
     if not found.converged:
         return nothing, None
     return found.W, Quadratic(part.hessian(found.W), part.gauge)
+
+
+def separates(objective: Objective, W: Floats, certificate: Certificate) -> bool:
+    """Whether W without a certificate classifies every row correctly and no penalty acts.
+
+    E then falls for ever as W grows, and has no finite minimum.
+    """
+    if certificate.converged or objective.l1 or objective.l2:
+        return False
+    return objective.margin(W) > 0
+
+
+def without_absent_classes(objective: Objective, W: Floats) -> Floats:
+    """W with probabilities of 0 for classes without a row, where a constant without penalty is.
+
+    E falls for ever as their constants do; from a thousand on it falls by nothing.
+    """
+    absent = np.bincount(objective.labels, objective.row_weights, objective.n_classes) == 0
+    Phi, free = objective.Phi, objective.penalised[:, 0] * (objective.l1 + objective.l2) == 0
+    if not absent.any():
+        return W
+    constant = np.flatnonzero(free & (np.ptp(Phi, axis=0) == 0) & (Phi[0] != 0))
+    if constant.size == 0:
+        return W
+    far = FAR / Phi[0, constant[0]]
+    W = W.copy()
+    if W.shape[1] == 1:
+        W[:] = 0.0
+        W[constant[0]] = far if absent[0] else -far
+    else:
+        W[constant[0], absent] = -far
+    return W
 
 
 def standard_errors(objective: Objective, W: Floats) -> Floats:

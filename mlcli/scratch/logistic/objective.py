@@ -49,16 +49,21 @@ class Objective:
 
     @property
     def gauge(self) -> Bools:
-        """Columns to whose weights of all classes one number can be added, E staying the same, (p,).
+        """Columns without penalty, of more than two classes, (p,).
 
-        They are those of more than two classes that no penalty touches.
+        One number added to the weights of such a column in all classes leaves E as it is.
         """
         free = self.penalised[:, 0] * (self.l1 + self.l2) == 0
         return np.asarray(free & (self.shape[1] > 1))
 
+    @property
+    def one_class(self) -> bool:
+        """Whether all rows are of one class."""
+        return bool((self.labels == self.labels[0]).all())
+
     @cached_property
     def column_scale(self) -> Floats:
-        """Root mean squares of the columns, sqrt(sum_n r_n phi_nj^2), 1 for a column of 0, (p, 1)."""
+        """sqrt(sum_n r_n phi_nj^2) of each column, 1 for a column of 0, (p, 1)."""
         squares = np.einsum("n,nj,nj->j", self.row_weights, self.Phi, self.Phi)
         return np.where(squares > 0, np.sqrt(squares), 1.0)[:, None]
 

@@ -21,7 +21,9 @@ class Solver:
     def __init__(self, H: Floats) -> None:
         from scipy.linalg import cho_factor
 
-        self._factor = self._values = None
+        self._factor: tuple[Floats, bool] | None = None
+        self._values: Floats = np.empty(0)
+        self._vectors: Floats = np.empty((0, 0))
         try:
             factor = cho_factor(H, lower=True, check_finite=False)
             if (np.diagonal(factor[0]) ** 2).min(initial=1.0) > PIVOT:
