@@ -6,7 +6,7 @@ import numpy as np
 
 from mlcli.scratch.logistic.model import Floats
 from mlcli.scratch.logistic.newton import Fit, separates, without_absent_classes
-from mlcli.scratch.logistic.objective import Objective
+from mlcli.scratch.logistic.objective import Centring, Objective
 from mlcli.scratch.logistic.optimality import certificate_at
 from mlcli.scratch.logistic.sparse import soft_threshold
 
@@ -60,7 +60,7 @@ def fit_descent(
 def fit_lbfgs(objective: Objective, start: Floats, max_steps: int) -> Fit:
     """SciPy's L-BFGS, which builds a Hessian from the last ten gradients.
 
-    It works in units of the columns' scales, as if all had a mean square of 1.
+    It works on centred columns in units of their scales, as if all had a mean square of 1.
 
     Raises:
         ValueError: there is an l1 term, which has no gradient at 0.
@@ -69,6 +69,8 @@ def fit_lbfgs(objective: Objective, start: Floats, max_steps: int) -> Fit:
 
     if objective.l1:
         raise ValueError("L-BFGS needs a gradient everywhere, which l1 does not have")
+    centring = Centring.of(objective)
+    objective, start = centring.objective, centring.centred(start)
     shape, scale = start.shape, objective.column_scale
 
     def both(flat: Floats) -> tuple[float, Floats]:
@@ -87,4 +89,5 @@ def fit_lbfgs(objective: Objective, start: Floats, max_steps: int) -> Fit:
             certificate = certificate_at(objective, W)
             if certificate.converged or n_steps >= max_steps or not found.nit:
                 break
-    return Fit(W, n_steps, certificate, separable=separates(objective, W, certificate))
+    separable = separates(objective, W, certificate)
+    return Fit(centring.raw(W), n_steps, certificate, separable=separable)

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlcli.certificate import Certificate
 from mlcli.scratch.logistic.model import Floats
-from mlcli.scratch.logistic.objective import Bools, Ints, Objective, even_weights
+from mlcli.scratch.logistic.objective import Bools, Centring, Ints, Objective, even_weights
 from mlcli.scratch.logistic.optimality import exact_move, gap_certificate, largest_move
 from mlcli.scratch.logistic.quadratic import Quadratic, Step
 from mlcli.scratch.logistic.symmetric import null_floor
@@ -82,7 +82,10 @@ def fit_newton(objective: Objective, start: Floats | None = None, max_steps: int
         raise ValueError("Newton's method needs the cross-entropy, whose Hessian is positive")
     # A trial step may overflow: E is then no number, and the step is halved.
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        return _Newton(objective, start).fit(max_steps)
+        centring = Centring.of(objective)
+        begin = None if start is None else centring.centred(start)
+        found = _Newton(centring.objective, begin).fit(max_steps)
+        return replace(found, W=centring.raw(found.W))
 
 
 class _Newton:
@@ -213,19 +216,15 @@ def without_absent_classes(objective: Objective, W: Floats) -> Floats:
     E falls for ever as their constants do; from a thousand on it falls by nothing.
     """
     absent = np.bincount(objective.labels, objective.row_weights, objective.n_classes) == 0
-    Phi, free = objective.Phi, objective.penalised[:, 0] * (objective.l1 + objective.l2) == 0
-    if not absent.any():
+    if not absent.any() or (constant := objective.free_constant) is None:
         return W
-    constant = np.flatnonzero(free & (np.ptp(Phi, axis=0) == 0) & (Phi[0] != 0))
-    if constant.size == 0:
-        return W
-    far = FAR / Phi[0, constant[0]]
+    far = FAR / objective.Phi[0, constant]
     W = W.copy()
     if W.shape[1] == 1:
         W[:] = 0.0
-        W[constant[0]] = far if absent[0] else -far
+        W[constant] = far if absent[0] else -far
     else:
-        W[constant[0], absent] = -far
+        W[constant, absent] = -far
     return W
 
 

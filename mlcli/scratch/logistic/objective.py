@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -16,6 +16,8 @@ Bools = NDArray[np.bool_]
 Loss = Literal["cross-entropy", "square"]
 # Rows whose weighted copy stays in a core's cache while the Hessian is added up.
 BLOCK = 2048
+# A column is far from 0 where its mean is so much of its root mean square.
+FAR_FROM_ZERO = 0.99
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,16 @@ class Objective:
         """
         free = self.penalised[:, 0] * (self.l1 + self.l2) == 0
         return np.asarray(free & (self.shape[1] > 1))
+
+    @property
+    def free_constant(self) -> int | None:
+        """Number of the first column without penalty that is a constant other than 0."""
+        free = self.penalised[:, 0] * (self.l1 + self.l2) == 0
+        for j in np.flatnonzero(free).tolist():
+            column = self.Phi[:, j]
+            if column[0] != 0 and (column == column[0]).all():
+                return int(j)
+        return None
 
     @property
     def one_class(self) -> bool:
@@ -190,6 +202,56 @@ class Objective:
         if A.shape[1] == 1:
             return np.asarray(E * S * rest)
         return np.asarray(S * (E - (S * E).sum(axis=1, keepdims=True)))
+
+
+@dataclass(frozen=True)
+class Centring:
+    """E over columns without their means, where a constant without penalty takes them up.
+
+    Columns far from 0 are nearly a multiple of the constant, and their products lose the digits in
+    which they differ. Without their means the weights of the other columns are the same.
+
+    Attributes:
+        objective: E over the centred columns.
+        shift: what was taken off each column, in units of the constant, (p, 1).
+        constant: number of the constant's column.
+    """
+
+    objective: Objective
+    shift: Floats
+    constant: int
+
+    @classmethod
+    def of(cls, objective: Objective) -> Centring:
+        """The centred problem; the same one where no column is far from 0."""
+        same = cls(objective, np.zeros((objective.Phi.shape[1], 1)), 0)
+        constant = objective.free_constant
+        if constant is None:
+            return same
+        Phi = objective.Phi
+        mean = objective.row_weights @ Phi  # (p,)
+        far = np.abs(mean) > FAR_FROM_ZERO * objective.column_scale[:, 0]
+        far[constant] = False
+        if not far.any():
+            return same
+        mean = np.where(far, mean, 0.0)
+        rest = Phi - mean
+        flat = far & (np.abs(rest).max(axis=0) <= 1e-14 * np.abs(mean))
+        rest[:, flat] = 0.0
+        shift = (mean / Phi[0, constant])[:, None]
+        return cls(replace(objective, Phi=rest), shift, constant)
+
+    def centred(self, W: Floats) -> Floats:
+        """Weights of the centred columns from those of the columns, (p, K)."""
+        W = W.copy()
+        W[self.constant] += (self.shift * W).sum(axis=0)
+        return W
+
+    def raw(self, W: Floats) -> Floats:
+        """Weights of the columns from those of the centred ones, (p, K)."""
+        W = W.copy()
+        W[self.constant] -= (self.shift * W).sum(axis=0)
+        return W
 
 
 def probabilities_and_rest(A: Floats) -> tuple[Floats, Floats]:
