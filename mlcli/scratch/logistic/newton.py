@@ -15,15 +15,15 @@ from mlcli.scratch.logistic.symmetric import null_floor
 
 # Steps go on to this relative gap, far below the tolerance, as long as rounding lets it fall: the
 # weights are then exact to about its root.
-TARGET = 1e-20
+TARGET = 1e-18
 # Relative to E: a rise that is rounding.
 ROUNDING = 1e-14
 # The share of the fall that the gradient promises that a step must reach (Armijo).
 ARMIJO = 1e-4
 # Halvings of a step before it is taken to be lost in rounding.
 HALVINGS = 60
-# A Hessian is used again as long as each step is so much shorter than the last.
-SHRINKS = 0.1
+# A Hessian is used again as long as each step is at most this share of the last.
+SHRINKS = 0.03
 # Steps without progress before rounding is taken to have stopped the descent.
 PATIENCE = 10
 # With more rows a weight than this, steps on some of them first save steps on all.

@@ -84,7 +84,7 @@ class Objective:
         """max_n |phi_nj|, (p,)."""
         return np.asarray(np.abs(self.Phi).max(axis=0))
 
-    @property
+    @cached_property
     def penalised(self) -> Floats:
         """1 for each column with a penalty, 0 for the others, (p, 1)."""
         mask = np.ones((self.Phi.shape[1], 1))
