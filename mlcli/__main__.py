@@ -25,10 +25,10 @@ COMPLETION = ("--install-completion", "--show-completion")
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code of the contract."""
-    from mlcli.scale.waiting import bound_spinning
+    from mlcli.scale.thread_variables import set_thread_variables
 
     # Before any library that has threads is loaded.
-    bound_spinning()
+    set_thread_variables()
     code = call(arguments)
     if code == EXIT_INTERRUPTED:
         # After Ctrl-C inside an exec (a dataclass being made, say) CPython would end by the signal
