@@ -11,6 +11,11 @@ from typing import Any
 
 import pytest
 
+from mlcli.scale.thread_variables import set_thread_variables
+
+# As the program does at its start, before a library is loaded.
+set_thread_variables()
+
 PROJECT = Path(__file__).parents[1]
 
 

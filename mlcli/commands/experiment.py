@@ -30,9 +30,9 @@ from mlcli.partials import sweep
 from mlcli.report import files, folder
 from mlcli.report import manifest as manifests
 from mlcli.result import Display, Result
+from mlcli.scale.thread_variables import thread_variables
 from mlcli.scale.threads import thread_counts
 from mlcli.scale.torchrun import launched
-from mlcli.scale.waiting import thread_variables
 
 if TYPE_CHECKING:
     from mlcli.datasets.files import Stamp

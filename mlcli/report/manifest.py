@@ -95,7 +95,7 @@ def environment(
     Args:
         started: in ISO 8601.
         command_line: the arguments of the process.
-        threads: from `scale.waiting.thread_variables`.
+        threads: from `scale.thread_variables.thread_variables`.
     """
     return {
         "started": started,
