@@ -109,7 +109,9 @@ def covered(name: str, law: Law) -> list[tuple[float, float]]:
     return found
 
 
-@pytest.mark.parametrize(("name", "law"), list(laws()), ids=lambda one: one if type(one) is str else "")
+@pytest.mark.parametrize(
+    ("name", "law"), list(laws()), ids=lambda one: one if type(one) is str else ""
+)
 def test_at_least_93_percent_where_it_matters(name: str, law: Law) -> None:
     assert min(ours for ours, _ in covered(name, law)) >= LEAST
 
