@@ -16,8 +16,8 @@ HEAD = """# Reports
 
 Every figure that the pipeline makes, in the order of the notes. `dvc repro` makes them again, and
 the page `index.html` beside this file, where curves can be read off and searched. Numbers are means
-over independent seeds with 95 % intervals (Student t) unless they say otherwise. Written by
-`mlcli report`.
+over independent seeds with 95 % intervals (Student t, within the range of the quantity) unless they
+say otherwise. Written by `mlcli report`.
 """
 
 

@@ -34,7 +34,8 @@ RUNS: Mapping[str, tuple[str, ...]] = {
         "--coverage-rows", "20", "--n-nested", "1",
     ),
     "bayes": (
-        "bayes", "--n-samples", "12", "--degrees", "0-2", "--n-calibration", "5", "--n-surface", "4",
+        "bayes", "--n-samples", "12", "--degrees", "0-2", "--n-calibration", "5", "--n-surface",
+        "4",
     ),
     "bias-variance": (
         "bias-variance", "--n-samples", "12", "--degrees", "0-5", "--n-datasets", "4",
@@ -54,7 +55,9 @@ RUNS: Mapping[str, tuple[str, ...]] = {
         "train-mlp", *CLASSES, "--hidden", "4,6", "--n-epochs", "4", "--learning-rate", "0.1",
         "--batch-size", "8",
     ),
-    "train-mlp of a line": ("train-mlp", *LINE, "--hidden", "4", "--n-epochs", "2", "--batch-size", "8"),
+    "train-mlp of a line": (
+        "train-mlp", *LINE, "--hidden", "4", "--n-epochs", "2", "--batch-size", "8",
+    ),
     "train-cnn": (
         "train-cnn", "--data", "digits", "--layers", "conv 2 3x3,relu,pool max 2,flatten",
         "--n-epochs", "1", "--max-shift", "1",
