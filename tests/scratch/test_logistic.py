@@ -218,7 +218,8 @@ def test_a_quadratic_with_l1_is_solved_to_optimality() -> None:
     A = rng.normal(size=(60, 40))
     H, c, l1 = A.T @ A / 60 + 1e-3 * np.eye(40), rng.normal(size=40), np.full(40, 0.3)
     l1[:3] = 0.0
-    v = sparse_target(H, c, l1, np.zeros(40))
+    v, solved = sparse_target(H, -c, l1, np.zeros(40))
+    assert solved
     gradient = H @ v - c
     assert (v[3:] == 0).sum() > 3
     np.testing.assert_allclose((gradient + l1 * np.sign(v))[v != 0], 0, atol=1e-10)
@@ -240,7 +241,9 @@ def test_a_sparse_quadratic_meets_the_conditions_of_its_minimum(seed: int) -> No
     H, c = A.T @ A / 30 + 0.01 * np.eye(12), rng.normal(size=12)
     l1 = np.full(12, 0.6)
     l1[:2] = 0.0
-    v = sparse_target(H, c, l1, rng.normal(size=12) * (seed % 3))
+    start = rng.normal(size=12) * (seed % 3)
+    v, solved = sparse_target(H, H @ start - c, l1, start)
+    assert solved
     pull = c - H @ v
     kept = v != 0
     np.testing.assert_allclose(pull[kept], (l1 * np.sign(v))[kept], atol=1e-9)

@@ -6,22 +6,32 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mlcli.certificate import Certificate
 from mlcli.scratch.logistic.model import Floats
-from mlcli.scratch.logistic.objective import Ints, Objective, even_weights
-from mlcli.scratch.logistic.sparse import sparse_target
+from mlcli.scratch.logistic.objective import Bools, Ints, Objective, even_weights
+from mlcli.scratch.logistic.optimality import exact_move, gap_certificate, largest_move
+from mlcli.scratch.logistic.quadratic import Quadratic, Step
+from mlcli.scratch.logistic.symmetric import null_floor
 
-# Relative to the weights. What is left after such a step is a tenth of it or less.
-TOLERANCE = 1e-8
+# Steps go on to this relative gap, far below the tolerance, as long as rounding lets it fall: the
+# weights are then exact to about its root.
+TARGET = 1e-20
 # Relative to E: a rise that is rounding.
 ROUNDING = 1e-14
-# Halvings of a step before it is taken to be as good as zero.
-HALVINGS = 40
+# The share of the fall that the gradient promises that a step must reach (Armijo).
+ARMIJO = 1e-4
+# Halvings of a step before it is taken to be lost in rounding.
+HALVINGS = 60
 # A Hessian is used again as long as each step is so much shorter than the last.
 SHRINKS = 0.1
-# Keeps the direction that changes no probability (one number added to every constant) at rest.
-GAUGE = 1e-10
+# Steps without progress before rounding is taken to have stopped the descent.
+PATIENCE = 10
 # With more rows a weight than this, steps on some of them first save steps on all.
 MANY_ROWS = 100
+# Without a penalty, a loss at which rows that are all classified correctly are called separable.
+SEPARATED = 1e-4
+# A gap, if the step were short, that shows that what is left is the drift of weights to infinity.
+VANISHED = 1e-14
 
 
 @dataclass(frozen=True)
@@ -31,22 +41,31 @@ class Fit:
     Attributes:
         W: (p, 1) for two classes, else (p, K).
         n_steps: steps taken.
-        converged: whether the last step was negligible.
+        certificate: how far E(W) is from its minimum.
         diverged_at: the step at which the loss had grown without bound, or None.
+        separable: whether E falls without end as weights grow, so that it has no finite minimum.
     """
 
     W: Floats
     n_steps: int
-    converged: bool
+    certificate: Certificate
     diverged_at: int | None = None
+    separable: bool = False
+
+    @property
+    def converged(self) -> bool:
+        """Whether the certificate is at most its tolerance."""
+        return self.certificate.converged
 
 
 def fit_newton(objective: Objective, start: Floats | None = None, max_steps: int = 100) -> Fit:
     """Minimise E by damped Newton steps, W <- W - H^-1 grad E.
 
     Each step solves a weighted least-squares problem, whence IRLS; with an l1 term it solves the
-    lasso on the same quadratic (`sparse_target`). Steps are halved until E falls. H is kept while
-    the steps shrink tenfold each, since a new one costs as much as many gradients.
+    lasso on the same quadratic (`Quadratic`). Steps are halved until E falls by a share of what
+    the gradient promises, so that they converge from any start. H is kept while the steps shrink
+    tenfold each, since a new one costs as much as many gradients. The end is decided by the
+    duality gap (`optimality.gap_certificate`).
 
     Args:
         objective: E, with the cross-entropy loss.
@@ -59,75 +78,116 @@ def fit_newton(objective: Objective, start: Floats | None = None, max_steps: int
     """
     if objective.loss != "cross-entropy":
         raise ValueError("Newton's method needs the cross-entropy, whose Hessian is positive")
-    W, H = _start(objective) if start is None else (start.copy(), None)
-    value, gradient = _evaluate(objective, W)
-    last = np.inf
-    for step in range(1, max_steps + 1):
-        fresh = H is None
-        if H is None:
-            H = _curvature(objective, W)
-        direction = _direction(objective, H, W, gradient)
-        length = float(np.abs(direction).max())
-        if not fresh and length > SHRINKS * last:
-            H = _curvature(objective, W)
-            direction = _direction(objective, H, W, gradient)
-            length = float(np.abs(direction).max())
+    # A trial step may overflow: E is then no number, and the step is halved.
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return _Newton(objective, start).fit(max_steps)
+
+
+class _Newton:
+    """Where the steps are."""
+
+    def __init__(self, objective: Objective, start: Floats | None) -> None:
+        self._objective = objective
+        self._l1 = objective.l1 * objective.penalised[:, 0]  # (p,)
+        self._quadratic: Quadratic | None = None
+        # How far activations are from those at which the Hessian was computed, at most.
+        self._drift = np.inf
+        if start is None:
+            self._W, self._quadratic = _start(objective)
+        else:
+            self._W = start.copy()
+        self._value, self._gradient = objective.evaluate(self._W)
+
+    def fit(self, max_steps: int) -> Fit:
+        """Step until the gap is at its target, or rounding or the number of steps ends it."""
+        last, n_idle = np.inf, 0
+        n_steps = 0
+        while True:
+            step = self._step(last)
+            certificate = self._certificate(step)
+            gap = certificate.value
+            stalled = certificate.converged and step.decrease > 0.25 * last
+            if gap <= TARGET or stalled or n_steps >= max_steps or n_idle >= PATIENCE:
+                return Fit(self._W, n_steps, certificate)
+            if not certificate.converged and self._separable(step):
+                return Fit(self._W, n_steps, certificate, separable=True)
+            before = self._value
+            if not self._descend(step):
+                if self._drift == 0.0:
+                    return Fit(self._W, n_steps, certificate)
+                self._quadratic = None
+            else:
+                n_steps += 1
+            idle = self._value >= before * (1.0 - 1e-15) and step.decrease > 0.5 * last
+            n_idle = n_idle + 1 if idle else 0
+            last = step.decrease
+
+    def _step(self, last: float) -> Step:
+        """From the Hessian at hand if that is good enough, else from a new one."""
+        if self._quadratic is not None:
+            step = self._quadratic.step(self._W, self._gradient, self._l1, self._value)
+            done = step.decrease <= TARGET * self._value
+            short = step.decrease <= SHRINKS**2 * last and self._value > 0
+            if (not done and short) or (done and self._drift < 1.0):
+                return step
+        self._quadratic = Quadratic(self._objective.hessian(self._W), self._objective.gauge)
+        self._drift = 0.0
+        return self._quadratic.step(self._W, self._gradient, self._l1, self._value)
+
+    def _certificate(self, step: Step) -> Certificate:
+        move = largest_move(self._objective.largest_values, step.direction)
+        certificate = gap_certificate(self._value, step, move, self._drift)
+        if not certificate.converged and gap_certificate(self._value, step, 0.0).converged:
+            move = exact_move(self._objective.Phi, step.direction)
+            certificate = gap_certificate(self._value, step, move, self._drift)
+        return certificate
+
+    def _separable(self, step: Step) -> bool:
+        """Whether E has no finite minimum: it has no penalty and W separates all rows, or what is
+        left to gain is nothing while activations go on growing."""
+        if self._drift == 0.0 and step.solved and step.decrease <= VANISHED * self._value:
+            return True
+        if self._objective.l1 or self._objective.l2 or self._value > SEPARATED:
+            return False
+        return self._objective.margin(self._W) > 0
+
+    def _descend(self, step: Step) -> bool:
+        """Take the step, or as much of it as lowers E; False where nothing does."""
         size = 1.0
         for _ in range(HALVINGS):
-            trial, slope = _evaluate(objective, W + size * direction)
-            if trial <= value + ROUNDING * abs(value):
+            W = self._W + size * step.direction
+            value, gradient = self._objective.evaluate(W)
+            goal = self._value - ARMIJO * size * step.decrease
+            if value <= goal + ROUNDING * abs(self._value):
                 break
             size /= 2
         else:
-            return Fit(W, step, True)
-        W, value, gradient = W + size * direction, trial, slope
-        if length <= TOLERANCE * (1.0 + np.abs(W).max()):
-            return Fit(W, step, True)
-        last = length
+            return False
+        self._W, self._value, self._gradient = W, value, gradient
+        self._drift += size * largest_move(self._objective.largest_values, step.direction)
         if size < 1.0:
-            H = None
-    return Fit(W, max_steps, False)
+            self._quadratic = None
+        return True
 
 
-def _evaluate(objective: Objective, W: Floats) -> tuple[float, Floats]:
-    """E(W), and the gradient of its smooth part."""
-    value, gradient = objective.smooth(W)
-    return value + objective.l1 * float((objective.penalised * np.abs(W)).sum()), gradient
-
-
-def _curvature(objective: Objective, W: Floats) -> Floats:
-    H = objective.hessian(W)
-    H[np.diag_indices_from(H)] += GAUGE
-    return H
-
-
-def _direction(objective: Objective, H: Floats, W: Floats, gradient: Floats) -> Floats:
-    return newton_direction(H, W, gradient, objective.l1 * objective.penalised[:, 0])
-
-
-def newton_direction(H: Floats, W: Floats, gradient: Floats, l1: Floats) -> Floats:
-    """From W to the minimum of the quadratic with gradient (p, K) and H (K p, K p), l1 (p,)."""
-    p, k = W.shape
-    g, w = gradient.T.ravel(), W.T.ravel()  # (K p,)
-    if l1.any():
-        step = sparse_target(H, H @ w - g, np.tile(l1, k), w) - w
-    else:
-        step = np.asarray(-np.linalg.solve(H, g), dtype=np.float64)
-    return np.asarray(step).reshape(k, p).T  # (p, K)
-
-
-def _start(objective: Objective) -> tuple[Floats, Floats | None]:
+def _start(objective: Objective) -> tuple[Floats, Quadratic | None]:
     """The fit of every so many-th row, and its Hessian: near those of all, for a fraction."""
+    nothing = np.zeros(objective.shape)
     stride = objective.labels.size // (MANY_ROWS * int(np.prod(objective.shape)))
     if stride < 4:
-        return np.zeros(objective.shape), None
+        return nothing, None
     some = slice(None, None, stride)
+    total = objective.row_weights[some].sum()
+    if not total > 0:
+        return nothing, None
     part = replace(
         objective, Phi=np.ascontiguousarray(objective.Phi[some]), labels=objective.labels[some],
-        row_weights=objective.row_weights[some] / objective.row_weights[some].sum(),
+        row_weights=objective.row_weights[some] / total,
     )  # fmt: skip
-    W = fit_newton(part, np.zeros(objective.shape)).W
-    return W, _curvature(part, W)
+    found = fit_newton(part, nothing)
+    if not found.converged:
+        return nothing, None
+    return found.W, Quadratic(part.hessian(found.W), part.gauge)
 
 
 def standard_errors(objective: Objective, W: Floats) -> Floats:
@@ -136,13 +196,34 @@ def standard_errors(objective: Objective, W: Floats) -> Floats:
     What a maximum-likelihood fit with even row weights would vary by from one sample of N rows to
     another; a penalty makes it smaller, and the estimate biased.
     """
-    return errors_of_curvature(_curvature(objective, W), W.shape[0], objective.labels.size)
+    return errors_of_curvature(objective.hessian(W), objective.gauge, objective.labels.size)
 
 
-def errors_of_curvature(H: Floats, n_columns: int, n_rows: int) -> Floats:
-    """The same from H (K p, K p) itself and N, (p, K)."""
-    variance = np.diag(np.linalg.inv(H)) / n_rows
-    return np.asarray(np.sqrt(np.maximum(variance, 0.0))).reshape(-1, n_columns).T  # (p, K)
+def errors_of_curvature(H: Floats, gauge: Bools, n_rows: int) -> Floats:
+    """The same from H (K p, K p) itself and N, (p, K).
+
+    Of a column with a gauge direction they are those of weights that add up to 0 over the classes.
+    They are NaN for weights that the rows do not determine, such as those of equal columns.
+    """
+    p = gauge.size
+    k = H.shape[0] // p
+    H = H.copy()
+    blocks, of = H.reshape(k, p, k, p), np.flatnonzero(gauge)
+    added = np.einsum("jmjm->m", blocks[:, of][:, :, :, of]) / k  # (m,)
+    # Curvature along the gauge directions alone, which is taken off the inverse again.
+    blocks[:, of, :, of] += added[:, None, None] / k
+    diagonal = np.diagonal(H)
+    scale = np.where(diagonal > 0, np.sqrt(np.maximum(diagonal, 0.0)), 1.0)
+    values, vectors = np.linalg.eigh(H / scale / scale[:, None])
+    flat = values <= null_floor(values)
+    squares = (vectors / scale[:, None]) ** 2
+    variance = squares[:, ~flat] @ (1.0 / values[~flat])
+    undetermined = (vectors[:, flat] ** 2).sum(axis=1) > 1e-6
+    variance = variance.reshape(k, p)
+    variance[:, of] -= 1.0 / (np.where(added > 0, added, np.inf) * k)
+    errors = np.sqrt(np.maximum(variance, 0.0) / n_rows)
+    errors[undetermined.reshape(k, p)] = np.nan
+    return np.asarray(errors.T)  # (p, K)
 
 
 def fit_logistic(

@@ -6,16 +6,21 @@ from math import log
 
 import numpy as np
 
+from mlcli.certificate import Certificate
 from mlcli.scratch.logistic.model import Floats, n_columns
 from mlcli.scratch.logistic.newton import (
-    GAUGE,
+    ARMIJO,
     HALVINGS,
+    PATIENCE,
     ROUNDING,
-    TOLERANCE,
+    SEPARATED,
+    TARGET,
+    VANISHED,
     Fit,
-    newton_direction,
 )
-from mlcli.scratch.logistic.objective import Ints, Objective
+from mlcli.scratch.logistic.objective import Bools, Ints, Objective, kkt_violation
+from mlcli.scratch.logistic.optimality import gap_certificate, largest_move
+from mlcli.scratch.logistic.quadratic import Quadratic, Step
 
 
 class NewtonInPasses:
@@ -35,6 +40,7 @@ class NewtonInPasses:
         trial: the weights at which the next pass adds up, (p, K) or (p, 1).
         fit: the answer, or None while another pass is needed.
         curvature: the Hessian there, (K p, K p).
+        gauge: as `Objective.gauge`.
         violation: as `Objective.violation`.
     """
 
@@ -56,24 +62,35 @@ class NewtonInPasses:
         self._penalised = np.ones((start.shape[0], 1))
         self._penalised[list(free)] = 0.0
         self._l1 = l1 * self._penalised  # (p, 1)
+        free = self._penalised[:, 0] * (l1 + l2) == 0
+        self.gauge: Bools = free & (start.shape[1] > 1)
         self._W: Floats | None = None
         self._at_W = np.inf
-        self._direction = np.zeros_like(start)
-        self._size, self._n_steps, self._n_halvings = 1.0, 0, 0
+        self._step = Step(np.zeros_like(start), np.inf, False)
+        self._certificate: Certificate | None = None
+        self._size, self._n_steps, self._n_halvings, self._n_idle = 1.0, 0, 0, 0
         self._clear()
 
     def _clear(self) -> None:
         size = self.trial.size
         self._value, self._gradient = 0.0, np.zeros_like(self.trial)
         self._H = np.zeros((size, size))
+        self._margin = np.inf
+        self._squares = np.zeros(self.trial.shape[0])
+        self._largest = np.zeros(self.trial.shape[0])
 
     def add(self, Phi: Floats, labels: Ints, row_weights: Floats) -> None:
         """Take in rows Phi (n, p) with the numbers of their classes and their weights, (n,)."""
         part = Objective(Phi, labels, self._n_classes, row_weights)
-        value, gradient = part.smooth(self.trial)
-        self._value += value
-        self._gradient += gradient
-        self._H += part.hessian(self.trial)
+        # A trial step may overflow: E is then no number, and the step is halved.
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            value, gradient = part.smooth(self.trial)
+            self._value += value
+            self._gradient += gradient
+            self._H += part.hessian(self.trial)
+            self._margin = min(self._margin, part.margin(self.trial))
+        self._squares += np.einsum("n,nj,nj->j", row_weights, Phi, Phi)
+        self._largest = np.maximum(self._largest, np.abs(Phi).max(axis=0, initial=0.0))
 
     def finish_pass(self) -> None:
         """All rows were added: decide about the trial weights, and try others."""
@@ -85,50 +102,57 @@ class NewtonInPasses:
                 self.trial = np.zeros_like(self.trial)
             else:
                 self._accept(value)
-        elif value <= self._at_W + ROUNDING * abs(self._at_W):
-            self._accept(value)
         else:
-            self._shorten(self._W)
+            goal = self._at_W - ARMIJO * self._size * self._step.decrease
+            if value <= goal + ROUNDING * abs(self._at_W):
+                self._accept(value)
+            else:
+                self._shorten(self._W)
         self._clear()
 
     def _accept(self, value: float) -> None:
-        W = self.trial
-        moved = np.inf if self._W is None else float(np.abs(self._direction).max())
+        W, before, last = self.trial, self._at_W, self._step.decrease
         self._W, self._at_W, self._size, self._n_halvings = W, value, 1.0, 0
         gradient = self._gradient + 2.0 * self._l2 * self._penalised * W
         H = self._H
         penalty = np.tile(2.0 * self._l2 * self._penalised[:, 0], n_columns(self._n_classes))
-        H[np.diag_indices_from(H)] += penalty + GAUGE
-        self.violation = _violation(W, gradient, self._l1)
+        H[np.diag_indices_from(H)] += penalty
+        scale = np.where(self._squares > 0, np.sqrt(self._squares), 1.0)[:, None]
+        self.violation = kkt_violation(W, gradient, self._l1, scale)
         self.curvature = H
-        converged = bool(moved <= TOLERANCE * (1.0 + np.abs(W).max()))
-        if converged or self._n_steps >= self._max_steps:
-            self.fit = Fit(W, self._n_steps, converged)
-            return
-        self._direction = newton_direction(H, W, self._at_rest(gradient), self._l1[:, 0])
-        self._n_steps += 1
-        self.trial = W + self._direction
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            self._step = Quadratic(H, self.gauge).step(W, gradient, self._l1[:, 0], value)
+        move = largest_move(self._largest, self._step.direction)
+        self._certificate = gap_certificate(value, self._step, move)
+        decrease = self._step.decrease
+        idle = value >= before * (1.0 - 1e-15) and decrease > 0.5 * last
+        self._n_idle = self._n_idle + 1 if idle else 0
+        stalled = self._certificate.converged and decrease > 0.25 * last
+        if (
+            self._certificate.value <= TARGET
+            or stalled
+            or self._n_idle >= PATIENCE
+            or self._n_steps >= self._max_steps
+        ):
+            self.fit = Fit(W, self._n_steps, self._certificate)
+        elif not self._certificate.converged and self._separable(value):
+            self.fit = Fit(W, self._n_steps, self._certificate, separable=True)
+        else:
+            self._n_steps += 1
+            self.trial = W + self._step.direction
 
-    def _at_rest(self, gradient: Floats) -> Floats:
-        """Without the slope along what changes no probability, which is rounding.
-
-        It is one number added to the weights of a column in all classes, where no penalty minds.
-        """
-        if gradient.shape[1] == 1:
-            return gradient
-        unminded = (self._l1 == 0) & (self._l2 * self._penalised == 0)  # (p, 1)
-        return np.where(unminded, gradient - gradient.mean(axis=1, keepdims=True), gradient)
+    def _separable(self, value: float) -> bool:
+        """As `newton._Newton` decides it."""
+        if self._step.solved and self._step.decrease <= VANISHED * value:
+            return True
+        penalised = self._l2 > 0 or bool((self._l1 > 0).any())
+        return not penalised and value <= SEPARATED and self._margin > 0
 
     def _shorten(self, W: Floats) -> None:
         self._n_halvings += 1
         if self._n_halvings >= HALVINGS:
-            self.fit = Fit(W, self._n_steps, True)
+            assert self._certificate is not None
+            self.fit = Fit(W, self._n_steps - 1, self._certificate)
             return
         self._size /= 2
-        self.trial = W + self._size * self._direction
-
-
-def _violation(W: Floats, gradient: Floats, l1: Floats) -> float:
-    """The largest component of the least subgradient."""
-    at_zero = np.maximum(np.abs(gradient) - l1, 0.0)
-    return float(np.where(W == 0, at_zero, np.abs(gradient + l1 * np.sign(W))).max())
+        self.trial = W + self._size * self._step.direction

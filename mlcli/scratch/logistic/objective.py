@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.scratch.logistic.model import Floats, n_columns, probabilities, sigmoid, softmax
+from mlcli.scratch.logistic.model import Floats, n_columns, probabilities
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 Loss = Literal["cross-entropy", "square"]
 # Rows whose weighted copy stays in a core's cache while the Hessian is added up.
 BLOCK = 2048
@@ -46,6 +48,26 @@ class Objective:
         return self.Phi.shape[1], n_columns(self.n_classes)
 
     @property
+    def gauge(self) -> Bools:
+        """Columns to whose weights of all classes one number can be added, E staying the same, (p,).
+
+        They are those of more than two classes that no penalty touches.
+        """
+        free = self.penalised[:, 0] * (self.l1 + self.l2) == 0
+        return np.asarray(free & (self.shape[1] > 1))
+
+    @cached_property
+    def column_scale(self) -> Floats:
+        """Root mean squares of the columns, sqrt(sum_n r_n phi_nj^2), 1 for a column of 0, (p, 1)."""
+        squares = np.einsum("n,nj,nj->j", self.row_weights, self.Phi, self.Phi)
+        return np.where(squares > 0, np.sqrt(squares), 1.0)[:, None]
+
+    @cached_property
+    def largest_values(self) -> Floats:
+        """max_n |phi_nj|, (p,)."""
+        return np.asarray(np.abs(self.Phi).max(axis=0))
+
+    @property
     def penalised(self) -> Floats:
         """1 for each column with a penalty, 0 for the others, (p, 1)."""
         mask = np.ones((self.Phi.shape[1], 1))
@@ -62,6 +84,25 @@ class Objective:
         A = self.Phi @ W  # (N, K)
         gradient = self.Phi.T @ (self.row_weights[:, None] * self._errors(A))  # (p, K)
         return self._smooth_value(A, W), gradient + 2.0 * self.l2 * self.penalised * W
+
+    def evaluate(self, W: Floats) -> tuple[float, Floats]:
+        """E(W), and the gradient of E without the l1 term."""
+        value, gradient = self.smooth(W)
+        return value + self.l1 * float((self.penalised * np.abs(W)).sum()), gradient
+
+    def margin(self, W: Floats) -> float:
+        """The least activation of a row's own class minus the largest other, positive if separated.
+
+        Rows of weight 0 do not count.
+        """
+        A = self.Phi @ W
+        if A.shape[1] == 1:
+            margins = np.where(self.labels == 1, A[:, 0], -A[:, 0])
+        else:
+            own = A[np.arange(self.labels.size), self.labels]
+            A[np.arange(self.labels.size), self.labels] = -np.inf
+            margins = own - A.max(axis=1)
+        return float(margins[self.row_weights > 0].min(initial=np.inf))
 
     def hessian(self, W: Floats) -> Floats:
         """Of the smooth part with the cross-entropy, the weights of a class next to each other.
@@ -84,10 +125,10 @@ class Objective:
         return H.reshape(k * p, k * p)
 
     def _add_block(self, H: Floats, P: Floats, A: Floats, r: Floats) -> None:
-        S = sigmoid(A) if A.shape[1] == 1 else softmax(A)
+        S, rest = probabilities_and_rest(A)
         for j in range(S.shape[1]):
             for k in range(j, S.shape[1]):
-                weight = r * S[:, j] * (float(j == k) - S[:, k])
+                weight = r * S[:, j] * (rest[:, j] if j == k else -S[:, k])
                 H[j, :, k] += P.T @ (weight[:, None] * P)
 
     def curvature_bound(self) -> float:
@@ -101,11 +142,8 @@ class Objective:
         return largest * (0.25 if self.n_classes == 2 else 0.5) + 2.0 * self.l2
 
     def violation(self, W: Floats) -> float:
-        """How far W is from optimal: the largest component of the least subgradient."""
-        _, gradient = self.smooth(W)
-        l1 = self.l1 * np.broadcast_to(self.penalised, W.shape)
-        at_zero = np.maximum(np.abs(gradient) - l1, 0.0)
-        return float(np.where(W == 0, at_zero, np.abs(gradient + l1 * np.sign(W))).max())
+        """How far W is from optimal: `kkt_violation` in units of standardised columns."""
+        return kkt_violation(W, self.smooth(W)[1], self.l1 * self.penalised, self.column_scale)
 
     def _smooth_value(self, A: Floats, W: Floats) -> float:
         penalty = self.l2 * float((self.penalised * W**2).sum())
@@ -121,9 +159,12 @@ class Objective:
             a = A[:, 0]
             # ln(1 + e^a) - t a, with the larger exponential taken out.
             return np.asarray(np.maximum(a, 0.0) - self.labels * a + np.log1p(np.exp(-np.abs(a))))
-        top = A.max(axis=1)
-        log_sum = top + np.log(np.exp(A - top[:, None]).sum(axis=1))
-        return np.asarray(log_sum - A[np.arange(A.shape[0]), self.labels])
+        rows, top = np.arange(A.shape[0]), A.argmax(axis=1)
+        below = A - A[rows, top][:, None]  # at most 0
+        others = np.exp(below)
+        others[rows, top] = 0.0
+        # ln(1 + sum of the others) keeps its digits where the loss is near 0.
+        return np.asarray(np.log1p(others.sum(axis=1)) - below[rows, self.labels])
 
     def _errors(self, A: Floats) -> Floats:
         """d loss / d a of each row, (N, K) or (N, 1).
@@ -131,17 +172,63 @@ class Objective:
         (s - t) for the cross-entropy (5.14), and (s - t) s' for the mean square (5.11): both with
         the sign opposite to the printed one.
         """
-        S = sigmoid(A) if A.shape[1] == 1 else softmax(A)
+        S, rest = probabilities_and_rest(A)
         E = S.copy()
+        # s - 1 is taken as minus the other classes' sum, which keeps its digits where s is near 1.
         if A.shape[1] == 1:
-            E[:, 0] -= self.labels
+            E[:, 0] = np.where(self.labels == 1, -rest[:, 0], S[:, 0])
         else:
-            E[np.arange(self.labels.size), self.labels] -= 1.0
+            own = np.arange(self.labels.size), self.labels
+            E[own] = -rest[own]
         if self.loss == "cross-entropy":
             return E
         if A.shape[1] == 1:
-            return np.asarray(E * S * (1.0 - S))
+            return np.asarray(E * S * rest)
         return np.asarray(S * (E - (S * E).sum(axis=1, keepdims=True)))
+
+
+def probabilities_and_rest(A: Floats) -> tuple[Floats, Floats]:
+    """s of each column of activations, and 1 - s, each to its own last digits.
+
+    Args:
+        A: (N, 1) for the sigmoid, or (N, K) for the softmax.
+
+    Returns:
+        Both of A's shape.
+    """
+    if A.shape[1] == 1:
+        small = np.exp(-np.abs(A))
+        total = 1.0 + small
+        likely, unlikely = 1.0 / total, small / total
+        positive = A >= 0
+        return np.where(positive, likely, unlikely), np.where(positive, unlikely, likely)
+    rows, top = np.arange(A.shape[0]), A.argmax(axis=1)
+    others = np.exp(A - A[rows, top][:, None])
+    others[rows, top] = 0.0
+    sum_of_others = others.sum(axis=1)
+    total = (1.0 + sum_of_others)[:, None]
+    S = others / total
+    S[rows, top] = 1.0 / total[:, 0]
+    rest = 1.0 - S
+    rest[rows, top] = sum_of_others / total[:, 0]
+    return S, rest
+
+
+def kkt_violation(W: Floats, gradient: Floats, l1: Floats, scale: Floats) -> float:
+    """The largest component of the least-norm subgradient, divided by the column's scale.
+
+    That is the slope of E along the weight of a column of mean square 1, so that it means the same
+    in any unit of the columns.
+
+    Args:
+        W: weights, (p, K) or (p, 1).
+        gradient: of E without the l1 term, of W's shape.
+        l1: strengths, (p, 1).
+        scale: root mean squares of the columns, (p, 1).
+    """
+    at_zero = np.maximum(np.abs(gradient) - l1, 0.0)
+    slope = np.where(W == 0, at_zero, np.abs(gradient + l1 * np.sign(W)))
+    return float((slope / scale).max())
 
 
 def even_weights(n_rows: int) -> Floats:

@@ -1,0 +1,53 @@
+"""Linear systems with a symmetric positive semidefinite matrix of unit diagonal."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlcli.scratch.logistic.model import Floats
+
+EPSILON = float(np.finfo(np.float64).eps)
+# The least squared pivot of a Cholesky factor at which it is used.
+PIVOT = 1e-10
+
+
+class Solver:
+    """Solves H x = b; where H is singular to rounding, by its eigenvectors.
+
+    Args:
+        H: (q, q), its diagonal 1 (or 0).
+    """
+
+    def __init__(self, H: Floats) -> None:
+        from scipy.linalg import cho_factor
+
+        self._factor = self._values = None
+        try:
+            factor = cho_factor(H, lower=True, check_finite=False)
+            if (np.diagonal(factor[0]) ** 2).min(initial=1.0) > PIVOT:
+                self._factor = factor
+                return
+        except np.linalg.LinAlgError:
+            pass
+        self._values, self._vectors = np.linalg.eigh(H)
+
+    def solve(self, b: Floats, noise: float) -> Floats:
+        """x, (q,).
+
+        Along eigenvectors whose eigenvalue is rounding, b is followed where it is more than `noise`
+        and left alone where it is not.
+        """
+        if self._factor is not None:
+            from scipy.linalg import cho_solve
+
+            return np.asarray(cho_solve(self._factor, b, check_finite=False))
+        floor = null_floor(self._values)
+        along = b @ self._vectors
+        flat = self._values <= floor
+        along[flat & (np.abs(along) <= noise)] = 0.0
+        return np.asarray(self._vectors @ (along / np.where(flat, floor, self._values)))
+
+
+def null_floor(eigenvalues: Floats) -> float:
+    """The eigenvalue below which those of a matrix (q, q) are rounding."""
+    return 4.0 * EPSILON * eigenvalues.size * float(max(eigenvalues[-1], EPSILON))
