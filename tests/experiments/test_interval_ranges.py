@@ -71,7 +71,7 @@ RUNS: Mapping[str, tuple[str, ...]] = {
         "lr-find", *CLASSES, "--hidden", "4", "--n-steps", "60", "--compare-epochs", "1",
         "--batch-size", "8",
     ),
-    "baseline of classes": ("baseline", *CLASSES, "--n-folds", "3", "--n-epochs", "2"),
+    "baseline of noise classes": ("baseline", *NOISE, "--n-folds", "3", "--n-epochs", "2"),
 }  # fmt: skip
 
 
