@@ -282,15 +282,11 @@ def _metrics(
 
 
 def _over_seeds(replicates: Sequence[Replicate]) -> Metrics:
-    names = ("log_evidence", "noise_precision", "effective_parameters")
-    found = {
-        name: summary([getattr(one.fitted, name) for one in replicates], name) for name in names
-    }
-    alphas = [one.fitted.prior_precision for one in replicates]
-    if all(alpha is not None for alpha in alphas):
-        known = [float(alpha) for alpha in alphas if alpha is not None]
-        found["prior_precision"] = summary(known, "prior_precision")
-    return found
+    names: tuple[str, ...] = ("log_evidence", "noise_precision", "effective_parameters")
+    if all(one.fitted.prior_precision is not None for one in replicates):
+        names += ("prior_precision",)
+    fits = [one.fitted for one in replicates]
+    return {name: summary([float(getattr(fit, name)) for fit in fits], name) for name in names}
 
 
 def _warnings(config: BayesConfig, source: Source, model: Model) -> list[str]:
