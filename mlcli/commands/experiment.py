@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -235,11 +235,12 @@ def record(prepared: Prepared, result: Result, started: str, compute_seconds: fl
         DataError: the data changed while they were read.
     """
     from mlcli.datasets.files import refuse_changed
+    from mlcli.experiments.source import with_images
 
     options, config, t_computed = prepared.options, prepared.resolved.config, time.perf_counter()
     refuse_changed(config.data, prepared.stamp)
     with folder.replacing(prepared.target) as partial:
-        files.write_result(_with_images(result, prepared.source), partial)
+        files.write_result(with_images(result, prepared.source), partial)
         if options.plots:
             from mlcli.report.figures import draw
 
@@ -262,14 +263,6 @@ def record(prepared: Prepared, result: Result, started: str, compute_seconds: fl
         files.write_text(partial / "environment.json", files.json_text(where))
     if (kept := _checkpoint(prepared)) is not None:
         kept.clear()
-
-
-def _with_images(result: Result, source: Any) -> Result:
-    """The result whose model says of which shape the images are that it was fitted to."""
-    shape = getattr(source, "image_shape", None)
-    if not result.model_info or shape is None:
-        return result
-    return replace(result, model_info={"image_shape": list(shape), **result.model_info})
 
 
 def now() -> str:
