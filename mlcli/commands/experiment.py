@@ -256,11 +256,12 @@ def record(prepared: Prepared, result: Result, started: str, compute_seconds: fl
         DataError: the data changed while they were read.
     """
     from mlcli.datasets.files import refuse_changed
+    from mlcli.experiments.source import with_images
 
     options, config, t_computed = prepared.options, prepared.resolved.config, time.perf_counter()
     refuse_changed(config.data, prepared.stamp)
     with folder.replacing(prepared.target) as partial:
-        files.write_result(result, partial)
+        files.write_result(with_images(result, prepared.source), partial)
         if options.plots:
             from mlcli.report.figures import draw
 
