@@ -43,6 +43,8 @@ class LogisticClassifier(Classifier):
         coef_: weights of the columns in x itself, (1, M) for two classes, else (K, M).
         intercept_: constants, (1,), or (K,); these of the standardised columns add up to 0.
         n_iter_: steps taken.
+        certificate_: how far the loss is from its minimum, a `mlcli.certificate.Certificate`; where
+            it is above its tolerance, `fit` issues a ConvergenceWarning.
 
     Raises:
         ParameterError: a parameter is not allowed, or y has one class; from `fit`.
@@ -97,9 +99,14 @@ class LogisticClassifier(Classifier):
         config: LogisticConfig = self._config(LogisticConfig, class_weights=self._class_weights())
         found = logistic.fit_classifier(config, X, labels, self.classes_.size, weights)
         if not found.fit.converged:
+            advice = (
+                "the classes can be separated, so that no finite weights are best; try a penalty"
+                if found.fit.separable
+                else "try a larger max_steps or a penalty"
+            )
             warnings.warn(
-                f"{config.solver} has not converged in {found.fit.n_steps} steps; try a larger "
-                "max_steps or a penalty",
+                f"{config.solver} has not converged in {found.fit.n_steps} steps: "
+                f"{found.fit.certificate}; {advice}",
                 ConvergenceWarning,
                 stacklevel=2,
             )
@@ -115,6 +122,7 @@ class LogisticClassifier(Classifier):
             weights[0] - self._surplus if first else np.zeros(weights.shape[1])
         )
         self.n_iter_ = found.fit.n_steps
+        self.certificate_ = found.fit.certificate
         return self
 
     def decision_function(self, X: Any) -> Floats:

@@ -146,11 +146,12 @@ def _result(
     found: Sequence[Outcome],
     warnings: list[str],
 ) -> Result:
+    boundary, plane_warnings = tables.boundary_table(config, source.feature_names, parts)
     words, arrays = functions.encode([Standardised(model.design, model.fit.W, model.intercept)])
     return Result(
         metrics=_metrics(config, parts.classes, found),
         tables={
-            "boundary": tables.boundary_table(config, source.feature_names, parts),
+            "boundary": boundary,
             "calibration": tables.calibration_table(found),
             "confusion": tables.confusion_table(parts.classes, found),
             "curves": tables.curves_table(found),
@@ -164,7 +165,12 @@ def _result(
         model_tensors={"predictor": arrays},
         model_info=_info(config, model, parts, source) | {"functions": words},
         determinism=DETERMINISM,
-        warnings=[*warnings, *_warnings(config, found)],
+        warnings=[*warnings, *plane_warnings, *_warnings(found)],
+        certificates={
+            "logistic regression": [one.certificate for one in found],
+            "separable classes with l2": [one.separable.certificate for one in found],
+        },
+        certificate_hint=_hint(config, found),
     )
 
 
@@ -276,13 +282,20 @@ def _info(
     }
 
 
-def _warnings(config: LogisticConfig, found: Sequence[Outcome]) -> list[str]:
+def _warnings(found: Sequence[Outcome]) -> list[str]:
     said = []
-    unfinished = sum(one.scores["converged"] == 0 for one in found)
-    if unfinished:
-        said.append(
-            f"{unfinished} of {len(found)} fits had not converged after {config.max_steps} steps"
-        )
     if len(found) == 1:
         said.append("one repeat has no interval; std and the bounds are null")
     return said
+
+
+def _hint(config: LogisticConfig, found: Sequence[Outcome]) -> str:
+    """What to try where no seed's fit is certified."""
+    if any(one.no_minimum for one in found):
+        return (
+            "--penalty l2: the training rows can be separated, and without a penalty the loss then "
+            "falls for ever as the weights grow"
+        )
+    if config.solver != "newton" and config.loss == "cross-entropy":
+        return "--solver newton, or more --max-steps"
+    return "more --max-steps, or a penalty"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate
 from mlcli.config.logistic import LogisticConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
@@ -47,6 +48,8 @@ class Outcome:
         by_threshold: precision, recall and accuracy at even p_0, (3, N_GRID), of two classes.
         calibration: of class 1 of two, of the called class of more.
         information: of the cells of the test rows; of the truth where p(C_1|x) is known.
+        certificate: of the fit on the training rows.
+        no_minimum: whether the training rows can be separated, so that E has no finite minimum.
         saturation, separable: the studies.
         n_train: rows that were trained on.
     """
@@ -58,6 +61,8 @@ class Outcome:
     by_threshold: Array | None
     calibration: Calibration
     information: dict[str, Information]
+    certificate: Certificate
+    no_minimum: bool
     saturation: Saturation
     separable: Separable
     n_train: int
@@ -110,6 +115,8 @@ def run_replicate(config: LogisticConfig, source: Source, index: int) -> Outcome
         _by_threshold(P[:, 1], t) if K == 2 else None,
         bins,
         every,
+        model.fit.certificate,
+        model.fit.separable,
         saturation(config, model),
         separable(config, model),
         parts.train.size,

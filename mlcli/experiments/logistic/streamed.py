@@ -134,7 +134,7 @@ class _Seed:
         # Only the first seed's curvature is kept.
         if self.newton.curvature.size and W.size <= MOST_ERRORS:
             errors = errors_of_curvature(
-                self.newton.curvature, W.shape[0], int(self.ranges.counts.sum())
+                self.newton.curvature, self.newton.gauge, int(self.ranges.counts.sum())
             )
         return Classifier(self.design, config.intercept, objective, self.fit, errors)
 
@@ -283,6 +283,6 @@ class _Run:
         model = seed.classifier(self._sample_parts(seed.index))
         return Outcome(
             scores, test.counts, roc, precision, test.by_threshold(), bins,
-            {"cells": test.cells()}, saturation(config, model), separable(config, model),
-            train.n_rows,
+            {"cells": test.cells()}, fit.certificate, fit.separable, saturation(config, model),
+            separable(config, model), train.n_rows,
         )  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.certificate import Certificate
 from mlcli.config.logistic import LogisticConfig
 from mlcli.experiments.logistic.fit import Classifier
 from mlcli.scratch.logistic.model import sigmoid
@@ -47,11 +48,13 @@ class Separable:
         norm: |w| at shown steps, without a penalty and with l2, (2, n_shown).
         loss: cross-entropy alone, the same shape.
         minimum_norm: |w| at the minimum with l2.
+        certificate: of that minimum, or of the boundary where that is worse.
     """
 
     norm: Array
     loss: Array
     minimum_norm: float
+    certificate: Certificate
 
 
 def shown_steps(config: LogisticConfig) -> Ints:
@@ -113,8 +116,8 @@ def _error(A: Array, t: Ints) -> Array:
 def separable(config: LogisticConfig, model: Classifier) -> Separable:
     """Descent on the training rows with the labels that the fitted boundary would give them."""
     objective = binary_objective(model)
-    fitted = fit_newton(replace(objective, l2=max(config.l2, 1e-3))).W
-    labels = ((objective.Phi @ fitted)[:, 0] > 0).astype(np.int64)
+    boundary = fit_newton(replace(objective, l2=max(config.l2, 1e-3)))
+    labels = ((objective.Phi @ boundary.W)[:, 0] > 0).astype(np.int64)
     plain = replace(objective, labels=labels)
     strengths = np.array([0.0, config.separable_l2])
     shown = shown_steps(config)
@@ -127,5 +130,7 @@ def separable(config: LogisticConfig, model: Classifier) -> Separable:
             losses[:, at] = [[plain.value(w[:, None])] for w in W.T]
         slope = plain.Phi.T @ (sigmoid(plain.Phi @ W) - labels[:, None]) / labels.size  # (p, 2)
         W = W - eta * (slope + 2.0 * strengths * plain.penalised * W)
-    lowest = fit_newton(replace(plain, l2=config.separable_l2)).W
-    return Separable(norms, losses, float(np.linalg.norm(plain.penalised * lowest)))
+    lowest = fit_newton(replace(plain, l2=config.separable_l2))
+    norm = float(np.linalg.norm(plain.penalised * lowest.W))
+    worst = max(boundary.certificate, lowest.certificate, key=lambda one: one.ratio)
+    return Separable(norms, losses, norm, worst)

@@ -59,15 +59,20 @@ def plane_of(config: LogisticConfig, names: Sequence[str], parts: Parts) -> list
     return of if len(of) == 2 and (np.ptp(parts.X[parts.train][:, of], axis=0) > 0).all() else []
 
 
-def boundary_table(config: LogisticConfig, names: Sequence[str], parts: Parts) -> Columns:
+def boundary_table(
+    config: LogisticConfig, names: Sequence[str], parts: Parts
+) -> tuple[Columns, list[str]]:
     """Class and probability over the plane of two features, of a model of these two alone.
 
     Of two classes the probability is that of C_1, of more that of the likeliest.
+
+    Returns:
+        The table, and a sentence where the model is not certified.
     """
     of = plane_of(config, names, parts)
     columns: dict[str, Any] = {key: [] for key in ("x", "y", "class", "probability")}
     if not of:
-        return columns
+        return columns, []
     X = parts.X[:, of]
     labels, K = parts.classes.labels[parts.train], parts.classes.size
     model = fit_classifier(config, X[parts.train], labels, K)
@@ -77,10 +82,14 @@ def boundary_table(config: LogisticConfig, names: Sequence[str], parts: Parts) -
     grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)  # (SIDE^2, 2)
     P = model.predict(grid)
     called = (P[:, 1] > config.threshold).astype(int) if K == 2 else P.argmax(axis=1)
-    return {
+    certificate, warnings = model.fit.certificate, []
+    if not certificate.converged:
+        warnings.append(f"the fit of the plane in boundary.csv did not converge: {certificate}")
+    columns = {
         "x": grid[:, 0], "y": grid[:, 1], "class": [parts.classes.names[k] for k in called],
         "probability": (P[:, 1] if K == 2 else P.max(axis=1)).round(4),
     }  # fmt: skip
+    return columns, warnings
 
 
 def points_table(config: LogisticConfig, names: Sequence[str], parts: Parts) -> Columns:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mlcli.scratch.logistic.model import Floats
-from mlcli.scratch.logistic.newton import Fit
-from mlcli.scratch.logistic.objective import Objective
+from mlcli.scratch.logistic.newton import Fit, separates, without_absent_classes
+from mlcli.scratch.logistic.objective import Centring, Objective
 from mlcli.scratch.logistic.optimality import certificate_at
 from mlcli.scratch.logistic.sparse import soft_threshold
 
@@ -39,7 +39,8 @@ def fit_descent(
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         eta = 1.0 / objective.curvature_bound() if learning_rate is None else learning_rate
         threshold = eta * objective.l1 * objective.penalised
-        W, first = start.copy(), objective.value(start)
+        W = without_absent_classes(objective, start.copy())
+        first = objective.value(W)
         for step in range(1, max_steps + 1):
             value, gradient = objective.smooth(W)
             if not value <= first + RISE:
@@ -52,13 +53,14 @@ def fit_descent(
                 if certificate.converged or tolerance < LEAST_SPEED:
                     return Fit(W, step, certificate)
                 tolerance /= 10.0
-        return Fit(W, max_steps, certificate_at(objective, W))
+        certificate = certificate_at(objective, W)
+        return Fit(W, max_steps, certificate, separable=separates(objective, W, certificate))
 
 
 def fit_lbfgs(objective: Objective, start: Floats, max_steps: int) -> Fit:
     """SciPy's L-BFGS, which builds a Hessian from the last ten gradients.
 
-    It works in units of the columns' scales, as if all had a mean square of 1.
+    It works on centred columns in units of their scales, as if all had a mean square of 1.
 
     Raises:
         ValueError: there is an l1 term, which has no gradient at 0.
@@ -67,13 +69,15 @@ def fit_lbfgs(objective: Objective, start: Floats, max_steps: int) -> Fit:
 
     if objective.l1:
         raise ValueError("L-BFGS needs a gradient everywhere, which l1 does not have")
+    centring = Centring.of(objective)
+    objective, start = centring.objective, centring.centred(start)
     shape, scale = start.shape, objective.column_scale
 
     def both(flat: Floats) -> tuple[float, Floats]:
         value, gradient = objective.smooth(flat.reshape(shape) / scale)
         return value, (gradient / scale).ravel()
 
-    W, n_steps = start, 0
+    W, n_steps = without_absent_classes(objective, start), 0
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for _ in range(ATTEMPTS):
             left = max_steps - n_steps
@@ -85,4 +89,5 @@ def fit_lbfgs(objective: Objective, start: Floats, max_steps: int) -> Fit:
             certificate = certificate_at(objective, W)
             if certificate.converged or n_steps >= max_steps or not found.nit:
                 break
-    return Fit(W, n_steps, certificate)
+    separable = separates(objective, W, certificate)
+    return Fit(centring.raw(W), n_steps, certificate, separable=separable)

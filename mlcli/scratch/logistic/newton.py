@@ -8,22 +8,22 @@ import numpy as np
 
 from mlcli.certificate import Certificate
 from mlcli.scratch.logistic.model import Floats
-from mlcli.scratch.logistic.objective import Bools, Ints, Objective, even_weights
+from mlcli.scratch.logistic.objective import Bools, Centring, Ints, Objective, even_weights
 from mlcli.scratch.logistic.optimality import exact_move, gap_certificate, largest_move
 from mlcli.scratch.logistic.quadratic import Quadratic, Step
 from mlcli.scratch.logistic.symmetric import null_floor
 
 # Steps go on to this relative gap, far below the tolerance, as long as rounding lets it fall: the
 # weights are then exact to about its root.
-TARGET = 1e-20
+TARGET = 1e-18
 # Relative to E: a rise that is rounding.
 ROUNDING = 1e-14
 # The share of the fall that the gradient promises that a step must reach (Armijo).
 ARMIJO = 1e-4
 # Halvings of a step before it is taken to be lost in rounding.
 HALVINGS = 60
-# A Hessian is used again as long as each step is so much shorter than the last.
-SHRINKS = 0.1
+# A Hessian is used again as long as each step is at most this share of the last.
+SHRINKS = 0.03
 # Steps without progress before rounding is taken to have stopped the descent.
 PATIENCE = 10
 # With more rows a weight than this, steps on some of them first save steps on all.
@@ -32,6 +32,8 @@ MANY_ROWS = 100
 SEPARATED = 1e-4
 # A gap, if the step were short, that shows that what is left is the drift of weights to infinity.
 VANISHED = 1e-14
+# An activation whose exponential is 0.
+FAR = 1000.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,10 @@ def fit_newton(objective: Objective, start: Floats | None = None, max_steps: int
         raise ValueError("Newton's method needs the cross-entropy, whose Hessian is positive")
     # A trial step may overflow: E is then no number, and the step is halved.
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        return _Newton(objective, start).fit(max_steps)
+        centring = Centring.of(objective)
+        begin = None if start is None else centring.centred(start)
+        found = _Newton(centring.objective, begin).fit(max_steps)
+        return replace(found, W=centring.raw(found.W))
 
 
 class _Newton:
@@ -96,6 +101,7 @@ class _Newton:
             self._W, self._quadratic = _start(objective)
         else:
             self._W = start.copy()
+        self._W = without_absent_classes(objective, self._W)
         self._value, self._gradient = objective.evaluate(self._W)
 
     def fit(self, max_steps: int) -> Fit:
@@ -135,10 +141,14 @@ class _Newton:
         return self._quadratic.step(self._W, self._gradient, self._l1, self._value)
 
     def _certificate(self, step: Step) -> Certificate:
-        move = largest_move(self._objective.largest_values, step.direction)
-        certificate = gap_certificate(self._value, step, move, self._drift)
+        objective = self._objective
+        move, one_class = (
+            largest_move(objective.largest_values, step.direction),
+            objective.one_class,
+        )
+        certificate = gap_certificate(self._value, step, move, self._drift, one_class=one_class)
         if not certificate.converged and gap_certificate(self._value, step, 0.0).converged:
-            move = exact_move(self._objective.Phi, step.direction)
+            move = exact_move(objective.Phi, step.direction)
             certificate = gap_certificate(self._value, step, move, self._drift)
         return certificate
 
@@ -147,9 +157,9 @@ class _Newton:
         left to gain is nothing while activations go on growing."""
         if self._drift == 0.0 and step.solved and step.decrease <= VANISHED * self._value:
             return True
-        if self._objective.l1 or self._objective.l2 or self._value > SEPARATED:
+        if self._value > SEPARATED:
             return False
-        return self._objective.margin(self._W) > 0
+        return separates(self._objective, self._W, self._certificate(step))
 
     def _descend(self, step: Step) -> bool:
         """Take the step, or as much of it as lowers E; False where nothing does."""
@@ -188,6 +198,34 @@ def _start(objective: Objective) -> tuple[Floats, Quadratic | None]:
     if not found.converged:
         return nothing, None
     return found.W, Quadratic(part.hessian(found.W), part.gauge)
+
+
+def separates(objective: Objective, W: Floats, certificate: Certificate) -> bool:
+    """Whether W without a certificate classifies every row correctly and no penalty acts.
+
+    E then falls for ever as W grows, and has no finite minimum.
+    """
+    if certificate.converged or objective.l1 or objective.l2:
+        return False
+    return objective.margin(W) > 0
+
+
+def without_absent_classes(objective: Objective, W: Floats) -> Floats:
+    """W with probabilities of 0 for classes without a row, where a constant without penalty is.
+
+    E falls for ever as their constants do; from a thousand on it falls by nothing.
+    """
+    absent = np.bincount(objective.labels, objective.row_weights, objective.n_classes) == 0
+    if not absent.any() or (constant := objective.free_constant) is None:
+        return W
+    far = FAR / objective.Phi[0, constant]
+    W = W.copy()
+    if W.shape[1] == 1:
+        W[:] = 0.0
+        W[constant] = far if absent[0] else -far
+    else:
+        W[constant, absent] = -far
+    return W
 
 
 def standard_errors(objective: Objective, W: Floats) -> Floats:

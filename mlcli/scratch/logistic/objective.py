@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -16,6 +16,8 @@ Bools = NDArray[np.bool_]
 Loss = Literal["cross-entropy", "square"]
 # Rows whose weighted copy stays in a core's cache while the Hessian is added up.
 BLOCK = 2048
+# A column is far from 0 where its mean is so much of its root mean square.
+FAR_FROM_ZERO = 0.99
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,31 @@ class Objective:
 
     @property
     def gauge(self) -> Bools:
-        """Columns to whose weights of all classes one number can be added, E staying the same, (p,).
+        """Columns without penalty, of more than two classes, (p,).
 
-        They are those of more than two classes that no penalty touches.
+        One number added to the weights of such a column in all classes leaves E as it is.
         """
         free = self.penalised[:, 0] * (self.l1 + self.l2) == 0
         return np.asarray(free & (self.shape[1] > 1))
 
+    @property
+    def free_constant(self) -> int | None:
+        """Number of the first column without penalty that is a constant other than 0."""
+        free = self.penalised[:, 0] * (self.l1 + self.l2) == 0
+        for j in np.flatnonzero(free).tolist():
+            column = self.Phi[:, j]
+            if column[0] != 0 and (column == column[0]).all():
+                return int(j)
+        return None
+
+    @property
+    def one_class(self) -> bool:
+        """Whether all rows are of one class."""
+        return bool((self.labels == self.labels[0]).all())
+
     @cached_property
     def column_scale(self) -> Floats:
-        """Root mean squares of the columns, sqrt(sum_n r_n phi_nj^2), 1 for a column of 0, (p, 1)."""
+        """sqrt(sum_n r_n phi_nj^2) of each column, 1 for a column of 0, (p, 1)."""
         squares = np.einsum("n,nj,nj->j", self.row_weights, self.Phi, self.Phi)
         return np.where(squares > 0, np.sqrt(squares), 1.0)[:, None]
 
@@ -67,7 +84,7 @@ class Objective:
         """max_n |phi_nj|, (p,)."""
         return np.asarray(np.abs(self.Phi).max(axis=0))
 
-    @property
+    @cached_property
     def penalised(self) -> Floats:
         """1 for each column with a penalty, 0 for the others, (p, 1)."""
         mask = np.ones((self.Phi.shape[1], 1))
@@ -185,6 +202,56 @@ class Objective:
         if A.shape[1] == 1:
             return np.asarray(E * S * rest)
         return np.asarray(S * (E - (S * E).sum(axis=1, keepdims=True)))
+
+
+@dataclass(frozen=True)
+class Centring:
+    """E over columns without their means, where a constant without penalty takes them up.
+
+    Columns far from 0 are nearly a multiple of the constant, and their products lose the digits in
+    which they differ. Without their means the weights of the other columns are the same.
+
+    Attributes:
+        objective: E over the centred columns.
+        shift: what was taken off each column, in units of the constant, (p, 1).
+        constant: number of the constant's column.
+    """
+
+    objective: Objective
+    shift: Floats
+    constant: int
+
+    @classmethod
+    def of(cls, objective: Objective) -> Centring:
+        """The centred problem; the same one where no column is far from 0."""
+        same = cls(objective, np.zeros((objective.Phi.shape[1], 1)), 0)
+        constant = objective.free_constant
+        if constant is None:
+            return same
+        Phi = objective.Phi
+        mean = objective.row_weights @ Phi  # (p,)
+        far = np.abs(mean) > FAR_FROM_ZERO * objective.column_scale[:, 0]
+        far[constant] = False
+        if not far.any():
+            return same
+        mean = np.where(far, mean, 0.0)
+        rest = Phi - mean
+        flat = far & (np.abs(rest).max(axis=0) <= 1e-14 * np.abs(mean))
+        rest[:, flat] = 0.0
+        shift = (mean / Phi[0, constant])[:, None]
+        return cls(replace(objective, Phi=rest), shift, constant)
+
+    def centred(self, W: Floats) -> Floats:
+        """Weights of the centred columns from those of the columns, (p, K)."""
+        W = W.copy()
+        W[self.constant] += (self.shift * W).sum(axis=0)
+        return W
+
+    def raw(self, W: Floats) -> Floats:
+        """Weights of the columns from those of the centred ones, (p, K)."""
+        W = W.copy()
+        W[self.constant] -= (self.shift * W).sum(axis=0)
+        return W
 
 
 def probabilities_and_rest(A: Floats) -> tuple[Floats, Floats]:

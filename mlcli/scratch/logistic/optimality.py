@@ -21,7 +21,9 @@ MOST_WORK = 2e10
 MOST_WEIGHTS = 3000
 
 
-def gap_certificate(value: float, step: Step, move: float, drift: float = 0.0) -> Certificate:
+def gap_certificate(
+    value: float, step: Step, move: float, drift: float = 0.0, *, one_class: bool = False
+) -> Certificate:
     r"""An upper bound of (E(W) - min E) / E(W) from a Newton step at W: between 0 and 1.
 
     Let s_n be the probabilities at W, S_n = diag(s_n) - s_n s_n^T, and d the step to the minimum
@@ -40,8 +42,9 @@ def gap_certificate(value: float, step: Step, move: float, drift: float = 0.0) -
         step: from W.
         move: at least the largest move of a row's activations against each other along the step.
         drift: c.
+        one_class: whether all rows are of one class, so that E is 0 at its minimum.
     """
-    bound = 1.0
+    bound = 0.0 if one_class and value == 0 else 1.0
     if step.solved and drift < 1.0 and move * np.exp(drift) <= LARGEST_MOVE and value > 0:
         bound = min(1.0, float(np.exp(drift)) * step.decrease / value)
     return Certificate(GAP, bound, TOLERANCE)
@@ -82,4 +85,5 @@ def certificate_at(objective: Objective, W: Floats) -> Certificate:
             return Certificate(SLOPE, relative, SLOPE_TOLERANCE)
         quadratic = Quadratic(objective.hessian(W), objective.gauge)
         step = quadratic.step(W, gradient, objective.l1 * objective.penalised[:, 0], value)
-        return gap_certificate(value, step, exact_move(objective.Phi, step.direction))
+        move = exact_move(objective.Phi, step.direction)
+        return gap_certificate(value, step, move, one_class=objective.one_class)

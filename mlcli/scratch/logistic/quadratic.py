@@ -9,7 +9,10 @@ import numpy as np
 from mlcli.scratch.logistic.model import Floats
 from mlcli.scratch.logistic.objective import Bools
 from mlcli.scratch.logistic.sparse import sparse_target
-from mlcli.scratch.logistic.symmetric import Solver
+from mlcli.scratch.logistic.symmetric import EPSILON, Solver
+
+# Relative to sqrt(E): slopes along directions without curvature that are taken for rounding.
+NOISE = 1e-13
 
 
 @dataclass(frozen=True)
@@ -84,16 +87,18 @@ class Quadratic:
         if self._gauge.any():
             mean = direction.mean(axis=1, keepdims=True)
             direction = np.where(self._gauge[:, None], direction - mean, direction)
-        return Step(direction, _decrease(W, direction, gradient, l1[:, None]), solved)
+        decrease, downhill = _decrease(W, direction, gradient, l1[:, None])
+        return Step(direction, decrease, solved and downhill)
 
 
-# Relative to sqrt(E): slopes along directions without curvature that are taken for rounding.
-NOISE = 1e-13
+def _decrease(W: Floats, direction: Floats, gradient: Floats, l1: Floats) -> tuple[float, bool]:
+    """-g^T d - l1 (|W + d|_1 - |W|_1), without cancellation where no weight changes its sign.
 
-
-def _decrease(W: Floats, direction: Floats, gradient: Floats, l1: Floats) -> float:
-    """-g^T d - l1 (|W + d|_1 - |W|_1), without cancellation where no weight changes its sign."""
+    Returns:
+        It, with its own rounding added; and whether it is not negative but for that rounding.
+    """
     s = np.where(W != 0, np.sign(W), np.sign(direction))
     turned = np.where(np.sign(W + direction) == -s, 2.0 * np.abs(W + direction), 0.0)
-    fall = -(gradient + l1 * s) * direction - l1 * turned
-    return max(0.0, float(fall.sum()))
+    falls = -(gradient + l1 * s) * direction - l1 * turned
+    total, rounding = float(falls.sum()), 4.0 * EPSILON * float(np.abs(falls).sum())
+    return max(0.0, total) + rounding, total >= -falls.size * rounding

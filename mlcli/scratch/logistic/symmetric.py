@@ -19,28 +19,27 @@ class Solver:
     """
 
     def __init__(self, H: Floats) -> None:
-        from scipy.linalg import cho_factor
+        from scipy.linalg.lapack import dpotrf
 
-        self._factor = self._values = None
-        try:
-            factor = cho_factor(H, lower=True, check_finite=False)
-            if (np.diagonal(factor[0]) ** 2).min(initial=1.0) > PIVOT:
-                self._factor = factor
-                return
-        except np.linalg.LinAlgError:
-            pass
+        self._values: Floats = np.empty(0)
+        self._vectors: Floats = np.empty((0, 0))
+        factor, info = dpotrf(H, lower=1)
+        well = info == 0 and (np.diagonal(factor) ** 2).min(initial=1.0) > PIVOT
+        self._factor: Floats | None = factor if well else None
+        if well:
+            return
         self._values, self._vectors = np.linalg.eigh(H)
 
     def solve(self, b: Floats, noise: float) -> Floats:
-        """x, (q,).
+        """x, of the shape of b: (q,), or where H is not singular (q, n).
 
         Along eigenvectors whose eigenvalue is rounding, b is followed where it is more than `noise`
         and left alone where it is not.
         """
         if self._factor is not None:
-            from scipy.linalg import cho_solve
+            from scipy.linalg.lapack import dpotrs
 
-            return np.asarray(cho_solve(self._factor, b, check_finite=False))
+            return np.asarray(dpotrs(self._factor, b, lower=1)[0])
         floor = null_floor(self._values)
         along = b @ self._vectors
         flat = self._values <= floor
