@@ -14,6 +14,7 @@ from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import ConfigError, DataError, InputError
 from mlcli.experiments.bayes.columns import Data, basis_of, degrees_of, in_memory, model_degree
 from mlcli.experiments.bayes.inputs import points, read_prior
+from mlcli.experiments.size_hint import smaller_basis
 from mlcli.experiments.source import refuse_words
 
 MAX_COLUMNS = 2000
@@ -53,8 +54,14 @@ def check(config: BayesConfig, source: Source) -> None:
         what = f"degree {degree} of the {config.basis} basis in {len(features)} input(s)"
         if not 0 < n_columns <= MAX_COLUMNS:
             raise DataError(
-                f"{what} has {n_columns} columns, 1 to {MAX_COLUMNS} are fitted",
-                hint="another --degree or --degrees",
+                f"{what} has {n_columns:,} columns, 1 to {MAX_COLUMNS:,} are fitted",
+                hint=smaller_basis(
+                    "polynomial" if config.basis == "monomial" else config.basis,
+                    len(features),
+                    config.intercept,
+                    MAX_COLUMNS,
+                    ("--degree", "--degrees"),
+                ),
             )
     if config.grid is not None and len(features) > 1:
         raise ConfigError(
