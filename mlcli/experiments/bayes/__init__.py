@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,13 +128,13 @@ def _data(config: BayesConfig, source: Source, index: int) -> Data:
     if isinstance(source, StreamSource):
         return first_data(config, source)
     found = source.replicate(index, config.seed).fitted_to()
-    return in_memory(found.X, found.t)
+    return in_memory(found.X, found.t, found.preparation)
 
 
 def _prior(config: BayesConfig, source: Source) -> Prior | None:
     """The prior of --prior-mean and --prior-covariance, for workers that may not have the files."""
     data = _data(config, source, 0)
-    basis = basis_of(config, data.low, data.high, model_degree(config))
+    basis = basis_of(config, data.low, data.high, model_degree(config), data.redundant)
     return read_prior(config, basis.terms(source.feature_names))
 
 
@@ -146,7 +147,7 @@ def _replicate(config: BayesConfig, source: Source, prior: Prior | None, index: 
 
 
 def _model(config: BayesConfig, source: Source, data: Data, prior: Prior | None) -> Model:
-    basis = basis_of(config, data.low, data.high, model_degree(config))
+    basis = basis_of(config, data.low, data.high, model_degree(config), data.redundant)
     terms = basis.terms(source.feature_names)
     triangle = triangle_of(basis, data)
     fitted = fit(config, triangle, prior)
@@ -171,6 +172,7 @@ def _result(
         "predictor": words,
         "basis": config.basis,
         "degree": model_degree(config),
+        **left_out_entry(model.basis, source.feature_names),
         "low": data.low.tolist(),
         "high": data.high.tolist(),
         "intercept": config.intercept,
@@ -181,7 +183,7 @@ def _result(
         **prepared_info(first),
     }
     return Result(
-        metrics=_metrics(config, model, replicates, study, source.fresh_draws),
+        metrics=_metrics(config, model, replicates, study, source),
         tables=_tables(config, source, first, data, model, prior, replicates, study),
         model_tables={
             "posterior_mean": {
@@ -239,12 +241,13 @@ def _metrics(
     model: Model,
     replicates: Sequence[Replicate],
     study: Sequence[Array],
-    fresh: bool,
+    source: Source,
 ) -> Metrics:
     fitted, curve = model.fitted, replicates[0].curve
     metrics: Metrics = {
         "basis": config.basis,
         "degree": model_degree(config),
+        **left_out_entry(model.basis, source.feature_names),
         "n_rows": model.triangle.n_rows,
         "n_seeds": len(replicates),
         "log_evidence": fitted.log_evidence,
@@ -276,7 +279,7 @@ def _metrics(
             "log_evidence": None if one is None else one.log_evidence,
             "cv_mse": cv_mse if np.isfinite(cv_mse) else None,
         }
-    if fresh:
+    if source.fresh_draws:
         metrics["over_seeds"] = _over_seeds(replicates)
     return metrics
 
@@ -289,8 +292,29 @@ def _over_seeds(replicates: Sequence[Replicate]) -> Metrics:
     return {name: summary([float(getattr(fit, name)) for fit in fits], name) for name in names}
 
 
+# Of the terms that are left out so many are named in a note; all of them in the files.
+SHOWN_TERMS = 5
+
+
+def left_out_terms(basis: Basis, names: Sequence[str]) -> list[str]:
+    """The names of the products that are no columns."""
+    every = replace(basis, left_out=()).terms(names)
+    return [every[place] for place in basis.left_out]
+
+
+def left_out_entry(basis: Basis, names: Sequence[str]) -> dict[str, Any]:
+    """For JSON: those names, where there are any."""
+    found = left_out_terms(basis, names)
+    return {"left_out": found} if found else {}
+
+
 def _warnings(config: BayesConfig, source: Source, model: Model) -> list[str]:
     found = []
+    if left_out := left_out_terms(model.basis, source.feature_names):
+        found.append(
+            f"left out, being combinations of other columns: {', '.join(left_out[:SHOWN_TERMS])}"
+            + (f" and {len(left_out) - SHOWN_TERMS} more" * (len(left_out) > SHOWN_TERMS))
+        )
     if model.fitted.at_limit:
         found.append(
             "the evidence rises without end as the prior narrows: the columns explain nothing, and "

@@ -17,6 +17,7 @@ from mlcli.linear.moments import (
     chebyshev_coefficients,
     chebyshev_nodes,
 )
+from mlcli.linear.redundant import NOTHING, Redundant, find_redundant
 from mlcli.linear.sample import subsample_indices
 from mlcli.linear.triangle import (
     GramAccumulator,
@@ -25,6 +26,7 @@ from mlcli.linear.triangle import (
     Triangle,
     condition,
 )
+from mlcli.preparation.columns import Preparation
 
 Array = NDArray[np.float64]
 Rows = Callable[[], Iterable[tuple[Array, Array]]]
@@ -37,10 +39,12 @@ SAFE_CONDITION = 1e3
 SAMPLE_ROWS_A_COLUMN = 200
 
 
-def basis_of(config: BayesConfig, low: Array, high: Array, degree: int) -> Basis:
-    """The basis of one degree over the range of the data, (D,) each."""
+def basis_of(
+    config: BayesConfig, low: Array, high: Array, degree: int, redundant: Redundant = NOTHING
+) -> Basis:
+    """The basis of one degree over the range of the data, (D,) each, without what is redundant."""
     kind = "polynomial" if config.basis == "monomial" else config.basis
-    return fit_basis(kind, low, high, degree, intercept=config.intercept)
+    return fit_basis(kind, low, high, degree, intercept=config.intercept, redundant=redundant)
 
 
 def degrees_of(config: BayesConfig) -> tuple[int, ...]:
@@ -63,6 +67,7 @@ class Data:
         n_rows: N.
         triangles: of each degree, where the rows were read once for all of them; None: not yet.
         arrays: X (N, D) and t (N,), where they are in memory.
+        redundant: products of features that add nothing.
     """
 
     rows: Rows
@@ -71,11 +76,16 @@ class Data:
     n_rows: int
     triangles: Mapping[int, Triangle] | None = None
     arrays: tuple[Array, Array] | None = None
+    redundant: Redundant = NOTHING
 
 
-def in_memory(X: Array, t: Array) -> Data:
-    """Data that are arrays."""
-    return Data(lambda: [(X, t)], X.min(axis=0), X.max(axis=0), t.size, arrays=(X, t))
+def in_memory(X: Array, t: Array, preparation: Preparation | None = None) -> Data:
+    """Data that are arrays, and what their columns were made of where that is known."""
+    categories, angles = ((), ()) if preparation is None else preparation.related
+    return Data(
+        lambda: [(X, t)], X.min(axis=0), X.max(axis=0), t.size, arrays=(X, t),
+        redundant=find_redundant(X, categories, angles),
+    )  # fmt: skip
 
 
 def triangle_of(basis: Basis, data: Data) -> Triangle:
