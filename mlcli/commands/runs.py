@@ -79,7 +79,7 @@ def runs(
     folder: Annotated[Path, typer.Argument(help="Where to look.")] = RUNS,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List what has been run: the data, and the run's one score.
+    """List what has been run, with its data and its score.
 
     The score is that of test rows where there is one, else the one that a sweep is ranked by, and
     of several variants the best. Every setting, and where a score comes from: --json.

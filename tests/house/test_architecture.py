@@ -51,6 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "experiments": {
         "certificate", "config", "datasets", "errors", "linear", "lists", "models", "neural",
+        "preparation",
         "result", "rng",
         "scale", "scratch", "selection",
     },
