@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
         "errors", "json_file", "linear", "neural", "preparation", "scale", "scratch", "selection",
     },
     "experiments": {
+        "preparation",
         "config", "datasets", "errors", "linear", "lists", "models", "neural", "result", "rng",
         "scale", "scratch", "selection",
     },

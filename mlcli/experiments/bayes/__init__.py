@@ -16,7 +16,16 @@ from mlcli.datasets.streaming import StreamSource
 from mlcli.experiments.bayes import streamed, tables
 from mlcli.experiments.bayes.arrivals import Arrivals, arrivals_of_two, arrivals_on_a_line
 from mlcli.experiments.bayes.checks import all_rows, check, first_data, n_replicates, plan
-from mlcli.experiments.bayes.columns import Data, basis_of, in_memory, model_degree, triangle_of
+from mlcli.experiments.bayes.columns import (
+    SHOWN_TERMS,
+    Data,
+    basis_of,
+    in_memory,
+    left_out_entry,
+    left_out_terms,
+    model_degree,
+    triangle_of,
+)
 from mlcli.experiments.bayes.display import display
 from mlcli.experiments.bayes.fit import Fitted, MaximumLikelihood, fit, maximum_likelihood
 from mlcli.experiments.bayes.inputs import points, read_prior
@@ -285,22 +294,6 @@ def _over_seeds(replicates: Sequence[Replicate]) -> Metrics:
     if all(alpha is not None for alpha in alphas):
         found["prior_precision"] = summary([float(alpha) for alpha in alphas if alpha is not None])
     return found
-
-
-# Of the terms that are left out so many are named in a note; all of them in the files.
-SHOWN_TERMS = 5
-
-
-def left_out_terms(basis: Basis, names: Sequence[str]) -> list[str]:
-    """The names of the products that are no columns."""
-    every = replace(basis, left_out=()).terms(names)
-    return [every[place] for place in basis.left_out]
-
-
-def left_out_entry(basis: Basis, names: Sequence[str]) -> dict[str, Any]:
-    """For JSON: those names, where there are any."""
-    found = left_out_terms(basis, names)
-    return {"left_out": found} if found else {}
 
 
 def _warnings(config: BayesConfig, source: Source, model: Model) -> list[str]:

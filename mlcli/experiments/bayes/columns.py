@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,3 +176,19 @@ def _accumulated(
     if isinstance(accumulator, GramAccumulator):
         refuse_gram(found, c0)
     return found.with_target(c0)
+
+
+# Of the terms that are left out so many are named in a note; all of them in the files.
+SHOWN_TERMS = 5
+
+
+def left_out_terms(basis: Basis, names: Sequence[str]) -> list[str]:
+    """The names of the products that are no columns."""
+    every = replace(basis, left_out=()).terms(names)
+    return [every[place] for place in basis.left_out]
+
+
+def left_out_entry(basis: Basis, names: Sequence[str]) -> dict[str, Any]:
+    """For JSON: those names, where there are any."""
+    found = left_out_terms(basis, names)
+    return {"left_out": found} if found else {}
