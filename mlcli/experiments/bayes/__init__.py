@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,6 @@ from mlcli.experiments.bayes import streamed, tables
 from mlcli.experiments.bayes.arrivals import Arrivals, arrivals_of_two, arrivals_on_a_line
 from mlcli.experiments.bayes.checks import all_rows, check, first_data, n_replicates, plan
 from mlcli.experiments.bayes.columns import (
-    SHOWN_TERMS,
     Data,
     basis_of,
     in_memory,
@@ -25,6 +23,7 @@ from mlcli.experiments.bayes.columns import (
     left_out_terms,
     model_degree,
     triangle_of,
+    warnings_of,
 )
 from mlcli.experiments.bayes.display import display
 from mlcli.experiments.bayes.fit import Fitted, MaximumLikelihood, fit, maximum_likelihood
@@ -202,7 +201,9 @@ def _result(
         model_tensors={"predictor": arrays},
         model_info=info,
         determinism=DETERMINISM,
-        warnings=_warnings(config, source, model),
+        warnings=warnings_of(
+            config, source, model.fitted.at_limit, left_out_terms(model.basis, source.feature_names)
+        ),
     )  # fmt: skip
 
 
@@ -293,23 +294,4 @@ def _over_seeds(replicates: Sequence[Replicate]) -> Metrics:
     alphas = [one.fitted.prior_precision for one in replicates]
     if all(alpha is not None for alpha in alphas):
         found["prior_precision"] = summary([float(alpha) for alpha in alphas if alpha is not None])
-    return found
-
-
-def _warnings(config: BayesConfig, source: Source, model: Model) -> list[str]:
-    found = []
-    if left_out := left_out_terms(model.basis, source.feature_names):
-        found.append(
-            f"left out, being combinations of other columns: {', '.join(left_out[:SHOWN_TERMS])}"
-            + (f" and {len(left_out) - SHOWN_TERMS} more" * (len(left_out) > SHOWN_TERMS))
-        )
-    if model.fitted.at_limit:
-        found.append(
-            "the evidence rises without end as the prior narrows: the columns explain nothing, and "
-            "the prior precision is the largest that was tried"
-        )
-    if source.streamed:
-        found.append("the file is read in batches: no k-fold choice, and a sample in the pictures")
-    if config.basis == "linear" and (config.degree != 1 or set(config.degrees) != {1}):
-        found.append("the linear basis has one size; --degree and --degrees were not used")
     return found

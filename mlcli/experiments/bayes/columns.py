@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.config.bayes import BayesConfig
+from mlcli.datasets.source import Source
 from mlcli.linear.basis import PRODUCTS, Basis, fit_basis
 from mlcli.linear.compress import refuse_loss
 from mlcli.linear.moments import (
@@ -192,3 +193,25 @@ def left_out_entry(basis: Basis, names: Sequence[str]) -> dict[str, Any]:
     """For JSON: those names, where there are any."""
     found = left_out_terms(basis, names)
     return {"left_out": found} if found else {}
+
+
+def warnings_of(
+    config: BayesConfig, source: Source, at_limit: bool, left_out: Sequence[str]
+) -> list[str]:
+    """What a reader of the posterior should know."""
+    found = []
+    if left_out:
+        found.append(
+            f"left out, being combinations of other columns: {', '.join(left_out[:SHOWN_TERMS])}"
+            + (f" and {len(left_out) - SHOWN_TERMS} more" * (len(left_out) > SHOWN_TERMS))
+        )
+    if at_limit:
+        found.append(
+            "the evidence rises without end as the prior narrows: the columns explain nothing, and "
+            "the prior precision is the largest that was tried"
+        )
+    if source.streamed:
+        found.append("the file is read in batches: no k-fold choice, and a sample in the pictures")
+    if config.basis == "linear" and (config.degree != 1 or set(config.degrees) != {1}):
+        found.append("the linear basis has one size; --degree and --degrees were not used")
+    return found
