@@ -80,8 +80,7 @@ def verify(
     extra files. Then the same question is asked again, in a temporary folder, and each file is
     compared with the recorded one; what differs first is named with its file, line and column.
 
-    The verdict is same (the same bytes), within (numbers within the tolerances, or means whose
-    intervals overlap, on another machine say), DIFFERS or NOT RUN.
+    The verdict is same (bytes), within (tolerances or intervals), DIFFERS or NOT RUN.
 
     --json prints {passed, runs: [{folder, command, run, passed, verdict, integrity: {n_files,
     altered, missing, extra, fault}, repeat: null or {match, n_same, n_within, not_compared,

@@ -173,23 +173,18 @@ class Standardised:
 def encode_basis(basis: Basis) -> tuple[dict[str, Any], Tensors]:
     """A basis as words and arrays."""
     words = {"basis": basis.kind, "degree": basis.degree, "intercept": basis.intercept}
-    if basis.left_out:
-        words["left_out"] = list(basis.left_out)
+    words |= {"left_out": list(basis.left_out)} if basis.left_out else {}
     return words, {"low": basis.low, "high": basis.high}
 
 
 def decode_basis(words: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Basis:
     """The way back from `encode_basis`."""
     degree, intercept = int(words["degree"]), bool(words["intercept"])
-    basis = fit_basis(
-        str(words["basis"]), tensors["low"], tensors["high"], degree, intercept=intercept
-    )
-    left_out = tuple(int(place) for place in words.get("left_out", ()))
-    if not left_out:
-        return basis
-    if basis.kind not in PRODUCTS or not 0 <= min(left_out) <= max(left_out) < basis.n_columns:
+    kind, left_out = str(words["basis"]), tuple(sorted({int(k) for k in words.get("left_out", ())}))
+    basis = fit_basis(kind, tensors["low"], tensors["high"], degree, intercept=intercept)
+    if left_out and (kind not in PRODUCTS or left_out[0] < 0 or left_out[-1] >= basis.n_columns):
         raise ValueError("a product that is left out is none of the basis")
-    return replace(basis, left_out=tuple(sorted(set(left_out))))
+    return replace(basis, left_out=left_out)
 
 
 def _without_zeros(name: str, matrix: Array) -> Tensors:

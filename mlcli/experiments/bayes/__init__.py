@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,16 @@ from mlcli.datasets.streaming import StreamSource
 from mlcli.experiments.bayes import streamed, tables
 from mlcli.experiments.bayes.arrivals import Arrivals, arrivals_of_two, arrivals_on_a_line
 from mlcli.experiments.bayes.checks import all_rows, check, first_data, n_replicates, plan
-from mlcli.experiments.bayes.columns import Data, basis_of, in_memory, model_degree, triangle_of
+from mlcli.experiments.bayes.columns import (
+    Data,
+    basis_of,
+    in_memory,
+    left_out_entry,
+    left_out_terms,
+    model_degree,
+    triangle_of,
+    warnings_of,
+)
 from mlcli.experiments.bayes.display import display
 from mlcli.experiments.bayes.fit import Fitted, MaximumLikelihood, fit, maximum_likelihood
 from mlcli.experiments.bayes.inputs import points, read_prior
@@ -194,7 +202,9 @@ def _result(
         model_tensors={"predictor": arrays},
         model_info=info,
         determinism=DETERMINISM,
-        warnings=_warnings(config, source, model),
+        warnings=warnings_of(
+            config, source, model.fitted.at_limit, left_out_terms(model.basis, source.feature_names)
+        ),
         certificates=by_solve(
             {"evidence": [one.fitted.certificate for one in replicates],
              "evidence of each degree": [one.curve.certificate() for one in replicates]}
@@ -290,38 +300,3 @@ def _over_seeds(replicates: Sequence[Replicate]) -> Metrics:
         names += ("prior_precision",)
     fits = [one.fitted for one in replicates]
     return {name: summary([float(getattr(fit, name)) for fit in fits], name) for name in names}
-
-
-# Of the terms that are left out so many are named in a note; all of them in the files.
-SHOWN_TERMS = 5
-
-
-def left_out_terms(basis: Basis, names: Sequence[str]) -> list[str]:
-    """The names of the products that are no columns."""
-    every = replace(basis, left_out=()).terms(names)
-    return [every[place] for place in basis.left_out]
-
-
-def left_out_entry(basis: Basis, names: Sequence[str]) -> dict[str, Any]:
-    """For JSON: those names, where there are any."""
-    found = left_out_terms(basis, names)
-    return {"left_out": found} if found else {}
-
-
-def _warnings(config: BayesConfig, source: Source, model: Model) -> list[str]:
-    found = []
-    if left_out := left_out_terms(model.basis, source.feature_names):
-        found.append(
-            f"left out, being combinations of other columns: {', '.join(left_out[:SHOWN_TERMS])}"
-            + (f" and {len(left_out) - SHOWN_TERMS} more" * (len(left_out) > SHOWN_TERMS))
-        )
-    if model.fitted.at_limit:
-        found.append(
-            "the evidence rises without end as the prior narrows: the columns explain nothing, and "
-            "the prior precision is the largest that was tried"
-        )
-    if source.streamed:
-        found.append("the file is read in batches: no k-fold choice, and a sample in the pictures")
-    if config.basis == "linear" and (config.degree != 1 or set(config.degrees) != {1}):
-        found.append("the linear basis has one size; --degree and --degrees were not used")
-    return found

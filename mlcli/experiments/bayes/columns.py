@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.config.bayes import BayesConfig
+from mlcli.datasets.source import Source
 from mlcli.linear.basis import PRODUCTS, Basis, fit_basis
 from mlcli.linear.compress import refuse_loss
 from mlcli.linear.moments import (
@@ -175,3 +177,41 @@ def _accumulated(
     if isinstance(accumulator, GramAccumulator):
         refuse_gram(found, c0)
     return found.with_target(c0)
+
+
+# Of the terms that are left out so many are named in a note; all of them in the files.
+SHOWN_TERMS = 5
+
+
+def left_out_terms(basis: Basis, names: Sequence[str]) -> list[str]:
+    """The names of the products that are no columns."""
+    every = replace(basis, left_out=()).terms(names)
+    return [every[place] for place in basis.left_out]
+
+
+def left_out_entry(basis: Basis, names: Sequence[str]) -> dict[str, Any]:
+    """For JSON: those names, where there are any."""
+    found = left_out_terms(basis, names)
+    return {"left_out": found} if found else {}
+
+
+def warnings_of(
+    config: BayesConfig, source: Source, at_limit: bool, left_out: Sequence[str]
+) -> list[str]:
+    """What a reader of the posterior should know."""
+    found = []
+    if left_out:
+        found.append(
+            f"left out, being combinations of other columns: {', '.join(left_out[:SHOWN_TERMS])}"
+            + (f" and {len(left_out) - SHOWN_TERMS} more" * (len(left_out) > SHOWN_TERMS))
+        )
+    if at_limit:
+        found.append(
+            "the evidence rises without end as the prior narrows: the columns explain nothing, and "
+            "the prior precision is the largest that was tried"
+        )
+    if source.streamed:
+        found.append("the file is read in batches: no k-fold choice, and a sample in the pictures")
+    if config.basis == "linear" and (config.degree != 1 or set(config.degrees) != {1}):
+        found.append("the linear basis has one size; --degree and --degrees were not used")
+    return found
