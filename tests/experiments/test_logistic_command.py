@@ -134,6 +134,35 @@ def test_every_branch_runs_and_draws(
     assert done.code == 0, done.err
 
 
+def write_correlated(name: str, noise: float) -> None:
+    """Two features of correlation -0.9 and a target from the sign of their noisy sum."""
+    rng = np.random.default_rng(0)
+    X = rng.multivariate_normal([0, 0], [[1, -0.9], [-0.9, 1]], size=120)
+    t = (X.sum(axis=1) + noise * rng.normal(size=120) > 0).astype(int)
+    lines = [f"{a},{b},{k}\n" for (a, b), k in zip(X.tolist(), t.tolist(), strict=True)]
+    Path(name).write_text("a,b,t\n" + "".join(lines))
+
+
+def test_l1_on_negatively_correlated_features_classifies(mlcli: Run, empty_folder: Path) -> None:
+    write_correlated("two.csv", 0.1)
+    done = mlcli(*BARE, "--data", "two.csv", "--penalty", "l1", "--l1", "0.01")
+    assert (done.code, done.err) == (0, "")
+    assert done.json["test_accuracy"]["mean"] > 0.85
+    assert done.json["converged"]["mean"] == 1
+    certificate = done.json["certificates"]["logistic regression"]
+    assert certificate["largest"] <= certificate["tolerance"]
+    assert certificate["n_certified"] == 3
+
+
+def test_separable_classes_without_penalty_have_no_answer(mlcli: Run, empty_folder: Path) -> None:
+    write_correlated("two.csv", 0.0)
+    for solver in ("newton", "lbfgs"):
+        done = mlcli(*BARE, "--data", "two.csv", "--penalty", "none", "--solver", solver)
+        assert (done.code, done.out) == (4, "")
+        assert "relative duality gap must be at most 1e-09" in done.err
+        assert "try --penalty l2: the training rows can be separated" in done.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

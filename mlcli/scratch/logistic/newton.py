@@ -15,7 +15,7 @@ from mlcli.scratch.logistic.symmetric import null_floor
 
 # Steps go on to this relative gap, far below the tolerance, as long as rounding lets it fall: the
 # weights are then exact to about its root.
-TARGET = 1e-18
+TARGET = 1e-20
 # Relative to E: a rise that is rounding.
 ROUNDING = 1e-14
 # The share of the fall that the gradient promises that a step must reach (Armijo).
