@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test portable lint bench scaling browser proofs soak coverage mutants clean
+.PHONY: help setup repro test portable lint bench load scaling browser proofs soak coverage mutants clean
 
 help:
 	@echo "make repro    set up, run the pipeline, name the report to open"
@@ -13,6 +13,7 @@ help:
 	@echo "make portable set up, run the tests with the kernels of five other processors"
 	@echo "make lint     set up, run ruff and mypy"
 	@echo "make bench    set up, measure speed against peers"
+	@echo "make load     set up, measure every command alone and beside busy processes"
 	@echo "make scaling  set up, measure cost against size and draw it in reports/scaling"
 	@echo "make browser  set up, look at the report in a headless Chromium"
 	@echo "make proofs   set up, run the long proofs: statistics, determinism, the wheel"
@@ -57,6 +58,9 @@ bench: setup
 	test $$status -lt 2 || exit $$status; \
 	$(BIN)/python -m tests.benchmarks.page .benchmarks/last.json reports/benchmarks.md \
 		&& echo "written to reports/benchmarks.md" && exit $$status
+
+load: setup
+	$(BIN)/python -m tests.benchmarks.load --spinning
 
 scaling: setup
 	$(BIN)/python -m tests.benchmarks.scaling

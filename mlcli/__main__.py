@@ -26,10 +26,10 @@ COMPLETION = ("--install-completion", "--show-completion")
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code of the contract."""
-    from mlcli.scale.waiting import bound_spinning
+    from mlcli.scale.thread_variables import set_thread_variables
 
     # Before any library that has threads is loaded.
-    bound_spinning()
+    set_thread_variables()
     # What a user should know is a sentence of ours. Python's warnings, of any library, are for
     # those who ask for them, by -W or PYTHONWARNINGS.
     if not sys.warnoptions:

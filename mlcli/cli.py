@@ -39,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "data": ("Data", "List, describe, make and fetch data sets."),
     "report": ("Results", "Turn run folders into one self-contained HTML page."),
-    "runs": ("Results", "List what has been run."),
+    "runs": ("Results", "List what has been run, with its data and its score."),
     "notes": ("Results", "List every figure, table and equation of the notes, and what shows it."),
     "compare": ("Results", "Compare runs: settings, metrics with tests, curves."),
     "check": ("Results", "Hold metrics to gates; exit 3 if one fails."),

@@ -10,6 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from mlcli.scale.thread_variables import set_thread_variables
+
+# As the program does at its start, before a library is loaded.
+set_thread_variables()
+# Times are never tests: beside other work drawing an example may take long.
+settings.register_profile("mlcli", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("mlcli")
 
 PROJECT = Path(__file__).parents[1]
 

@@ -4,7 +4,14 @@ import math
 
 import pytest
 
-from mlcli.certificate import Certificate, refuse_uncertified, summarise
+from mlcli.certificate import (
+    Certificate,
+    by_solve,
+    refuse_uncertified,
+    require,
+    summarise,
+    worst_of,
+)
 from mlcli.commands.experiment import certified
 from mlcli.errors import NoAnswerError
 from mlcli.result import Result
@@ -57,3 +64,19 @@ def test_certificates_reach_the_metrics_and_the_warnings_of_a_result():
     assert found.warnings[0] == "first"
     assert len(found.warnings) == 2
     assert certified(Result({"loss": 1.0}, {})).metrics == {"loss": 1.0}
+
+
+def test_unfinished_work_is_a_warning_even_for_every_seed():
+    found = certified(Result({}, {}, unfinished={"descent": [BAD, BAD]}))
+    assert found.metrics["certificates"]["descent"]["n_certified"] == 0
+    (warning,) = found.warnings
+    assert "2 of 2 seeds" in warning
+
+
+def test_solves_in_closed_form_have_no_certificate():
+    assert by_solve({"ridge": [None, None], "lasso": [GOOD, None]}) == {"lasso": [GOOD]}
+    assert worst_of(None, GOOD, BAD, GOOD) == BAD
+    assert worst_of(None) is None
+    require(None, "ridge")
+    with pytest.raises(NoAnswerError, match="lasso did not converge"):
+        require(BAD, "lasso")

@@ -137,3 +137,16 @@ def test_a_command_on_a_real_terminal_of_80_columns(empty_folder: object) -> Non
     lines = ESCAPES.sub("", found.decode()).splitlines()
     assert max(map(len, lines)) <= 80
     assert any("fashion-mini " in line and "3000 x 784" in line for line in lines)
+
+
+@pytest.mark.parametrize(("options", "said"), [([], False), (["-W", "default"], True)])
+def test_warnings_of_python_are_for_those_who_ask(options: list[str], said: bool) -> None:
+    code = (
+        "import warnings, mlcli.__main__ as edge\n"
+        "def call(arguments):\n    warnings.warn('a peculiar thing')\n    return 0\n"
+        "edge.call = call\nedge.main([])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, *options, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert ("a peculiar thing" in done.stderr) == said

@@ -15,7 +15,7 @@ from mlcli.commands.licences import licences
 from mlcli.report.manifest import package_versions
 from mlcli.result import Display
 from mlcli.scale.jobs import cores
-from mlcli.scale.waiting import thread_variables
+from mlcli.scale.thread_variables import thread_variables
 
 app = typer.Typer(add_completion=False)
 

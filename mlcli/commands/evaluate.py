@@ -132,13 +132,16 @@ def _labels(model: Model, name: str, target: str, t: np.ndarray) -> np.ndarray:
 
 
 def _displays(model: Model, found: dict[str, Any], level: float) -> list[Display]:
+    from mlcli.experiments.wording import BRIER
+
     one = model.described
     rows = []
     for name, entry in found["metrics"].items():
         low, high = entry["ci_low"], entry["ci_high"]
         value = "-" if entry["value"] is None else f"{entry['value']:.4g}"
         interval = "" if low is None or high is None else f"{low:.4g} to {high:.4g}"
-        rows.append([name.replace("_", " "), value, interval])
+        label = BRIER if name == "brier" else name.replace("_", " ")
+        rows.append([label, value, interval])
     chosen = f", {one.chosen}" if one.chosen else ""
     left_out = f", {found['n_missing']} left out" if found["n_missing"] else ""
     title = f"{found['target']} by {one.command}{chosen}: {found['n_rows']} rows{left_out}"

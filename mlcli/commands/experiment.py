@@ -30,9 +30,8 @@ from mlcli.partials import sweep
 from mlcli.report import files, folder
 from mlcli.report import manifest as manifests
 from mlcli.result import Display, Result
-from mlcli.scale.threads import thread_counts
+from mlcli.scale import thread_variables, threads
 from mlcli.scale.torchrun import launched
-from mlcli.scale.waiting import thread_variables
 
 if TYPE_CHECKING:
     from mlcli.datasets.files import Stamp
@@ -256,11 +255,12 @@ def record(prepared: Prepared, result: Result, started: str, compute_seconds: fl
         DataError: the data changed while they were read.
     """
     from mlcli.datasets.files import refuse_changed
+    from mlcli.experiments.source import with_images
 
     options, config, t_computed = prepared.options, prepared.resolved.config, time.perf_counter()
     refuse_changed(config.data, prepared.stamp)
     with folder.replacing(prepared.target) as partial:
-        files.write_result(result, partial)
+        files.write_result(with_images(result, prepared.source), partial)
         if options.plots:
             from mlcli.report.figures import draw
 
@@ -275,13 +275,13 @@ def record(prepared: Prepared, result: Result, started: str, compute_seconds: fl
             else DETERMINISM.format(n=options.processes),
             {"seed": config.seed, "n_seeds": config.n_seeds},
             result.metrics.get("certificates", {}),
-            thread_counts(),
+            threads.thread_counts(),
         )
         files.write_text(partial / "manifest.json", files.json_text(made))
         seconds = {"compute_seconds": compute_seconds, "write_seconds": t_drawn - t_computed}
         timings = {**seconds, **result.timings}
         files.write_text(partial / "timings.json", files.json_text(timings))
-        where = manifests.environment(started, sys.argv, thread_variables())
+        where = manifests.environment(started, sys.argv, thread_variables.thread_variables())
         files.write_text(partial / "environment.json", files.json_text(where))
     if (kept := _checkpoint(prepared)) is not None:
         kept.clear()

@@ -12,8 +12,12 @@ from mlcli.commands.experiment import RUNS
 from mlcli.json_file import read_json
 from mlcli.report.manifest import read_manifest
 from mlcli.result import Display
+from mlcli.sweeps.headlines import Shown, shown_score
 
 app = typer.Typer(add_completion=False)
+HEADINGS = ["command", "run", "started", "data", "score"]
+# A table that is wider than most terminals is hard to read; names of files give way.
+WIDTH, GAP, ROOM, SHORTEST = 80, 3, 16, 8
 
 
 def find_runs(folder: Path) -> list[dict[str, Any]]:
@@ -39,14 +43,35 @@ def _describe(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     except (OSError, ValueError):
         where = {}
     started = where.get("started", "") if isinstance(where, dict) else ""
+    score = _score(folder, str(manifest["command"]))
     return {
         "command": manifest["command"],
         "run": manifest["run"],
         "folder": str(folder),
-        "data": manifest["data"].get("name", ""),
+        "data": _data_name(manifest),
+        "score": score
+        and {
+            "metric": score.path,
+            "value": score.value,
+            "n_compared": score.n_compared,
+        },
         "settings": changed,
         "started": str(started),
     }
+
+
+def _data_name(manifest: dict[str, Any]) -> str:
+    """The name of a data set, or of the file or folder that was read."""
+    given = manifest["config"].get("data", {}).get("value")
+    return str(manifest["data"].get("name") or Path(str(given or "")).name)
+
+
+def _score(folder: Path, command: str) -> Shown | None:
+    try:
+        metrics = read_json(folder / "metrics.json")
+    except (OSError, ValueError):
+        return None
+    return shown_score(command.replace("-", "_"), metrics) if isinstance(metrics, dict) else None
 
 
 @app.command()
@@ -54,7 +79,10 @@ def runs(
     folder: Annotated[Path, typer.Argument(help="Where to look.")] = RUNS,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List what has been run.
+    """List what has been run, with its data and its score.
+
+    The score is that of test rows where there is one, else the one that a sweep is ranked by, and
+    of several variants the best. Every setting, and where a score comes from: --json.
 
     Example: mlcli runs
     """
@@ -65,13 +93,34 @@ def runs(
     if not found:
         console.print_text(f"no runs under {folder}")
         return
-    rows = []
-    for run in found:
-        settings = " ".join(f"{k}={_short(v)}" for k, v in run["settings"].items() if k != "data")
-        rows.append([run["command"], run["run"], run["started"], run["data"], settings])
-    headings = ["command", "run", "started", "data", "settings"]
-    console.print_displays([Display(f"runs under {folder}", headings, rows)])
+    rows = [
+        [run["command"], run["run"], run["started"][5:16].replace("T", " "), run["data"],
+         _number(run["score"])]
+        for run in found
+    ]  # fmt: skip
+    if _room(rows) < ROOM:
+        rows = [[*row[:2], row[2][:5], *row[3:]] for row in rows]
+    room = max(_room(rows), SHORTEST)
+    rows = [[*row[:3], _cut(row[3], room), row[4]] for row in rows]
+    console.print_displays([Display(f"runs under {folder}", HEADINGS, rows)])
 
 
-def _short(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+def _room(rows: list[list[str]]) -> int:
+    """The width that is left for the names of data."""
+    widths = [max(map(len, cells)) for cells in zip(HEADINGS, *rows, strict=True)]
+    return WIDTH - sum(widths) + widths[3] - GAP * (len(widths) - 1) - 2
+
+
+def _number(score: dict[str, Any] | None) -> str:
+    if score is None:
+        return ""
+    name = score["metric"].removesuffix(".mean").rpartition(".")[2]
+    return f"{name} {score['value']:.4g}"
+
+
+def _cut(name: str, width: int) -> str:
+    """A long name without its middle, since files often differ at both ends."""
+    if len(name) <= width:
+        return name
+    end = (width - 3) // 2
+    return f"{name[: width - 3 - end]}...{name[-end:]}"

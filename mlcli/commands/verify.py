@@ -11,9 +11,8 @@ import typer
 
 from mlcli import console
 from mlcli.commands.complete import run_folders
-from mlcli.config.verify import ABSOLUTE, RELATIVE
+from mlcli.config.verify import ABSOLUTE, BY_INTERVALS, RELATIVE
 from mlcli.errors import DataError, GateError, InputError, Interrupted, MlcliError
-from mlcli.json_file import read_json
 from mlcli.partials import temporary_folder
 from mlcli.result import Display
 
@@ -24,10 +23,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 REPORTS = Path("reports")
-SAME, DIFFERS, NOT_RUN = "same", "DIFFERS", "NOT RUN"
+SAME, WITHIN, DIFFERS, NOT_RUN = "same", "within", "DIFFERS", "NOT RUN"
 MATCH_HELP = (
-    "bytes: the same bytes. numbers: numbers within the tolerances, pictures left out. auto: bytes "
-    "where the run was made on this machine by these versions with as many threads, else numbers."
+    "bytes: the same bytes. numbers: numbers within the tolerances, pictures left out. intervals: "
+    "means over seeds whose intervals overlap. auto: bytes where the run was made by these "
+    "versions with as many threads on a machine with these kernels; elsewhere intervals for "
+    "trainings and fits that are not well conditioned, else numbers."
 )
 TOGETHER = (
     "{n} processes trained it together, and verify asks with one, whose last digits can differ; "
@@ -42,11 +43,12 @@ Place = Annotated[
 
 
 class Match(StrEnum):
-    """What is asked of the files of a repeat."""
+    """How the files of a repeat are compared."""
 
     AUTO = "auto"
     BYTES = "bytes"
     NUMBERS = "numbers"
+    INTERVALS = "intervals"
 
 
 @app.command()
@@ -78,9 +80,11 @@ def verify(
     extra files. Then the same question is asked again, in a temporary folder, and each file is
     compared with the recorded one; what differs first is named with its file, line and column.
 
-    --json prints {passed, runs: [{folder, command, run, passed, integrity: {n_files, altered,
-    missing, extra, fault}, repeat: null or {match, n_same, n_within, not_compared, differences:
-    {file: {place, recorded, again}}, reason, not_run}}]}.
+    The verdict is same (bytes), within (tolerances or intervals), DIFFERS or NOT RUN.
+
+    --json prints {passed, runs: [{folder, command, run, passed, verdict, integrity: {n_files,
+    altered, missing, extra, fault}, repeat: null or {match, n_same, n_within, not_compared,
+    n_means, machine, differences: {file: {place, recorded, again}}, reason, not_run}}]}.
 
     Example: mlcli verify reports/fit_poly
     """
@@ -119,8 +123,17 @@ def _look(
     checked = integrity(run.folder, run.manifest)
     if match is None:
         return run, checked, None
-    asked = _match(run) if match is Match.AUTO else str(match)
-    return run, checked, _again(run, asked, close, jobs)
+    from dataclasses import replace
+
+    from mlcli.review.verify import made_elsewhere
+    from mlcli.scale.threads import thread_counts
+
+    elsewhere = made_elsewhere(run.manifest, thread_counts())
+    asked = str(match)
+    if match is Match.AUTO:
+        asked = "bytes" if not elsewhere else "numbers"
+        asked = "intervals" if elsewhere and run.section in BY_INTERVALS else asked
+    return run, checked, replace(_again(run, asked, close, jobs), machine=elsewhere)
 
 
 def _passed(checked: Integrity, repeat: Repeat | None) -> bool:
@@ -129,25 +142,14 @@ def _passed(checked: Integrity, repeat: Repeat | None) -> bool:
 
 def _verdict(checked: Integrity, repeat: Repeat | None) -> str:
     if _passed(checked, repeat):
-        return SAME
+        exact = repeat is None or not (repeat.n_within or repeat.not_compared or repeat.n_means)
+        return SAME if exact else WITHIN
     return NOT_RUN if checked.whole and repeat is not None and repeat.not_run else DIFFERS
 
 
 def _why(checked: Integrity, repeat: Repeat | None) -> str:
     parts = [checked.sentence, "" if repeat is None else repeat.sentence]
     return "; ".join(part for part in parts if part)
-
-
-def _match(run: Run) -> str:
-    from mlcli.review.verify import made_here
-    from mlcli.scale.threads import thread_counts
-
-    try:
-        environment = read_json(run.folder / "environment.json")
-    except (OSError, ValueError):
-        environment = None
-    known = environment if isinstance(environment, dict) else None
-    return "bytes" if made_here(run.manifest, known, thread_counts()) else "numbers"
 
 
 def _again(run: Run, match: str, close: Close, jobs: int | None) -> Repeat:
@@ -187,12 +189,21 @@ def _prepared(run: Run, target: Path, jobs: int | None) -> Any:
     if run.section not in SECTIONS:
         raise ConfigError(f"there is no command {run.command} in this version")
     model = config_class(run.section)
+    recorded = run.manifest["config"]
+    # What nobody gave is left out, as it was: some values may not be given together with others.
+    defaults = model.model_construct().model_dump(mode="json")
+    given = {
+        key: value
+        for key, value in run.config.items()
+        if key not in model.model_fields
+        or recorded[key]["source"] != "default"
+        or value != defaults[key]
+    }
     try:
-        config = model(**run.config)
+        config = model(**given)
     except ValidationError as error:
         faults = explain(error, model, run.section, {})
         raise ConfigError("; ".join(fault.sentence for fault in faults)) from None
-    recorded = run.manifest["config"]
     sources = {
         key: recorded[key]["source"] if key in recorded else "default" for key in model.model_fields
     }
@@ -223,6 +234,7 @@ def _json(found: list[tuple[Run, Integrity, Repeat | None]]) -> dict[str, Any]:
             "command": run.command,
             "run": run.manifest["run"],
             "passed": _passed(checked, repeat),
+            "verdict": _verdict(checked, repeat),
             "integrity": asdict(checked),
             "repeat": None if repeat is None else asdict(repeat),
         }
@@ -241,24 +253,34 @@ def _display(
     for run, checked, repeat in found:
         row = [_verdict(checked, repeat), str(run.folder), str(checked.n_files)]
         if repeat is not None:
-            row += [str(repeat.n_same), str(repeat.n_within), str(len(repeat.not_compared))]
+            row += [str(repeat.n_same), str(repeat.n_within), str(repeat.n_means)]
+            row += [str(len(repeat.not_compared))]
         rows.append([*row, _why(checked, repeat)])
     hashed = all(repeat is None for _, _, repeat in found)
     headings = ["", "run", "files"]
     if not hashed:
-        headings += ["same bytes", "within tolerances", "pictures left out"]
+        headings += ["same bytes", "within tolerances", "means within intervals", "not compared"]
     headings.append("what differs first")
     if not any(row[-1] for row in rows):
         headings, rows = headings[:-1], [row[:-1] for row in rows]
     what = "hashes against manifest.json" if hashed else "run again and compared"
-    loose = any(
-        repeat is not None and repeat.match == "numbers" and repeat.n_same < checked.n_files
+    loose = [
+        repeat
         for _, checked, repeat in found
-    )
-    remark = (
-        f"Not known to be made on this machine by these versions: two numbers are within the "
-        f"tolerances where |a - b| <= {absolute:g} + {relative:g} max(|a|, |b|)."
+        if repeat is not None and repeat.match != "bytes" and repeat.n_same < checked.n_files
+    ]
+    said = [
+        f"Made elsewhere ({loose[0].machine}), so that last digits may differ."
+        if loose and loose[0].machine
+        else "",
+        f"Two numbers are within the tolerances where |a - b| <= {absolute:g} + {relative:g} "
+        "max(|a|, |b|)."
         if loose
-        else ""
-    )
-    return Display(f"{place}: {what}", headings, rows, remark)
+        else "",
+        "Means of trainings and of fits that are not well conditioned are within the intervals "
+        "where the recorded one and the new one overlap; files that follow from single seeds are "
+        "not compared."
+        if any(repeat.match == "intervals" for repeat in loose)
+        else "",
+    ]
+    return Display(f"{place}: {what}", headings, rows, " ".join(filter(None, said)))

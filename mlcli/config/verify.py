@@ -1,7 +1,8 @@
 """How close numbers must be that another machine or version computed: the home of these defaults.
 
-They allow for last digits that differ and for what a few thousand operations make of them. A long
-training can carry such a difference further, which is for the user to allow.
+They allow for last digits that differ and for what a few thousand operations make of them. Where a
+difference of one bit grows without bound, in a training or a fit that is not well conditioned,
+means over seeds are compared by their intervals.
 """
 
 from __future__ import annotations
@@ -9,3 +10,18 @@ from __future__ import annotations
 # |a - b| <= ABSOLUTE + RELATIVE max(|a|, |b|).
 RELATIVE = 1e-6
 ABSOLUTE = 1e-9
+# Sections whose digits another processor changes: trainings; polynomials of degree 300 or past the
+# interpolation threshold, whose small singular values are rounding errors; and filters, which names
+# an image after its nearest neighbour, where a tie goes either way.
+BY_INTERVALS = frozenset(
+    {
+        "baseline",
+        "bias_variance",
+        "filters",
+        "fit_poly",
+        "lr_find",
+        "propagate",
+        "train_cnn",
+        "train_mlp",
+    }
+)

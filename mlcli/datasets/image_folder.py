@@ -56,7 +56,9 @@ def open_folder(
             raise DataError(f"{folder / name} holds no image that can be read")
     X, image_shape = _rows(images)
     t = np.array([k for k, _ in pairs], dtype=np.float64)
-    data = Dataset(folder.resolve().name, X, t, pixel_names(image_shape), "class")
+    data = Dataset(
+        folder.resolve().name, X, t, pixel_names(image_shape), "class", class_names=names
+    )
     identity: dict[str, Any] = {
         "kind": "folder",
         "folder": data.name,

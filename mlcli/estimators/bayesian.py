@@ -112,7 +112,9 @@ class BayesianRegressor(Regressor):
             )
         X, t = self._training_rows(X, y)
         data = in_memory(X, t)
-        self._basis: Basis = basis_of(config, data.low, data.high, model_degree(config))
+        self._basis: Basis = basis_of(
+            config, data.low, data.high, model_degree(config), data.redundant
+        )
         self._model: Fitted = _fit(config, triangle_of(self._basis, data))
         self.certificate_: Certificate | None = self._model.certificate
         warn_uncertified(self.certificate_, "given precisions, or a lower degree")

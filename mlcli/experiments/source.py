@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from mlcli.config import SECTIONS, config_class
@@ -12,6 +13,7 @@ from mlcli.datasets.source import Source, open_source
 from mlcli.datasets.words_found import ColumnsOfWords
 from mlcli.errors import DataError
 from mlcli.models.parts import PREPARED_SCHEMA
+from mlcli.result import Result
 
 SHOWN_CLASSES = 3
 # Sections whose target is numbers, whatever their parameters.
@@ -77,6 +79,14 @@ def prepared_info(data: Dataset) -> dict[str, Any]:
     """What model.json has to say of how inputs are made; empty where nothing was declared."""
     words = data.prepared_words()
     return {"schema": PREPARED_SCHEMA, **words} if words else {}
+
+
+def with_images(result: Result, source: Source) -> Result:
+    """The result, its model saying of which shape the images are that it was fitted to."""
+    shape = source.image_shape
+    if not result.model_info or shape is None:
+        return result
+    return replace(result, model_info={"image_shape": list(shape), **result.model_info})
 
 
 def refuse_words(command: str, data: Dataset) -> None:

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# Brier's own, over all classes; of two classes it is twice the one-sided score.
+BRIER = "Brier score, sum over classes"
+
+
+def rule_label(name: str) -> str:
+    """What tables and figures call a rule that reads a learning rate off a range test."""
+    return f"{name} (fastai)"
+
 
 def number(value: float | None) -> str:
     """Four significant digits; a dash where there is no number."""

@@ -38,11 +38,15 @@ def _products(build: Builder, basis: Basis, x: str) -> str:
         tables = [build.add("standardise", x, tensors=units)]
     for k in range(1, d):
         tables.append(_next(build, basis.kind, tables, k))
+    left_out = [place - int(basis.intercept) for place in basis.left_out]
     if D == 1:
-        return build.concat(tables)
+        table = build.concat(tables)
+        kept = np.delete(np.arange(d), left_out)
+        return table if not left_out else build.gather(table, kept, d)
     # A column of ones stands for a feature that has no part in a product.
     table = build.concat([*tables, build.constant(x, 1.0)])  # (n, D d + 1)
-    orders = exponents(graded_monomials(D, d, intercept=False), D)  # (M, D)
+    orders = exponents(graded_monomials(D, d, intercept=False), D)
+    orders = np.delete(orders, left_out, axis=0)  # (M, D)
     n_factors = int((orders > 0).sum(axis=1).max())
     places = np.full((n_factors, len(orders)), D * d, dtype=np.int64)
     for j, order in enumerate(orders):

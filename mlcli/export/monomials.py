@@ -53,7 +53,12 @@ def in_powers(basis: Basis, weights: Floats) -> Monomials | None:
     if basis.kind not in (*PRODUCTS, "linear") or degree < 1 or basis.n_columns > MOST_COLUMNS:
         return None
     D = basis.low.size
-    W = weights if basis.intercept else np.vstack([np.zeros((1, weights.shape[1])), weights])
+    W = weights
+    if basis.left_out:
+        n_every = basis.n_columns + len(basis.left_out)
+        W = np.zeros((n_every, weights.shape[1]))
+        W[np.delete(np.arange(n_every), basis.left_out)] = weights
+    W = W if basis.intercept else np.vstack([np.zeros((1, W.shape[1])), W])
     if basis.kind in ("polynomial", "linear"):
         return Monomials(np.zeros(D), np.ones(D), degree, W)
     middle, half = basis.low / 2 + basis.high / 2, basis.high / 2 - basis.low / 2

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from mlcli.linear.additive import centres, fourier_rows, gaussian_rows, sigmoid_rows
 from mlcli.linear.arrays import Floats, Ints, as_matrix
 from mlcli.linear.graded import Monomial, exponents, graded_monomials
+from mlcli.linear.redundant import NOTHING, Redundant
 
 BASES = ("polynomial", "legendre", "chebyshev", "fourier", "gaussian", "sigmoid", "linear")
 PRODUCTS = ("polynomial", "legendre", "chebyshev")
@@ -32,7 +33,8 @@ class Basis:
     """Fixed functions phi_j(x), the columns of the design matrix Phi_aj = phi_j(x_a), eq (4.2).
 
     `low` and `high` (D,) are the range of each feature, in its own units, to which the scaled
-    bases are tied; `degree` is the highest total degree, harmonic or number of centres.
+    bases are tied; `degree` is the highest total degree, harmonic or number of centres. Products at
+    the places `left_out`, counted among all, are no columns.
     """
 
     kind: str
@@ -40,11 +42,13 @@ class Basis:
     low: Floats
     high: Floats
     intercept: bool
+    left_out: tuple[int, ...] = ()
 
     @property
     def n_columns(self) -> int:
         """The number of columns of Phi, M + 1 with the intercept."""
-        return count_columns(self.kind, self.low.size, self.degree, self.intercept)
+        every = count_columns(self.kind, self.low.size, self.degree, self.intercept)
+        return every - len(self.left_out)
 
     def evaluate(self, X: ArrayLike) -> Floats:
         """Phi (N, n_columns) at X (N, D), eqs (3.8), (3.9), (3.11); column-major in memory.
@@ -92,7 +96,11 @@ class Basis:
         return np.concatenate([first, np.tile(orders, self.low.size)])
 
     def _monomials(self) -> list[Monomial]:
-        return graded_monomials(self.low.size, self.degree, intercept=self.intercept)
+        every = graded_monomials(self.low.size, self.degree, intercept=self.intercept)
+        if not self.left_out:
+            return every
+        left_out = frozenset(self.left_out)
+        return [one for place, one in enumerate(every) if place not in left_out]
 
     def _products(self, Z: Floats) -> Floats:
         if self.kind == "polynomial":
@@ -105,7 +113,8 @@ class Basis:
             U = (Z - middle[:, None]) / half[:, None]  # (D, N)
             powers = [recurrence(u, self.degree) for u in U]
         if len(powers) == 1:
-            return powers[0] if self.intercept else powers[0][1:]
+            rows = powers[0] if self.intercept else powers[0][1:]
+            return np.delete(rows, self.left_out, axis=0) if self.left_out else rows
         orders = exponents(self._monomials(), len(powers))
         rows = np.ones((orders.shape[0], Z.shape[1]))
         with np.errstate(over="ignore", invalid="ignore"):
@@ -149,9 +158,18 @@ class Basis:
 
 
 def fit_basis(
-    kind: str, X_low: ArrayLike, X_high: ArrayLike, degree: int, *, intercept: bool = True
+    kind: str,
+    X_low: ArrayLike,
+    X_high: ArrayLike,
+    degree: int,
+    *,
+    intercept: bool = True,
+    redundant: Redundant = NOTHING,
 ) -> Basis:
     """A basis over the box [X_low, X_high], both (D,) in the units of x.
+
+    Products that are `redundant` are left out where the columns span the powers of x, so that what
+    they are combinations of is there.
 
     Raises:
         ValueError: the kind is unknown, the degree is negative, or the box is not one.
@@ -163,7 +181,11 @@ def fit_basis(
     if not (np.isfinite(low).all() and np.isfinite(high).all() and (low <= high).all()):
         raise ValueError("X_low must be finite and at most X_high in each feature")
     count_columns(kind, low.size, degree, intercept)
-    return Basis(kind, degree, low, high, intercept)
+    left_out: tuple[int, ...] = ()
+    if redundant != NOTHING and kind in PRODUCTS and spans_powers(kind, intercept):
+        monomials = graded_monomials(low.size, degree, intercept=intercept)
+        left_out = redundant.left_out(monomials, intercept)
+    return Basis(kind, degree, low, high, intercept, left_out)
 
 
 def count_columns(kind: str, n_features: int, degree: int, intercept: bool = True) -> int:

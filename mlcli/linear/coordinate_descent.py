@@ -25,7 +25,7 @@ QUICK_SWEEPS = 20
 WORTH_FACTORING = 4
 # Rounds without a lower objective before rounding is taken to have stopped the descent.
 PATIENCE = 3
-# The largest gap of a certified fit, as a share of its own objective; the descent goes to half.
+# The largest gap of a certified fit, as a share of its own objective; the descent aims at half.
 TOLERANCE = 1e-8
 # Below this share of E(0) an objective through A^T A is rounding.
 BLURRED = 1e-5
@@ -38,7 +38,7 @@ class PenalisedPath:
     Attributes:
         w: (p, k).
         gap: duality gaps, upper bounds on E(w) - min E, (k,).
-        objective: E(w), (k,).
+        scale: E(w), or 1e-5 of E(0) where that is larger, (k,).
         n_sweeps: sweeps spent, (k,); 0 where warm starts or a closed form were enough.
         n_nonzero: weights that are not 0, (k,).
         degrees_of_freedom: trace of X_S (X_S^T X_S + 2 N l2 I)^-1 X_S^T over the non-zero columns
@@ -47,16 +47,19 @@ class PenalisedPath:
 
     w: Floats
     gap: Floats
-    objective: Floats
+    scale: Floats
     n_sweeps: Ints
     n_nonzero: Ints
     degrees_of_freedom: Floats
 
     @property
     def certificate(self) -> Certificate:
-        """Of the worst pair of strengths: how far E(w) can be above its minimum."""
-        shares = self.gap / np.where(self.objective > 0, self.objective, 1.0)
-        return Certificate("duality gap / objective", float(shares.max(initial=0.0)), TOLERANCE)
+        """Of the worst pair of strengths: how far E(w) can be above its minimum, as a share.
+
+        Of `scale`: rounding is a share of E(0), which an objective far below it can't show.
+        """
+        shares = self.gap / np.where(self.scale > 0, self.scale, 1.0)
+        return Certificate("relative duality gap", float(shares.max(initial=0.0)), TOLERANCE)
 
 
 def l1_max(A: Floats, b: Floats, n_rows: int) -> float:
@@ -110,7 +113,8 @@ def elastic_net_path(
             W[:, k], n_sweeps[k] = path.advance(float(strong[k]), float(square[k]))
     gaps, objectives = _gaps(A, b, n_rows, W, strong, square)
     dof = [_degrees_of_freedom(A, n_rows, W[:, k], square[k]) for k in range(strong.size)]
-    return PenalisedPath(W, gaps, objectives, n_sweeps, np.count_nonzero(W, axis=0), np.array(dof))
+    scale = np.maximum(objectives, BLURRED * float(b @ b) / (2 * n_rows))
+    return PenalisedPath(W, gaps, scale, n_sweeps, np.count_nonzero(W, axis=0), np.array(dof))
 
 
 class _Path:

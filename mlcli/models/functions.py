@@ -7,14 +7,14 @@ whose calls are then the same operations on the same numbers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.linear.arnoldi import ArnoldiBasis
-from mlcli.linear.basis import Basis, fit_basis
+from mlcli.linear.basis import PRODUCTS, Basis, fit_basis
 from mlcli.linear.compress import PolynomialFit
 from mlcli.linear.design import Design
 from mlcli.linear.least_squares import Scaling
@@ -173,15 +173,18 @@ class Standardised:
 def encode_basis(basis: Basis) -> tuple[dict[str, Any], Tensors]:
     """A basis as words and arrays."""
     words = {"basis": basis.kind, "degree": basis.degree, "intercept": basis.intercept}
+    words |= {"left_out": list(basis.left_out)} if basis.left_out else {}
     return words, {"low": basis.low, "high": basis.high}
 
 
 def decode_basis(words: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Basis:
     """The way back from `encode_basis`."""
     degree, intercept = int(words["degree"]), bool(words["intercept"])
-    return fit_basis(
-        str(words["basis"]), tensors["low"], tensors["high"], degree, intercept=intercept
-    )
+    kind, left_out = str(words["basis"]), tuple(sorted({int(k) for k in words.get("left_out", ())}))
+    basis = fit_basis(kind, tensors["low"], tensors["high"], degree, intercept=intercept)
+    if left_out and (kind not in PRODUCTS or left_out[0] < 0 or left_out[-1] >= basis.n_columns):
+        raise ValueError("a product that is left out is none of the basis")
+    return replace(basis, left_out=left_out)
 
 
 def _without_zeros(name: str, matrix: Array) -> Tensors:

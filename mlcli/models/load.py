@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,9 @@ def load(
     info = parts.info()
     try:
         with np.errstate(all="ignore"):
-            model = _made(parts, info, command, degree, variant, seed_index, device)
+            model = _of_images(
+                _made(parts, info, command, degree, variant, seed_index, device), info
+            )
             _check_names(model)
             # Arrays that don't fit each other are found here and not among the user's rows.
             model.predict(np.zeros((1, len(model.described.features))), 0.95).columns()
@@ -87,6 +91,22 @@ def _made(
     if command == "fit-poly":
         return linear.load_fit_poly(parts, info, degree)
     return (linear.load_kfold if command == "kfold" else linear.load_logistic)(parts, info)
+
+
+def _of_images(model: Any, info: Mapping[str, Any]) -> Model:
+    """The model as it reads images, where it was fitted to some.
+
+    Raises:
+        ValueError: its inputs are not their pixels.
+    """
+    found: Model = model
+    if found.described.image_shape is not None or not info.get("image_shape"):
+        return found
+    shape = tuple(int(n) for n in info["image_shape"])
+    if prod(shape) != len(found.described.features) or len(shape) not in (2, 3):
+        raise ValueError("inputs that are not the pixels of such images")
+    fitted: Model = replace(model, described=replace(found.described, image_shape=shape))
+    return fitted
 
 
 def _check_names(model: Model) -> None:

@@ -18,8 +18,8 @@ Ints = NDArray[np.int64]
 N_BINS = 10
 N_DRAWS = 1000
 INTERVALS = (
-    "Student's over the rows, cut at the range of the metric and widened where it is skew (docs: "
-    "intervals); of r2 by the delta method; of shares (accuracy, coverage) Wilson's; "
+    "Student's over the rows, cut at the range of the metric and widened where it is skew; "
+    "of r2 by the delta method; of shares (accuracy, coverage) Wilson's; "
     f"calibration_error_by_chance: mean and central part of {N_DRAWS} draws in which the "
     "probabilities are right"
 )

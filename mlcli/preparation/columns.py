@@ -105,6 +105,15 @@ class Preparation:
         ends = np.cumsum([0, *(len(column.names) for column in self.columns)]).tolist()
         return [slice(start, end) for start, end in pairwise(ends)]
 
+    @property
+    def related(self) -> tuple[list[range], list[tuple[int, int]]]:
+        """The D columns that are categories of one column, and sine and cosine of one angle."""
+        placed = list(zip(self.columns, self.places, strict=True))
+        return (
+            [range(at.start, at.stop) for one, at in placed if one.kind == "category"],
+            [(at.start + 1, at.start + 2) for one, at in placed if one.yearly],
+        )
+
     def expand(self, cells: Mapping[str, Array]) -> Array:
         """X (n, D), NaN where something is missing or unseen, from the cells as they were read."""
         return np.column_stack([one.expand(cells[one.name]) for one in self.columns])

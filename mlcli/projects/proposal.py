@@ -107,9 +107,8 @@ def for_table(
         for values in sections.values():
             values["n_seeds"] = min(values.get("n_seeds", MOST_SEEDS), n_draws)
     by_values = target["task"] == "classification" and column["type"] in NUMBERS
-    return Proposal(
-        target["task"], sections, _reasons(found, features), left_out, by_values, source
-    )
+    reasons = _reasons(found, features)
+    return Proposal(target["task"], sections, reasons, left_out, by_values, source)
 
 
 def _declared(features: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

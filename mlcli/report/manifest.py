@@ -13,6 +13,7 @@ from typing import Any
 
 from mlcli import __version__
 from mlcli.json_file import read_json
+from mlcli.report.machine import platform_facts
 
 SCHEMA = 1
 HASH_LENGTH = 10
@@ -79,7 +80,7 @@ def manifest(
         **{key: asked[key] for key in ("processes",) if key in asked},
         "seeds": dict(seeds),
         "versions": package_versions(),
-        "platform": {"system": platform.system(), "machine": platform.machine()},
+        "platform": platform_facts(),
         "threads": dict(threads),
         "determinism": determinism,
         **({"certificates": dict(certificates)} if certificates else {}),
@@ -95,7 +96,7 @@ def environment(
     Args:
         started: in ISO 8601.
         command_line: the arguments of the process.
-        threads: from `scale.waiting.thread_variables`.
+        threads: from `scale.thread_variables.thread_variables`.
     """
     return {
         "started": started,

@@ -16,8 +16,8 @@ HEAD = """# Reports
 
 Every figure that the pipeline makes, in the order of the notes. `dvc repro` makes them again, and
 the page `index.html` beside this file, where curves can be read off and searched. Numbers are means
-over independent seeds with 95 % intervals (Student t) unless they say otherwise. Written by
-`mlcli report`.
+over independent seeds with 95 % intervals (Student t, within the range of the quantity) unless they
+say otherwise. Written by `mlcli report`.
 """
 
 
@@ -61,15 +61,20 @@ def _run(run: Run, beside: Path) -> Iterator[str]:
 
 def escape(text: str) -> str:
     """Text that Markdown and the HTML in it leave as it is, on one line."""
-    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _escaped(" ".join(text.split()))
+
+
+def _escaped(text: str) -> str:
+    return SPECIAL.sub(r"\\\1", text)
 
 
 def _prose(text: str) -> str:
     """A sentence of our own, whose backticks mean code."""
-    pieces = text.split("`")
+    # Spaces around code are at the ends of its neighbours, so that those are not stripped.
+    pieces = " ".join(text.split()).split("`")
     if len(pieces) % 2 == 0:
         return escape(text)
-    return "".join(f"`{one}`" if i % 2 else escape(one) for i, one in enumerate(pieces))
+    return "".join(f"`{one}`" if i % 2 else _escaped(one) for i, one in enumerate(pieces))
 
 
 def _fenced(text: str) -> str:

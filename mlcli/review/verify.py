@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlcli.json_file import read_json
 from mlcli.report.folder import UNTRACKED
+from mlcli.report.machine import difference
 from mlcli.report.manifest import package_versions, question, question_hash, sha256
 from mlcli.review.differences import (
     PICTURES,
@@ -18,6 +19,7 @@ from mlcli.review.differences import (
     first_difference,
     in_mappings,
 )
+from mlcli.review.metrics import is_number, is_summary, quantities
 
 MANIFEST = "manifest.json"
 # Parts of a manifest that say by what and how a run was made, not what was asked.
@@ -63,10 +65,13 @@ class Repeat:
     """A run against the same question asked again.
 
     Attributes:
-        match: bytes or numbers: what was asked of the files.
+        match: bytes, numbers or intervals: how the files were compared.
         n_same: files with the same bytes.
         n_within: files whose numbers are within the tolerances.
-        not_compared: pictures that have other bytes, where numbers are compared.
+        not_compared: files that have other bytes and were not compared further: pictures, and
+            where means are compared by their intervals all but metrics.json.
+        n_means: means whose intervals overlap, of those beyond the tolerances.
+        machine: how the machine differs from the recorded one; empty if it does not.
         differences: file -> where it differs first.
         reason: why it could not be asked again, if so.
         not_run: whether that lies in what is here (its data, say), so that nothing is known of
@@ -77,6 +82,8 @@ class Repeat:
     n_same: int = 0
     n_within: int = 0
     not_compared: tuple[str, ...] = ()
+    n_means: int = 0
+    machine: str = ""
     differences: Mapping[str, Difference] = field(default_factory=dict)
     reason: str = ""
     not_run: bool = False
@@ -122,23 +129,25 @@ def _fault(manifest: Mapping[str, Any]) -> str:
     return f"{MANIFEST} calls the run {manifest['run']}, but its settings and data are {name}"
 
 
-def made_here(
-    manifest: Mapping[str, Any], environment: Mapping[str, Any] | None, threads: Mapping[str, int]
-) -> bool:
-    """Whether equal bytes are promised: the same versions and threads on the same machine.
+def made_elsewhere(manifest: Mapping[str, Any], threads: Mapping[str, int]) -> str:
+    """Why equal bytes are not promised, in a few words; empty where they are.
+
+    They are promised to the same versions with as many threads on a machine with the same kernels.
 
     Args:
         manifest: of the run.
-        environment: its environment.json; without it the machine is not known.
         threads: from `scale.threads.thread_counts`, of this process.
     """
-    return (
-        manifest["versions"] == package_versions()
-        and manifest["platform"] == {"system": platform.system(), "machine": platform.machine()}
-        and manifest.get("threads", threads) == threads
-        and environment is not None
-        and environment.get("host") == platform.node()
-    )
+    here = package_versions()
+    for name, recorded in manifest["versions"].items():
+        if recorded != here.get(name):
+            return f"{name} {recorded} there, {here.get(name, 'none')} here"
+    if "kernels" not in manifest["platform"]:
+        return "its kernels were not recorded"
+    recorded_threads = manifest.get("threads", threads)
+    if recorded_threads != threads:
+        return f"threads {recorded_threads} there, {dict(threads)} here"
+    return difference(manifest["platform"])
 
 
 def compare_folders(
@@ -153,14 +162,14 @@ def compare_folders(
     Args:
         recorded, again: the two folders.
         manifests: of both, in that order.
-        match: bytes, or numbers within tolerances.
+        match: bytes, numbers within tolerances, or intervals of the means in metrics.json.
         close: whether two numbers are within them.
     """
     differences: dict[str, Difference] = {}
     said = _in_manifests(manifests)
     if said is not None:
         differences[MANIFEST] = said
-    n_same, n_within, not_compared = 0, 0, []
+    n_same, n_within, n_means, not_compared = 0, 0, 0, []
     for name in _in_order({*manifests[0]["files"], *manifests[1]["files"]}):
         a, b = recorded / name, again / name
         if not a.is_file() and name in manifests[0]["files"]:
@@ -171,15 +180,46 @@ def compare_folders(
             differences[name] = Difference("the file", *ends)
         elif a.read_bytes() == b.read_bytes():
             n_same += 1
-        elif match == "numbers" and a.suffix in PICTURES:
+        elif match != "bytes" and a.suffix in PICTURES:
+            not_compared.append(name)
+        elif (where := _compare(a, b, match, close)) is None:
+            n_within += 1
+        elif match != "intervals":
+            differences[name] = where
+        elif name != "metrics.json":
             not_compared.append(name)
         else:
-            where = _compare(a, b, match, close)
-            if where is None:
-                n_within += 1
-            else:
+            n_means, where = _compare_means(a, b, close)
+            if where is not None:
                 differences[name] = where
-    return Repeat(match, n_same, n_within, tuple(not_compared), differences)
+    return Repeat(match, n_same, n_within, tuple(not_compared), n_means, differences=differences)
+
+
+def _compare_means(a: Path, b: Path, close: Close) -> tuple[int, Difference | None]:
+    """How many means of two metrics.json have intervals that overlap, and where they first don't.
+
+    What is no mean over seeds, a p value say, follows from them and is not compared.
+    """
+    found, again = (quantities(read_json(path)) for path in (a, b))
+    n_means = 0
+    for name in dict.fromkeys([*found, *again]):
+        if name not in found or name not in again:
+            return n_means, Difference(name, *(one.get(name) for one in (found, again)))
+        one, other = found[name], again[name]
+        if not (is_summary(one) and is_summary(other)) or not is_number(one["mean"]):
+            continue
+        if is_number(other["mean"]) and (close(one["mean"], other["mean"]) or _overlap(one, other)):
+            n_means += 1
+        else:
+            return n_means, Difference(f"{name}.mean", one["mean"], other["mean"])
+    if n_means == 0:
+        return 0, Difference("the file", "no mean over seeds", "nothing to compare by intervals")
+    return n_means, None
+
+
+def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    ends = [a["ci_low"], b["ci_high"], b["ci_low"], a["ci_high"]]
+    return all(map(is_number, ends)) and ends[0] <= ends[1] and ends[2] <= ends[3]
 
 
 def _in_order(names: set[str]) -> list[str]:

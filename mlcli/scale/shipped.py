@@ -15,7 +15,7 @@ from typing import Any
 
 from mlcli import __version__
 from mlcli.errors import MlcliError
-from mlcli.scale.waiting import bound_spinning
+from mlcli.scale.thread_variables import set_thread_variables
 
 # They bring threads of their own, which can be limited only once they are loaded.
 THREADED = ("numpy", "scipy.linalg", "sklearn.ensemble", "sklearn.neighbors", "torch")
@@ -96,7 +96,7 @@ def unpack(block: bytes, terms: Terms) -> Shipped:
     import cloudpickle
 
     # Unpacking loads the libraries that the work needs.
-    bound_spinning()
+    set_thread_variables()
 
     try:
         _refuse_others(terms.versions)

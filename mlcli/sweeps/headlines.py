@@ -1,8 +1,8 @@
-"""The metric that a sweep of a command is ranked by, unless the user names another."""
+"""The one metric of a command: what a sweep is ranked by, and what a list of runs shows."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,20 @@ HEADLINES: Mapping[str, tuple[Headline, ...]] = {
     "logistic": (Headline("test_cross_entropy", False, TEST),),
     "bias_variance": (Headline("generalisation_error", False, OTHER),),
     "descent": (Headline("final_excess", False, OTHER),),
+}
+# What a list of runs shows of a command beyond these: of many folds there is no selection error,
+# and the rest has no number that a sweep is ranked by.
+SHOWN: Mapping[str, tuple[Headline, ...]] = {
+    "kfold": tuple(
+        Headline(f"cv_{loss}", False, VALIDATION) for loss in ("mse", "mae", "error_rate")
+    ),
+    "lr_find": (Headline("eta_max", True, OTHER),),
+    "perceptron": (Headline("learning.data.mistakes", False, OTHER),),
+    # Intervals that have no standard deviation.
+    "baseline": (
+        Headline("accuracy.mean", True, VALIDATION),
+        Headline("mse.mean", False, VALIDATION),
+    ),
 }
 MORE_IS_BETTER = ("accuracy", "r2", "evidence", "likelihood", "f1", "auc", "precision", "recall",
                   "coverage", "converged")  # fmt: skip
@@ -121,6 +135,48 @@ def find(
     raise ConfigError(f"no one metric ranks every point: {has}", hint="--metric PATH")
 
 
+@dataclass(frozen=True)
+class Shown:
+    """The number that stands for a run.
+
+    Attributes:
+        path: in metrics.json.
+        value: the mean, where it is one.
+        n_compared: how many variants of the run have it, of which this is the best.
+    """
+
+    path: str
+    value: float
+    n_compared: int
+
+
+def shown_score(section: str, metrics: Mapping[str, Any]) -> Shown | None:
+    """The first headline that a run has, that of test rows before others; of variants the best."""
+    known = {path: _mean(value) for path, value in _known(metrics).items()}
+    # Along a path of strengths there are other models than those that the run compares.
+    numbers = {
+        path: value
+        for path, value in known.items()
+        if value is not None and not path.startswith("path.")
+    }
+    headlines = [*HEADLINES.get(section, ()), *SHOWN.get(section, ())]
+    for one in sorted(headlines, key=lambda one: one.rows != TEST):
+        paths = [one.name] if one.name in numbers else _ending_in(one.name, numbers)
+        if paths:
+            best = (max if one.largest else min)(paths, key=lambda path: numbers[path])
+            return Shown(best, numbers[best], len(paths))
+    return None
+
+
+def _mean(value: Any) -> float | None:
+    mean = value["mean"] if is_summary(value) else value
+    return float(mean) if is_number(mean) else None
+
+
+def _ending_in(name: str, known: Iterable[str]) -> list[str]:
+    return _shallowest([path for path in known if path.endswith(f".{name}")])
+
+
 def variant_of(config: Mapping[str, Any]) -> str:
     """The part of a run's metrics that its one degree has; empty where there are several.
 
@@ -145,7 +201,7 @@ def _path(
     """The path of a headline in a run; None if it is not there."""
     if headline.name in known:
         return headline.name
-    ending = _shallowest([path for path in known if path.endswith(f".{headline.name}")])
+    ending = _ending_in(headline.name, known)
     if len(ending) > 1 and f"{variant}.{headline.name}" in ending:
         return f"{variant}.{headline.name}"
     if len(ending) > 1:

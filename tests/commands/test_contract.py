@@ -177,6 +177,7 @@ def test_runs_and_doctor_speak_json(mlcli: Run) -> None:
     (run,) = mlcli("runs", "--json").json
     assert run["command"] == "fit-poly"
     assert run["settings"] == {"degrees": [2], "n_seeds": 2}
+    assert run["data"] == "noisy-cubic"
     found = mlcli("doctor", "--json").json
     assert found["missing"] == []
     assert found["versions"]["numpy"]

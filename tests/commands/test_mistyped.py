@@ -110,7 +110,7 @@ def test_a_missing_file_that_a_command_makes_names_the_command(
     assert mlcli(*run[:-1], "data/other.csv").err.endswith("exist; try `dvc repro`\n")
     assert "`mlcli data list`" in mlcli(*run[:-1], "data/none.csv").err
     # The advice works.
-    assert mlcli("data", "make", "--names", "noisy-cubic", "--n-draws", "2").code == 0
+    assert mlcli("data", "make", "--names", "noisy-cubic").code == 0
     assert mlcli(*run, "--degrees", "1", "--no-plots", "--path-penalty", "none").code == 0
 
 

@@ -17,6 +17,8 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from mlcli.datasets.split import stratified_indices
 from mlcli.estimators import BayesianRegressor, LogisticClassifier, PolynomialRegressor
+from mlcli.linear.bayes import relevance
+from mlcli.linear.coordinate_descent import elastic_net_path
 from mlcli.rng import stream
 
 Run = Callable[..., Any]
@@ -244,3 +246,25 @@ def test_weights_below_zero_and_of_one_class_are_refused() -> None:
         LogisticClassifier().fit(X, y, sample_weight=np.where(y == 0, -1.0, 1.0))
     with pytest.raises(ValueError, match="of two classes or more, got 1 class"):
         LogisticClassifier().fit(X, y, sample_weight=y == 0)
+
+
+def test_certificates_and_a_warning_where_a_fit_was_cut_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3))
+    t = X @ [1.0, -1.0, 0.5] + 0.1 * rng.normal(size=40)
+    assert PolynomialRegressor().fit(X, t).certificate_ is None
+    lasso = PolynomialRegressor(penalty="l1", l1=0.01)
+    bayes = BayesianRegressor(degree=1, prior="ard")
+    for model in (lasso, bayes):
+        certificate = model.fit(X, t).certificate_
+        assert certificate is not None
+        assert certificate.converged
+    monkeypatch.setitem(elastic_net_path.__kwdefaults__, "max_sweeps", 0)
+    monkeypatch.setattr(relevance, "NEWTON_STEPS", 0)
+    monkeypatch.setattr(relevance, "MAX_STEPS", 1)
+    monkeypatch.setattr(relevance, "ROUNDS", 1)
+    for model in (lasso, bayes):
+        with pytest.warns(ConvergenceWarning, match="has not converged: .* tolerance"):
+            assert not model.fit(X, t).certificate_.converged

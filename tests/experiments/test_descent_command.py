@@ -111,3 +111,13 @@ def test_bad_input_is_one_sentence(
     assert len(done.err.splitlines()) == 1
     assert said in done.err
     assert not Path("runs").exists()
+
+
+def test_descent_that_has_not_settled_says_so(mlcli: Run) -> None:
+    settled = mlcli(*SMALL, "--no-plots", "--json", "--n-steps", "300")
+    assert settled.json["certificates"]["descent in 300 steps"]["n_certified"] == 4
+    assert "converge" not in settled.err
+    short = mlcli(*SMALL, "--no-plots", "--n-steps", "3")
+    assert short.code == 0
+    assert "descent in 3 steps did not converge for 4 of 4 seeds" in short.err
+    assert "0 of 4" in short.out

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from mlcli.experiments.fit_poly import FILES
+from mlcli.linear.coordinate_descent import elastic_net_path
 from mlcli.report.captions import figure_names
 
 Run = Callable[..., Any]
@@ -263,3 +264,23 @@ def test_r_squared_without_an_intercept_is_about_zero_as_nist_has_it(
     done = mlcli("fit-poly", "--data", "n.csv", "--no-intercept", "--degrees", "1",
                  "--test-fraction", "0", "--no-plots", "--json")  # fmt: skip
     assert done.json["degree_1"]["train_r2"]["mean"] == pytest.approx(0.999365492298663, rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("fit-poly", "--degrees", "5"), ("kfold", "--degrees", "5", "--n-folds", "3"),
+     ("bias-variance", "--degrees", "5", "--n-datasets", "3")],
+    ids=lambda given: given[0],
+)  # fmt: skip
+def test_penalised_fits_that_were_cut_short_are_no_answer(
+    mlcli: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    run = (*arguments, "--penalty", "l1", "--n-seeds", "2", "--jobs", "1", "--no-plots", "--quiet")
+    whole = mlcli(*run, "--json", "--out", "whole")
+    assert whole.code == 0, whole.err
+    assert all(one["n_certified"] == 2 for one in whole.json["certificates"].values())
+    monkeypatch.setitem(elastic_net_path.__kwdefaults__, "max_sweeps", 0)
+    cut = mlcli(*run, "--out", "cut")
+    assert cut.code == 4
+    assert "relative duality gap must be at most 1e-08, got" in cut.err
+    assert not Path("cut").exists()

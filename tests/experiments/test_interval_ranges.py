@@ -19,6 +19,7 @@ from mlcli.linear.statistics import SHARE, Range
 
 Run = Callable[..., Any]
 CLASSES = ("--data", "classes.csv", "--target", "class")
+NOISE = ("--data", "noise.csv", "--target", "class")
 LINE = ("--data", "line.csv", "--target", "t")
 RUNS: Mapping[str, tuple[str, ...]] = {
     "fit-poly of a line": ("fit-poly", *LINE, "--degrees", "1,2", "--path-penalty", "none"),
@@ -34,7 +35,8 @@ RUNS: Mapping[str, tuple[str, ...]] = {
         "--coverage-rows", "20", "--n-nested", "1",
     ),
     "bayes": (
-        "bayes", "--n-samples", "12", "--degrees", "0-2", "--n-calibration", "5", "--n-surface", "4",
+        "bayes", "--n-samples", "12", "--degrees", "0-2", "--n-calibration", "5", "--n-surface",
+        "4",
     ),
     "bias-variance": (
         "bias-variance", "--n-samples", "12", "--degrees", "0-5", "--n-datasets", "4",
@@ -54,7 +56,13 @@ RUNS: Mapping[str, tuple[str, ...]] = {
         "train-mlp", *CLASSES, "--hidden", "4,6", "--n-epochs", "4", "--learning-rate", "0.1",
         "--batch-size", "8",
     ),
-    "train-mlp of a line": ("train-mlp", *LINE, "--hidden", "4", "--n-epochs", "2", "--batch-size", "8"),
+    "train-mlp of noise classes": (
+        "train-mlp", *NOISE, "--hidden", "2,9", "--n-epochs", "9", "--learning-rate", "0.3",
+        "--batch-size", "8", "--test-fraction", "0.1",
+    ),
+    "train-mlp of a line": (
+        "train-mlp", *LINE, "--hidden", "4", "--n-epochs", "2", "--batch-size", "8",
+    ),
     "train-cnn": (
         "train-cnn", "--data", "digits", "--layers", "conv 2 3x3,relu,pool max 2,flatten",
         "--n-epochs", "1", "--max-shift", "1",
@@ -63,17 +71,25 @@ RUNS: Mapping[str, tuple[str, ...]] = {
         "lr-find", *CLASSES, "--hidden", "4", "--n-steps", "60", "--compare-epochs", "1",
         "--batch-size", "8",
     ),
-    "baseline of classes": ("baseline", *CLASSES, "--n-folds", "3", "--n-epochs", "2"),
+    "baseline of noise classes": ("baseline", *NOISE, "--n-folds", "3", "--n-epochs", "2"),
 }  # fmt: skip
 
 
 def write_data() -> None:
-    """Thirty rows each: two classes far apart, and a target that is a line."""
+    """Two classes far apart, two that are noise, a line, and a line that one row lies far from."""
     rows = [(i / 30, (7 * i % 30) / 30) for i in range(30)]
     with Path("classes.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("a", "b", "class"))
         writer.writerows((a + 5 * (i % 2), b, i % 2) for i, (a, b) in enumerate(rows))
+    with Path("noise.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("a", "b", "class"))
+        writer.writerows((a, b, (i * i // 3) % 2) for i, (a, b) in enumerate(rows))
+    with Path("far.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("x", "t"))
+        writer.writerows((a, 1 + 2 * a + 90 * (i == 3)) for i, (a, _) in enumerate(rows[:8]))
     with Path("line.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("x", "t"))
@@ -171,7 +187,7 @@ def test_metrics_of_an_evaluation_are_in_range(mlcli: Run, empty_folder: Path) -
                  "--out", "o", "--no-plots", "--quiet").code == 0  # fmt: skip
     assert mlcli("bayes", *LINE, "--degree", "0", "--degrees", "0", "--n-calibration", "0",
                  "--out", "b", "--no-plots", "--quiet").code == 0  # fmt: skip
-    for folder, data in (("o", "classes.csv"), ("b", "line.csv")):
+    for folder, data in (("o", "classes.csv"), ("o", "noise.csv"), ("b", "far.csv")):
         done = mlcli("evaluate", folder, data, "--json")
         assert done.code == 0, done.err
         for name, one in done.json["metrics"].items():
@@ -182,9 +198,9 @@ def test_metrics_of_an_evaluation_are_in_range(mlcli: Run, empty_folder: Path) -
 
 def test_differences_of_two_runs_are_in_range(mlcli: Run, empty_folder: Path) -> None:
     write_data()
-    flags = ("--n-study", "20", "--n-seeds", "2", "--no-plots", "--quiet")
-    assert mlcli("logistic", *CLASSES, *flags, "--l2", "0.01", "--out", "a").code == 0
-    assert mlcli("logistic", *CLASSES, *flags, "--l2", "900", "--out", "b").code == 0
+    flags = ("--n-study", "20", "--n-seeds", "2", "--no-plots", "--quiet", "--test-fraction", "0.2")
+    assert mlcli("logistic", *NOISE, *flags, "--l2", "0.001", "--out", "a").code == 0
+    assert mlcli("logistic", *NOISE, *flags, "--l2", "900", "--out", "b").code == 0
     done = mlcli("compare", "a", "b", "--json")
     assert done.code == 0, done.err
     found = 0

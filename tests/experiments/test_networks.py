@@ -144,7 +144,9 @@ def outcome(variant: Variant, seed: int, value: float) -> Outcome:
 @pytest.mark.parametrize("independent", [True, False])
 def test_the_paired_test_is_students(independent: bool) -> None:
     variants = [Variant({"init": name}, ("init",)) for name in ("a", "b", "c")]
-    values = np.random.default_rng(0).normal(size=(3, 6)) + np.array([[0], [0.5], [2]])
+    # Accuracies, whose difference is cut at -1 and 1 only where it reaches so far.
+    noise = np.random.default_rng(0).normal(size=(3, 6))
+    values = 0.5 + 0.05 * (noise + np.array([[0], [0.5], [2]]))
     outcomes = [
         outcome(variant, seed, values[i, seed])
         for i, variant in enumerate(variants) for seed in range(6)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from mlcli.experiments.paired import holm, paired_test, welch_test
 from mlcli.experiments.summary import summary
-from mlcli.linear.statistics import ANY
+from mlcli.linear.statistics import ANY, SHARE
 
 RNG = np.random.default_rng(7)
 
@@ -34,6 +34,16 @@ def test_welch_is_scipy_s(n: int, m: int) -> None:
     assert found["p_value"] == pytest.approx(theirs.pvalue, rel=1e-9)
     assert found["ci_low"] == pytest.approx(interval.low, rel=1e-9)
     assert found["ci_high"] == pytest.approx(interval.high, rel=1e-9)
+
+
+def test_the_difference_of_two_shares_stays_between_minus_1_and_1() -> None:
+    within = SHARE.of_difference
+    paired = paired_test(np.array([0.1, 0.9]), 0.0, within)
+    assert (paired["ci_low"], paired["ci_high"]) == (-1.0, 1.0)
+    a, b = summary([0.0, 0.1], SHARE), summary([0.5, 1.0], SHARE)
+    free, held = (welch_test(a, b, (0.0, 0.0), one) for one in (ANY, within))
+    assert free["ci_high"] > 1.0 == held["ci_high"]
+    assert (held["ci_low"], held["p_value"]) == (max(free["ci_low"], -1.0), free["p_value"])
 
 
 def test_overlapping_splits_widen_by_nadeau_and_bengio_s_factor() -> None:

@@ -76,7 +76,7 @@ def test_between_training_and_failing_it_is_open() -> None:
         ((0.1,), (False, True)),
     ):
         values = np.array(accuracies)
-        found = verdict(config, Trained(0.1, values, values, values))
+        found = verdict(config, Trained(0.1, values, values, values), 320)
         assert (found["trains"], found["fails"]) == expected, accuracies
 
 

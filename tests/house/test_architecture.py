@@ -51,7 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "experiments": {
         "certificate", "config", "datasets", "errors", "linear", "lists", "models", "neural",
-        "result", "rng",
+        "preparation", "result", "rng",
         "scale", "scratch", "selection",
     },
     # The commands' own code with another door.

@@ -206,3 +206,34 @@ def test_refusals() -> None:
         elastic_net_path(A, b, 60, [0.1], [0.0], tolerance=0.0)
     with pytest.raises(ValueError, match="finite and at least 0"):
         duality_gap(A, b, 60, np.zeros(8), np.nan, 0.0)
+
+
+def test_an_answer_that_was_cut_short_is_not_certified() -> None:
+    A, b = tame()
+    top = l1_max(A, b, 60)
+    assert elastic_net_path(A, b, 60, [top / 30], [0.0]).certificate.converged
+    cut = elastic_net_path(A, b, 60, [top / 30], [0.0], max_sweeps=0).certificate
+    assert not cut.converged
+    assert cut.value > 1e-3
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1e8])
+def test_the_certificate_does_not_depend_on_the_targets_units(unit: float) -> None:
+    A, b = tame()
+    top = l1_max(A, b, 60)
+    values = [
+        elastic_net_path(A, b * u, 60, [u * top / 30], [0.0], max_sweeps=0).certificate.value
+        for u in (1.0, unit)
+    ]
+    assert values[0] == pytest.approx(values[1], rel=1e-9)
+
+
+def test_a_nearly_exact_fit_is_as_close_to_its_own_objective() -> None:
+    """At a gap of 1e-10 of E(0), the former goal, this objective could be twice its minimum."""
+    rng = np.random.default_rng(3)
+    A, b, _ = standardize(rng.normal(size=(40, 6)) @ (np.eye(6) + 0.9), rng.normal(size=40))
+    b = A @ np.arange(1.0, 7.0)
+    path = elastic_net_path(A, b, 40, [1e-9], [0.0])
+    np.testing.assert_allclose(path.w[:, 0], np.arange(1.0, 7.0), rtol=1e-8)
+    assert path.certificate.converged
+    assert objective(A, b, path.w[:, 0], 1e-9, 0.0) == pytest.approx(2.1e-8, rel=1e-6)

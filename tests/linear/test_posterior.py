@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlcli.errors import InputError, NoAnswerError
+from mlcli.linear.bayes import evidence
+from mlcli.linear.bayes import relevance as ard
 from mlcli.linear.bayes.evidence import maximise_evidence
 from mlcli.linear.bayes.posterior import (
     Prior,
@@ -455,3 +457,54 @@ def test_the_students_moments_end_where_its_degrees_of_freedom_do() -> None:
             variance = found.rate / (nu / 2 - 1)
             np.testing.assert_allclose(found.covariance, variance * found.factor @ found.factor.T)
             np.testing.assert_allclose(found.std**2, np.diagonal(found.covariance))
+
+
+def test_evidence_whose_search_was_cut_short_is_not_certified(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = data()
+    best = maximise_evidence(spec)
+    given = maximise_evidence(spec, best.prior_precision, best.noise_precision)
+    assert given.certificate is None  # nothing was looked for
+    _, of_ratio = best_ratio(spec, 1e-3, 1e-3)
+    monkeypatch.setattr(evidence, "BISECTIONS", 1)
+    for cut in (maximise_evidence(spec), maximise_evidence(spec, 1.0)):
+        assert cut.certificate is not None
+        assert cut.certificate.value > 1e-3
+        assert not cut.certificate.converged
+    assert best.certificate is not None
+    assert best.certificate.converged
+    assert of_ratio.converged
+    assert not best_ratio(spec, 1e-3, 1e-3)[1].converged
+
+
+def test_a_maximum_far_below_the_columns_scale_is_found() -> None:
+    """A mean of a million that the columns carry too: the ratio of precisions is 1e-30 there."""
+    rng = np.random.default_rng(39)
+    X = rng.normal(size=(39, 3)) + 1e6
+    Phi = np.column_stack([np.ones(39), X])
+    t = X @ np.array([0.4, 0.3, 0.3]) + 1e-3 * rng.normal(size=39)
+    found = maximise_evidence(spectrum(triangle(Phi, t)))
+    assert found.noise_precision == pytest.approx(1e6, rel=0.8)
+
+
+def test_relevance_that_was_cut_short_is_not_certified(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    Phi = rng.normal(size=(30, 12)) @ (np.eye(12) + 0.5)
+    t = Phi[:, :4] @ np.array([1.0, -1.0, 2.0, 0.5]) + 0.3 * rng.normal(size=30)
+    assert relevance(triangle(Phi, t)).certificate.converged
+    monkeypatch.setattr(ard, "MAX_STEPS", 3)
+    monkeypatch.setattr(ard, "ROUNDS", 1)
+    cut = relevance(triangle(Phi, t)).certificate
+    assert not cut.converged
+    assert cut.value > 1e-2
+
+
+def test_relevance_of_a_nearly_exact_fit_is_a_maximum() -> None:
+    """Its residual is 1e-8 of the target, whose sums of squares used to be differences."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(40, 1))
+    t = x[:, 0] + 1e-8 * rng.normal(size=40)
+    found = relevance(triangle(x, t))
+    assert found.certificate.converged
+    assert found.noise_precision == pytest.approx(1e16, rel=0.6)

@@ -30,6 +30,11 @@ OURS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_NUM_THREADS", "OMP_NU
 # Asks each library what it uses; oneDNN and MKL say so of their work, on stdout.
 PROBE = """
 import json
+
+from mlcli.scale.thread_variables import set_thread_variables
+
+set_thread_variables()
+
 import numpy as np
 import scipy.linalg
 import torch
@@ -115,9 +120,8 @@ def asked(processor: Emulated, dispatch: list[str]) -> dict[str, str]:
 
 def probe(environment: dict[str, str]) -> dict[str, Any]:
     """Which kernels a process with these variables uses."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE], env=environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", PROBE], cwd=PROJECT, env=environment,
+                          capture_output=True, text=True, check=True)  # fmt: skip
     found: dict[str, Any] = json.loads(done.stdout.partition("\nFOUND ")[2])
     said = re.findall(r"isa:(.*)|cpu,convolution,([^,]*),", done.stdout)
     found["onednn"] = ", ".join(a or b for a, b in said)

@@ -265,3 +265,20 @@ def test_only_what_is_hidden_below_the_place_is_left_out(
     assert find_folders([place]) == [place / "one"]
     assert find_folders([Path("..")]) == [Path("../one")]
     assert find_folders([Path("../.two")]) == [Path("../.two")]
+
+
+def test_spaces_around_code_are_kept() -> None:
+    from mlcli.report.markdown import _prose
+
+    text = "down to eta_0. `mlcli train-mlp --x a_b`\n  follows `it`."
+    assert _prose(text) == "down to eta\\_0. `mlcli train-mlp --x a_b` follows `it`."
+
+
+def test_tables_and_figures_name_rules_and_scores_alike() -> None:
+    from mlcli.experiments.wording import BRIER, rule_label
+    from mlcli.report.figures import baseline, lr_find
+    from mlcli.scratch.range_test.rules import RULES
+
+    labels = {key: label for key, label, _ in lr_find.RATES}
+    assert {key: labels[key] for key in RULES} == {key: rule_label(key) for key in RULES}
+    assert BRIER in baseline.LABELS["brier"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlcli.experiments.wording import interval, number
+from mlcli.experiments.wording import BRIER, interval, number
 from mlcli.result import Display
 
 WORDS = {
@@ -13,7 +13,7 @@ WORDS = {
     "mae": "mean absolute error, lower is better",
     "r2": "R2 against the constant, higher is better",
     "accuracy": "accuracy, higher is better",
-    "brier": "Brier score, lower is better",
+    "brier": f"{BRIER}, lower is better",
     "cross-entropy": "cross-entropy in nats, lower is better",
 }
 SECOND = {"mse": "r2", "mae": "r2", "r2": "mse", "accuracy": "brier", "brier": "accuracy",

@@ -16,7 +16,16 @@ from mlcli.datasets.streaming import StreamSource
 from mlcli.experiments.bayes import streamed, tables
 from mlcli.experiments.bayes.arrivals import Arrivals, arrivals_of_two, arrivals_on_a_line
 from mlcli.experiments.bayes.checks import all_rows, check, first_data, n_replicates, plan
-from mlcli.experiments.bayes.columns import Data, basis_of, in_memory, model_degree, triangle_of
+from mlcli.experiments.bayes.columns import (
+    Data,
+    basis_of,
+    in_memory,
+    left_out_entry,
+    left_out_terms,
+    model_degree,
+    triangle_of,
+    warnings_of,
+)
 from mlcli.experiments.bayes.display import display
 from mlcli.experiments.bayes.fit import Fitted, MaximumLikelihood, fit, maximum_likelihood
 from mlcli.experiments.bayes.inputs import points, read_prior
@@ -127,13 +136,13 @@ def _data(config: BayesConfig, source: Source, index: int) -> Data:
     if isinstance(source, StreamSource):
         return first_data(config, source)
     found = source.replicate(index, config.seed).fitted_to()
-    return in_memory(found.X, found.t)
+    return in_memory(found.X, found.t, found.preparation)
 
 
 def _prior(config: BayesConfig, source: Source) -> Prior | None:
     """The prior of --prior-mean and --prior-covariance, for workers that may not have the files."""
     data = _data(config, source, 0)
-    basis = basis_of(config, data.low, data.high, model_degree(config))
+    basis = basis_of(config, data.low, data.high, model_degree(config), data.redundant)
     return read_prior(config, basis.terms(source.feature_names))
 
 
@@ -146,7 +155,7 @@ def _replicate(config: BayesConfig, source: Source, prior: Prior | None, index: 
 
 
 def _model(config: BayesConfig, source: Source, data: Data, prior: Prior | None) -> Model:
-    basis = basis_of(config, data.low, data.high, model_degree(config))
+    basis = basis_of(config, data.low, data.high, model_degree(config), data.redundant)
     terms = basis.terms(source.feature_names)
     triangle = triangle_of(basis, data)
     fitted = fit(config, triangle, prior)
@@ -171,6 +180,7 @@ def _result(
         "predictor": words,
         "basis": config.basis,
         "degree": model_degree(config),
+        **left_out_entry(model.basis, source.feature_names),
         "low": data.low.tolist(),
         "high": data.high.tolist(),
         "intercept": config.intercept,
@@ -181,7 +191,7 @@ def _result(
         **prepared_info(first),
     }
     return Result(
-        metrics=_metrics(config, model, replicates, study, source.fresh_draws),
+        metrics=_metrics(config, model, replicates, study, source),
         tables=_tables(config, source, first, data, model, prior, replicates, study),
         model_tables={
             "posterior_mean": {
@@ -192,7 +202,9 @@ def _result(
         model_tensors={"predictor": arrays},
         model_info=info,
         determinism=DETERMINISM,
-        warnings=_warnings(config, source, model),
+        warnings=warnings_of(
+            config, source, model.fitted.at_limit, left_out_terms(model.basis, source.feature_names)
+        ),
         certificates=by_solve(
             {"evidence": [one.fitted.certificate for one in replicates],
              "evidence of each degree": [one.curve.certificate() for one in replicates]}
@@ -239,12 +251,13 @@ def _metrics(
     model: Model,
     replicates: Sequence[Replicate],
     study: Sequence[Array],
-    fresh: bool,
+    source: Source,
 ) -> Metrics:
     fitted, curve = model.fitted, replicates[0].curve
     metrics: Metrics = {
         "basis": config.basis,
         "degree": model_degree(config),
+        **left_out_entry(model.basis, source.feature_names),
         "n_rows": model.triangle.n_rows,
         "n_seeds": len(replicates),
         "log_evidence": fitted.log_evidence,
@@ -276,32 +289,14 @@ def _metrics(
             "log_evidence": None if one is None else one.log_evidence,
             "cv_mse": cv_mse if np.isfinite(cv_mse) else None,
         }
-    if fresh:
+    if source.fresh_draws:
         metrics["over_seeds"] = _over_seeds(replicates)
     return metrics
 
 
 def _over_seeds(replicates: Sequence[Replicate]) -> Metrics:
-    names = ("log_evidence", "noise_precision", "effective_parameters")
-    found = {
-        name: summary([getattr(one.fitted, name) for one in replicates], name) for name in names
-    }
-    alphas = [one.fitted.prior_precision for one in replicates]
-    if all(alpha is not None for alpha in alphas):
-        known = [float(alpha) for alpha in alphas if alpha is not None]
-        found["prior_precision"] = summary(known, "prior_precision")
-    return found
-
-
-def _warnings(config: BayesConfig, source: Source, model: Model) -> list[str]:
-    found = []
-    if model.fitted.at_limit:
-        found.append(
-            "the evidence rises without end as the prior narrows: the columns explain nothing, and "
-            "the prior precision is the largest that was tried"
-        )
-    if source.streamed:
-        found.append("the file is read in batches: no k-fold choice, and a sample in the pictures")
-    if config.basis == "linear" and (config.degree != 1 or set(config.degrees) != {1}):
-        found.append("the linear basis has one size; --degree and --degrees were not used")
-    return found
+    names: tuple[str, ...] = ("log_evidence", "noise_precision", "effective_parameters")
+    if all(one.fitted.prior_precision is not None for one in replicates):
+        names += ("prior_precision",)
+    fits = [one.fitted for one in replicates]
+    return {name: summary([float(getattr(fit, name)) for fit in fits], name) for name in names}

@@ -14,6 +14,7 @@ from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import ConfigError, DataError, InputError
 from mlcli.experiments.bayes.columns import Data, basis_of, degrees_of, in_memory, model_degree
 from mlcli.experiments.bayes.inputs import points, read_prior
+from mlcli.experiments.size_hint import smaller_basis
 from mlcli.experiments.source import refuse_words
 
 MAX_COLUMNS = 2000
@@ -24,7 +25,7 @@ def first_data(config: BayesConfig, source: Source) -> Data:
     if isinstance(source, StreamSource):
         return Data(source.batches, source.low, source.high, source.n_rows)
     first = all_rows(config, source)
-    return in_memory(first.X, first.t)
+    return in_memory(first.X, first.t, first.preparation)
 
 
 def all_rows(config: BayesConfig, source: Source) -> Dataset:
@@ -49,12 +50,18 @@ def check(config: BayesConfig, source: Source) -> None:
     data = first_data(config, source)
     features = source.feature_names
     for degree in (model_degree(config), *degrees_of(config)):
-        n_columns = basis_of(config, data.low, data.high, degree).n_columns
+        n_columns = basis_of(config, data.low, data.high, degree, data.redundant).n_columns
         what = f"degree {degree} of the {config.basis} basis in {len(features)} input(s)"
         if not 0 < n_columns <= MAX_COLUMNS:
             raise DataError(
-                f"{what} has {n_columns} columns, 1 to {MAX_COLUMNS} are fitted",
-                hint="another --degree or --degrees",
+                f"{what} has {n_columns:,} columns, 1 to {MAX_COLUMNS:,} are fitted",
+                hint=smaller_basis(
+                    "polynomial" if config.basis == "monomial" else config.basis,
+                    len(features),
+                    config.intercept,
+                    MAX_COLUMNS,
+                    ("--degree", "--degrees"),
+                ),
             )
     if config.grid is not None and len(features) > 1:
         raise ConfigError(
@@ -62,7 +69,7 @@ def check(config: BayesConfig, source: Source) -> None:
         )
     _check_target(config, source)
     points(config, all_rows(config, source), data.low, data.high)
-    basis = basis_of(config, data.low, data.high, model_degree(config))
+    basis = basis_of(config, data.low, data.high, model_degree(config), data.redundant)
     read_prior(config, basis.terms(features))
 
 
@@ -84,7 +91,7 @@ def n_replicates(config: BayesConfig, source: Source) -> int:
 def plan(config: BayesConfig, source: Source) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
     data = first_data(config, source)
-    basis = basis_of(config, data.low, data.high, model_degree(config))
+    basis = basis_of(config, data.low, data.high, model_degree(config), data.redundant)
     return {
         "rows": source.n_rows,
         "inputs": len(source.feature_names),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.config.bayes import BayesConfig
+from mlcli.datasets.source import Source
 from mlcli.linear.basis import PRODUCTS, Basis, fit_basis
 from mlcli.linear.compress import refuse_loss
 from mlcli.linear.moments import (
@@ -17,6 +19,7 @@ from mlcli.linear.moments import (
     chebyshev_coefficients,
     chebyshev_nodes,
 )
+from mlcli.linear.redundant import NOTHING, Redundant, find_redundant
 from mlcli.linear.sample import subsample_indices
 from mlcli.linear.triangle import (
     GramAccumulator,
@@ -25,6 +28,7 @@ from mlcli.linear.triangle import (
     Triangle,
     condition,
 )
+from mlcli.preparation.columns import Preparation
 
 Array = NDArray[np.float64]
 Rows = Callable[[], Iterable[tuple[Array, Array]]]
@@ -37,10 +41,12 @@ SAFE_CONDITION = 1e3
 SAMPLE_ROWS_A_COLUMN = 200
 
 
-def basis_of(config: BayesConfig, low: Array, high: Array, degree: int) -> Basis:
-    """The basis of one degree over the range of the data, (D,) each."""
+def basis_of(
+    config: BayesConfig, low: Array, high: Array, degree: int, redundant: Redundant = NOTHING
+) -> Basis:
+    """The basis of one degree over the range of the data, (D,) each, without what is redundant."""
     kind = "polynomial" if config.basis == "monomial" else config.basis
-    return fit_basis(kind, low, high, degree, intercept=config.intercept)
+    return fit_basis(kind, low, high, degree, intercept=config.intercept, redundant=redundant)
 
 
 def degrees_of(config: BayesConfig) -> tuple[int, ...]:
@@ -63,6 +69,7 @@ class Data:
         n_rows: N.
         triangles: of each degree, where the rows were read once for all of them; None: not yet.
         arrays: X (N, D) and t (N,), where they are in memory.
+        redundant: products of features that add nothing.
     """
 
     rows: Rows
@@ -71,11 +78,16 @@ class Data:
     n_rows: int
     triangles: Mapping[int, Triangle] | None = None
     arrays: tuple[Array, Array] | None = None
+    redundant: Redundant = NOTHING
 
 
-def in_memory(X: Array, t: Array) -> Data:
-    """Data that are arrays."""
-    return Data(lambda: [(X, t)], X.min(axis=0), X.max(axis=0), t.size, arrays=(X, t))
+def in_memory(X: Array, t: Array, preparation: Preparation | None = None) -> Data:
+    """Data that are arrays, and what their columns were made of where that is known."""
+    categories, angles = ((), ()) if preparation is None else preparation.related
+    return Data(
+        lambda: [(X, t)], X.min(axis=0), X.max(axis=0), t.size, arrays=(X, t),
+        redundant=find_redundant(X, categories, angles),
+    )  # fmt: skip
 
 
 def triangle_of(basis: Basis, data: Data) -> Triangle:
@@ -165,3 +177,41 @@ def _accumulated(
     if isinstance(accumulator, GramAccumulator):
         refuse_gram(found, c0)
     return found.with_target(c0)
+
+
+# Of the terms that are left out so many are named in a note; all of them in the files.
+SHOWN_TERMS = 5
+
+
+def left_out_terms(basis: Basis, names: Sequence[str]) -> list[str]:
+    """The names of the products that are no columns."""
+    every = replace(basis, left_out=()).terms(names)
+    return [every[place] for place in basis.left_out]
+
+
+def left_out_entry(basis: Basis, names: Sequence[str]) -> dict[str, Any]:
+    """For JSON: those names, where there are any."""
+    found = left_out_terms(basis, names)
+    return {"left_out": found} if found else {}
+
+
+def warnings_of(
+    config: BayesConfig, source: Source, at_limit: bool, left_out: Sequence[str]
+) -> list[str]:
+    """What a reader of the posterior should know."""
+    found = []
+    if left_out:
+        found.append(
+            f"left out, being combinations of other columns: {', '.join(left_out[:SHOWN_TERMS])}"
+            + (f" and {len(left_out) - SHOWN_TERMS} more" * (len(left_out) > SHOWN_TERMS))
+        )
+    if at_limit:
+        found.append(
+            "the evidence rises without end as the prior narrows: the columns explain nothing, and "
+            "the prior precision is the largest that was tried"
+        )
+    if source.streamed:
+        found.append("the file is read in batches: no k-fold choice, and a sample in the pictures")
+    if config.basis == "linear" and (config.degree != 1 or set(config.degrees) != {1}):
+        found.append("the linear basis has one size; --degree and --degrees were not used")
+    return found

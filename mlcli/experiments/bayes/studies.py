@@ -80,7 +80,7 @@ def evidence_curve(config: BayesConfig, data: Data) -> Curve:
     degrees = degrees_of(config)
     maxima: list[EvidenceMaximum | None] = []
     for degree in degrees:
-        basis = basis_of(config, data.low, data.high, degree)
+        basis = basis_of(config, data.low, data.high, degree, data.redundant)
         try:
             maxima.append(maximise_evidence(spectrum(triangle_of(basis, data))))
         except NoAnswerError:

@@ -12,6 +12,7 @@ from mlcli.experiments.bias_variance.descent import descends, descent_sizes
 from mlcli.experiments.bias_variance.ensemble import fresh_rows, open_ensemble
 from mlcli.experiments.bias_variance.models import sizes, strength_degree
 from mlcli.experiments.fit_poly.checks import MAX_COLUMNS
+from mlcli.experiments.size_hint import smaller_basis
 from mlcli.experiments.source import refuse_words
 from mlcli.linear.basis import count_columns
 
@@ -47,9 +48,9 @@ def check(config: BiasVarianceConfig, source: Source) -> None:
             kind = "rows" if source.generator is not None else "distinct rows"
             raise DataError(
                 f"degree {degree} of the {config.basis} basis needs data sets of at least "
-                f"{n_columns} {kind}, got {n_rows:.4g}"
+                f"{n_columns:,} {kind}, got {n_rows:,.0f}"
                 + ("" if source.generator is not None else " on average in a bootstrap"),
-                hint="a lower --degrees or a higher --n-rows",
+                hint=f"{_smaller(config, source)}, or a higher --n-rows",
             )
 
 
@@ -58,9 +59,16 @@ def _check_columns(config: BiasVarianceConfig, source: Source, degree: int) -> N
     if n_columns > MAX_COLUMNS:
         raise DataError(
             f"degree {degree} of the {config.basis} basis in {len(source.feature_names)} input(s) "
-            f"has {n_columns:.3g} columns, at most {MAX_COLUMNS} are fitted",
-            hint="--degrees 1,2",
+            f"has {n_columns:,} columns, at most {MAX_COLUMNS:,} are fitted",
+            hint=_smaller(config, source),
         )
+
+
+def _smaller(config: BiasVarianceConfig, source: Source) -> str:
+    """Flags of a basis that can be fitted to each data set."""
+    flags = ("--degrees",) if config.strength_degree is None else ("--degrees", "--strength-degree")
+    most = min(MAX_COLUMNS, int(distinct_rows(config, source)))
+    return smaller_basis(config.basis, len(source.feature_names), True, most, flags)
 
 
 def _check_split(config: BiasVarianceConfig, source: Source) -> None:

@@ -13,6 +13,7 @@ from mlcli.errors import DataError, InputError
 from mlcli.experiments.descent import tables
 from mlcli.experiments.descent.display import display
 from mlcli.experiments.descent.studies import Replicate, quadratic_of, replicate
+from mlcli.experiments.size_hint import smaller_basis
 from mlcli.experiments.source import refuse_words
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import count_columns
@@ -55,9 +56,13 @@ def check(config: DescentConfig, source: Source) -> None:
     n_columns = count_columns(config.basis, len(source.feature_names), config.degree)
     if not 2 <= n_columns <= min(MAX_COLUMNS, source.n_rows):
         raise DataError(
-            f"degree {config.degree} of the {config.basis} basis has {n_columns} columns",
-            must=f"2 to {min(MAX_COLUMNS, source.n_rows)}, and no more than the rows",
-            got=str(n_columns), hint="another --degree",
+            f"degree {config.degree} of the {config.basis} basis has {n_columns:,} columns",
+            must=f"2 to {min(MAX_COLUMNS, source.n_rows):,}, and no more than the rows",
+            got=f"{n_columns:,}",
+            hint=smaller_basis(
+                config.basis, len(source.feature_names), True, min(MAX_COLUMNS, source.n_rows),
+                ("--degree",),
+            ),
         )  # fmt: skip
 
 

@@ -13,7 +13,6 @@ from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
-from mlcli.datasets.synthetic import SYNTHETIC, generator_of
 from mlcli.experiments.fit_poly import estimators, paper, streamed, tables
 from mlcli.experiments.fit_poly.checks import check, n_replicates, plan
 from mlcli.experiments.fit_poly.display import display
@@ -200,7 +199,7 @@ def _table_1(
     config: FitPolyConfig, source: Source, outcomes: Sequence[Outcome], degrees: Sequence[int]
 ) -> Mapping[str, Any]:
     """The notes' table beside ours, for the estimator the notes used, on the notes' data."""
-    if not _is_of_the_notes(config, source) or "lapack" not in outcomes[0].scores:
+    if not paper.is_of_the_notes(config, source) or "lapack" not in outcomes[0].scores:
         return {}
     pairs = {
         degree: np.array(
@@ -209,17 +208,6 @@ def _table_1(
         for i, degree in enumerate(degrees)
     }
     return paper.compare(pairs)
-
-
-def _is_of_the_notes(config: FitPolyConfig, source: Source) -> bool:
-    """Whether Table 1 is about such data: the notes' cubic, noise, rows, basis and test part."""
-    own = generator_of(SYNTHETIC["noisy-cubic"])
-    return (
-        source.generator == own
-        and config.test_fraction == FitPolyConfig.model_fields["test_fraction"].default
-        and config.basis == "polynomial"
-        and config.intercept
-    )
 
 
 def _run_streamed(config: FitPolyConfig, source: StreamSource, progress: Progress) -> Result:

@@ -10,6 +10,7 @@ from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
 from mlcli.experiments.fit_poly import estimators, streamed
 from mlcli.experiments.fit_poly.replicate import split
+from mlcli.experiments.size_hint import smaller_basis
 from mlcli.experiments.source import refuse_words
 
 MAX_COLUMNS = 5000
@@ -47,20 +48,27 @@ def check(config: FitPolyConfig, source: Source) -> None:
         what = f"degree {degree} of the {config.basis} basis in {n_features} input(s)"
         if n_columns > MAX_COLUMNS:
             raise DataError(
-                f"{what} has {n_columns:.3g} columns, at most {MAX_COLUMNS} are fitted",
-                hint="--degrees 1,2",
+                f"{what} has {n_columns:,} columns, at most {MAX_COLUMNS:,} are fitted",
+                hint=_smaller(config, n_features, n_train),
             )
         if n_columns == 0:
             raise DataError(f"{what} has no columns", hint="--intercept or a higher degree")
         if config.penalty == "none" and config.solver != "lapack" and n_train < n_columns:
             raise DataError(
-                f"{what} needs at least {n_columns} training rows, got {n_train}",
-                hint="a lower --degrees, --penalty l2, or --solver lapack",
+                f"{what} needs at least {n_columns:,} training rows, got {n_train:,}",
+                hint=f"{_smaller(config, n_features, n_train)}, --penalty l2, or --solver lapack",
             )
     if config.test_fraction > 0 and n_test == 0:
         raise DataError(
             f"no row is left for testing out of {source.n_rows}", hint="--test-fraction 0"
         )
+
+
+def _smaller(config: FitPolyConfig, n_features: int, n_train: int) -> str:
+    """Flags of a basis that can be fitted to so many rows."""
+    exact = config.penalty == "none" and config.solver != "lapack"
+    most = min(MAX_COLUMNS, n_train) if exact else MAX_COLUMNS
+    return smaller_basis(config.basis, n_features, config.intercept, most, ("--degrees",))
 
 
 def plan(config: FitPolyConfig, source: Source) -> Mapping[str, Any]:

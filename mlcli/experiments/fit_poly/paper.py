@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from mlcli.config.fit_poly import FitPolyConfig
+from mlcli.datasets.source import Source
+from mlcli.datasets.synthetic import SYNTHETIC, generator_of
 from mlcli.experiments.summary import band
 from mlcli.linear.statistics import NON_NEGATIVE, mean_interval
 from mlcli.result import Columns
@@ -69,3 +72,14 @@ def columns(compared: Mapping[str, Any]) -> Columns:
             for key in _BESIDE:
                 found[key].append(values[key])
     return found
+
+
+def is_of_the_notes(config: FitPolyConfig, source: Source) -> bool:
+    """Whether Table 1 is about such data: the notes' cubic, noise, rows, basis and test part."""
+    own = generator_of(SYNTHETIC["noisy-cubic"])
+    return (
+        source.generator == own
+        and config.test_fraction == FitPolyConfig.model_fields["test_fraction"].default
+        and config.basis == "polynomial"
+        and config.intercept
+    )

@@ -15,6 +15,7 @@ from mlcli.experiments.kfold import streamed
 from mlcli.experiments.kfold.prepared import fitted_alike
 from mlcli.experiments.kfold.refits import grid
 from mlcli.experiments.kfold.splits import degrees_of, n_replicates, partitions
+from mlcli.experiments.size_hint import smaller_basis
 from mlcli.experiments.source import refuse_words
 from mlcli.linear.basis import count_columns
 
@@ -84,17 +85,23 @@ def _check_columns(config: KfoldConfig, n_features: int, n_train: int) -> None:
         what = f"degree {degree} of the {config.basis} basis in {n_features} input(s)"
         if n_columns > MAX_COLUMNS:
             raise DataError(
-                f"{what} has {n_columns:.3g} columns, at most {MAX_COLUMNS} are fitted",
-                hint="--degrees 1,2",
+                f"{what} has {n_columns:,} columns, at most {MAX_COLUMNS:,} are fitted",
+                hint=_smaller(config, n_features, n_train),
             )
         if n_columns == 0:
             raise DataError(f"{what} has no column to fit", hint="a higher degree")
         if config.penalty == "none" and n_train < n_columns:
             raise DataError(
-                f"{what} needs at least {n_columns} training rows, the smallest training part has "
-                f"{n_train}",
-                hint="a lower --degrees, or --penalty l2",
+                f"{what} needs at least {n_columns:,} training rows, the smallest training part "
+                f"has {n_train:,}",
+                hint=f"{_smaller(config, n_features, n_train)}, or --penalty l2",
             )
+
+
+def _smaller(config: KfoldConfig, n_features: int, n_train: int) -> str:
+    """Flags of a basis that can be fitted to so many rows."""
+    most = min(MAX_COLUMNS, n_train) if config.penalty == "none" else MAX_COLUMNS
+    return smaller_basis(config.basis, n_features, config.intercept, most, ("--degrees",))
 
 
 def _fills(config: KfoldConfig, source: Source) -> bool:

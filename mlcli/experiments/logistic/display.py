@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlcli.experiments.wording import interval, number
+from mlcli.experiments.wording import BRIER, interval, number
 from mlcli.result import Display
 
 SCORES = (
@@ -16,7 +16,7 @@ SCORES = (
     ("test average precision", "test_average_precision"),
     ("test precision", "test_precision"),
     ("test recall", "test_recall"),
-    ("test Brier score", "test_brier"),
+    (f"test {BRIER}", "test_brier"),
     ("test calibration error", "test_calibration_error"),
     ("training accuracy", "train_accuracy"),
     ("training cross-entropy, nats", "train_cross_entropy"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlcli.experiments.lr_find.compare import WAYS
-from mlcli.experiments.wording import between, interval, number
+from mlcli.experiments.wording import between, interval, number, rule_label
 from mlcli.result import Display
 from mlcli.scratch.range_test.rules import RULES
 
@@ -41,7 +41,7 @@ def _rates(metrics: Mapping[str, Any], variants: list[tuple[str, Mapping[str, An
     rows = []
     for name, one in variants:
         found = [(key, one[key]) for key in RATES]
-        found += [(f"{key} (fastai)", one["suggestions"][key]) for key in RULES]
+        found += [(rule_label(key), one["suggestions"][key]) for key in RULES]
         for key, entry in found:
             row = [name, key] if several else [key]
             rows.append([*row, number(entry["mean"]),

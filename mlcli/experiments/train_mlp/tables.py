@@ -196,6 +196,8 @@ def _pixels(problem: Problem, row: int) -> str:
     if problem.image_shape is None:
         return ""
     image = problem.in_data(problem.X[row]).reshape(problem.image_shape)
+    # The figure of them is grey, so that colours are shown by their mean.
+    image = image.mean(axis=0) if image.ndim == 3 else image
     return "/".join(" ".join(f"{value:g}" for value in line) for line in image)
 
 

@@ -23,7 +23,7 @@ BISECTIONS = 80
 # A slope below this is level.
 LEVEL = 1e-9
 # The slope at which a maximum counts as one: so much, and so much more a row.
-SLOPE, SLOPE_A_ROW = 1e-6, 1e-9
+SLOPE, SLOPE_A_ROW = 1e-5, 1e-9
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ CHAPTER = Chapter(
             "median over steps, which does not lag) with the central 95 % of the seeds, one seed "
             "as it is, and the usual moving average. eta_crit is where the level starts to "
             "diverge; eta_max is a tenth of it. The other rules are those of fastai, which read "
-            "the moving average. Geometric means with 95 % intervals.",
+            "the moving average; minimum is a tenth of the rate with the smallest loss. Geometric "
+            "means with 95 % intervals.",
         ),
         "suggestions": Caption(
             "Section 7.4",

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mlcli.experiments.wording import BRIER
 from mlcli.report.figures.style import (
     COLOURS,
     POINTS,
@@ -25,7 +26,7 @@ LABELS = {
     "mae": "mean absolute error on held-out rows",
     "r2": "R2 against the constant, on held-out rows",
     "accuracy": "accuracy on held-out rows",
-    "brier": "Brier score on held-out rows",
+    "brier": f"{BRIER}, on held-out rows",
     "cross-entropy": "cross-entropy on held-out rows (nats)",
 }
 HIGHER_IS_BETTER = ("accuracy", "r2")

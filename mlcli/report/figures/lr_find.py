@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mlcli.experiments.wording import rule_label
 from mlcli.report.figures.networks import draw_band, finish, legend_below
 from mlcli.report.figures.style import (
     COLOURS,
@@ -27,10 +28,10 @@ from mlcli.report.figures.style import (
 RATES = (
     ("eta_crit", r"$\eta_\mathrm{crit}$", COLOURS[1]),
     ("eta_max", r"$\eta_\mathrm{max} = \eta_\mathrm{crit} / 10$", COLOURS[0]),
-    ("valley", "valley", COLOURS[2]),
-    ("steep", "steepest", COLOURS[3]),
-    ("slide", "slide", COLOURS[4]),
-    ("minimum", "minimum / 10", COLOURS[5]),
+    ("valley", rule_label("valley"), COLOURS[2]),
+    ("steep", rule_label("steep"), COLOURS[3]),
+    ("slide", rule_label("slide"), COLOURS[4]),
+    ("minimum", rule_label("minimum"), COLOURS[5]),
 )
 MARKED = RATES[:2]
 # How far above the loss at the start a diverging curve is followed.

@@ -151,5 +151,9 @@ def mean_cross_entropy(P: Floats, labels: Ints) -> float:
 
 
 def brier(P: Floats, labels: Ints) -> float:
-    """1/N sum_n sum_k (p(C_k|x_n) - t_nk)^2, between 0 and 2."""
+    """1/N sum_n sum_k (p(C_k|x_n) - t_nk)^2, between 0 and 2.
+
+    The sum is over all classes, as Brier had it: of two classes it is twice the one-sided
+    1/N sum_n (p(C_1|x_n) - t_n)^2 that scikit-learn's `brier_score_loss` gives.
+    """
     return float(((P - np.eye(P.shape[1])[labels]) ** 2).sum(axis=1).mean())

@@ -1,4 +1,4 @@
-"""How threads wait is set before the libraries are loaded, in every process of the program."""
+"""Thread variables are set before the libraries are loaded, in every process of the program."""
 
 from __future__ import annotations
 
@@ -13,11 +13,18 @@ from typing import Any
 import pytest
 
 import mlcli
-from mlcli.scale.waiting import OPENBLAS, OPENMP, OPENMP_CHOICES, bound_spinning
+from mlcli.scale.thread_variables import (
+    OPENBLAS,
+    OPENBLAS_CHOICES,
+    OPENMP,
+    OPENMP_CHOICES,
+    set_thread_variables,
+)
 from mlcli.scale.workers import open_workers
 
 PROJECT = Path(mlcli.__file__).parents[1]
 NAMES = (*OPENMP, *OPENBLAS)
+CHOICES = (*OPENMP_CHOICES, *OPENBLAS_CHOICES)
 # Runs `python -m mlcli` until it first loads a library, prints the variables, and ends.
 SPY = """
 import json, os, runpy, sys
@@ -35,7 +42,7 @@ runpy.run_module("mlcli", run_name="__main__", alter_sys=True)
 """
 WORKERS = """
 import json, os, sys
-from mlcli.scale.waiting import bound_spinning
+from mlcli.scale.thread_variables import set_thread_variables
 from mlcli.scale.workers import open_workers
 
 names = json.loads(sys.argv[1])
@@ -44,7 +51,7 @@ def seen(_):
     return {name: os.environ.get(name) for name in names}
 
 if __name__ == "__main__":
-    bound_spinning()
+    set_thread_variables()
     for jobs, cluster in ((2, None), (None, "local:1")):
         with open_workers(jobs, cluster, {}) as workers:
             print(json.dumps(next(iter(workers.map_ordered(seen, range(2))))))
@@ -52,8 +59,8 @@ if __name__ == "__main__":
 
 
 def bare(**more: str) -> dict[str, str]:
-    """This environment without any variable that decides how threads wait."""
-    kept = {k: v for k, v in os.environ.items() if k not in {*NAMES, *OPENMP_CHOICES}}
+    """This environment without any variable that steers threads."""
+    kept = {k: v for k, v in os.environ.items() if k not in CHOICES}
     return kept | {"PYTHONPATH": str(PROJECT)} | more
 
 
@@ -83,11 +90,13 @@ def test_workers_inherit_the_settings(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_another_program_started_takes_them_on(cluster: Any) -> None:
+    """Its processes are started without a number of threads."""
+
     def seen(_: int) -> dict[str, str | None]:
-        return {name: os.environ.get(name) for name in NAMES}
+        return {name: os.environ.get(name) for name in OPENBLAS}
 
     with open_workers(None, cluster.address, {}) as workers:
-        assert list(workers.map_ordered(seen, range(2))) == [OPENMP | OPENBLAS] * 2
+        assert list(workers.map_ordered(seen, range(2))) == [OPENBLAS] * 2
 
 
 def test_libgomp_reads_the_settings() -> None:
@@ -99,7 +108,7 @@ def test_libgomp_reads_the_settings() -> None:
     if not libraries:
         pytest.skip("torch comes with another OpenMP runtime than GNU's")
     code = (
-        "import ctypes, mlcli.scale.waiting as waiting; waiting.bound_spinning();"
+        "import ctypes; from mlcli.scale import thread_variables as t; t.set_thread_variables();"
         f"ctypes.CDLL({str(libraries[0])!r})"
     )
     done = subprocess.run(
@@ -110,17 +119,12 @@ def test_libgomp_reads_the_settings() -> None:
     assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
 
 
-@pytest.mark.parametrize("name", OPENMP_CHOICES)
+@pytest.mark.parametrize("name", CHOICES)
 def test_a_choice_of_the_users_stays_and_nothing_joins_it(name: str) -> None:
     environment = {name: "7", "OTHER": "1"}
-    bound_spinning(environment)
-    assert environment == {name: "7", "OTHER": "1"} | OPENBLAS
-
-
-def test_a_users_openblas_timeout_stays() -> None:
-    environment = {"OPENBLAS_THREAD_TIMEOUT": "30"}
-    bound_spinning(environment)
-    assert environment == {"OPENBLAS_THREAD_TIMEOUT": "30"} | OPENMP
+    set_thread_variables(environment)
+    rest = OPENBLAS if name in OPENMP_CHOICES else OPENMP
+    assert environment == {name: "7", "OTHER": "1"} | rest
 
 
 def test_importing_the_package_changes_no_variable() -> None:

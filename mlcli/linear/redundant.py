@@ -1,0 +1,70 @@
+"""Products of columns that are combinations of others by how the columns were made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from mlcli.linear.arrays import Floats
+from mlcli.linear.graded import Monomial
+
+# s^2 + c^2 of a sine and a cosine of one angle is 1 but for rounding.
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Redundant:
+    """Which products of features add nothing to those of lower degree.
+
+    Attributes:
+        squares: features whose square does not: of 0 and 1, x^2 = x.
+        cosines: features whose square does not where there is a constant: c^2 = 1 - s^2.
+        pairs: pairs of features, rising, whose product does not: it is 0 in every row.
+    """
+
+    squares: frozenset[int] = frozenset()
+    cosines: frozenset[int] = frozenset()
+    pairs: frozenset[tuple[int, int]] = frozenset()
+
+    def left_out(self, monomials: Iterable[Monomial], intercept: bool) -> tuple[int, ...]:
+        """The places of the products that add nothing.
+
+        Args:
+            monomials: each as the features that are multiplied, repeated and rising.
+            intercept: whether the constant is among them.
+        """
+        squares = self.squares | (self.cosines if intercept else frozenset())
+        return tuple(
+            place
+            for place, monomial in enumerate(monomials)
+            if any(monomial.count(feature) > 1 for feature in squares.intersection(monomial))
+            or any(pair in self.pairs for pair in combinations(sorted(set(monomial)), 2))
+        )
+
+
+NOTHING = Redundant()
+
+
+def find_redundant(
+    X: Floats, categories: Iterable[range] = (), angles: Iterable[tuple[int, int]] = ()
+) -> Redundant:
+    """What is redundant among features, as far as these rows have it too.
+
+    Args:
+        X: (N, D).
+        categories: the features that stand for the categories of one column.
+        angles: pairs of features that are the sine and the cosine of one angle.
+    """
+    squares = frozenset(np.flatnonzero(((X == 0) | (X == 1)).all(axis=0)).tolist())
+    pairs = {
+        (a, b) for group in categories for a, b in combinations(group, 2)
+        if not (X[:, a] * X[:, b]).any()
+    }  # fmt: skip
+    cosines = {
+        c for s, c in angles
+        if np.abs(X[:, s] ** 2 + X[:, c] ** 2 - 1).max(initial=0.0) <= ROUNDING
+    }  # fmt: skip
+    return Redundant(squares, frozenset(cosines), frozenset(pairs))
