@@ -19,15 +19,17 @@ class Solver:
     """
 
     def __init__(self, H: Floats) -> None:
-        from scipy.linalg.lapack import dpotrf
-
         self._values: Floats = np.empty(0)
         self._vectors: Floats = np.empty((0, 0))
-        factor, info = dpotrf(H, lower=1)
-        well = info == 0 and (np.diagonal(factor) ** 2).min(initial=1.0) > PIVOT
-        self._factor: Floats | None = factor if well else None
-        if well:
-            return
+        self._H: Floats | None = None
+        # NumPy's own LAPACK: SciPy's is another library, whose threads would get in its way.
+        try:
+            pivots = np.diagonal(np.linalg.cholesky(H)) ** 2
+            if pivots.min(initial=1.0) > PIVOT:
+                self._H = H
+                return
+        except np.linalg.LinAlgError:
+            pass
         self._values, self._vectors = np.linalg.eigh(H)
 
     def solve(self, b: Floats, noise: float) -> Floats:
@@ -36,10 +38,8 @@ class Solver:
         Along eigenvectors whose eigenvalue is rounding, b is followed where it is more than `noise`
         and left alone where it is not.
         """
-        if self._factor is not None:
-            from scipy.linalg.lapack import dpotrs
-
-            return np.asarray(dpotrs(self._factor, b, lower=1)[0])
+        if self._H is not None:
+            return np.asarray(np.linalg.solve(self._H, b), dtype=np.float64)
         floor = null_floor(self._values)
         along = b @ self._vectors
         flat = self._values <= floor
