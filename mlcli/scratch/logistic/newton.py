@@ -11,7 +11,7 @@ from mlcli.scratch.logistic.model import Floats
 from mlcli.scratch.logistic.objective import Bools, Centring, Ints, Objective, even_weights
 from mlcli.scratch.logistic.optimality import exact_move, gap_certificate, largest_move
 from mlcli.scratch.logistic.quadratic import Quadratic, Step
-from mlcli.scratch.logistic.symmetric import null_floor
+from mlcli.scratch.logistic.symmetric import is_definite, null_floor
 
 # Steps go on to this relative gap, far below the tolerance, as long as rounding lets it fall: the
 # weights are then exact to about its root.
@@ -252,11 +252,15 @@ def errors_of_curvature(H: Floats, gauge: Bools, n_rows: int) -> Floats:
     blocks[:, of, :, of] += added[:, None, None] / k
     diagonal = np.diagonal(H)
     scale = np.where(diagonal > 0, np.sqrt(np.maximum(diagonal, 0.0)), 1.0)
-    values, vectors = np.linalg.eigh(H / scale / scale[:, None])
-    flat = values <= null_floor(values)
-    squares = (vectors / scale[:, None]) ** 2
-    variance = squares[:, ~flat] @ (1.0 / values[~flat])
-    undetermined = (vectors[:, flat] ** 2).sum(axis=1) > 1e-6
+    scaled = H / scale / scale[:, None]
+    undetermined = np.zeros(diagonal.size, dtype=bool)
+    if is_definite(scaled):
+        variance = np.diagonal(np.linalg.inv(scaled)) / scale**2
+    else:
+        values, vectors = np.linalg.eigh(scaled)
+        flat = values <= null_floor(values)
+        variance = (vectors[:, ~flat] / scale[:, None]) ** 2 @ (1.0 / values[~flat])
+        undetermined = (vectors[:, flat] ** 2).sum(axis=1) > 1e-6
     variance = variance.reshape(k, p)
     variance[:, of] -= 1.0 / (np.where(added > 0, added, np.inf) * k)
     errors = np.sqrt(np.maximum(variance, 0.0) / n_rows)

@@ -23,13 +23,9 @@ class Solver:
         self._vectors: Floats = np.empty((0, 0))
         self._H: Floats | None = None
         # NumPy's own LAPACK: SciPy's is another library, whose threads would get in its way.
-        try:
-            pivots = np.diagonal(np.linalg.cholesky(H)) ** 2
-            if pivots.min(initial=1.0) > PIVOT:
-                self._H = H
-                return
-        except np.linalg.LinAlgError:
-            pass
+        if is_definite(H):
+            self._H = H
+            return
         self._values, self._vectors = np.linalg.eigh(H)
 
     def solve(self, b: Floats, noise: float) -> Floats:
@@ -45,6 +41,15 @@ class Solver:
         flat = self._values <= floor
         along[flat & (np.abs(along) <= noise)] = 0.0
         return np.asarray(self._vectors @ (along / np.where(flat, floor, self._values)))
+
+
+def is_definite(H: Floats) -> bool:
+    """Whether H of unit diagonal is far enough from singular to be solved with as it is."""
+    try:
+        pivots = np.diagonal(np.linalg.cholesky(H)) ** 2
+    except np.linalg.LinAlgError:
+        return False
+    return bool(pivots.min(initial=1.0) > PIVOT)
 
 
 def null_floor(eigenvalues: Floats) -> float:
