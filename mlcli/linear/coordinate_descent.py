@@ -29,6 +29,8 @@ PATIENCE = 3
 TOLERANCE = 1e-8
 # Below this share of E(0) an objective through A^T A is rounding.
 BLURRED = 1e-5
+# Of the lengths of a column and the target: what rounding can add to their product with a residual.
+ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class PenalisedPath:
     Attributes:
         w: (p, k).
         gap: duality gaps, upper bounds on E(w) - min E, (k,).
+        bound: the gaps as rounding allows, (k,): a correlation can't be held to an l1 below its own
+            rounding e, so that the dual may pass it by e, and 2 e |w|_1 is added.
         scale: E(w), or 1e-5 of E(0) where that is larger, (k,).
         n_sweeps: sweeps spent, (k,); 0 where warm starts or a closed form were enough.
         n_nonzero: weights that are not 0, (k,).
@@ -47,6 +51,7 @@ class PenalisedPath:
 
     w: Floats
     gap: Floats
+    bound: Floats
     scale: Floats
     n_sweeps: Ints
     n_nonzero: Ints
@@ -58,7 +63,7 @@ class PenalisedPath:
 
         Of `scale`: rounding is a share of E(0), which an objective far below it can't show.
         """
-        shares = self.gap / np.where(self.scale > 0, self.scale, 1.0)
+        shares = self.bound / np.where(self.scale > 0, self.scale, 1.0)
         return Certificate("relative duality gap", float(shares.max(initial=0.0)), TOLERANCE)
 
 
@@ -111,10 +116,12 @@ def elastic_net_path(
     for k in np.lexsort((-square, -strong)):
         if strong[k] > 0:
             W[:, k], n_sweeps[k] = path.advance(float(strong[k]), float(square[k]))
-    gaps, objectives = _gaps(A, b, n_rows, W, strong, square)
+    gaps, bounds, objectives = _gaps(A, b, n_rows, W, strong, square)
     dof = [_degrees_of_freedom(A, n_rows, W[:, k], square[k]) for k in range(strong.size)]
     scale = np.maximum(objectives, BLURRED * float(b @ b) / (2 * n_rows))
-    return PenalisedPath(W, gaps, scale, n_sweeps, np.count_nonzero(W, axis=0), np.array(dof))
+    return PenalisedPath(
+        W, gaps, bounds, scale, n_sweeps, np.count_nonzero(W, axis=0), np.array(dof)
+    )
 
 
 class _Path:
@@ -209,19 +216,24 @@ def _working_set(problem: Normal, w: Floats, downhill: Floats) -> Ints:
 
 def _gaps(
     A: Floats, b: Floats, n_rows: int, W: Floats, l1s: Floats, l2s: Floats
-) -> tuple[Floats, Floats]:
-    """`duality_gap` and E of each column of W, from true residuals and with shared products."""
+) -> tuple[Floats, Floats, Floats]:
+    """`duality_gap`, its bound and E of each column of W, from true residuals."""
     R = b[:, None] - A @ W  # (n, k)
     correlations = A.T @ R / n_rows  # (p, k)
     squares = (R**2).sum(axis=0) / n_rows  # (k,)
-    gaps = np.empty(W.shape[1])
+    lengths = np.sqrt((A**2).sum(axis=0).max(initial=0.0) * float(b @ b)) / n_rows
+    rounding, sizes = ROUNDING * lengths, np.abs(W).sum(axis=0)
+    gaps, bounds = np.empty(W.shape[1]), np.empty(W.shape[1])
     for k, (l1, l2) in enumerate(zip(l1s.tolist(), l2s.tolist(), strict=True)):
         if l1 == 0 and l2 == 0:
-            gaps[k] = duality_gap(A, b, n_rows, W[:, k], l1, l2)
+            gaps[k] = bounds[k] = duality_gap(A, b, n_rows, W[:, k], l1, l2)
             continue
         rr, br = float(squares[k]), float(b @ R[:, k]) / n_rows
-        gaps[k] = gap_from_products(rr, br, correlations[:, k], W[:, k], l1, l2)
-    return gaps, squares / 2 + l1s * np.abs(W).sum(axis=0) + l2s * (W**2).sum(axis=0)
+        w, correlation = W[:, k], correlations[:, k]
+        gaps[k] = gap_from_products(rr, br, correlation, w, l1, l2)
+        blurred = gap_from_products(rr, br, correlation, w, l1 + rounding, l2)
+        bounds[k] = min(gaps[k], blurred + rounding * sizes[k])
+    return gaps, bounds, squares / 2 + l1s * sizes + l2s * (W**2).sum(axis=0)
 
 
 def _degrees_of_freedom(A: Floats, n_rows: int, w: Floats, l2: float) -> float:

@@ -481,9 +481,9 @@ def test_evidence_whose_search_was_cut_short_is_not_certified(
 def test_a_maximum_far_below_the_columns_scale_is_found() -> None:
     """A mean of a million that the columns carry too: the ratio of precisions is 1e-30 there."""
     rng = np.random.default_rng(39)
-    X = rng.normal(size=(39, 3)) + 1e6
-    Phi = np.column_stack([np.ones(39), X])
-    t = X @ np.array([0.4, 0.3, 0.3]) + 1e-3 * rng.normal(size=39)
+    Z = rng.normal(size=(39, 3))
+    Phi = np.column_stack([np.ones(39), Z + 1e6])
+    t = 1e6 + Z @ np.array([1.0, -2.0, 0.5]) + 1e-3 * rng.normal(size=39)
     found = maximise_evidence(spectrum(triangle(Phi, t)))
     assert found.noise_precision == pytest.approx(1e6, rel=0.8)
 
