@@ -29,7 +29,7 @@ CENTRAL = (0.025, 0.975)
 RANGES: Mapping[str, Range] = {
     pattern: range_
     for range_, patterns in (
-        (SHARE_OF_ROWS, "accuracy *_accuracy converged same_class"),
+        (SHARE_OF_ROWS, "accuracy *_accuracy *_accuracy_one_view converged same_class"),
         (SHARE, "test_roc_auc test_average_precision test_f1 test_precision test_recall precision"
                 " recall share observed confidence coverage level_* batch_* bright_pixels_kept"
                 " largest_share live_units dead saturated calibration_error"
@@ -38,7 +38,7 @@ RANGES: Mapping[str, Range] = {
         (Range(0.0, 2.0), "brier *_brier"),
         (CORRELATION, "similarity others"),
         (AT_MOST_ONE, "r2 *_r2"),
-        (NON_NEGATIVE, "loss *_loss loss_* mse *_mse rmse mae *_mae cross_entropy cross-entropy"
+        (NON_NEGATIVE, "loss *_loss loss_* mse *_mse *_mse_one_view rmse mae *_mae cross_entropy cross-entropy"
                        " *_cross_entropy entropy divergence cv train loo expected gcv"
                        " selection_error generalisation_error bias_squared bias_squared_plus_noise"
                        " variance noise sum median_error norm_*"

@@ -207,7 +207,7 @@ def test_commands_that_refuse_the_data_are_left_out(mlcli: Run, empty_folder: Pa
     assert done.code == 0, done.err
     assert list(read_yaml(Path("new/params.yaml")).values) == ["data", "fit_poly", "train_mlp"]
     assert "without bayes" in done.out
-    assert "2002 columns" in done.out
+    assert "2,002 columns" in done.out
 
 
 def test_images_of_several_sizes(mlcli: Run, empty_folder: Path) -> None:

@@ -196,7 +196,7 @@ def test_one_seed_has_no_interval_to_be_held_to(mlcli: Run, empty_folder: Path) 
 
 # Values that make a run small, where a command has such a parameter.
 TINY_DATA = {
-    "logistic": "two-moons", "perceptron": "two-moons", "train_mlp": "iris", "lr_find": "iris",
+    "logistic": "two-moons", "perceptron": "iris", "train_mlp": "iris", "lr_find": "iris",
     "train_cnn": "digits", "baseline": "diabetes", "filters": "digits", "propagate": "digits",
 }  # fmt: skip
 TINY = {

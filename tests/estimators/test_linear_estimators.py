@@ -102,6 +102,7 @@ def test_without_rows_to_spare_there_are_no_standard_errors() -> None:
     assert model.predict([[2.0]]) == pytest.approx([5.0])
 
 
+@pytest.mark.usefixtures("every_digit")
 @pytest.mark.parametrize(
     "options",
     [{}, {"prior": "ard"}, {"noise": "student"}, {"basis": "monomial", "prior_precision": 2.0}],

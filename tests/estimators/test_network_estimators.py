@@ -55,6 +55,7 @@ def member(folder: Path) -> dict[str, float]:
     return {name: float(value) for name, value in row.items() if name != "variant" and value}
 
 
+@pytest.mark.usefixtures("every_digit")
 @pytest.mark.parametrize(
     ("flags", "parameters"),
     [

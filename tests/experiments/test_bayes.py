@@ -331,7 +331,7 @@ def test_an_exact_fit_has_no_answer(mlcli: Run, empty_folder: Path) -> None:
         (("--degree", "-1"), "at least 0"),
         (("--device", "cuda"), "must be auto or cpu"),
         (("--data", "flat.csv"), "has no variance"),
-        (("--degrees", "0-3000"), "1 to 2000 are fitted"),
+        (("--degrees", "0-3000"), "1 to 2,000 are fitted"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -144,7 +144,7 @@ BAD = [
     (["--device", "cuda"], "must be auto or cpu"),
     (["--params", "tabs.yaml"], "tabs can't indent YAML"),
     (["--figures", "gif"], "some of png, svg, pdf"),
-    (["--data", "diabetes", "--degrees", "300"], "at most 5000 are fitted"),
+    (["--data", "diabetes", "--degrees", "300"], "at most 5,000 are fitted"),
 ]
 
 

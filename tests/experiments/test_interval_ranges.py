@@ -65,7 +65,7 @@ RUNS: Mapping[str, tuple[str, ...]] = {
     ),
     "train-cnn": (
         "train-cnn", "--data", "digits", "--layers", "conv 2 3x3,relu,pool max 2,flatten",
-        "--n-epochs", "1", "--max-shift", "1",
+        "--n-epochs", "1", "--max-shift", "1", "--test-views",
     ),
     "lr-find": (
         "lr-find", *CLASSES, "--hidden", "4", "--n-steps", "60", "--compare-epochs", "1",
