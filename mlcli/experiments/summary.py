@@ -40,7 +40,8 @@ RANGES: Mapping[str, Range] = {
         (AT_MOST_ONE, "r2 *_r2"),
         (NON_NEGATIVE, "loss *_loss loss_* mse *_mse *_mse_one_view rmse mae *_mae"
                        " cross_entropy cross-entropy *_cross_entropy entropy divergence"
-                       " cv train loo expected gcv selection_error generalisation_error bias_squared bias_squared_plus_noise"
+                       " cv train loo expected gcv selection_error"
+                       " generalisation_error bias_squared bias_squared_plus_noise"
                        " variance noise sum median_error norm_*"
                        " residual_variance degrees_of_freedom effective_rank effective_parameters"
                        " noise_precision prior_precision n_nonzero n_steps mistakes best_epoch rows"
