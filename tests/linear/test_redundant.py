@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
+from mlcli.config.logistic import LogisticConfig
+from mlcli.datasets.source import open_source
+from mlcli.experiments.logistic.fit import coefficients, fit_classifier
+from mlcli.experiments.logistic.replicate import parts_of
+from mlcli.experiments.logistic.streamed_design import Columns, Ranges
+from mlcli.export.monomials import monomials_of
 from mlcli.linear.basis import PRODUCTS, fit_basis
+from mlcli.linear.design import build
 from mlcli.linear.redundant import NOTHING, find_redundant
+from mlcli.models.functions import Standardised
 
 rng = np.random.default_rng(0)
 ANGLE = rng.uniform(0, 2 * np.pi, 200)
@@ -82,3 +92,76 @@ def test_bayes_says_what_it_leaves_out_and_predicts_and_exports_without(
     found = session.run(None, {name: X[:, :2].astype(dtype)})[0]
     np.testing.assert_allclose(np.asarray(found).reshape(200, -1)[:, 0], means, atol=1e-4)
     assert mlcli("verify", "o").code == 0
+
+
+LABELS = (X[:, 0] + X[:, 1] + rng.logistic(size=200) > 0.5).astype(int)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_a_penalty_does_not_split_the_weight_of_a_column_of_0_and_1(intercept: bool) -> None:
+    config = LogisticConfig(
+        basis="polynomial", degree=2, penalty="l2", l2=0.01, intercept=intercept
+    )
+    b_and_x = X[:, [1, 0]]
+    found = fit_classifier(config, b_and_x, LABELS, 2)
+    assert found.design.basis.left_out_terms(["b", "x"]) == ["b^2"]
+    # The same minimum from columns that are written out, without b^2.
+    b, x = b_and_x.T
+    A = np.c_[b, x, b * x, x**2]
+    units = A.std(axis=0) if intercept else np.sqrt((A**2).mean(axis=0))
+    known = LogisticRegression(C=1 / (2 * 0.01 * 200), fit_intercept=intercept, tol=1e-10)
+    known.fit(A / units, LABELS)
+    weights = coefficients(found)[0][int(intercept) :, 0]
+    np.testing.assert_allclose(weights, known.coef_[0] / units, rtol=1e-5)
+    # Powers for scikit-learn, in which the square has the coefficient 0.
+    function = Standardised(found.design, found.fit.W, intercept)
+    powers = monomials_of(function)
+    assert powers is not None
+    assert powers.C[3].item() == 0.0
+    Z = (b_and_x - powers.shift) / powers.scale
+    Phi = fit_basis("polynomial", [-1.0, -1.0], [1.0, 1.0], 2).evaluate(Z)
+    np.testing.assert_allclose(Phi @ powers.C, function(b_and_x), atol=1e-12)
+
+
+@pytest.mark.parametrize("basis", ["polynomial", "legendre"])
+def test_logistic_says_what_it_leaves_out_and_predicts_and_exports_without(
+    mlcli: Callable[..., Any], empty_folder: Path, basis: str
+) -> None:
+    rows = np.c_[X[:, :2], LABELS]
+    np.savetxt("a.csv", rows, "%.17g", ",", header="x,b,t", comments="")
+    run = ("logistic", "--data", "a.csv", "--basis", basis, "--degree", "2", "--penalty", "l2",
+           "--n-seeds", "1", "--n-study", "10", "--no-plots", "--out", "o")  # fmt: skip
+    done = mlcli(*run)
+    assert done.code == 0, done.err
+    name = {"polynomial": "b^2", "legendre": "P2(b)"}[basis]
+    assert f"note: left out, being combinations of other columns: {name}\n" in done.err
+    for path in ("metrics.json", "model/model.json"):
+        assert json.loads(Path("o", path).read_text())["left_out"] == [name]
+    with Path("o/model/coefficients.csv").open() as file:
+        assert name not in {row["term"] for row in csv.DictReader(file)}
+    config = LogisticConfig(basis=basis, degree=2, penalty="l2")  # type: ignore[arg-type]
+    parts = parts_of(config, open_source("a.csv", target="t"), 0)
+    labels = parts.classes.labels[parts.train]
+    model = fit_classifier(config, parts.X[parts.train], labels, 2)
+    predicted = mlcli("predict", "o", "a.csv").out.splitlines()[1:]
+    found = np.array([float(line.split(",")[-1]) for line in predicted])
+    np.testing.assert_array_equal(found, model.predict(X[:, :2])[:, 1])
+    for to, ending in (("onnx", "onnx"), ("sklearn", "skops")):
+        exported = mlcli("export", "o", "--to", to, "--out", f"m.{ending}")
+        assert exported.code == 0, exported.err
+
+
+def test_batches_of_rows_leave_out_the_squares_of_0_and_1_too() -> None:
+    config = LogisticConfig(basis="polynomial", degree=2)
+    ranges = Ranges(2, 2)
+    for rows in (slice(100), slice(100, None)):
+        ranges.add(X[rows, :2], LABELS[rows])
+    columns = Columns(config, ranges, X[:50, :2])
+    columns.add(X[:, :2])
+    found = columns.design()
+    known = build("polynomial", X[:, :2], LABELS * 1.0, 2, intercept=True, scaled=True)
+    assert found.basis.left_out == known.basis.left_out == (5,)
+    np.testing.assert_allclose(found.columns(X[:, :2]), known.A, atol=1e-12)
+    # A number that is neither, in the last batch.
+    ranges.add(np.array([[0.0, 2.0]]), np.array([1]))
+    assert not ranges.binary.any()
