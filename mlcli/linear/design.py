@@ -38,6 +38,11 @@ class Design:
         """Predictions for one or several coefficient vectors ``w`` (M,) or (M, k)."""
         return self.columns(X) @ w + self.scaling.t_mean
 
+    def with_left_out(self, w: Array) -> Array:
+        """Coefficients (M, ...) with zeros for the products that the basis leaves out."""
+        first = np.zeros((int(self.basis.intercept), *w.shape[1:]))
+        return self.basis.with_left_out(np.concatenate([first, w]))[int(self.basis.intercept) :]
+
     def raw(self, w: Array) -> Array:
         """Coefficients (M + 1,) of the columns of the basis in x itself, the constant first.
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 
+from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.config.logistic import LogisticConfig
 from mlcli.datasets.source import open_source
+from mlcli.experiments.fit_poly.replicate import split
 from mlcli.experiments.logistic.fit import coefficients, fit_classifier
 from mlcli.experiments.logistic.replicate import parts_of
 from mlcli.experiments.logistic.streamed_design import Columns, Ranges
@@ -165,3 +167,45 @@ def test_batches_of_rows_leave_out_the_squares_of_0_and_1_too() -> None:
     # A number that is neither, in the last batch.
     ranges.add(np.array([[0.0, 2.0]]), np.array([1]))
     assert not ranges.binary.any()
+
+
+def test_ridge_of_fit_poly_leaves_out_the_squares_of_0_and_1(
+    mlcli: Callable[..., Any], empty_folder: Path
+) -> None:
+    t = X[:, 0] + X[:, 1] + rng.normal(0, 0.1, 200)
+    np.savetxt("a.csv", np.c_[X[:, :2], t], "%.17g", ",", header="x,b,t", comments="")
+    done = mlcli("fit-poly", "--data", "a.csv", "--degrees", "2", "--penalty", "l2", "--l2", "0.1",
+                 "--n-seeds", "2", "--test-fraction", "0", "--no-plots", "--out", "o")  # fmt: skip
+    assert done.code == 0, done.err
+    assert "note: left out, being combinations of other columns: b^2\n" in done.err
+    assert json.loads(Path("o/metrics.json").read_text())["left_out"] == ["b^2"]
+    x, b = X[:, :2].T
+    A = np.c_[x, b, x**2, x * b]
+    A = (A - A.mean(axis=0)) / A.std(axis=0)
+    # (3.13) halves the mean square.
+    known = Ridge(alpha=2 * 0.1 * 200, tol=1e-12).fit(A, t).predict(A)
+    predicted = mlcli("predict", "o", "a.csv").out.splitlines()[1:]
+    means = [float(line.split(",")[0]) for line in predicted]
+    np.testing.assert_allclose(means, known, rtol=1e-10)
+    assert mlcli("verify", "o").code == 0
+
+
+def test_seeds_may_leave_out_other_columns_than_the_first_one(
+    mlcli: Callable[..., Any], empty_folder: Path
+) -> None:
+    # A single 2 is among the training rows of some seeds.
+    b = X[:40, 1].copy()
+    b[7] = 2.0
+    np.savetxt("a.csv", np.c_[X[:40, 0], b, X[:40, 0] + b], "%.17g", ",", header="x,b,t",
+               comments="")  # fmt: skip
+    done = mlcli("fit-poly", "--data", "a.csv", "--degrees", "2", "--n-seeds", "6", "--n-path", "3",
+                 "--test-fraction", "0.5", "--no-plots", "--out", "o")  # fmt: skip
+    assert done.code == 0, done.err
+    config = FitPolyConfig(degrees=(2,), test_fraction=0.5)
+    source = open_source("a.csv", target="t")
+    found = [split(config, source.replicate(i, 0), i).X_train[:, 1].max() for i in range(6)]
+    assert set(found) == {1.0, 2.0}
+    with Path("o/coefficients.csv").open() as file:
+        terms = [row["term"] for row in csv.DictReader(file)]
+    assert ("b^2" in terms) == (found[0] == 2.0)
+    assert len(terms) == 4 + (found[0] == 2.0)
