@@ -13,17 +13,22 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from mlcli.config.fit_poly import FitPolyConfig
+from mlcli.config.kfold import KfoldConfig
 from mlcli.config.logistic import LogisticConfig
 from mlcli.datasets.source import open_source
 from mlcli.experiments.fit_poly.replicate import split
+from mlcli.experiments.kfold.refits import penalised_refit
+from mlcli.experiments.kfold.scores import linear_scores
 from mlcli.experiments.logistic.fit import coefficients, fit_classifier
 from mlcli.experiments.logistic.replicate import parts_of
 from mlcli.experiments.logistic.streamed_design import Columns, Ranges
 from mlcli.export.monomials import monomials_of
 from mlcli.linear.basis import PRODUCTS, fit_basis
 from mlcli.linear.design import build
-from mlcli.linear.redundant import NOTHING, find_redundant
+from mlcli.linear.redundant import NOTHING, Related, find_redundant
 from mlcli.models.functions import Standardised
+from mlcli.selection.folds import k_fold
+from mlcli.selection.standardised import standardised_blocks
 
 rng = np.random.default_rng(0)
 ANGLE = rng.uniform(0, 2 * np.pi, 200)
@@ -209,3 +214,65 @@ def test_seeds_may_leave_out_other_columns_than_the_first_one(
         terms = [row["term"] for row in csv.DictReader(file)]
     assert ("b^2" in terms) == (found[0] == 2.0)
     assert len(terms) == 4 + (found[0] == 2.0)
+
+
+RELATED: Related = ([range(2, 4)], [(4, 5)])
+
+
+def test_folds_of_ridge_use_the_columns_that_are_left() -> None:
+    config = KfoldConfig(
+        degrees=(2,), penalty="l2", strength_min=0.1, strength_max=0.1, n_strengths=1
+    )
+    t = X[:, 0] * X[:, 1] + X[:, 2] + X[:, 4] ** 2 + rng.normal(0, 0.1, 200)
+    folds = k_fold(200, 4, np.random.default_rng(0))
+    found = linear_scores(config, X, t, folds, None, RELATED).test[0, 0]
+    redundant = find_redundant(X, *RELATED)
+    A = fit_basis("polynomial", X.min(axis=0), X.max(axis=0), 2, redundant=redundant).evaluate(X)
+    A = (A[:, 1:] - A[:, 1:].mean(axis=0)) / A[:, 1:].std(axis=0)
+    known = []
+    for split_ in range(4):
+        train, test = folds.train_rows(split_), folds.test_rows(split_)
+        ridge = Ridge(alpha=2 * 0.1 * train.size, tol=1e-12).fit(A[train], t[train])
+        known.append(((t[test] - ridge.predict(A[test])) ** 2).mean())
+        refit = penalised_refit(config, X, t, 2, 0.1, RELATED)(train, test, 0)
+        np.testing.assert_allclose(refit, ridge.predict(A[test]), atol=1e-10)
+    np.testing.assert_allclose(found, known, rtol=1e-9)
+
+
+def test_many_rows_have_the_same_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    t = X[:, 0] + rng.normal(0, 0.1, 200)
+    blocks = [np.arange(120), np.arange(120, 200)]
+    plain = standardised_blocks("polynomial", X, t, (1, 2, 3), blocks, related=RELATED)
+    monkeypatch.setattr("mlcli.selection.standardised.MANY_ROWS", 100)
+    fast = standardised_blocks("polynomial", X, t, (1, 2, 3), blocks, related=RELATED)
+    assert fast[0].columns.sizes == plain[0].columns.sizes
+    assert fast[0].design.basis.left_out == plain[0].design.basis.left_out != ()
+    every = slice(None)
+    np.testing.assert_allclose(fast[0].columns.rows(every), plain[0].columns.rows(every), atol=1e-8)
+    np.testing.assert_allclose(fast[0].design.columns(X), plain[0].design.A, atol=1e-8)
+    for one, other in zip(fast[1], plain[1], strict=True):
+        np.testing.assert_allclose(one.R.T @ one.R, other.R.T @ other.R, atol=1e-7)
+        assert (np.tril(one.R, -1) == 0).all()
+
+
+@pytest.mark.parametrize("model", ["linear", "logistic"])
+def test_kfold_says_what_its_model_leaves_out(
+    mlcli: Callable[..., Any], empty_folder: Path, model: str
+) -> None:
+    lines = [
+        f"{x!r},{'uvw'[int(k)]},{int(t)}"
+        for x, k, t in zip(X[:, 0].tolist(), KIND, LABELS, strict=True)
+    ]
+    Path("a.csv").write_text("\n".join(["x,k,t", *lines]))
+    done = mlcli("kfold", "--data", "a.csv", "--categorical", "k", "--degrees", "2", "--penalty",
+                 "l2", "--loss", "zero-one", "--model", model, "--n-strengths", "2", "--n-seeds",
+                 "1", "--n-nested", "0", "--no-plots", "--out", "o")  # fmt: skip
+    assert done.code == 0, done.err
+    assert "columns: k=v^2, k=v*k=w, k=w^2\n" in done.err
+    left_out = ["k=v^2", "k=v*k=w", "k=w^2"]
+    for path in ("metrics.json", "model/model.json"):
+        assert json.loads(Path("o", path).read_text())["left_out"] == left_out
+    with Path("o/model/coefficients.csv").open() as file:
+        terms = {row["term"] for row in csv.DictReader(file)}
+    assert terms == {"0", "x", "k=v", "k=w", "x^2", "x*k=v", "x*k=w"}
+    assert len(mlcli("predict", "o", "a.csv").out.splitlines()) == 201
