@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from mlcli.config.bias_variance import BiasVarianceConfig
 from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.config.kfold import KfoldConfig
 from mlcli.config.logistic import LogisticConfig
 from mlcli.datasets.source import open_source
+from mlcli.estimators.logistic import LogisticClassifier
+from mlcli.experiments.bias_variance.models import fit_strengths
 from mlcli.experiments.fit_poly.replicate import split
 from mlcli.experiments.kfold.refits import penalised_refit
 from mlcli.experiments.kfold.scores import linear_scores
@@ -276,3 +279,31 @@ def test_kfold_says_what_its_model_leaves_out(
         terms = {row["term"] for row in csv.DictReader(file)}
     assert terms == {"0", "x", "k=v", "k=w", "x^2", "x*k=v", "x*k=w"}
     assert len(mlcli("predict", "o", "a.csv").out.splitlines()) == 201
+
+
+def test_bias_variance_penalises_the_columns_that_are_left(
+    mlcli: Callable[..., Any], empty_folder: Path
+) -> None:
+    t = X[:, 0] + X[:, 1] + rng.normal(0, 0.1, 200)
+    np.savetxt("a.csv", np.c_[X[:, :2], t], "%.17g", ",", header="x,b,t", comments="")
+    done = mlcli("bias-variance", "--data", "a.csv", "--degrees", "2", "--penalty", "l2",
+                 "--n-datasets", "3", "--n-strengths", "2", "--n-seeds", "1", "--no-plots", "--out",
+                 "o")  # fmt: skip
+    assert done.code == 0, done.err
+    assert "note: left out, being combinations of other columns: b^2\n" in done.err
+    assert json.loads(Path("o/metrics.json").read_text())["left_out"] == ["b^2"]
+    config = BiasVarianceConfig(degrees=(2,), penalty="l2", n_strengths=2)
+    basis = fit_strengths(config, X, t, RELATED).basis
+    known = find_redundant(X, *RELATED)
+    assert (
+        basis.left_out == fit_basis("polynomial", [0.0] * 6, [1.0] * 6, 2, redundant=known).left_out
+    )
+
+
+def test_coefficients_of_the_estimator_are_those_of_all_products() -> None:
+    model = LogisticClassifier("polynomial", 2, l2=0.01).fit(X[:, [1, 0]], LABELS)
+    b, x = X[:, [1, 0]].T
+    assert model.coef_.shape == (1, 5)
+    assert model.coef_[0, 2] == 0.0
+    a = model.intercept_ + np.c_[b, x, b**2, b * x, x**2] @ model.coef_[0]
+    np.testing.assert_allclose(model.decision_function(X[:, [1, 0]]), a, atol=1e-12)
