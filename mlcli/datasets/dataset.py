@@ -72,6 +72,11 @@ class Dataset:
         filling = fit_filling(self.preparation, self.X if rows is None else self.X[rows])
         return replace(self, X=filling(self.X), filling=filling)
 
+    @property
+    def related(self) -> tuple[list[range], list[tuple[int, int]]]:
+        """`Preparation.related` of the features; empty lists where nothing is declared."""
+        return ([], []) if self.preparation is None else self.preparation.related
+
     def prepared_words(self) -> dict[str, Any]:
         """What a model has to say of how its inputs are made; empty where nothing is declared."""
         if self.preparation is None or self.filling is None:

@@ -40,7 +40,9 @@ class LogisticClassifier(Classifier):
 
     Attributes:
         classes_: the labels, sorted, (K,).
-        coef_: weights of the columns in x itself, (1, M) for two classes, else (K, M).
+        coef_: weights of the columns in x itself, (1, M) for two classes, else (K, M); 0 for
+            products that the fit leaves out, being combinations of other columns (of 0 and 1 the
+            square is the column again).
         intercept_: constants, (1,), or (K,); these of the standardised columns add up to 0.
         n_iter_: steps taken.
         certificate_: how far the loss is from its minimum, a `mlcli.certificate.Certificate`; where
@@ -111,7 +113,8 @@ class LogisticClassifier(Classifier):
                 stacklevel=2,
             )
         self._model: logistic.Classifier = found
-        weights, _ = logistic.coefficients(found)  # (M + 1, K) or (M + 1, 1)
+        weights, _ = logistic.coefficients(found)
+        weights = found.design.basis.with_left_out(weights)  # (M + 1, K) or (M + 1, 1)
         first = int(config.intercept)
         # One number added to every class's constant changes no probability, and the fit leaves it
         # to rounding: here they add up to 0.

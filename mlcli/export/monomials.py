@@ -53,11 +53,7 @@ def in_powers(basis: Basis, weights: Floats) -> Monomials | None:
     if basis.kind not in (*PRODUCTS, "linear") or degree < 1 or basis.n_columns > MOST_COLUMNS:
         return None
     D = basis.low.size
-    W = weights
-    if basis.left_out:
-        n_every = basis.n_columns + len(basis.left_out)
-        W = np.zeros((n_every, weights.shape[1]))
-        W[np.delete(np.arange(n_every), basis.left_out)] = weights
+    W = basis.with_left_out(weights)
     W = W if basis.intercept else np.vstack([np.zeros((1, W.shape[1])), W])
     if basis.kind in ("polynomial", "linear"):
         return Monomials(np.zeros(D), np.ones(D), degree, W)
@@ -86,7 +82,9 @@ def _from_standardised(function: Standardised) -> Monomials | None:
     slopes = slopes / design.scaling.std[:, None]
     constant = constant - design.scaling.mean @ slopes
     basis = design.basis
-    whole = Basis(basis.kind, basis.degree, basis.low, basis.high, True)
+    # The constant is the first of all products.
+    left_out = tuple(place + int(not basis.intercept) for place in basis.left_out)
+    whole = Basis(basis.kind, basis.degree, basis.low, basis.high, True, left_out)
     found = in_powers(whole, np.vstack([constant, slopes]))
     if found is None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb
 
 import numpy as np
@@ -82,6 +82,20 @@ class Basis:
         for feature, name in enumerate(feature_names):
             names.extend(self._additive_terms(feature, name))
         return names
+
+    def left_out_terms(self, feature_names: Sequence[str]) -> list[str]:
+        """The names of the products that are left out."""
+        every = replace(self, left_out=()).terms(feature_names) if self.left_out else []
+        return [every[place] for place in self.left_out]
+
+    def with_left_out(self, weights: Floats) -> Floats:
+        """Weights (n_columns, ...) with zeros for the products that are left out."""
+        if not self.left_out:
+            return weights
+        n_every = self.n_columns + len(self.left_out)
+        every = np.zeros((n_every, *weights.shape[1:]))
+        every[np.delete(np.arange(n_every), self.left_out)] = weights
+        return every
 
     def degrees(self) -> Ints:
         """The total degree, harmonic or centre number of each column; 0 for the intercept."""

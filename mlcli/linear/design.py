@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mlcli.linear.basis import POWERS, Basis, fit_basis
 from mlcli.linear.least_squares import Scaling, standardize, to_raw
+from mlcli.linear.redundant import UNRELATED, Related, find_redundant
 
 Array = NDArray[np.float64]
 
@@ -36,6 +37,11 @@ class Design:
     def predict(self, X: Array, w: Array) -> Array:
         """Predictions for one or several coefficient vectors ``w`` (M,) or (M, k)."""
         return self.columns(X) @ w + self.scaling.t_mean
+
+    def with_left_out(self, w: Array) -> Array:
+        """Coefficients (M, ...) with zeros for the products that the basis leaves out."""
+        first = np.zeros((int(self.basis.intercept), *w.shape[1:]))
+        return self.basis.with_left_out(np.concatenate([first, w]))[int(self.basis.intercept) :]
 
     def raw(self, w: Array) -> Array:
         """Coefficients (M + 1,) of the columns of the basis in x itself, the constant first.
@@ -75,20 +81,24 @@ def build(
     intercept: bool,
     scaled: bool,
     weights: Array | None = None,
+    related: Related = UNRELATED,
 ) -> Design:
     """The design of one degree on training rows ``X`` (N, D), ``t`` (N,).
 
     Args:
         scaled: False leaves the columns unscaled (still centred when there is an intercept).
         weights: how often each row counts in the means, (N,); None: once.
+        related: features whose products may add nothing. Products that are combinations of other
+            columns on these rows are left out: a penalty would share a coefficient among them.
     """
     scale = np.ones(X.shape[1])
     if kind in POWERS:
         largest = np.abs(X).max(axis=0)
         scale = np.where(largest > 0, largest, 1.0) if scaled else scale
     basis = fit_basis(
-        kind, X.min(axis=0) / scale, X.max(axis=0) / scale, degree, intercept=intercept
-    )
+        kind, X.min(axis=0) / scale, X.max(axis=0) / scale, degree, intercept=intercept,
+        redundant=find_redundant(X, *related),
+    )  # fmt: skip
     Phi = basis.evaluate(X / scale)
     if intercept:
         Phi = Phi[:, 1:]  # (N, M)

@@ -16,6 +16,7 @@ from mlcli.linear.arrays import Floats, Ints
 from mlcli.linear.basis import fit_basis, spans_powers
 from mlcli.linear.design import Design, build
 from mlcli.linear.orthonormal import orthonormal_columns
+from mlcli.linear.redundant import UNRELATED, Related
 
 MOVING = ("gaussian", "sigmoid")
 
@@ -100,6 +101,7 @@ def standardised_family(
     *,
     intercept: bool = True,
     scaled: bool = True,
+    related: Related = UNRELATED,
 ) -> StandardisedFamily:
     """The columns of (3.13): the penalty depends on them, not only on what they span.
 
@@ -109,8 +111,9 @@ def standardised_family(
         degrees: one of `families`.
         intercept: whether there is a constant, which no penalty touches.
         scaled: False leaves the columns unscaled (still centred when there is an intercept).
+        related: as in `design.build`, which leaves out products that add nothing.
     """
-    design = build(kind, X, t, degrees[-1], intercept=intercept, scaled=scaled)
+    design = build(kind, X, t, degrees[-1], intercept=intercept, scaled=scaled, related=related)
     order, sizes = _by_degree(design.basis.degrees()[int(intercept) :], degrees)
     first = [np.ones((t.size, 1))] if intercept else []
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlcli.linear.arrays import Floats
 from mlcli.linear.graded import Monomial
 
+# Groups of features that stand for the categories of one column, and pairs of features that are
+# the sine and the cosine of one angle.
+Related = tuple[Sequence[range], Sequence[tuple[int, int]]]
+UNRELATED: Related = ((), ())
+# Of the terms that are left out so many are named in a note; all of them in the files.
+SHOWN_TERMS = 5
 # s^2 + c^2 of a sine and a cosine of one angle is 1 but for rounding.
 ROUNDING = 1e-12
 
@@ -48,6 +55,11 @@ class Redundant:
 NOTHING = Redundant()
 
 
+def is_binary(X: Floats) -> NDArray[np.bool_]:
+    """Which columns of X (N, D) are 0 or 1 in every row, (D,)."""
+    return np.asarray(((X == 0) | (X == 1)).all(axis=0))
+
+
 def find_redundant(
     X: Floats, categories: Iterable[range] = (), angles: Iterable[tuple[int, int]] = ()
 ) -> Redundant:
@@ -58,7 +70,7 @@ def find_redundant(
         categories: the features that stand for the categories of one column.
         angles: pairs of features that are the sine and the cosine of one angle.
     """
-    squares = frozenset(np.flatnonzero(((X == 0) | (X == 1)).all(axis=0)).tolist())
+    squares = frozenset(np.flatnonzero(is_binary(X)).tolist())
     pairs = {
         (a, b) for group in categories for a, b in combinations(group, 2)
         if not (X[:, a] * X[:, b]).any()
@@ -68,3 +80,17 @@ def find_redundant(
         if np.abs(X[:, s] ** 2 + X[:, c] ** 2 - 1).max(initial=0.0) <= ROUNDING
     }  # fmt: skip
     return Redundant(squares, frozenset(cosines), frozenset(pairs))
+
+
+def left_out_notes(names: Sequence[str]) -> list[str]:
+    """A sentence that names the products that are left out, where there are any."""
+    if not names:
+        return []
+    more = f" and {len(names) - SHOWN_TERMS} more" * (len(names) > SHOWN_TERMS)
+    shown = ", ".join(names[:SHOWN_TERMS])
+    return [f"left out, being combinations of other columns: {shown}{more}"]
+
+
+def left_out_entry(names: Sequence[str]) -> dict[str, list[str]]:
+    """The same names for JSON, where there are any."""
+    return {"left_out": list(names)} if names else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from mlcli.linear.compress import MANY_ROWS
 from mlcli.linear.design import Design
 from mlcli.linear.least_squares import Scaling
 from mlcli.linear.nested import NestedColumns, StandardisedFamily, standardised_family
+from mlcli.linear.redundant import UNRELATED, Redundant, Related, find_redundant
 from mlcli.linear.sample import subsample_indices
-from mlcli.linear.triangle import Triangle
+from mlcli.linear.triangle import Triangle, triangular
 from mlcli.selection.blocks import block_triangles, merged, polynomial_blocks
 
 
@@ -26,6 +28,7 @@ def standardised_blocks(
     *,
     intercept: bool = True,
     scaled: bool = True,
+    related: Related = UNRELATED,
 ) -> tuple[StandardisedFamily, list[Triangle]]:
     """The columns that (3.13) penalises, and the triangle of [1 A t] on each block.
 
@@ -39,15 +42,22 @@ def standardised_blocks(
         blocks: row numbers of each block.
         intercept: whether there is a constant, which no penalty touches.
         scaled: False leaves the columns unscaled (still centred when there is an intercept).
+        related: as in `linear.design.build`, which leaves out products that add nothing.
     """
     if kind == "polynomial" and t.size > MANY_ROWS and intercept and scaled:
-        return _many_rows(X, t, degrees, blocks)
-    family = standardised_family(kind, X, t, degrees, intercept=intercept, scaled=scaled)
+        return _many_rows(X, t, degrees, blocks, find_redundant(X, *related))
+    family = standardised_family(
+        kind, X, t, degrees, intercept=intercept, scaled=scaled, related=related
+    )
     return family, block_triangles(family.columns, t, blocks)
 
 
 def _many_rows(
-    X: Floats, t: Floats, degrees: tuple[int, ...], blocks: Sequence[Ints]
+    X: Floats,
+    t: Floats,
+    degrees: tuple[int, ...],
+    blocks: Sequence[Ints],
+    redundant: Redundant,
 ) -> tuple[StandardisedFamily, list[Triangle]]:
     """The same through nearly orthogonal columns P, of which the powers are combinations P T.
 
@@ -56,10 +66,18 @@ def _many_rows(
     plain, parts = polynomial_blocks(X, t, degrees, blocks)
     largest = np.abs(X).max(axis=0)
     scale = np.where(largest > 0, largest, 1.0)
-    basis = fit_basis("polynomial", X.min(axis=0) / scale, X.max(axis=0) / scale, degrees[-1])
+    basis = fit_basis(
+        "polynomial", X.min(axis=0) / scale, X.max(axis=0) / scale, degrees[-1],
+        redundant=redundant,
+    )  # fmt: skip
+    every = replace(basis, left_out=())
     sample = subsample_indices(X)
-    T = _change(plain.rows(sample), basis.evaluate(X[sample] / scale))
-    R = merged(parts).R[:-1, :-1] @ T  # (p, p), the triangle of the powers
+    T = _change(plain.rows(sample), every.evaluate(X[sample] / scale))
+    sizes = plain.sizes
+    if basis.left_out:
+        T = np.delete(T, basis.left_out, axis=1)
+        sizes = tuple(int((basis.degrees() <= degree).sum()) for degree in degrees)
+    R = merged(parts).R[:-1, :-1] @ T  # (p, q), of the powers
     mean, spread = R[0, 1:] / R[0, 0], np.linalg.norm(R[1:, 1:], axis=0)
     std = np.where(spread > 0, spread, 1.0) / np.sqrt(t.size)
     T[:, 1:] = (T[:, 1:] - np.outer(T[:, 0], mean)) / std
@@ -71,7 +89,7 @@ def _many_rows(
     def evaluate(points: Floats) -> Floats:
         return plain.evaluate(points) @ T
 
-    columns = NestedColumns(degrees, plain.sizes, rows, evaluate, True)
+    columns = NestedColumns(degrees, sizes, rows, evaluate, True)
     order = np.arange(std.size)
     return StandardisedFamily(columns, design, order), [_transformed(part, T) for part in parts]
 
@@ -84,7 +102,9 @@ def _change(P: Floats, Phi: Floats) -> Floats:
 
 
 def _transformed(part: Triangle, T: Floats) -> Triangle:
-    """The triangle of [P T, t] from that of [P t]: T is upper triangular with a diagonal > 0."""
-    R = part.R.copy()
-    R[:, :-1] = part.R[:, :-1] @ T
-    return Triangle(R, part.n_rows)
+    """The triangle of [P T, t] from that of [P t], T (p, q).
+
+    A square T is upper triangular with a diagonal > 0.
+    """
+    R = np.column_stack([part.R[:, :-1] @ T, part.R[:, -1]])
+    return Triangle(R if T.shape[0] == T.shape[1] else triangular(R), part.n_rows)

@@ -20,8 +20,6 @@ from mlcli.experiments.bayes.columns import (
     Data,
     basis_of,
     in_memory,
-    left_out_entry,
-    left_out_terms,
     model_degree,
     triangle_of,
     warnings_of,
@@ -41,6 +39,7 @@ from mlcli.experiments.source import prepared_info
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import Basis
 from mlcli.linear.bayes.posterior import Prior
+from mlcli.linear.redundant import left_out_entry
 from mlcli.linear.triangle import Triangle
 from mlcli.models.bayes import encode
 from mlcli.models.parts import SCHEMA
@@ -136,7 +135,7 @@ def _data(config: BayesConfig, source: Source, index: int) -> Data:
     if isinstance(source, StreamSource):
         return first_data(config, source)
     found = source.replicate(index, config.seed).fitted_to()
-    return in_memory(found.X, found.t, found.preparation)
+    return in_memory(found.X, found.t, found.related)
 
 
 def _prior(config: BayesConfig, source: Source) -> Prior | None:
@@ -180,7 +179,7 @@ def _result(
         "predictor": words,
         "basis": config.basis,
         "degree": model_degree(config),
-        **left_out_entry(model.basis, source.feature_names),
+        **left_out_entry(model.basis.left_out_terms(source.feature_names)),
         "low": data.low.tolist(),
         "high": data.high.tolist(),
         "intercept": config.intercept,
@@ -203,7 +202,7 @@ def _result(
         model_info=info,
         determinism=DETERMINISM,
         warnings=warnings_of(
-            config, source, model.fitted.at_limit, left_out_terms(model.basis, source.feature_names)
+            config, source, model.fitted.at_limit, model.basis.left_out_terms(source.feature_names)
         ),
         certificates=by_solve(
             {"evidence": [one.fitted.certificate for one in replicates],
@@ -257,7 +256,7 @@ def _metrics(
     metrics: Metrics = {
         "basis": config.basis,
         "degree": model_degree(config),
-        **left_out_entry(model.basis, source.feature_names),
+        **left_out_entry(model.basis.left_out_terms(source.feature_names)),
         "n_rows": model.triangle.n_rows,
         "n_seeds": len(replicates),
         "log_evidence": fitted.log_evidence,

@@ -25,7 +25,7 @@ def first_data(config: BayesConfig, source: Source) -> Data:
     if isinstance(source, StreamSource):
         return Data(source.batches, source.low, source.high, source.n_rows)
     first = all_rows(config, source)
-    return in_memory(first.X, first.t, first.preparation)
+    return in_memory(first.X, first.t, first.related)
 
 
 def all_rows(config: BayesConfig, source: Source) -> Dataset:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,14 @@ from mlcli.linear.moments import (
     chebyshev_coefficients,
     chebyshev_nodes,
 )
-from mlcli.linear.redundant import NOTHING, Redundant, find_redundant
+from mlcli.linear.redundant import (
+    NOTHING,
+    UNRELATED,
+    Redundant,
+    Related,
+    find_redundant,
+    left_out_notes,
+)
 from mlcli.linear.sample import subsample_indices
 from mlcli.linear.triangle import (
     GramAccumulator,
@@ -28,7 +34,6 @@ from mlcli.linear.triangle import (
     Triangle,
     condition,
 )
-from mlcli.preparation.columns import Preparation
 
 Array = NDArray[np.float64]
 Rows = Callable[[], Iterable[tuple[Array, Array]]]
@@ -81,12 +86,11 @@ class Data:
     redundant: Redundant = NOTHING
 
 
-def in_memory(X: Array, t: Array, preparation: Preparation | None = None) -> Data:
+def in_memory(X: Array, t: Array, related: Related = UNRELATED) -> Data:
     """Data that are arrays, and what their columns were made of where that is known."""
-    categories, angles = ((), ()) if preparation is None else preparation.related
     return Data(
         lambda: [(X, t)], X.min(axis=0), X.max(axis=0), t.size, arrays=(X, t),
-        redundant=find_redundant(X, categories, angles),
+        redundant=find_redundant(X, *related),
     )  # fmt: skip
 
 
@@ -179,32 +183,11 @@ def _accumulated(
     return found.with_target(c0)
 
 
-# Of the terms that are left out so many are named in a note; all of them in the files.
-SHOWN_TERMS = 5
-
-
-def left_out_terms(basis: Basis, names: Sequence[str]) -> list[str]:
-    """The names of the products that are no columns."""
-    every = replace(basis, left_out=()).terms(names)
-    return [every[place] for place in basis.left_out]
-
-
-def left_out_entry(basis: Basis, names: Sequence[str]) -> dict[str, Any]:
-    """For JSON: those names, where there are any."""
-    found = left_out_terms(basis, names)
-    return {"left_out": found} if found else {}
-
-
 def warnings_of(
     config: BayesConfig, source: Source, at_limit: bool, left_out: Sequence[str]
 ) -> list[str]:
     """What a reader of the posterior should know."""
-    found = []
-    if left_out:
-        found.append(
-            f"left out, being combinations of other columns: {', '.join(left_out[:SHOWN_TERMS])}"
-            + (f" and {len(left_out) - SHOWN_TERMS} more" * (len(left_out) > SHOWN_TERMS))
-        )
+    found = left_out_notes(left_out)
     if at_limit:
         found.append(
             "the evidence rises without end as the prior narrows: the columns explain nothing, and "

@@ -11,6 +11,7 @@ from mlcli.experiments.bias_variance.display import display
 from mlcli.experiments.bias_variance.ensemble import curve_grid
 from mlcli.experiments.bias_variance.metrics import make_metrics, make_warnings
 from mlcli.experiments.bias_variance.replicate import Outcome, run_replicate
+from mlcli.linear.redundant import left_out_entry, left_out_notes
 from mlcli.result import Progress, Result
 from mlcli.scale.workers import Workers
 
@@ -48,7 +49,7 @@ def run(
         progress(len(outcomes), config.n_seeds)
     along = outcomes[0].pointwise
     return Result(
-        metrics=make_metrics(config, source, outcomes),
+        metrics=make_metrics(config, source, outcomes) | left_out_entry(outcomes[0].left_out),
         tables={
             "data": tables.data_table(source, along),
             "decomposition": tables.decomposition_table(config, outcomes),
@@ -58,7 +59,10 @@ def run(
             "strengths": tables.strengths_table(config, outcomes),
         },
         determinism=DETERMINISM,
-        warnings=make_warnings(config, source, outcomes),
+        warnings=[
+            *left_out_notes(outcomes[0].left_out),
+            *make_warnings(config, source, outcomes),
+        ],
         certificates=by_solve({"path": [one.certificate for one in outcomes]}),
         certificate_hint="a larger --strength-min, or a lower --strength-degree",
     )

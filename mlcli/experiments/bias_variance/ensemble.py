@@ -12,6 +12,7 @@ from mlcli.config.bias_variance import FRESH_ROWS, BiasVarianceConfig
 from mlcli.datasets.source import Source
 from mlcli.datasets.split import train_test_indices
 from mlcli.datasets.synthetic import Generator
+from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.rng import stream
 from mlcli.selection.expected_error import uniform_quadrature
 
@@ -45,12 +46,14 @@ class Ensemble:
         members: the data sets, X (N, D) and t (N,), drawn one by one.
         X_test, t_test: rows from which no member learned.
         known: None where the generator is unknown.
+        related: features that belong together by how they were made (`Dataset.related`).
     """
 
     members: Iterator[tuple[Array, Array]]
     X_test: Array
     t_test: Array
     known: Known | None
+    related: Related = UNRELATED
 
 
 def fresh_rows(config: BiasVarianceConfig) -> int:
@@ -98,7 +101,7 @@ def _bootstrap(config: BiasVarianceConfig, source: Source, index: int) -> Ensemb
             rows = rng.choice(train, size=config.n_rows or train.size)
             yield dataset.X[rows], dataset.t[rows]
 
-    return Ensemble(members(), dataset.X[test], dataset.t[test], None)
+    return Ensemble(members(), dataset.X[test], dataset.t[test], None, dataset.related)
 
 
 def curve_grid(source: Source, config: BiasVarianceConfig) -> Array | None:

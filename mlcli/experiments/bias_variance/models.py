@@ -12,10 +12,11 @@ from mlcli.certificate import Certificate
 from mlcli.config.bias_variance import BiasVarianceConfig
 from mlcli.experiments.fit_poly.estimators import penalised_path
 from mlcli.experiments.strengths import strength_grid
-from mlcli.linear.basis import fit_basis, spans_powers
+from mlcli.linear.basis import Basis, fit_basis, spans_powers
 from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.design import build
 from mlcli.linear.orthonormal import fit_columns
+from mlcli.linear.redundant import UNRELATED, Related
 
 Array = NDArray[np.float64]
 Predict = Callable[[Array], Array]
@@ -42,11 +43,13 @@ class Path:
         predict: X (n, D) -> (n, n_strengths).
         relative_gap: the largest duality gap as a share of E(0) of (3.13).
         certificate: of the worst strength; None for ridge.
+        basis: the columns that were penalised.
     """
 
     predict: Predict
     relative_gap: float
     certificate: Certificate | None
+    basis: Basis
 
 
 def sizes(config: BiasVarianceConfig) -> tuple[int, ...]:
@@ -91,14 +94,20 @@ def fit_degrees(config: BiasVarianceConfig, X: Array, t: Array) -> Fits:
     return Fits(predict, np.array([float(one.rank) for one in fits]))
 
 
-def fit_strengths(config: BiasVarianceConfig, X: Array, t: Array) -> Path:
-    """The minima of (3.13) at each strength on X (N, D), t (N,), in standardised columns."""
+def fit_strengths(
+    config: BiasVarianceConfig, X: Array, t: Array, related: Related = UNRELATED
+) -> Path:
+    """The minima of (3.13) at each strength on X (N, D), t (N,), in standardised columns.
+
+    `related` as in `linear.design.build`.
+    """
     values = strengths(config).tolist()
-    design = build(config.basis, X, t, strength_degree(config), intercept=True, scaled=True)
+    degree = strength_degree(config)
+    design = build(config.basis, X, t, degree, intercept=True, scaled=True, related=related)
     found = penalised_path(design, t.size, config.penalty, values, values)
     start = float(design.b @ design.b) / (2 * t.size) or 1.0
 
     def predict(points: Array) -> Array:
         return design.predict(points, found.w)  # (n, n_strengths)
 
-    return Path(predict, float(found.gap.max()) / start, found.certificate)
+    return Path(predict, float(found.gap.max()) / start, found.certificate, design.basis)

@@ -39,6 +39,8 @@ class Outcome:
     descent: dict[str, Descent]
     n_rows: int
     n_test: int
+    # Products that the penalised columns of the first data set leave out.
+    left_out: tuple[str, ...] = ()
 
 
 def shown(config: BiasVarianceConfig) -> list[int]:
@@ -63,6 +65,7 @@ def run_replicate(
     strengths = None if config.penalty == "none" else Judge(ensemble)
     curves, ranks, gap, certificate = [], [], 0.0, None
     first: tuple[Array, Array] | None = None
+    left_out: tuple[str, ...] = ()
     for X, t in ensemble.members:
         first = first or (X, t)
         fits = models.fit_degrees(config, X, t)
@@ -71,7 +74,9 @@ def run_replicate(
         if grid is not None:
             curves.append(fits.predict(grid)[:, shown(config)])  # (n_grid, n_shown)
         if strengths is not None:
-            path = models.fit_strengths(config, X, t)
+            path = models.fit_strengths(config, X, t, ensemble.related)
+            if len(ranks) == 1:
+                left_out = tuple(path.basis.left_out_terms(source.feature_names))
             strengths.add(path.predict)
             gap = max(gap, path.relative_gap)
             certificate = worst_of(certificate, path.certificate)
@@ -87,4 +92,5 @@ def run_replicate(
         descent=run_descent(config, source, index),
         n_rows=first[1].size,
         n_test=ensemble.t_test.size,
+        left_out=left_out,
     )

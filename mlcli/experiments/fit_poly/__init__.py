@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from mlcli.experiments.fit_poly.checks import check, n_replicates, plan
 from mlcli.experiments.fit_poly.display import display
 from mlcli.experiments.fit_poly.replicate import (
     Outcome,
+    compares,
     path_design,
     run_replicate,
     split,
@@ -25,6 +27,7 @@ from mlcli.experiments.fit_poly.replicate import (
 )
 from mlcli.experiments.source import prepared_info
 from mlcli.experiments.summary import summary
+from mlcli.linear.redundant import left_out_entry, left_out_notes
 from mlcli.models import functions
 from mlcli.models.functions import Tensors
 from mlcli.models.linear import error_entry
@@ -103,20 +106,32 @@ def run(config: FitPolyConfig, source: Source, *, workers: Workers, progress: Pr
             model, info, arrays = piece
     truth = None if grid is None or first.truth is None else first.truth(grid)
     compared = _table_1(config, source, outcomes, estimators.sizes(config))
+    left_out = _left_out(config, first)
     return Result(
-        metrics=_metrics(config, outcomes, compared),
+        metrics=_metrics(config, outcomes, compared) | left_out_entry(left_out),
         tables=_tables(config, first, outcomes, grid, truth, compared),
         model_tables=model,
         model_tensors={"predictor": arrays},
         model_info=_with_errors(info, config, outcomes),
         determinism=DETERMINISM,
-        warnings=_warnings(config, outcomes),
+        warnings=[*left_out_notes(left_out), *_warnings(config, outcomes)],
         certificates=by_solve(
             {"penalised fits": [one.scores[config.solver].certificate for one in outcomes],
              "path": [None if one.path is None else one.path.certificate for one in outcomes]}
         ),
         certificate_hint=WEAK,
     )  # fmt: skip
+
+
+def _left_out(config: FitPolyConfig, first: Dataset) -> list[str]:
+    """The products that the standardised columns of the highest degree leave out, if there are any.
+
+    The other solvers keep a column that depends on earlier ones, with the coefficient 0.
+    """
+    standardised = config.penalty != "none" or config.solver == "lapack"
+    if not (standardised or compares(config) or config.path_penalty != "none"):
+        return []
+    return path_design(config, split(config, first, 0)).basis.left_out_terms(first.feature_names)
 
 
 def _grid(dataset: Dataset) -> Array | None:
@@ -137,9 +152,12 @@ def _tables(
 ) -> dict[str, Columns]:
     degrees = estimators.sizes(config)
     rows = split(config, first, 0)
-    terms = path_design(config, rows).basis.terms(first.feature_names)[int(config.intercept) :]
+    basis = path_design(config, rows).basis
+    terms = replace(basis, left_out=()).terms(first.feature_names)[int(config.intercept) :]
     return {
-        "coefficients": tables.coefficients_table(config, outcomes, terms),
+        "coefficients": tables.coefficients_table(
+            config, outcomes, terms, basis.left_out_terms(first.feature_names)
+        ),
         "data": tables.data_table(config, first),
         "errors": tables.errors_table(outcomes, degrees),
         "fits": tables.fits_table(outcomes, degrees, grid, truth),
@@ -229,7 +247,9 @@ def _run_streamed(config: FitPolyConfig, source: StreamSource, progress: Progres
 
 def _first_model(config: FitPolyConfig, first: Dataset) -> Model:
     rows = split(config, first, 0)
-    fits = estimators.fit(config, rows.X_train, rows.t_train, first.feature_names)
+    fits = estimators.fit(
+        config, rows.X_train, rows.t_train, first.feature_names, rows.data.related
+    )
     return _model(config, rows.data, fits, rows.t_train.size)
 
 
@@ -251,6 +271,7 @@ def _model(config: FitPolyConfig, first: Dataset, fits: estimators.Fits, n_train
             errors = (sigma * found.unit_std_error).tolist()
         columns["std_error"] += errors
     words, arrays = functions.encode(fits.functions())
+    basis = None if fits.design is None else fits.design.basis
     info = {
         "schema": SCHEMA,
         "functions": words,
@@ -258,6 +279,7 @@ def _model(config: FitPolyConfig, first: Dataset, fits: estimators.Fits, n_train
         "kind": "fit-poly",
         "basis": config.basis,
         "degrees": list(fits.degrees),
+        **left_out_entry([] if basis is None else basis.left_out_terms(first.feature_names)),
         "features": list(first.feature_names),
         "target": first.target_name,
         "penalty": config.penalty,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mlcli.certificate import Certificate
 from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.linear.design import Design, build
+from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.models.functions import InBasis, LinearFunction, Polynomials, Standardised
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class Fits:
         relative_gap: duality gaps as shares of E(0), for penalised fits, (k,): how far each may be
             from the minimum of (3.13).
         certificates: of each degree, for fits with an l1 penalty; empty otherwise.
-        standardised: coefficients of the standardised columns at the highest degree, (M,), and
+        standardised: coefficients of the standardised columns at the highest degree, (M,), 0 for
+            products that are left out, and
         design: those columns, for the estimators that have them.
         functions: () -> the fits as they are written and read back, which say what `predict` does.
     """
@@ -66,14 +68,23 @@ class Fits:
     functions: Callable[[], Sequence[LinearFunction]] = tuple
 
 
-def fit(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
-    """The estimator that a config asks for, on training rows ``X`` (N, D), ``t`` (N,)."""
+def fit(
+    config: FitPolyConfig,
+    X: Array,
+    t: Array,
+    names: Sequence[str],
+    related: Related = UNRELATED,
+) -> Fits:
+    """The estimator that a config asks for, on training rows ``X`` (N, D), ``t`` (N,).
+
+    `related` as in `linear.design.build`, for the estimators on standardised columns.
+    """
     from mlcli.linear.basis import POWERS
 
     if config.penalty != "none":
-        return fit_penalised(config, X, t, names)
+        return fit_penalised(config, X, t, names, related)
     if config.solver == "lapack":
-        return fit_lapack(config, X, t, names)
+        return fit_lapack(config, X, t, names, related)
     if config.solver == "certified":
         return fit_certified(config, X, t, names)
     if config.basis in POWERS:
@@ -188,7 +199,13 @@ def _exact(
     return Coefficients(bases[index].terms(names), one.w, unit)
 
 
-def fit_lapack(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
+def fit_lapack(
+    config: FitPolyConfig,
+    X: Array,
+    t: Array,
+    names: Sequence[str],
+    related: Related = UNRELATED,
+) -> Fits:
     """Minimum-norm least squares on standardised columns, small singular values cut off.
 
     At high degree this is another estimator than `fit_arnoldi`: of the 301 columns of degree 300 in
@@ -196,7 +213,7 @@ def fit_lapack(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) 
     """
     from mlcli.linear.least_squares import lapack_least_squares
 
-    designs = _designs(config, X, t)
+    designs = _designs(config, X, t, related)
     fits = [lapack_least_squares(design.A, design.b, config.rcond) for design in designs]
     constant = float(config.intercept)
     rank = np.array([one.rank + constant for one in fits])
@@ -222,9 +239,11 @@ def _cut_off(
     return Coefficients(design.basis.terms(names), design.raw(one.w), raw_unit)
 
 
-def fit_penalised(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
+def fit_penalised(
+    config: FitPolyConfig, X: Array, t: Array, names: Sequence[str], related: Related
+) -> Fits:
     """The minimum of (3.13) at one pair of strengths, on standardised columns by default."""
-    designs = _designs(config, X, t)
+    designs = _designs(config, X, t, related)
     ws, dof, gaps, certificates = [], [], [], []
     for design in designs:
         path = penalised_path(design, t.size, config.penalty, [config.l1], [config.l2])
@@ -280,10 +299,12 @@ def penalised_path(
     return Path(found.w, found.degrees_of_freedom, found.gap, found.certificate)
 
 
-def _designs(config: FitPolyConfig, X: Array, t: Array) -> list[Design]:
+def _designs(config: FitPolyConfig, X: Array, t: Array, related: Related) -> list[Design]:
     scaled = config.standardize or config.penalty == "none"
     return [
-        build(config.basis, X, t, degree, intercept=config.intercept, scaled=scaled)
+        build(
+            config.basis, X, t, degree, intercept=config.intercept, scaled=scaled, related=related
+        )
         for degree in sizes(config)
     ]
 
@@ -300,6 +321,6 @@ def _standardised(
     residuals = [design.b - design.A @ w for design, w in zip(designs, ws, strict=True)]
     rss = np.array([float(r @ r) for r in residuals])
     return Fits(
-        sizes(config), rss, rank, dof, partial(_side_by_side, functions), coefficients, ws[-1],
-        designs[-1], functions=partial(list, functions),
+        sizes(config), rss, rank, dof, partial(_side_by_side, functions), coefficients,
+        designs[-1].with_left_out(ws[-1]), designs[-1], functions=partial(list, functions),
     )  # fmt: skip

@@ -50,7 +50,7 @@ class PathScores:
     n_nonzero: Array
     degrees_of_freedom: Array
     relative_gap: Array
-    standardised: Array  # (M, k)
+    standardised: Array  # (M, k), 0 for products that are left out
     on_grid: Array  # (n_grid, n_shown)
     certificate: Certificate | None
 
@@ -62,7 +62,8 @@ class Outcome:
     scores: dict[str, Scores]
     on_grid: dict[str, Array]  # estimator -> (n_grid, k)
     path: PathScores | None
-    standardised: Array | None  # (M,) of the compared estimator at the highest degree
+    # (M,) of the compared estimator at the highest degree; 0 for products that are left out.
+    standardised: Array | None
     n_train: int
     n_test: int
 
@@ -107,11 +108,13 @@ def run_replicate(config: FitPolyConfig, source: Source, index: int, grid: Array
     dataset = source.replicate(index, config.seed)
     rows = split(config, dataset, index)
     families: dict[str, estimators.Fits] = {
-        config.solver: estimators.fit(config, rows.X_train, rows.t_train, ())
+        config.solver: estimators.fit(config, rows.X_train, rows.t_train, (), rows.data.related)
     }
     compared = None
     if compares(config):
-        families["lapack"] = estimators.fit_lapack(config, rows.X_train, rows.t_train, ())
+        families["lapack"] = estimators.fit_lapack(
+            config, rows.X_train, rows.t_train, (), rows.data.related
+        )
         compared = families["lapack"]
     points = {} if grid is None else {k: f.predict(grid) for k, f in families.items()}
     path = None
@@ -179,6 +182,7 @@ def path_design(config: FitPolyConfig, rows: Split) -> Design:
         degree,
         intercept=config.intercept,
         scaled=config.standardize,
+        related=rows.data.related,
     )
 
 
@@ -196,7 +200,7 @@ def _path(config: FitPolyConfig, rows: Split, grid: Array | None, design: Design
         n_nonzero=np.count_nonzero(found.w, axis=0).astype(float),
         degrees_of_freedom=found.degrees_of_freedom + float(config.intercept),
         relative_gap=found.gap / estimators.at_zero(design, n_train),
-        standardised=found.w,
+        standardised=design.with_left_out(found.w),
         on_grid=np.empty((0, len(keep)))
         if grid is None
         else design.predict(grid, found.w[:, keep]),

@@ -126,12 +126,19 @@ def path_fits_table(
 
 
 def coefficients_table(
-    config: FitPolyConfig, outcomes: Sequence[Outcome], terms: Sequence[str]
+    config: FitPolyConfig,
+    outcomes: Sequence[Outcome],
+    terms: Sequence[str],
+    left_out: Sequence[str] = (),
 ) -> Columns:
     """Standardised coefficients at the highest degree, before and after the penalty (Figures 4, 6).
 
     The penalised ones are those at the strength with the lowest mean test error (mean training
     error without a test part).
+
+    Args:
+        terms: the names of all M columns.
+        left_out: those that are no columns of the first seed's fits, which are not shown.
     """
     columns: dict[str, Sequence[object]] = {"term": list(terms)}
     plain = [o.standardised for o in outcomes if o.standardised is not None]
@@ -141,7 +148,8 @@ def coefficients_table(
     if paths:
         best = best_strength(outcomes)
         columns |= _three("penalised", np.stack([p.standardised[:, best] for p in paths]))
-    return columns
+    there = [place for place, term in enumerate(terms) if term not in left_out]
+    return {name: [values[place] for place in there] for name, values in columns.items()}
 
 
 def _three(name: str, stacked: Array) -> dict[str, Sequence[object]]:

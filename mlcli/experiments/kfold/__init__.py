@@ -24,6 +24,7 @@ from mlcli.experiments.kfold.replicate import Outcome, outcomes, path_config
 from mlcli.experiments.kfold.splits import degrees_of, n_replicates
 from mlcli.experiments.kfold.streamed import Streamed
 from mlcli.experiments.summary import range_of
+from mlcli.linear.redundant import left_out_entry, left_out_notes
 from mlcli.result import Columns, Metrics, Progress, Result
 from mlcli.scale.workers import Workers
 from mlcli.selection.choice import at_minimum
@@ -114,8 +115,11 @@ def _result(
         intervals["nested"] = nested.within(found.range_of_loss)
     expected = float(found.outcomes[0].scores.expected[found.best])
     path = _path(found)
+    left_out = model[1].get("left_out", [])
     return Result(
-        metrics=_metrics(config, found, intervals, study) | _path_metrics(config, path),
+        metrics=_metrics(config, found, intervals, study)
+        | _path_metrics(config, path)
+        | left_out_entry(left_out),
         tables={
             "choices": tables.choices_table(config, found),
             "coverage": tables.coverage_table(study),
@@ -128,7 +132,7 @@ def _result(
         model_info=model[1],
         model_tensors={"predictor": model[2]},
         determinism=DETERMINISM,
-        warnings=warnings,
+        warnings=[*left_out_notes(left_out), *warnings],
         certificates=by_solve(
             {"fits": [one.scores.certificate for one in found.outcomes],
              "path": [one.scores.certificate for one in path.outcomes] if path else []}

@@ -69,10 +69,10 @@ def _pairs(
         refit = prepared_refit(config, data, degree, strength)
         return lambda folds: refitted_pairs(t, folds, refit, loss)
     if config.loss == "zero-one":
-        refit = class_refit(config, X, t, degree, strength)
+        refit = class_refit(config, X, t, degree, strength, data.related)
         return lambda folds: refitted_pairs(t, folds, refit, loss)
     if config.penalty in ("l1", "elastic"):
-        refit = penalised_refit(config, X, t, degree, strength)
+        refit = penalised_refit(config, X, t, degree, strength, data.related)
         return lambda folds: refitted_pairs(t, folds, refit, loss)
     if config.penalty == "none":
         columns, _ = least_squares_columns(config, X, t, (degree,), (np.arange(t.size),))
@@ -86,7 +86,7 @@ def _ridge_columns(
     config: KfoldConfig, data: Dataset, degree: int, strength: float
 ) -> tuple[Array, Array]:
     """Ridge in orthonormal columns U of A = U S V^T: l2 |w|^2 is l2 sum c_j^2 / s_j^2."""
-    A = columns_of(config, data.X, data.t, degree).columns.rows(slice(None))
+    A = columns_of(config, data.X, data.t, degree, data.related).columns.rows(slice(None))
     A = A[:, int(config.intercept) :]  # (N, M)
     U, s, _ = np.linalg.svd(A, full_matrices=False)
     kept = s > np.finfo(float).eps * s.max(initial=0.0)

@@ -20,6 +20,7 @@ from mlcli.experiments.kfold.refits import (
 from mlcli.experiments.kfold.scores import Scores, joined, least_squares_columns
 from mlcli.experiments.kfold.splits import degrees_of
 from mlcli.linear.nested import NestedColumns, families
+from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.linear.triangle import Triangle, solve_nested
 from mlcli.selection.blocks import merged
 from mlcli.selection.exact import FoldFits, Refit, held_out, least_squares_fits
@@ -38,12 +39,16 @@ def labels_of(t: Array) -> tuple[Array, Ints]:
     return classes, numbers.astype(np.int64)
 
 
-def linear_class_scores(config: KfoldConfig, X: Array, t: Array, folds: Folds) -> Scores:
+def linear_class_scores(
+    config: KfoldConfig, X: Array, t: Array, folds: Folds, related: Related = UNRELATED
+) -> Scores:
     """Least squares or ridge on one indicator a class; the largest one is predicted."""
     _, labels = labels_of(t)
     indicators = np.eye(labels.max() + 1)[labels]  # (N, K)
     groups = families(config.basis, config.degrees)
-    return joined([_family(config, X, indicators, labels, degrees, folds) for degrees in groups])
+    return joined(
+        [_family(config, X, indicators, labels, degrees, folds, related) for degrees in groups]
+    )
 
 
 def _family(
@@ -53,11 +58,12 @@ def _family(
     labels: Ints,
     degrees: tuple[int, ...],
     folds: Folds,
+    related: Related,
 ) -> Scores:
     shape = (len(degrees), grid(config).size)
     outside, inside, n_refits, certificate = [], [], 0, None
     for t in indicators.T:
-        columns, fits, W, refit, its = _indicator_fits(config, X, t, degrees, folds)
+        columns, fits, W, refit, its = _indicator_fits(config, X, t, degrees, folds, related)
         certificate = worst_of(certificate, its)
         outside.append(held_out(columns, folds, fits, t.size, refit))
         inside.append(columns.rows(slice(None))[:, : W.shape[0]] @ W)
@@ -81,7 +87,12 @@ def _family(
 
 
 def _indicator_fits(
-    config: KfoldConfig, X: Array, t: Array, degrees: tuple[int, ...], folds: Folds
+    config: KfoldConfig,
+    X: Array,
+    t: Array,
+    degrees: tuple[int, ...],
+    folds: Folds,
+    related: Related,
 ) -> tuple[NestedColumns, FoldFits, Array, Refit | None, Certificate | None]:
     """Columns, the fits of every split, the coefficients of the fit of all rows, how to refit."""
     if config.penalty == "none":
@@ -92,7 +103,7 @@ def _indicator_fits(
     l1s, l2s = strengths(config)
     family, parts = standardised_blocks(
         config.basis, X, t, degrees, folds.blocks,
-        intercept=config.intercept, scaled=config.standardize,
+        intercept=config.intercept, scaled=config.standardize, related=related,
     )  # fmt: skip
     columns = family.columns
     found = penalised_fits(parts, folds, columns.sizes, l1s, l2s, has_constant=columns.has_constant)
@@ -113,11 +124,18 @@ def _all_rows(
     return W, certificate
 
 
-def class_refit(config: KfoldConfig, X: Array, t: Array, degree: int, strength: float) -> Refit:
+def class_refit(
+    config: KfoldConfig,
+    X: Array,
+    t: Array,
+    degree: int,
+    strength: float,
+    related: Related = UNRELATED,
+) -> Refit:
     """One classifier fitted to the given rows; predicts values of the target."""
     classes, labels = labels_of(t)
     if config.model == "logistic":
-        P = columns_of(config, X, t, degree).columns.rows(slice(None))
+        P = columns_of(config, X, t, degree, related).columns.rows(slice(None))
 
         def logistic(train: Ints, test: Ints, model: int) -> Array:
             W = logistic_weights(
@@ -130,7 +148,7 @@ def class_refit(config: KfoldConfig, X: Array, t: Array, degree: int, strength: 
     fits = [
         least_squares_refit(config, X, one, (degree,))
         if config.penalty == "none"
-        else penalised_refit(config, X, one, degree, strength)
+        else penalised_refit(config, X, one, degree, strength, related)
         for one in indicators.T
     ]
 
@@ -141,13 +159,20 @@ def class_refit(config: KfoldConfig, X: Array, t: Array, degree: int, strength: 
     return linear
 
 
-def logistic_losses(config: KfoldConfig, X: Array, t: Array, train: Ints, test: Ints) -> Array:
+def logistic_losses(
+    config: KfoldConfig,
+    X: Array,
+    t: Array,
+    train: Ints,
+    test: Ints,
+    related: Related = UNRELATED,
+) -> Array:
     """Error rates on test rows of fits on training rows, (n_degrees, n_strengths)."""
     classes, labels = labels_of(t)
     l2s = grid(config).tolist()
     found = []
     for degree in degrees_of(config):
-        P = columns_of(config, X, t, degree).columns.rows(slice(None))
+        P = columns_of(config, X, t, degree, related).columns.rows(slice(None))
         W = logistic_weights(P[train], labels[train], classes.size, l2s, intercept=config.intercept)
         y = np.einsum("np,pck->nck", P[test], W).argmax(axis=1)  # (n, n_strengths)
         found.append(zero_one(labels[test].astype(np.float64), y.astype(np.float64)).mean(axis=0))

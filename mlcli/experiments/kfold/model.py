@@ -16,7 +16,9 @@ from mlcli.experiments.fit_poly import estimators
 from mlcli.experiments.kfold.classes import labels_of
 from mlcli.experiments.kfold.refits import columns_of, logistic_weights
 from mlcli.experiments.source import prepared_info
+from mlcli.linear.design import Design
 from mlcli.linear.nested import StandardisedFamily
+from mlcli.linear.redundant import left_out_entry
 from mlcli.models import functions
 from mlcli.models.functions import Standardised, Tensors
 from mlcli.models.linear import error_entry
@@ -39,7 +41,7 @@ def chosen_model(
         error: its cross-validated loss.
     """
     if config.loss != "zero-one":
-        fits = _regression(config, data.X, data.t, data.feature_names, degree, strength)
+        fits = _regression(config, data, data.t, degree, strength)
         return regression_model(config, data, degree, strength, fits, data.t.size, error)
     info = described(config, data, degree, strength)
     classes, labels = labels_of(data.t)
@@ -47,12 +49,14 @@ def chosen_model(
     info |= {"classes": list(names), "class_values": classes.tolist()}
     if config.model == "logistic":
         terms, W, function = _logistic(config, data, labels, classes.size, degree, strength)
+        info |= _left_out(data, function.design)
         words, arrays = functions.encode([function])
     else:
         every = [
-            _regression(config, data.X, indicator, data.feature_names, degree, strength)
+            _regression(config, data, indicator, degree, strength)
             for indicator in np.eye(classes.size)[labels].T
         ]
+        info |= _left_out(data, every[0].design)
         found = [fits.coefficients(0) for fits in every]
         terms, W = list(found[0].terms), np.stack([one.estimate for one in found], axis=1)
         words, arrays = functions.encode([f for fits in every for f in fits.functions()])
@@ -85,7 +89,8 @@ def regression_model(
     words, arrays = functions.encode(fits.functions())
     mse = error if config.loss == "squared" else None
     entry = error_entry(sigma, None if sigma is None else free, mse, n_train)
-    info = described(config, data, degree, strength) | {"functions": words, "fits": [entry]}
+    info = described(config, data, degree, strength) | _left_out(data, fits.design)
+    info |= {"functions": words, "fits": [entry]}
     return {"coefficients": columns | {"std_error": errors}}, info, arrays
 
 
@@ -108,20 +113,20 @@ def described(config: KfoldConfig, data: Dataset, degree: int, strength: float) 
     }
 
 
+def _left_out(data: Dataset, design: Design | None) -> dict[str, Any]:
+    """The products that standardised columns leave out, for model.json."""
+    return left_out_entry([] if design is None else design.basis.left_out_terms(data.feature_names))
+
+
 def _regression(
-    config: KfoldConfig,
-    X: Array,
-    t: Array,
-    names: Sequence[str],
-    degree: int,
-    strength: float,
+    config: KfoldConfig, data: Dataset, t: Array, degree: int, strength: float
 ) -> estimators.Fits:
     """The fit of `fit-poly` at one degree and strength."""
     settings = FitPolyConfig(
         degrees=(degree,), basis=config.basis, intercept=config.intercept, test_fraction=0.0,
         penalty=config.penalty, l1=strength, l2=strength, standardize=config.standardize,
     )  # fmt: skip
-    fits = estimators.fit(settings, X, t, names)
+    fits = estimators.fit(settings, data.X, t, data.feature_names, data.related)
     require(worst_of(*fits.certificates), "the fit of the chosen model")
     return fits
 
@@ -135,7 +140,7 @@ def _logistic(
     strength: float,
 ) -> tuple[list[str], Array, Standardised]:
     """Terms and weights (p, K) of the columns in x itself, and the activations as a function."""
-    family = columns_of(config, data.X, data.t, degree)
+    family = columns_of(config, data.X, data.t, degree, data.related)
     P = family.columns.rows(slice(None))
     W = logistic_weights(P, labels, n_classes, [strength], intercept=config.intercept)[:, :, 0]
     terms = family.design.basis.terms(data.feature_names)

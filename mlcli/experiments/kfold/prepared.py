@@ -25,6 +25,7 @@ from mlcli.experiments.kfold.refits import grid, least_squares_refit
 from mlcli.experiments.kfold.scores import Scores, linear_scores
 from mlcli.experiments.kfold.splits import Known, degrees_of
 from mlcli.linear.design import build
+from mlcli.linear.redundant import Related
 from mlcli.selection.exact import Refit
 from mlcli.selection.folds import Folds
 from mlcli.selection.losses import LOSSES
@@ -43,8 +44,8 @@ def scores_of(config: KfoldConfig, data: Dataset, folds: Folds, known: Known | N
     if alike is None:
         return _by_refits(config, data, folds)
     if config.loss == "zero-one":
-        return linear_class_scores(config, alike.X, alike.t, folds)
-    return linear_scores(config, alike.X, alike.t, folds, known)
+        return linear_class_scores(config, alike.X, alike.t, folds, alike.related)
+    return linear_scores(config, alike.X, alike.t, folds, known, alike.related)
 
 
 def fitted_alike(data: Dataset, folds: Folds) -> Dataset | None:
@@ -78,7 +79,9 @@ class _Fitted:
     certificate: Certificate | None
 
 
-def _predictions(config: KfoldConfig, X: Array, t: Array, train: Ints, test: Ints) -> _Fitted:
+def _predictions(
+    config: KfoldConfig, X: Array, t: Array, train: Ints, test: Ints, related: Related
+) -> _Fitted:
     """Fits of every degree and strength to training rows, asked about test rows."""
     degrees, n_train = degrees_of(config), train.size
     if config.penalty == "none":
@@ -89,7 +92,7 @@ def _predictions(config: KfoldConfig, X: Array, t: Array, train: Ints, test: Int
     for degree in degrees:
         design = build(
             config.basis, X[train], t[train], degree,
-            intercept=config.intercept, scaled=config.standardize,
+            intercept=config.intercept, scaled=config.standardize, related=related,
         )  # fmt: skip
         path = penalised_path(design, n_train, config.penalty, strengths, strengths)
         gap = max(gap, float(path.gap.max()) / at_zero(design, n_train))
@@ -104,15 +107,16 @@ def _losses(
     """Mean losses on test rows, (n_degrees, n_strengths), and the largest duality gap."""
     X, t = data.fitted_to(train).X, data.t
     if config.model == "logistic":
-        return logistic_losses(config, X, t, train, test), 0.0, None
+        return logistic_losses(config, X, t, train, test, data.related), 0.0, None
     if config.loss != "zero-one":
-        fitted = _predictions(config, X, t, train, test)
+        fitted = _predictions(config, X, t, train, test, data.related)
         shape = fitted.y.shape
         loss = LOSSES[config.loss](t[test], fitted.y.reshape(-1, test.size).T).mean(axis=0)
         return loss.reshape(shape[:2]), fitted.gap, fitted.certificate
     _, labels = labels_of(t)
     every = [
-        _predictions(config, X, one, train, test) for one in np.eye(labels.max() + 1)[labels].T
+        _predictions(config, X, one, train, test, data.related)
+        for one in np.eye(labels.max() + 1)[labels].T
     ]
     called = np.stack([one.y for one in every]).argmax(axis=0)  # (n_degrees, n_strengths, n)
     wrong = called != labels[test]
@@ -151,8 +155,9 @@ def prepared_refit(config: KfoldConfig, data: Dataset, degree: int, strength: fl
     def refit(train: Ints, test: Ints, model: int) -> Array:
         X = data.fitted_to(train).X
         if config.loss == "zero-one":
-            return class_refit(config, X, data.t, degree, strength)(train, test, 0)
-        found = _predictions(one, X, data.t, train, test)
+            fit = class_refit(config, X, data.t, degree, strength, data.related)
+            return fit(train, test, 0)
+        found = _predictions(one, X, data.t, train, test, data.related)
         require(found.certificate, "a refit of the chosen model")
         return np.asarray(found.y[0, 0])
 

@@ -14,6 +14,7 @@ from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.coordinate_descent import elastic_net_path
 from mlcli.linear.nested import StandardisedFamily, standardised_family
 from mlcli.linear.orthonormal import fit_columns
+from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.linear.ridge import ridge_path
 from mlcli.scratch.logistic.newton import fit_logistic
 from mlcli.selection.exact import Refit
@@ -55,9 +56,16 @@ def least_squares_refit(config: KfoldConfig, X: Array, t: Array, degrees: tuple[
     return any_basis
 
 
-def penalised_refit(config: KfoldConfig, X: Array, t: Array, degree: int, strength: float) -> Refit:
+def penalised_refit(
+    config: KfoldConfig,
+    X: Array,
+    t: Array,
+    degree: int,
+    strength: float,
+    related: Related = UNRELATED,
+) -> Refit:
     """A penalised fit on the given rows, its columns scaled over all rows as everywhere."""
-    family = columns_of(config, X, t, degree)
+    family = columns_of(config, X, t, degree, related)
     P = family.columns.rows(slice(None))
     A = P[:, int(config.intercept) :]  # (N, M)
     l1, l2 = (
@@ -79,11 +87,14 @@ def penalised_refit(config: KfoldConfig, X: Array, t: Array, degree: int, streng
     return refit
 
 
-def columns_of(config: KfoldConfig, X: Array, t: Array, degree: int) -> StandardisedFamily:
+def columns_of(
+    config: KfoldConfig, X: Array, t: Array, degree: int, related: Related
+) -> StandardisedFamily:
     """The standardised columns of one degree."""
     return standardised_family(
-        config.basis, X, t, (degree,), intercept=config.intercept, scaled=config.standardize
-    )
+        config.basis, X, t, (degree,), intercept=config.intercept, scaled=config.standardize,
+        related=related,
+    )  # fmt: skip
 
 
 def logistic_weights(

@@ -140,7 +140,7 @@ def _logistic_piece(config: KfoldConfig, source: Source, piece: tuple[int, int, 
     data = source.replicate(index, config.seed)
     rows = np.arange(data.t.size)
     if split < 0:
-        return logistic_losses(config, data.fitted_to().X, data.t, rows, rows)
+        return logistic_losses(config, data.fitted_to().X, data.t, rows, rows, data.related)
     folds = partitions(config, data, index)[partition]
     train, test = folds.train_rows(split), folds.test_rows(split)
-    return logistic_losses(config, data.fitted_to(train).X, data.t, train, test)
+    return logistic_losses(config, data.fitted_to(train).X, data.t, train, test, data.related)

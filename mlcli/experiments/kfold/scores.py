@@ -14,6 +14,7 @@ from mlcli.experiments.kfold.refits import least_squares_refit, strengths
 from mlcli.experiments.kfold.splits import Known
 from mlcli.linear.basis import spans_powers
 from mlcli.linear.nested import NestedColumns, families, orthonormal_family
+from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.linear.triangle import Triangle, solve_nested
 from mlcli.selection.blocks import block_triangles, merged, polynomial_blocks
 from mlcli.selection.exact import (
@@ -75,12 +76,18 @@ def joined(parts: list[Scores]) -> Scores:
 
 
 def linear_scores(
-    config: KfoldConfig, X: Array, t: Array, folds: Folds, known: Known | None
+    config: KfoldConfig,
+    X: Array,
+    t: Array,
+    folds: Folds,
+    known: Known | None,
+    related: Related = UNRELATED,
 ) -> Scores:
     """Squared or absolute loss of linear models of every degree and strength."""
-    family_scores = _least_squares if config.penalty == "none" else _penalised
     groups = families(config.basis, config.degrees)
-    return joined([family_scores(config, X, t, degrees, folds, known) for degrees in groups])
+    if config.penalty == "none":
+        return joined([_least_squares(config, X, t, degrees, folds, known) for degrees in groups])
+    return joined([_penalised(config, X, t, degrees, folds, known, related) for degrees in groups])
 
 
 def least_squares_columns(
@@ -167,12 +174,13 @@ def _penalised(
     degrees: tuple[int, ...],
     folds: Folds,
     known: Known | None,
+    related: Related,
 ) -> Scores:
     loss = LOSSES[config.loss]
     l1s, l2s = strengths(config)
     family, parts = standardised_blocks(
         config.basis, X, t, degrees, _blocks(config, folds, t.size),
-        intercept=config.intercept, scaled=config.standardize,
+        intercept=config.intercept, scaled=config.standardize, related=related,
     )  # fmt: skip
     columns, all_rows, gap = family.columns, merged(parts), 0.0
     constant, certificate = columns.has_constant, None

@@ -25,7 +25,8 @@ from mlcli.experiments.logistic.replicate import Outcome, Parts, parts_of, run_r
 from mlcli.experiments.logistic.studies import LOSSES, shown_steps
 from mlcli.experiments.source import prepared_info
 from mlcli.experiments.summary import summary
-from mlcli.linear.basis import count_columns
+from mlcli.linear.basis import PRODUCTS, count_columns, fit_basis
+from mlcli.linear.redundant import find_redundant, left_out_entry, left_out_notes
 from mlcli.models import functions
 from mlcli.models.functions import Standardised
 from mlcli.models.parts import SCHEMA
@@ -79,8 +80,7 @@ def _classes(config: LogisticConfig, source: Source) -> Classes:
 
 
 def _check_size(config: LogisticConfig, source: Source, n_classes: int) -> None:
-    n_features = len(source.feature_names)
-    columns = count_columns(config.basis, n_features, config.degree, config.intercept)
+    columns = _count_columns(config, source)
     if columns == 0 or columns == int(config.intercept):
         raise DataError(
             f"degree {config.degree} of the {config.basis} basis has no column to fit",
@@ -96,12 +96,24 @@ def _check_size(config: LogisticConfig, source: Source, n_classes: int) -> None:
         )  # fmt: skip
 
 
+def _count_columns(config: LogisticConfig, source: Source) -> int:
+    """The columns of the first seed's model; all of the basis where the rows are not in memory."""
+    every = count_columns(config.basis, len(source.feature_names), config.degree, config.intercept)
+    if source.streamed or config.basis not in PRODUCTS or every > MAX_WEIGHTS:
+        return every
+    parts = parts_of(config, source, 0)
+    X = parts.X[parts.train]
+    basis = fit_basis(
+        config.basis, X.min(axis=0), X.max(axis=0), config.degree, intercept=config.intercept,
+        redundant=find_redundant(X, *parts.data.related),
+    )  # fmt: skip
+    return basis.n_columns
+
+
 def plan(config: LogisticConfig, source: Source) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
     classes = _classes(config, source)
-    columns = count_columns(
-        config.basis, len(source.feature_names), config.degree, config.intercept
-    )
+    columns = _count_columns(config, source)
     return {
         "rows": source.n_rows,
         "classes": classes.size,
@@ -134,7 +146,9 @@ def run(config: LogisticConfig, source: Source, *, workers: Workers, progress: P
         progress(len(found), config.n_seeds)
     parts = parts_of(config, source, 0)
     labels = parts.classes.labels[parts.train]
-    model = fit_classifier(config, parts.X[parts.train], labels, parts.classes.size)
+    model = fit_classifier(
+        config, parts.X[parts.train], labels, parts.classes.size, related=parts.data.related
+    )
     return _result(config, source, parts, model, found, [])
 
 
@@ -146,10 +160,11 @@ def _result(
     found: Sequence[Outcome],
     warnings: list[str],
 ) -> Result:
+    left_out = model.design.basis.left_out_terms(source.feature_names)
     boundary, plane_warnings = tables.boundary_table(config, source.feature_names, parts)
     words, arrays = functions.encode([Standardised(model.design, model.fit.W, model.intercept)])
     return Result(
-        metrics=_metrics(config, parts.classes, found),
+        metrics=_metrics(config, parts.classes, found) | left_out_entry(left_out),
         tables={
             "boundary": boundary,
             "calibration": tables.calibration_table(found),
@@ -163,9 +178,11 @@ def _result(
         },
         model_tables={"coefficients": _coefficients(model, parts.classes, source)},
         model_tensors={"predictor": arrays},
-        model_info=_info(config, model, parts, source) | {"functions": words},
+        model_info=_info(config, model, parts, source)
+        | left_out_entry(left_out)
+        | {"functions": words},
         determinism=DETERMINISM,
-        warnings=[*warnings, *plane_warnings, *_warnings(found)],
+        warnings=[*left_out_notes(left_out), *warnings, *plane_warnings, *_warnings(found)],
         certificates={
             "logistic regression": [one.certificate for one in found],
             "separable classes with l2": [one.separable.certificate for one in found],

@@ -12,6 +12,7 @@ from mlcli.config.logistic import BALANCE, LogisticConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.errors import DataError, NoAnswerError
 from mlcli.linear.design import Design, build
+from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.scratch.logistic.first_order import fit_descent, fit_lbfgs
 from mlcli.scratch.logistic.model import probabilities
 from mlcli.scratch.logistic.newton import Fit, fit_newton, standard_errors
@@ -174,6 +175,7 @@ def objective_of(
     labels: Ints,
     n_classes: int,
     row_weights: Array | None = None,
+    related: Related = UNRELATED,
 ) -> tuple[Design, Objective]:
     """Standardised columns of the training rows, and what is to be minimised.
 
@@ -182,6 +184,7 @@ def objective_of(
     design = build(
         config.basis, X, labels.astype(np.float64), config.degree,
         intercept=config.intercept, scaled=config.standardize, weights=row_weights,
+        related=related,
     )  # fmt: skip
     l1, l2 = strengths_of(config)
     by_class = class_weights_of(config, labels, n_classes, row_weights)
@@ -201,13 +204,16 @@ def fit_classifier(
     labels: Ints,
     n_classes: int,
     row_weights: Array | None = None,
+    related: Related = UNRELATED,
 ) -> Classifier:
     """Minimise the loss on training rows, each counted as often as its weight says, or once.
+
+    `related` as in `linear.design.build`.
 
     Raises:
         NoAnswerError: descent diverged, naming the step.
     """
-    design, objective = objective_of(config, X, labels, n_classes, row_weights)
+    design, objective = objective_of(config, X, labels, n_classes, row_weights, related)
     start = np.zeros(objective.shape)
     if config.solver == "newton":
         found = fit_newton(objective, max_steps=config.max_steps)

@@ -93,7 +93,9 @@ def run_replicate(config: LogisticConfig, source: Source, index: int) -> Outcome
     """Fit on the training rows of a seed and score the rest."""
     parts = parts_of(config, source, index)
     labels, K = parts.classes.labels, parts.classes.size
-    model = fit_classifier(config, parts.X[parts.train], labels[parts.train], K)
+    model = fit_classifier(
+        config, parts.X[parts.train], labels[parts.train], K, related=parts.data.related
+    )
     P, t = model.predict(parts.X[parts.test]), labels[parts.test]
     called = called_of(config, P)
     counts = confusion(t, called, K)

@@ -10,6 +10,7 @@ from mlcli.errors import DataError
 from mlcli.linear.basis import POWERS, Basis, fit_basis
 from mlcli.linear.design import Design
 from mlcli.linear.least_squares import EPSILON, Scaling
+from mlcli.linear.redundant import Redundant, is_binary
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -20,12 +21,14 @@ class Ranges:
 
     Attributes:
         low, high: (D,).
+        binary: which features are 0 or 1 in every row, (D,).
         counts: (K,).
     """
 
     def __init__(self, n_features: int, n_classes: int) -> None:
         self.low = np.full(n_features, np.inf)
         self.high = np.full(n_features, -np.inf)
+        self.binary = np.ones(n_features, dtype=np.bool_)
         self.counts = np.zeros(n_classes, dtype=np.int64)
 
     def add(self, X: Array, labels: Ints) -> None:
@@ -33,6 +36,7 @@ class Ranges:
         if labels.size:
             self.low = np.minimum(self.low, X.min(axis=0))
             self.high = np.maximum(self.high, X.max(axis=0))
+            self.binary &= is_binary(X)
             self.counts += np.bincount(labels, minlength=self.counts.size)
 
 
@@ -56,6 +60,7 @@ class Columns:
         self._basis: Basis = fit_basis(
             config.basis, ranges.low / self._scale, ranges.high / self._scale, config.degree,
             intercept=config.intercept,
+            redundant=Redundant(frozenset(np.flatnonzero(ranges.binary).tolist())),
         )  # fmt: skip
         Phi = self._evaluate(sample)
         self._about = Phi.mean(axis=0) if config.intercept else np.zeros(Phi.shape[1])
