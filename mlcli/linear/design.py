@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.linear.basis import POWERS, Basis, fit_basis
+from mlcli.linear.basis import POWERS, PRODUCTS, Basis, fit_basis
 from mlcli.linear.least_squares import Scaling, standardize, to_raw
-from mlcli.linear.redundant import UNRELATED, Related, find_redundant
+from mlcli.linear.redundant import NOTHING, UNRELATED, Related, find_redundant
 
 Array = NDArray[np.float64]
 
@@ -95,9 +95,10 @@ def build(
     if kind in POWERS:
         largest = np.abs(X).max(axis=0)
         scale = np.where(largest > 0, largest, 1.0) if scaled else scale
+    has_products = kind in PRODUCTS and degree > 1
     basis = fit_basis(
         kind, X.min(axis=0) / scale, X.max(axis=0) / scale, degree, intercept=intercept,
-        redundant=find_redundant(X, *related),
+        redundant=find_redundant(X, *related) if has_products else NOTHING,
     )  # fmt: skip
     Phi = basis.evaluate(X / scale)
     if intercept:

@@ -99,7 +99,8 @@ def _check_size(config: LogisticConfig, source: Source, n_classes: int) -> None:
 def _count_columns(config: LogisticConfig, source: Source) -> int:
     """The columns of the first seed's model; all of the basis where the rows are not in memory."""
     every = count_columns(config.basis, len(source.feature_names), config.degree, config.intercept)
-    if source.streamed or config.basis not in PRODUCTS or every > MAX_WEIGHTS:
+    has_products = config.basis in PRODUCTS and config.degree > 1
+    if source.streamed or not has_products or every > MAX_WEIGHTS:
         return every
     parts = parts_of(config, source, 0)
     X = parts.X[parts.train]
