@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from mlcli.scale.jobs import cores
 
 # Below so many multiplications in a forward pass a second thread costs more than it does.
@@ -10,7 +12,7 @@ MOST_THREADS = 8
 
 
 def n_threads(multiplications: int, n_members: int, batch_size: int) -> int:
-    """Threads that pay for a program of networks, by it and the machine and by nothing else.
+    """Threads that pay for a program of networks, by it, the machine and OMP_NUM_THREADS alone.
 
     The number of threads changes how sums are split, and with it the last bits.
 
@@ -20,7 +22,15 @@ def n_threads(multiplications: int, n_members: int, batch_size: int) -> int:
         batch_size: rows of a minibatch.
     """
     work = n_members * batch_size * multiplications
-    return max(1, min(cores(), MOST_THREADS, work // WORTH_A_THREAD + 1))
+    return max(1, min(most_threads(), work // WORTH_A_THREAD + 1))
+
+
+def most_threads() -> int:
+    """The most that networks take: one per processor, no more than OMP_NUM_THREADS says."""
+    most = min(cores(), MOST_THREADS)
+    # OpenMP allows a list, one number for each level of nesting.
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return max(1, min(most, int(first))) if first.isdigit() else most
 
 
 def thread_counts() -> dict[str, int]:
@@ -34,4 +44,4 @@ def thread_counts() -> dict[str, int]:
     from threadpoolctl import threadpool_info
 
     blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return {"blas": max(blas, default=1), "networks": min(cores(), MOST_THREADS)}
+    return {"blas": max(blas, default=1), "networks": most_threads()}
