@@ -25,6 +25,7 @@ PARAMETERS = (
 VARIABLES = {
     "MLCLI_SECTION__KEY": "A parameter, as MLCLI_TRAIN_MLP__N_EPOCHS=3; a flag and -S win over it.",
     "MLCLI_DATA": "Folder where large data sets are looked for and kept.",
+    "MLCLI_THREADS": "The most threads a network takes, at most 8; it decides last digits.",
     "MLCLI_TRACEBACK": "Set to 1, a bug is shown with its traceback.",
     "COLUMNS": "Width of tables and text (default: the terminal's; in a pipe, what they need).",
     "NO_COLOR": "Set to anything, there is no colour.",

@@ -7,7 +7,7 @@ can't: the thread that shares out a product always spins until the last part is 
 gets one thread, which also makes its sums the same on any number of cores.
 
 How a thread waits changes no result, so the bound may depend on the load at the start. The number
-of threads changes last bits, so it does not: OMP_NUM_THREADS is the user's choice.
+of threads changes last bits, so it does not: MLCLI_THREADS is the user's choice.
 """
 
 from __future__ import annotations

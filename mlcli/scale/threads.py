@@ -12,7 +12,7 @@ MOST_THREADS = 8
 
 
 def n_threads(multiplications: int, n_members: int, batch_size: int) -> int:
-    """Threads that pay for a program of networks, by it, the machine and OMP_NUM_THREADS alone.
+    """Threads that pay for a program of networks, by it, the machine and MLCLI_THREADS alone.
 
     The number of threads changes how sums are split, and with it the last bits.
 
@@ -26,11 +26,13 @@ def n_threads(multiplications: int, n_members: int, batch_size: int) -> int:
 
 
 def most_threads() -> int:
-    """The most that networks take: one per processor, no more than OMP_NUM_THREADS says."""
-    most = min(cores(), MOST_THREADS)
-    # OpenMP allows a list, one number for each level of nesting.
-    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return max(1, min(most, int(first))) if first.isdigit() else most
+    """The most that networks take: one per processor, no more than MLCLI_THREADS says.
+
+    Not OMP_NUM_THREADS, which Dask sets to 1 in its workers: a training must have as many threads
+    there as here, or it has other last bits.
+    """
+    most, chosen = min(cores(), MOST_THREADS), os.environ.get("MLCLI_THREADS", "")
+    return max(1, min(most, int(chosen))) if chosen.isdigit() else most
 
 
 def thread_counts() -> dict[str, int]:

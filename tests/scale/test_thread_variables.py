@@ -165,11 +165,13 @@ def test_networks_take_no_more_threads_than_the_user_allows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(threads, "cores", lambda: 4)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delenv("MLCLI_THREADS", raising=False)
+    # As Dask does in its workers.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert threads.n_threads(10**9, 8, 64) == threads.thread_counts()["networks"] == 4
-    monkeypatch.setenv("OMP_NUM_THREADS", "2,1")
+    monkeypatch.setenv("MLCLI_THREADS", "2")
     assert threads.n_threads(10**9, 8, 64) == threads.thread_counts()["networks"] == 2
-    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    monkeypatch.setenv("MLCLI_THREADS", "many")
     assert threads.n_threads(10**9, 8, 64) == 4
 
 
