@@ -48,7 +48,7 @@ COMMANDS = {
     "perceptron": "perceptron --n-seeds 3",
     "filters": "filters --n-seeds 2",
     "baseline": "baseline iris --n-folds 3 --n-epochs 5",
-    "fit-poly, 200 columns": "fit-poly --data wide.csv --degrees 1 --n-seeds 5",
+    "fit-poly, 200 columns": "fit-poly --data wide.csv --target t --degrees 1 --n-seeds 5",
     "logistic, 200 columns": "logistic --data wide.csv --target c --n-seeds 3",
     "predict": "predict run wide.csv --out predicted.csv",
 }

@@ -49,7 +49,8 @@ COMMANDS: dict[str, list[str]] = {
     "perceptron": ["--max-passes 50 --n-bins 4,16 --n-points 20"],
     "propagate": [
         "--depths 2 --width 4 --train-steps 4 --train-depth 2 --train-width 4 --train-batch 4 "
-        "--threshold 0.9 --train-seeds 1 --batch-sizes 4 --sign-counts 4"
+        "--threshold 0.9 --train-seeds 1 --batch-sizes 4 --sign-counts 4 --activations relu "
+        "--inits he"
     ],
     "train_mlp": ["--n-epochs 1 --hidden 4 --batch-size 4"],
     "lr_find": ["--n-steps 50 --hidden 4 --batch-size 4 --compare-epochs 0"],
