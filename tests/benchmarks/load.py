@@ -114,7 +114,7 @@ def row(folder: Path, name: str, n_busy: int, n_rounds: int, *, spinning: bool) 
     """Run one command in all conditions, in turns; one line of the table."""
     command = COMMANDS[name].split()
     if command[0] != "predict":
-        command += ["--no-plots", "--force", "--out", "out"]
+        command += ["--no-plots", "--force", "--out", f"out-{command[0]}"]
     command.append("--quiet")
     ways: list[dict[str, str]] = [{}, SPINNING] if spinning else [{}]
     alone: list[list[float]] = [[] for _ in ways]
