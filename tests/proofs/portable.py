@@ -26,7 +26,7 @@ NUMERIC = ["tests/linear", "tests/selection", "tests/scratch", "tests/estimators
            "tests/neural", "tests/notes", "tests/experiments", "tests/export"]  # fmt: skip
 OURS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS",
         "MKL_NUM_THREADS", "MKL_CBWR", "ATEN_CPU_CAPABILITY", "NPY_DISABLE_CPU_FEATURES",
-        "ONEDNN_MAX_CPU_ISA")  # fmt: skip
+        "ONEDNN_MAX_CPU_ISA", "MLCLI_THREADS")  # fmt: skip
 # Asks each library what it uses; oneDNN and MKL say so of their work, on stdout.
 PROBE = """
 import json
@@ -114,6 +114,8 @@ def asked(processor: Emulated, dispatch: list[str]) -> dict[str, str]:
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
+        # Networks choose their own number.
+        "MLCLI_THREADS": threads,
     }
     return {name: value for name, value in found.items() if value}
 
