@@ -17,7 +17,7 @@ from mlcli.sweeps.headlines import Shown, shown_score
 app = typer.Typer(add_completion=False)
 HEADINGS = ["command", "run", "started", "data", "score"]
 # A table that is wider than most terminals is hard to read; names of files give way.
-WIDTH, GAP, ROOM, SHORTEST = 80, 3, 16, 8
+WIDTH, GAP, NAME_WIDTH, SHORTEST = 80, 3, 16, 8
 
 
 def find_runs(folder: Path) -> list[dict[str, Any]]:
@@ -98,14 +98,14 @@ def runs(
          _number(run["score"])]
         for run in found
     ]  # fmt: skip
-    if _room(rows) < ROOM:
+    if _available(rows) < NAME_WIDTH:
         rows = [[*row[:2], row[2][:5], *row[3:]] for row in rows]
-    room = max(_room(rows), SHORTEST)
-    rows = [[*row[:3], _cut(row[3], room), row[4]] for row in rows]
+    available = max(_available(rows), SHORTEST)
+    rows = [[*row[:3], _cut(row[3], available), row[4]] for row in rows]
     console.print_displays([Display(f"runs under {folder}", HEADINGS, rows)])
 
 
-def _room(rows: list[list[str]]) -> int:
+def _available(rows: list[list[str]]) -> int:
     """The width that is left for the names of data."""
     widths = [max(map(len, cells)) for cells in zip(HEADINGS, *rows, strict=True)]
     return WIDTH - sum(widths) + widths[3] - GAP * (len(widths) - 1) - 2

@@ -1,4 +1,4 @@
-"""A command line that Typer refused, in one sentence with the nearest right flag or command."""
+"""Usage errors as one sentence that names the nearest flag or command."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def summary(
     The interval is the 95 % one of `mlcli.linear.statistics.mean_interval`.
 
     Args:
-        values: one a seed.
+        values: one per seed.
         quantity: its name, which has a range in `RANGES`, or the range itself.
         rows: the number of rows behind each value, where it is known.
     """
@@ -118,7 +118,7 @@ def interval_columns(
 
     Args:
         name: of the column of the means.
-        stacked: one row a seed.
+        stacked: one row per seed.
         quantity, rows: as of `summary`; without a quantity, the name.
     """
     every = [summary(values, quantity or name, rows) for values in stacked.T]

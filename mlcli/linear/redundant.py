@@ -72,13 +72,14 @@ def find_redundant(
     """
     squares = frozenset(np.flatnonzero(is_binary(X)).tolist())
     pairs = {
-        (a, b) for group in categories for a, b in combinations(group, 2)
+        (a, b)
+        for group in categories
+        for a, b in combinations(group, 2)
         if not (X[:, a] * X[:, b]).any()
-    }  # fmt: skip
+    }
     cosines = {
-        c for s, c in angles
-        if np.abs(X[:, s] ** 2 + X[:, c] ** 2 - 1).max(initial=0.0) <= ROUNDING
-    }  # fmt: skip
+        c for s, c in angles if np.abs(X[:, s] ** 2 + X[:, c] ** 2 - 1).max(initial=0.0) <= ROUNDING
+    }
     return Redundant(squares, frozenset(cosines), frozenset(pairs))
 
 

@@ -95,8 +95,13 @@ def seconds(
     try:
         done = subprocess.run(
             [sys.executable, "-m", "mlcli", *command],
-            cwd=folder, env=environment, capture_output=True, text=True, timeout=limit, check=False,
-        )  # fmt: skip
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return float("inf")
     if done.returncode != 0:
@@ -127,8 +132,13 @@ def row(folder: Path, name: str, n_busy: int, n_rounds: int, *, spinning: bool) 
             for way, found in zip(ways, beside, strict=True):
                 found.append(seconds(folder, command, way, LIMIT * median(alone[0])))
     ratio = median(beside[0]) / median(alone[0])
-    cells = [f"`{name}`", shown(alone[0]), shown(beside[0]), f"{ratio:.2f}",
-             "yes" if ratio <= MOST else "**no**"]  # fmt: skip
+    cells = [
+        f"`{name}`",
+        shown(alone[0]),
+        shown(beside[0]),
+        f"{ratio:.2f}",
+        "yes" if ratio <= MOST else "**no**",
+    ]
     if spinning:
         lost = median(alone[0]) / median(alone[1]) - 1
         cells += [shown(alone[1]), f"{lost:+.0%}", shown(beside[1])]

@@ -129,8 +129,11 @@ def calm(done: Any) -> bool:
 
 @pytest.mark.parametrize("data", ["hurt", "far"])
 def test_no_warning_from_what_uses_a_run(mlcli: Run, hostile: Path, data: str) -> None:
-    runs = (("a", "fit-poly", "--degrees", "1,2"), ("b", "kfold", "--degrees", "1,2"),
-            ("c", "bayes", "--basis", "linear"))  # fmt: skip
+    runs = (
+        ("a", "fit-poly", "--degrees", "1,2"),
+        ("b", "kfold", "--degrees", "1,2"),
+        ("c", "bayes", "--basis", "linear"),
+    )
     table = f"{data}.csv"
     for out, *arguments in runs:
         assert calm(mlcli(*arguments, "--data", table, "--out", out, *BARE))

@@ -40,11 +40,15 @@ SAID = [
     (("fit-poly", "a.csv"), "unexpected argument a.csv; try --data a.csv"),
     (("fit-poly", "diabetes", "x"), "unexpected argument diabetes x; try --data diabetes"),
     (("runs", "a", "b"), "unexpected argument b; try --help"),
-    (("train-mlp", "-S", "train_mlp.lr=1"),
-     "-S train_mlp.lr=1: unknown key 'lr'; try learning_rate (section train_mlp)"),
-    (("sweep", "kfold", "-S", "folds=3,4"),
-     "-S folds=3,4: unknown key 'folds'; try n_folds (section kfold)"),
-]  # fmt: skip
+    (
+        ("train-mlp", "-S", "train_mlp.lr=1"),
+        "-S train_mlp.lr=1: unknown key 'lr'; try learning_rate (section train_mlp)",
+    ),
+    (
+        ("sweep", "kfold", "-S", "folds=3,4"),
+        "-S folds=3,4: unknown key 'folds'; try n_folds (section kfold)",
+    ),
+]
 
 
 def leaves() -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -75,10 +79,14 @@ def test_a_key_of_params_yaml_too(mlcli: Mlcli, empty_folder: Path) -> None:
 
 def test_every_synonym_can_be_reached() -> None:
     known = [
-        {name.removeprefix("--").replace("-", "_") for param in command.params
-         for name in param.opts if name.startswith("--") or name[0] != "-"}
+        {
+            name.removeprefix("--").replace("-", "_")
+            for param in command.params
+            for name in param.opts
+            if name.startswith("--") or name[0] != "-"
+        }
         for command in LEAVES.values()
-    ]  # fmt: skip
+    ]
     for key, names in SYNONYMS.items():
         for name in names.split():
             assert any(key in meant(name, keys) for keys in known), (key, name)

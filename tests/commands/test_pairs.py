@@ -66,23 +66,83 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 FEW = ("--n-epochs", "1", "--n-seeds", "1", "--batch-size", "16")
 MODELS: dict[str, tuple[str, ...]] = {
-    "fit-poly": ("--degrees", "1", "--n-seeds", "1", "--path-penalty", "none", "--penalty", "l2",
-                 "--compare-solver", "none"),
-    "kfold": ("--degrees", "1", "--n-folds", "3", "--n-seeds", "1", "--n-coverage", "0",
-              "--n-nested", "0", "--n-strengths", "2", "--penalty", "l2"),
-    "kfold zero-one": ("--degrees", "1", "--n-folds", "3", "--n-seeds", "1", "--n-coverage", "0",
-                       "--n-nested", "0", "--n-strengths", "2", "--penalty", "l2", "--loss",
-                       "zero-one"),
-    "bayes": ("--degree", "1", "--degrees", "1", "--n-seeds", "1", "--n-calibration", "0",
-              "--n-surface", "2", "--basis", "linear"),
+    "fit-poly": (
+        "--degrees",
+        "1",
+        "--n-seeds",
+        "1",
+        "--path-penalty",
+        "none",
+        "--penalty",
+        "l2",
+        "--compare-solver",
+        "none",
+    ),
+    "kfold": (
+        "--degrees",
+        "1",
+        "--n-folds",
+        "3",
+        "--n-seeds",
+        "1",
+        "--n-coverage",
+        "0",
+        "--n-nested",
+        "0",
+        "--n-strengths",
+        "2",
+        "--penalty",
+        "l2",
+    ),
+    "kfold zero-one": (
+        "--degrees",
+        "1",
+        "--n-folds",
+        "3",
+        "--n-seeds",
+        "1",
+        "--n-coverage",
+        "0",
+        "--n-nested",
+        "0",
+        "--n-strengths",
+        "2",
+        "--penalty",
+        "l2",
+        "--loss",
+        "zero-one",
+    ),
+    "bayes": (
+        "--degree",
+        "1",
+        "--degrees",
+        "1",
+        "--n-seeds",
+        "1",
+        "--n-calibration",
+        "0",
+        "--n-surface",
+        "2",
+        "--basis",
+        "linear",
+    ),
     "logistic": ("--n-seeds", "1", "--n-study", "10"),
     "train-mlp": (*FEW, "--hidden", "4", "--n-statistics", "0"),
     "train-mlp numbers": (*FEW, "--hidden", "4", "--n-statistics", "0", "--task", "regression"),
-    "train-cnn": (*FEW, "--layers", "conv 2 2x2,relu,flatten", "--no-equal-mlp", "--max-shift",
-                  "0"),
-}  # fmt: skip
-TABLES = [f"{name}{kind}" for name in ("numbers", "classes")
-          for kind in (".csv", ".tsv", ".parquet", ".npz", "_parts")]  # fmt: skip
+    "train-cnn": (
+        *FEW,
+        "--layers",
+        "conv 2 2x2,relu,flatten",
+        "--no-equal-mlp",
+        "--max-shift",
+        "0",
+    ),
+}
+TABLES = [
+    f"{name}{kind}"
+    for name in ("numbers", "classes")
+    for kind in (".csv", ".tsv", ".parquet", ".npz", "_parts")
+]
 DATA: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(TABLES, ()),
     "named.csv": (),
@@ -96,8 +156,16 @@ FRESH = ("noisy-cubic", "two-planes")
 
 
 # Those that differ most; `make proofs` takes all of them.
-QUICK = ("numbers.csv", "classes_parts", "named.csv", "words.csv", "gaps.csv", "images.npz",
-         "colours.npz", "folder")  # fmt: skip
+QUICK = (
+    "numbers.csv",
+    "classes_parts",
+    "named.csv",
+    "words.csv",
+    "gaps.csv",
+    "images.npz",
+    "colours.npz",
+    "folder",
+)
 
 
 @pytest.mark.parametrize("data", QUICK)
@@ -113,19 +181,29 @@ def check_pair(mlcli: Run, home: Path, model: str, data: str, formats: Sequence[
     given = str(home / data) if (home / data).exists() else data
     command = model.split()[0]
     trained = mlcli(
-        command, "--data", given, *DATA[data], *MODELS[model], "--no-plots", "--quiet", "--jobs",
-        "1", "--out", "run",
-    )  # fmt: skip
+        command,
+        "--data",
+        given,
+        *DATA[data],
+        *MODELS[model],
+        "--no-plots",
+        "--quiet",
+        "--jobs",
+        "1",
+        "--out",
+        "run",
+    )
     assert "bug" not in trained.err
     if trained.code != 0:
-        # Refused before any work, in one sentence.
+        # An error before any work, of one sentence.
         assert trained.code == 2, trained.err
         assert trained.err.count("\n") == 1, trained.err
         assert not Path("run").exists()
         return
     if data in FRESH:
-        made = mlcli("data", "make", "--names", data, "--n-draws", "1", "--n-samples", "20",
-                     "--quiet")  # fmt: skip
+        made = mlcli(
+            "data", "make", "--names", data, "--n-draws", "1", "--n-samples", "20", "--quiet"
+        )
         if made.code != 0:
             return
         given = f"data/{data.replace('-', '_')}.csv"

@@ -40,10 +40,13 @@ def test_a_file_has_its_name_and_a_run_its_score(mlcli: Run, empty_folder: Path)
 @pytest.mark.parametrize(
     ("section", "metric"),
     [
-        ("train_mlp", "init_he.test_accuracy"), ("train_cnn", "test_accuracy"),
-        ("kfold", "selection_error"), ("bayes", "over_seeds.log_evidence"), ("filters", None),
+        ("train_mlp", "init_he.test_accuracy"),
+        ("train_cnn", "test_accuracy"),
+        ("kfold", "selection_error"),
+        ("bayes", "over_seeds.log_evidence"),
+        ("filters", None),
     ],
-)  # fmt: skip
+)
 def test_the_score_is_that_of_test_rows_and_of_variants_the_best(
     section: str, metric: str | None
 ) -> None:

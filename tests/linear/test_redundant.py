@@ -37,8 +37,14 @@ rng = np.random.default_rng(0)
 ANGLE = rng.uniform(0, 2 * np.pi, 200)
 KIND = rng.integers(0, 3, 200)
 # A number, 0 and 1, two categories of three, sine and cosine.
-X = np.c_[rng.normal(size=200), rng.integers(0, 2, 200), KIND == 1, KIND == 2, np.sin(ANGLE),
-          np.cos(ANGLE)]  # fmt: skip
+X = np.c_[
+    rng.normal(size=200),
+    rng.integers(0, 2, 200),
+    KIND == 1,
+    KIND == 2,
+    np.sin(ANGLE),
+    np.cos(ANGLE),
+]
 
 
 @pytest.mark.parametrize("kind", PRODUCTS)
@@ -139,8 +145,24 @@ def test_logistic_says_what_it_leaves_out_and_predicts_and_exports_without(
 ) -> None:
     rows = np.c_[X[:, :2], LABELS]
     np.savetxt("a.csv", rows, "%.17g", ",", header="x,b,t", comments="")
-    run = ("logistic", "--data", "a.csv", "--basis", basis, "--degree", "2", "--penalty", "l2",
-           "--n-seeds", "1", "--n-study", "10", "--no-plots", "--out", "o")  # fmt: skip
+    run = (
+        "logistic",
+        "--data",
+        "a.csv",
+        "--basis",
+        basis,
+        "--degree",
+        "2",
+        "--penalty",
+        "l2",
+        "--n-seeds",
+        "1",
+        "--n-study",
+        "10",
+        "--no-plots",
+        "--out",
+        "o",
+    )
     done = mlcli(*run)
     assert done.code == 0, done.err
     name = {"polynomial": "b^2", "legendre": "P2(b)"}[basis]
@@ -182,8 +204,24 @@ def test_ridge_of_fit_poly_leaves_out_the_squares_of_0_and_1(
 ) -> None:
     t = X[:, 0] + X[:, 1] + rng.normal(0, 0.1, 200)
     np.savetxt("a.csv", np.c_[X[:, :2], t], "%.17g", ",", header="x,b,t", comments="")
-    done = mlcli("fit-poly", "--data", "a.csv", "--degrees", "2", "--penalty", "l2", "--l2", "0.1",
-                 "--n-seeds", "2", "--test-fraction", "0", "--no-plots", "--out", "o")  # fmt: skip
+    done = mlcli(
+        "fit-poly",
+        "--data",
+        "a.csv",
+        "--degrees",
+        "2",
+        "--penalty",
+        "l2",
+        "--l2",
+        "0.1",
+        "--n-seeds",
+        "2",
+        "--test-fraction",
+        "0",
+        "--no-plots",
+        "--out",
+        "o",
+    )
     assert done.code == 0, done.err
     assert "note: left out, being combinations of other columns: b^2\n" in done.err
     assert json.loads(Path("o/metrics.json").read_text())["left_out"] == ["b^2"]
@@ -204,10 +242,25 @@ def test_seeds_may_leave_out_other_columns_than_the_first_one(
     # A single 2 is among the training rows of some seeds.
     b = X[:40, 1].copy()
     b[7] = 2.0
-    np.savetxt("a.csv", np.c_[X[:40, 0], b, X[:40, 0] + b], "%.17g", ",", header="x,b,t",
-               comments="")  # fmt: skip
-    done = mlcli("fit-poly", "--data", "a.csv", "--degrees", "2", "--n-seeds", "6", "--n-path", "3",
-                 "--test-fraction", "0.5", "--no-plots", "--out", "o")  # fmt: skip
+    np.savetxt(
+        "a.csv", np.c_[X[:40, 0], b, X[:40, 0] + b], "%.17g", ",", header="x,b,t", comments=""
+    )
+    done = mlcli(
+        "fit-poly",
+        "--data",
+        "a.csv",
+        "--degrees",
+        "2",
+        "--n-seeds",
+        "6",
+        "--n-path",
+        "3",
+        "--test-fraction",
+        "0.5",
+        "--no-plots",
+        "--out",
+        "o",
+    )
     assert done.code == 0, done.err
     config = FitPolyConfig(degrees=(2,), test_fraction=0.5)
     source = open_source("a.csv", target="t")
@@ -267,9 +320,30 @@ def test_kfold_says_what_its_model_leaves_out(
         for x, k, t in zip(X[:, 0].tolist(), KIND, LABELS, strict=True)
     ]
     Path("a.csv").write_text("\n".join(["x,k,t", *lines]))
-    done = mlcli("kfold", "--data", "a.csv", "--categorical", "k", "--degrees", "2", "--penalty",
-                 "l2", "--loss", "zero-one", "--model", model, "--n-strengths", "2", "--n-seeds",
-                 "1", "--n-nested", "0", "--no-plots", "--out", "o")  # fmt: skip
+    done = mlcli(
+        "kfold",
+        "--data",
+        "a.csv",
+        "--categorical",
+        "k",
+        "--degrees",
+        "2",
+        "--penalty",
+        "l2",
+        "--loss",
+        "zero-one",
+        "--model",
+        model,
+        "--n-strengths",
+        "2",
+        "--n-seeds",
+        "1",
+        "--n-nested",
+        "0",
+        "--no-plots",
+        "--out",
+        "o",
+    )
     assert done.code == 0, done.err
     assert "columns: k=v^2, k=v*k=w, k=w^2\n" in done.err
     left_out = ["k=v^2", "k=v*k=w", "k=w^2"]
@@ -286,9 +360,24 @@ def test_bias_variance_penalises_the_columns_that_are_left(
 ) -> None:
     t = X[:, 0] + X[:, 1] + rng.normal(0, 0.1, 200)
     np.savetxt("a.csv", np.c_[X[:, :2], t], "%.17g", ",", header="x,b,t", comments="")
-    done = mlcli("bias-variance", "--data", "a.csv", "--degrees", "2", "--penalty", "l2",
-                 "--n-datasets", "3", "--n-strengths", "2", "--n-seeds", "1", "--no-plots", "--out",
-                 "o")  # fmt: skip
+    done = mlcli(
+        "bias-variance",
+        "--data",
+        "a.csv",
+        "--degrees",
+        "2",
+        "--penalty",
+        "l2",
+        "--n-datasets",
+        "3",
+        "--n-strengths",
+        "2",
+        "--n-seeds",
+        "1",
+        "--no-plots",
+        "--out",
+        "o",
+    )
     assert done.code == 0, done.err
     assert "note: left out, being combinations of other columns: b^2\n" in done.err
     assert json.loads(Path("o/metrics.json").read_text())["left_out"] == ["b^2"]

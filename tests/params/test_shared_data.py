@@ -191,9 +191,12 @@ def test_commands_of_a_project_analyse_its_data(
     assert done.code == 0, done.err
     assert '"file (data)"' in Path("o/manifest.json").read_text(encoding="utf-8")
     for command in ("kfold", "bias-variance", "descent", "lr-find"):
-        plan = mlcli(command, "--dry-run", "--json", *(
-            ("--degrees", "1,2") if command == "bias-variance" else ()
-        ))  # fmt: skip
+        plan = mlcli(
+            command,
+            "--dry-run",
+            "--json",
+            *(("--degrees", "1,2") if command == "bias-variance" else ()),
+        )
         assert plan.code == 0, plan.err
         assert plan.json["config"]["target"] == {"value": "flow", "source": "file (data)"}
     for command in ("perceptron", "filters", "propagate", "logistic", "train-cnn"):

@@ -22,11 +22,29 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).parents[2]
-NUMERIC = ["tests/linear", "tests/selection", "tests/scratch", "tests/estimators", "tests/models",
-           "tests/neural", "tests/notes", "tests/experiments", "tests/export"]  # fmt: skip
-OURS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS",
-        "MKL_NUM_THREADS", "MKL_CBWR", "ATEN_CPU_CAPABILITY", "NPY_DISABLE_CPU_FEATURES",
-        "ONEDNN_MAX_CPU_ISA", "MLCLI_THREADS")  # fmt: skip
+NUMERIC = [
+    "tests/linear",
+    "tests/selection",
+    "tests/scratch",
+    "tests/estimators",
+    "tests/models",
+    "tests/neural",
+    "tests/notes",
+    "tests/experiments",
+    "tests/export",
+]
+OURS = (
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_L2_SIZE",
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "MKL_CBWR",
+    "ATEN_CPU_CAPABILITY",
+    "NPY_DISABLE_CPU_FEATURES",
+    "ONEDNN_MAX_CPU_ISA",
+    "MLCLI_THREADS",
+)
 # Asks each library what it uses; oneDNN and MKL say so of their work, on stdout.
 PROBE = """
 import json
@@ -122,8 +140,14 @@ def asked(processor: Emulated, dispatch: list[str]) -> dict[str, str]:
 
 def probe(environment: dict[str, str]) -> dict[str, Any]:
     """Which kernels a process with these variables uses."""
-    done = subprocess.run([sys.executable, "-c", PROBE], cwd=PROJECT, env=environment,
-                          capture_output=True, text=True, check=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     found: dict[str, Any] = json.loads(done.stdout.partition("\nFOUND ")[2])
     said = re.findall(r"isa:(.*)|cpu,convolution,([^,]*),", done.stdout)
     found["onednn"] = ", ".join(a or b for a, b in said)
@@ -151,14 +175,16 @@ def misses(processor: Emulated, used: dict[str, Any]) -> list[str]:
 
 def shown(used: dict[str, Any]) -> str:
     """The kernels in one line a library."""
-    return "\n".join([
-        f"  BLAS     {', '.join(used['blas'])}",
-        f"  NumPy    {', '.join(used['numpy'])}",
-        f"  PyTorch  {used['torch']}",
-        f"  MKL      {used['mkl'].replace('OFF', 'by the processor') or 'not there'}",
-        f"  oneDNN   {used['onednn'] or 'not there'}",
-        f"  threads  {', '.join(map(str, used['threads']))}",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            f"  BLAS     {', '.join(used['blas'])}",
+            f"  NumPy    {', '.join(used['numpy'])}",
+            f"  PyTorch  {used['torch']}",
+            f"  MKL      {used['mkl'].replace('OFF', 'by the processor') or 'not there'}",
+            f"  oneDNN   {used['onednn'] or 'not there'}",
+            f"  threads  {', '.join(map(str, used['threads']))}",
+        ]
+    )
 
 
 def suite(name: str, environment: dict[str, str]) -> int:
@@ -195,8 +221,11 @@ def main(names: list[str]) -> int:
             continue
         t_start = time.perf_counter()
         code = suite(name, environment)
-        print(f"{name}: {'passed' if code == 0 else 'FAILED'} in "
-              f"{time.perf_counter() - t_start:.0f} s", flush=True)  # fmt: skip
+        print(
+            f"{name}: {'passed' if code == 0 else 'FAILED'} in "
+            f"{time.perf_counter() - t_start:.0f} s",
+            flush=True,
+        )
         failed += [name] if code else []
     print(f"\n{len(names) - len(failed)} of {len(names)} runs passed")
     return int(bool(failed))

@@ -61,11 +61,15 @@ def laws() -> Iterator[tuple[str, Law]]:
     """Those that matter."""
     for rows in (20, 100, 1000):
         for truth in (0.5, 0.8, 0.9, 0.95, 0.99, 0.999):
-            yield (f"share of {rows} rows, {truth}",
-                   (shares(rows, truth, 0.0), truth, SHARE_OF_ROWS, rows))  # fmt: skip
+            yield (
+                f"share of {rows} rows, {truth}",
+                (shares(rows, truth, 0.0), truth, SHARE_OF_ROWS, rows),
+            )
             if truth >= 0.9:
-                yield (f"share of {rows} rows, {truth}, seeds apart",
-                       (shares(rows, truth, 0.5), truth, SHARE_OF_ROWS, rows))  # fmt: skip
+                yield (
+                    f"share of {rows} rows, {truth}, seeds apart",
+                    (shares(rows, truth, 0.5), truth, SHARE_OF_ROWS, rows),
+                )
     for shape in (10, 4, 2, 1):
         yield f"loss, gamma of shape {shape}", (gamma(shape), 1.0, NON_NEGATIVE, None)
     for sigma in (0.2, 0.5):
@@ -73,26 +77,45 @@ def laws() -> Iterator[tuple[str, Law]]:
     yield ("area near 1", (lambda rng, size: 1 - gamma(4, 0.03)(rng, size), 0.97, SHARE, 40))
     yield ("r2 near 1", (lambda rng, size: 1 - gamma(4, 0.1)(rng, size), 0.9, AT_MOST_ONE, None))
     for mean in (2, 10):
-        yield (f"count, Poisson of mean {mean}",
-               (lambda rng, size, m=mean: rng.poisson(m, size).astype(float), mean, NON_NEGATIVE,
-                None))  # fmt: skip
-    yield ("count, geometric of mean 20",
-           (lambda rng, size: rng.geometric(0.05, size).astype(float), 20.0, NON_NEGATIVE, None)
-           )  # fmt: skip
-    yield ("difference of two shares of 100 rows",
-           (lambda rng, size: (rng.binomial(100, 0.97, size) - rng.binomial(100, 0.9, size)) / 100,
-            0.07, SHARE.of_difference, 100))  # fmt: skip
+        yield (
+            f"count, Poisson of mean {mean}",
+            (
+                lambda rng, size, m=mean: rng.poisson(m, size).astype(float),
+                mean,
+                NON_NEGATIVE,
+                None,
+            ),
+        )
+    yield (
+        "count, geometric of mean 20",
+        (lambda rng, size: rng.geometric(0.05, size).astype(float), 20.0, NON_NEGATIVE, None),
+    )
+    yield (
+        "difference of two shares of 100 rows",
+        (
+            lambda rng, size: (rng.binomial(100, 0.97, size) - rng.binomial(100, 0.9, size)) / 100,
+            0.07,
+            SHARE.of_difference,
+            100,
+        ),
+    )
 
 
 BEYOND: dict[str, Law] = {
     "loss, lognormal, sigma 1": (lognormal(1.0), 1.0, NON_NEGATIVE, None),
     "share of 1000 rows, 0.95, seeds far apart": (
-        shares(1000, 0.95, 1.0), 0.95, SHARE_OF_ROWS, 1000
+        shares(1000, 0.95, 1.0),
+        0.95,
+        SHARE_OF_ROWS,
+        1000,
     ),
     "count, Poisson of mean 0.5": (
-        lambda rng, size: rng.poisson(0.5, size).astype(float), 0.5, NON_NEGATIVE, None
+        lambda rng, size: rng.poisson(0.5, size).astype(float),
+        0.5,
+        NON_NEGATIVE,
+        None,
     ),
-}  # fmt: skip
+}
 
 
 def covered(name: str, law: Law) -> list[tuple[float, float]]:

@@ -58,20 +58,25 @@ def within(config: KfoldConfig, X: Array, t: Array, folds: Folds, outer: int) ->
 
 SETTINGS = [
     (scheme, penalty, loss)
-    for scheme in
-    ("kfold", "stratified", "grouped", "leave-one-out", "time-ordered", "train-test")
+    for scheme in ("kfold", "stratified", "grouped", "leave-one-out", "time-ordered", "train-test")
     for penalty in ("none", "l2", "l1")
     for loss in ("squared", "absolute")
     if penalty != "l1" or (scheme, loss) == ("leave-one-out", "squared")
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("scheme", "penalty", "loss"), SETTINGS)
 def test_every_number_of_rows(scheme: str, penalty: str, loss: str) -> None:
     config = KfoldConfig(
-        degrees=DEGREES, penalty=penalty, loss=loss, strength_min=0.01, strength_max=1,
-        n_strengths=2, scheme=scheme, group_column="g" if scheme == "grouped" else None,
-    )  # fmt: skip
+        degrees=DEGREES,
+        penalty=penalty,
+        loss=loss,
+        strength_min=0.01,
+        strength_max=1,
+        n_strengths=2,
+        scheme=scheme,
+        group_column="g" if scheme == "grouped" else None,
+    )
     for n_rows in SIZES:
         if n_rows < 5 and scheme in ("stratified", "grouped", "kfold"):
             continue

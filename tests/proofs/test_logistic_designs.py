@@ -30,10 +30,12 @@ def write_rows(folder: Path) -> None:
     hard = np.column_stack([1e-8 * X[:, 0], 1e8 * X[:, 1], 1e-8 * X[:, 0], 1e6 + X[:, 1] ** 2])
     noisy = X.sum(axis=1) + rng.normal(size=60) > 0
     tables = {
-        "correlated": (X, noisy), "hard": (hard, noisy), "separable": (X, X.sum(axis=1) > 0),
+        "correlated": (X, noisy),
+        "hard": (hard, noisy),
+        "separable": (X, X.sum(axis=1) > 0),
         "wide": (rng.normal(size=(60, 90)), noisy),
         "three": (hard, np.arange(60) % 3 * noisy),
-    }  # fmt: skip
+    }
     for name, (columns, t) in tables.items():
         lines = [",".join([*(f"x{i}" for i in range(columns.shape[1])), "t"])]
         lines += [

@@ -118,9 +118,12 @@ def test_libgomp_reads_the_settings() -> None:
         f"ctypes.CDLL({str(libraries[0])!r})"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=bare(OMP_DISPLAY_ENV="verbose"), capture_output=True,
-        text=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code],
+        env=bare(OMP_DISPLAY_ENV="verbose"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert any(f"GOMP_SPINCOUNT = '{one['GOMP_SPINCOUNT']}'" in done.stderr for one in SETTINGS)
 
 

@@ -70,9 +70,13 @@ def reference(E: Objective) -> float:
         )
 
     found = minimize(
-        both, np.zeros(2 * size), jac=True, method="L-BFGS-B", bounds=[(0, None)] * (2 * size),
+        both,
+        np.zeros(2 * size),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0, None)] * (2 * size),
         options={"maxiter": 2000, "maxfun": 4000, "ftol": 1e-16, "gtol": 1e-12, "maxcor": 30},
-    )  # fmt: skip
+    )
     z = found.x
     return value(E, (z[:size] - z[size:]).reshape(shape) / scale)
 
@@ -161,9 +165,7 @@ def test_what_other_solvers_certify_is_the_optimum(E: Objective, name: str) -> N
     # A constant takes up means in memory; batches come centred.
     if name == "passes":
         Phi = E.Phi - np.where(np.arange(E.Phi.shape[1]) == 0, 0.0, E.Phi.mean(axis=0))
-        E = Objective(
-            Phi, E.labels, E.n_classes, E.row_weights, l1=E.l1, l2=E.l2, free=(0,)
-        )  # fmt: skip
+        E = Objective(Phi, E.labels, E.n_classes, E.row_weights, l1=E.l1, l2=E.l2, free=(0,))
     check(E, name)
 
 
@@ -172,9 +174,14 @@ def test_softmax_of_noisy_classes_takes_few_steps(n_classes: int) -> None:
     from sklearn.datasets import make_classification
 
     X, labels = make_classification(
-        n_samples=3000, n_features=8, n_informative=6, n_classes=n_classes, random_state=0,
-        class_sep=0.3, flip_y=0.5,
-    )  # fmt: skip
+        n_samples=3000,
+        n_features=8,
+        n_informative=6,
+        n_classes=n_classes,
+        random_state=0,
+        class_sep=0.3,
+        flip_y=0.5,
+    )
     Phi = np.column_stack([np.ones(3000), (X - X.mean(axis=0)) / X.std(axis=0)])
     for l2 in (0.001, 0.0):
         E = Objective(Phi, labels, n_classes, even_weights(3000), l2=l2, free=(0,))
