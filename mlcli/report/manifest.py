@@ -7,6 +7,7 @@ import json
 import platform
 import sys
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -41,13 +42,18 @@ def question_hash(asked: Mapping[str, Any]) -> str:
 
 def package_versions() -> dict[str, str]:
     """Versions of the packages that can change a digit or a pixel."""
-    found = {"python": platform.python_version(), "mlcli": __version__}
+    return {"python": platform.python_version(), "mlcli": __version__} | dict(_installed())
+
+
+@cache
+def _installed() -> tuple[tuple[str, str], ...]:
+    found = []
     for name in NUMERIC_PACKAGES:
         try:
-            found[name] = version(name)
+            found.append((name, version(name)))
         except PackageNotFoundError:
             continue
-    return found
+    return tuple(found)
 
 
 def manifest(

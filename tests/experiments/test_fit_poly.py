@@ -269,7 +269,8 @@ def test_r_squared_without_an_intercept_is_about_zero_as_nist_has_it(
 @pytest.mark.parametrize(
     "arguments",
     [("fit-poly", "--degrees", "5"),
-     ("kfold", "--degrees", "5", "--n-folds", "3", "--n-nested", "0", "--n-coverage", "0"),
+     ("kfold", "--degrees", "5", "--n-folds", "3", "--n-nested", "0", "--n-coverage", "0",
+      "--n-strengths", "5"),
      ("bias-variance", "--degrees", "5", "--n-datasets", "3")],
     ids=lambda given: given[0],
 )  # fmt: skip
