@@ -1,7 +1,8 @@
 """Assembles the commands. Nothing heavy is imported here: `mlcli --help` answers at once.
 
-`COMMANDS` is the one list of commands. The rest follows by convention: ``fit-poly`` is the Typer
-app ``app`` in ``mlcli.commands.fit_poly``, imported when the command is called.
+Every experiment is a command; the flags of most are made from its config model alone. The others,
+and the experiments with arguments of their own, are the Typer app ``app`` in
+``mlcli.commands.<name>``, imported when the command is called.
 """
 
 from __future__ import annotations
@@ -13,24 +14,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mlcli.commands.launch import refuse_unless_together
+from mlcli.experiments import EXPERIMENTS, about
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "fit-poly": ("Experiments", "Fit polynomials and other linear basis-function models."),
-    "kfold": ("Experiments", "Choose a model by cross-validation, with honest confidence bounds."),
-    "bias-variance": ("Experiments", "Split the generalisation error into bias, variance, noise."),
-    "bayes": ("Experiments", "Bayesian linear regression: posterior, evidence, prediction."),
-    "descent": ("Experiments", "Gradient descent against the closed form and the gradient flow."),
-    "logistic": ("Experiments", "Logistic regression: classes, probabilities, decisions."),
-    "perceptron": ("Experiments", "Threshold units: gates, Rosenblatt's rule, approximation."),
-    "propagate": ("Experiments", "Vanishing and exploding gradients, and what trains."),
-    "train-mlp": ("Experiments", "Train multilayer perceptrons side by side, seeds and variants."),
-    "lr-find": ("Experiments", "Find the learning rate: the range test, with error bars."),
-    "filters": ("Experiments", "Filters, pooling and 1 x 1 convolutions on matrices and pictures."),
-    "train-cnn": ("Experiments", "Train convolutional networks on images, seeds and variants."),
-    "baseline": (
-        "Models",
-        "Compare simple and standard methods on your data, each against a constant.",
-    ),
+OTHERS: dict[str, tuple[str, str]] = {
     "predict": ("Models", "Predict new rows or images with the model of a run."),
     "evaluate": ("Models", "Score the model of a run on rows whose target is known."),
     "export": (
@@ -54,6 +40,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "help": ("Set-up", "Print the reference of a command, or of all, as plain text."),
     "doctor": ("Set-up", "Print versions, devices, threads, BLAS and what is missing."),
 }
+COMMANDS: dict[str, tuple[str, str]] = {
+    about(section).command: (about(section).panel, about(section).summary)
+    for section in EXPERIMENTS
+} | OTHERS
+
+
+# Experiments whose command has more than the flags of its config model.
+WITH_COMMANDS = ("lr_find", "baseline")
 
 
 class LazyGroup(TyperGroup):
@@ -87,10 +81,18 @@ class LazyGroup(TyperGroup):
 
 def load(name: str) -> Any:
     """The Typer command of that name."""
-    module = import_module(f"mlcli.commands.{name.replace('-', '_')}")
-    command = typer.main.get_command(module.app)
+    command = typer.main.get_command(_app(name.replace("-", "_")))
     command.name = name
     return command
+
+
+def _app(name: str) -> typer.Typer:
+    if name in EXPERIMENTS and name not in WITH_COMMANDS:
+        from mlcli.commands.experiment import experiment_app
+
+        return experiment_app(name)
+    found: typer.Typer = import_module(f"mlcli.commands.{name}").app
+    return found
 
 
 app = typer.Typer(

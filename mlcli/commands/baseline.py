@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from mlcli.commands.complete import data_sets
-from mlcli.commands.experiment import options_of, run
+from mlcli.commands.experiment import help_of, options_of, run
 from mlcli.commands.flags import with_flags
 from mlcli.commands.options import RUN_FLAGS
-from mlcli.config.baseline import BaselineConfig
+from mlcli.experiments.baseline.config import BaselineConfig
 
 app = typer.Typer(add_completion=False)
 FILE_HELP = "The data, as --data (default: that of params.yaml, else diabetes)."
@@ -38,9 +38,6 @@ app.command()(
         BaselineConfig,
         _baseline,
         run_flags=FILE | RUN_FLAGS,
-        help="""Compare simple and standard methods on your data, each against a constant.
-
-    Example: mlcli baseline iris
-    """,
+        help=help_of("baseline"),
     )
 )

@@ -81,7 +81,7 @@ def command_names(ctx: Any, incomplete: str) -> list[str]:
 
 def experiments(incomplete: str) -> list[str]:
     """Commands that are experiments."""
-    from mlcli.config import SECTIONS
+    from mlcli.experiments import EXPERIMENTS
 
-    names = [section.replace("_", "-") for section in SECTIONS if section != "data"]
+    names = [section.replace("_", "-") for section in EXPERIMENTS]
     return [name for name in names if name.startswith(incomplete)]

@@ -10,28 +10,28 @@ from mlcli.report import folder
 from mlcli.report.manifest import question_hash
 
 if TYPE_CHECKING:
-    from mlcli.commands.experiment import Prepared
+    from mlcli.commands.experiment import RunSpec
 
 
-def show_plan(prepared: Prepared, done_already: bool) -> None:
+def show_plan(spec: RunSpec, done_already: bool) -> None:
     """Print the plan of a question, as a table or as JSON."""
-    config = prepared.resolved.config.model_dump(mode="json")
+    config = spec.resolved.config.model_dump(mode="json")
     plan = {
-        "command": prepared.asked["command"],
-        "run": question_hash(prepared.asked),
+        "command": spec.asked["command"],
+        "run": question_hash(spec.asked),
         "config": {
-            key: {"value": value, "source": prepared.resolved.sources[key]}
+            key: {"value": value, "source": spec.resolved.sources[key]}
             for key, value in config.items()
         },
-        "data": prepared.asked["data"],
-        "folder": str(prepared.target),
-        "files": [*prepared.outputs, *folder.UNTRACKED],
-        "work": prepared.experiment.plan(prepared.resolved.config, prepared.source),
+        "data": spec.asked["data"],
+        "folder": str(spec.target),
+        "files": [*spec.outputs, *folder.UNTRACKED],
+        "work": spec.experiment.plan(spec.prepared),
         "done_already": done_already,
     }
-    if prepared.options.track:
-        plan["track"] = list(prepared.options.track)
-    if prepared.options.json:
+    if spec.options.track:
+        plan["track"] = list(spec.options.track)
+    if spec.options.json:
         console.print_json(plan)
         return
     rows = {k: f"{v['value']}  ({v['source']})" for k, v in plan["config"].items()}

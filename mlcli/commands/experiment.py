@@ -7,9 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -25,6 +23,8 @@ from mlcli.commands.workers import check_cluster, check_hands_out, workers_of
 from mlcli.config import config_class
 from mlcli.config.fields import extra
 from mlcli.errors import ConfigError
+from mlcli.experiments import about, load
+from mlcli.experiments.experiment import About, Context, Experiment, Prepared, check_device
 from mlcli.params import Resolved, resolve
 from mlcli.partials import sweep
 from mlcli.report import files, folder
@@ -40,15 +40,21 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 
 
-def experiment_app(section: str, help: str) -> typer.Typer:
+def experiment_app(section: str) -> typer.Typer:
     """The Typer app of one experiment, its flags made from its config model."""
     app = typer.Typer(add_completion=False)
 
     def body(flags: Mapping[str, Any], run_flags: Mapping[str, Any]) -> None:
         run(section, flags, options_of(run_flags))
 
-    app.command()(with_flags(config_class(section), body, help=help))
+    app.command()(with_flags(config_class(section), body, help=help_of(section)))
     return app
+
+
+def help_of(section: str) -> str:
+    """The text of an experiment's help: its summary and its example."""
+    one = about(section)
+    return f"{one.summary}\n\nExample: {one.example}"
 
 
 def options_of(given: Mapping[str, Any]) -> RunOptions:
@@ -68,13 +74,12 @@ def options_of(given: Mapping[str, Any]) -> RunOptions:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class RunSpec:
     """A question that was checked and found askable."""
 
-    section: str
+    experiment: Experiment[Any, Any]
     resolved: Resolved[Any]
-    source: Any
-    experiment: ModuleType
+    prepared: Prepared[Any]
     asked: dict[str, Any]
     target: Path
     figures: tuple[str, ...]
@@ -82,40 +87,45 @@ class Prepared:
     stamp: Stamp | None
 
     @property
+    def about(self) -> About:
+        """What is known of the experiment without running it."""
+        return self.experiment.about
+
+    @property
     def outputs(self) -> list[str]:
         """Every file of the run folder that belongs to its hashed part, and the manifest."""
-        return sorted([*self.experiment.FILES, *self.figures, "manifest.json"])
+        return sorted([*self.about.files, *self.figures, "manifest.json"])
 
 
 def run(section: str, flags: Mapping[str, Any], options: RunOptions) -> None:
     """Resolve, check, run, write, show, track; under torchrun, with the other processes."""
     launch = launched()
     if launch is None:
-        prepared = prepare(section, flags, options)
-        carry_out(prepared)
-        track_run(prepared.target, options)
+        spec = prepare(section, flags, options)
+        carry_out(spec)
+        track_run(spec.target, options)
         return
     from mlcli.commands.together import run_together
 
     run_together(section, flags, options, launch)
 
 
-def carry_out(prepared: Prepared) -> None:
+def carry_out(spec: RunSpec) -> None:
     """Answer a question, unless it was answered before, and show the answer."""
-    options = prepared.options
+    options = spec.options
     if options.dry_run:
-        show_plan(prepared, not options.force and finished(prepared))
+        show_plan(spec, not options.force and finished(spec))
         return
-    if not options.force and finished(prepared):
-        tidy(prepared)
+    if not options.force and finished(spec):
+        tidy(spec)
         if not options.quiet:
-            console.message(f"already done: {prepared.target} (--force runs it again)")
+            console.message(f"already done: {spec.target} (--force runs it again)")
     else:
-        execute(prepared)
-    show(prepared)
+        execute(spec)
+    show(spec)
 
 
-def prepare(section: str, flags: Mapping[str, Any], options: RunOptions) -> Prepared:
+def prepare(section: str, flags: Mapping[str, Any], options: RunOptions) -> RunSpec:
     """Check everything that can be checked before any work.
 
     Raises:
@@ -124,13 +134,13 @@ def prepare(section: str, flags: Mapping[str, Any], options: RunOptions) -> Prep
     check_cluster(options.cluster, options.jobs)
     model = config_class(section)
     resolved = resolve(model, section, flags=flags, sets=options.sets, params=options.params)
-    prepared = prepare_resolved(section, resolved, options)
+    spec = prepare_resolved(section, resolved, options)
     if options.cluster is not None:
-        check_hands_out(prepared.experiment, prepared.asked["command"], prepared.source)
-    return prepared
+        check_hands_out(spec.about, spec.prepared.source)
+    return spec
 
 
-def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions) -> Prepared:
+def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions) -> RunSpec:
     """The same from a config that is settled already, wherever its values came from.
 
     Raises:
@@ -138,29 +148,27 @@ def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions)
     """
     from mlcli.datasets.files import stamp
     from mlcli.experiments.source import source_of
-    from mlcli.report.captions import figure_names
 
-    experiment = import_module(f"mlcli.experiments.{section}")
+    experiment = load(section)
     config: Any = resolved.config
     before = stamp(config.data)
     source = source_of(config)
     console.left_out(() if options.quiet else getattr(source, "skipped", ()))
     for remark in () if options.quiet else config.remarks():
         console.message(f"note: {remark}")
-    experiment.check(config, source)
-    command = section.replace("_", "-")
+    check_device(experiment.about, config.device)
+    prepared = experiment.prepare(config, source)
+    command, names = experiment.about.command, tuple(experiment.about.figures)
     identity = source.identity | _input_files(config)
     asked = manifests.question(command, config.question(), identity, options.processes)
     target = options.out or RUNS / command / manifests.question_hash(asked)
     kinds = options.figures if options.plots else ()
-    figures = tuple(f"{name}.{kind}" for name in figure_names(section) for kind in kinds)
-    prepared = Prepared(
-        section, resolved, source, experiment, asked, target, figures, options, before
-    )
-    every = {f"{name}.{kind}" for name in figure_names(section) for kind in FIGURE_KINDS}
+    figures = tuple(f"{name}.{kind}" for name in names for kind in kinds)
+    spec = RunSpec(experiment, resolved, prepared, asked, target, figures, options, before)
+    every = {f"{name}.{kind}" for name in names for kind in FIGURE_KINDS}
     if options.rank == 0:
-        folder.check_writable(target, every | set(prepared.outputs) | set(folder.UNTRACKED))
-    return prepared
+        folder.check_writable(target, every | set(spec.outputs) | set(folder.UNTRACKED))
+    return spec
 
 
 def _input_files(config: Any) -> dict[str, Any]:
@@ -183,46 +191,43 @@ def _input_files(config: Any) -> dict[str, Any]:
     return {"files": found} if found else {}
 
 
-def finished(prepared: Prepared) -> bool:
+def finished(spec: RunSpec) -> bool:
     """Whether the question was answered before, whole and by these versions."""
-    suffixes = tuple(prepared.options.figures) if prepared.options.plots else ()
-    return manifests.is_finished(prepared.target, prepared.asked, suffixes)
+    suffixes = tuple(spec.options.figures) if spec.options.plots else ()
+    return manifests.is_finished(spec.target, spec.asked, suffixes)
 
 
-def tidy(prepared: Prepared) -> None:
+def tidy(spec: RunSpec) -> None:
     """Remove what a run left that was killed after its answer had been written."""
-    sweep(prepared.target.parent)
-    if checkpoint := _checkpoint(prepared):
+    sweep(spec.target.parent)
+    if checkpoint := _checkpoint(spec):
         sweep(checkpoint.path.parent)
         checkpoint.clear()
 
 
-def execute(prepared: Prepared, group: Any = None) -> None:
+def execute(spec: RunSpec, group: Any = None) -> None:
     """Run and write, without showing anything but progress and warnings.
 
     Args:
-        prepared: the question.
+        spec: the question.
         group: `neural.process_group.ProcessGroup` of which this process is the first, or None.
 
     Raises:
         MlcliError: there is no answer, or the work was interrupted.
     """
-    options = prepared.options
+    options = spec.options
     started, t_start = now(), time.perf_counter()
-    checkpoint = _checkpoint(prepared)
-    more: dict[str, Any] = {} if checkpoint is None else {"checkpoint": checkpoint}
-    more |= {} if group is None else {"group": group}
+    checkpoint = _checkpoint(spec)
     if checkpoint is not None and checkpoint.exists() and not options.quiet:
         console.message("going on from where an interrupted run of this command stopped")
     with (
         workers_of(options.cluster, options.jobs) as workers,
-        console.progress(prepared.asked["command"], quiet=options.quiet) as progress,
+        console.progress(spec.asked["command"], quiet=options.quiet) as progress,
     ):
-        result: Result = prepared.experiment.run(
-            prepared.resolved.config, prepared.source, workers=workers, progress=progress, **more
-        )
+        context = Context(workers, progress, checkpoint, group)
+        result = spec.experiment.run(spec.prepared, context)
     result = certified(result)
-    record(prepared, result, started, time.perf_counter() - t_start)
+    record(spec, result, started, time.perf_counter() - t_start)
     for warning in () if options.quiet else result.warnings:
         console.message(f"note: {warning}")
 
@@ -242,11 +247,11 @@ def certified(result: Result) -> Result:
     return replace(result, metrics=metrics, warnings=[*result.warnings, *warnings])
 
 
-def record(prepared: Prepared, result: Result, started: str, compute_seconds: float) -> None:
+def record(spec: RunSpec, result: Result, started: str, compute_seconds: float) -> None:
     """Write what was found, and how, into the run folder: all of it, or nothing.
 
     Args:
-        prepared: the question.
+        spec: the question.
         result: the answer.
         started: when the work began, in ISO 8601.
         compute_seconds: how long it took.
@@ -257,18 +262,18 @@ def record(prepared: Prepared, result: Result, started: str, compute_seconds: fl
     from mlcli.datasets.files import refuse_changed
     from mlcli.experiments.source import with_images
 
-    options, config, t_computed = prepared.options, prepared.resolved.config, time.perf_counter()
-    refuse_changed(config.data, prepared.stamp)
-    with folder.replacing(prepared.target) as partial:
-        files.write_result(with_images(result, prepared.source), partial)
+    options, config, t_computed = spec.options, spec.resolved.config, time.perf_counter()
+    refuse_changed(config.data, spec.stamp)
+    with folder.replacing(spec.target) as partial:
+        files.write_result(with_images(result, spec.prepared.source), partial)
         if options.plots:
             from mlcli.report.figures import draw
 
-            draw(prepared.section, partial, options.figures)
+            draw(spec.experiment, partial, options.figures)
         t_drawn = time.perf_counter()
         made = manifests.manifest(
-            prepared.asked,
-            prepared.resolved.sources,
+            spec.asked,
+            spec.resolved.sources,
             manifests.hashes(partial),
             result.determinism
             if options.processes == 1
@@ -283,7 +288,7 @@ def record(prepared: Prepared, result: Result, started: str, compute_seconds: fl
         files.write_text(partial / "timings.json", files.json_text(timings))
         where = manifests.environment(started, sys.argv, thread_variables.thread_variables())
         files.write_text(partial / "environment.json", files.json_text(where))
-    if (kept := _checkpoint(prepared)) is not None:
+    if (kept := _checkpoint(spec)) is not None:
         kept.clear()
 
 
@@ -292,35 +297,34 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _checkpoint(prepared: Prepared) -> FileCheckpoint | None:
+def _checkpoint(spec: RunSpec) -> FileCheckpoint | None:
     """Where a command that can go on after an interrupt keeps its work, wherever it writes."""
-    if not (prepared.options.resume and getattr(prepared.experiment, "RESUMES", False)):
+    if not (spec.options.resume and spec.about.resumes):
         return None
     from mlcli.report.checkpoint import FileCheckpoint
 
-    asked = prepared.asked
+    asked = spec.asked
     # Any number of processes goes on from it.
     alone = manifests.question(asked["command"], asked["config"], asked["data"])
     name = f".{manifests.question_hash(alone)}.checkpoint.npz"
     return FileCheckpoint(RUNS / asked["command"] / name)
 
 
-def show(prepared: Prepared) -> None:
+def show(spec: RunSpec) -> None:
     """Print what a finished run came to."""
-    text = (prepared.target / "metrics.json").read_text(encoding="utf-8")
-    if prepared.options.json:
+    text = (spec.target / "metrics.json").read_text(encoding="utf-8")
+    if spec.options.json:
         console.print_text(text)
         return
     import json
 
     metrics = json.loads(text)
-    console.print_displays(prepared.experiment.display(metrics))
+    console.print_displays(spec.experiment.display(metrics))
     console.print_displays(_certificate_table(metrics.get("certificates", {})))
-    if hasattr(prepared.experiment, "display_timings"):
-        spent = (prepared.target / "timings.json").read_text(encoding="utf-8")
-        console.print_displays(prepared.experiment.display_timings(json.loads(spent)))
-    if not prepared.options.quiet:
-        console.message(f"written to {prepared.target}")
+    spent = json.loads((spec.target / "timings.json").read_text(encoding="utf-8"))
+    console.print_displays(spec.experiment.display_timings(spent))
+    if not spec.options.quiet:
+        console.message(f"written to {spec.target}")
 
 
 def _certificate_table(summaries: Mapping[str, Mapping[str, Any]]) -> list[Display]:

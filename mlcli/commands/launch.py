@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mlcli import console
 from mlcli.errors import ConfigError
+from mlcli.experiments import EXPERIMENTS, about
 from mlcli.scale.torchrun import launched
 
-TOGETHER = ("train-mlp", "train-cnn")
 DETERMINISM = (
     "{n} processes have each their share of every minibatch and add up its parts; one process, or "
     "another number of them, can differ in the last digits and then in all that follows from them"
@@ -26,8 +26,9 @@ def refuse_unless_together(name: str) -> None:
     console.hush(launch is not None and launch.rank > 0)
     if launch is None:
         return
-    if name not in TOGETHER:
+    together = [about(section).command for section in EXPERIMENTS if about(section).torchrun]
+    if name not in together:
         raise ConfigError(
             f"under torchrun with {launch.size} processes, the command",
-            must=" or ".join(TOGETHER), got=name, hint=f"mlcli {name} without torchrun",
+            must=" or ".join(together), got=name, hint=f"mlcli {name} without torchrun",
         )  # fmt: skip

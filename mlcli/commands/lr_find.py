@@ -10,13 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from mlcli import console
-from mlcli.commands.experiment import Prepared, carry_out, options_of, prepare
+from mlcli.commands.experiment import RunSpec, carry_out, help_of, options_of, prepare
 from mlcli.commands.flags import with_flags
 from mlcli.commands.options import RUN_FLAGS, RUN_PANEL
 from mlcli.commands.track import track_run
 from mlcli.config import inherited_keys
-from mlcli.config.lr_find import LrFindConfig
 from mlcli.errors import ConfigError
+from mlcli.experiments.lr_find.config import LrFindConfig
 from mlcli.params.yaml_file import DEFAULT_FILE, read_yaml
 from mlcli.report.params_file import put_values
 
@@ -37,13 +37,13 @@ APPLY = {
 def _lr_find(flags: Mapping[str, Any], run_flags: Mapping[str, Any]) -> None:
     given = dict(run_flags)
     apply = given.pop("apply")
-    prepared = prepare("lr_find", flags, options_of(given))
+    spec = prepare("lr_find", flags, options_of(given))
     if apply:
-        _refuse_apply(prepared)
-    carry_out(prepared)
-    if apply and not prepared.options.dry_run:
-        _apply(prepared)
-    track_run(prepared.target, prepared.options)
+        _refuse_apply(spec)
+    carry_out(spec)
+    if apply and not spec.options.dry_run:
+        _apply(spec)
+    track_run(spec.target, spec.options)
 
 
 app.command()(
@@ -51,15 +51,12 @@ app.command()(
         LrFindConfig,
         _lr_find,
         run_flags=RUN_FLAGS | APPLY,
-        help="""Find the learning rate: the range test, with error bars.
-
-    Example: mlcli lr-find --hidden 256-128 --optimiser adam --apply
-    """,
+        help=help_of("lr_find"),
     )
 )
 
 
-def _refuse_apply(prepared: Prepared) -> None:
+def _refuse_apply(spec: RunSpec) -> None:
     """A stage may not change the file it is read from, and one file has room for one answer.
 
     Raises:
@@ -71,9 +68,10 @@ def _refuse_apply(prepared: Prepared) -> None:
             hint="it by hand, outside `dvc repro`",
         )
     # Light: neither torch nor NumPy.
+    from mlcli.experiments.lr_find.sweep import training_of
     from mlcli.experiments.networks.variants import variants_of
 
-    variants = variants_of(prepared.experiment.training_of(prepared.resolved.config))
+    variants = variants_of(training_of(spec.resolved.config))
     if len(variants) > 1:
         raise ConfigError(
             f"--apply has one answer to write, and {len(variants)} variants are compared",
@@ -81,19 +79,19 @@ def _refuse_apply(prepared: Prepared) -> None:
         )
 
 
-def _apply(prepared: Prepared) -> None:
+def _apply(spec: RunSpec) -> None:
     """Put the suggestion of the run folder into the params file, and say so on stderr."""
-    path: Path = prepared.options.params or DEFAULT_FILE
-    training = LrFindConfig.inherits[prepared.resolved.config.network]
-    section = read_yaml(prepared.target / "one_cycle.yaml").values[training]
+    path: Path = spec.options.params or DEFAULT_FILE
+    training = LrFindConfig.inherits[spec.resolved.config.network]
+    section = read_yaml(spec.target / "one_cycle.yaml").values[training]
     values = {key: section[key] for key in APPLIED}
     before = put_values(path, training, values)
-    if prepared.options.quiet:
+    if spec.options.quiet:
         return
     for key, value in values.items():
         was = "" if before[key] is None else f", was {before[key]}"
         console.message(f"{path}: {training}.{key}: {value}{was}")
-    sources = prepared.resolved.sources
+    sources = spec.resolved.sources
     elsewhere = [
         key
         for key in inherited_keys(LrFindConfig, training)
@@ -103,5 +101,5 @@ def _apply(prepared: Prepared) -> None:
         console.message(
             f"note: {', '.join(elsewhere)} did not come from section {training}, so {path} may "
             f"describe another network than the one that was swept; "
-            f"{prepared.target / 'one_cycle.yaml'} has them all"
+            f"{spec.target / 'one_cycle.yaml'} has them all"
         )

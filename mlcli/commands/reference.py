@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 from mlcli.commands.flags import FlagEntry, entries, panels
 from mlcli.config import SECTIONS, config_class
 from mlcli.config.data import MakeFields
 from mlcli.errors import EXIT_CODES
+from mlcli.experiments import EXPERIMENTS, about
 
 INDENT, DEEPER = " " * 4, " " * 8
 EXAMPLE = "Example: "
-NO_EXPERIMENT = "data"
 PARAMETERS = (
     "Each flag of an experiment is a key of its section of params.yaml. A flag wins over -S, then "
     "come MLCLI_SECTION__KEY, the command's section, section data, and the default.",
@@ -84,7 +83,7 @@ def page(name: str, command: Any, width: int) -> str:
         for one in items:
             lines += _item(one.names, one.sentences, width)
     section = name.replace("-", "_")
-    if section in SECTIONS and section != NO_EXPERIMENT:
+    if section in EXPERIMENTS:
         lines += ["", "FILES", *_files(section, width)]
     lines += ["", "EXIT CODES", *_codes(width)]
     lines += ["", "EXAMPLE", *(INDENT + line for line in examples)]
@@ -131,14 +130,12 @@ def _entry(param: Any, context: Any) -> FlagEntry | None:
 
 def _files(section: str, width: int) -> Iterator[str]:
     """What a run of an experiment writes into its folder."""
-    from mlcli.report.captions import figure_names
     from mlcli.report.folder import UNTRACKED
 
-    names = list(import_module(f"mlcli.experiments.{section}").FILES)
-    drawn = [f"{name}.png" for name in figure_names(section)]
-    command = section.replace("_", "-")
-    yield from _wrapped(f"In runs/{command}/<hash>/ or the folder of --out:", INDENT, width)
-    yield from _wrapped(", ".join([*names, *drawn, "manifest.json", *UNTRACKED]), DEEPER, width)
+    one = about(section)
+    drawn = [f"{name}.png" for name in one.figures]
+    yield from _wrapped(f"In runs/{one.command}/<hash>/ or the folder of --out:", INDENT, width)
+    yield from _wrapped(", ".join([*one.files, *drawn, "manifest.json", *UNTRACKED]), DEEPER, width)
 
 
 def _codes(width: int) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlcli import console
-from mlcli.commands.experiment import RUNS, Prepared, finished
+from mlcli.commands.experiment import RUNS, RunSpec, finished
 from mlcli.commands.options import RunOptions
 from mlcli.commands.sweep_points import (
     QUESTION,
@@ -27,6 +27,7 @@ from mlcli.commands.sweep_points import (
 from mlcli.commands.workers import check_cluster, check_no_files, workers_of
 from mlcli.config import SECTIONS, config_class
 from mlcli.errors import ConfigError, Interrupted, MlcliError, NoAnswerError
+from mlcli.experiments.experiment import Headline
 from mlcli.params.faults import unknown
 from mlcli.report.files import csv_text, json_text, replace_text
 from mlcli.report.manifest import question_hash
@@ -34,7 +35,7 @@ from mlcli.review.metrics import quantities
 from mlcli.review.runs import read_run
 from mlcli.scale.workers import Workers
 from mlcli.sweeps.axes import Axis, Point, draws, grid, parse_axis
-from mlcli.sweeps.headlines import Headline, headline_of, scores
+from mlcli.sweeps.headlines import headline_of, scores
 from mlcli.sweeps.table import (
     DONE,
     FAILED,
@@ -130,14 +131,14 @@ def points_of(section: str, sets: Sequence[str], n_samples: int | None, seed: in
     return grid(axes) if n_samples is None else draws(axes, n_samples, seed)
 
 
-def checked(request: Request, points: Sequence[Point]) -> tuple[list[Task], list[Prepared]]:
+def checked(request: Request, points: Sequence[Point]) -> tuple[list[Task], list[RunSpec]]:
     """The folder and every point, checked before any runs."""
     check_cluster(request.cluster, request.jobs)
     if request.out is not None:
         _check_folder(request.out)
     tasks, found = check_all([task(request.section, point, request.options) for point in points])
     for one in found if request.cluster else ():
-        check_no_files(one.resolved.config, one.source)
+        check_no_files(one.resolved.config, one.prepared.source)
     return tasks, found
 
 
@@ -206,7 +207,7 @@ def _say(request: Request, rows: Sequence[Row]) -> None:
 
 
 def _confirmed(
-    request: Request, tasks: Sequence[Task], asked: Sequence[Prepared], metrics: dict[str, Any]
+    request: Request, tasks: Sequence[Task], asked: Sequence[RunSpec], metrics: dict[str, Any]
 ) -> dict[str, Any]:
     """The best point once more, with a seed that no point had."""
     names = [question_hash(found.asked) for found in asked]

@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from mlcli.commands.experiment import (
-    Prepared,
+    RunSpec,
     certified,
     execute,
     finished,
@@ -24,6 +23,8 @@ from mlcli.commands.experiment import (
 )
 from mlcli.commands.options import RunOptions
 from mlcli.errors import EXIT_NO_ANSWER, ConfigError, InputError, MlcliError, machine_failure
+from mlcli.experiments import load
+from mlcli.experiments.experiment import Context, Prepared
 from mlcli.json_file import read_json
 from mlcli.report.manifest import package_versions, question_hash
 from mlcli.result import Result
@@ -51,7 +52,7 @@ def task(section: str, point: Point, options: RunOptions) -> Task:
     return Task(section, point, replace(options, sets=sets))
 
 
-def prepared(one: Task) -> Prepared:
+def prepared(one: Task) -> RunSpec:
     """A point, checked.
 
     Raises:
@@ -60,13 +61,13 @@ def prepared(one: Task) -> Prepared:
     return prepare(one.section, {}, one.options)
 
 
-def check_all(tasks: Sequence[Task]) -> tuple[list[Task], list[Prepared]]:
+def check_all(tasks: Sequence[Task]) -> tuple[list[Task], list[RunSpec]]:
     """Check every point before any runs; points that ask the same are one.
 
     Raises:
         ConfigError: naming what is wrong with each.
     """
-    kept: dict[Path, tuple[Task, Prepared]] = {}
+    kept: dict[Path, tuple[Task, RunSpec]] = {}
     faults: dict[str, None] = {}
     for one in tasks:
         try:
@@ -85,8 +86,7 @@ class Question:
     """A point to run where there are none of this machine's files."""
 
     section: str
-    config: Any
-    source: Any
+    prepared: Prepared[Any]
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,16 @@ class Answer:
     seconds: float
 
 
-def _questions(points: Sequence[Prepared]) -> list[Question]:
+def _questions(points: Sequence[RunSpec]) -> list[Question]:
     """The questions of points. Equal data are one object, so that they are sent once."""
     sources: dict[str, Any] = {}
     questions = []
     for one in points:
-        name = json.dumps([one.source.name, one.asked["data"]], sort_keys=True, default=str)
-        source = sources.setdefault(name, one.source)
-        questions.append(Question(one.section, one.resolved.config, source))
+        name = json.dumps(
+            [one.prepared.source.name, one.asked["data"]], sort_keys=True, default=str
+        )
+        source = sources.setdefault(name, one.prepared.source)
+        questions.append(Question(one.about.section, replace(one.prepared, source=source)))
     return questions
 
 
@@ -115,13 +117,7 @@ def answer_of(question: Question) -> Answer:
     t_start, found = time.perf_counter(), []
 
     def work() -> None:
-        experiment = import_module(f"mlcli.experiments.{question.section}")
-        result = experiment.run(
-            question.config,
-            question.source,
-            workers=Processes(1),
-            progress=lambda done, total, note="": None,
-        )
+        result = load(question.section).run(question.prepared, Context(Processes(1)))
         found.append(certified(result))
 
     outcome, reason = _attempted(work)
@@ -147,7 +143,7 @@ def _attempted(work: Callable[[], None]) -> tuple[str, str]:
     return DONE, ""
 
 
-def row_of(one: Task, found: Prepared, outcome: str = "", reason: str = "") -> Row:
+def row_of(one: Task, found: RunSpec, outcome: str = "", reason: str = "") -> Row:
     """The row of a point; with the run, if it is done."""
     name = question_hash(found.asked)
     if outcome == DONE:
@@ -157,7 +153,7 @@ def row_of(one: Task, found: Prepared, outcome: str = "", reason: str = "") -> R
 
 def run_all(
     tasks: Sequence[Task],
-    points: Sequence[Prepared],
+    points: Sequence[RunSpec],
     *,
     workers: Callable[[], AbstractContextManager[Workers]],
     force: bool,
@@ -195,7 +191,7 @@ def run_all(
 
 
 def outcomes(
-    tasks: Sequence[Task], points: Sequence[Prepared], workers: Workers
+    tasks: Sequence[Task], points: Sequence[RunSpec], workers: Workers
 ) -> Iterator[tuple[int, str, str]]:
     """(place, outcome, reason) of each point, as its run is done and written."""
     if isinstance(workers, Processes):
@@ -215,9 +211,7 @@ def outcomes(
         yield place, found.outcome, found.reason
 
 
-def question_of(
-    command: str, points: Sequence[Prepared], more: Mapping[str, Any]
-) -> dict[str, Any]:
+def question_of(command: str, points: Sequence[RunSpec], more: Mapping[str, Any]) -> dict[str, Any]:
     """What a sweep asked, and by which versions: its identity, without clock or path."""
     runs = [question_hash(found.asked) for found in points]
     return {"command": command, "points": runs, "versions": package_versions(), **more}

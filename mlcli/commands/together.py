@@ -9,7 +9,7 @@ from typing import Any
 
 from mlcli import console
 from mlcli.commands.dry_run import show_plan
-from mlcli.commands.experiment import Prepared, execute, finished, prepare, show
+from mlcli.commands.experiment import RunSpec, execute, finished, prepare, show
 from mlcli.commands.options import RunOptions
 from mlcli.commands.track import track_run
 from mlcli.errors import MlcliError
@@ -39,26 +39,26 @@ def _run(section: str, flags: Mapping[str, Any], options: RunOptions, launch: La
 
     own = replace(options, processes=launch.size, rank=launch.rank)
 
-    def prepared_here() -> Prepared:
+    def prepared_here() -> RunSpec:
         found = prepare(section, flags, own)
         check_together(found.resolved.config, launch)
         return found
 
     with joined(launch) as group:
-        prepared = agreed(group, prepared_here, lambda one: question_hash(one.asked))
+        spec = agreed(group, prepared_here, lambda one: question_hash(one.asked))
         if options.dry_run:
             if launch.rank == 0:
-                show_plan(prepared, not options.force and finished(prepared))
+                show_plan(spec, not options.force and finished(spec))
             return
         # Only the first one's folder counts, wherever the others are.
-        there = launch.rank == 0 and not options.force and finished(prepared)
+        there = launch.rank == 0 and not options.force and finished(spec)
         there = group.exchange(json.dumps(there))[0] == "true"
         if there and not options.quiet:
-            console.message(f"already done: {prepared.target} (--force runs it again)")
+            console.message(f"already done: {spec.target} (--force runs it again)")
         if not there and launch.rank == 0:
-            execute(prepared, group)
+            execute(spec, group)
         elif not there:
-            prepared.experiment.follow(prepared.resolved.config, prepared.source, group)
+            spec.experiment.follow(spec.prepared, group)
         if launch.rank == 0:
-            show(prepared)
-            track_run(prepared.target, options)
+            show(spec)
+            track_run(spec.target, options)

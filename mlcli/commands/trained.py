@@ -14,6 +14,7 @@ import typer
 from mlcli.commands.complete import data_sets, run_names
 from mlcli.commands.experiment import RUNS
 from mlcli.errors import DataError, InputError
+from mlcli.experiments import EXPERIMENTS, about
 from mlcli.partials import temporary_folder
 from mlcli.report import manifest as manifests
 
@@ -84,6 +85,12 @@ def load_model(
     from mlcli.models.load import load
 
     command, digests = _checked(folder, manifest)
+    predicting = [about(section).command for section in EXPERIMENTS if about(section).predicts]
+    if command not in predicting:
+        raise DataError(
+            f"{folder} is a run of {command}, which leaves no model",
+            hint="a run of " + ", ".join(predicting),
+        )
     model = load(
         folder, command, digests, degree=degree, variant=variant, seed_index=seed_index,
         device=device,

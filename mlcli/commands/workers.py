@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mlcli.config.fields import extra
 from mlcli.errors import ConfigError
 
 if TYPE_CHECKING:
+    from mlcli.experiments.experiment import About
     from mlcli.scale.workers import Workers
 
 CLUSTER_HELP = (
@@ -33,17 +33,17 @@ def check_cluster(cluster: str | None, jobs: int | None) -> None:
     parse_cluster(cluster)
 
 
-def check_hands_out(experiment: ModuleType, command: str, source: Any) -> None:
+def check_hands_out(about: About, source: Any) -> None:
     """Refuse a cluster for work that is one piece.
 
     Raises:
         ConfigError: all networks train in one program, or the data come in batches.
     """
-    if getattr(experiment, "ONE_PROGRAM", False):
+    if about.one_program:
         raise ConfigError(
-            f"--cluster has nothing to give out: all networks of {command} train side by side in "
-            "one process",
-            hint=f"mlcli sweep {command} --cluster, which gives out its points",
+            f"--cluster has nothing to give out: all networks of {about.command} train side by "
+            "side in one process",
+            hint=f"mlcli sweep {about.command} --cluster, which gives out its points",
         )
     if source.streamed:
         raise ConfigError(

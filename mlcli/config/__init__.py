@@ -1,7 +1,7 @@
 """One frozen model a command: the only home of names, defaults, ranges, units and help.
 
 `SECTIONS` names the sections of params.yaml. The rest follows by convention: section ``fit_poly``
-is ``FitPolyConfig`` in ``mlcli.config.fit_poly`` and the command ``fit-poly``.
+is ``FitPolyConfig`` in ``mlcli.experiments.fit_poly.config`` and the command ``fit-poly``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ SECTIONS = (
 
 def config_class(section: str) -> type[Section]:
     """The model of a section of params.yaml."""
-    module = import_module(f"mlcli.config.{section}")
+    home = "mlcli.config.data" if section == "data" else f"mlcli.experiments.{section}.config"
+    module = import_module(home)
     name = "".join(word.capitalize() for word in section.split("_")) + "Config"
     found: type[Section] = getattr(module, name)
     return found

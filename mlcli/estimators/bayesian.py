@@ -10,11 +10,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from mlcli.certificate import Certificate
-from mlcli.config.bayes import BayesConfig
 from mlcli.errors import NoAnswerError
 from mlcli.estimators.base import Floats, Regressor, warn_uncertified
 from mlcli.estimators.parameters import ParameterError, default
 from mlcli.experiments.bayes.columns import basis_of, in_memory, model_degree, triangle_of
+from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.experiments.bayes.fit import Fitted, fit
 from mlcli.linear.basis import Basis
 from mlcli.linear.triangle import Triangle

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlcli.config.train_cnn import TrainCnnConfig
 from mlcli.estimators.base import Array, Ints
 from mlcli.estimators.ensemble import train_ensemble
 from mlcli.estimators.images import Shape, fitted_lines, shape_of, unrolled
 from mlcli.estimators.networks import FLOATS, NetworkClassifier
 from mlcli.estimators.parameters import ParameterError, default
-from mlcli.experiments.train_cnn import augmentation_of
+from mlcli.experiments.train_cnn.config import TrainCnnConfig
+from mlcli.experiments.train_cnn.run import augmentation_of
 from mlcli.neural.architecture import PRESETS, shapes
 from mlcli.neural.augmented import augmenting
 from mlcli.neural.layer_lines import parse

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
-from mlcli.config.train_mlp import TrainMlpConfig
 from mlcli.estimators.base import Estimator
 from mlcli.estimators.ensemble import train_ensemble
 from mlcli.estimators.networks import FLOATS, NetworkClassifier, NetworkRegressor
 from mlcli.estimators.parameters import default
+from mlcli.experiments.train_mlp.config import TrainMlpConfig
 
 
 class Perceptrons(Estimator):

@@ -10,10 +10,10 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from mlcli.certificate import Certificate, worst_of
-from mlcli.config.bayes import BayesConfig
-from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.estimators.base import Floats, Regressor, warn_uncertified
 from mlcli.estimators.parameters import ParameterError, default
+from mlcli.experiments.bayes.config import BayesConfig
+from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.fit_poly.estimators import Coefficients, Fits, fit
 
 

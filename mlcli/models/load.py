@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from mlcli.errors import ConfigError, DataError
+from mlcli.errors import ConfigError
 from mlcli.models.parts import INFO, Parts
 from mlcli.models.prediction import Model
 from mlcli.models.prepared import prepared
-
-PREDICTING = ("fit-poly", "kfold", "bayes", "logistic", "train-mlp", "train-cnn")
 
 
 def load(
@@ -40,14 +38,9 @@ def load(
         device: where networks compute.
 
     Raises:
-        DataError: the command leaves no model, or a part is missing, altered or damaged.
+        DataError: a part is missing, altered or damaged.
         ConfigError: there is no such degree, variant or seed.
     """
-    if command not in PREDICTING:
-        raise DataError(
-            f"{folder} is a run of {command}, which leaves no model",
-            hint="a run of " + ", ".join(PREDICTING),
-        )
     _refuse_choices(command, {"--degree": degree}, ("fit-poly",))
     chosen = {"--variant": variant, "--seed-index": seed_index}
     _refuse_choices(command, chosen, ("train-mlp", "train-cnn"))

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from mlcli.datasets.image_folder import image_sizes
 from mlcli.datasets.sidecar import read_note
 from mlcli.datasets.source import open_source
 from mlcli.errors import ConfigError, DataError, InputError, MlcliError, NoAnswerError
+from mlcli.experiments import load
+from mlcli.experiments.experiment import check_device
 from mlcli.experiments.source import source_of
 from mlcli.partials import dead_partials, partial_of, sweep
 from mlcli.projects import proposal as proposals
@@ -163,10 +164,9 @@ def _checked(proposal: Proposal, folder: Path) -> Proposal:
         )
         source = source or source_of(config)
         try:
-            experiment = import_module(f"mlcli.experiments.{section}")
-            experiment.check(config, source)
-            if hasattr(experiment, "check_answer"):
-                experiment.check_answer(config, source)
+            experiment = load(section)
+            check_device(experiment.about, config.device)
+            experiment.check_answer(experiment.prepare(config, source))
             kept[section] = values
         except (InputError, NoAnswerError) as error:
             refused[section] = error

@@ -6,13 +6,12 @@ import json
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 from mlcli.config import config_class
 from mlcli.config.data import SECTION
+from mlcli.experiments import about
 from mlcli.projects.proposal import Proposal
-from mlcli.report.captions import figure_names
 from mlcli.report.files import yaml_text
 
 WIDTH = 96
@@ -113,9 +112,9 @@ def dvc_text(proposal: Proposal, inputs: Sequence[str]) -> str:
 
 def _stage(section: str, inputs: Sequence[str]) -> dict[str, Any]:
     place = f"reports/{section}"
-    files = [*import_module(f"mlcli.experiments.{section}").FILES, "manifest.json"]
+    files = [*about(section).files, "manifest.json"]
     tops = sorted({name.split("/")[0] for name in files} - {"metrics.json"})
-    plots = sorted(f"{name}.png" for name in figure_names(section))
+    plots = sorted(f"{name}.png" for name in about(section).figures)
     stage: dict[str, Any] = {
         "cmd": f"mlcli {_command(section)} --out {place} --force",
         "params": [SECTION, section],

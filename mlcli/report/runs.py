@@ -6,16 +6,14 @@ import base64
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlcli.errors import DataError
+from mlcli.experiments import EXPERIMENTS, about, load
+from mlcli.experiments.experiment import Caption
 from mlcli.json_file import read_json
 from mlcli.lists import joined_names
-from mlcli.report.captions import chapter as chapter_of
-from mlcli.report.captions import place
-from mlcli.report.captions.chapter import Caption
 from mlcli.report.files import json_text
 from mlcli.report.manifest import read_manifest
 from mlcli.report.paper import Compared, compared
@@ -106,7 +104,7 @@ def read_runs(places: Sequence[Path]) -> list[Run]:
     manifests = [(folder, _manifest(folder)) for folder in find_folders(places)]
     if not manifests:
         raise DataError(f"no finished run under {', '.join(map(str, places))}", hint="`dvc repro`")
-    manifests.sort(key=lambda pair: (place(_section(pair[1])), str(pair[0])))
+    manifests.sort(key=lambda pair: (*_place(pair[1]), str(pair[0])))
     runs: list[Run] = []
     for folder, manifest in manifests:
         earlier = sum(run.command == manifest["command"] for run in runs)
@@ -122,6 +120,12 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return found
 
 
+def _place(manifest: Mapping[str, Any]) -> tuple[int, str]:
+    """Sorts runs as the notes have their experiments; what is none comes last."""
+    section = _section(manifest)
+    return (about(section).place if section in EXPERIMENTS else len(EXPERIMENTS) + 1), section
+
+
 def _section(manifest: Mapping[str, Any]) -> str:
     return str(manifest["command"]).replace("-", "_")
 
@@ -129,9 +133,9 @@ def _section(manifest: Mapping[str, Any]) -> str:
 def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> Run:
     section, command = _section(manifest), manifest["command"]
     try:
-        chapter = chapter_of(section)
+        one = about(section)
         metrics = read_json(folder / "metrics.json")
-        tables = import_module(f"mlcli.experiments.{section}.display").display(metrics)
+        tables = load(section).display(metrics)
         drawn = _draw(section, folder)
         beside = compared(section, metrics)
     except Exception as error:
@@ -142,11 +146,11 @@ def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> Run:
             hint=f"`mlcli {command} --out {folder} --force`",
         ) from error
     return Run(
-        folder, section, command, anchor, chapter.title, chapter.question,
+        folder, section, command, anchor, one.title, one.question,
         command_line(manifest), tables,
         figures=[
             _shown(name, caption, drawn[name], anchor, folder)
-            for name, caption in chapter.figures.items()
+            for name, caption in one.figures.items()
             if name in drawn and not drawn[name].nothing
         ],
         missing={name: one.nothing for name, one in drawn.items() if one.nothing},

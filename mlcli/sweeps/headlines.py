@@ -7,60 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlcli.errors import ConfigError
+from mlcli.experiments import about
+from mlcli.experiments.experiment import OTHER, TEST, VALIDATION, Headline
 from mlcli.review.gates import nearest_path
 from mlcli.review.metrics import is_number, is_summary, quantities
 
-VALIDATION, TEST, OTHER = "validation", "test", "other"
-
-
-@dataclass(frozen=True)
-class Headline:
-    """What points are ranked by.
-
-    Attributes:
-        name: a path, or the last key of one.
-        largest: whether more is better.
-        rows: what it is measured on: validation rows, test rows, or something else.
-    """
-
-    name: str
-    largest: bool
-    rows: str
-
-
-# In order of preference; the first that a run has is taken.
-HEADLINES: Mapping[str, tuple[Headline, ...]] = {
-    "train_mlp": (
-        Headline("validation_accuracy", True, VALIDATION),
-        Headline("validation_loss", False, VALIDATION),
-        Headline("test_accuracy", True, TEST),
-        Headline("test_mse", False, TEST),
-    ),
-    "train_cnn": (
-        Headline("validation_accuracy", True, VALIDATION),
-        Headline("test_accuracy", True, TEST),
-    ),
-    "kfold": (Headline("selection_error", False, VALIDATION),),
-    "bayes": (Headline("over_seeds.log_evidence", True, OTHER),),
-    "fit_poly": (Headline("test_mse", False, TEST),),
-    "logistic": (Headline("test_cross_entropy", False, TEST),),
-    "bias_variance": (Headline("generalisation_error", False, OTHER),),
-    "descent": (Headline("final_excess", False, OTHER),),
-}
-# What a list of runs shows of a command beyond these: of many folds there is no selection error,
-# and the rest has no number that a sweep is ranked by.
-SHOWN: Mapping[str, tuple[Headline, ...]] = {
-    "kfold": tuple(
-        Headline(f"cv_{loss}", False, VALIDATION) for loss in ("mse", "mae", "error_rate")
-    ),
-    "lr_find": (Headline("eta_max", True, OTHER),),
-    "perceptron": (Headline("learning.data.mistakes", False, OTHER),),
-    # Intervals that have no standard deviation.
-    "baseline": (
-        Headline("accuracy.mean", True, VALIDATION),
-        Headline("mse.mean", False, VALIDATION),
-    ),
-}
 MORE_IS_BETTER = ("accuracy", "r2", "evidence", "likelihood", "f1", "auc", "precision", "recall",
                   "coverage", "converged")  # fmt: skip
 LESS_IS_BETTER = ("loss", "mse", "error", "brier", "entropy", "excess", "distance", "mistakes",
@@ -79,7 +30,7 @@ def headline_of(section: str, asked: str | None, best: str | None) -> tuple[Head
         ConfigError: there is no default, or it is not clear which end is the better.
     """
     if asked is None:
-        known = HEADLINES.get(section, ())
+        known = about(section).headlines
         if not known:
             raise ConfigError(
                 f"{section} has no one number that a sweep is ranked by",
@@ -159,7 +110,7 @@ def shown_score(section: str, metrics: Mapping[str, Any]) -> Shown | None:
         for path, value in known.items()
         if value is not None and not path.startswith("path.")
     }
-    headlines = [*HEADLINES.get(section, ()), *SHOWN.get(section, ())]
+    headlines = [*about(section).headlines, *about(section).shown]
     for one in sorted(headlines, key=lambda one: one.rows != TEST):
         paths = [one.name] if one.name in numbers else _ending_in(one.name, numbers)
         if paths:

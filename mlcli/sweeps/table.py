@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlcli.errors import MlcliError, NoAnswerError
+from mlcli.experiments.experiment import Headline
 from mlcli.review.metrics import is_number, is_summary, quantities
 from mlcli.review.pairing import overlap
 from mlcli.review.runs import Run
 from mlcli.review.seeds import per_seed
 from mlcli.sweeps.axes import Point
 from mlcli.sweeps.curse import Curse, curse
-from mlcli.sweeps.headlines import Headline, find, scores, variant_of
+from mlcli.sweeps.headlines import find, scores, variant_of
 
 DONE, NO_ANSWER, FAILED, WAITING = "done", "no answer", "failed", "waiting"
 # An axis of fewer values has hardly an inside.

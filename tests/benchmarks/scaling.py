@@ -68,10 +68,10 @@ def nothing(done: int, total: int, note: str = "") -> None:
 
 def rows_of(command: str, folder: Path) -> Callable[[int], Callable[[], Any]]:
     """Runs of a command on a Parquet file of n rows and two features, in batches."""
-    from importlib import import_module
-
     from mlcli.config import config_class
     from mlcli.datasets.source import open_source
+    from mlcli.experiments import load
+    from mlcli.experiments.experiment import Context
 
     given: dict[str, dict[str, Any]] = {
         "fit_poly": {"degrees": (3,), "n_seeds": 1},
@@ -79,7 +79,7 @@ def rows_of(command: str, folder: Path) -> Callable[[int], Callable[[], Any]]:
         "bayes": {"degree": 3, "degrees": (1, 2, 3)},
         "logistic": {"n_seeds": 1, "n_study": 10},
     }
-    experiment = import_module(f"mlcli.experiments.{command}")
+    experiment = load(command)
 
     def prepare(n: int) -> Callable[[], Any]:
         path = _table(folder / f"{n}.parquet", n)
@@ -88,8 +88,7 @@ def rows_of(command: str, folder: Path) -> Callable[[int], Callable[[], Any]]:
 
         def work() -> Any:
             source = open_source(str(path), target=target, features=["a", "b"], stream_rows=1)
-            experiment.check(config, source)
-            return experiment.run(config, source, workers=Processes(1), progress=nothing)
+            return experiment.run(experiment.prepare(config, source), Context(Processes(1)))
 
         return work
 
@@ -131,16 +130,17 @@ def degree(n_degree: int) -> Callable[[], Any]:
 
 def members(n_members: int) -> Callable[[], Any]:
     """Training of n small networks at once by `train-mlp`."""
-    from mlcli.config.train_mlp import TrainMlpConfig
     from mlcli.datasets.source import open_source
     from mlcli.experiments import train_mlp
+    from mlcli.experiments.experiment import Context
+    from mlcli.experiments.train_mlp.config import TrainMlpConfig
 
     config = TrainMlpConfig(
         data="two-planes", hidden=("16",), n_epochs=10, n_seeds=n_members, device="cpu"
     )  # fmt: skip
     source = open_source(config.data)
-    train_mlp.check(config, source)
-    return lambda: train_mlp.run(config, source, workers=Processes(1), progress=nothing)
+    prepared = train_mlp.EXPERIMENT.prepare(config, source)
+    return lambda: train_mlp.EXPERIMENT.run(prepared, Context(Processes(1)))
 
 
 def series(folder: Path) -> list[Series]:
@@ -201,7 +201,7 @@ def law(sizes: Sequence[int], seconds: Sequence[float]) -> Law:
 
 def draw(found: list[tuple[Series, list[int], list[float], Law]], path: Path) -> None:
     """Seconds against n, a panel for rows and one for each other axis."""
-    from mlcli.report.figures.style import COLOURS, new_figure, styled
+    from mlcli.plotting import COLOURS, new_figure, styled
 
     panels = [[one for one in found if one[0].axis == axis]
               for axis in dict.fromkeys(one[0].axis for one in found)]  # fmt: skip

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mlcli.config.bayes import BayesConfig
 from mlcli.experiments.bayes.columns import basis_of, in_memory, triangle_of
+from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.linear.bayes.evidence import EvidenceMaximum, maximise_evidence
 from mlcli.linear.bayes.spectrum import spectrum
 from tests.benchmarks.conftest import Stopwatch

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mlcli.report.curves import CURVES
+from mlcli.experiments import EXPERIMENTS, about
 
 Run = Callable[..., Any]
 PROJECT = Path(__file__).parents[2]
@@ -232,13 +232,14 @@ def test_runs_of_other_commands_are_refused(mlcli: Run) -> None:
 def test_every_curve_that_is_declared_is_in_the_shipped_reports(mlcli: Run) -> None:
     from mlcli.report.figures.comparison import overlaid
 
-    assert set(CURVES) == {path.parent.name for path in REPORTS.glob("*/manifest.json")}
-    for section, curves in CURVES.items():
+    known = {section: about(section).curves for section in EXPERIMENTS if about(section).curves}
+    assert set(known) == {path.parent.name for path in REPORTS.glob("*/manifest.json")}
+    for section, curves in known.items():
         for curve in curves:
             with (REPORTS / section / f"{curve.file}.csv").open(newline="") as file:
                 heading = next(csv.reader(file))
             assert {curve.x, curve.y, *curve.by, *curve.band} <= set(heading), (section, curve)
     for section in ("descent", "propagate"):
         drawn = overlaid(section, [("A", REPORTS / section), ("B", REPORTS / section)])
-        assert len(drawn) == len(CURVES[section])
+        assert len(drawn) == len(known[section])
         assert all(content.startswith(b"\x89PNG") for _, _, content in drawn)

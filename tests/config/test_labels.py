@@ -7,7 +7,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from mlcli.config.logistic import LogisticConfig
+from mlcli.experiments.logistic.config import LogisticConfig
 
 
 @pytest.mark.parametrize(

@@ -288,7 +288,7 @@ def test_draws_of_one_file_share_their_columns(tmp_path: Path) -> None:
 
 
 def test_what_nobody_declared_is_not_part_of_the_question() -> None:
-    from mlcli.config.fit_poly import FitPolyConfig
+    from mlcli.experiments.fit_poly.config import FitPolyConfig
 
     asked = FitPolyConfig().question()
     assert not {"categorical", "dates", "impute", "indicate_missing", "unseen"} & asked.keys()

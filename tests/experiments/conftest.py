@@ -22,4 +22,4 @@ def rough_figures(monkeypatch: pytest.MonkeyPatch) -> None:
         figure.set_layout_engine("none")
         figure.savefig(path, format=path.suffix[1:], dpi=40)
 
-    monkeypatch.setattr("mlcli.report.figures.style.save", save)
+    monkeypatch.setattr("mlcli.plotting.save", save)

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlcli.config.bayes import BayesConfig
 from mlcli.datasets.source import open_source
 from mlcli.experiments import bayes
-from mlcli.experiments.bayes import FILES
+from mlcli.experiments.bayes.about import ABOUT
 from mlcli.experiments.bayes.columns import MANY_ROWS, basis_of, in_memory, triangle_of
+from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.experiments.bayes.fit import maximum_likelihood
+from mlcli.experiments.experiment import Context, Prepared
 from mlcli.linear.bayes.evidence import maximise_evidence
 from mlcli.linear.bayes.spectrum import spectrum
-from mlcli.report.captions import figure_names
 from mlcli.scale.workers import Processes
 
 Run = Callable[..., Any]
@@ -82,7 +82,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
                if p.is_file()}  # fmt: skip
     assert written == set(plan.json["files"])
-    assert written >= set(FILES) | {f"{name}.png" for name in figure_names("bayes")}
+    assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
@@ -168,10 +168,8 @@ def batches_and_whole(
                 return read(*rows)
 
             source.batches = counted
-        bayes.check(config, source)
-        found.append(
-            bayes.run(config, source, workers=Processes(1), progress=lambda done, total: None)
-        )
+        bayes.EXPERIMENT.prepare(config, source)
+        found.append(bayes.EXPERIMENT.run(Prepared(config, source), Context(Processes(1))))
     return found[0], found[1], n_passes
 
 

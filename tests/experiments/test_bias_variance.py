@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 
 from mlcli.datasets.split import train_test_indices
-from mlcli.experiments.bias_variance import FILES
-from mlcli.report.captions import figure_names
+from mlcli.experiments.bias_variance.about import ABOUT
 from mlcli.rng import stream
 
 Run = Callable[..., Any]
@@ -56,7 +55,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     assert mlcli(*arguments, "--quiet").code == 0
     written = {p.name for p in (empty_folder / "o").iterdir()}
     assert written == set(plan.json["files"])
-    assert written >= set(FILES) | {f"{name}.png" for name in figure_names("bias_variance")}
+    assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from mlcli.experiments.descent import FILES
-from mlcli.report.captions import figure_names
+from mlcli.experiments.descent.about import ABOUT
 
 Run = Callable[..., Any]
 SMALL = ("descent", "--n-seeds", "4", "--n-noise", "400", "--n-steps", "50")
@@ -24,7 +23,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
                if p.is_file()}  # fmt: skip
     assert written == set(plan.json["files"])
-    assert written >= set(FILES) | {f"{name}.png" for name in figure_names("descent")}
+    assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:

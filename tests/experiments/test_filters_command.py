@@ -12,12 +12,11 @@ import pytest
 from PIL import Image
 from scipy.signal import correlate2d
 
-from mlcli.config.filters import FiltersConfig, kernel_of
 from mlcli.datasets.pictures import Picture
-from mlcli.experiments.filters import FILES
+from mlcli.experiments.filters.about import ABOUT
+from mlcli.experiments.filters.config import FiltersConfig, kernel_of
 from mlcli.experiments.filters.kernels import NAMED, read_kernel
 from mlcli.experiments.filters.layers import respond, variance_kept
-from mlcli.report.captions import figure_names
 
 Run = Callable[..., Any]
 SMALL = ("filters", "--n-seeds", "2", "--n-images", "30", "--longest-side", "32")
@@ -42,7 +41,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
     written = {p.name for p in (empty_folder / "o").rglob("*") if p.is_file()}
     assert written == set(plan.json["files"])
-    assert written >= set(FILES) | {f"{name}.png" for name in figure_names("filters")}
+    assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlcli.experiments.fit_poly import FILES
+from mlcli.experiments.fit_poly.about import ABOUT
 from mlcli.linear.coordinate_descent import elastic_net_path
-from mlcli.report.captions import figure_names
 
 Run = Callable[..., Any]
 SMALL = ("fit-poly", "--degrees", "1,3", "--n-seeds", "3", "--no-plots", "--quiet")
@@ -49,8 +48,8 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
         if p.is_file()
     }
     assert written == set(plan.json["files"])
-    figures = {f"{name}.png" for name in figure_names("fit_poly")}
-    assert written >= set(FILES) | figures
+    figures = {f"{name}.png" for name in ABOUT.figures}
+    assert written >= set(ABOUT.files) | figures
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
@@ -188,7 +187,7 @@ def test_the_report_is_one_page_that_escapes_its_data(mlcli: Run, empty_folder: 
     drawn = set(re.findall(r'<figure id="fit-poly-([a-z-]+)"', page))
     empty = set(re.findall(r"<span>(\w+)</span> \(", page))
     assert drawn | {name.replace("_", "-") for name in empty} == {
-        name.replace("_", "-") for name in figure_names("fit_poly")
+        name.replace("_", "-") for name in ABOUT.figures
     }
     assert "http://" not in page
     assert "https://" not in page

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from mlcli.errors import DataError
-from mlcli.experiments.kfold import FILES
-from mlcli.report.captions import figure_names
+from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.kfold.about import ABOUT
 from mlcli.scale.workers import Processes
 
 Run = Callable[..., Any]
@@ -66,7 +66,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
                if p.is_file()}  # fmt: skip
     assert written == set(plan.json["files"])
-    assert written >= set(FILES) | {f"{name}.png" for name in figure_names("kfold")}
+    assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
 
 
 @pytest.mark.parametrize(
@@ -266,9 +266,9 @@ def test_a_file_in_batches_has_the_same_errors(tmp_path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    from mlcli.config.kfold import KfoldConfig
     from mlcli.datasets.source import open_source
     from mlcli.experiments import kfold
+    from mlcli.experiments.kfold.config import KfoldConfig
 
     rng = np.random.default_rng(1)
     x = rng.uniform(-1, 2, 30_000)
@@ -280,11 +280,9 @@ def test_a_file_in_batches_has_the_same_errors(tmp_path: Path) -> None:
     for stream_rows in (1000, 10**9):
         source = open_source(config.data, stream_rows=stream_rows)
         assert source.streamed == (stream_rows == 1000)
-        kfold.check(config, source)
-        assert kfold.plan(config, source)["splits a repeat"] == 5
-        found.append(
-            kfold.run(config, source, workers=Processes(1), progress=lambda done, total: None)
-        )
+        kfold.EXPERIMENT.prepare(config, source)
+        assert kfold.EXPERIMENT.plan(Prepared(config, source))["splits a repeat"] == 5
+        found.append(kfold.EXPERIMENT.run(Prepared(config, source), Context(Processes(1))))
     streamed, whole = (one.metrics for one in found)
     assert streamed["one_se_degree"] == whole["one_se_degree"] == 3
     for degree in (0, 1, 3, 6):
@@ -301,8 +299,8 @@ def test_a_file_in_batches_has_the_same_errors(tmp_path: Path) -> None:
     flat = table.set_column(1, "t", pa.array(np.ones(x.size)))
     parquet.write_table(flat, tmp_path / "flat.parquet")
     with pytest.raises(DataError, match="the same value in every row"):
-        kfold.check(config, open_source(str(tmp_path / "flat.parquet"), stream_rows=9))
+        kfold.EXPERIMENT.prepare(config, open_source(str(tmp_path / "flat.parquet"), stream_rows=9))
     with pytest.raises(Exception, match="read in batches"):
-        kfold.check(
+        kfold.EXPERIMENT.prepare(
             config.model_copy(update={"penalty": "l2"}), open_source(config.data, stream_rows=9)
         )

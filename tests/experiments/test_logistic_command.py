@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlcli.experiments.logistic import FILES
-from mlcli.report.captions import figure_names
+from mlcli.experiments.logistic.about import ABOUT
 
 Run = Callable[..., Any]
 SMALL = ("logistic", "--n-seeds", "3", "--n-study", "200")
@@ -25,7 +24,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
                if p.is_file()}  # fmt: skip
     assert written == set(plan.json["files"])
-    assert written >= set(FILES) | {f"{name}.png" for name in figure_names("logistic")}
+    assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
@@ -53,8 +52,8 @@ def test_coefficients_in_x_are_those_of_scikit_learn(mlcli: Run, empty_folder: P
     from sklearn.datasets import load_iris
     from sklearn.linear_model import LogisticRegression
 
-    from mlcli.config.logistic import LogisticConfig
     from mlcli.datasets.source import open_source
+    from mlcli.experiments.logistic.config import LogisticConfig
     from mlcli.experiments.logistic.replicate import parts_of
 
     done = mlcli(*BARE, "--data", "iris", "--no-standardize", "--l2", "0.01", "--out", "o")

@@ -10,12 +10,13 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from mlcli.config.logistic import LogisticConfig
 from mlcli.datasets.source import open_source
 from mlcli.datasets.split import test_mask as bernoulli
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError
 from mlcli.experiments import logistic
+from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.fit import coefficients, fit_classifier
 from mlcli.experiments.logistic.replicate import called_of
 from mlcli.experiments.logistic.streamed import run_streamed
@@ -156,14 +157,14 @@ def test_a_whole_run(tmp_path: Path) -> None:
 
     source.batches = counted  # type: ignore[method-assign]
     config = LogisticConfig(data="a", n_seeds=3, n_study=20)
-    logistic.check(config, source)
-    assert logistic.plan(config, source)["classes"] == 2
+    logistic.EXPERIMENT.prepare(config, source)
+    assert logistic.EXPERIMENT.plan(Prepared(config, source))["classes"] == 2
     assert n_passes == 0
-    result = logistic.run(config, source, workers=Processes(1), progress=nothing)
+    result = logistic.EXPERIMENT.run(Prepared(config, source), Context(Processes(1)))
     # Columns in two passes, scores in one, and no more than five for the fit of all three seeds.
     assert n_passes <= 8
     whole = open_source(str(tmp_path / "a.parquet"))
-    in_memory = logistic.run(config, whole, workers=Processes(1), progress=nothing)
+    in_memory = logistic.EXPERIMENT.run(Prepared(config, whole), Context(Processes(1)))
     assert set(result.metrics) == set(in_memory.metrics)
     assert set(result.tables) == set(in_memory.tables)
     for name in result.tables:
@@ -198,14 +199,14 @@ def test_what_needs_all_rows_is_refused(tmp_path: Path) -> None:
     source = opened(tmp_path / "a.parquet", classes(3))
     for solver in ("lbfgs", "descent"):
         with pytest.raises(DataError, match="only --solver newton with --loss cross-entropy"):
-            logistic.check(LogisticConfig(data="a", solver=solver), source)
+            logistic.EXPERIMENT.prepare(LogisticConfig(data="a", solver=solver), source)
     with pytest.raises(DataError, match="--positive must be a label"):
-        logistic.check(LogisticConfig(data="a", positive=9.0), source)
+        logistic.EXPERIMENT.prepare(LogisticConfig(data="a", positive=9.0), source)
     with pytest.raises(DataError, match="got 'four'"):
-        logistic.check(LogisticConfig(data="a", positive="four"), source)
+        logistic.EXPERIMENT.prepare(LogisticConfig(data="a", positive="four"), source)
     numbers = opened(tmp_path / "b.parquet", classes(2) | {"t": np.arange(N) * 1.0})
     with pytest.raises(DataError, match="must be classes, got more than 1000 values"):
-        logistic.check(LogisticConfig(data="b"), numbers)
+        logistic.EXPERIMENT.prepare(LogisticConfig(data="b"), numbers)
     rare = classes(2)
     rare["t"][17] = 9.0
     rare = opened(tmp_path / "c.parquet", rare)  # type: ignore[assignment]

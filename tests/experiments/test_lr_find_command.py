@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from mlcli.experiments.lr_find import FILES
+from mlcli.experiments.lr_find.about import ABOUT
 from mlcli.params.yaml_file import read_yaml
-from mlcli.report.captions import figure_names
 
 Run = Callable[..., Any]
 SMALL = ("lr-find", "--hidden", "16", "--n-seeds", "3", "--n-steps", "120")
@@ -44,7 +43,7 @@ def test_a_run_writes_what_it_announces_twice_the_same(mlcli: Run, empty_folder:
         assert mlcli(*arguments, "--out", folder, "--quiet").code == 0
     names = {p.relative_to("a").as_posix() for p in Path("a").rglob("*") if p.is_file()}
     assert names == set(plan.json["files"])
-    assert names >= set(FILES) | {f"{name}.png" for name in figure_names("lr_find")}
+    assert names >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
     for name in names - {"environment.json", "timings.json"}:
         assert Path("a", name).read_bytes() == Path("b", name).read_bytes(), name
 

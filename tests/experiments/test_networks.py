@@ -10,9 +10,9 @@ import pytest
 from scipy import stats
 
 from mlcli.config import networks
-from mlcli.config.train_mlp import TrainMlpConfig
 from mlcli.datasets.source import open_source
 from mlcli.errors import Interrupted
+from mlcli.experiments.experiment import Context, Prepared
 from mlcli.experiments.networks import fitting, metrics
 from mlcli.experiments.networks.members import (
     Member,
@@ -23,7 +23,8 @@ from mlcli.experiments.networks.members import (
 from mlcli.experiments.networks.outcome import Outcome
 from mlcli.experiments.networks.problem import problem_of
 from mlcli.experiments.networks.variants import Variant, nest, variants_of
-from mlcli.experiments.train_mlp import run
+from mlcli.experiments.train_mlp.config import TrainMlpConfig
+from mlcli.experiments.train_mlp.run import run
 from mlcli.neural.activations import ACTIVATIONS
 from mlcli.neural.initialisation import SCHEMES
 from mlcli.neural.mlp import NORMALISATIONS
@@ -189,7 +190,7 @@ def test_interrupted_work_goes_on_bit_for_bit(
 ) -> None:
     monkeypatch.setattr(fitting, "COPY_SECONDS", -1.0)
     asked, source = config(**values), open_source("iris")
-    whole = run(asked, source, workers=Processes(), progress=lambda *_: None)
+    whole = run(Prepared(asked, source), Context(Processes()))
     checkpoint = FileCheckpoint(tmp_path / ".x.checkpoint.npz")
     seen: list[float] = []
 
@@ -200,9 +201,9 @@ def test_interrupted_work_goes_on_bit_for_bit(
 
     for _ in calls:
         with pytest.raises(Interrupted, match="goes on after epoch"):
-            run(asked, source, workers=Processes(), progress=interrupting, checkpoint=checkpoint)
+            run(Prepared(asked, source), Context(Processes(), interrupting, checkpoint))
         assert checkpoint.exists()
-    resumed = run(asked, source, workers=Processes(), progress=interrupting, checkpoint=checkpoint)
+    resumed = run(Prepared(asked, source), Context(Processes(), interrupting, checkpoint))
     # Nothing was done twice.
     assert len(seen) == len(set(seen))
     assert all_bytes(resumed) == all_bytes(whole)
@@ -226,7 +227,7 @@ def test_the_average_of_weights_is_what_is_judged() -> None:
     source = open_source("iris")
 
     def outcome_of(**values: Any) -> Any:
-        return run(config(**values), source, workers=Processes(), progress=lambda *_: None)
+        return run(Prepared(config(**values), source), Context(Processes()))
 
     last, same, smooth = (outcome_of(average_decay=d) for d in (None, 0.0, 0.99))
     assert all_bytes(same) == all_bytes(last)

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlcli.config.perceptron import PerceptronConfig
-from mlcli.experiments.perceptron import FILES
+from mlcli.experiments.perceptron.about import ABOUT
+from mlcli.experiments.perceptron.config import PerceptronConfig
 from mlcli.experiments.perceptron.studies import two_classes
 from mlcli.experiments.source import source_of
-from mlcli.report.captions import figure_names
 
 Run = Callable[..., Any]
 SMALL = ("perceptron", "--n-seeds", "3", "--n-bins", "4,16,64", "--n-points", "60")
@@ -27,7 +26,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
                if p.is_file()}  # fmt: skip
     assert written == set(plan.json["files"])
-    assert written >= set(FILES) | {f"{name}.png" for name in figure_names("perceptron")}
+    assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:

@@ -14,20 +14,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlcli.config.bias_variance import BiasVarianceConfig
-from mlcli.config.fit_poly import FitPolyConfig
-from mlcli.config.kfold import KfoldConfig
-from mlcli.config.logistic import LogisticConfig
-from mlcli.config.train_mlp import TrainMlpConfig
 from mlcli.datasets.split import stratified_indices, train_test_indices
+from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.bias_variance.ensemble import open_ensemble
+from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.fit_poly.replicate import run_replicate
+from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.prepared import fitted_alike, prepared_refit, scores_of
 from mlcli.experiments.kfold.splits import partitions
+from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.fit import fit_classifier
 from mlcli.experiments.logistic.replicate import parts_of
 from mlcli.experiments.networks.problem import problem_of
 from mlcli.experiments.source import source_of
+from mlcli.experiments.train_mlp.config import TrainMlpConfig
 from mlcli.rng import stream
 
 Run = Callable[..., Any]

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlcli.config.propagate import PropagateConfig
-from mlcli.experiments.propagate import FILES
+from mlcli.experiments.propagate.about import ABOUT
+from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.experiments.propagate.tables import verdict
 from mlcli.experiments.propagate.training import Trained
-from mlcli.report.captions import figure_names
 
 Run = Callable[..., Any]
 SMALL = (
@@ -33,7 +32,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
                if p.is_file()}  # fmt: skip
     assert written == set(plan.json["files"])
-    assert written >= set(FILES) | {f"{name}.png" for name in figure_names("propagate")}
+    assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from mlcli.config.networks import ArchitectureName
-from mlcli.config.train_cnn import TrainCnnConfig
 from mlcli.datasets.source import open_source
 from mlcli.errors import Interrupted
+from mlcli.experiments.experiment import Context, Prepared
 from mlcli.experiments.networks import fitting
-from mlcli.experiments.train_cnn import run
+from mlcli.experiments.train_cnn.config import TrainCnnConfig
+from mlcli.experiments.train_cnn.run import run
 from mlcli.experiments.train_cnn.shifts import shifted
 from mlcli.neural.architecture import PRESETS
 from mlcli.report.checkpoint import FileCheckpoint
@@ -92,7 +93,7 @@ def test_interrupted_work_goes_on_bit_for_bit(
         tensors = [a.tobytes() for file in result.model_tensors.values() for a in file.values()]
         return [json_text(result.metrics), *map(csv_text, result.tables.values()), *tensors]
 
-    whole = run(asked, source, workers=Processes(), progress=lambda *_: None)
+    whole = run(Prepared(asked, source), Context(Processes()))
     checkpoint = FileCheckpoint(tmp_path / "c.npz")
     seen: list[float] = []
 
@@ -103,8 +104,8 @@ def test_interrupted_work_goes_on_bit_for_bit(
 
     for _ in range(2):
         with pytest.raises(Interrupted):
-            run(asked, source, workers=Processes(), progress=interrupting, checkpoint=checkpoint)
-    resumed = run(asked, source, workers=Processes(), progress=interrupting, checkpoint=checkpoint)
+            run(Prepared(asked, source), Context(Processes(), interrupting, checkpoint))
+    resumed = run(Prepared(asked, source), Context(Processes(), interrupting, checkpoint))
     assert texts(resumed) == texts(whole)
 
 

@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from mlcli.config import SECTIONS, config_class
 from mlcli.config.common import SeedFields, SourceFields, SyntheticFields
 from mlcli.config.data import MakeFields
 from mlcli.config.networks import FitFields, MlpFields, ScheduleFields
+from mlcli.experiments import load
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -46,7 +46,7 @@ def test_every_command_is_mentioned_and_every_mention_exists() -> None:
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_the_printed_run_is_the_committed_one(name: str) -> None:
     section = name.replace("-", "_")
-    display = import_module(f"mlcli.experiments.{section}.display").display
+    display = load(section).display
     metrics = json.loads((README.parent / "reports" / section / "metrics.json").read_text())
     text = README.read_text(encoding="utf-8")
     for shown in display(metrics):

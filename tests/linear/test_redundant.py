@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from mlcli.config.bias_variance import BiasVarianceConfig
-from mlcli.config.fit_poly import FitPolyConfig
-from mlcli.config.kfold import KfoldConfig
-from mlcli.config.logistic import LogisticConfig
 from mlcli.datasets.source import open_source
 from mlcli.estimators.logistic import LogisticClassifier
+from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.bias_variance.models import fit_strengths
+from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.fit_poly.replicate import split
+from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.refits import penalised_refit
 from mlcli.experiments.kfold.scores import linear_scores
+from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.fit import coefficients, fit_classifier
 from mlcli.experiments.logistic.replicate import parts_of
 from mlcli.experiments.logistic.streamed_design import Columns, Ranges

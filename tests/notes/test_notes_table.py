@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from mlcli.cli import COMMANDS
+from mlcli.experiments import about, load
 from mlcli.notes import Entry, chapter_titles, derivations, entries
 from mlcli.notes.tables import FILES, read_derivation, read_entry
-from mlcli.report.captions import figure_names
 
 PROJECT = Path(__file__).parents[2]
 # The notes and their errata lie beside the checkout where it is developed, and only there.
@@ -69,9 +69,9 @@ def test_commands_figures_and_tables_exist(one: Entry) -> None:
     assert one.figure or one.table
     section = one.command.replace("-", "_")
     if one.figure:
-        assert one.figure in figure_names(section)
+        assert one.figure in about(section).figures
     if one.table:
-        display = import_module(f"mlcli.experiments.{section}.display").display
+        display = load(section).display
         metrics = json.loads((PROJECT / "reports" / section / "metrics.json").read_text())
         titles = [shown.title for shown in display(metrics)]
         assert any(title.startswith(one.table) for title in titles), titles

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlcli.config import SECTIONS, config_class, inherited_keys, parent_of
-from mlcli.config.lr_find import LrFindConfig
 from mlcli.errors import ConfigError
+from mlcli.experiments.lr_find.config import LrFindConfig
 from mlcli.params import resolve
 
 TEXT = """\

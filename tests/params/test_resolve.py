@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.errors import ConfigError
+from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.params import resolve
 from mlcli.params.resolve import validate_file
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.config.kfold import KfoldConfig
+from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.refits import grid, least_squares_refit, penalised_refit
 from mlcli.experiments.kfold.scores import MOST_INNER_FOLDS, linear_scores
 from mlcli.selection import folds as schemes

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.datasets.source import open_source
-from mlcli.experiments.fit_poly import run
+from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.fit_poly.config import FitPolyConfig
+from mlcli.experiments.fit_poly.run import run
 from mlcli.scale.workers import Processes
 
 
 def test_every_number_lies_in_the_central_95_percent_of_400_draws() -> None:
     config = FitPolyConfig(n_seeds=400, path_penalty="none")
-    found = run(
-        config, open_source("noisy-cubic"), workers=Processes(1), progress=lambda done, total: None
-    )
+    found = run(Prepared(config, open_source("noisy-cubic")), Context(Processes(1)))
     losses = {
         (degree, loss): values
         for degree, both in found.metrics["table_1"].items()

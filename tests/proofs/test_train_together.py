@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from mlcli.cli import COMMANDS
-from mlcli.commands.launch import TOGETHER
+from mlcli.experiments import EXPERIMENTS, about, load
+from mlcli.experiments.experiment import Experiment
 from mlcli.report.checkpoint import FileCheckpoint
 
 Run = Callable[..., Any]
@@ -247,6 +246,6 @@ def test_what_works_in_one_process_says_so_once(
 
 
 def test_the_commands_that_work_together_are_those_that_can_follow() -> None:
-    names = [name for name, (panel, _) in COMMANDS.items() if panel == "Experiments"]
-    modules = {name: import_module(f"mlcli.experiments.{name.replace('-', '_')}") for name in names}
-    assert {n for n, module in modules.items() if hasattr(module, "follow")} == set(TOGETHER)
+    for section in EXPERIMENTS:
+        follows = type(load(section)).follow is not Experiment.follow
+        assert about(section).torchrun == follows

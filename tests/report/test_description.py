@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from mlcli.datasets.describe import describe_table
+from mlcli.plotting import shortened
 from mlcli.report.figures.describe import description
-from mlcli.report.figures.style import shortened
 
 
 def drawn(folder: Path, n_columns: int) -> tuple[str, list[str]]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mlcli.report.figures import kfold
-from mlcli.report.figures.style import read_table
+from mlcli.experiments.kfold import figures as kfold
+from mlcli.plotting import read_table
 
 Run = Callable[..., Any]
 

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 
-from mlcli.report.figures.architecture import Shape, layers_shown, network, places, shapes_in
+from mlcli.experiments.networks.architecture_figure import (
+    Shape,
+    layers_shown,
+    network,
+    places,
+    shapes_in,
+)
 
 
 def texts(figure: Any) -> str:

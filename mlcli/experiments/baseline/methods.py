@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.fit_poly import FitPolyConfig
-from mlcli.config.logistic import LogisticConfig
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.fit_poly import estimators
+from mlcli.experiments.fit_poly.config import FitPolyConfig
+from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.fit import fit_classifier
 from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.basis import count_columns

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.baseline import BaselineConfig
-from mlcli.config.train_cnn import TrainCnnConfig
-from mlcli.config.train_mlp import TrainMlpConfig
+from mlcli.experiments.baseline.config import BaselineConfig
 from mlcli.experiments.baseline.task import Task
 from mlcli.experiments.networks.fitting import fit_all
 from mlcli.experiments.networks.members import programs_of
 from mlcli.experiments.networks.outcome import outcomes_of
 from mlcli.experiments.networks.problem import Problem, Split, origin_of
 from mlcli.experiments.networks.variants import variants_of
+from mlcli.experiments.train_cnn.config import TrainCnnConfig
+from mlcli.experiments.train_mlp.config import TrainMlpConfig
 from mlcli.linear.statistics import spread
 from mlcli.result import Progress
 from mlcli.rng import stream

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.baseline import SCORES, BaselineConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.errors import ConfigError, DataError
+from mlcli.experiments.baseline.config import SCORES, BaselineConfig
 from mlcli.experiments.networks.problem import task_of
 from mlcli.experiments.source import refuse_words
 from mlcli.rng import stream

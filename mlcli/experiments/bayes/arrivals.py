@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.bayes import BayesConfig
 from mlcli.experiments.bayes.columns import basis_of, in_memory, triangle_of
+from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.experiments.bayes.fit import Fitted
 from mlcli.linear.basis import Basis
 from mlcli.linear.bayes.posterior import Posterior, Prior, general_posterior, whitened

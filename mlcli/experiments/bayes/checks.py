@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from mlcli.config.bayes import BayesConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import ConfigError, DataError, InputError
 from mlcli.experiments.bayes.columns import Data, basis_of, degrees_of, in_memory, model_degree
+from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.experiments.bayes.inputs import points, read_prior
 from mlcli.experiments.size_hint import smaller_basis
 from mlcli.experiments.source import refuse_words

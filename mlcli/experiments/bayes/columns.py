@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.bayes import BayesConfig
 from mlcli.datasets.source import Source
+from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.linear.basis import PRODUCTS, Basis, fit_basis
 from mlcli.linear.compress import refuse_loss
 from mlcli.linear.moments import (

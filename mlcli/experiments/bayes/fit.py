@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
-from mlcli.config.bayes import BayesConfig
 from mlcli.errors import NoAnswerError
+from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.linear.bayes.evidence import EvidenceMaximum, maximise_evidence
 from mlcli.linear.bayes.posterior import (
     Posterior,

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.bayes import BayesConfig, parse_grid
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.files import check_file
 from mlcli.datasets.rows import Wanted, table_batches
 from mlcli.errors import DataError, InputError
+from mlcli.experiments.bayes.config import BayesConfig, parse_grid
 from mlcli.linear.bayes.posterior import Prior, gaussian_prior
 
 Array = NDArray[np.float64]

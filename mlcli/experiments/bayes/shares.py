@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.bayes import BayesConfig
 from mlcli.experiments.bayes import tables
+from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.experiments.bayes.studies import METHODS
 from mlcli.result import Metrics
 

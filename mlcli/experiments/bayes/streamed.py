@@ -9,7 +9,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.bayes import BayesConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.streaming import StreamSource
 from mlcli.experiments.bayes.columns import (
@@ -20,6 +19,7 @@ from mlcli.experiments.bayes.columns import (
     model_degree,
     refuse_gram,
 )
+from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.linear.basis import PRODUCTS, Basis
 from mlcli.linear.moments import changed
 from mlcli.linear.streams import Way, ways

@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate, require, worst_of
-from mlcli.config.bayes import BayesConfig
-from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.synthetic import Generator
 from mlcli.errors import NoAnswerError
@@ -24,7 +22,9 @@ from mlcli.experiments.bayes.columns import (
     model_degree,
     triangle_of,
 )
+from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.experiments.bayes.fit import Fitted, fit, maximum_likelihood
+from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.prepared import scores_of
 from mlcli.linear.basis import count_columns
 from mlcli.linear.bayes.evidence import EvidenceMaximum, maximise_evidence

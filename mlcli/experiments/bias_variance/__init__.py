@@ -2,67 +2,51 @@
 
 from __future__ import annotations
 
-from mlcli.certificate import by_solve
-from mlcli.config.bias_variance import BiasVarianceConfig
-from mlcli.datasets.source import Source
-from mlcli.experiments.bias_variance import tables
-from mlcli.experiments.bias_variance.checks import check, plan
-from mlcli.experiments.bias_variance.display import display
-from mlcli.experiments.bias_variance.ensemble import curve_grid
-from mlcli.experiments.bias_variance.metrics import make_metrics, make_warnings
-from mlcli.experiments.bias_variance.replicate import Outcome, run_replicate
-from mlcli.linear.redundant import left_out_entry, left_out_notes
-from mlcli.result import Progress, Result
-from mlcli.scale.workers import Workers
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["FILES", "check", "display", "plan", "run"]
+from mlcli.experiments.bias_variance.about import ABOUT
+from mlcli.experiments.experiment import Context, Experiment, Prepared
 
-TABLES = ("data", "decomposition", "descent", "members", "pointwise", "strengths")
-FILES = ("metrics.json", *(f"{name}.csv" for name in TABLES))
-DETERMINISM = (
-    "each seed's ensemble is fitted with one BLAS thread and collected in the order of the seeds, "
-    "so the bytes do not depend on --jobs; another machine, or another version of numpy, can "
-    "differ in the last digits"
-)
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from mlcli.datasets.source import Source
+    from mlcli.experiments.bias_variance.config import BiasVarianceConfig
+    from mlcli.result import Display, Result
 
 
-def run(
-    config: BiasVarianceConfig, source: Source, *, workers: Workers, progress: Progress
-) -> Result:
-    """Fit the ensemble of every seed, decompose its error, and summarise over the seeds.
+class BiasVariance(Experiment["BiasVarianceConfig", "Prepared[BiasVarianceConfig]"]):
+    """`bias-variance`: the decomposition of appendix A, computed (section 3.2 of the notes)."""
 
-    Args:
-        config: validated parameters.
-        source: a generator to draw from, or the rows of a bootstrap.
-        workers: who does the work; never changes a byte.
-        progress: told how many seeds are done.
-    """
-    grid = curve_grid(source, config)
+    about = ABOUT
 
-    def work(index: int) -> Outcome:
-        # The pointwise picture is the first seed's alone.
-        return run_replicate(config, source, index, None if index else grid)
+    def prepare(self, config: BiasVarianceConfig, source: Source) -> Prepared[BiasVarianceConfig]:
+        from mlcli.experiments.bias_variance.checks import check
 
-    outcomes: list[Outcome] = []
-    for outcome in workers.map_ordered(work, range(config.n_seeds)):
-        outcomes.append(outcome)
-        progress(len(outcomes), config.n_seeds)
-    along = outcomes[0].pointwise
-    return Result(
-        metrics=make_metrics(config, source, outcomes) | left_out_entry(outcomes[0].left_out),
-        tables={
-            "data": tables.data_table(source, along),
-            "decomposition": tables.decomposition_table(config, outcomes),
-            "descent": tables.descent_table(config, outcomes),
-            "members": tables.members_table(config, along, grid),
-            "pointwise": tables.pointwise_table(config, source, along, grid),
-            "strengths": tables.strengths_table(config, outcomes),
-        },
-        determinism=DETERMINISM,
-        warnings=[
-            *left_out_notes(outcomes[0].left_out),
-            *make_warnings(config, source, outcomes),
-        ],
-        certificates=by_solve({"path": [one.certificate for one in outcomes]}),
-        certificate_hint="a larger --strength-min, or a lower --strength-degree",
-    )
+        check(config, source)
+        return Prepared(config, source)
+
+    def plan(self, prepared: Prepared[BiasVarianceConfig]) -> Mapping[str, Any]:
+        from mlcli.experiments.bias_variance.checks import plan
+
+        return plan(prepared.config, prepared.source)
+
+    def run(self, prepared: Prepared[BiasVarianceConfig], context: Context) -> Result:
+        from mlcli.experiments.bias_variance.run import run
+
+        return run(prepared, context)
+
+    def display(self, metrics: Mapping[str, Any]) -> list[Display]:
+        from mlcli.experiments.bias_variance.display import display
+
+        return display(metrics)
+
+    def draw(self, folder: Path) -> dict[str, Figure]:
+        from mlcli.experiments.bias_variance.figures import figures
+
+        return figures(folder)
+
+
+EXPERIMENT = BiasVariance()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlcli.config.bias_variance import BiasVarianceConfig
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
+from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.bias_variance.descent import descends, descent_sizes
 from mlcli.experiments.bias_variance.ensemble import fresh_rows, open_ensemble
 from mlcli.experiments.bias_variance.models import sizes, strength_degree

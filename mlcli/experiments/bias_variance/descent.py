@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.bias_variance import BiasVarianceConfig
 from mlcli.datasets.source import Source
+from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.rng import stream
 from mlcli.selection.bias_variance import EnsembleMoments, decompose
 from mlcli.selection.expected_error import uniform_quadrature

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.bias_variance import FRESH_ROWS, BiasVarianceConfig
 from mlcli.datasets.source import Source
 from mlcli.datasets.split import train_test_indices
 from mlcli.datasets.synthetic import Generator
+from mlcli.experiments.bias_variance.config import FRESH_ROWS, BiasVarianceConfig
 from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.rng import stream
 from mlcli.selection.expected_error import uniform_quadrature

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.bias_variance import BiasVarianceConfig
 from mlcli.datasets.source import Source
 from mlcli.experiments.bias_variance import models
+from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.bias_variance.descent import descent_sizes
 from mlcli.experiments.bias_variance.judge import Terms
 from mlcli.experiments.bias_variance.replicate import Outcome

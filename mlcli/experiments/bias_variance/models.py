@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
-from mlcli.config.bias_variance import BiasVarianceConfig
+from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.fit_poly.estimators import penalised_path
 from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.basis import Basis, fit_basis, spans_powers

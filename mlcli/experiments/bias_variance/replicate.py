@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate, worst_of
-from mlcli.config.bias_variance import BiasVarianceConfig
 from mlcli.datasets.source import Source
 from mlcli.experiments.bias_variance import models
+from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.bias_variance.descent import Descent, run_descent
 from mlcli.experiments.bias_variance.ensemble import open_ensemble
 from mlcli.experiments.bias_variance.judge import Judge, Terms

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.bias_variance import BiasVarianceConfig
 from mlcli.datasets.source import Source
 from mlcli.experiments.bias_variance import models
+from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.bias_variance.descent import Descent, descent_sizes
 from mlcli.experiments.bias_variance.judge import Terms
 from mlcli.experiments.bias_variance.replicate import Outcome, Pointwise, shown

@@ -2,146 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from mlcli.experiments.descent.about import ABOUT
+from mlcli.experiments.experiment import Context, Experiment, Prepared
 
-from mlcli.config.descent import DescentConfig
-from mlcli.datasets.source import Source
-from mlcli.errors import DataError, InputError
-from mlcli.experiments.descent import tables
-from mlcli.experiments.descent.display import display
-from mlcli.experiments.descent.studies import Replicate, quadratic_of, replicate
-from mlcli.experiments.size_hint import smaller_basis
-from mlcli.experiments.source import refuse_words
-from mlcli.experiments.summary import summary
-from mlcli.linear.basis import count_columns
-from mlcli.result import Columns, Metrics, Progress, Result
-from mlcli.scale.workers import Workers
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-__all__ = ["FILES", "check", "display", "plan", "run"]
-
-TABLES = ("flow", "loss", "noise", "paths", "rates")
-FILES = ("metrics.json", *(f"{name}.csv" for name in TABLES))
-MAX_COLUMNS = 40
-DETERMINISM = (
-    "each data set's work is done with one BLAS thread and collected in order, so the bytes do not "
-    "depend on --jobs; another machine, or another version of numpy, can differ in the last digits"
-)
+    from mlcli.datasets.source import Source
+    from mlcli.experiments.descent.config import DescentConfig
+    from mlcli.result import Display, Result
 
 
-def n_replicates(config: DescentConfig, source: Source) -> int:
-    """Independent data sets, or random batches and starts on the only one."""
-    return config.n_seeds
+class Descent(Experiment["DescentConfig", "Prepared[DescentConfig]"]):
+    """`descent`: gradient descent against the closed form and the flow (section 4 of the notes)."""
+
+    about = ABOUT
+
+    def prepare(self, config: DescentConfig, source: Source) -> Prepared[DescentConfig]:
+        from mlcli.experiments.descent.run import check
+
+        check(config, source)
+        return Prepared(config, source)
+
+    def plan(self, prepared: Prepared[DescentConfig]) -> Mapping[str, Any]:
+        from mlcli.experiments.descent.run import plan
+
+        return plan(prepared.config, prepared.source)
+
+    def run(self, prepared: Prepared[DescentConfig], context: Context) -> Result:
+        from mlcli.experiments.descent.run import run
+
+        return run(prepared, context)
+
+    def display(self, metrics: Mapping[str, Any]) -> list[Display]:
+        from mlcli.experiments.descent.display import display
+
+        return display(metrics)
+
+    def draw(self, folder: Path) -> dict[str, Figure]:
+        from mlcli.experiments.descent.figures import figures
+
+        return figures(folder)
 
 
-def check(config: DescentConfig, source: Source) -> None:
-    """Refuse what has no single minimum, before any work.
-
-    Raises:
-        InputError: the device, the rows or the size of the basis won't do.
-    """
-    if config.device not in ("auto", "cpu"):
-        raise InputError(
-            "--device", must="auto or cpu for descent, which is NumPy", got=config.device
-        )
-    if source.streamed:
-        raise DataError(
-            f"{source.name} has {source.n_rows} rows and is read in batches, which descent can't "
-            "use",
-            hint="a file with fewer rows",
-        )
-    refuse_words("descent", source.replicate(0, config.seed))
-    n_columns = count_columns(config.basis, len(source.feature_names), config.degree)
-    if not 2 <= n_columns <= min(MAX_COLUMNS, source.n_rows):
-        raise DataError(
-            f"degree {config.degree} of the {config.basis} basis has {n_columns:,} columns",
-            must=f"2 to {min(MAX_COLUMNS, source.n_rows):,}, and no more than the rows",
-            got=f"{n_columns:,}",
-            hint=smaller_basis(
-                config.basis, len(source.feature_names), True, min(MAX_COLUMNS, source.n_rows),
-                ("--degree",),
-            ),
-        )  # fmt: skip
-
-
-def plan(config: DescentConfig, source: Source) -> Mapping[str, Any]:
-    """The size of the work, for a dry run."""
-    runs = len(config.batch_sizes) * len(config.noise_rates)
-    return {
-        "rows": source.n_rows,
-        "weights": count_columns(config.basis, len(source.feature_names), config.degree),
-        "repeats": n_replicates(config, source),
-        "steps": config.n_steps,
-        "stochastic steps a repeat": runs * config.n_noise,
-    }
-
-
-def run(config: DescentConfig, source: Source, *, workers: Workers, progress: Progress) -> Result:
-    """Descend on every data set, and measure what theory says of it.
-
-    Args:
-        config: validated parameters.
-        source: where each data set comes from.
-        workers: who does the work; never changes a byte.
-        progress: told how many data sets are done.
-    """
-    total = n_replicates(config, source)
-    found: list[Replicate] = []
-    for one in workers.map_ordered(lambda i: replicate(config, source, i), range(total)):
-        found.append(one)
-        progress(len(found), total)
-    loss = quadratic_of(config, source.replicate(0, config.seed).fitted_to())
-    noise, rates = tables.noise_table(config, found), tables.rates_table(config, found)
-    return Result(
-        metrics=_metrics(config, found) | {"noise": _noise(noise), "rates": _rates(rates)},
-        tables={
-            "flow": tables.flow_table(config, found),
-            "loss": tables.loss_table(found),
-            "noise": noise,
-            "paths": tables.paths_table(config, loss),
-            "rates": rates,
-        },
-        determinism=DETERMINISM,
-        unfinished={f"descent in {config.n_steps} steps": [one.certificate for one in found]},
-    )
-
-
-def _metrics(config: DescentConfig, found: Sequence[Replicate]) -> Metrics:
-    losses = [one.loss for one in found]
-    values = {
-        "condition_number": [loss.condition_number for loss in losses],
-        "critical_rate": [loss.critical_rate for loss in losses],
-        "measured_over_critical": [one.measured_critical / one.loss.critical_rate for one in found],
-        "learning_rate": [one.learning_rate for one in found],
-        "floor": [loss.floor for loss in losses],
-        "final_excess": [float(one.excess[-1]) for one in found],
-        "final_distance": [one.distance for one in found],
-        "flow_order": [float(one.flow_orders[0]) for one in found],
-        "flow_order_log_cosh": [float(one.flow_orders[1]) for one in found],
-    }
-    metrics: Metrics = {name: summary(np.array(each), name) for name, each in values.items()}
-    return metrics | {
-        "n_seeds": len(found), "n_steps": config.n_steps, "momentum": config.momentum
-    }  # fmt: skip
-
-
-def _noise(table: Columns) -> Metrics:
-    found: Metrics = {}
-    rows = zip(*(table[key] for key in ("batch_size", "rate", "measured", "theory", "n_diverged")),
-               strict=True)  # fmt: skip
-    for batch, rate, measured, theory, n_diverged in rows:
-        entry = {"measured": measured, "theory": theory, "n_diverged": n_diverged}
-        found.setdefault(f"batch_{batch}", {})[f"rate_{rate:g}"] = entry
-    return found
-
-
-def _rates(table: Columns) -> Metrics:
-    found: Metrics = {}
-    rows = zip(*(table[key] for key in ("method", "condition_number", "measured", "theory")),
-               strict=True)  # fmt: skip
-    for method, kappa, measured, theory in rows:
-        entry = {"measured": measured, "theory": theory}
-        found.setdefault(method, {})[f"kappa_{kappa:g}"] = entry
-    return found
+EXPERIMENT = Descent()

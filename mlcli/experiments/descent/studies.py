@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
-from mlcli.config.descent import DescentConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.errors import NoAnswerError
+from mlcli.experiments.descent.config import DescentConfig
 from mlcli.linear.basis import Basis, fit_basis
 from mlcli.rng import stream
 from mlcli.scratch.descent.flow import distances_to_flow, exact_flow, integrated_flow, order

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.descent import DescentConfig
+from mlcli.experiments.descent.config import DescentConfig
 from mlcli.experiments.descent.studies import Replicate
 from mlcli.experiments.summary import band, summary
 from mlcli.result import Columns

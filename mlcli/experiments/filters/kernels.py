@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.filters import FiltersConfig, kernel_of
 from mlcli.datasets.pictures import Picture, first_of_class, named_picture, read_picture
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
+from mlcli.experiments.filters.config import FiltersConfig, kernel_of
 from mlcli.scratch.convolution.edges import (
     difference,
     scharr,

@@ -8,8 +8,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.filters import FiltersConfig
 from mlcli.datasets.pictures import Picture
+from mlcli.experiments.filters.config import FiltersConfig
 from mlcli.experiments.filters.kernels import zeros_along
 from mlcli.scratch.convolution.convolution import convolve
 from mlcli.scratch.convolution.edges import orientations

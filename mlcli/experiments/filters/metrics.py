@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.filters import FiltersConfig
 from mlcli.datasets.pictures import Picture
+from mlcli.experiments.filters.config import FiltersConfig
 from mlcli.experiments.filters.layers import (
     Layer,
     Response,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.filters import FiltersConfig
+from mlcli.experiments.filters.config import FiltersConfig
 from mlcli.experiments.filters.layers import orientation_maps
 from mlcli.rng import stream
 from mlcli.scratch.convolution.convolution import convolve, convolve_pointwise

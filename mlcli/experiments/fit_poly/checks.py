@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
 from mlcli.experiments.fit_poly import estimators, streamed
+from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.fit_poly.replicate import split
 from mlcli.experiments.size_hint import smaller_basis
 from mlcli.experiments.source import refuse_words

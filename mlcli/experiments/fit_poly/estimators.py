@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
-from mlcli.config.fit_poly import FitPolyConfig
+from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.linear.design import Design, build
 from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.models.functions import InBasis, LinearFunction, Polynomials, Standardised

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.datasets.source import Source
 from mlcli.datasets.synthetic import SYNTHETIC, generator_of
+from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.summary import band
 from mlcli.linear.statistics import NON_NEGATIVE, mean_interval
 from mlcli.result import Columns

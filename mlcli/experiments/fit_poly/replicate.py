@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate, worst_of
-from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.split import train_test_indices
 from mlcli.experiments.fit_poly import estimators
+from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.design import Design, build
 from mlcli.linear.statistics import r_squared, residual_variance_or_none

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.datasets.split import test_mask
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError
+from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.fit_poly.estimators import Coefficients, Fits, sizes, terms
 from mlcli.experiments.fit_poly.replicate import Outcome, Scores, residual_variances
 from mlcli.linear.arnoldi import ArnoldiBasis

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.fit_poly import FitPolyConfig
 from mlcli.datasets.dataset import Dataset
+from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.fit_poly.replicate import Outcome, shown, split, strengths
 from mlcli.experiments.summary import band, interval_columns, summary
 from mlcli.result import Columns

@@ -2,254 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+from mlcli.experiments.experiment import Context, Experiment, Prepared
+from mlcli.experiments.kfold.about import ABOUT
 
-from mlcli.certificate import by_solve
-from mlcli.config.kfold import KfoldConfig
-from mlcli.datasets.source import Source
-from mlcli.datasets.streaming import StreamSource
-from mlcli.experiments.kfold import tables
-from mlcli.experiments.kfold.bounds import KINDS, Covered, coverage_study, nested_bounds
-from mlcli.experiments.kfold.checks import check, plan
-from mlcli.experiments.kfold.display import display
-from mlcli.experiments.kfold.estimates import Cell, Estimates, estimate
-from mlcli.experiments.kfold.model import Model, chosen_model
-from mlcli.experiments.kfold.refits import grid
-from mlcli.experiments.kfold.replicate import Outcome, outcomes, path_config
-from mlcli.experiments.kfold.splits import degrees_of, n_replicates
-from mlcli.experiments.kfold.streamed import Streamed
-from mlcli.experiments.summary import range_of
-from mlcli.linear.redundant import left_out_entry, left_out_notes
-from mlcli.result import Columns, Metrics, Progress, Result
-from mlcli.scale.workers import Workers
-from mlcli.selection.choice import at_minimum
-from mlcli.selection.intervals import Interval
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-__all__ = ["FILES", "check", "display", "plan", "run"]
-
-TABLES = ("choices", "coverage", "errors", "intervals", "splits", "strengths")
-FILES = (
-    "metrics.json",
-    *(f"{name}.csv" for name in TABLES),
-    "model/coefficients.csv",
-    "model/model.json",
-    "model/predictor.safetensors",
-)
-SUFFIX = {"squared": "mse", "absolute": "mae", "zero-one": "error_rate"}
-DETERMINISM = (
-    "each repeat's work is done with one BLAS thread and collected in order, so the bytes do not "
-    "depend on --jobs; another machine, or another version of numpy, can differ in the last digits"
-)
+    from mlcli.datasets.source import Source
+    from mlcli.experiments.kfold.config import KfoldConfig
+    from mlcli.result import Display, Result
 
 
-def run(config: KfoldConfig, source: Source, *, workers: Workers, progress: Progress) -> Result:
-    """Cross-validate every model on every repeat, choose, and bound the error of the choice.
+class Kfold(Experiment["KfoldConfig", "Prepared[KfoldConfig]"]):
+    """`kfold`: which model to take, and how sure to be of its error (section 2 of the notes)."""
 
-    Args:
-        config: validated parameters.
-        source: where each repeat's data come from.
-        workers: who does the work; never changes a byte.
-        progress: told how many pieces are done.
-    """
-    if isinstance(source, StreamSource):
-        return _run_streamed(config, source, progress)
-    n_repeats = n_replicates(config, source)
-    studied = config.n_coverage if source.generator is not None else 0
-    found: list[Outcome] = []
-    for outcome in outcomes(config, source, workers):
-        found.append(outcome)
-        progress(len(found), n_repeats + studied)
-    loss = range_of(SUFFIX[config.loss])
-    # One data set has an interval too: that over its folds.
-    estimates = estimate(found, source.fresh_draws and len(found) > 1, loss)
-    study: list[Covered] = []
-    for covered in coverage_study(config, source, workers):
-        study.append(covered)
-        progress(n_repeats + len(study), n_repeats + studied)
-    first = source.replicate(0, config.seed)
-    degree, strength = _chosen(config, estimates, estimates.best)
-    nested = nested_bounds(config, first, degree, strength, workers)
-    cell = _written(config, estimates)
-    error = estimates.cv(cell)["mean"]
-    model = chosen_model(config, first.fitted_to(), *_chosen(config, estimates, cell), error)
-    prepared = first.preparation is not None
-    warnings = _warnings(config, estimates, prepared=prepared)
-    return _result(config, estimates, study, nested, model, warnings)
+    about = ABOUT
+
+    def prepare(self, config: KfoldConfig, source: Source) -> Prepared[KfoldConfig]:
+        from mlcli.experiments.kfold.checks import check
+
+        check(config, source)
+        return Prepared(config, source)
+
+    def plan(self, prepared: Prepared[KfoldConfig]) -> Mapping[str, Any]:
+        from mlcli.experiments.kfold.checks import plan
+
+        return plan(prepared.config, prepared.source)
+
+    def run(self, prepared: Prepared[KfoldConfig], context: Context) -> Result:
+        from mlcli.experiments.kfold.run import run
+
+        return run(prepared, context)
+
+    def display(self, metrics: Mapping[str, Any]) -> list[Display]:
+        from mlcli.experiments.kfold.display import display
+
+        return display(metrics)
+
+    def draw(self, folder: Path) -> dict[str, Figure]:
+        from mlcli.experiments.kfold.figures import figures
+
+        return figures(folder)
 
 
-def _run_streamed(config: KfoldConfig, source: StreamSource, progress: Progress) -> Result:
-    """The same for a file that is read in batches; what needs all rows at once is left out."""
-    config = config.model_copy(update={"path_penalty": "none"})
-    pass_ = Streamed(config, source, progress)
-    found = estimate(pass_.outcomes(), False, range_of(SUFFIX[config.loss]))
-    cell = _written(config, found)
-    model = pass_.model(_chosen(config, found, cell)[0], found.cv(cell)["mean"])
-    left_out = "the file is read in batches: no path, no leave-one-out and no nested interval"
-    return _result(config, found, [], None, model, [left_out, *_warnings(config, found)])
-
-
-def _written(config: KfoldConfig, found: Estimates) -> Cell:
-    return found.best if config.rule == "minimum" else found.one_se
-
-
-def _chosen(config: KfoldConfig, found: Estimates, cell: Cell) -> tuple[int, float]:
-    """The degree and the strength of a cell."""
-    return degrees_of(config)[cell[0]], float(grid(config)[cell[1]])
-
-
-def _result(
-    config: KfoldConfig,
-    found: Estimates,
-    study: Sequence[Covered],
-    nested: Interval | None,
-    model: Model,
-    warnings: list[str],
-) -> Result:
-    intervals = dict(found.first_intervals())
-    if nested is not None:
-        intervals["nested"] = nested.within(found.range_of_loss)
-    expected = float(found.outcomes[0].scores.expected[found.best])
-    path = _path(found)
-    left_out = model[1].get("left_out", [])
-    return Result(
-        metrics=_metrics(config, found, intervals, study)
-        | _path_metrics(config, path)
-        | left_out_entry(left_out),
-        tables={
-            "choices": tables.choices_table(config, found),
-            "coverage": tables.coverage_table(study),
-            "errors": tables.errors_table(config, found),
-            "intervals": tables.intervals_table(intervals, expected),
-            "splits": tables.splits_table(config, found),
-            "strengths": _strengths(config, found, path),
-        },
-        model_tables=model[0],
-        model_info=model[1],
-        model_tensors={"predictor": model[2]},
-        determinism=DETERMINISM,
-        warnings=[*left_out_notes(left_out), *warnings],
-        certificates=by_solve(
-            {"fits": [one.scores.certificate for one in found.outcomes],
-             "path": [one.scores.certificate for one in path.outcomes] if path else []}
-        ),
-        certificate_hint="a larger --strength-min, or a lower degree",
-    )  # fmt: skip
-
-
-def _path(found: Estimates) -> Estimates | None:
-    along = [one.path for one in found.outcomes if one.path is not None]
-    return estimate(along, found.fresh, found.range_of_loss) if along else None
-
-
-def _strengths(config: KfoldConfig, found: Estimates, path: Estimates | None) -> Columns:
-    """The grid of strengths: that of the best degree, or that beside the comparison."""
-    along = path_config(config)
-    if path is not None and along is not None:
-        return tables.errors_table(along, path)
-    return tables.errors_table(config, found, found.best[0])
-
-
-def _path_metrics(config: KfoldConfig, path: Estimates | None) -> Metrics:
-    along = path_config(config)
-    if path is None or along is None:
-        return {}
-    strengths, suffix = grid(along), SUFFIX[config.loss]
-    entry: Metrics = {
-        "degree": degrees_of(along)[0],
-        "best_strength": float(strengths[path.best[1]]),
-        "one_se_strength": float(strengths[path.one_se[1]]),
-        f"cv_{suffix}": path.cv(path.best),
-        "largest_relative_gap": max(one.scores.relative_gap for one in path.outcomes),
-    }
-    expected = path.of_fit("expected", path.best)
-    return {"path": entry if expected is None else entry | {f"expected_{suffix}": expected}}
-
-
-def _metrics(
-    config: KfoldConfig,
-    found: Estimates,
-    intervals: dict[str, Interval],
-    study: Sequence[Covered],
-) -> Metrics:
-    degrees, strengths, suffix = degrees_of(config), grid(config), SUFFIX[config.loss]
-    first = found.outcomes[0]
-    metrics: Metrics = {
-        "loss": suffix,
-        "scheme": config.scheme,
-        "independent": found.fresh,
-        "n_seeds": len(found.outcomes),
-        "n_splits": int(first.n_test.size),
-        "n_train": _size(first.n_train),
-        "n_test": _size(first.n_test),
-        "best_degree": degrees[found.best[0]],
-        "one_se_degree": degrees[found.one_se[0]],
-        "chosen": {rule: found.shares(rule, degrees) for rule in ("minimum", "one_se")},
-        "intervals": {kind: _bounds(one) for kind, one in intervals.items()},
-        "coverage": _coverage(config, study),
-        "n_refits": sum(one.scores.n_refits for one in found.outcomes),
-    }
-    if config.penalty != "none":
-        metrics["best_strength"] = float(strengths[found.best[1]])
-        metrics["one_se_strength"] = float(strengths[found.one_se[1]])
-        gaps = [one.scores.relative_gap for one in found.outcomes]
-        metrics["largest_relative_gap"] = max(gaps)
-    chosen_within = found.chosen_within()
-    if chosen_within is not None:
-        metrics["selection_error"] = chosen_within
-    for i, degree in enumerate(degrees):
-        cell = (i, at_minimum(found.error[i : i + 1])[1])
-        names = {
-            f"train_{suffix}": "train",
-            f"loo_{suffix}": "loo",
-            f"expected_{suffix}": "expected",
-        }
-        if config.loss == "squared":
-            names["gcv"] = "gcv"
-        scores = {key: found.of_fit(name, cell) for key, name in names.items()}
-        entry: dict[str, Any] = {f"cv_{suffix}": found.cv(cell)}
-        entry |= {key: score for key, score in scores.items() if score is not None}
-        if config.penalty != "none":
-            entry["strength"] = float(strengths[cell[1]])
-        metrics[f"degree_{degree}"] = entry
-    return metrics
-
-
-def _size(rows: NDArray[np.int64]) -> int | float:
-    """Rows of a split; a mean where the splits differ."""
-    return int(rows[0]) if rows.min() == rows.max() else float(rows.mean())
-
-
-def _bounds(one: Interval) -> dict[str, float]:
-    found = asdict(one)
-    return {"estimate": found["estimate"], "std_error": found["std_error"],
-            "ci_low": found["low"], "ci_high": found["high"]}  # fmt: skip
-
-
-def _coverage(config: KfoldConfig, study: Sequence[Covered]) -> Metrics:
-    rows = tables.coverage_rows(study)
-    if not rows:
-        return {}
-    kept = ("coverage", "ci_low", "ci_high", "median_width")
-    found: Metrics = {kind: {} for kind in KINDS}
-    for row in rows:
-        found[row["kind"]][row["target"]] = {key: row[key] for key in kept}
-    return found | {
-        "n": len(study), "rows": config.coverage_rows, "degree": config.coverage_degree
-    }  # fmt: skip
-
-
-def _warnings(config: KfoldConfig, found: Estimates, *, prepared: bool = False) -> list[str]:
-    warnings = []
-    n_refits = sum(one.scores.n_refits for one in found.outcomes)
-    if n_refits:
-        why = "each fold filling gaps from its own training rows" if prepared else \
-            "the exact shortcut being unsafe for them"  # fmt: skip
-        warnings.append(f"{n_refits} fits were made anew, {why}")
-    if config.basis == "linear" and set(config.degrees) != {1}:
-        warnings.append("the linear basis has one size; --degrees was not used")
-    return warnings
+EXPERIMENT = Kfold()

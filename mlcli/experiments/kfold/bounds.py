@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.synthetic import Generator
 from mlcli.experiments.kfold.classes import class_refit
+from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.prepared import prepared_refit
 from mlcli.experiments.kfold.refits import columns_of, penalised_refit
 from mlcli.experiments.kfold.scores import least_squares_columns

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError, InputError
 from mlcli.experiments.kfold import streamed
+from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.prepared import fitted_alike
 from mlcli.experiments.kfold.refits import grid
 from mlcli.experiments.kfold.splits import degrees_of, n_replicates, partitions

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate, worst_of
-from mlcli.config.kfold import KfoldConfig
+from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.refits import (
     columns_of,
     grid,

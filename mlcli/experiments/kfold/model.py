@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import require, worst_of
-from mlcli.config.fit_poly import FitPolyConfig
-from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.experiments.fit_poly import estimators
+from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.kfold.classes import labels_of
+from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.refits import columns_of, logistic_weights
 from mlcli.experiments.source import prepared_info
 from mlcli.linear.design import Design

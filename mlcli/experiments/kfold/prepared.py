@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate, require, worst_of
-from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.experiments.fit_poly.estimators import at_zero, penalised_path
 from mlcli.experiments.kfold.classes import (
@@ -21,6 +20,7 @@ from mlcli.experiments.kfold.classes import (
     linear_class_scores,
     logistic_losses,
 )
+from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.refits import grid, least_squares_refit
 from mlcli.experiments.kfold.scores import Scores, linear_scores
 from mlcli.experiments.kfold.splits import Known, degrees_of

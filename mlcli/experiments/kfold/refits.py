@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import require
-from mlcli.config.kfold import KfoldConfig
 from mlcli.errors import NoAnswerError
+from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.basis import fit_basis, spans_powers
 from mlcli.linear.compress import fit_polynomial

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import worst_of
-from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.source import Source
 from mlcli.experiments.kfold.classes import logistic_losses, logistic_scores
+from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.prepared import scores_of
 from mlcli.experiments.kfold.scores import Scores
 from mlcli.experiments.kfold.splits import (

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate, worst_of
-from mlcli.config.kfold import KfoldConfig
+from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.refits import least_squares_refit, strengths
 from mlcli.experiments.kfold.splits import Known
 from mlcli.linear.basis import spans_powers

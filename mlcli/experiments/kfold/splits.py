@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
+from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.linear.nested import NestedColumns, families
 from mlcli.rng import stream
 from mlcli.selection import folds as schemes

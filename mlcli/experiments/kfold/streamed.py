@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.kfold import KfoldConfig
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError
 from mlcli.experiments.fit_poly.estimators import Coefficients, Fits
+from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.model import Model, regression_model
 from mlcli.experiments.kfold.replicate import Outcome
 from mlcli.experiments.kfold.scores import Scores

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mlcli.config.kfold import KfoldConfig
 from mlcli.experiments.kfold.bounds import KINDS, Covered
+from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.estimates import Estimates
 from mlcli.experiments.kfold.refits import grid
 from mlcli.experiments.kfold.splits import degrees_of

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.logistic import BALANCE, LogisticConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.errors import DataError, NoAnswerError
+from mlcli.experiments.logistic.config import BALANCE, LogisticConfig
 from mlcli.linear.design import Design, build
 from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.scratch.logistic.first_order import fit_descent, fit_lbfgs

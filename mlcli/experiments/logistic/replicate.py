@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
-from mlcli.config.logistic import LogisticConfig
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.split import stratified_indices
+from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.fit import Classes, Classifier, classes_of, fit_classifier
 from mlcli.experiments.logistic.studies import Saturation, Separable, saturation, separable
 from mlcli.rng import stream

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.logistic import LogisticConfig
 from mlcli.datasets.split import stratified_indices, test_mask
 from mlcli.datasets.streaming import MAX_VALUES, StreamSource
 from mlcli.errors import DataError
+from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.fit import (
     Classes,
     Classifier,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.logistic import LogisticConfig
 from mlcli.errors import DataError
+from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.linear.basis import POWERS, Basis, fit_basis
 from mlcli.linear.design import Design
 from mlcli.linear.least_squares import EPSILON, Scaling

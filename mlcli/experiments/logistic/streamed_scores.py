@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.logistic import LogisticConfig
+from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.replicate import N_CELLS, N_GRID, called_of, curves
 from mlcli.scratch.logistic.information import Information, information
 from mlcli.scratch.logistic.scores import (

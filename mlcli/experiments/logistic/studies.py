@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
-from mlcli.config.logistic import LogisticConfig
+from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.fit import Classifier
 from mlcli.scratch.logistic.model import sigmoid
 from mlcli.scratch.logistic.newton import fit_newton

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.logistic import LogisticConfig
 from mlcli.errors import DataError
+from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.fit import Classes, fit_classifier
 from mlcli.experiments.logistic.replicate import N_GRID, Outcome, Parts
 from mlcli.experiments.logistic.studies import LOSSES, shown_steps

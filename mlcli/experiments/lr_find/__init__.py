@@ -1,156 +1,54 @@
 """`lr-find`: the range test of section 7.4, over seeds, and whether its answer is worth following.
 
-It knows nothing of layers: a network is a `neural.members.Members`, its training data a `View`.
-"""
+It knows nothing of layers: a network is a `neural.members.Members`, its training data a `View`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from importlib import import_module
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from mlcli.config.lr_find import LrFindConfig
-from mlcli.datasets.source import Source
-from mlcli.experiments.lr_find import tables
-from mlcli.experiments.lr_find.answer import (
-    certificates_of,
-    eta_max_of,
-    one_cycle_section,
-    rates_in,
-    refuse_no_answer,
-    warnings_of,
-)
-from mlcli.experiments.lr_find.compare import WAYS, Compared, compare
-from mlcli.experiments.lr_find.display import display
-from mlcli.experiments.lr_find.sweep import Swept, section_of, sweep_all, training_of
-from mlcli.experiments.networks.members import programs_of
-from mlcli.experiments.networks.problem import Problem, problem_of
-from mlcli.experiments.networks.variants import nest, variants_of
-from mlcli.experiments.train_mlp import DETERMINISM
-from mlcli.result import Progress, Result
-from mlcli.scale.workers import Workers
+from mlcli.experiments.experiment import Context, Experiment, Prepared
+from mlcli.experiments.lr_find.about import ABOUT
 
-__all__ = ["FILES", "ONE_PROGRAM", "check", "display", "plan", "run"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-TABLES = ("compare", "compare_members", "schedule", "suggestions", "sweep")
-FILES = ("metrics.json", *(f"{name}.csv" for name in TABLES), "one_cycle.yaml")
-ONE_PROGRAM = True
+    from mlcli.datasets.source import Source
+    from mlcli.experiments.lr_find.config import LrFindConfig
+    from mlcli.result import Display, Result
 
 
-def check(config: LrFindConfig, source: Source) -> None:
-    """Refuse what can't be trained, before any work.
+class LrFind(Experiment["LrFindConfig", "Prepared[LrFindConfig]"]):
+    """The range test of section 7.4 over seeds, and whether its answer is worth following."""
 
-    Raises:
-        InputError: the device, the rows, the labels or the sizes won't do.
-    """
-    training = import_module(f"mlcli.experiments.{section_of(config)}")
-    training.check(training_of(config), source)
+    about = ABOUT
 
+    def prepare(self, config: LrFindConfig, source: Source) -> Prepared[LrFindConfig]:
+        from mlcli.experiments.lr_find.run import check
 
-def plan(config: LrFindConfig, source: Source) -> Mapping[str, Any]:
-    """The size of the work, for a dry run."""
-    variants, problem = variants_of(training_of(config)), problem_of(config, source)
-    programs, members = programs_of(config, problem, variants), len(variants) * config.n_seeds
-    return {
-        "task": problem.task,
-        "variants": ", ".join(one.label for one in variants),
-        "members": members,
-        "parameters of a member": ", ".join(
-            str(n) for n in sorted({one.architecture.n_parameters for one in programs})
-        ),
-        "steps of the sweep": config.n_steps,
-        "trainings to compare": members * len(WAYS) if config.compare_epochs else 0,
-        "epochs of each": config.compare_epochs,
-    }
+        check(config, source)
+        return Prepared(config, source)
 
+    def plan(self, prepared: Prepared[LrFindConfig]) -> Mapping[str, Any]:
+        from mlcli.experiments.lr_find.run import plan
 
-def run(config: LrFindConfig, source: Source, *, workers: Workers, progress: Progress) -> Result:
-    """Sweep the rate of every seed of every variant, and train with what is found.
+        return plan(prepared.config, prepared.source)
 
-    Args:
-        config: validated parameters.
-        source: where the data come from.
-        workers: not used: members train side by side in one process.
-        progress: told how many parts of the work are done.
+    def run(self, prepared: Prepared[LrFindConfig], context: Context) -> Result:
+        from mlcli.experiments.lr_find.run import run
 
-    Raises:
-        NoAnswerError: no member has an eta_crit, or every training of the comparison diverged.
-    """
-    problem, variants = problem_of(config, source), variants_of(training_of(config))
-    programs = programs_of(config, problem, variants)
-    parts = Parts(len(programs) + (len(variants) if config.compare_epochs else 0), progress)
-    swept = sweep_all(config, problem, variants, programs, parts.finish)
-    refuse_no_answer(config, swept)
-    compared = _compare_all(config, problem, swept, parts)
-    first = next(one for one in swept if eta_max_of(one) is not None)
-    eta_max = eta_max_of(first)
-    assert eta_max is not None
-    return Result(
-        metrics=_metrics(config, source, problem, swept, compared),
-        tables={
-            "compare": tables.compare_table(compared),
-            "compare_members": tables.compare_members_table(compared),
-            "schedule": tables.schedule_table(config, swept),
-            "suggestions": tables.suggestions_table(swept),
-            "sweep": tables.sweep_table(swept),
-        },
-        sections={"one_cycle": {section_of(config): one_cycle_section(config, first, eta_max)}},
-        determinism=DETERMINISM,
-        warnings=warnings_of(config, swept),
-        certificates=certificates_of(swept),
-        certificate_hint="more --n-steps",
-    )
+        return run(prepared, context)
+
+    def display(self, metrics: Mapping[str, Any]) -> list[Display]:
+        from mlcli.experiments.lr_find.display import display
+
+        return display(metrics)
+
+    def draw(self, folder: Path) -> dict[str, Figure]:
+        from mlcli.experiments.lr_find.figures import figures
+
+        return figures(folder)
 
 
-class Parts:
-    """The progress of work in parts of about equal size."""
-
-    def __init__(self, n_parts: int, progress: Progress) -> None:
-        """Nothing done yet."""
-        self._n_parts, self._n_done, self._progress = n_parts, 0, progress
-
-    def finish(self, note: str = "") -> None:
-        """A part is done."""
-        self._n_done += 1
-        self._progress(self._n_done, self._n_parts, note)
-
-    def inside(self, done: float, total: float, note: str = "") -> None:
-        """How far the next part is."""
-        self._progress(self._n_done + done / total, self._n_parts, note)
-
-
-def _compare_all(
-    config: LrFindConfig, problem: Problem, swept: Sequence[Swept], parts: Parts
-) -> list[Compared]:
-    """The trainings of every variant that has an answer; none without epochs."""
-    found = []
-    for one in swept if config.compare_epochs else ():
-        eta_max = eta_max_of(one)
-        if eta_max is not None:
-            found.append(compare(config, problem, one.variant, eta_max, parts.inside))
-        parts.finish()
-    return found
-
-
-def _metrics(
-    config: LrFindConfig,
-    source: Source,
-    problem: Problem,
-    swept: Sequence[Swept],
-    compared: Sequence[Compared],
-) -> dict[str, Any]:
-    trained = {one.variant.path: {"comparison": one.metrics} for one in compared}
-    split = problem.splits[0]
-    return nest([(one.variant, rates_in(one) | trained.get(one.variant.path, {}))
-                 for one in swept]) | {
-        "data": {
-            "name": source.name, "task": problem.task, "n_classes": len(problem.class_names),
-            "n_train": split.train.size, "n_validation": split.validation.size,
-            "n_test": split.test.size,
-        },
-        "sweep": {
-            "rate_min": config.rate_min, "rate_max": config.rate_max, "n_steps": config.n_steps,
-            "n_seeds": config.n_seeds, "compare_epochs": config.compare_epochs,
-            "variants": {str(i): " / ".join(one.variant.path) for i, one in enumerate(swept)},
-        },
-    }  # fmt: skip
+EXPERIMENT = LrFind()

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
 from mlcli.config import inherited_keys
-from mlcli.config.lr_find import LrFindConfig
 from mlcli.errors import NoAnswerError
+from mlcli.experiments.lr_find.config import LrFindConfig
 from mlcli.experiments.lr_find.sweep import Swept, section_of
 from mlcli.experiments.summary import geometric_summary
 from mlcli.scratch.range_test.rules import RULES

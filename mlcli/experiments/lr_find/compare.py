@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mlcli.config.lr_find import LrFindConfig
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.lr_find.answer import cycle_of
+from mlcli.experiments.lr_find.config import LrFindConfig
 from mlcli.experiments.lr_find.sweep import training_of
 from mlcli.experiments.networks.fitting import Fitted, fit_all
 from mlcli.experiments.networks.members import programs_of

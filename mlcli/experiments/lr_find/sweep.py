@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.config import config_class, inherited_keys
-from mlcli.config.lr_find import LrFindConfig
+from mlcli.experiments.lr_find.config import LrFindConfig
 from mlcli.experiments.networks.members import (
     Program,
     loss_of,

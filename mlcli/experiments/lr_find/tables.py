@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.lr_find import LrFindConfig
 from mlcli.experiments.lr_find.answer import SAFETY, cycle_of, eta_max_of
 from mlcli.experiments.lr_find.compare import Compared
+from mlcli.experiments.lr_find.config import LrFindConfig
 from mlcli.experiments.lr_find.sweep import Swept, training_of
 from mlcli.experiments.networks.members import schedule_of
 from mlcli.experiments.summary import band

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.perceptron import PerceptronConfig
 from mlcli.datasets.source import Source
 from mlcli.datasets.task import ROWS_A_CLASS, few_enough
 from mlcli.errors import DataError
+from mlcli.experiments.perceptron.config import PerceptronConfig
 from mlcli.linear.statistics import spread
 from mlcli.rng import stream
 from mlcli.scratch.perceptron.bumps import staircase

@@ -2,144 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
-from functools import partial
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from mlcli.config.propagate import PropagateConfig
-from mlcli.datasets.source import Source
-from mlcli.errors import DataError, InputError
-from mlcli.experiments.propagate import tables
-from mlcli.experiments.propagate.display import display
-from mlcli.experiments.propagate.networks import NORMALISATIONS, measure_signals, measure_signs
-from mlcli.experiments.propagate.training import N_TRIALS, rows_of, train_pairs
-from mlcli.neural.activations import ACTIVATIONS
-from mlcli.neural.device import find_device
-from mlcli.neural.initialisation import SCHEMES
-from mlcli.neural.propagation import one_thread
-from mlcli.result import Progress, Result
-from mlcli.scale.workers import Processes, Workers
+from mlcli.experiments.experiment import Context, Experiment, Prepared
+from mlcli.experiments.propagate.about import ABOUT
 
-__all__ = ["FILES", "check", "display", "plan", "run"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-TABLES = ("activations", "sign_points", "signals", "signs", "trains")
-FILES = ("metrics.json", *(f"{name}.csv" for name in TABLES))
-# With a slope that is learnt or drawn there is no one curve h(a); with zeros there is no signal.
-KNOWN_ACTIVATIONS = tuple(name for name, h in ACTIVATIONS.items() if h.value is not None)
-KNOWN_INITS = tuple(name for name in SCHEMES if name != "zeros")
-# Bytes of the largest measured network, times the copies that are held at once.
-MAX_BYTES = 1 << 30
-DETERMINISM = (
-    "each piece of work is done on one thread and collected in order, so the bytes do not depend "
-    "on --jobs; another machine, or another version of numpy or torch, can differ in the last "
-    "digits, and after many steps of training in more"
-)
+    from mlcli.datasets.source import Source
+    from mlcli.experiments.propagate.config import PropagateConfig
+    from mlcli.result import Display, Result
 
 
-def check(config: PropagateConfig, source: Source) -> None:
-    """Refuse unknown names and rows that can't be classified, before any work.
+class Propagate(Experiment["PropagateConfig", "Prepared[PropagateConfig]"]):
+    """`propagate`: vanishing and exploding gradients (sections 7.1 to 7.3 of the notes)."""
 
-    Raises:
-        InputError: a name, the device, the sizes or the rows won't do.
-    """
-    _check_names("--activations", config.activations, KNOWN_ACTIVATIONS)
-    _check_names("--inits", config.inits, KNOWN_INITS)
-    find_device(config.device)
-    if max(config.sign_counts) > config.width:
-        raise InputError(
-            "--sign-counts", must=f"at most the width {config.width} each",
-            got=str(max(config.sign_counts)),
-        )  # fmt: skip
-    n_bytes = 8 * config.n_seeds * max(config.depths) * config.width**2
-    if n_bytes > MAX_BYTES:
-        raise InputError(
-            "the weights of --n-seeds measured networks", must="below 1 GiB",
-            got=f"{n_bytes / 2**30:.1f} GiB", hint="a smaller --width, --depths or --n-seeds",
-        )  # fmt: skip
-    if source.streamed:
-        raise DataError(
-            f"{source.name} is read in batches, which propagate can't use",
-            hint="a file with fewer rows",
-        )
-    rows_of(config, source)
+    about = ABOUT
 
+    def prepare(self, config: PropagateConfig, source: Source) -> Prepared[PropagateConfig]:
+        from mlcli.experiments.propagate.run import check
 
-def _check_names(flag: str, names: Iterable[str], known: tuple[str, ...]) -> None:
-    for name in names:
-        if name not in known:
-            near = get_close_matches(name.lower(), known, n=1, cutoff=0.4)
-            raise InputError(
-                flag, must=f"names from {', '.join(known)}", got=repr(name),
-                hint=near[0] if near else None,
-            )  # fmt: skip
+        check(config, source)
+        return Prepared(config, source)
+
+    def plan(self, prepared: Prepared[PropagateConfig]) -> Mapping[str, Any]:
+        from mlcli.experiments.propagate.run import plan
+
+        return plan(prepared.config, prepared.source)
+
+    def run(self, prepared: Prepared[PropagateConfig], context: Context) -> Result:
+        from mlcli.experiments.propagate.run import run
+
+        return run(prepared, context)
+
+    def display(self, metrics: Mapping[str, Any]) -> list[Display]:
+        from mlcli.experiments.propagate.display import display
+
+        return display(metrics)
+
+    def draw(self, folder: Path) -> dict[str, Figure]:
+        from mlcli.experiments.propagate.figures import figures
+
+        return figures(folder)
 
 
-def plan(config: PropagateConfig, source: Source) -> Mapping[str, Any]:
-    """The size of the work, for a dry run."""
-    n_pairs = len(config.activations) * len(config.inits) * len(NORMALISATIONS)
-    return {
-        "pairs, with and without batch normalisation": n_pairs,
-        "measured networks": n_pairs * len(config.depths) * config.n_seeds,
-        "trained networks": n_pairs * config.train_seeds,
-        "trials of a learning rate": n_pairs * len(config.train_rates) * N_TRIALS,
-        "rows to train on": rows_of(config, source).labels.size,
-    }
-
-
-def run(config: PropagateConfig, source: Source, *, workers: Workers, progress: Progress) -> Result:
-    """Measure, compare with theory, train.
-
-    Args:
-        config: validated parameters.
-        source: rows on which deep networks are trained.
-        workers: who does the work; never changes a byte.
-        progress: told how many pieces of work are done.
-    """
-    rows = rows_of(config, source)
-    if (kind := find_device(config.device).type) == "cpu":
-        # Whatever a worker elsewhere would take.
-        config = config.model_copy(update={"device": kind})
-    elif not isinstance(workers, Processes):
-        raise InputError("--device", must="cpu with --cluster", got=kind, hint="--device cpu")
-    else:
-        # A copy of a process can't use an accelerator that its parent has used.
-        workers = Processes(1)
-    # The longest pieces first, so that no worker waits long for the last.
-    pieces: dict[tuple[str, ...], Any] = {}
-    for normalisation in NORMALISATIONS:
-        for name in config.activations:
-            pieces["training", normalisation, name] = partial(
-                train_pairs, config, rows, name, normalisation
-            )
-    for normalisation in NORMALISATIONS:
-        for init in config.inits:
-            pieces["signals", normalisation, init] = partial(
-                measure_signals, config, init, normalisation
-            )
-    for name in config.activations:
-        pieces["signs", name] = partial(measure_signs, config, name)
-    found: dict[tuple[str, ...], Any] = {}
-    for address, one in zip(pieces, workers.map_ordered(_alone, pieces.values()), strict=True):
-        found[address] = one
-        progress(len(found), len(pieces))
-    signals, signs, trained = (
-        {address[1:]: one for address, one in found.items() if address[0] == word}
-        for word in ("signals", "signs", "training")
-    )
-    return Result(
-        metrics=tables.metrics(config, rows, signals, signs, trained) | {"data_name": source.name},
-        tables={
-            "activations": tables.activations(config),
-            "sign_points": tables.sign_points(signs),
-            "signals": tables.signals(config, signals),
-            "signs": tables.signs(config, signs),
-            "trains": tables.trains(config, trained, rows.labels.size),
-        },
-        determinism=DETERMINISM,
-    )
-
-
-def _alone(work: Any) -> Any:
-    with one_thread():
-        return work()
+EXPERIMENT = Propagate()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.propagate import PropagateConfig
+from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.neural.activations import find_activation
 from mlcli.neural.device import DTYPES
 from mlcli.neural.mlp import MLP

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.propagate import PropagateConfig
+from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.experiments.propagate.networks import NORMALISATIONS, SIGN_SCHEME, Signs
 from mlcli.experiments.propagate.training import Rows, Trained
 from mlcli.experiments.summary import interval_columns, summary

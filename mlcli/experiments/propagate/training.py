@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.propagate import PropagateConfig
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
+from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.linear.statistics import spread
 from mlcli.neural.device import find_device
 from mlcli.neural.losses import LOSSES

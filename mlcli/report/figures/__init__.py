@@ -5,16 +5,17 @@ A figure sees what a reader of the CSV sees, so that it can be drawn again from 
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
+from typing import Any
+
+from mlcli.experiments.experiment import Experiment
 
 
-def draw(section: str, folder: Path, kinds: tuple[str, ...]) -> None:
-    """Draw every figure of a command into its run folder."""
-    from mlcli.report.figures.style import save, styled
+def draw(experiment: Experiment[Any, Any], folder: Path, kinds: tuple[str, ...]) -> None:
+    """Draw every figure of an experiment into its run folder."""
+    from mlcli.plotting import save, styled
 
-    module = import_module(f"mlcli.report.figures.{section}")
     with styled():
-        for name, figure in module.figures(folder).items():
+        for name, figure in experiment.draw(folder).items():
             for kind in kinds:
                 save(figure, folder / f"{name}.{kind}")

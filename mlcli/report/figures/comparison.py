@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mlcli.errors import DataError
-from mlcli.report.curves import CURVES, Curve
-from mlcli.report.figures.style import (
+from mlcli.experiments import about
+from mlcli.experiments.experiment import Curve
+from mlcli.plotting import (
     COLOURS,
     METADATA,
     Table,
@@ -41,7 +42,7 @@ def overlaid(section: str, runs: Sequence[tuple[str, Path]]) -> list[tuple[str, 
         DataError: a table of one of them is no table, or holds no numbers where a curve has some.
     """
     found = []
-    for curve in CURVES.get(section, ()):
+    for curve in about(section).curves:
         try:
             tables = [(label, _read(folder, curve)) for label, folder in runs]
             present = [(label, table) for label, table in tables if table is not None]

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mlcli.report.figures.style import COLOURS, new_figure, save, shortened, styled
+from mlcli.plotting import COLOURS, new_figure, save, shortened, styled
 
 MOST_PANELS = 12
 ACROSS = 4

@@ -7,7 +7,6 @@ and each series can be read off and hidden.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ from matplotlib.collections import LineCollection, PathCollection, PolyCollectio
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from mlcli.experiments import load
+from mlcli.plotting import COLOURS, METADATA, POINTS, RC, TRUTH, styled
 from mlcli.report.figures.series import Group, groups, plain, values
-from mlcli.report.figures.style import COLOURS, METADATA, POINTS, RC, TRUTH, styled
 
 # Text stays text; the page names the font.
 TEXT: dict[Any, Any] = {"svg.fonttype": "none"}
@@ -58,9 +58,8 @@ class Drawing:
 
 def drawings(section: str, folder: Path) -> dict[str, Drawing]:
     """Every figure of a run folder, by name."""
-    module = import_module(f"mlcli.report.figures.{section}")
     with styled(), matplotlib.rc_context(TEXT):
-        return {name: _drawing(figure) for name, figure in module.figures(folder).items()}
+        return {name: _drawing(figure) for name, figure in load(section).draw(folder).items()}
 
 
 def _drawing(figure: Figure) -> Drawing:

@@ -1,0 +1,64 @@
+"""What `bias-variance` is: its help, its files, its figures and its headline metrics."""
+
+from __future__ import annotations
+
+from mlcli.experiments.experiment import OTHER, About, Caption, Curve, Headline
+
+ABOUT = About(
+    section="bias_variance",
+    summary="Split the generalisation error into bias, variance, noise.",
+    example="mlcli bias-variance --degrees 0-12",
+    place=3,
+    title="Bias, variance and noise (section 3.2 and appendix A)",
+    question=(
+        "Where does the error of a prediction come from: a model too stiff for the regularity, "
+        "one that follows the accidents of its data, or noise that no model can predict? The same"
+        " models are fitted to ensembles of many data sets, and their mean squared error is taken"
+        " apart."
+    ),
+    figures={
+        "decomposition": Caption(
+            "Appendix A, (A.18)",
+            "Squared error against degree, near its minimum and on a logarithmic axis: bias "
+            "squared falls, variance rises, noise is level, and measured errors lie on their sum.",
+            "Bias squared, variance and noise against degree, means over the seeds with 95 % "
+            "intervals; the points are errors measured on rows that no fit has seen. The dotted "
+            "line is what the finite ensemble alone adds to bias squared: a bias that lies on it "
+            "can't be told from none. A band that reaches the lower edge includes zero. Where "
+            "the regularity is unknown, bias squared and noise are one line.",
+        ),
+        "strength": Caption(
+            "Appendix A and (3.13)",
+            "Squared error of one high degree against the strength of its penalty: variance "
+            "falls, bias squared rises, and their sum has a minimum between.",
+            "The same terms for one high degree under a penalty, from weak to strong: the "
+            "penalty trades variance for bias.",
+        ),
+        "pointwise": Caption(
+            "Appendix A, (A.17)",
+            "One panel a degree: thin curves of single fits around their mean, with the "
+            "regularity dashed; the spread grows with the degree, most near the ends.",
+            "Fits to single data sets of the first seed, their mean, and the central 95 % of "
+            "them at each x: the mean's distance from the dashed regularity is the bias, the "
+            "spread around the mean the variance.",
+        ),
+        "descent": Caption(
+            "Beyond the notes",
+            "Error against the number of columns: it falls, rises to a sharp peak where columns "
+            "equal rows, and falls again beyond, there lower for one scaling of the columns than "
+            "for the other; below, the length of the coefficients.",
+            "Past the interpolation threshold: with more columns than rows, the shortest of all "
+            "solutions that pass through every row. Which one is shortest depends on how the "
+            "Legendre columns are scaled, so two scalings are shown; they agree up to the "
+            "threshold. Medians over data sets, since near the threshold means are ruled by the "
+            "worst one.",
+        ),
+    },
+    tables=("data", "decomposition", "descent", "members", "pointwise", "strengths"),
+    headlines=(Headline("generalisation_error", False, OTHER),),
+    curves=(
+        Curve("decomposition", "degree", "bias_squared"),
+        Curve("decomposition", "degree", "variance"),
+    ),
+    devices=("cpu",),
+)

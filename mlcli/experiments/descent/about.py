@@ -1,0 +1,67 @@
+"""What `descent` is: its help, its files, its figures and its headline metrics."""
+
+from __future__ import annotations
+
+from mlcli.experiments.experiment import OTHER, About, Caption, Curve, Headline
+
+ABOUT = About(
+    section="descent",
+    summary="Gradient descent against the closed form and the gradient flow.",
+    example="mlcli descent --batch-sizes 1,10,100",
+    place=4,
+    title="Gradient descent (section 4)",
+    question=(
+        "How large may a step be, how many are needed, and what do random batches cost? On the "
+        "loss of a linear model all of it is in the eigenvalues of the Hessian, and every "
+        "measurement stands beside what they say."
+    ),
+    figures={
+        "paths": Caption(
+            "Section 4.1",
+            "Contours of an elongated bowl with paths of several learning rates; the largest one "
+            "leaves the picture.",
+            "Paths in the plane of the stiffest and the softest direction, first data set. Rates "
+            "are in units of the critical one, 2 / lambda_max; above it the stiff direction grows.",
+        ),
+        "loss": Caption(
+            "Section 4.1",
+            "Excess loss falls with the steps on a logarithmic axis.",
+            "Loss above the minimum against step: the first data set, and the central 95 % of all.",
+        ),
+        "noise": Caption(
+            "Section 4.1.1",
+            "Excess loss against learning rate, one line a batch size, measured points on theory.",
+            "Where minibatch descent settles: the mean excess loss against learning rate and batch "
+            "size. Points are measured, with 95 % intervals; lines are the exact stationary value. "
+            "Where a point is missing, that batch diverges at that rate.",
+        ),
+        "flow": Caption(
+            "Section 4.2, (4.13)",
+            "Distance between descent and the flow falls with slope -1 as n grows.",
+            "Descent in n steps against the flow at the same time: the distance falls like 1 / n, "
+            "for the quadratic and for a loss that is none.",
+        ),
+        "rates": Caption(
+            "Beyond the notes",
+            "Steps for one more digit against condition number, for plain descent and momentum.",
+            "Steps that one more correct digit takes, at the best fixed settings: plain descent "
+            "pays the condition number, momentum its root. Lines are theory.",
+        ),
+    },
+    tables=("flow", "loss", "noise", "paths", "rates"),
+    headlines=(Headline("final_excess", False, OTHER),),
+    curves=(
+        Curve("loss", "step", "median", "low", "high", log_y=True),
+        Curve(
+            "noise",
+            "rate",
+            "measured",
+            "ci_low",
+            "ci_high",
+            ("batch_size",),
+            log_x=True,
+            log_y=True,
+        ),
+    ),
+    devices=("cpu",),
+)

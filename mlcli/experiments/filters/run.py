@@ -1,0 +1,175 @@
+"""`filters`: filters, pooling and 1 x 1 convolutions (sections 8.1 to 8.3 and 8.5 of the notes)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.datasets.pictures import Picture, edge_matrix, first_of_class, grey_images
+from mlcli.datasets.source import Source
+from mlcli.errors import DataError, InputError
+from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.filters import metrics, tables
+from mlcli.experiments.filters.config import FiltersConfig
+from mlcli.experiments.filters.kernels import (
+    MOST_COLUMN_BYTES,
+    NAMED,
+    check_fit,
+    kernels_of,
+    picture_of,
+)
+from mlcli.experiments.filters.layers import Response, respond, shapes
+from mlcli.experiments.filters.shifts import Shifted, layer_differences, on_canvas, shift_images
+from mlcli.result import Metrics, Result
+from mlcli.scratch.convolution.convolution import convolve
+
+Array = NDArray[np.float64]
+DETERMINISM = (
+    "each seed's work is done with one BLAS thread and collected in order, so the bytes do not "
+    "depend on --jobs; another machine, or another version of numpy or Pillow, can differ in the "
+    "last digits"
+)
+
+
+def check(config: FiltersConfig, source: Source) -> None:
+    """Refuse what can't be filtered, before any work.
+
+    Raises:
+        InputError: the device, the images, the picture or a filter won't do.
+    """
+    if config.device not in ("auto", "cpu"):
+        raise InputError(
+            "--device", must="auto or cpu for filters, which is NumPy", got=config.device
+        )
+    if source.streamed or source.image_shape is None or source.task == "regression":
+        raise DataError(
+            "--data", must="a set of images with classes for filters", got=source.name,
+            hint="digits",
+        )  # fmt: skip
+    data, shape = source.replicate(0, config.seed), source.image_shape
+    first_of_class(data, shape, config.digit, config.longest_side)
+    picture = picture_of(config, source)
+    n_h, n_w = picture.pixels.shape[:2]
+    if min(n_h, n_w) < 3:
+        raise DataError(
+            f"the picture {picture.name}", must="of at least 3 x 3 pixels", got=f"{n_h} x {n_w}"
+        )
+    for name, kernel in kernels_of(config).items():
+        flag = f"--{name}" if name not in NAMED else f"filter {name}"
+        check_fit(config, flag, kernel.shape, picture)
+    size = config.filter_size
+    check_fit(config, "--filter-size", (1, size, size), picture)
+    canvas = canvas_of(config, shape)
+    # The nine pixels of every window are copied, see `convolve`.
+    if 8 * 9 * min(config.n_images, source.n_rows) * prod(canvas) > MOST_COLUMN_BYTES:
+        raise InputError(
+            f"{config.n_images} images of {source.name} need too much memory",
+            hint=f"--n-images {max(2, config.n_images // 10)}",
+        )
+    smallest = min(n_h, n_w, *canvas)
+    if config.pool_size > smallest:
+        raise InputError(
+            "--pool-size", must=f"at most {smallest}, the smallest side of what is pooled",
+            got=str(config.pool_size),
+        )  # fmt: skip
+
+
+def canvas_of(config: FiltersConfig, shape: tuple[int, ...]) -> tuple[int, int]:
+    """(n_h, n_w) of the ground on which an image of a set is shifted."""
+    n_h, n_w = on_canvas(np.zeros((0, *shape[-2:])), config.max_shift).shape[1:]
+    return n_h, n_w
+
+
+def plan(config: FiltersConfig, source: Source) -> Mapping[str, Any]:
+    """The size of the work, for a dry run."""
+    picture = picture_of(config, source)
+    return {
+        "picture": f"{picture.name}, {' x '.join(map(str, picture.pixels.shape))}",
+        "filters": ", ".join(kernels_of(config)),
+        "images a seed": min(config.n_images, source.n_rows),
+        "seeds": config.n_seeds,
+    }
+
+
+def run(prepared: Prepared[FiltersConfig], context: Context) -> Result:
+    """Filters on the matrix and the picture, pools, 1 x 1 convolutions, shifted images."""
+    config, source = prepared.config, prepared.source
+    data = source.replicate(0, config.seed)
+    shape = source.image_shape or ()
+    images = grey_images(data, shape)
+    found: list[Shifted] = []
+    differences = []
+
+    def work(index: int) -> tuple[Shifted, tuple[float, float]]:
+        return shift_images(config, images, data.t, index), layer_differences(config.seed, index)
+
+    for shifted, difference in context.workers.map_ordered(work, range(config.n_seeds)):
+        found.append(shifted)
+        differences.append(difference)
+        context.progress(len(found), config.n_seeds)
+    picture, kernels = picture_of(config, source), kernels_of(config)
+    responses = {name: respond(config, picture, kernel) for name, kernel in kernels.items()}
+    filtered = on_the_matrix(kernels)
+    sizes = shapes(len(edge_matrix()))
+    shown = first_of_class(data, shape, config.digit, config.longest_side).pixels[:, :, 0]
+    of_layers = {
+        "layer": metrics.layer_metrics(config, picture),
+        "dense": metrics.dense_metrics(differences),
+        "shapes": metrics.shape_metrics(sizes),
+        "shifts": metrics.shift_metrics(found),
+    }
+    return Result(
+        metrics=_metrics(config, source, picture, filtered, responses) | of_layers,
+        tables={
+            "matrices": tables.matrices(
+                {"image": edge_matrix(), **filtered, **tables.pooled_example()}
+            ),
+            "picture": tables.picture_panels(picture, responses),
+            "pointwise": tables.pointwise(config.seed),
+            "pooled": tables.pooled_panels(config, picture),
+            "shapes": sizes,
+            "shifts": tables.shifts(found),
+            "turned": tables.turned(),
+            "unrolled": tables.unrolled(shown, config.max_shift),
+        },
+        determinism=DETERMINISM,
+    )
+
+
+def on_the_matrix(kernels: Mapping[str, Array]) -> dict[str, Array]:
+    """(8.1) under the notes' two filters and every other that fits: stride 1, no padding."""
+    image = edge_matrix()[None, None]
+    every = {name: NAMED[name][None] for name in metrics.OF_THE_NOTES} | dict(kernels)
+    return {
+        name: convolve(image, kernel[None])[0, 0]
+        for name, kernel in every.items()
+        if kernel.shape[0] == 1 and max(kernel.shape) <= len(image[0, 0])
+    }
+
+
+def _metrics(
+    config: FiltersConfig,
+    source: Source,
+    picture: Picture,
+    filtered: Mapping[str, Array],
+    responses: Mapping[str, Response],
+) -> Metrics:
+    n_h, n_w, n_ch = picture.pixels.shape
+    return {
+        "picture": {
+            "name": picture.name, "height": n_h, "width": n_w, "channels": n_ch,
+            "reduced_by": picture.reduced_by,
+        },
+        "stride": config.stride,
+        "padding": config.padding,
+        "data_name": source.name,
+        "n_seeds": config.n_seeds,
+        "matrix": metrics.matrix_metrics(filtered),
+        "filters": metrics.filter_metrics(responses, kernels_of(config)),
+        "pooling": metrics.pool_metrics(config, picture),
+        "turned_edge": metrics.turned_metrics(),
+    }  # fmt: skip

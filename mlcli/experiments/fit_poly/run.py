@@ -1,0 +1,299 @@
+"""`fit-poly`: linear basis-function models in closed form (sections 3 and 4 of the notes)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.certificate import by_solve
+from mlcli.datasets.dataset import Dataset
+from mlcli.datasets.source import Source
+from mlcli.datasets.streaming import StreamSource
+from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.fit_poly import estimators, paper, streamed, tables
+from mlcli.experiments.fit_poly.checks import n_replicates
+from mlcli.experiments.fit_poly.config import FitPolyConfig
+from mlcli.experiments.fit_poly.replicate import (
+    Outcome,
+    compares,
+    path_design,
+    run_replicate,
+    split,
+    strengths,
+)
+from mlcli.experiments.source import prepared_info
+from mlcli.experiments.summary import summary
+from mlcli.linear.redundant import left_out_entry, left_out_notes
+from mlcli.models import functions
+from mlcli.models.functions import Tensors
+from mlcli.models.linear import error_entry
+from mlcli.models.parts import SCHEMA
+from mlcli.result import Columns, Metrics, Progress, Result
+
+Array = NDArray[np.float64]
+Model = tuple[dict[str, Columns], dict[str, Any], Tensors]
+N_GRID = 201
+WEAK = "a larger strength, or a lower degree"
+SCORES = (
+    "train_mse",
+    "test_mse",
+    "train_r2",
+    "test_r2",
+    "residual_variance",
+    "effective_rank",
+    "degrees_of_freedom",
+    "relative_gap",
+)
+DETERMINISM = (
+    "each seed's work is done with one BLAS thread and collected in the order of the seeds, so the "
+    "bytes do not depend on --jobs; another machine, or another version of numpy, can differ in "
+    "the last digits"
+)
+
+
+def run(prepared: Prepared[FitPolyConfig], context: Context) -> Result:
+    """Fit all degrees on every seed, score them, and compare with the notes."""
+    config, source = prepared.config, prepared.source
+    if isinstance(source, StreamSource):
+        return _run_streamed(config, source, context.progress)
+    first = source.replicate(0, config.seed)
+    grid = _grid(first)
+    total = n_replicates(config, source)
+    outcomes: list[Outcome] = []
+
+    def work(index: int) -> Outcome | Model:
+        # The model goes first: exact coefficients of a high degree take longest.
+        return (
+            _first_model(config, first) if index < 0 else run_replicate(config, source, index, grid)
+        )
+
+    for piece in context.workers.map_ordered(work, range(-1, total)):
+        if isinstance(piece, Outcome):
+            outcomes.append(piece)
+            context.progress(len(outcomes), total)
+        else:
+            model, info, arrays = piece
+    truth = None if grid is None or first.truth is None else first.truth(grid)
+    compared = _table_1(config, source, outcomes, estimators.sizes(config))
+    left_out = _left_out(config, first)
+    return Result(
+        metrics=_metrics(config, outcomes, compared) | left_out_entry(left_out),
+        tables=_tables(config, first, outcomes, grid, truth, compared),
+        model_tables=model,
+        model_tensors={"predictor": arrays},
+        model_info=_with_errors(info, config, outcomes),
+        determinism=DETERMINISM,
+        warnings=[*left_out_notes(left_out), *_warnings(config, outcomes)],
+        certificates=by_solve(
+            {"penalised fits": [one.scores[config.solver].certificate for one in outcomes],
+             "path": [None if one.path is None else one.path.certificate for one in outcomes]}
+        ),
+        certificate_hint=WEAK,
+    )  # fmt: skip
+
+
+def _left_out(config: FitPolyConfig, first: Dataset) -> list[str]:
+    """The products that the standardised columns of the highest degree leave out, if there are any.
+
+    The other solvers keep a column that depends on earlier ones, with the coefficient 0.
+    """
+    standardised = config.penalty != "none" or config.solver == "lapack"
+    if not (standardised or compares(config) or config.path_penalty != "none"):
+        return []
+    return path_design(config, split(config, first, 0)).basis.left_out_terms(first.feature_names)
+
+
+def _grid(dataset: Dataset) -> Array | None:
+    """Points along the range of a single input; several inputs have no curve."""
+    if dataset.X.shape[1] != 1:
+        return None
+    low, high = float(np.nanmin(dataset.X)), float(np.nanmax(dataset.X))
+    return np.linspace(low, high, N_GRID)[:, None]  # (n_grid, 1)
+
+
+def _tables(
+    config: FitPolyConfig,
+    first: Dataset,
+    outcomes: Sequence[Outcome],
+    grid: Array | None,
+    truth: Array | None,
+    compared: Mapping[str, Any],
+) -> dict[str, Columns]:
+    degrees = estimators.sizes(config)
+    rows = split(config, first, 0)
+    basis = path_design(config, rows).basis
+    terms = replace(basis, left_out=()).terms(first.feature_names)[int(config.intercept) :]
+    return {
+        "coefficients": tables.coefficients_table(
+            config, outcomes, terms, basis.left_out_terms(first.feature_names)
+        ),
+        "data": tables.data_table(config, first),
+        "errors": tables.errors_table(outcomes, degrees),
+        "fits": tables.fits_table(outcomes, degrees, grid, truth),
+        "path": tables.path_table(config, outcomes),
+        "path_coefficients": tables.path_coefficients_table(config, outcomes, terms),
+        "path_fits": tables.path_fits_table(config, outcomes, grid, truth),
+        "scores": tables.scores_table(outcomes, degrees),
+        "table_1": paper.columns(compared),
+    }
+
+
+def _metrics(
+    config: FitPolyConfig, outcomes: Sequence[Outcome], compared: Mapping[str, Any]
+) -> Metrics:
+    degrees = estimators.sizes(config)
+    metrics: Metrics = {
+        "n_train": outcomes[0].n_train,
+        "n_test": outcomes[0].n_test,
+        "n_seeds": len(outcomes),
+    }
+    for name in outcomes[0].scores:
+        found = {
+            f"degree_{degree}": _summaries(name, i, outcomes) for i, degree in enumerate(degrees)
+        }
+        metrics |= found if name == config.solver else {name: found}
+    if outcomes[0].path is not None:
+        best = tables.best_strength(outcomes)
+        paths = [outcome.path for outcome in outcomes if outcome.path is not None]
+        metrics["path"] = {
+            "lowest_error_strength": float(strengths(config)[best]),
+            "train_mse": summary([p.train_mse[best] for p in paths], "train_mse"),
+            "n_nonzero": summary([p.n_nonzero[best] for p in paths], "n_nonzero"),
+            "largest_relative_gap": float(max(p.relative_gap.max() for p in paths)),
+        }
+        if outcomes[0].n_test:
+            metrics["path"]["test_mse"] = summary([p.test_mse[best] for p in paths], "test_mse")
+    if compared:
+        metrics["table_1"] = dict(compared)
+    return metrics
+
+
+def _summaries(estimator: str, index: int, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    return {
+        name: summary([getattr(o.scores[estimator], name)[index] for o in outcomes], name)
+        for name in SCORES
+        if _applies(name, outcomes[0], estimator)
+    }
+
+
+def _applies(name: str, outcome: Outcome, estimator: str) -> bool:
+    if name == "relative_gap":
+        return bool(np.isfinite(outcome.scores[estimator].relative_gap).all())
+    return bool(outcome.n_test) or not name.startswith("test_")
+
+
+def _table_1(
+    config: FitPolyConfig, source: Source, outcomes: Sequence[Outcome], degrees: Sequence[int]
+) -> Mapping[str, Any]:
+    """The notes' table beside ours, for the estimator the notes used, on the notes' data."""
+    if not paper.is_of_the_notes(config, source) or "lapack" not in outcomes[0].scores:
+        return {}
+    pairs = {
+        degree: np.array(
+            [[o.scores["lapack"].train_mse[i], o.scores["lapack"].test_mse[i]] for o in outcomes]
+        )  # (n_seeds, 2)
+        for i, degree in enumerate(degrees)
+    }
+    return paper.compare(pairs)
+
+
+def _run_streamed(config: FitPolyConfig, source: StreamSource, progress: Progress) -> Result:
+    """The same for a file that is read in batches; what needs all rows at once is left out."""
+    config = config.model_copy(update={"path_penalty": "none", "compare_solver": "none"})
+    outcomes, fits = streamed.run_streamed(config, source, n_replicates(config, source), progress)
+    model, info, arrays = _model(config, source.sample, fits, outcomes[0].n_train)
+    left_out = "the file is read in batches: no path, no second solver, and a sample in the data"
+    return Result(
+        metrics=_metrics(config, outcomes, {}),
+        tables=_tables(config, source.sample, outcomes, None, None, {}),
+        model_tables=model,
+        model_tensors={"predictor": arrays},
+        model_info=_with_errors(info, config, outcomes),
+        determinism=DETERMINISM,
+        warnings=[left_out, *_warnings(config, outcomes)],
+    )
+
+
+def _first_model(config: FitPolyConfig, first: Dataset) -> Model:
+    rows = split(config, first, 0)
+    fits = estimators.fit(
+        config, rows.X_train, rows.t_train, first.feature_names, rows.data.related
+    )
+    return _model(config, rows.data, fits, rows.t_train.size)
+
+
+def _model(config: FitPolyConfig, first: Dataset, fits: estimators.Fits, n_train: int) -> Model:
+    """Coefficients with standard errors, fitted on the first seed's training rows."""
+    columns: dict[str, list[Any]] = {k: [] for k in ("degree", "term", "estimate", "std_error")}
+    errors_of_fits = []
+    for index, degree in enumerate(fits.degrees):
+        found = fits.coefficients(index)
+        free = n_train - fits.degrees_of_freedom[index]
+        sigma = np.sqrt(fits.train_rss[index] / free) if free > 0.5 else np.nan
+        entry = error_entry(sigma, free if free > 0.5 else None, None, 0)
+        errors_of_fits.append({"degree": degree, **entry})
+        columns["degree"] += [degree] * len(found.terms)
+        columns["term"] += list(found.terms)
+        columns["estimate"] += found.estimate.tolist()
+        errors = [None] * len(found.terms)
+        if found.unit_std_error is not None and np.isfinite(sigma):
+            errors = (sigma * found.unit_std_error).tolist()
+        columns["std_error"] += errors
+    words, arrays = functions.encode(fits.functions())
+    basis = None if fits.design is None else fits.design.basis
+    info = {
+        "schema": SCHEMA,
+        "functions": words,
+        "fits": errors_of_fits,
+        "kind": "fit-poly",
+        "basis": config.basis,
+        "degrees": list(fits.degrees),
+        **left_out_entry([] if basis is None else basis.left_out_terms(first.feature_names)),
+        "features": list(first.feature_names),
+        "target": first.target_name,
+        "penalty": config.penalty,
+        "solver": config.solver,
+        "fitted_on": "the training rows of the first seed",
+        **prepared_info(first),
+    }
+    return {"coefficients": columns}, info, arrays
+
+
+def _with_errors(
+    info: dict[str, Any], config: FitPolyConfig, outcomes: Sequence[Outcome]
+) -> dict[str, Any]:
+    """The words of the model, with each degree's mean error on held-out rows and the best degree.
+
+    Without a test part the degrees have no such error, and the training error chooses.
+    """
+    scores = [one.scores[config.solver] for one in outcomes]
+    with np.errstate(over="ignore", invalid="ignore"):
+        test = np.stack([one.test_mse for one in scores]).mean(axis=0)  # (k,)
+        train = np.stack([one.train_mse for one in scores]).mean(axis=0)
+    ranked = test if outcomes[0].n_test else train
+    fits = [
+        entry | error_entry(
+            entry["residual_std"], entry["degrees_of_freedom"], float(mse), outcomes[0].n_test
+        )
+        for entry, mse in zip(info["fits"], test, strict=True)
+    ]  # fmt: skip
+    best = int(np.argmin(np.where(np.isfinite(ranked), ranked, np.inf)))
+    return info | {"fits": fits, "best_degree": info["degrees"][best]}
+
+
+def _warnings(config: FitPolyConfig, outcomes: Sequence[Outcome]) -> list[str]:
+    found = []
+    if config.basis == "linear" and set(config.degrees) != {1}:
+        found.append("the linear basis has one size; --degrees was not used")
+    first = outcomes[0].scores[config.solver]
+    if not np.isfinite(first.train_mse).all() or (
+        np.isnan(first.test_mse).any() and outcomes[0].n_test
+    ):
+        found.append("some errors are too large for a number and are null in metrics.json")
+    if len(outcomes) == 1:
+        found.append("one repeat has no interval; std and the bounds are null")
+    return found

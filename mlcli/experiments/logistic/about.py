@@ -1,0 +1,86 @@
+"""What `logistic` is: its help, its files, its figures and its headline metrics."""
+
+from __future__ import annotations
+
+from mlcli.experiments.experiment import TEST, About, Caption, Curve, Headline
+
+ABOUT = About(
+    section="logistic",
+    summary="Logistic regression: classes, probabilities, decisions.",
+    example="mlcli logistic --data breast_cancer --penalty l1 --json",
+    place=5,
+    title="Classification (section 5, appendix C)",
+    question=(
+        "Which class, and how sure? A linear function passed through the sigmoid gives "
+        "probabilities that can be scored, calibrated and cut at any threshold; the loss decides "
+        "whether a net that is confidently wrong can still learn."
+    ),
+    figures={
+        "boundary": Caption(
+            "(5.9)",
+            "Points of each class in the plane of two features, over the probability that a model "
+            "gives, with its boundary.",
+            "A model of two features alone: the colour is the probability, the line the decision "
+            "boundary, the points are test rows of the first seed.",
+        ),
+        "curves": Caption(
+            "(5.2)",
+            "Left: recall against false-positive rate. Right: precision against recall.",
+            "What moving the threshold trades: means over the seeds with 95 % intervals. Of more "
+            "than two classes, means over each class against the others.",
+        ),
+        "threshold": Caption(
+            "(5.2)",
+            "Precision rises and recall falls as the threshold goes from 0 to 1.",
+            "Precision, recall and accuracy against the threshold p_0: means over the seeds with "
+            "95 % intervals.",
+        ),
+        "calibration": Caption(
+            "Beyond the notes",
+            "Observed share against predicted probability, near the diagonal.",
+            "Whether a probability means what it says: in bins of the prediction, the share that "
+            "came true. Means over the seeds with 95 % intervals.",
+        ),
+        "confusion": Caption(
+            "Beyond the notes",
+            "A square of numbers: rows of each class by the class they were called.",
+            "Test rows of each class by the class they were called, as a share of the class, mean "
+            "over the seeds.",
+        ),
+        "saturation": Caption(
+            "(5.11) to (5.14), corrected",
+            "Left: error against step from a wrong start. Right: steps to recover against how "
+            "wrong it was; the mean square takes far longer.",
+            "Descent from the fitted boundary with its sides exchanged. Left: training error from "
+            "the most confident start. Right: steps until nine tenths of the error are gone. "
+            "Medians and central 95 % of the seeds; a missing point had not recovered by the end.",
+        ),
+        "separable": Caption(
+            "(5.15), corrected",
+            "Weights grow without end on a logarithmic step axis without a penalty, and level off "
+            "with l2.",
+            "Classes that a line separates: without a penalty the weights run away for as long as "
+            "training goes on while the loss goes to 0, with l2 both settle. Means over the seeds "
+            "with 95 % intervals.",
+        ),
+    },
+    tables=(
+        "boundary",
+        "calibration",
+        "confusion",
+        "curves",
+        "points",
+        "saturation",
+        "saturation_errors",
+        "separable",
+        "thresholds",
+    ),
+    others=("model/coefficients.csv", "model/model.json", "model/predictor.safetensors"),
+    headlines=(Headline("test_cross_entropy", False, TEST),),
+    curves=(
+        Curve("thresholds", "threshold", "accuracy"),
+        Curve("calibration", "predicted", "observed", "ci_low", "ci_high"),
+    ),
+    predicts=True,
+    devices=("cpu",),
+)

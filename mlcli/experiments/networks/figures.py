@@ -1,0 +1,204 @@
+"""Figures that the commands with networks share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mlcli.plotting import (
+    COLOURS,
+    Array,
+    Table,
+    distinct,
+    new_figure,
+    nothing_to_draw,
+    numbers,
+    shade,
+    where,
+)
+
+LINES = ("-", "--", ":", "-.")
+# Variants beyond this many are not told apart in a figure.
+MOST_VARIANTS = 12
+MOST_CLASSES = 20
+
+
+def look(place: int) -> dict[str, Any]:
+    """Colour and dashes of the variant at a place."""
+    return {
+        "color": COLOURS[place % len(COLOURS)],
+        "linestyle": LINES[place // len(COLOURS) % len(LINES)],
+    }
+
+
+def draw_band(axes: Axes, x: Array, table: Table, name: str, place: int, label: str) -> None:
+    """A mean with its band.
+
+    Of a quantity that is never negative a lower end below 0 can't be meant: there the band reaches
+    as far below the mean as above it on a logarithmic axis.
+    """
+    style = look(place)
+    y = numbers(table[name])
+    marker = "o" if y.size == 1 else ""
+    axes.plot(x, y, label=label, marker=marker, linewidth=1.4, **style)
+    low, high = (numbers(table[f"{name}_{end}"]) for end in ("ci_low", "ci_high"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low = np.where((low <= 0) & (y > 0), y * y / high, low)
+    shade(axes, x, low, high, style["color"])
+
+
+def finish(axes: Axes, values: Array, label: str, title: str) -> None:
+    """Labels, and a logarithmic axis where a positive quantity spans decades."""
+    good = values[np.isfinite(values)]
+    if good.size and (good > 0).all() and good.max() > 30 * good.min():
+        axes.set_yscale("log")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(label)
+    axes.set_title(title)
+
+
+def legend_below(figure: Figure, axes: Axes, count: int) -> None:
+    """One legend for all panels, below them; none for a single line."""
+    if count > 1:
+        handles, labels = axes.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(6, count))
+
+
+def curves(table: Table, *, classes: bool) -> Figure:
+    """Training and validation curves of each variant."""
+    panels = [("minibatch_loss", "loss", "training, minibatches"),
+              ("validation_loss", "loss", "validation")]  # fmt: skip
+    if classes:
+        panels.append(("validation_accuracy", "accuracy", "validation"))
+    there = [panel for panel in panels if np.isfinite(numbers(table[panel[0]])).any()]
+    if not there:
+        return nothing_to_draw("No epoch ended with finite losses.")
+    variants = distinct(table["variant"])[:MOST_VARIANTS]
+    figure = new_figure(3.6 * len(there) + 0.6, 3.9)
+    every = np.atleast_1d(figure.subplots(1, len(there)))
+    for axes, (name, label, title) in zip(every, there, strict=True):
+        shown = []
+        for place, variant in enumerate(variants):
+            rows = where(table, variant=variant)
+            draw_band(axes, numbers(rows["epoch"]), rows, name, place, variant)
+            shown.append(numbers(rows[name]))
+        finish(axes, np.concatenate(shown), label, title)
+    legend_below(figure, every[0], len(variants))
+    return figure
+
+
+def scores(table: Table, metrics: Mapping[str, Any], name: str, label: str) -> Figure:
+    """Every seed's score as a point, one row a variant, and the mean with its interval.
+
+    Args:
+        table: of the members.
+        metrics: of the run, which has the means and their intervals.
+        name, label: of the score.
+    """
+    means = list(summaries_in(metrics, name))
+    variants = distinct(table["variant"])
+    shown = variants[:40]
+    figure = new_figure(7.0, max(1.8, 1.1 + 0.42 * len(shown)))
+    axes = figure.add_subplot()
+    for place, variant in enumerate(shown):
+        values = numbers(where(table, variant=variant)[name])
+        values = values[np.isfinite(values)]
+        # Points beside each other where they would hide each other; no randomness.
+        spread = np.linspace(-0.16, 0.16, values.size) if values.size > 1 else np.zeros(1)
+        axes.plot(values, place + spread[: values.size], "o", markersize=3.5, alpha=0.55,
+                  color=COLOURS[0], label="one seed" if place == 0 else None)  # fmt: skip
+        low, mean, high = (means[place][key] for key in ("ci_low", "mean", "ci_high"))
+        if mean is not None:
+            ends = None if low is None else [[mean - low], [high - mean]]
+            axes.errorbar([mean], [place], xerr=ends, fmt="D", color="black", markersize=5,
+                          capsize=4, label="mean, 95 %" if place == 0 else None)  # fmt: skip
+        else:
+            axes.text(0.5, place, "diverged", transform=axes.get_yaxis_transform(), va="center")
+    axes.set_yticks(range(len(shown)), shown if len(variants) > 1 else [""])
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_xlabel(label)
+    if axes.get_legend_handles_labels()[0]:
+        figure.legend(loc="outside upper right", ncols=2)
+    return figure
+
+
+def summaries_in(metrics: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    """Every mean over seeds of one name in a metrics.json: one a variant, in their order."""
+    for key, value in metrics.items():
+        if isinstance(value, Mapping):
+            if key == name:
+                yield value
+            else:
+                yield from summaries_in(value, name)
+
+
+def shown_in(members: Table) -> str:
+    """The variant that figures of single rows are about."""
+    return members["variant"][members["shown"].index("1")]
+
+
+def confusion(table: Table, shown: str) -> Figure:
+    """Shares of each class by the class they were called, for one variant."""
+    if not table["class"]:
+        return nothing_to_draw("A regression has no classes to confuse.")
+    rows = where(table, variant=shown)
+    names = distinct(rows["class"])
+    n = len(names)
+    shares = numbers(rows["share"]).reshape(n, n)
+    side = min(9.0, 2.6 + 0.42 * n)
+    figure = new_figure(side + 0.8, side)
+    axes = figure.add_subplot()
+    axes.grid(visible=False)
+    drawn = axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
+    if n <= MOST_CLASSES:
+        for i in range(n):
+            for j in range(n):
+                if shares[i, j] >= 0.0005:
+                    ink = "white" if shares[i, j] > 0.4 else "black"
+                    axes.text(j, i, f"{100 * shares[i, j]:.1f}", ha="center", va="center",
+                              fontsize=7.5, color=ink)  # fmt: skip
+        axes.set_xticks(range(n), names)
+        axes.set_yticks(range(n), names)
+    axes.set_xlabel("called")
+    axes.set_ylabel("class")
+    which = f": {shown}" if len(distinct(table["variant"])) > 1 else ""
+    axes.set_title(f"% of each class by what it was called{which}")
+    bar = figure.colorbar(drawn, ax=axes, shrink=0.8, ticks=np.sqrt([0, 0.01, 0.1, 0.5, 1]))
+    bar.ax.set_yticklabels(["0 %", "1 %", "10 %", "50 %", "100 %"])
+    return figure
+
+
+def calibration(table: Table, shown: str) -> Figure:
+    """Share called right against confidence; with intervals for one variant.
+
+    Bins with less than a row a seed are left out.
+    """
+    if not table["variant"]:
+        return nothing_to_draw("A regression has no confidence to check.")
+    variants = distinct(table["variant"])[:MOST_VARIANTS]
+    figure = new_figure(5.4, 4.8)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle=":")
+    for place, variant in enumerate(variants):
+        rows = where(table, variant=variant)
+        many = numbers(rows["rows"]) >= 1
+        x, y = numbers(rows["predicted"])[many], numbers(rows["observed"])[many]
+        ends = np.array([numbers(rows[f"observed_ci_{end}"])[many] for end in ("low", "high")])
+        style = look(place)
+        if variant == shown:
+            axes.errorbar(x, y, yerr=np.nan_to_num(np.abs(ends - y)), marker="o", markersize=5,
+                          capsize=3, linewidth=1.8, label=variant, **style)  # fmt: skip
+        else:
+            axes.plot(x, y, ".", linewidth=0.8, alpha=0.7, label=variant, color=style["color"])
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.05)
+    axes.set_xlabel("confidence: mean of the largest probability")
+    axes.set_ylabel("share called right")
+    axes.set_title("Calibration on test rows")
+    if len(variants) > 1:
+        axes.legend(loc="upper left", fontsize=9)
+    return figure

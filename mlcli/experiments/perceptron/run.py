@@ -1,0 +1,235 @@
+"""`perceptron`: threshold units, alone and in one hidden layer (section 6.1 of the notes)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.certificate import Certificate
+from mlcli.datasets.source import Source
+from mlcli.errors import DataError, InputError
+from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.perceptron.config import PerceptronConfig
+from mlcli.experiments.perceptron.studies import (
+    Approximation,
+    Taught,
+    approximate,
+    lesson_of,
+    random_lessons,
+    separable_rows,
+    two_classes,
+    values,
+)
+from mlcli.experiments.summary import interval_columns, summary
+from mlcli.result import Columns, Metrics, Result
+from mlcli.rng import stream
+from mlcli.scratch.perceptron.bumps import staircase
+from mlcli.scratch.perceptron.formula import parse
+from mlcli.scratch.perceptron.gates import (
+    AND,
+    INPUTS,
+    NAND,
+    XOR_OUTPUT,
+    half_adder,
+    single_unit,
+    xor,
+)
+from mlcli.scratch.perceptron.rosenblatt import learn
+
+Array = NDArray[np.float64]
+BITS = ("00", "01", "10", "11")
+DETERMINISM = (
+    "each seed's work is done with one BLAS thread and collected in order, so the bytes do not "
+    "depend on --jobs; another machine, or another version of numpy, can differ in the last digits"
+)
+Lessons = Sequence[tuple[list[Taught], Taught, Approximation]]
+
+
+def check(config: PerceptronConfig, source: Source) -> None:
+    """Refuse what can't be learnt or drawn, before any work.
+
+    Raises:
+        InputError: the device, the rows or the function won't do.
+    """
+    if config.device not in ("auto", "cpu"):
+        raise InputError(
+            "--device", must="auto or cpu for perceptron, which is NumPy", got=config.device
+        )
+    if source.streamed:
+        raise DataError(
+            f"{source.name} is read in batches, which perceptron can't use",
+            hint="a file with fewer rows",
+        )
+    two_classes(config, source)
+    width = (config.function_max - config.function_min) / min(config.n_bins)
+    # Shifted intervals reach one bin further.
+    x = np.linspace(config.function_min, config.function_max + width, 2001)
+    values(parse(config.function), x)
+
+
+def plan(config: PerceptronConfig, source: Source) -> Mapping[str, Any]:
+    """The size of the work, for a dry run."""
+    return {
+        "rows of the learning rule": two_classes(config, source)[1].size,
+        "random rows a seed": config.n_points * len(config.margins),
+        "seeds": config.n_seeds,
+        "bins": ",".join(map(str, sorted(set(config.n_bins)))),
+    }
+
+
+def run(prepared: Prepared[PerceptronConfig], context: Context) -> Result:
+    """Gates, lessons and approximations."""
+    config, source = prepared.config, prepared.source
+    found = []
+
+    def work(index: int) -> tuple[list[Taught], Taught, Approximation]:
+        lessons = random_lessons(config, index)
+        return lessons, lesson_of(config, source, index), approximate(config, index)
+
+    for one in context.workers.map_ordered(work, range(config.n_seeds)):
+        found.append(one)
+        context.progress(len(found), config.n_seeds)
+    return Result(
+        metrics=_metrics(config, source, found),
+        tables={
+            "approximation": _approximation(config),
+            "deformation": _curve("steepness", config.steepnesses,
+                                  {"rms_error": [one[2].smooth for one in found],
+                                   "live_units": [one[2].live for one in found]}),
+            "gates": _gates(),
+            "learning": _learning(config, found),
+            "rate": _curve("n_bins", sorted(set(config.n_bins)),
+                           {"largest_error": [one[2].largest for one in found],
+                            "rms_error": [one[2].rms for one in found]}),
+            "rows": _rows(config),
+        },
+        determinism=DETERMINISM,
+        certificates=_certificates(config, source, found),
+        certificate_hint="more --max-passes, or rows that a line separates",
+    )  # fmt: skip
+
+
+def _certificates(
+    config: PerceptronConfig, source: Source, found: Lessons
+) -> dict[str, list[Certificate]]:
+    """One a run of the learning rule, by its rows."""
+    lessons = {
+        f"Rosenblatt's rule, margin {margin:g}": [one[0][k].learnt.certificate for one in found]
+        for k, margin in enumerate(config.margins)
+    }
+    return lessons | {
+        f"Rosenblatt's rule on {source.name}": [one[1].learnt.certificate for one in found]
+    }
+
+
+def _metrics(config: PerceptronConfig, source: Source, found: Lessons) -> Metrics:
+    asked = tuple(int(bit) for bit in config.truth_table)
+    unit = single_unit((asked[0], asked[1], asked[2], asked[3]))
+    total, carry = half_adder(INPUTS)
+    outputs = {
+        "nand": NAND.fire(INPUTS), "xor": xor(INPUTS), "half_adder_sum": total,
+        "half_adder_carry": carry, "asked": np.array(asked),
+    }  # fmt: skip
+    tables: Metrics = {
+        name: dict(zip(BITS, bits.tolist(), strict=True)) for name, bits in outputs.items()
+    }
+    fired = [None] * 4 if unit is None else unit.fire(INPUTS).tolist()
+    tables["one_unit"] = dict(zip(BITS, fired, strict=True))
+    learning = {
+        f"margin_{margin:g}": _lesson([one[0][k] for one in found])
+        for k, margin in enumerate(config.margins)
+    }
+    metrics: Metrics = {
+        "truth_tables": tables,
+        "one_unit_exists": unit is not None,
+        "learning": learning | {"data": _lesson([one[1] for one in found])},
+        "data_name": source.name,
+        "function": config.function,
+        "n_seeds": len(found),
+        **{
+            name: summary([one[2].slopes[k] for one in found], name)
+            for k, name in enumerate(("slope_of_largest_error", "slope_of_rms_error"))
+        },
+    }
+    if unit is not None:
+        metrics["unit"] = {"w_1": unit.w[0], "w_2": unit.w[1], "b": unit.b}
+    return metrics
+
+
+def _lesson(taught: Sequence[Taught]) -> Metrics:
+    bounds = [one.bound for one in taught]
+    finite = [bound for bound in bounds if np.isfinite(bound)]
+    return {
+        "mistakes": summary([float(one.learnt.mistakes) for one in taught], "mistakes"),
+        "smallest_bound": min(finite) if finite else None,
+        "share_below_bound": float(np.mean([o.learnt.mistakes <= o.bound for o in taught])),
+        "share_converged": float(np.mean([one.learnt.converged for one in taught])),
+    }
+
+
+def _curve(
+    name: str, places: Sequence[float] | Sequence[int], curves: Mapping[str, Sequence[Array]]
+) -> Columns:
+    columns: dict[str, list[Any]] = {name: list(places)}
+    for label, rows in curves.items():
+        columns |= interval_columns(label, np.stack(list(rows)))
+    return columns
+
+
+def _gates() -> Columns:
+    """Each unit of Figures 7 and 8 as w_1 x_1 + w_2 x_2 + b, the hidden unit put into the output.
+
+    Where XOR's hidden unit is silent its output draws one line, where it fires another.
+    """
+    hidden = XOR_OUTPUT.w[2]
+    rows = [
+        ("NAND", *NAND.w, NAND.b),
+        ("XOR hidden", *AND.w, AND.b),
+        ("XOR, hidden 0", *XOR_OUTPUT.w[:2], XOR_OUTPUT.b),
+        ("XOR, hidden 1", *XOR_OUTPUT.w[:2], XOR_OUTPUT.b + hidden),
+    ]
+    names = ("unit", "w_1", "w_2", "b")
+    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
+
+
+def _learning(config: PerceptronConfig, found: Lessons) -> Columns:
+    columns: dict[str, list[Any]] = {
+        key: [] for key in ("margin", "seed_index", "mistakes", "bound", "converged")
+    }
+    for k, margin in enumerate(config.margins):
+        for index, one in enumerate(found):
+            taught = one[0][k]
+            values_ = (margin, index, taught.learnt.mistakes, taught.bound, taught.learnt.converged)
+            for key, value in zip(columns, values_, strict=True):
+                columns[key].append(value)
+    return columns
+
+
+def _rows(config: PerceptronConfig) -> Columns:
+    """The rows of the first seed at the widest margin, and the line that was learnt."""
+    k = int(np.argmax(config.margins))
+    X, sides, _ = separable_rows(
+        config.margins[k], config.n_points, stream(config.seed, "rows", 0, k)
+    )
+    w = learn(X, sides, config.max_passes).w
+    n = sides.size
+    return {
+        "x_1": X[:, 0], "x_2": X[:, 1], "side": sides.astype(int),
+        "w_1": [float(w[0])] * n, "w_2": [float(w[1])] * n, "b": [float(w[2])] * n,
+    }  # fmt: skip
+
+
+def _approximation(config: PerceptronConfig) -> Columns:
+    f = parse(config.function)
+    x = np.linspace(config.function_min, config.function_max, 801)[1:-1]
+    columns: dict[str, Any] = {"x": x, "function": values(f, x)}
+    for n in sorted(set(config.n_bins))[:3]:
+        steps = staircase(f, config.function_min, config.function_max, n)
+        columns[f"{n} bins"] = steps.evaluate(x)
+    width = (config.function_max - config.function_min) / config.shown_bins
+    steps = staircase(f, config.function_min, config.function_max, config.shown_bins)
+    columns["smooth"] = steps.evaluate(x, 2.0 / width)
+    return columns

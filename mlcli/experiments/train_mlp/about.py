@@ -1,0 +1,79 @@
+"""What `train-mlp` is: its help, its files, its figures and its headline metrics."""
+
+from __future__ import annotations
+
+from mlcli.experiments.experiment import TEST, VALIDATION, About, Caption, Curve, Headline
+from mlcli.experiments.networks.captions import SHARED
+
+ABOUT = About(
+    section="train_mlp",
+    summary="Train multilayer perceptrons side by side, seeds and variants.",
+    example="mlcli train-mlp --init normal,xavier,he --n-seeds 8",
+    place=7,
+    title="Training a neural network (sections 6 and 7)",
+    question=(
+        "What decides whether a network learns: how its weights start, what its neurons do, how "
+        "its rate moves? Every seed of every variant trains beside the others on the same splits,"
+        " so that a difference can be told from luck."
+    ),
+    figures={
+        "curves": SHARED["curves"],
+        "network": Caption(
+            "Figures 10 and 11, (6.12) to (6.15)",
+            "Columns of neurons from the inputs to the outputs, each joined to all of the column "
+            "before; the lines into the first neuron of every column are coloured.",
+            "The network that trains. Every neuron takes a weighted sum of all outputs of the "
+            "layer before and adds its bias; the weights of the first neuron of each layer are "
+            "picked out. Hidden layers then apply h. Of a wide layer the first and the last "
+            "neurons are drawn.",
+        ),
+        "scores": SHARED["scores"],
+        "layers": Caption(
+            "(7.1), (7.9), (7.16)",
+            "Spread of activations, errors, saturated and dead neurons of each layer against the "
+            "epoch.",
+            "What flows through the hidden layers as the network learns: standard "
+            "deviation of the activations, size of the errors that flow back, and shares of "
+            "saturated and of dead neurons. The variant with the least validation loss; means over "
+            "the seeds with 95 % intervals.",
+        ),
+        "start": Caption(
+            "(7.1), (7.2)",
+            "Size of the errors and spread of the activations against the layer, before and after "
+            "training, a line for each variant.",
+            "The same before the first step and after the last, layer by layer, for each variant.",
+        ),
+        "schedule": SHARED["schedule"],
+        "confusion": SHARED["confusion"],
+        "calibration": SHARED["calibration"],
+        "misclassified": SHARED["misclassified"],
+        "predictions": SHARED["predictions"],
+    },
+    tables=(
+        "calibration",
+        "confusion",
+        "curves",
+        "layers",
+        "members",
+        "misclassified",
+        "predictions",
+        "schedules",
+        "tests",
+    ),
+    others=("model/best.safetensors", "model/last.safetensors", "model/model.json"),
+    headlines=(
+        Headline("validation_accuracy", True, VALIDATION),
+        Headline("validation_loss", False, VALIDATION),
+        Headline("test_accuracy", True, TEST),
+        Headline("test_mse", False, TEST),
+    ),
+    curves=(
+        Curve("curves", "epoch", "train_loss", by=("variant",), log_y=True),
+        Curve("curves", "epoch", "validation_loss", by=("variant",), log_y=True),
+        Curve("curves", "epoch", "validation_accuracy", by=("variant",)),
+    ),
+    predicts=True,
+    resumes=True,
+    one_program=True,
+    torchrun=True,
+)
