@@ -10,13 +10,13 @@ from typing import Any, Literal, overload
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from mlcli.classification.logistic.model import softmax
 from mlcli.config.fields import Section, is_several
 from mlcli.estimators.base import Array, Classifier, Estimator, Floats, Ints, Regressor
 from mlcli.estimators.ensemble import Ensemble
 from mlcli.estimators.parameters import ParameterError, seed_of
 from mlcli.linear.statistics import ANY, SHARE, Range, interval_ends
 from mlcli.linear.student import student_t_quantile
-from mlcli.scratch.logistic.model import softmax
 
 # Rows are computed with in their own type.
 FLOATS = (np.float64, np.float32)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from mlcli.classification.logistic.model import probabilities
 from mlcli.errors import ConfigError
 from mlcli.linear.student import student_t_quantile
 from mlcli.models import functions
 from mlcli.models.functions import LinearFunction, Polynomials
 from mlcli.models.parts import Parts
 from mlcli.models.prediction import BATCH_ROWS, Array, Classes, Described, Numbers
-from mlcli.scratch.logistic.model import probabilities
 
 TENSORS = "model/predictor.safetensors"
 LEAST_SQUARES = "normal noise, from the residuals and the leverage"

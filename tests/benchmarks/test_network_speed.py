@@ -8,10 +8,10 @@ from statistics import median
 import numpy as np
 import pytest
 
-from mlcli.scratch.network.activations import relu
-from mlcli.scratch.network.layers import new_network
-from mlcli.scratch.network.losses import softmax_cross_entropy
-from mlcli.scratch.network.training import minibatches, train
+from mlcli.backpropagation.activations import relu
+from mlcli.backpropagation.layers import new_network
+from mlcli.backpropagation.losses import softmax_cross_entropy
+from mlcli.backpropagation.training import minibatches, train
 from tests.benchmarks.conftest import Stopwatch
 from tests.benchmarks.data import digits
 

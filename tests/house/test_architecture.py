@@ -29,7 +29,8 @@ LAYERS: tuple[set[str], ...] = (
     {"certificate", "config", "errors", "json_file", "lists", "partials", "plotting", "result"}
     | {"rng", "scale"},
     # Mathematics on plain arrays.
-    {"linear", "neural", "scratch", "selection"},
+    {"backpropagation", "classification", "convolution", "linear", "neural", "optimisation"}
+    | {"selection"},
     # Data in, models out.
     {"datasets", "models", "preparation"},
     {"estimators", "experiments"},

@@ -14,15 +14,15 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional
 
+from mlcli.convolution.convolution import convolve, convolve_backward
+from mlcli.convolution.dense import flatten
+from mlcli.convolution.pooling import pool_max, pool_max_backward
 from mlcli.neural.architecture import PRESETS
 from mlcli.neural.averaging import AveragedWeights
 from mlcli.neural.cnn import CNN
 from mlcli.neural.fully_convolutional import as_convolutional, logit_map
 from mlcli.neural.images import Augmentation
 from mlcli.neural.training import Settings, Trained, take_steps, train
-from mlcli.scratch.convolution.convolution import convolve, convolve_backward
-from mlcli.scratch.convolution.dense import flatten
-from mlcli.scratch.convolution.pooling import pool_max, pool_max_backward
 
 SHAPE = (2, 9, 8)
 TINY = ("conv 4 3x3 pad same", "pool max 2", "batch-norm", "relu", "conv 6 3x3", "relu", "flatten",

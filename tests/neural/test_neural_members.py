@@ -20,15 +20,15 @@ from neural_cases import (
 )
 from torch.nn import functional
 
+from mlcli.backpropagation.activations import tanh
+from mlcli.backpropagation.layers import Layer, new_network
+from mlcli.backpropagation.losses import softmax_cross_entropy
+from mlcli.backpropagation.training import train as train_in_numpy
 from mlcli.neural.batches import Part, Scaling, View, bounds, orders, part_of
 from mlcli.neural.evaluation import evaluate, outputs, predict
 from mlcli.neural.mlp import MLP
 from mlcli.neural.statistics import layer_statistics
 from mlcli.neural.training import Settings, train
-from mlcli.scratch.network.activations import tanh
-from mlcli.scratch.network.layers import Layer, new_network
-from mlcli.scratch.network.losses import softmax_cross_entropy
-from mlcli.scratch.network.training import train as train_in_numpy
 
 VARIANTS: list[dict[str, Any]] = [
     {},

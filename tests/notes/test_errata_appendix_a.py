@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.scratch.network.gradient_check import central_differences
+from mlcli.backpropagation.gradient_check import central_differences
 from mlcli.selection.bias_variance import EnsembleMoments, decompose
 from mlcli.selection.joint import (
     expected_loss,

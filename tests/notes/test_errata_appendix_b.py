@@ -7,6 +7,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
+from mlcli.backpropagation.gradient_check import central_differences
 from mlcli.experiments.bayes.fit import maximum_likelihood
 from mlcli.linear.basis import fit_basis
 from mlcli.linear.bayes.density import (
@@ -18,7 +19,6 @@ from mlcli.linear.bayes.posterior import Posterior, isotropic_posterior
 from mlcli.linear.bayes.spectrum import log_likelihood, spectrum
 from mlcli.linear.ridge import ridge_path
 from mlcli.linear.triangle import QRAccumulator, Triangle
-from mlcli.scratch.network.gradient_check import central_differences
 
 Array = np.ndarray
 ALPHA, BETA = 0.8, 5.0

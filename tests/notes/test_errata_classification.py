@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from mlcli.scratch.logistic.generative import log_odds, posterior
-from mlcli.scratch.logistic.model import sigmoid, softmax
-from mlcli.scratch.logistic.objective import Objective, even_weights
-from mlcli.scratch.logistic.scores import mean_cross_entropy
-from mlcli.scratch.network.gradient_check import central_differences
-from mlcli.scratch.perceptron.bumps import Staircase
+from mlcli.backpropagation.gradient_check import central_differences
+from mlcli.classification.logistic.generative import log_odds, posterior
+from mlcli.classification.logistic.model import sigmoid, softmax
+from mlcli.classification.logistic.objective import Objective, even_weights
+from mlcli.classification.logistic.scores import mean_cross_entropy
+from mlcli.classification.perceptron.bumps import Staircase
 
 Array = np.ndarray
 RNG = np.random.default_rng(0)

@@ -11,13 +11,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from mlcli.scratch.network.activations import sigmoid, tanh
-from mlcli.scratch.network.backpropagation import Gradient, Kept, backward, forward
-from mlcli.scratch.network.gradient_check import central_differences
-from mlcli.scratch.network.layers import Network, new_network
-from mlcli.scratch.network.losses import sigmoid_cross_entropy, square
-from mlcli.scratch.perceptron.bumps import bump
-from mlcli.scratch.perceptron.gates import AND, INPUTS, XOR_OUTPUT, single_unit, xor
+from mlcli.backpropagation.activations import sigmoid, tanh
+from mlcli.backpropagation.backpropagation import Gradient, Kept, backward, forward
+from mlcli.backpropagation.gradient_check import central_differences
+from mlcli.backpropagation.layers import Network, new_network
+from mlcli.backpropagation.losses import sigmoid_cross_entropy, square
+from mlcli.classification.perceptron.bumps import bump
+from mlcli.classification.perceptron.gates import AND, INPUTS, XOR_OUTPUT, single_unit, xor
 
 Array = np.ndarray
 SIZES = (3, 4, 5, 2)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mlcli.backpropagation.gradient_check import central_differences
 from mlcli.linear.basis import fit_basis
 from mlcli.linear.ridge import ridge_path
 from mlcli.linear.triangle import GramAccumulator
-from mlcli.scratch.descent.quadratic import least_squares_loss
-from mlcli.scratch.network.gradient_check import central_differences
+from mlcli.optimisation.descent.quadratic import least_squares_loss
 
 Array = np.ndarray
 

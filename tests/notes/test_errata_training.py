@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from mlcli.backpropagation.activations import elu, sigmoid, tanh
+from mlcli.backpropagation.backpropagation import backward, forward
+from mlcli.backpropagation.batch_norm import new_batch_norm, normalise, update_running
+from mlcli.backpropagation.gradient_check import central_differences
+from mlcli.backpropagation.initialisation import draw_weights
+from mlcli.backpropagation.layers import new_network
+from mlcli.backpropagation.losses import square
 from mlcli.neural.mean_field import activation_curve
-from mlcli.scratch.network.activations import elu, sigmoid, tanh
-from mlcli.scratch.network.backpropagation import backward, forward
-from mlcli.scratch.network.batch_norm import new_batch_norm, normalise, update_running
-from mlcli.scratch.network.gradient_check import central_differences
-from mlcli.scratch.network.initialisation import draw_weights
-from mlcli.scratch.network.layers import new_network
-from mlcli.scratch.network.losses import square
 
 
 def test_7_2_has_the_layers_of_7_1() -> None:

@@ -25,7 +25,10 @@ PROJECT = Path(__file__).parents[2]
 NUMERIC = [
     "tests/linear",
     "tests/selection",
-    "tests/scratch",
+    "tests/backpropagation",
+    "tests/classification",
+    "tests/convolution",
+    "tests/optimisation",
     "tests/estimators",
     "tests/models",
     "tests/neural",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlcli.scratch.network.gradient_check import central_differences
+from mlcli.backpropagation.gradient_check import central_differences
 from mlcli.selection.expected_error import expected_squared_error
 from mlcli.selection.joint import (
     excess_and_noise,

@@ -13,17 +13,17 @@ from mlcli.datasets.source import Source
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.descent.config import DescentConfig
 from mlcli.linear.basis import Basis, fit_basis
-from mlcli.rng import stream
-from mlcli.scratch.descent.flow import distances_to_flow, exact_flow, integrated_flow, order
-from mlcli.scratch.descent.gradient import Path, descend, momentum_critical_rate
-from mlcli.scratch.descent.quadratic import Quadratic, diagonal_loss, least_squares_loss
-from mlcli.scratch.descent.rates import (
+from mlcli.optimisation.descent.flow import distances_to_flow, exact_flow, integrated_flow, order
+from mlcli.optimisation.descent.gradient import Path, descend, momentum_critical_rate
+from mlcli.optimisation.descent.quadratic import Quadratic, diagonal_loss, least_squares_loss
+from mlcli.optimisation.descent.rates import (
     best_momentum,
     best_plain,
     measured_critical_rate,
     measured_rate,
 )
-from mlcli.scratch.descent.stochastic import minibatch_excess, noise_floor
+from mlcli.optimisation.descent.stochastic import minibatch_excess, noise_floor
+from mlcli.rng import stream
 
 Array = NDArray[np.float64]
 # The flow runs for so many of the slowest mode's lifetimes.

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from mlcli.experiments.descent.config import DescentConfig
 from mlcli.experiments.descent.studies import Replicate
 from mlcli.experiments.summary import band, summary
+from mlcli.optimisation.descent.flow import exact_flow
+from mlcli.optimisation.descent.gradient import descend
+from mlcli.optimisation.descent.quadratic import Quadratic
+from mlcli.optimisation.descent.rates import best_momentum, best_plain
 from mlcli.result import Columns
-from mlcli.scratch.descent.flow import exact_flow
-from mlcli.scratch.descent.gradient import descend
-from mlcli.scratch.descent.quadratic import Quadratic
-from mlcli.scratch.descent.rates import best_momentum, best_plain
 
 Array = NDArray[np.float64]
 MAX_STEPS = 500

@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.datasets.pictures import Picture, first_of_class, named_picture, read_picture
-from mlcli.datasets.source import Source
-from mlcli.errors import DataError, InputError
-from mlcli.experiments.filters.config import FiltersConfig, kernel_of
-from mlcli.scratch.convolution.edges import (
+from mlcli.convolution.edges import (
     difference,
     scharr,
     sobel,
     sobel_diagonal,
     vertical_edge,
 )
-from mlcli.scratch.convolution.windows import output_size
+from mlcli.convolution.windows import output_size
+from mlcli.datasets.pictures import Picture, first_of_class, named_picture, read_picture
+from mlcli.datasets.source import Source
+from mlcli.errors import DataError, InputError
+from mlcli.experiments.filters.config import FiltersConfig, kernel_of
 
 Array = NDArray[np.float64]
 NAMED = {

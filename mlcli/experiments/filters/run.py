@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.convolution.convolution import convolve
 from mlcli.datasets.pictures import Picture, edge_matrix, first_of_class, grey_images
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
@@ -25,7 +26,6 @@ from mlcli.experiments.filters.kernels import (
 from mlcli.experiments.filters.layers import Response, respond, shapes
 from mlcli.experiments.filters.shifts import Shifted, layer_differences, on_canvas, shift_images
 from mlcli.result import Metrics, Result
-from mlcli.scratch.convolution.convolution import convolve
 
 Array = NDArray[np.float64]
 DETERMINISM = (

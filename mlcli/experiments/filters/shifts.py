@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.convolution.convolution import convolve, convolve_pointwise
+from mlcli.convolution.dense import dense_as_filters, flatten
+from mlcli.convolution.pooling import pool_average, pool_max
 from mlcli.experiments.filters.config import FiltersConfig
 from mlcli.experiments.filters.layers import orientation_maps
 from mlcli.rng import stream
-from mlcli.scratch.convolution.convolution import convolve, convolve_pointwise
-from mlcli.scratch.convolution.dense import dense_as_filters, flatten
-from mlcli.scratch.convolution.pooling import pool_average, pool_max
 
 Array = NDArray[np.float64]
 REPRESENTATIONS = ("pixels", "filtered", "max pooled", "average pooled", "largest response")

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import require
+from mlcli.classification.logistic.newton import fit_logistic
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.strengths import strength_grid
@@ -16,7 +17,6 @@ from mlcli.linear.nested import StandardisedFamily, standardised_family
 from mlcli.linear.orthonormal import fit_columns
 from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.linear.ridge import ridge_path
-from mlcli.scratch.logistic.newton import fit_logistic
 from mlcli.selection.exact import Refit
 
 Array = NDArray[np.float64]

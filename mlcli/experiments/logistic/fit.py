@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.classification.logistic.first_order import fit_descent, fit_lbfgs
+from mlcli.classification.logistic.model import probabilities
+from mlcli.classification.logistic.newton import Fit, fit_newton, standard_errors
+from mlcli.classification.logistic.objective import Objective, balanced_weights, class_row_weights
 from mlcli.datasets.dataset import Dataset
 from mlcli.errors import DataError, NoAnswerError
 from mlcli.experiments.logistic.config import BALANCE, LogisticConfig
 from mlcli.linear.design import Design, build
 from mlcli.linear.redundant import UNRELATED, Related
-from mlcli.scratch.logistic.first_order import fit_descent, fit_lbfgs
-from mlcli.scratch.logistic.model import probabilities
-from mlcli.scratch.logistic.newton import Fit, fit_newton, standard_errors
-from mlcli.scratch.logistic.objective import Objective, balanced_weights, class_row_weights
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mlcli.classification.logistic.model import n_columns
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError, InputError
@@ -31,7 +32,6 @@ from mlcli.models import functions
 from mlcli.models.functions import Standardised
 from mlcli.models.parts import SCHEMA
 from mlcli.result import Columns, Metrics, Result
-from mlcli.scratch.logistic.model import n_columns
 
 # Weights whose Hessian is still solved for in seconds.
 MAX_NEWTON = 3000

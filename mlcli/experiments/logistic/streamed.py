@@ -8,6 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.classification.logistic.model import n_columns, probabilities
+from mlcli.classification.logistic.newton import Fit, errors_of_curvature, fit_newton
+from mlcli.classification.logistic.newton_in_passes import NewtonInPasses
+from mlcli.classification.logistic.objective import Objective, even_weights
 from mlcli.datasets.split import stratified_indices, test_mask
 from mlcli.datasets.streaming import MAX_VALUES, StreamSource
 from mlcli.errors import DataError
@@ -29,10 +33,6 @@ from mlcli.linear.basis import count_columns
 from mlcli.linear.design import Design
 from mlcli.result import Progress
 from mlcli.rng import stream
-from mlcli.scratch.logistic.model import n_columns, probabilities
-from mlcli.scratch.logistic.newton import Fit, errors_of_curvature, fit_newton
-from mlcli.scratch.logistic.newton_in_passes import NewtonInPasses
-from mlcli.scratch.logistic.objective import Objective, even_weights
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.replicate import N_CELLS, N_GRID, called_of, curves
-from mlcli.scratch.logistic.information import Information, information
-from mlcli.scratch.logistic.scores import (
+from mlcli.classification.logistic.information import Information, information
+from mlcli.classification.logistic.scores import (
     Calibration,
     Decisions,
     brier,
@@ -17,6 +15,8 @@ from mlcli.scratch.logistic.scores import (
     mean_cross_entropy,
     rates,
 )
+from mlcli.experiments.logistic.config import LogisticConfig
+from mlcli.experiments.logistic.replicate import N_CELLS, N_GRID, called_of, curves
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

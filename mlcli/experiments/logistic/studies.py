@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
+from mlcli.classification.logistic.model import sigmoid
+from mlcli.classification.logistic.newton import fit_newton
+from mlcli.classification.logistic.objective import Objective, even_weights
 from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.fit import Classifier
-from mlcli.scratch.logistic.model import sigmoid
-from mlcli.scratch.logistic.newton import fit_newton
-from mlcli.scratch.logistic.objective import Objective, even_weights
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -7,8 +7,8 @@ from typing import Any
 
 from mlcli.experiments.lr_find.compare import WAYS
 from mlcli.experiments.wording import between, interval, number, rule_label
+from mlcli.optimisation.range_test.rules import RULES
 from mlcli.result import Display
-from mlcli.scratch.range_test.rules import RULES
 
 RATES = ("eta_crit", "eta_max", "eta_min")
 CLASSES = (("test_accuracy", "test accuracy"), ("test_loss", "test loss"))

@@ -15,8 +15,8 @@ from mlcli.experiments.lr_find.sweep import Swept, training_of
 from mlcli.experiments.networks.members import schedule_of
 from mlcli.experiments.summary import band
 from mlcli.experiments.train_mlp.tables import curves_table, members_table
+from mlcli.optimisation.range_test.rules import RULES
 from mlcli.result import Columns
-from mlcli.scratch.range_test.rules import RULES
 
 Floats = NDArray[np.float64]
 # Steps of the schedule in its table: few, and such that its knots are among them.

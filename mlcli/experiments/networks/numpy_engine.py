@@ -12,6 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.backpropagation.activations import ACTIVATIONS, Activation, identity
+from mlcli.backpropagation.batch_norm import BatchNorm
+from mlcli.backpropagation.layers import Layer, Network, parameters
+from mlcli.backpropagation.leaky import Leaky, PReLU, RReLU
+from mlcli.backpropagation.losses import softmax_cross_entropy, square
+from mlcli.backpropagation.training import DivergedError, train
 from mlcli.errors import InputError
 from mlcli.experiments.networks.variants import Variant
 from mlcli.neural.batches import Part, bounds
@@ -20,12 +26,6 @@ from mlcli.neural.mlp import MLP
 from mlcli.neural.optimisers import Optimiser
 from mlcli.neural.training import RunEpoch, Settings
 from mlcli.rng import stream
-from mlcli.scratch.network.activations import ACTIVATIONS, Activation, identity
-from mlcli.scratch.network.batch_norm import BatchNorm
-from mlcli.scratch.network.layers import Layer, Network, parameters
-from mlcli.scratch.network.leaky import Leaky, PReLU, RReLU
-from mlcli.scratch.network.losses import softmax_cross_entropy, square
-from mlcli.scratch.network.training import DivergedError, train
 
 Floats = NDArray[Any]
 # What the written-out network knows of each parameter that is compared.
@@ -140,7 +140,7 @@ def _train_member(
 
 
 def as_network(named: Mapping[str, Floats], activation: str, m: int) -> Network:
-    """Member m as a network of `scratch`, with copies of its parameters.
+    """Member m as a network of `backpropagation`, with copies of its parameters.
 
     Args:
         named: parameters and running statistics by name, (M, ...).

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.classification.logistic.scores import Calibration, calibration, confusion
 from mlcli.experiments.networks.fitting import Fitted
 from mlcli.experiments.networks.members import Member, loss_of, view_of
 from mlcli.experiments.networks.problem import Problem
@@ -16,7 +17,6 @@ from mlcli.experiments.networks.threads import program_threads
 from mlcli.neural.batches import Part, part_of
 from mlcli.neural.evaluation import Look, outputs
 from mlcli.neural.members import Members
-from mlcli.scratch.logistic.scores import Calibration, calibration, confusion
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

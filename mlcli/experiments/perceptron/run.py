@@ -9,6 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
+from mlcli.classification.perceptron.bumps import staircase
+from mlcli.classification.perceptron.formula import parse
+from mlcli.classification.perceptron.gates import (
+    AND,
+    INPUTS,
+    NAND,
+    XOR_OUTPUT,
+    half_adder,
+    single_unit,
+    xor,
+)
+from mlcli.classification.perceptron.rosenblatt import learn
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
 from mlcli.experiments.experiment import Context, Prepared
@@ -26,18 +38,6 @@ from mlcli.experiments.perceptron.studies import (
 from mlcli.experiments.summary import interval_columns, summary
 from mlcli.result import Columns, Metrics, Result
 from mlcli.rng import stream
-from mlcli.scratch.perceptron.bumps import staircase
-from mlcli.scratch.perceptron.formula import parse
-from mlcli.scratch.perceptron.gates import (
-    AND,
-    INPUTS,
-    NAND,
-    XOR_OUTPUT,
-    half_adder,
-    single_unit,
-    xor,
-)
-from mlcli.scratch.perceptron.rosenblatt import learn
 
 Array = NDArray[np.float64]
 BITS = ("00", "01", "10", "11")

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.classification.perceptron.bumps import staircase
+from mlcli.classification.perceptron.formula import Function, parse
+from mlcli.classification.perceptron.rosenblatt import Learnt, learn, mistake_bound
 from mlcli.datasets.source import Source
 from mlcli.datasets.task import ROWS_A_CLASS, few_enough
 from mlcli.errors import DataError
 from mlcli.experiments.perceptron.config import PerceptronConfig
 from mlcli.linear.statistics import spread
 from mlcli.rng import stream
-from mlcli.scratch.perceptron.bumps import staircase
-from mlcli.scratch.perceptron.formula import Function, parse
-from mlcli.scratch.perceptron.rosenblatt import Learnt, learn, mistake_bound
 
 Array = NDArray[np.float64]
 N_FINE = 20_001

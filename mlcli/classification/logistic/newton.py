@@ -1,0 +1,308 @@
+"""Newton's method, which for logistic regression is iteratively reweighted least squares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mlcli.certificate import Certificate
+from mlcli.classification.logistic.model import Floats
+from mlcli.classification.logistic.objective import Bools, Centring, Ints, Objective, even_weights
+from mlcli.classification.logistic.optimality import exact_move, gap_certificate, largest_move
+from mlcli.classification.logistic.quadratic import Quadratic, Step
+from mlcli.classification.logistic.symmetric import is_definite, null_floor
+
+# Steps go on to this relative gap, far below the tolerance, as long as rounding lets it fall: the
+# weights are then exact to about its root.
+TARGET = 1e-20
+# Relative to E: a rise that is rounding.
+ROUNDING = 1e-14
+# The share of the fall that the gradient promises that a step must reach (Armijo).
+ARMIJO = 1e-4
+# Halvings of a step before it is taken to be lost in rounding.
+HALVINGS = 60
+# A Hessian is used again as long as each step is at most this share of the last.
+SHRINKS = 0.03
+# Steps without progress before rounding is taken to have stopped the descent.
+PATIENCE = 10
+# With more rows a weight than this, steps on some of them first save steps on all.
+MANY_ROWS = 100
+# Without a penalty, a loss at which rows that are all classified correctly are called separable.
+SEPARATED = 1e-4
+# A gap, if the step were short, that shows that what is left is the drift of weights to infinity.
+VANISHED = 1e-14
+# An activation whose exponential is 0.
+FAR = 1000.0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Weights of the classes.
+
+    Attributes:
+        W: (p, 1) for two classes, else (p, K).
+        n_steps: steps taken.
+        certificate: how far E(W) is from its minimum.
+        diverged_at: the step at which the loss had grown without bound, or None.
+        separable: whether E falls without end as weights grow, so that it has no finite minimum.
+    """
+
+    W: Floats
+    n_steps: int
+    certificate: Certificate
+    diverged_at: int | None = None
+    separable: bool = False
+
+    @property
+    def converged(self) -> bool:
+        """Whether the certificate is at most its tolerance."""
+        return self.certificate.converged
+
+
+def fit_newton(objective: Objective, start: Floats | None = None, max_steps: int = 100) -> Fit:
+    """Minimise E by damped Newton steps, W <- W - H^-1 grad E.
+
+    Each step solves a weighted least-squares problem, whence IRLS; with an l1 term it solves the
+    lasso on the same quadratic (`Quadratic`). Steps are halved until E falls by a share of what
+    the gradient promises, so that they converge from any start. H is kept while the steps shrink
+    tenfold each, since a new one costs as much as many gradients. The end is decided by the
+    duality gap (`optimality.gap_certificate`).
+
+    Args:
+        objective: E, with the cross-entropy loss.
+        start: weights to begin with; left out, those of a part of the rows where there are many,
+            else zeros.
+        max_steps: at most so many steps.
+
+    Raises:
+        ValueError: the loss is the mean square, whose Hessian need not be positive.
+    """
+    if objective.loss != "cross-entropy":
+        raise ValueError("Newton's method needs the cross-entropy, whose Hessian is positive")
+    # A trial step may overflow: E is then no number, and the step is halved.
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        centring = Centring.of(objective)
+        begin = None if start is None else centring.centred(start)
+        found = _Newton(centring.objective, begin).fit(max_steps)
+        return replace(found, W=centring.raw(found.W))
+
+
+class _Newton:
+    """Where the steps are."""
+
+    def __init__(self, objective: Objective, start: Floats | None) -> None:
+        self._objective = objective
+        self._l1 = objective.l1 * objective.penalised[:, 0]  # (p,)
+        self._quadratic: Quadratic | None = None
+        # How far activations are from those at which the Hessian was computed, at most.
+        self._drift = np.inf
+        if start is None:
+            self._W, self._quadratic = _start(objective)
+        else:
+            self._W = start.copy()
+        self._W = without_absent_classes(objective, self._W)
+        self._value, self._gradient = objective.evaluate(self._W)
+
+    def fit(self, max_steps: int) -> Fit:
+        """Step until the gap is at its target, or rounding or the number of steps ends it."""
+        last, n_idle = np.inf, 0
+        n_steps = 0
+        while True:
+            step = self._step(last)
+            certificate = self._certificate(step)
+            gap = certificate.value
+            stalled = certificate.converged and step.decrease > 0.25 * last
+            if gap <= TARGET or stalled or n_steps >= max_steps or n_idle >= PATIENCE:
+                return Fit(self._W, n_steps, certificate)
+            if not certificate.converged and self._separable(step):
+                return Fit(self._W, n_steps, certificate, separable=True)
+            before = self._value
+            if not self._descend(step):
+                if self._drift == 0.0:
+                    return Fit(self._W, n_steps, certificate)
+                self._quadratic = None
+            else:
+                n_steps += 1
+            idle = self._value >= before * (1.0 - 1e-15) and step.decrease > 0.5 * last
+            n_idle = n_idle + 1 if idle else 0
+            last = step.decrease
+
+    def _step(self, last: float) -> Step:
+        """From the Hessian at hand if that is good enough, else from a new one."""
+        if self._quadratic is not None:
+            step = self._quadratic.step(self._W, self._gradient, self._l1, self._value)
+            done = step.decrease <= TARGET * self._value
+            short = step.decrease <= SHRINKS**2 * last and self._value > 0
+            if (not done and short) or (done and self._drift < 1.0):
+                return step
+        self._quadratic = Quadratic(self._objective.hessian(self._W), self._objective.gauge)
+        self._drift = 0.0
+        return self._quadratic.step(self._W, self._gradient, self._l1, self._value)
+
+    def _certificate(self, step: Step) -> Certificate:
+        objective = self._objective
+        move, one_class = (
+            largest_move(objective.largest_values, step.direction),
+            objective.one_class,
+        )
+        certificate = gap_certificate(self._value, step, move, self._drift, one_class=one_class)
+        if not certificate.converged and gap_certificate(self._value, step, 0.0).converged:
+            move = exact_move(objective.Phi, step.direction)
+            certificate = gap_certificate(self._value, step, move, self._drift)
+        return certificate
+
+    def _separable(self, step: Step) -> bool:
+        """Whether E has no finite minimum: it has no penalty and W separates all rows, or what is
+        left to gain is nothing while activations go on growing."""
+        if self._drift == 0.0 and step.solved and step.decrease <= VANISHED * self._value:
+            return True
+        if self._value > SEPARATED:
+            return False
+        return separates(self._objective, self._W, self._certificate(step))
+
+    def _descend(self, step: Step) -> bool:
+        """Take the step, or as much of it as lowers E; False where nothing does."""
+        size = 1.0
+        for _ in range(HALVINGS):
+            W = self._W + size * step.direction
+            value, gradient = self._objective.evaluate(W)
+            goal = self._value - ARMIJO * size * step.decrease
+            if value <= goal + ROUNDING * abs(self._value):
+                break
+            size /= 2
+        else:
+            return False
+        self._W, self._value, self._gradient = W, value, gradient
+        self._drift += size * largest_move(self._objective.largest_values, step.direction)
+        if size < 1.0:
+            self._quadratic = None
+        return True
+
+
+def _start(objective: Objective) -> tuple[Floats, Quadratic | None]:
+    """The fit of every so many-th row, and its Hessian: near those of all, for a fraction."""
+    nothing = np.zeros(objective.shape)
+    stride = objective.labels.size // (MANY_ROWS * int(np.prod(objective.shape)))
+    if stride < 4:
+        return nothing, None
+    some = slice(None, None, stride)
+    total = objective.row_weights[some].sum()
+    if not total > 0:
+        return nothing, None
+    part = replace(
+        objective, Phi=np.ascontiguousarray(objective.Phi[some]), labels=objective.labels[some],
+        row_weights=objective.row_weights[some] / total,
+    )  # fmt: skip
+    found = fit_newton(part, nothing)
+    if not found.converged:
+        return nothing, None
+    return found.W, Quadratic(part.hessian(found.W), part.gauge)
+
+
+def separates(objective: Objective, W: Floats, certificate: Certificate) -> bool:
+    """Whether W without a certificate classifies every row correctly and no penalty acts.
+
+    E then falls for ever as W grows, and has no finite minimum.
+    """
+    if certificate.converged or objective.l1 or objective.l2:
+        return False
+    return objective.margin(W) > 0
+
+
+def without_absent_classes(objective: Objective, W: Floats) -> Floats:
+    """W with probabilities of 0 for classes without a row, where a constant without penalty is.
+
+    E falls for ever as their constants do; from a thousand on it falls by nothing.
+    """
+    absent = np.bincount(objective.labels, objective.row_weights, objective.n_classes) == 0
+    if not absent.any() or (constant := objective.free_constant) is None:
+        return W
+    far = FAR / objective.Phi[0, constant]
+    W = W.copy()
+    if W.shape[1] == 1:
+        W[:] = 0.0
+        W[constant] = far if absent[0] else -far
+    else:
+        W[constant, absent] = -far
+    return W
+
+
+def standard_errors(objective: Objective, W: Floats) -> Floats:
+    """Square roots of the diagonal of (N H)^-1, W's shape: the curvature at the minimum.
+
+    What a maximum-likelihood fit with even row weights would vary by from one sample of N rows to
+    another; a penalty makes it smaller, and the estimate biased.
+    """
+    return errors_of_curvature(objective.hessian(W), objective.gauge, objective.labels.size)
+
+
+def errors_of_curvature(H: Floats, gauge: Bools, n_rows: int) -> Floats:
+    """The same from H (K p, K p) itself and N, (p, K).
+
+    Of a column with a gauge direction they are those of weights that add up to 0 over the classes.
+    They are NaN for weights that the rows do not determine, such as those of equal columns.
+    """
+    p = gauge.size
+    k = H.shape[0] // p
+    H = H.copy()
+    blocks, of = H.reshape(k, p, k, p), np.flatnonzero(gauge)
+    added = np.einsum("jmjm->m", blocks[:, of][:, :, :, of]) / k  # (m,)
+    # Curvature along the gauge directions alone, which is taken off the inverse again.
+    blocks[:, of, :, of] += added[:, None, None] / k
+    diagonal = np.diagonal(H)
+    scale = np.where(diagonal > 0, np.sqrt(np.maximum(diagonal, 0.0)), 1.0)
+    scaled = H / scale / scale[:, None]
+    undetermined = np.zeros(diagonal.size, dtype=bool)
+    if is_definite(scaled):
+        variance = np.diagonal(np.linalg.inv(scaled)) / scale**2
+    else:
+        values, vectors = np.linalg.eigh(scaled)
+        flat = values <= null_floor(values)
+        variance = (vectors[:, ~flat] / scale[:, None]) ** 2 @ (1.0 / values[~flat])
+        undetermined = (vectors[:, flat] ** 2).sum(axis=1) > 1e-6
+    variance = variance.reshape(k, p)
+    variance[:, of] -= 1.0 / (np.where(added > 0, added, np.inf) * k)
+    errors = np.sqrt(np.maximum(variance, 0.0) / n_rows)
+    errors[undetermined.reshape(k, p)] = np.nan
+    return np.asarray(errors.T)  # (p, K)
+
+
+def fit_logistic(
+    Phi: Floats,
+    labels: Ints,
+    n_classes: int,
+    l2: float,
+    *,
+    free: Ints | None = None,
+    start: Floats | None = None,
+    max_steps: int = 100,
+) -> Fit:
+    """The minimum of the mean cross-entropy + l2 |W|^2, with a column of weights for every class.
+
+    Two classes have the column 0 and that of class 1, so that Phi W are activations for `softmax`.
+
+    Args:
+        Phi: columns, (N, p).
+        labels: class of each row, 0..K-1, (N,).
+        n_classes: K.
+        l2: strength > 0: classes that can be separated have no finite minimum without it.
+        free: columns without a penalty, usually the constant.
+        start: weights to begin with, (p, K).
+        max_steps: at most so many steps.
+
+    Raises:
+        ValueError: the strength is not positive.
+    """
+    if not l2 > 0:
+        raise ValueError(f"the strength l2 must be positive, got {l2}")
+    unpenalised = () if free is None else tuple(free.tolist())
+    objective = Objective(
+        Phi, labels, n_classes, even_weights(labels.size), l2=l2, free=unpenalised
+    )
+    binary = n_classes == 2
+    begin = start[:, 1:] if start is not None and binary else start
+    found = fit_newton(objective, begin, max_steps)
+    if binary:
+        return replace(found, W=np.hstack([np.zeros_like(found.W), found.W]))  # (p, 2)
+    return found

@@ -1,0 +1,161 @@
+"""Descent on quadratics: thresholds, rates, noise and flow against exact theory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlcli.optimisation.descent.flow import (
+    distances_to_flow,
+    exact_flow,
+    integrated_flow,
+    order,
+)
+from mlcli.optimisation.descent.gradient import descend, momentum_critical_rate
+from mlcli.optimisation.descent.quadratic import Quadratic, diagonal_loss, least_squares_loss
+from mlcli.optimisation.descent.rates import (
+    best_momentum,
+    best_plain,
+    measured_critical_rate,
+    measured_rate,
+)
+from mlcli.optimisation.descent.stochastic import minibatch_excess, noise_floor
+
+Array = np.ndarray
+
+
+def rows(n: int = 60, seed: int = 0) -> tuple[Array, Array]:
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-2, 2, n)
+    Phi = np.vander(x, 3, increasing=True)
+    return Phi, Phi @ [1.0, -0.5, 0.3] + rng.normal(0, 0.7, n)
+
+
+def loss() -> Quadratic:
+    return least_squares_loss(*rows())
+
+
+def test_the_quadratic_is_the_loss_of_the_rows() -> None:
+    Phi, t = rows()
+    found = least_squares_loss(Phi, t)
+    np.testing.assert_allclose(found.w_star, np.linalg.lstsq(Phi, t, rcond=None)[0], rtol=1e-10)
+    for w in np.random.default_rng(1).normal(size=(5, 3)):
+        direct = ((t - Phi @ w) ** 2).sum() / 120
+        assert found.floor + found.excess(w) == pytest.approx(direct, rel=1e-12)
+        np.testing.assert_allclose(found.gradient(w), -Phi.T @ (t - Phi @ w) / 60, atol=1e-12)
+        numeric = [
+            (found.excess(w + 1e-6 * e) - found.excess(w - 1e-6 * e)) / 2e-6 for e in np.eye(3)
+        ]
+        np.testing.assert_allclose(found.gradient(w), numeric, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(found.vectors * found.values @ found.vectors.T, found.H, atol=1e-12)
+
+
+@pytest.mark.parametrize("kappa", [1.0, 10.0, 1e4])
+def test_descent_diverges_exactly_above_two_over_lambda_max(kappa: float) -> None:
+    quadratic = diagonal_loss(np.geomspace(1.0, kappa, 4))
+    start = np.ones(4)
+    below = descend(quadratic.gradient, start, 0.999 * quadratic.critical_rate, 3000)
+    above = descend(quadratic.gradient, start, 1.001 * quadratic.critical_rate, 3000)
+    assert quadratic.excess(below.W[-1]) < quadratic.excess(start)
+    assert quadratic.excess(above.W[-1]) > quadratic.excess(start)
+    assert descend(quadratic.gradient, start, 2 * quadratic.critical_rate, 3000).diverged_at
+    measured = measured_critical_rate(quadratic, start)
+    assert measured == pytest.approx(quadratic.critical_rate, rel=2e-3)
+
+
+@pytest.mark.parametrize("momentum", [0.3, 0.9])
+def test_momentum_moves_the_threshold(momentum: float) -> None:
+    quadratic = diagonal_loss(np.array([1.0, 7.0]))
+    critical = momentum_critical_rate(7.0, momentum)
+    for share, grows in ((0.995, False), (1.005, True)):
+        path = descend(quadratic.gradient, np.ones(2), share * critical, 4000, momentum=momentum)
+        grown = path.diverged_at is not None or bool(quadratic.excess(path.W[-1]) > 4.0)
+        assert grown is grows
+
+
+def test_descent_reaches_the_closed_form() -> None:
+    quadratic = loss()
+    path = descend(quadratic.gradient, np.zeros(3), 0.5 * quadratic.critical_rate, 4000)
+    np.testing.assert_allclose(path.W[-1], quadratic.w_star, atol=1e-10)
+
+
+def test_every_step_is_the_power_of_one() -> None:
+    quadratic = loss()
+    path = descend(quadratic.gradient, np.ones(3), 0.1, 7)
+    step = np.eye(3) - 0.1 * quadratic.H
+    power = np.linalg.matrix_power(step, 7) @ (np.ones(3) - quadratic.w_star)
+    np.testing.assert_allclose(path.W[7] - quadratic.w_star, power, atol=1e-12)
+
+
+@pytest.mark.parametrize("kappa", [3.0, 30.0, 300.0])
+def test_rates_are_those_of_the_condition_number(kappa: float) -> None:
+    quadratic, start = diagonal_loss(np.geomspace(1.0, kappa, 5)), np.ones(5)
+    plain, heavy = best_plain(1.0, kappa), best_momentum(1.0, kappa)
+    assert plain.rate == pytest.approx((kappa - 1) / (kappa + 1))
+    assert heavy.rate == pytest.approx((np.sqrt(kappa) - 1) / (np.sqrt(kappa) + 1))
+    n_steps = int(12 / (1 - plain.rate))
+    assert measured_rate(quadratic, start, plain, n_steps) == pytest.approx(plain.rate, rel=1e-3)
+    n_steps = int(12 / (1 - heavy.rate))
+    # A double root: the distance has a factor of the number of steps beside the power.
+    assert measured_rate(quadratic, start, heavy, n_steps) == pytest.approx(heavy.rate, rel=0.12)
+
+
+def test_the_flow_decays_each_eigenvector_by_itself() -> None:
+    quadratic, times = loss(), np.linspace(0, 3, 7)
+    exact = exact_flow(quadratic, np.ones(3), times)
+    np.testing.assert_allclose(exact[0], np.ones(3), atol=1e-12)
+    by_scipy = integrated_flow(quadratic.gradient, np.ones(3), times)
+    np.testing.assert_allclose(exact, by_scipy, atol=1e-9)
+
+
+def test_descent_tends_to_the_flow_to_first_order() -> None:
+    quadratic = loss()
+    counts = [200, 400, 800, 1600]
+    end = exact_flow(quadratic, np.ones(3), np.array([2.0]))[0]
+    errors = distances_to_flow(quadratic.gradient, np.ones(3), end, 2.0, counts)
+    assert order(2.0 / np.array(counts), errors) == pytest.approx(1.0, abs=0.02)
+
+
+def test_the_noise_floor_is_that_of_the_lyapunov_equation() -> None:
+    Phi, t = rows()
+    quadratic = least_squares_loss(Phi, t)
+    rates = np.array([0.05, 0.15]) * quadratic.critical_rate
+    for batch in (1, 8):
+        measured = np.mean(
+            [
+                minibatch_excess(Phi, t, quadratic, rates, batch, 6000, np.random.default_rng(s))
+                for s in range(12)
+            ],
+            axis=0,
+        )
+        theory = [noise_floor(Phi, t, quadratic, float(eta), batch) for eta in rates]
+        np.testing.assert_allclose(measured, theory, rtol=0.12)
+
+
+def test_small_steps_leave_a_floor_of_half_eta_over_batch() -> None:
+    Phi, t = rows()
+    quadratic = least_squares_loss(Phi, t)
+    residual = t - Phi @ quadratic.w_star
+    C = (Phi * residual[:, None] ** 2).T @ Phi / t.size
+    eta = 1e-5 * quadratic.critical_rate
+    # To first order H S + S H = eta C / B, so that tr(H S) / 2 = eta tr(C) / (4 B).
+    for batch in (1, 4):
+        floor = noise_floor(Phi, t, quadratic, eta, batch)
+        assert floor == pytest.approx(eta * np.trace(C) / (4 * batch), rel=1e-3)
+
+
+def test_single_rows_bear_smaller_rates_than_all_of_them() -> None:
+    Phi, t = rows()
+    quadratic = least_squares_loss(Phi, t)
+    eta = 0.9 * quadratic.critical_rate
+    assert noise_floor(Phi, t, quadratic, eta, 1) == np.inf
+    assert np.isfinite(noise_floor(Phi, t, quadratic, eta, 1000))
+    rng = np.random.default_rng(0)
+    excess = minibatch_excess(Phi, t, quadratic, np.array([5 * eta]), 1, 4000, rng)
+    assert excess[0] == np.inf
+
+
+def test_no_noise_where_the_model_fits_exactly() -> None:
+    Phi, _ = rows()
+    exact = least_squares_loss(Phi, Phi @ np.ones(3))
+    assert noise_floor(Phi, Phi @ np.ones(3), exact, 0.05, 1) == pytest.approx(0, abs=1e-20)
