@@ -96,9 +96,13 @@ def _app(name: str) -> typer.Typer:
 
 
 app = typer.Typer(
-    name="mlcli", cls=LazyGroup, no_args_is_help=True, rich_markup_mode="rich", add_completion=True,
+    name="mlcli",
+    cls=LazyGroup,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    add_completion=True,
     context_settings={"help_option_names": ["--help", "-h"]},
-)  # fmt: skip
+)
 
 
 def _version(asked: bool) -> None:

@@ -29,11 +29,16 @@ def test_a_shell_hands_over_the_one_name(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("a,b", ["a", "b"]), (" a , b ,", ["a", "b"]), ('"a, b",c', ["a, b", "c"]),
-        ('c, "a, b"', ["c", "a, b"]), ('5" pipe,b', ['5" pipe', "b"]), ("", []), (",", []),
+        ("a,b", ["a", "b"]),
+        (" a , b ,", ["a", "b"]),
+        ('"a, b",c', ["a, b", "c"]),
+        ('c, "a, b"', ["c", "a, b"]),
+        ('5" pipe,b', ['5" pipe', "b"]),
+        ("", []),
+        (",", []),
         ('"say ""x""",y', ['say "x"', "y"]),
     ],
-)  # fmt: skip
+)
 def test_quotes_are_those_of_csv(text: str, names: list[str]) -> None:
     assert split_names(text) == names
 

@@ -67,10 +67,15 @@ def _row(one: Mapping[str, Any]) -> list[str]:
     most = f"{frequent[0]['value']} ({frequent[0]['n']})" if says else ""
     outliers = one.get("n_outliers")
     return [
-        one["name"], one["type"], str(one["n_missing"]), str(one["n_distinct"]),
+        one["name"],
+        one["type"],
+        str(one["n_missing"]),
+        str(one["n_distinct"]),
         *(_number(one.get(key)) for key in ("min", "median", "max")),
-        "-" if outliers is None else str(outliers), most, " ".join(one["declare"]),
-    ]  # fmt: skip
+        "-" if outliers is None else str(outliers),
+        most,
+        " ".join(one["declare"]),
+    ]
 
 
 def _number(value: Any) -> str:

@@ -125,9 +125,10 @@ def _labels(model: Model, name: str, target: str, t: np.ndarray) -> np.ndarray:
     if (labels < 0).any():
         known = ", ".join(f"{value:g}" for value in values[:12] if value is not None)
         raise DataError(
-            f"column '{target}' of {name}", must=f"a class of the model, {known}",
+            f"column '{target}' of {name}",
+            must=f"a class of the model, {known}",
             got=f"{t[labels < 0][0]:g}",
-        )  # fmt: skip
+        )
     return labels
 
 
@@ -154,6 +155,7 @@ def _displays(model: Model, found: dict[str, Any], level: float) -> list[Display
             [name, *map(str, counts)]
             for name, counts in zip(one.classes, found["confusion"], strict=True)
         ]
-        shown.append(Display("rows of a class (down) that are called (across)",
-                             ["", *one.classes], cells))  # fmt: skip
+        shown.append(
+            Display("rows of a class (down) that are called (across)", ["", *one.classes], cells)
+        )
     return shown

@@ -76,8 +76,12 @@ def _check_out(path: Path, to: str, suffix: str) -> None:
         ConfigError: another ending, a folder, or a folder that isn't there or can't be written to.
     """
     if path.suffix.lower() != suffix:
-        raise ConfigError("--out", must=f"a {suffix} file with --to {to}", got=f"{path}",
-                          hint=f"{path.with_suffix(suffix) if path.name else suffix}")  # fmt: skip
+        raise ConfigError(
+            "--out",
+            must=f"a {suffix} file with --to {to}",
+            got=f"{path}",
+            hint=f"{path.with_suffix(suffix) if path.name else suffix}",
+        )
     if not path.parent.is_dir():
         raise ConfigError(f"--out {path}", must="a file", got="one in a folder that does not exist")
     check_file(path, "--out")
@@ -144,13 +148,21 @@ def _say(
 
     worst = max(found.differences.values())
     if as_json:
-        console.print_json({
-            "file": str(path), "to": to, "bytes": len(found.content), "outputs":
-            list(found.outputs), "left_out": list(found.left_out), "reader": found.reader,
-            "rows": rows, "differences": dict(found.differences), "largest_difference": worst,
-            "tolerance": TOLERANCE,
-            "trusted": None if found.trusted is None else list(found.trusted),
-        })  # fmt: skip
+        console.print_json(
+            {
+                "file": str(path),
+                "to": to,
+                "bytes": len(found.content),
+                "outputs": list(found.outputs),
+                "left_out": list(found.left_out),
+                "reader": found.reader,
+                "rows": rows,
+                "differences": dict(found.differences),
+                "largest_difference": worst,
+                "tolerance": TOLERANCE,
+                "trusted": None if found.trusted is None else list(found.trusted),
+            }
+        )
         return
     chosen = f", {described.chosen}" if described.chosen else ""
     words = {

@@ -101,9 +101,12 @@ def _flag(model: type[Section], key: str) -> inspect.Parameter:
         option = typer.Option(f"{name}/--no-{name[2:]}", help=help, rich_help_panel=panel)
         return _keyword(key, Annotated[bool | None, option], None)
     option = typer.Option(
-        name, help=help, metavar=metavar(field), rich_help_panel=panel,
+        name,
+        help=help,
+        metavar=metavar(field),
+        rich_help_panel=panel,
         autocompletion=_completion(key, field),
-    )  # fmt: skip
+    )
     return _keyword(key, Annotated[str | None, option], None)
 
 

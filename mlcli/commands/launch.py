@@ -30,5 +30,7 @@ def refuse_unless_together(name: str) -> None:
     if name not in together:
         raise ConfigError(
             f"under torchrun with {launch.size} processes, the command",
-            must=" or ".join(together), got=name, hint=f"mlcli {name} without torchrun",
-        )  # fmt: skip
+            must=" or ".join(together),
+            got=name,
+            hint=f"mlcli {name} without torchrun",
+        )

@@ -156,6 +156,10 @@ def _wrapped(text: str, indent: str, width: int) -> list[str]:
     room = width - len(indent)
     parted = (word.replace(",", ", ") if len(word) > room else word for word in text.split())
     return textwrap.wrap(
-        " ".join(parted), width, initial_indent=indent, subsequent_indent=indent,
-        break_on_hyphens=False, break_long_words=False,
-    )  # fmt: skip
+        " ".join(parted),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

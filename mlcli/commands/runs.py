@@ -94,10 +94,15 @@ def runs(
         console.print_text(f"no runs under {folder}")
         return
     rows = [
-        [run["command"], run["run"], run["started"][5:16].replace("T", " "), run["data"],
-         _number(run["score"])]
+        [
+            run["command"],
+            run["run"],
+            run["started"][5:16].replace("T", " "),
+            run["data"],
+            _number(run["score"]),
+        ]
         for run in found
-    ]  # fmt: skip
+    ]
     if _available(rows) < NAME_WIDTH:
         rows = [[*row[:2], row[2][:5], *row[3:]] for row in rows]
     available = max(_available(rows), SHORTEST)

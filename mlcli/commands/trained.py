@@ -92,9 +92,14 @@ def load_model(
             hint="a run of " + ", ".join(predicting),
         )
     model = load(
-        folder, command, digests, degree=degree, variant=variant, seed_index=seed_index,
+        folder,
+        command,
+        digests,
+        degree=degree,
+        variant=variant,
+        seed_index=seed_index,
         device=device,
-    )  # fmt: skip
+    )
     return model, manifest["data"]
 
 
@@ -123,8 +128,9 @@ def _folder(run: str) -> Path:
     folder = Path(run).expanduser()
     if folder.is_dir():
         return folder
-    found = [path for path in sorted(RUNS.glob(f"*/{run}*")) if path.is_dir()] if run.isalnum() \
-        else []  # fmt: skip
+    found = (
+        [path for path in sorted(RUNS.glob(f"*/{run}*")) if path.is_dir()] if run.isalnum() else []
+    )
     if len(found) != 1:
         how = f"{len(found)} runs begin with it" if found else "no such folder"
         raise DataError("RUN", must="a run folder", got=f"{run} ({how})", hint="`mlcli runs`")
@@ -144,8 +150,9 @@ def _checked(folder: Path, manifest: dict[str, Any]) -> tuple[str, dict[str, Any
     if not whole:
         raise DataError(
             f"manifest.json of {folder} does not match the hash of its own question: it was "
-            "altered after the run", hint="the same command again with --force",
-        )  # fmt: skip
+            "altered after the run",
+            hint="the same command again with --force",
+        )
     return command, digests
 
 
@@ -163,9 +170,15 @@ def wanted_of(model: Model, target: str | None = None, *, skip_bad: bool = False
     one = model.described
     preparation = None if one.preparation is None else from_words(one.preparation)
     return Wanted(
-        one.features, target, one.image_shape, one.resize, one.classes, one.class_values,
-        preparation, skip_bad,
-    )  # fmt: skip
+        one.features,
+        target,
+        one.image_shape,
+        one.resize,
+        one.classes,
+        one.class_values,
+        preparation,
+        skip_bad,
+    )
 
 
 def rows_at_a_time(model: Model) -> int:

@@ -208,13 +208,19 @@ def _prepared(run: Run, target: Path, jobs: int | None) -> Any:
         key: recorded[key]["source"] if key in recorded else "default" for key in model.model_fields
     }
     kinds = tuple(
-        kind for kind in FIGURE_KINDS
+        kind
+        for kind in FIGURE_KINDS
         if any(name.endswith(f".{kind}") for name in run.manifest["files"])
-    )  # fmt: skip
+    )
     options = RunOptions(
-        out=target, jobs=jobs, quiet=True, plots=bool(kinds), figures=kinds, force=True,
+        out=target,
+        jobs=jobs,
+        quiet=True,
+        plots=bool(kinds),
+        figures=kinds,
+        force=True,
         resume=False,
-    )  # fmt: skip
+    )
     return prepare_resolved(run.section, Resolved(config, sources), options)
 
 

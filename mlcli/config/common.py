@@ -66,14 +66,16 @@ class SourceFields(SyntheticFields):
     categorical: Annotated[Names | None, Unset] = param(
         None,
         "Columns of categories; each becomes a column of 0 and 1 for every category but the first.",
-        example="sex,region", optional=True,
-    )  # fmt: skip
+        example="sex,region",
+        optional=True,
+    )
     dates: Annotated[Names | None, Unset] = param(
         None,
         "Columns of dates; each becomes years and, of two years or more, the time of year as sine "
         "and cosine. Where 2/1/2024 could be either, when:dmy or when:mdy says which comes first.",
-        example="when", optional=True,
-    )  # fmt: skip
+        example="when",
+        optional=True,
+    )
     impute: Annotated[ImputeName | None, Unset] = param(
         None,
         "What fills missing numbers and dates, from the training rows (default: nothing).",
@@ -107,9 +109,10 @@ class ImageFields(Section):
     """How the images of a folder are read."""
 
     resize: Annotated[str | None, Unset] = param(
-        None, "Height and width that the images of a folder are brought to, as 32x32.",
+        None,
+        "Height and width that the images of a folder are brought to, as 32x32.",
         example="32x32",
-    )  # fmt: skip
+    )
     skip_bad: bool = param(
         False, "Leave out images of a folder that can't be read, each by name.", optional=True
     )
@@ -127,9 +130,12 @@ class SeedFields(Section):
 
     seed: Int = param(0, "Seed of every random stream.", example="0", ge=0)
     n_seeds: Int = param(
-        16, "Independent repeats: fresh data where the generator is known, fresh splits where not.",
-        example="16", ge=1, le=100_000,
-    )  # fmt: skip
+        16,
+        "Independent repeats: fresh data where the generator is known, fresh splits where not.",
+        example="16",
+        ge=1,
+        le=100_000,
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = param("auto", "Where the work runs.")
 
 

@@ -15,10 +15,23 @@ ActivationName = Literal[
     "sigmoid", "tanh", "relu", "leaky-relu", "rrelu", "prelu", "elu", "gelu", "silu", "selu"
 ]
 InitName = Literal[
-    "zeros", "normal", "uniform", "xavier", "xavier-normal", "xavier-uniform", "he", "he-normal",
-    "he-uniform", "he-fan-out", "he-fan-out-normal", "he-fan-out-uniform", "lecun",
-    "lecun-normal", "lecun-uniform", "orthogonal",
-]  # fmt: skip
+    "zeros",
+    "normal",
+    "uniform",
+    "xavier",
+    "xavier-normal",
+    "xavier-uniform",
+    "he",
+    "he-normal",
+    "he-uniform",
+    "he-fan-out",
+    "he-fan-out-normal",
+    "he-fan-out-uniform",
+    "lecun",
+    "lecun-normal",
+    "lecun-uniform",
+    "orthogonal",
+]
 ArchitectureName = Literal["basic", "lenet", "nin", "fcn", "residual", "scan"]
 NormalisationName = Literal["none", "batch", "layer"]
 OptimiserName = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
@@ -59,13 +72,15 @@ class MlpFields(Section):
     """A multilayer perceptron (sections 6.2 and 7); several values of a field are compared."""
 
     hidden: Several[str] = param(
-        ("64-32",), "Sizes of the hidden layers, as 256-128; several, as 64,256-128, are compared.",
+        ("64-32",),
+        "Sizes of the hidden layers, as 256-128; several, as 64,256-128, are compared.",
         example="256-128",
-    )  # fmt: skip
+    )
     activation: Several[ActivationName] = param(
-        ("relu",), "Activation h of the hidden layers.",
+        ("relu",),
+        "Activation h of the hidden layers.",
         also_called={"swish": "silu", "logistic": "sigmoid"},
-    )  # fmt: skip
+    )
     init: Several[InitName] = param(
         ("he",),
         "How the weights start (section 7.1.1); normal is N(0, 1).",
@@ -110,9 +125,10 @@ class CnnFields(Section):
     """A convolutional network (section 8); several values of a field are compared."""
 
     architecture: Several[ArchitectureName] = param(
-        ("basic",), "Preset: basic is Figure 22, nin a network in network, fcn has no dense layer.",
+        ("basic",),
+        "Preset: basic is Figure 22, nin a network in network, fcn has no dense layer.",
         also_called={"resnet": "residual", "lenet-5": "lenet", "lenet5": "lenet"},
-    )  # fmt: skip
+    )
     layers: Annotated[Names | None, Unset] = param(
         None,
         "Layers of a network of your own in place of a preset, as conv 32 3x3 pad same, relu, "
@@ -121,9 +137,10 @@ class CnnFields(Section):
         example="conv 16 3x3,relu,pool max 2,flatten",
     )
     init: Several[InitName] = param(
-        ("he",), "How the weights start (section 7.1.1); normal is N(0, 1).",
+        ("he",),
+        "How the weights start (section 7.1.1); normal is N(0, 1).",
         also_called={"glorot": "xavier", "kaiming": "he"},
-    )  # fmt: skip
+    )
 
 
 class FitFields(Section):
@@ -135,9 +152,11 @@ class FitFields(Section):
         "whole numbers).",
     )
     test_fraction: Float = param(
-        0.2, "Share of the rows set aside for testing, where the data set has no test part.",
-        gt=0, lt=1,
-    )  # fmt: skip
+        0.2,
+        "Share of the rows set aside for testing, where the data set has no test part.",
+        gt=0,
+        lt=1,
+    )
     validation_fraction: Float = param(
         0.1, "Share of the other rows on which training is watched.", ge=0, lt=1
     )
@@ -154,7 +173,7 @@ class FitFields(Section):
         + ", ".join(f"{name} {rate:g}" for name, rate in DEFAULT_RATES.items())
         + ").",
         example="0.05",
-    )  # fmt: skip
+    )
     momentum: Float = param(0.9, "Momentum mu of momentum and nesterov.", gt=0, lt=1)
     beta1: Float = param(0.9, "Share of the mean gradient that adam keeps.", ge=0, lt=1)
     beta2: Float = param(0.999, "Share of the mean squared gradient that adam keeps.", ge=0, lt=1)
@@ -182,16 +201,20 @@ class ScheduleFields(Section):
     )
     power_c: Float = param(1.0, "Exponent c of (7.25).", gt=0)
     decay_epochs: Annotated[Float | None, Unset] = param(
-        None, "s of (7.25) and (7.26) (default: half of the epochs).", unit="epochs", example="10",
+        None,
+        "s of (7.25) and (7.26) (default: half of the epochs).",
+        unit="epochs",
+        example="10",
         gt=0,
-    )  # fmt: skip
+    )
     piecewise_ends: Several[Annotated[float, Number, Field(gt=0, lt=1)]] = param(
         (0.5, 0.75), "t_1, t_2, ... of (7.27) as shares of the training.", example="0.5,0.75"
     )
     piecewise_factors: Several[Factor] = param(
-        (1.0, 0.1, 0.01), "eta_1, eta_2, ... of (7.27) in units of the learning rate.",
+        (1.0, 0.1, 0.01),
+        "eta_1, eta_2, ... of (7.27) in units of the learning rate.",
         example="1,0.1,0.01",
-    )  # fmt: skip
+    )
     n_cycles: Int = param(3, "Cycles of n-cycle.", ge=1, le=1000)
     cycle_share: Float = param(0.9, "Share of the training that cycles take.", gt=0, lt=1)
     cycle_start: Float = param(0.1, "eta_min / eta_max of cycles.", gt=0, le=1)
@@ -220,15 +243,19 @@ class TrainingFields(Section):
         None,
         "Epochs without a lower validation loss after which a member stops and goes back to its "
         "best (default: no early stopping).",
-        unit="epochs", example="10", ge=1,
-    )  # fmt: skip
+        unit="epochs",
+        example="10",
+        ge=1,
+    )
     min_delta: Float = param(0.0, "By how much the loss must fall to count as lower.", ge=0)
     average_decay: Annotated[Float | None, Unset] = param(
         None,
         "Judge the moving average of the weights, of which each step keeps so much (default: the "
         "last weights themselves).",
-        example="0.99", ge=0, lt=1,
-    )  # fmt: skip
+        example="0.99",
+        ge=0,
+        lt=1,
+    )
 
     @field_validator("average_decay")
     @classmethod

@@ -87,9 +87,11 @@ def coded(path: object, name: str, cells: Any, first: int, coder: Coder) -> Arra
         shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
         row = first + int((places == place).argmax()) + 1
         raise DataError(
-            f"column '{name}' of {path}", must=bad.must, got=f"{shown!r} in row {row}",
+            f"column '{name}' of {path}",
+            must=bad.must,
+            got=f"{shown!r} in row {row}",
             hint=bad.hint,
-        ) from None  # fmt: skip
+        ) from None
     found: Array = values[places]
     return found
 
@@ -101,8 +103,11 @@ def category_coder(values: Sequence[str], unseen: str) -> Coder:
     def code(texts: Sequence[str]) -> Array:
         for place, text in enumerate(texts):
             if text not in numbers and unseen == "refuse":
-                raise BadText(place, f"a category of the training rows, {listed(values)}",
-                              "a run with --unseen average")  # fmt: skip
+                raise BadText(
+                    place,
+                    f"a category of the training rows, {listed(values)}",
+                    "a run with --unseen average",
+                )
         return np.array([numbers.get(text, NAN) for text in texts])
 
     return code

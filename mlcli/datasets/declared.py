@@ -78,8 +78,7 @@ class Declared:
             said = given not in names and order in ORDERS
             name = column if said else given
             if name in found:
-                raise ConfigError("--dates", must="columns, each named once",
-                                  got=f"'{name}' twice")  # fmt: skip
+                raise ConfigError("--dates", must="columns, each named once", got=f"'{name}' twice")
             found[name] = ORDERS[order] if said else None
         return found
 
@@ -100,14 +99,18 @@ def with_learners(path: Path, names: Sequence[str], choice: Choice, declared: De
             if column not in names:
                 raise missing_column(path, column, names, of_list=True)
             if column == choice.target:
-                raise ConfigError(flag, must="without the target, whose words are numbered anyhow",
-                                  got=f"'{column}'")  # fmt: skip
+                raise ConfigError(
+                    flag,
+                    must="without the target, whose words are numbered anyhow",
+                    got=f"'{column}'",
+                )
             if column not in choice.features:
                 raise ConfigError(flag, must="some of the features", got=f"'{column}'")
     twice = set(declared.categorical) & set(dates)
     if twice:
-        raise ConfigError("--dates", must="other columns than --categorical",
-                          got=f"'{min(twice)}' in both")  # fmt: skip
+        raise ConfigError(
+            "--dates", must="other columns than --categorical", got=f"'{min(twice)}' in both"
+        )
     coders = {column: Learner() for column in (*declared.categorical, *dates)}
     return replace(choice, coders=coders)
 
@@ -148,8 +151,10 @@ def prepare(
     names = preparation.names
     for place, name in enumerate(names):
         if name in names[:place]:
-            raise DataError(f"two features made of the columns of {path} would be called '{name}'",
-                            hint="another name for one of the columns")  # fmt: skip
+            raise DataError(
+                f"two features made of the columns of {path} would be called '{name}'",
+                hint="another name for one of the columns",
+            )
     return preparation, preparation.expand(cells)
 
 
@@ -159,16 +164,20 @@ def _categories(path: Path, name: str, texts: Sequence[str], codes: Array) -> tu
     used = np.unique(codes[~gaps]).astype(np.int64)
     if used.size > MOST_CATEGORIES:
         raise DataError(
-            f"column '{name}' of {path}", must=f"at most {MOST_CATEGORIES} categories",
-            got=str(used.size), hint="leaving it out with --features",
-        )  # fmt: skip
+            f"column '{name}' of {path}",
+            must=f"at most {MOST_CATEGORIES} categories",
+            got=str(used.size),
+            hint="leaving it out with --features",
+        )
     values = sorted(texts[number] for number in used)
     if gaps.any() and MISSING not in values:
         values.append(MISSING)
     if len(values) < 2:
         only = values[0] if values else MISSING
-        raise DataError(f"feature '{name}' of {path} is {only!r} in every row",
-                        hint="leaving it out with --features")  # fmt: skip
+        raise DataError(
+            f"feature '{name}' of {path} is {only!r} in every row",
+            hint="leaving it out with --features",
+        )
     places = np.full(len(texts) + 1, float(values.index(MISSING)) if gaps.any() else np.nan)
     places[used] = [values.index(texts[number]) for number in used]
     return Column(name, "category", tuple(values)), places[_numbers(codes, len(texts))]
@@ -187,18 +196,22 @@ def _dates(
         text, day_first, month_first = readings
         ways = " or ".join(f"--dates {in_shell(f'{name}:{order}')}" for order in ORDERS)
         raise DataError(
-            f"column '{name}' of {path}", must="dates with one reading",
+            f"column '{name}' of {path}",
+            must="dates with one reading",
             got=f"{text!r}, which is {day_first} or {month_first}, and no other row says which",
             hint=f"{ways}, or writing them as {month_first}",
-        )  # fmt: skip
+        )
     years = np.append(years_of(texts, form), np.nan)[_numbers(codes, len(texts))]
     if not np.isfinite(years).any():
-        raise DataError(f"feature '{name}' of {path} has no values",
-                        hint="leaving it out with --features")  # fmt: skip
+        raise DataError(
+            f"feature '{name}' of {path} has no values", hint="leaving it out with --features"
+        )
     span = float(np.nanmax(years) - np.nanmin(years))
     if span == 0:
-        raise DataError(f"feature '{name}' of {path} is the same date in every row",
-                        hint="leaving it out with --features")  # fmt: skip
+        raise DataError(
+            f"feature '{name}' of {path} is the same date in every row",
+            hint="leaving it out with --features",
+        )
     return Column(name, "date", form=form, yearly=span >= YEARLY_SPAN), years
 
 

@@ -86,9 +86,10 @@ def _check_resize(resize: tuple[int, int]) -> None:
     height, width = resize
     if min(height, width) < 1 or height * width > MOST_PIXELS:
         raise DataError(
-            "--resize", must=f"a height and a width, with at most {MOST_PIXELS} pixels",
+            "--resize",
+            must=f"a height and a width, with at most {MOST_PIXELS} pixels",
             got=f"{height} x {width}",
-        )  # fmt: skip
+        )
 
 
 def _listed(folder: Path) -> list[os.DirEntry[str]]:
@@ -120,8 +121,9 @@ def _images(folder: Path, name: str) -> list[Path]:
     found = _listed(folder / name)
     for entry in found:
         if Path(entry.name).suffix.lower() in OTHER_IMAGES:
-            raise DataError(f"{Path(entry.path)}", must="a PNG or JPEG image",
-                            got=Path(entry.name).suffix)  # fmt: skip
+            raise DataError(
+                f"{Path(entry.path)}", must="a PNG or JPEG image", got=Path(entry.name).suffix
+            )
     paths = [
         Path(entry.path)
         for entry in found
@@ -162,9 +164,11 @@ def _read(
         if images and image.shape[-2:] != images[0].shape[-2:]:
             height, width = images[0].shape[-2:]
             raise DataError(
-                f"{path}", must=f"{height} x {width} pixels as the first image",
-                got=" x ".join(map(str, image.shape[-2:])), hint="--resize",
-            )  # fmt: skip
+                f"{path}",
+                must=f"{height} x {width} pixels as the first image",
+                got=" x ".join(map(str, image.shape[-2:])),
+                hint="--resize",
+            )
         images.append(image)
         n_values += image.size
         refuse_too_many(folder, n_values, "--resize to fewer pixels, or fewer images")

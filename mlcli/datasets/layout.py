@@ -41,9 +41,10 @@ def image_shape_of(what: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     grey, coloured = len(sizes) == 2, len(sizes) == 3 and sizes[0] in CHANNELS
     if not (grey or coloured) or math.prod(sizes) == 0:
         raise DataError(
-            what, must="images of shape (n, h, w), (n, h, w, c) or (n, c, h, w) with c = 1, 3 or 4",
+            what,
+            must="images of shape (n, h, w), (n, h, w, c) or (n, c, h, w) with c = 1, 3 or 4",
             got=f"the shape {shape}",
-        )  # fmt: skip
+        )
     return sizes
 
 

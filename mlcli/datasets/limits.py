@@ -25,9 +25,11 @@ def refuse_too_many(path: object, n_values: int, hint: str) -> None:
     """
     if n_values > MOST_VALUES:
         raise DataError(
-            f"the numbers in {path}", must=f"at most {MOST_VALUES} (4 GiB in memory)",
-            got=str(n_values), hint=hint,
-        )  # fmt: skip
+            f"the numbers in {path}",
+            must=f"at most {MOST_VALUES} (4 GiB in memory)",
+            got=str(n_values),
+            hint=hint,
+        )
 
 
 def refuse_too_many_columns(path: object, n_columns: int) -> None:

@@ -82,9 +82,10 @@ def _class(path: Path, wanted: Wanted) -> float:
     name = path.parent.name
     if name not in wanted.classes:
         raise DataError(
-            f"the folder of {path}", must="the name of a class of the model: "
-            + ", ".join(wanted.classes[:12]), got=repr(name),
-        )  # fmt: skip
+            f"the folder of {path}",
+            must="the name of a class of the model: " + ", ".join(wanted.classes[:12]),
+            got=repr(name),
+        )
     value = wanted.class_values[wanted.classes.index(name)]
     assert value is not None
     return value

@@ -46,8 +46,12 @@ def write_draws(
     """
     named = lookup(name)
     if named.kind != "synthetic":
-        raise DataError(f"{named.name}", must="a synthetic set", got=f"a {named.kind} one",
-                        hint=" or ".join(SYNTHETIC))  # fmt: skip
+        raise DataError(
+            f"{named.name}",
+            must="a synthetic set",
+            got=f"a {named.kind} one",
+            hint=" or ".join(SYNTHETIC),
+        )
     if n_draws < 1:
         raise DataError("n_draws", must="at least 1", got=str(n_draws))
     spec = SYNTHETIC[named.name]

@@ -93,6 +93,11 @@ class MatricesGenerator:
         X = rng.integers(spec.most + 1, size=(n, spec.n_features)).astype(np.float64)  # (N, h w)
         w = self.chosen.noise_std * rng.standard_normal(n)  # (N,)
         return Dataset(
-            spec.name, X, spec.truth(X) + w, spec.feature_names, spec.t_name,
-            truth=spec.truth, noise_std=self.chosen.noise_std,
-        )  # fmt: skip
+            spec.name,
+            X,
+            spec.truth(X) + w,
+            spec.feature_names,
+            spec.t_name,
+            truth=spec.truth,
+            noise_std=self.chosen.noise_std,
+        )

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 NAMES = (
-    "noisy-cubic", "sine", "two-planes", "two-moons", "spirals", "imbalance", "diabetes",
-    "breast-cancer", "iris", "wine", "digits", "fashion-mini", "fashion-mnist", "mnist",
-)  # fmt: skip
+    "noisy-cubic",
+    "sine",
+    "two-planes",
+    "two-moons",
+    "spirals",
+    "imbalance",
+    "diabetes",
+    "breast-cancer",
+    "iris",
+    "wine",
+    "digits",
+    "fashion-mini",
+    "fashion-mnist",
+    "mnist",
+)
 
 
 def canonical(name: str) -> str:

@@ -21,9 +21,16 @@ from mlcli.errors import DataError
 
 # What NumPy and zipfile raise on bytes that aren't what they say; RuntimeError is encryption.
 DAMAGE = (
-    ValueError, OSError, EOFError, KeyError, RuntimeError, MemoryError, OverflowError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    RuntimeError,
+    MemoryError,
+    OverflowError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -86,8 +93,9 @@ def _head(path: Path, name: str, start: bytes, n_bytes: int) -> Head:
     reader = READERS.get((magic[-2], magic[-1]))
     if reader is None:
         # Version 3.0 is for structured arrays with names beyond Latin-1.
-        raise DataError(f"'{name}' in {path}", must="a plain array of numbers",
-                        got="a structured one")  # fmt: skip
+        raise DataError(
+            f"'{name}' in {path}", must="a plain array of numbers", got="a structured one"
+        )
     try:
         with warnings.catch_warnings():
             # Of what Python finds odd in a header that is taken for one of its own texts.

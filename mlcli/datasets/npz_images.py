@@ -118,8 +118,10 @@ def _complete(path: Path, arrays: Mapping[str, Any], key: str, *, drop_missing: 
 def _check_classes(path: Path, key: str, values: Any, t: Array) -> None:
     classes = np.unique(values)
     if classes.size < 2:
-        raise DataError(f"'{key}' in {path}", must="of two classes or more",
-                        got=f"only {classes[0]}")  # fmt: skip
+        raise DataError(
+            f"'{key}' in {path}", must="of two classes or more", got=f"only {classes[0]}"
+        )
     if np.unique(t).size != classes.size:
-        raise DataError(f"'{key}' in {path}", must="numbers of classes below 2**53",
-                        got=str(classes[-1]))  # fmt: skip
+        raise DataError(
+            f"'{key}' in {path}", must="numbers of classes below 2**53", got=str(classes[-1])
+        )

@@ -45,9 +45,11 @@ def parts_of(path: Path) -> tuple[Path, ...]:
     for entry in entries:
         if entry.is_dir():
             raise DataError(
-                f"the parts of a table in {path}", must="files that lie beside each other",
-                got=f"the folder '{entry.name}' beside '{tables[0]}'", hint="moving it elsewhere",
-            )  # fmt: skip
+                f"the parts of a table in {path}",
+                must="files that lie beside each other",
+                got=f"the folder '{entry.name}' beside '{tables[0]}'",
+                hint="moving it elsewhere",
+            )
         if entry.name not in tables:
             raise DataError(
                 f"'{entry.name}' in {path} is no part of a table as '{tables[0]}' is",
@@ -55,9 +57,11 @@ def parts_of(path: Path) -> tuple[Path, ...]:
             )
         if _suffix(entry.name) != _suffix(tables[0]):
             raise DataError(
-                f"the parts in {path}", must="of one kind",
-                got=f"'{tables[0]}' and '{entry.name}'", hint="a folder for each",
-            )  # fmt: skip
+                f"the parts in {path}",
+                must="of one kind",
+                got=f"'{tables[0]}' and '{entry.name}'",
+                hint="a folder for each",
+            )
     found = tuple(path / name for name in tables)
     for part in found:
         check_file(part)

@@ -65,9 +65,11 @@ def named_picture(name: str, longest_side: int) -> Picture:
     if name not in NAMED:
         nearest = get_close_matches(name, NAMED, n=1)
         raise DataError(
-            "a picture", must="one of " + ", ".join(NAMED), got=repr(name),
+            "a picture",
+            must="one of " + ", ".join(NAMED),
+            got=repr(name),
             hint=nearest[0] if nearest else "a PNG or JPEG file",
-        )  # fmt: skip
+        )
     return reduce(name, NAMED[name](), longest_side)
 
 
@@ -170,9 +172,11 @@ def _decoded(path: Path, file: IO[bytes]) -> NDArray[Any]:
     from PIL import Image, ImageOps
 
     too_large = DataError(
-        f"{path}", must=f"a picture of at most {MOST_PIXELS:,} pixels", got="a larger one",
+        f"{path}",
+        must=f"a picture of at most {MOST_PIXELS:,} pixels",
+        got="a larger one",
         hint="a smaller copy",
-    )  # fmt: skip
+    )
     try:
         with Image.open(file, formats=FORMATS) as header:
             if header.width * header.height > MOST_PIXELS:

@@ -43,9 +43,10 @@ def columns(path: Path) -> list[tuple[str, Any]]:
     longest, shortest = max(lengths, key=lengths.__getitem__), min(lengths, key=lengths.__getitem__)
     if lengths[longest] != lengths[shortest]:
         raise DataError(
-            f"the arrays of {path}", must="of one length",
+            f"the arrays of {path}",
+            must="of one length",
             got=f"{lengths[longest]} in '{longest}' and {lengths[shortest]} in '{shortest}'",
-        )  # fmt: skip
+        )
     return found
 
 
@@ -105,12 +106,14 @@ def _n_columns(path: Path, key: str, head: Head) -> int:
     if head.shape is None or len(head.shape) not in (1, 2):
         got = "no array" if head.shape is None else f"{len(head.shape)} dimensions"
         raise DataError(
-            f"'{key}' in {path}", must="an array of 1 or 2 dimensions, or images X of 3 or 4",
+            f"'{key}' in {path}",
+            must="an array of 1 or 2 dimensions, or images X of 3 or 4",
             got=got,
-        )  # fmt: skip
+        )
     if 0 in head.shape:
-        raise DataError(f"'{key}' in {path}", must="an array with values",
-                        got=f"one of shape {head.shape}")  # fmt: skip
+        raise DataError(
+            f"'{key}' in {path}", must="an array with values", got=f"one of shape {head.shape}"
+        )
     return 1 if len(head.shape) == 1 else head.shape[1]
 
 

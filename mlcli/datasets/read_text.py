@@ -53,9 +53,11 @@ def heading(path: Path) -> list[str]:
         raise _no_rows(path)
     if len(first[1]) == 1 and ";" in first[1][0]:
         raise DataError(
-            f"the cells of {path}", must="separated by commas, or by tabs in a .tsv",
-            got="semicolons", hint="pandas.read_csv(sep=';', decimal=',').to_csv()",
-        )  # fmt: skip
+            f"the cells of {path}",
+            must="separated by commas, or by tabs in a .tsv",
+            got="semicolons",
+            hint="pandas.read_csv(sep=';', decimal=',').to_csv()",
+        )
     return [_name(cell) for cell in first[1]]
 
 
@@ -247,6 +249,8 @@ def _no_rows(path: Path) -> DataError:
 
 def _not_text(path: Path) -> DataError:
     return DataError(
-        f"{path}", must=f"UTF-8 text, as its {path.suffix} says", got="something else",
+        f"{path}",
+        must=f"UTF-8 text, as its {path.suffix} says",
+        got="something else",
         hint="saving it again as UTF-8",
-    )  # fmt: skip
+    )

@@ -41,8 +41,18 @@ class NamedSet:
     class_names: tuple[str, ...] | None = None
 
 
-CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag",
-           "ankle boot")  # fmt: skip
+CLOTHES = (
+    "T-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
 SKLEARN = "scikit-learn"
 
 DATASETS: dict[str, NamedSet] = {
@@ -50,56 +60,108 @@ DATASETS: dict[str, NamedSet] = {
     for named in (
         *(
             NamedSet(
-                spec.name, "synthetic", spec.task, (spec.n_samples, spec.n_features),
-                spec.summary, "none needed", "drawn on demand", spec.n_classes,
+                spec.name,
+                "synthetic",
+                spec.task,
+                (spec.n_samples, spec.n_features),
+                spec.summary,
+                "none needed",
+                "drawn on demand",
+                spec.n_classes,
                 getattr(spec, "image_shape", None),
             )
             for spec in SYNTHETIC.values()
         ),
         NamedSet(
-            "diabetes", "bundled", "regression", (442, 10),
+            "diabetes",
+            "bundled",
+            "regression",
+            (442, 10),
             "Disease progression after a year from ten baseline measurements, standardised",
-            "BSD-3-Clause, with scikit-learn", f"Efron et al. (2004), {SKLEARN}",
+            "BSD-3-Clause, with scikit-learn",
+            f"Efron et al. (2004), {SKLEARN}",
         ),
         NamedSet(
-            "breast-cancer", "bundled", "classification", (569, 30),
+            "breast-cancer",
+            "bundled",
+            "classification",
+            (569, 30),
             "Tumours, malignant (0) or benign (1), from thirty measures of cell nuclei",
-            "CC BY 4.0", f"UCI 17, Wolberg et al. (1995), {SKLEARN}", 2,
+            "CC BY 4.0",
+            f"UCI 17, Wolberg et al. (1995), {SKLEARN}",
+            2,
         ),
         NamedSet(
-            "iris", "bundled", "classification", (150, 4),
+            "iris",
+            "bundled",
+            "classification",
+            (150, 4),
             "Three species of iris from the sizes of sepals and petals in cm",
-            "CC BY 4.0", f"UCI 53, Fisher (1936), {SKLEARN}", 3,
+            "CC BY 4.0",
+            f"UCI 53, Fisher (1936), {SKLEARN}",
+            3,
         ),
         NamedSet(
-            "wine", "bundled", "classification", (178, 13),
+            "wine",
+            "bundled",
+            "classification",
+            (178, 13),
             "Three cultivars of wine from thirteen chemical measures",
-            "CC BY 4.0", f"UCI 109, Aeberhard and Forina (1992), {SKLEARN}", 3,
+            "CC BY 4.0",
+            f"UCI 109, Aeberhard and Forina (1992), {SKLEARN}",
+            3,
         ),
         NamedSet(
-            "digits", "bundled", "classification", (1797, 64),
+            "digits",
+            "bundled",
+            "classification",
+            (1797, 64),
             "Handwritten digits, 8 x 8 pixels of 0 to 16",
-            "CC BY 4.0", f"UCI 80, Alpaydin and Kaynak (1998), {SKLEARN}", 10, (8, 8),
+            "CC BY 4.0",
+            f"UCI 80, Alpaydin and Kaynak (1998), {SKLEARN}",
+            10,
+            (8, 8),
         ),
         NamedSet(
-            "fashion-mini", "bundled", "classification", (3_000, 784),
+            "fashion-mini",
+            "bundled",
+            "classification",
+            (3_000, 784),
             "Some of fashion-mnist: 200 images a class to train, 100 to test; 28 x 28 pixels",
-            "MIT", "Xiao, Rasul and Vollgraf (2017), zalandoresearch/fashion-mnist", 10,
-            (28, 28), 1_000, CLOTHES,
+            "MIT",
+            "Xiao, Rasul and Vollgraf (2017), zalandoresearch/fashion-mnist",
+            10,
+            (28, 28),
+            1_000,
+            CLOTHES,
         ),
         NamedSet(
-            "fashion-mnist", "download", "classification", (70_000, 784),
+            "fashion-mnist",
+            "download",
+            "classification",
+            (70_000, 784),
             "Clothing in ten classes, 28 x 28 pixels of 0 to 255; 60,000 to train, 10,000 to test",
-            "MIT", "Xiao, Rasul and Vollgraf (2017), zalandoresearch/fashion-mnist", 10,
-            (28, 28), 10_000, CLOTHES,
+            "MIT",
+            "Xiao, Rasul and Vollgraf (2017), zalandoresearch/fashion-mnist",
+            10,
+            (28, 28),
+            10_000,
+            CLOTHES,
         ),
         NamedSet(
-            "mnist", "download", "classification", (70_000, 784),
+            "mnist",
+            "download",
+            "classification",
+            (70_000, 784),
             "Handwritten digits, 28 x 28 pixels of 0 to 255; 60,000 to train, 10,000 to test",
-            "CC BY-SA 3.0", "LeCun, Cortes and Burges (1998)", 10, (28, 28), 10_000,
+            "CC BY-SA 3.0",
+            "LeCun, Cortes and Burges (1998)",
+            10,
+            (28, 28),
+            10_000,
         ),
     )
-}  # fmt: skip
+}
 
 
 def lookup(name: str) -> NamedSet:

@@ -174,8 +174,9 @@ def table_batches(path: Path, wanted: Wanted) -> Iterator[Batch]:
         if column not in names:
             raise missing_column(path, column, names)
         if names.count(column) > 1:
-            raise DataError(f"{path} has two columns named '{column}'",
-                            hint="giving each its own name")  # fmt: skip
+            raise DataError(
+                f"{path} has two columns named '{column}'", hint="giving each its own name"
+            )
     # The reader settles roles; which of the columns it takes for the target plays no part.
     choice = Choice(needed[0], tuple(needed[1:]), None, frozenset(needed), coders=wanted.coders())
     try:
@@ -215,8 +216,10 @@ def _named(name: str, wanted: Wanted) -> Iterator[Batch]:
             f"{name} draws new rows each time and is no table", hint="`mlcli data make` for a file"
         )
     if wanted.preparation is not None:
-        raise DataError(f"the model's inputs are made of the columns of a file, and {name} is none",
-                        hint="a CSV, TSV, Parquet or NPZ file")  # fmt: skip
+        raise DataError(
+            f"the model's inputs are made of the columns of a file, and {name} is none",
+            hint="a CSV, TSV, Parquet or NPZ file",
+        )
     data = source.replicate(0, 0)
     names = [*data.feature_names, data.target_name]
     columns = dict(zip(names, (*data.X.T, data.t), strict=True))
@@ -242,8 +245,11 @@ def _npz_images(path: Path, wanted: Wanted) -> Iterator[Batch]:
         if wanted.target not in heads:
             raise missing_column(path, wanted.target, [key for key in heads if key != "X"])
         if heads[wanted.target].shape not in ((shape[0],), (shape[0], 1)):
-            raise DataError(f"'{wanted.target}' in {path}", must="one number an image",
-                            got=f"the shape {heads[wanted.target].shape}")  # fmt: skip
+            raise DataError(
+                f"'{wanted.target}' in {path}",
+                must="one number an image",
+                got=f"the shape {heads[wanted.target].shape}",
+            )
         keys.append(wanted.target)
     arrays = load(path, keys)
     t = None if wanted.target is None else arrays[wanted.target].reshape(-1).astype(np.float64)

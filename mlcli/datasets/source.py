@@ -222,4 +222,4 @@ def _is_path(text: str) -> bool:
         or any(separator in text for separator in separators)
         or (bool(text.strip()) and Path(text).exists())
         or suffix[1:].isalnum()
-    )  # fmt: skip
+    )

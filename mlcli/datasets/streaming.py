@@ -76,9 +76,11 @@ class StreamSource:
         """
         if len(choice.features) > MAX_FEATURES:
             raise DataError(
-                f"a table that is read in batches, as {path} is,", must=f"of at most "
-                f"{MAX_FEATURES:,} features", got=f"{len(choice.features):,}", hint="--features",
-            )  # fmt: skip
+                f"a table that is read in batches, as {path} is,",
+                must=f"of at most {MAX_FEATURES:,} features",
+                got=f"{len(choice.features):,}",
+                hint="--features",
+            )
         self._path = path
         self._choice = choice
         self._seen = _state(path)

@@ -144,8 +144,9 @@ def _open_table(
         if declared:
             raise DataError(
                 f"{path} is read in batches, where --categorical, --dates and --impute can't be "
-                "used", hint="a file with fewer rows",
-            )  # fmt: skip
+                "used",
+                hint="a file with fewer rows",
+            )
         try:
             return StreamSource(path, choice, drop_missing=drop_missing)
         except TextColumn as error:
@@ -153,17 +154,22 @@ def _open_table(
                 raise
             raise DataError(
                 f"target '{choice.target}' of {path}, which is read in batches",
-                must="numbers, one for each class", got="text",
+                must="numbers, one for each class",
+                got="text",
                 hint="a column with a number for each word",
-            ) from None  # fmt: skip
+            ) from None
     gaps = may_lack(choice, declared)
     choice, columns, words = read_with_words(path, choice, gaps, drop_missing=drop_missing)
     if declared:
         preparation, X = prepare(path, choice, declared, columns)
         data = Dataset(
-            path.name, X, columns[choice.target], preparation.names, choice.target,
+            path.name,
+            X,
+            columns[choice.target],
+            preparation.names,
+            choice.target,
             preparation=preparation,
-        )  # fmt: skip
+        )
     else:
         data = _dataset(path.name, choice, columns)
     data = replace(data, class_names=words)

@@ -153,10 +153,12 @@ def read(
         name: np.concatenate([part[name] for part in parts] or empty) for name in choice.names
     }
     missing = Missing()
-    good = missing.see({
-        name: np.where(np.isnan(column), 0.0, column) if name in may_lack else column
-        for name, column in columns.items()
-    })  # fmt: skip
+    good = missing.see(
+        {
+            name: np.where(np.isnan(column), 0.0, column) if name in may_lack else column
+            for name, column in columns.items()
+        }
+    )
     fillable = {name for name in choice.features if np.isnan(columns[name]).any()} - may_lack
     missing.refuse(path, drop_missing=drop_missing, fillable=fillable)
     if missing.n_bad_rows:

@@ -53,15 +53,18 @@ def read_with_words(
         raise refusal
     if len(names) < 2:
         raise DataError(
-            f"target '{choice.target}' of {path}", must="of two classes or more",
-            got=f"only {names[0]!r}", hint="another --target",
-        )  # fmt: skip
+            f"target '{choice.target}' of {path}",
+            must="of two classes or more",
+            got=f"only {names[0]!r}",
+            hint="another --target",
+        )
     if not few_enough(len(names), codes.size):
         raise DataError(
             f"the words of target '{choice.target}' of {path}",
             must=f"classes, each with {ROWS_A_CLASS} rows or more on average",
-            got=f"{len(names)} words in {codes.size} rows", hint="another --target",
-        )  # fmt: skip
+            got=f"{len(names)} words in {codes.size} rows",
+            hint="another --target",
+        )
     places = np.full(len(learner.texts), -1)
     places[used] = [names.index(learner.texts[place]) for place in used]
     columns[choice.target] = places[codes].astype(np.float64)

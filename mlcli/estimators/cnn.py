@@ -149,9 +149,10 @@ class CNNClassifier(NetworkClassifier):
         found = self._rows(rows, FLOATS)
         if shape is not None and shape_of(shape, found.shape[1]) != self.image_shape_:
             raise ParameterError(
-                "CNNClassifier: images", must=f"of the shape {self.image_shape_} of the fit",
+                "CNNClassifier: images",
+                must=f"of the shape {self.image_shape_} of the fit",
                 got=str(shape),
-            )  # fmt: skip
+            )
         return found
 
     def _check_augmentation(self, config: TrainCnnConfig) -> None:
@@ -160,6 +161,7 @@ class CNNClassifier(NetworkClassifier):
             value = getattr(config, f"augment_{name}")
             if value > most:
                 raise ParameterError(
-                    f"CNNClassifier: augment_{name}", must=f"at most {most} for these images",
+                    f"CNNClassifier: augment_{name}",
+                    must=f"at most {most} for these images",
                     got=str(value),
-                )  # fmt: skip
+                )

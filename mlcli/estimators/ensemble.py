@@ -163,9 +163,7 @@ def train_ensemble(
         targets = t[:, None].astype(np.float64) - t_origin  # (N, 1)
     task = "classification" if n_classes else "regression"
     names = tuple(map(str, range(n_classes)))
-    problem = Problem(
-        task, rows, targets, names, splits, image_shape, False, (), origin, t_origin
-    )  # fmt: skip
+    problem = Problem(task, rows, targets, names, splits, image_shape, False, (), origin, t_origin)
     programs = programs_of(config, problem, variants_of(config))
     try:
         fitted = fit_all(

@@ -36,15 +36,17 @@ def shape_of(image_shape: Sequence[int] | None, n_features: int) -> Shape:
     good = len(given) in (2, 3) and all(isinstance(n, int | np.integer) and n > 0 for n in given)
     if not good:
         raise ParameterError(
-            "CNNClassifier: image_shape", must="(h, w) or (c, h, w), numbers above 0",
+            "CNNClassifier: image_shape",
+            must="(h, w) or (c, h, w), numbers above 0",
             got=repr(image_shape),
-        )  # fmt: skip
+        )
     c, h, w = (1, *given) if len(given) == 2 else given
     if c * h * w != n_features:
         raise ParameterError(
-            "CNNClassifier: image_shape", must=f"of {n_features} pixels, the columns of X",
+            "CNNClassifier: image_shape",
+            must=f"of {n_features} pixels, the columns of X",
             got=f"{given}, which has {c * h * w}",
-        )  # fmt: skip
+        )
     return int(c), int(h), int(w)
 
 

@@ -161,5 +161,6 @@ class LogisticClassifier(Classifier):
                 return ",".join(repr(float(given[label])) for label in self.classes_.tolist())
         raise ParameterError(
             "LogisticClassifier: class_weight",
-            must="None, 'balanced' or a weight for each label", got=repr(given),
-        )  # fmt: skip
+            must="None, 'balanced' or a weight for each label",
+            got=repr(given),
+        )

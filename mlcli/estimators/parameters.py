@@ -67,8 +67,9 @@ def seed_of(random_state: Any) -> int:
     if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
         if random_state < 0:
             raise ParameterError(
-                "random_state", must="an integer at least 0, a RandomState or None",
+                "random_state",
+                must="an integer at least 0, a RandomState or None",
                 got=str(random_state),
-            )  # fmt: skip
+            )
         return int(random_state)
     return int(check_random_state(random_state).randint(LARGEST_SEED))

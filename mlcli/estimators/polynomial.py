@@ -95,9 +95,11 @@ class PolynomialRegressor(Regressor):
         config: FitPolyConfig = self._config(FitPolyConfig, degrees=(int(degree),))
         if config.solver == "certified" and config.basis not in ("polynomial", "linear"):
             raise ParameterError(
-                "PolynomialRegressor: solver certified", must="with the basis polynomial or linear",
-                got=config.basis, hint="solver arnoldi",
-            )  # fmt: skip
+                "PolynomialRegressor: solver certified",
+                must="with the basis polynomial or linear",
+                got=config.basis,
+                hint="solver arnoldi",
+            )
         X, t = self._training_rows(X, y)
         self._model: Fits = fit(config, X, t, self._feature_names())
         self._n_rows: int = t.size

@@ -30,32 +30,41 @@ RANGES: Mapping[str, Range] = {
     pattern: range_
     for range_, patterns in (
         (SHARE_OF_ROWS, "accuracy *_accuracy *_accuracy_one_view converged same_class"),
-        (SHARE, "test_roc_auc test_average_precision test_f1 test_precision test_recall precision"
-                " recall share observed confidence coverage level_* batch_* bright_pixels_kept"
-                " largest_share live_units dead saturated calibration_error"
-                " calibration_error_by_chance"
-                " *_calibration_error error_rate *_error_rate"),
+        (
+            SHARE,
+            "test_roc_auc test_average_precision test_f1 test_precision test_recall precision"
+            " recall share observed confidence coverage level_* batch_* bright_pixels_kept"
+            " largest_share live_units dead saturated calibration_error"
+            " calibration_error_by_chance"
+            " *_calibration_error error_rate *_error_rate",
+        ),
         (Range(0.0, 2.0), "brier *_brier"),
         (CORRELATION, "similarity others"),
         (AT_MOST_ONE, "r2 *_r2"),
-        (NON_NEGATIVE, "loss *_loss loss_* mse *_mse *_mse_one_view rmse mae *_mae"
-                       " cross_entropy cross-entropy *_cross_entropy entropy divergence"
-                       " cv train loo expected gcv selection_error"
-                       " generalisation_error bias_squared bias_squared_plus_noise"
-                       " variance noise sum median_error norm_*"
-                       " residual_variance degrees_of_freedom effective_rank effective_parameters"
-                       " noise_precision prior_precision n_nonzero n_steps mistakes best_epoch rows"
-                       " largest_violation relative_gap change factor distance condition_number"
-                       " *_rate floor measured measured_over_critical final_excess final_distance"
-                       " rms_error largest_error error_rms gradient_rms *_std *_norm eta_*"
-                       " valley steep slide minimum"
-                       # A shift: accuracy, or of a regression the mean squared error.
-                       " score [0-9][0-9]"),
-        (ANY, "log_evidence log10_* bias_squared_unbiased difference flow_order* slope_*"
-              " preactivation_mean activation_mean"),
+        (
+            NON_NEGATIVE,
+            "loss *_loss loss_* mse *_mse *_mse_one_view rmse mae *_mae"
+            " cross_entropy cross-entropy *_cross_entropy entropy divergence"
+            " cv train loo expected gcv selection_error"
+            " generalisation_error bias_squared bias_squared_plus_noise"
+            " variance noise sum median_error norm_*"
+            " residual_variance degrees_of_freedom effective_rank effective_parameters"
+            " noise_precision prior_precision n_nonzero n_steps mistakes best_epoch rows"
+            " largest_violation relative_gap change factor distance condition_number"
+            " *_rate floor measured measured_over_critical final_excess final_distance"
+            " rms_error largest_error error_rms gradient_rms *_std *_norm eta_*"
+            " valley steep slide minimum"
+            # A shift: accuracy, or of a regression the mean squared error.
+            " score [0-9][0-9]",
+        ),
+        (
+            ANY,
+            "log_evidence log10_* bias_squared_unbiased difference flow_order* slope_*"
+            " preactivation_mean activation_mean",
+        ),
     )
     for pattern in patterns.split()
-}  # fmt: skip
+}
 
 
 def range_of(path: str) -> Range:

@@ -109,6 +109,7 @@ def refuse_differences(found: Mapping[str, float], reader: str) -> None:
     for name, value in found.items():
         if not value <= TOLERANCE:
             raise MlcliError(
-                f"the {name} of the exported file, run by {reader}", must=f"within {TOLERANCE:g} "
-                "of the model's, relative to the largest", got=f"{value:.1e}; nothing was written",
-            )  # fmt: skip
+                f"the {name} of the exported file, run by {reader}",
+                must=f"within {TOLERANCE:g} of the model's, relative to the largest",
+                got=f"{value:.1e}; nothing was written",
+            )

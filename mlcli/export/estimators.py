@@ -39,8 +39,10 @@ class _Exported(BaseEstimator):  # type: ignore[misc]
         Raises:
             InputError: always.
         """
-        raise InputError("an exported model can't be fitted", hint="the estimators of "
-                         "mlcli.estimators, or the command that made the run")  # fmt: skip
+        raise InputError(
+            "an exported model can't be fitted",
+            hint="the estimators of mlcli.estimators, or the command that made the run",
+        )
 
     def all_outputs(self, X: Any) -> dict[str, Tensor]:
         """Every output of the graph at rows X (n, D), by name."""
@@ -76,8 +78,9 @@ class ExportedRegressor(RegressorMixin, _Exported):  # type: ignore[misc]
         """
         found = self.all_outputs(X)
         if "low" not in found:
-            raise InputError("predict_interval", must="asked of a model with intervals",
-                             got="one without")  # fmt: skip
+            raise InputError(
+                "predict_interval", must="asked of a model with intervals", got="one without"
+            )
         return found["low"], found["high"]
 
 

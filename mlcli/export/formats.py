@@ -71,8 +71,9 @@ def find_format(name: str) -> Format:
     """
     if name not in FORMATS:
         near = get_close_matches(name, FORMATS, 1, cutoff=0.4)
-        raise ConfigError("--to", must=f"one of {', '.join(FORMATS)}", got=name,
-                          hint=near[0] if near else "onnx")  # fmt: skip
+        raise ConfigError(
+            "--to", must=f"one of {', '.join(FORMATS)}", got=name, hint=near[0] if near else "onnx"
+        )
     return FORMATS[name]
 
 

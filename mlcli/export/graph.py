@@ -176,10 +176,13 @@ def read_description(text: str, tensors: Mapping[str, Tensor]) -> Graph:
     known = ("op", "inputs", "output", "tensors")
     steps = tuple(
         Step(
-            step["op"], tuple(step["inputs"]), step["output"], step.get("tensors", {}),
+            step["op"],
+            tuple(step["inputs"]),
+            step["output"],
+            step.get("tensors", {}),
             {key: value for key, value in step.items() if key not in known},
         )
         for step in words["steps"]
-    )  # fmt: skip
+    )
     shape = tuple(words["input"]["shape"][1:])
     return Graph(shape, words["input"]["dtype"], steps, words["outputs"], tensors)

@@ -41,8 +41,9 @@ def networks_graph(model: Networks, level: float) -> Graph:
     if any(program.restored.autocast for program in model.programs):
         raise DataError(
             "networks that were trained with --precision bf16 predict in bfloat16, which no "
-            "exported format repeats to 1e-5", hint="a run with --precision float32",
-        )  # fmt: skip
+            "exported format repeats to 1e-5",
+            hint="a run with --precision float32",
+        )
     dtype = str(next(iter(member_arrays(model.programs[0], 0).values())).dtype)
     # An origin is taken off before anything is rounded.
     far = any(program.restored.origin is not None for program in model.programs)
@@ -171,9 +172,14 @@ def _views(
 
 
 def _perceptron(
-    build: Builder, sizes: Sequence[int], activation: str, normalisation: str, own: Arrays,
-    label: str, Z: str,
-) -> str:  # fmt: skip
+    build: Builder,
+    sizes: Sequence[int],
+    activation: str,
+    normalisation: str,
+    own: Arrays,
+    label: str,
+    Z: str,
+) -> str:
     n_layers = len(sizes) - 1
     for layer, _ in enumerate(pairwise(sizes), start=1):
         Z = _affine(build, own, f"{layer}", label, Z)
@@ -232,9 +238,13 @@ def _conv(build: Builder, own: Arrays, suffix: str, spec: LayerSpec, label: str,
     if f"b{suffix}" in own:
         tensors["b"] = own[f"b{suffix}"]
     return build.add(
-        "conv", Z, tensors=tensors, label=f"{label}.layer{suffix}",
-        stride=list(spec.stride), padding=list(spec.padding),
-    )  # fmt: skip
+        "conv",
+        Z,
+        tensors=tensors,
+        label=f"{label}.layer{suffix}",
+        stride=list(spec.stride),
+        padding=list(spec.padding),
+    )
 
 
 def _pool(build: Builder, layer: Layer, own: Arrays, label: str, Z: str) -> str:

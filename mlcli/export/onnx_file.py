@@ -16,9 +16,17 @@ if TYPE_CHECKING:
 # Old enough for runtimes of 2022, and it has all that is needed.
 OPSET, IR_VERSION = 17, 8
 SAME = {
-    "multiply": "Mul", "add": "Add", "subtract": "Sub", "sin": "Sin", "cos": "Cos", "exp": "Exp",
-    "sqrt": "Sqrt", "sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu",
-}  # fmt: skip
+    "multiply": "Mul",
+    "add": "Add",
+    "subtract": "Sub",
+    "sin": "Sin",
+    "cos": "Cos",
+    "exp": "Exp",
+    "sqrt": "Sqrt",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "relu": "Relu",
+}
 # What onnxruntime computes on a CPU in float32 only.
 SINGLE_ONLY = ("Conv", "AveragePool", "Erf")
 
@@ -42,13 +50,18 @@ def onnx_bytes(graph: Graph, metadata: Mapping[str, str], classes: tuple[str, ..
     shape: list[str | int | None] = ["n", *graph.input_shape]
     tensors = [onnx.numpy_helper.from_array(a, name) for name, a in lowering.constants.items()]
     made = helper.make_graph(
-        nodes, "mlcli", [helper.make_tensor_value_info(INPUT, _type(graph.dtype), shape)], outputs,
+        nodes,
+        "mlcli",
+        [helper.make_tensor_value_info(INPUT, _type(graph.dtype), shape)],
+        outputs,
         initializer=tensors,
-    )  # fmt: skip
+    )
     model = helper.make_model(
-        made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
+        made,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
         producer_name="mlcli",
-    )  # fmt: skip
+    )
     helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
@@ -113,10 +126,14 @@ class _Lowering:
         """Add the nodes of a step."""
         dtype, n_axes = self._types[step.inputs[0]]
         out_type: tuple[str, int] = {
-            "cast": (str(step.settings.get("to")), n_axes), "argmax": ("int64", 1),
-            "above": ("int64", 1), "squeeze": (dtype, 1), "flatten": (dtype, 2),
-            "global": (dtype, 2), "reshape": (dtype, 1 + len(step.settings.get("shape", ()))),
-        }.get(step.op, (dtype, n_axes))  # fmt: skip
+            "cast": (str(step.settings.get("to")), n_axes),
+            "argmax": ("int64", 1),
+            "above": ("int64", 1),
+            "squeeze": (dtype, 1),
+            "flatten": (dtype, 2),
+            "global": (dtype, 2),
+            "reshape": (dtype, 1 + len(step.settings.get("shape", ()))),
+        }.get(step.op, (dtype, n_axes))
         if step.op in SAME:
             self.node(SAME[step.op], *step.inputs, output=step.output)
         else:
@@ -189,8 +206,10 @@ class _Lowering:
         self.node("Squeeze", step.inputs[0], axes, output=step.output)
 
     def _conv(self, step: Step, dtype: str, n_axes: int) -> None:
-        inputs = [step.inputs[0], *(self._t(step, part) for part in ("W", "b")
-                                    if part in step.tensors)]  # fmt: skip
+        inputs = [
+            step.inputs[0],
+            *(self._t(step, part) for part in ("W", "b") if part in step.tensors),
+        ]
         h, w = step.settings["padding"]
         strides = step.settings["stride"]
         self._single("Conv", dtype, inputs, step.output, strides=strides, pads=[h, w, h, w])

@@ -72,9 +72,11 @@ def linear_classes(model: LinearClasses) -> Any | None:
     if len(classes) != 2 or model.threshold in (None, 0.5):
         return pipeline
     whole = FixedThresholdClassifier(
-        pipeline, threshold=model.threshold, pos_label=str(classes[1]),
+        pipeline,
+        threshold=model.threshold,
+        pos_label=str(classes[1]),
         response_method="predict_proba",
-    )  # fmt: skip
+    )
     whole.estimator_ = pipeline
     return whole
 

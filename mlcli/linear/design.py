@@ -97,9 +97,13 @@ def build(
         scale = np.where(largest > 0, largest, 1.0) if scaled else scale
     has_products = kind in PRODUCTS and degree > 1
     basis = fit_basis(
-        kind, X.min(axis=0) / scale, X.max(axis=0) / scale, degree, intercept=intercept,
+        kind,
+        X.min(axis=0) / scale,
+        X.max(axis=0) / scale,
+        degree,
+        intercept=intercept,
         redundant=find_redundant(X, *related) if has_products else NOTHING,
-    )  # fmt: skip
+    )
     Phi = basis.evaluate(X / scale)
     if intercept:
         Phi = Phi[:, 1:]  # (N, M)

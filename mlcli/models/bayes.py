@@ -71,7 +71,9 @@ def load_bayes(parts: Parts, info: Mapping[str, Any]) -> BayesModel:
     else:
         posterior = StudentPosterior(mean, factor, float(noise["shape"]), float(noise["rate"]))
     described = Described(
-        "bayes", tuple(info["features"]), str(info["target"]),
+        "bayes",
+        tuple(info["features"]),
+        str(info["target"]),
         interval="the posterior predictive distribution",
-    )  # fmt: skip
+    )
     return BayesModel(described, basis, posterior)

@@ -213,9 +213,11 @@ def _polynomials(words: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
     parts = {name: tensors[name] for name in ("shift", "scale", "features", "parents")}
     parts["H"] = _with_zeros("H", len(tensors["weights"]), tensors)
     basis = ArnoldiBasis(
-        int(words["degree"]), intercept=bool(words["intercept"]), **parts,
+        int(words["degree"]),
+        intercept=bool(words["intercept"]),
+        **parts,
         factor=tensors.get("factor"),
-    )  # fmt: skip
+    )
     degrees = tuple(int(degree) for degree in words["degrees"])
     p = basis.n_columns
     if tensors["weights"].shape != (p, len(degrees)) or basis.size(max(degrees)) > p:
@@ -226,10 +228,14 @@ def _polynomials(words: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
         raise ValueError("a column comes before its parent")
     return Polynomials(
         PolynomialFit(
-            basis, tensors["weights"], tensors["rss"], degrees, tensors["effective_rank"],
+            basis,
+            tensors["weights"],
+            tensors["rss"],
+            degrees,
+            tensors["effective_rank"],
             int(words["n_rows"]),
         )
-    )  # fmt: skip
+    )
 
 
 def _in_basis(words: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> InBasis:

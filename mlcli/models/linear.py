@@ -145,10 +145,13 @@ def _output(every: list[LinearFunction], index: int) -> LinearFunction:
     one = slice(index, index + 1)
     return Polynomials(
         replace(
-            fit, degrees=fit.degrees[one], coefficients=fit.coefficients[:, one], rss=fit.rss[one],
+            fit,
+            degrees=fit.degrees[one],
+            coefficients=fit.coefficients[:, one],
+            rss=fit.rss[one],
             effective_rank=fit.effective_rank[one],
         )
-    )  # fmt: skip
+    )
 
 
 def load_kfold(parts: Parts, info: Mapping[str, Any]) -> LinearNumbers | LinearClasses:
@@ -169,9 +172,11 @@ def load_logistic(parts: Parts, info: Mapping[str, Any]) -> LinearClasses:
 
 def _error(entry: Mapping[str, Any]) -> Error:
     return Error(
-        entry["residual_std"], entry["degrees_of_freedom"], entry["held_out_mse"],
+        entry["residual_std"],
+        entry["degrees_of_freedom"],
+        entry["held_out_mse"],
         int(entry["n_held_out"]),
-    )  # fmt: skip
+    )
 
 
 def _described(
@@ -186,10 +191,14 @@ def _described(
         interval = error.sentence(function.leverage(at) is not None)
     values = info.get("class_values", ())
     return Described(
-        str(info["kind"]), tuple(info["features"]), str(info["target"]), chosen, interval,
+        str(info["kind"]),
+        tuple(info["features"]),
+        str(info["target"]),
+        chosen,
+        interval,
         tuple(str(name) for name in info.get("classes", ())),
         tuple(None if value is None else float(value) for value in values),
-    )  # fmt: skip
+    )
 
 
 def error_entry(

@@ -56,8 +56,14 @@ def load(
             model.predict(np.zeros((1, len(model.described.features))), 0.95).columns()
             model = prepared(model, info)
     except (
-        KeyError, TypeError, IndexError, ValueError, AttributeError, RuntimeError, ArithmeticError,
-    ):  # fmt: skip
+        KeyError,
+        TypeError,
+        IndexError,
+        ValueError,
+        AttributeError,
+        RuntimeError,
+        ArithmeticError,
+    ):
         raise parts.damaged(INFO) from None
     return model
 
@@ -115,5 +121,7 @@ def _check_names(model: Model) -> None:
 def _refuse_choices(command: str, given: Mapping[str, Any], of: tuple[str, ...]) -> None:
     for flag, value in given.items():
         if value is not None and command not in of:
-            raise ConfigError(f"{flag} chooses among the models of {' and '.join(of)}; this run "
-                              f"of {command} has one")  # fmt: skip
+            raise ConfigError(
+                f"{flag} chooses among the models of {' and '.join(of)}; this run "
+                f"of {command} has one"
+            )

@@ -51,8 +51,9 @@ class NumberMetrics:
         low, high = mse.low, mse.high
         rmse = Estimate(
             sqrt(mse.value),
-            None if low is None else sqrt(low), None if high is None else sqrt(high),
-        )  # fmt: skip
+            None if low is None else sqrt(low),
+            None if high is None else sqrt(high),
+        )
         found = {"mse": mse, "rmse": rmse, "mae": m.estimate("absolute", level)}
         variance = m.variance(t=1.0)
         if variance > 0:

@@ -146,8 +146,12 @@ def _variant(info: Mapping[str, Any], asked: str | None) -> Mapping[str, Any]:
     if asked not in names:
         labels = [entry["label"] for entry in entries]
         near = get_close_matches(asked, names, n=1, cutoff=0.4)
-        raise ConfigError("--variant", must=f"one of {', '.join(labels)}", got=repr(asked),
-                          hint=near[0] if near else labels[0])  # fmt: skip
+        raise ConfigError(
+            "--variant",
+            must=f"one of {', '.join(labels)}",
+            got=repr(asked),
+            hint=near[0] if near else labels[0],
+        )
     return dict(names[asked])
 
 
@@ -163,10 +167,11 @@ def _members(info: Mapping[str, Any], variant: str, seed_index: int | None) -> d
                     found.setdefault(number, []).append(place)
     if not found:
         raise ConfigError(
-            "--seed-index", must="one of " + ", ".join(map(str, sorted(seeds))),
-            got=str(seed_index), hint="--keep-weights all in the training" if len(seeds) == 1
-            else None,
-        )  # fmt: skip
+            "--seed-index",
+            must="one of " + ", ".join(map(str, sorted(seeds))),
+            got=str(seed_index),
+            hint="--keep-weights all in the training" if len(seeds) == 1 else None,
+        )
     return found
 
 
@@ -246,12 +251,20 @@ def _described(
         said.append(f"the mean of {n_members} networks")
     warnings = (f"{n_lost} networks diverged and are left out",) if n_lost else ()
     shape, resize = info["image_shape"], info["resize"]
-    interval = "" if info["classes"] or entry["held_out_mse"] is None else (
-        ENSEMBLE if n_members > 1 else SINGLE
-    )  # fmt: skip
+    interval = (
+        ""
+        if info["classes"] or entry["held_out_mse"] is None
+        else (ENSEMBLE if n_members > 1 else SINGLE)
+    )
     return Described(
-        command, tuple(info["features"]), str(info["target"]), ", ".join(said), interval,
-        tuple(info["classes"]), tuple(float(value) for value in info["class_values"]),
+        command,
+        tuple(info["features"]),
+        str(info["target"]),
+        ", ".join(said),
+        interval,
+        tuple(info["classes"]),
+        tuple(float(value) for value in info["class_values"]),
         None if shape is None else tuple(int(n) for n in shape),
-        None if resize is None else (int(resize[0]), int(resize[1])), warnings,
-    )  # fmt: skip
+        None if resize is None else (int(resize[0]), int(resize[1])),
+        warnings,
+    )

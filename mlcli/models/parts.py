@@ -56,8 +56,9 @@ class Parts:
         if hashlib.sha256(content).hexdigest() != self._digests.get(name):
             raise DataError(
                 f"{name} of {self.folder} does not match its SHA-256 in manifest.json: it was "
-                "altered after the run", hint="the same command again with --force",
-            )  # fmt: skip
+                "altered after the run",
+                hint="the same command again with --force",
+            )
         return content
 
     def info(self) -> dict[str, Any]:
@@ -73,9 +74,11 @@ class Parts:
         schema = found.get("schema") if isinstance(found, dict) else None
         if schema not in (SCHEMA, PREPARED_SCHEMA):
             raise DataError(
-                f"the schema of {self.folder / INFO}", must=f"{SCHEMA} or {PREPARED_SCHEMA}",
-                got=f"{schema}", hint="the same command again with --force, which writes today's",
-            )  # fmt: skip
+                f"the schema of {self.folder / INFO}",
+                must=f"{SCHEMA} or {PREPARED_SCHEMA}",
+                got=f"{schema}",
+                hint="the same command again with --force, which writes today's",
+            )
         return dict(found)
 
     def tensors(self, name: str, *, finite: bool = True) -> dict[str, NDArray[Any]]:
@@ -94,8 +97,11 @@ class Parts:
             raise self.damaged(name) from None
         for key, array in found.items():
             if array.dtype not in KINDS:
-                raise DataError(f"'{key}' in {name}", must="numbers of " + ", ".join(KINDS),
-                                got=str(array.dtype))  # fmt: skip
+                raise DataError(
+                    f"'{key}' in {name}",
+                    must="numbers of " + ", ".join(KINDS),
+                    got=str(array.dtype),
+                )
             if finite and not np.isfinite(array).all():
                 raise DataError(f"'{key}' in {name}", must="finite", got="NaN or infinity")
         return found

@@ -51,7 +51,9 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
         h.name: h
         for h in (
             Activation(
-                "sigmoid", torch.sigmoid, steepest=0.25,
+                "sigmoid",
+                torch.sigmoid,
+                steepest=0.25,
                 errors=lambda D, a, z: D.mul_(torch.addcmul(z, z, z, value=-1)),
             ),
             Activation(
@@ -59,7 +61,9 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
             ),
             Activation("relu", torch.relu, errors=_cut),
             Activation(
-                "leaky-relu", lambda a: functional.leaky_relu(a, LEAKY_SLOPE), LEAKY_SLOPE,
+                "leaky-relu",
+                lambda a: functional.leaky_relu(a, LEAKY_SLOPE),
+                LEAKY_SLOPE,
                 errors=lambda D, a, z: torch.where(a > 0, D, LEAKY_SLOPE * D),
             ),
             Activation("rrelu", None, sum(RRELU_BOUNDS) / 2),
@@ -71,7 +75,7 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
             Activation("linear", lambda a: a, slope=1.0, errors=lambda D, a, z: D),
         )
     }
-)  # fmt: skip
+)
 
 
 def find_activation(name: str) -> Activation:

@@ -26,38 +26,69 @@ PRESETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         # Figure 22: convolution and pooling in turn, then dense layers.
         "basic": (
-            "conv 16 3x3 pad same", *_POOLED,
-            "conv 32 3x3 pad same", *_POOLED,
-            "conv 64 3x3 pad same", *_POOLED,
-            "flatten", "dense 96", "relu", "dropout 0.25",
+            "conv 16 3x3 pad same",
+            *_POOLED,
+            "conv 32 3x3 pad same",
+            *_POOLED,
+            "conv 64 3x3 pad same",
+            *_POOLED,
+            "flatten",
+            "dense 96",
+            "relu",
+            "dropout 0.25",
         ),
         # LeNet-5 (LeCun et al. 1998), with plain averages and every map seeing all before it.
         "lenet": (
-            "conv 6 5x5 pad same", "tanh", "pool avg 2",
-            "conv 16 5x5", "tanh", "pool avg 2",
-            "flatten", "dense 120", "tanh", "dense 84", "tanh",
+            "conv 6 5x5 pad same",
+            "tanh",
+            "pool avg 2",
+            "conv 16 5x5",
+            "tanh",
+            "pool avg 2",
+            "flatten",
+            "dense 120",
+            "tanh",
+            "dense 84",
+            "tanh",
         ),
         # 1x1 convolutions after each larger one (section 8.5), and a map for each class.
         "nin": (
-            "conv 32 3x3 pad same", *_POOLED, "conv 32 1x1", *_NORMAL,
-            "conv 96 3x3 pad same", *_POOLED, "conv 64 1x1", *_NORMAL,
-            "conv 192 3x3 pad same", *_NORMAL, "conv 96 1x1", *_NORMAL,
+            "conv 32 3x3 pad same",
+            *_POOLED,
+            "conv 32 1x1",
+            *_NORMAL,
+            "conv 96 3x3 pad same",
+            *_POOLED,
+            "conv 64 1x1",
+            *_NORMAL,
+            "conv 192 3x3 pad same",
+            *_NORMAL,
+            "conv 96 1x1",
+            *_NORMAL,
         ),
         # No dense layer and nothing that knows the size of the image (section 8.6).
         "fcn": (
-            "conv 16 3x3 pad same", *_POOLED,
-            "conv 32 3x3 pad same", *_POOLED,
-            "conv 64 3x3 pad same", *_NORMAL,
-            "conv 64 3x3 pad same", *_NORMAL,
+            "conv 16 3x3 pad same",
+            *_POOLED,
+            "conv 32 3x3 pad same",
+            *_POOLED,
+            "conv 64 3x3 pad same",
+            *_NORMAL,
+            "conv 64 3x3 pad same",
+            *_NORMAL,
         ),
         "residual": (
-            "conv 32 3x3 pad same", *_POOLED,
-            "residual 32", "residual 64 stride 2", "residual 128 stride 2", "global avg",
+            "conv 32 3x3 pad same",
+            *_POOLED,
+            "residual 32",
+            "residual 64 stride 2",
+            "residual 128 stride 2",
+            "global avg",
         ),
         # For matrices in which a whole row or a whole column means something.
         "scan": ("scan 24", "relu", "dense 64", "relu"),
     }
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

@@ -149,9 +149,13 @@ class CNN(Members):
         """
         W, b = self.leaves[f"W{suffix}"], self.leaves.get(f"b{suffix}")
         return functional.conv2d(
-            Z, W.flatten(0, 1), None if b is None else b.flatten(),
-            stride=spec.stride, padding=spec.padding, groups=self.n_members,
-        )  # fmt: skip
+            Z,
+            W.flatten(0, 1),
+            None if b is None else b.flatten(),
+            stride=spec.stride,
+            padding=spec.padding,
+            groups=self.n_members,
+        )
 
     def normalise(self, Z: Tensor, suffix: str) -> Tensor:
         """(7.24) over the rows of the minibatch and, of images, their pixels; shape of Z."""

@@ -51,10 +51,14 @@ def as_convolutional(net: CNN) -> CNN:
             source.append(layer)
     _check_line(net, averaged)
     twin = CNN(
-        [*lines, "global avg"], net.input_shape, None,
-        [np.random.default_rng(0)] * net.n_members, scheme="zeros",
-        device=net.theta.device, dtype=net.theta.dtype,
-    )  # fmt: skip
+        [*lines, "global avg"],
+        net.input_shape,
+        None,
+        [np.random.default_rng(0)] * net.n_members,
+        scheme="zeros",
+        device=net.theta.device,
+        dtype=net.theta.dtype,
+    )
     for new, old in zip(twin.layers, source, strict=False):
         if old is not None:
             _copy(net, old, twin, new)

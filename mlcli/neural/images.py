@@ -73,8 +73,11 @@ class Augmentation:
     def apply(self, Z: Tensor, generator: torch.Generator, share: Share | None = None) -> Tensor:
         """Changed images of one member, (B, c, h, w) to the same."""
         steps: list[tuple[float, Callable[..., Tensor]]] = [
-            (self.rotate, rotate), (self.shift, shift), (self.crop, crop), (self.cutout, cutout)
-        ]  # fmt: skip
+            (self.rotate, rotate),
+            (self.shift, shift),
+            (self.crop, crop),
+            (self.cutout, cutout),
+        ]
         if self.flip:
             Z = flip(Z, generator, share)
         for size, step in steps:

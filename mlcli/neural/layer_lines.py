@@ -11,9 +11,18 @@ from types import MappingProxyType
 Pair = tuple[int, int]
 # The names of `activations.ACTIVATIONS`, without its torch.
 ACTIVATION_NAMES = (
-    "sigmoid", "tanh", "relu", "leaky-relu", "rrelu", "prelu", "elu", "gelu", "silu", "selu",
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky-relu",
+    "rrelu",
+    "prelu",
+    "elu",
+    "gelu",
+    "silu",
+    "selu",
     "linear",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

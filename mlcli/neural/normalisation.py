@@ -68,9 +68,14 @@ def batch_norm_channels(
                 average.mul_(1 - MOMENTUM).add_(new, alpha=MOMENTUM)
         return out
     return functional.batch_norm(
-        Z, *averages, gamma.reshape(-1), beta.reshape(-1),
-        training=training, momentum=MOMENTUM, eps=EPSILON,
-    )  # fmt: skip
+        Z,
+        *averages,
+        gamma.reshape(-1),
+        beta.reshape(-1),
+        training=training,
+        momentum=MOMENTUM,
+        eps=EPSILON,
+    )
 
 
 def layer_norm(A: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:

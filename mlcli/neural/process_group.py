@@ -212,9 +212,12 @@ def join(rank: int, size: int, local_rank: int, local_size: int) -> ProcessGroup
         found = rendezvous("env://", rank, size, timeout=timedelta(seconds=JOIN_SECONDS))
         store, rank, size = next(found)
         dist.init_process_group(
-            "cpu:gloo,cuda:nccl" if both else "gloo", store=store, rank=rank, world_size=size,
+            "cpu:gloo,cuda:nccl" if both else "gloo",
+            store=store,
+            rank=rank,
+            world_size=size,
             timeout=timedelta(seconds=SUM_SECONDS),
-        )  # fmt: skip
+        )
     except (RuntimeError, ValueError) as error:
         first = (str(error).splitlines() or ["no reason given"])[0]
         raise ConfigError(
@@ -231,15 +234,17 @@ def check_device(device: torch.device, local_size: int) -> None:
         ConfigError: naming what there is.
     """
     if device.type == "mps":
-        raise ConfigError("the device of several processes", must="cpu or cuda", got="mps",
-                          hint="--device cpu")  # fmt: skip
+        raise ConfigError(
+            "the device of several processes", must="cpu or cuda", got="mps", hint="--device cpu"
+        )
     if device.type != "cuda":
         return
     n_gpus = torch.cuda.device_count()
     if n_gpus < local_size:
         raise ConfigError(
-            f"{local_size} processes on this machine need a GPU each", got=str(n_gpus),
+            f"{local_size} processes on this machine need a GPU each",
+            got=str(n_gpus),
             hint="--device cpu",
-        )  # fmt: skip
+        )
     if not dist.is_nccl_available():
         raise ConfigError("this torch has no NCCL, by which GPUs add up", hint="--device cpu")

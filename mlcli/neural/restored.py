@@ -27,9 +27,12 @@ Tensors = Mapping[str, NDArray[Any]]
 
 
 def perceptrons(
-    sizes: Sequence[int], activations: Sequence[str], normalisation: str, tensors: Tensors,
+    sizes: Sequence[int],
+    activations: Sequence[str],
+    normalisation: str,
+    tensors: Tensors,
     device: str,
-) -> Members:  # fmt: skip
+) -> Members:
     """Trained multilayer perceptrons, one an activation.
 
     Args:
@@ -46,16 +49,23 @@ def perceptrons(
     if shapes != list(pairwise(sizes)):
         raise ValueError("the sizes are not those of the arrays")
     net = MLP(
-        sizes, _any_weights(len(activations)), activation=activations,
-        normalisation=normalisation, device=find_device(device), dtype=_dtype(tensors),
-    )  # fmt: skip
+        sizes,
+        _any_weights(len(activations)),
+        activation=activations,
+        normalisation=normalisation,
+        device=find_device(device),
+        dtype=_dtype(tensors),
+    )
     return _filled(net, tensors)
 
 
 def convolutional(
-    lines: Sequence[str], input_shape: tuple[int, ...], n_outputs: int, tensors: Tensors,
+    lines: Sequence[str],
+    input_shape: tuple[int, ...],
+    n_outputs: int,
+    tensors: Tensors,
     device: str,
-) -> Members:  # fmt: skip
+) -> Members:
     """Trained convolutional networks.
 
     Args:
@@ -75,9 +85,13 @@ def convolutional(
             if tensors[name].shape != (n_members, *shape):
                 raise ValueError(f"{name} is of another shape")
     net = CNN(
-        lines, input_shape, n_outputs, _any_weights(n_members),
-        device=find_device(device), dtype=_dtype(tensors),
-    )  # fmt: skip
+        lines,
+        input_shape,
+        n_outputs,
+        _any_weights(n_members),
+        device=find_device(device),
+        dtype=_dtype(tensors),
+    )
     return _filled(net, tensors)
 
 

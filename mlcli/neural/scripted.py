@@ -28,9 +28,13 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def script(
-    steps: Sequence[Step], tensors: Arrays, outputs: Mapping[str, str], rows: NDArray[Any],
-    entry: str, about: str,
-) -> bytes:  # fmt: skip
+    steps: Sequence[Step],
+    tensors: Arrays,
+    outputs: Mapping[str, str],
+    rows: NDArray[Any],
+    entry: str,
+    about: str,
+) -> bytes:
     """A TorchScript file whose ``forward(rows)`` gives a dictionary of tensors.
 
     Args:

@@ -144,7 +144,10 @@ def _column(words: Mapping[str, Any]) -> Column:
         raise ValueError(f"there is no kind of column called {kind}")
     values: Sequence[Any] = words["values"] if kind == "category" else ()
     return Column(
-        str(words["name"]), kind, tuple(str(value) for value in values),
-        str(words["form"]) if kind == "date" else "", bool(words.get("yearly", False)),
+        str(words["name"]),
+        kind,
+        tuple(str(value) for value in values),
+        str(words["form"]) if kind == "date" else "",
+        bool(words.get("yearly", False)),
         bool(words.get("indicator", False)),
-    )  # fmt: skip
+    )

@@ -72,10 +72,11 @@ def for_table(
     column = next(one for one in found["columns"] if one["name"] == target["name"])
     if target["task"] is None or column["n_distinct"] < 2:
         raise DataError(
-            f"column '{target['name']}' of {file}", must="numbers or a few classes to predict",
+            f"column '{target['name']}' of {file}",
+            must="numbers or a few classes to predict",
             got=f"{column['type']} with {column['n_distinct']} different values",
             hint="another --target",
-        )  # fmt: skip
+        )
     left_out = _left_out(found, column, draw_column)
     others = [one for one in found["columns"] if one is not column]
     features = [one for one in others if one["name"] not in left_out]
@@ -90,9 +91,10 @@ def for_table(
     n_rows = int(found["n_rows"] * max(0, 1 - lost / found["n_sampled"]) / n_draws)
     if n_rows < FEWEST_ROWS:
         raise DataError(
-            f"the rows of {file} without missing values", must=f"at least {FEWEST_ROWS}",
+            f"the rows of {file} without missing values",
+            must=f"at least {FEWEST_ROWS}",
             got=str(n_rows),
-        )  # fmt: skip
+        )
     source: dict[str, Any] = {"data": data, "target": column["name"]}
     source |= {"features": [one["name"] for one in features], "drop_missing": lost > 0}
     source |= _declared(features)

@@ -166,11 +166,14 @@ def summary(proposal: Proposal) -> Mapping[str, str]:
     """What is proposed, for the console."""
     rows = dict(proposal.reasons)
     shown = {
-        "degrees": ("fit_poly", "degrees"), "folds": ("kfold", "n_folds"),
-        "hidden layers": ("train_mlp", "hidden"), "batch size": ("train_mlp", "batch_size"),
-        "epochs": ("train_mlp", "n_epochs"), "architecture": ("train_cnn", "architecture"),
+        "degrees": ("fit_poly", "degrees"),
+        "folds": ("kfold", "n_folds"),
+        "hidden layers": ("train_mlp", "hidden"),
+        "batch size": ("train_mlp", "batch_size"),
+        "epochs": ("train_mlp", "n_epochs"),
+        "architecture": ("train_cnn", "architecture"),
         "batch size of images": ("train_cnn", "batch_size"),
-    }  # fmt: skip
+    }
     for label, (section, key) in shown.items():
         if section in proposal.sections:
             value = proposal.sections[section][key]

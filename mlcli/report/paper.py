@@ -60,9 +60,13 @@ def _fit_poly(metrics: Metrics) -> Iterator[Compared]:
             verdict = "inside" if found["inside"] else "outside"
             what = f"{word} loss, degree {name.removeprefix('degree_')}"
             yield Compared(
-                "Table 1", what, number(found["paper"]), number(found["median"]),
-                f"{drawn} of draws", verdict,
-            )  # fmt: skip
+                "Table 1",
+                what,
+                number(found["paper"]),
+                number(found["median"]),
+                f"{drawn} of draws",
+                verdict,
+            )
 
 
 def _perceptron(metrics: Metrics) -> Iterator[Compared]:

@@ -146,8 +146,14 @@ def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> Run:
             hint=f"`mlcli {command} --out {folder} --force`",
         ) from error
     return Run(
-        folder, section, command, anchor, one.title, one.question,
-        command_line(manifest), tables,
+        folder,
+        section,
+        command,
+        anchor,
+        one.title,
+        one.question,
+        command_line(manifest),
+        tables,
         figures=[
             _shown(name, caption, drawn[name], anchor, folder)
             for name, caption in one.figures.items()
@@ -157,7 +163,7 @@ def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> Run:
         compared=beside,
         config=sorted(manifest["config"].items()),
         provenance=json_text({key: manifest[key] for key in PROVENANCE}),
-    )  # fmt: skip
+    )
 
 
 def _draw(section: str, folder: Path) -> dict[str, Drawing]:
@@ -193,6 +199,13 @@ def _shown(name: str, caption: Caption, drawing: Drawing, anchor: str, folder: P
         svg = ""
     values = {"labels": drawing.labels, "panels": drawing.panels}
     return Shown(
-        name, own, caption, svg, png, width, height, drawing.themed and not png,
+        name,
+        own,
+        caption,
+        svg,
+        png,
+        width,
+        height,
+        drawing.themed and not png,
         values if drawing.panels and not png else {},
-    )  # fmt: skip
+    )

@@ -76,9 +76,10 @@ def first_difference(recorded: Path, again: Path, close: Close) -> Difference | 
 
 
 def _in_tables(recorded: Path, again: Path, close: Close) -> Iterator[Difference]:
-    with recorded.open(encoding="utf-8", newline="") as a, again.open(
-        encoding="utf-8", newline=""
-    ) as b:  # fmt: skip
+    with (
+        recorded.open(encoding="utf-8", newline="") as a,
+        again.open(encoding="utf-8", newline="") as b,
+    ):
         rows_a, rows_b = csv.reader(a), csv.reader(b)
         names, names_b = next(rows_a, []), next(rows_b, [])
         if names != names_b:

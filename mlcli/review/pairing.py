@@ -13,9 +13,15 @@ from mlcli.review.runs import Run
 
 # Settings that decide which rows a seed trains on and is tested on.
 SPLIT_KEYS = (
-    "seed", "n_seeds", "test_fraction", "validation_fraction", "task", "scheme", "n_folds",
+    "seed",
+    "n_seeds",
+    "test_fraction",
+    "validation_fraction",
+    "task",
+    "scheme",
+    "n_folds",
     "group_column",
-)  # fmt: skip
+)
 PAIRED, WELCH = "paired", "Welch"
 
 

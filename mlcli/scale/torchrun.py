@@ -45,8 +45,10 @@ def launched(environment: Mapping[str, str] | None = None) -> Launch | None:
     if not given.get("MASTER_ADDR", "").strip():
         raise ConfigError(
             f"MASTER_ADDR of process {rank} of {size}",
-            must="the address of the first one", got="nothing", hint=HOW,
-        )  # fmt: skip
+            must="the address of the first one",
+            got="nothing",
+            hint=HOW,
+        )
     _number(given, "MASTER_PORT", least=0, below=65_536)
     # Launchers other than torchrun may leave these out: then all are on one machine.
     local_size = _number({"LOCAL_WORLD_SIZE": f"{size}", **given}, "LOCAL_WORLD_SIZE", least=1)

@@ -87,8 +87,10 @@ def training_triangles(parts: Sequence[Triangle], folds: Folds) -> list[Triangle
     k = len(parts)
     if folds.n_splits == k and all(len(blocks) == k - 1 for blocks in folds.train):
         before, after = _running(parts), _running(parts[::-1])[::-1]
-        return [_both(before[b - 1] if b else None, after[b + 1] if b + 1 < k else None)
-                for b in folds.test]  # fmt: skip
+        return [
+            _both(before[b - 1] if b else None, after[b + 1] if b + 1 < k else None)
+            for b in folds.test
+        ]
     return [merged([parts[b] for b in blocks]) for blocks in folds.train]
 
 

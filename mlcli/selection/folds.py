@@ -65,9 +65,11 @@ def _check(n_rows: int, n_folds: int) -> None:
         raise DataError("the number of folds", must="at least 2", got=str(n_folds))
     if n_folds > n_rows:
         raise DataError(
-            "the number of folds", must=f"at most the {n_rows} rows", got=str(n_folds),
+            "the number of folds",
+            must=f"at most the {n_rows} rows",
+            got=str(n_folds),
             hint="fewer --n-folds",
-        )  # fmt: skip
+        )
 
 
 def k_fold(n_rows: int, n_folds: int, rng: np.random.Generator) -> Folds:
@@ -132,9 +134,11 @@ def grouped(groups: ArrayLike, n_folds: int, rng: np.random.Generator) -> Folds:
         )
     if names.size < n_folds:
         raise DataError(
-            "the number of folds", must=f"at most the {names.size} groups", got=str(n_folds),
+            "the number of folds",
+            must=f"at most the {names.size} groups",
+            got=str(n_folds),
             hint="fewer --n-folds",
-        )  # fmt: skip
+        )
     shuffled = rng.permutation(names.size)
     fold_of, sizes = np.empty(names.size, dtype=np.int64), np.zeros(n_folds, dtype=np.int64)
     for group in shuffled[np.argsort(-counts[shuffled], kind="stable")]:

@@ -67,9 +67,12 @@ def _many_rows(
     largest = np.abs(X).max(axis=0)
     scale = np.where(largest > 0, largest, 1.0)
     basis = fit_basis(
-        "polynomial", X.min(axis=0) / scale, X.max(axis=0) / scale, degrees[-1],
+        "polynomial",
+        X.min(axis=0) / scale,
+        X.max(axis=0) / scale,
+        degrees[-1],
         redundant=redundant,
-    )  # fmt: skip
+    )
     every = replace(basis, left_out=())
     sample = subsample_indices(X)
     T = _change(plain.rows(sample), every.evaluate(X[sample] / scale))

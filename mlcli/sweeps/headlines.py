@@ -12,10 +12,33 @@ from mlcli.experiments.experiment import OTHER, TEST, VALIDATION, Headline
 from mlcli.review.gates import nearest_path
 from mlcli.review.metrics import is_number, is_summary, quantities
 
-MORE_IS_BETTER = ("accuracy", "r2", "evidence", "likelihood", "f1", "auc", "precision", "recall",
-                  "coverage", "converged")  # fmt: skip
-LESS_IS_BETTER = ("loss", "mse", "error", "brier", "entropy", "excess", "distance", "mistakes",
-                  "variance", "bias_squared", "gcv", "steps", "n_diverged")  # fmt: skip
+MORE_IS_BETTER = (
+    "accuracy",
+    "r2",
+    "evidence",
+    "likelihood",
+    "f1",
+    "auc",
+    "precision",
+    "recall",
+    "coverage",
+    "converged",
+)
+LESS_IS_BETTER = (
+    "loss",
+    "mse",
+    "error",
+    "brier",
+    "entropy",
+    "excess",
+    "distance",
+    "mistakes",
+    "variance",
+    "bias_squared",
+    "gcv",
+    "steps",
+    "n_diverged",
+)
 
 
 def headline_of(section: str, asked: str | None, best: str | None) -> tuple[Headline, ...]:

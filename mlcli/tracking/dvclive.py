@@ -38,11 +38,13 @@ def _fill(folder: Path, source: Path, record: Record) -> None:
     from dvclive.live import Live
 
     live: Any = Live(str(folder), save_dvc_exp=False, dvcyaml=None)
-    live.log_params({
-        record.command: dict(record.config),
-        "sources": dict(record.sources),
-        "tags": dict(record.tags),
-    })  # fmt: skip
+    live.log_params(
+        {
+            record.command: dict(record.config),
+            "sources": dict(record.sources),
+            "tags": dict(record.tags),
+        }
+    )
     for name, value in record.metrics.items():
         live.log_metric(name, value, plot=False)
     for name, points in record.series.items():

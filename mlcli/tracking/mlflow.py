@@ -64,9 +64,11 @@ def _is_same(run: Any, record: Record) -> bool:
 def _log_new(client: MlflowClient, experiment: str, record: Record) -> None:
     t_start = round(1000 * record.started)
     new = client.create_run(
-        experiment, start_time=t_start, tags=dict(record.tags),
+        experiment,
+        start_time=t_start,
+        tags=dict(record.tags),
         run_name=f"{record.command} {record.run}",
-    )  # fmt: skip
+    )
     identifier = new.info.run_id
     try:
         _log_values(client, identifier, record, t_start)

@@ -23,10 +23,14 @@ def test_an_activation_is_that_of_torch_with_its_derivative(name: str) -> None:
     import torch
 
     peers = {
-        "identity": torch.nn.Identity(), "sigmoid": torch.nn.Sigmoid(), "tanh": torch.nn.Tanh(),
-        "relu": torch.nn.ReLU(), "leaky_relu": torch.nn.LeakyReLU(0.01), "elu": torch.nn.ELU(),
+        "identity": torch.nn.Identity(),
+        "sigmoid": torch.nn.Sigmoid(),
+        "tanh": torch.nn.Tanh(),
+        "relu": torch.nn.ReLU(),
+        "leaky_relu": torch.nn.LeakyReLU(0.01),
+        "elu": torch.nn.ELU(),
         "selu": torch.nn.SELU(),
-    }  # fmt: skip
+    }
     a = torch.tensor(A, requires_grad=True)
     peer = peers[name](a)
     peer.sum().backward()
@@ -53,8 +57,9 @@ def test_a_leak_and_an_elu_of_any_slope() -> None:
         # At the kink the slope is the left one.
         np.testing.assert_array_equal(leaky.derivative(z), [0.25, 0.25, 0.25, 1.0])
         assert elu(1.0).name == "elu"
-        np.testing.assert_allclose(elu(2.0).value(a), 2 * np.expm1(np.minimum(a, 0)) + [0, 0, 0, 2],
-                                   rtol=1e-6)  # fmt: skip
+        np.testing.assert_allclose(
+            elu(2.0).value(a), 2 * np.expm1(np.minimum(a, 0)) + [0, 0, 0, 2], rtol=1e-6
+        )
 
 
 def test_elu_has_a_kink_unless_alpha_is_one() -> None:
@@ -131,8 +136,12 @@ def test_weights_have_the_stated_variance(scheme: str, distribution: str) -> Non
 
 def test_the_schemes_are_those_of_the_notes() -> None:
     assert {name: variance(name, 50, 200) for name in VARIANCES} == {
-        "unit": 1, "forward": 1 / 50, "backward": 1 / 200, "xavier": 2 / 250, "he": 2 / 50
-    }  # fmt: skip
+        "unit": 1,
+        "forward": 1 / 50,
+        "backward": 1 / 200,
+        "xavier": 2 / 250,
+        "he": 2 / 50,
+    }
 
 
 def test_an_unknown_start_is_refused() -> None:

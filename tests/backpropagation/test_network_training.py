@@ -21,9 +21,14 @@ def in_torch(network: Network) -> Any:
     from torch import nn
 
     peers = {
-        "identity": nn.Identity, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU,
-        "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "selu": nn.SELU,
-    }  # fmt: skip
+        "identity": nn.Identity,
+        "sigmoid": nn.Sigmoid,
+        "tanh": nn.Tanh,
+        "relu": nn.ReLU,
+        "leaky_relu": nn.LeakyReLU,
+        "elu": nn.ELU,
+        "selu": nn.SELU,
+    }
     modules: list[Any] = []
     for layer in network:
         n_out, n_in = layer.W.shape
@@ -83,9 +88,14 @@ def test_a_linear_network_finds_least_squares() -> None:
     X, t = rng.normal(size=(40, 3)), rng.normal(size=(40, 2))
     everything = [np.arange(40)] * 400
     found = train(
-        new_network(rng, [3, 2], identity()), X, t, square, everything,
-        learning_rate=0.3, momentum=0.5,
-    )  # fmt: skip
+        new_network(rng, [3, 2], identity()),
+        X,
+        t,
+        square,
+        everything,
+        learning_rate=0.3,
+        momentum=0.5,
+    )
     w, *_ = np.linalg.lstsq(np.column_stack([X, np.ones(40)]), t, rcond=None)
     np.testing.assert_allclose(found.network[0].W, w[:3].T, atol=1e-12)
     np.testing.assert_allclose(found.network[0].b, w[3], atol=1e-12)
@@ -120,9 +130,14 @@ def test_xor_is_learnt() -> None:
     labels = np.array([0, 1, 1, 0])
     start = new_network(np.random.default_rng(0), [2, 8, 2], tanh())
     found = train(
-        start, X, labels, softmax_cross_entropy, [np.arange(4)] * 500,
-        learning_rate=0.3, momentum=0.9,
-    )  # fmt: skip
+        start,
+        X,
+        labels,
+        softmax_cross_entropy,
+        [np.arange(4)] * 500,
+        learning_rate=0.3,
+        momentum=0.9,
+    )
     assert predict(found.network, X).argmax(axis=1).tolist() == labels.tolist()
     assert found.losses[-1] < 0.01
 
@@ -185,9 +200,14 @@ def test_digits_are_read() -> None:
     start = new_network(rng, [64, 32, 10], ACTIVATIONS["relu"], scheme="he", dtype=np.float32)
     batches = minibatches(rng, len(rows), 32, 15)
     found = train(
-        start, X[rows], labels[rows], softmax_cross_entropy, batches,
-        learning_rate=0.05, momentum=0.9,
-    )  # fmt: skip
+        start,
+        X[rows],
+        labels[rows],
+        softmax_cross_entropy,
+        batches,
+        learning_rate=0.05,
+        momentum=0.9,
+    )
     right = predict(found.network, X[kept_back]).argmax(axis=1) == labels[kept_back]
     # Nearest neighbours get 0.98 to 0.99 here, chance 0.10.
     assert right.mean() > 0.94

@@ -58,7 +58,8 @@ BARS: dict[str, Bar] = {
     "leave-one-out": Bar(_CV, "leaving out each of 100,000 rows in turn, degree 10"),
     "evidence": Bar(_BAYES, "evidence maximisation, 1,000,000 rows, degree 10", at_least=10),
     "evidence-ready": Bar(
-        _BAYES, "evidence maximisation, 1,000,000 rows, degree 10; theirs from ready-made columns",
+        _BAYES,
+        "evidence maximisation, 1,000,000 rows, degree 10; theirs from ready-made columns",
         at_least=10,
     ),
     "logistic": Bar(_BAYES, "logistic regression, 100,000 rows x 50", at_most=1.5),
@@ -83,4 +84,4 @@ BARS: dict[str, Bar] = {
     "stream-kfold": Bar(_WHOLE, "kfold, 10,000,000 rows of Parquet, degree 10", seconds=True),
     "stream-bayes": Bar(_WHOLE, "bayes, 10,000,000 rows of Parquet, degree 10", seconds=True),
     "repro": Bar(_WHOLE, "a `dvc repro` that has nothing to do, less 2 s", at_most=3),
-}  # fmt: skip
+}

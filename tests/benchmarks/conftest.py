@@ -63,9 +63,10 @@ class Stopwatch:
         """Times in seconds, (n, len(works)), after one round that doesn't count."""
         found: list[list[float]] = []
         self._benchmark.pedantic(
-            lambda: found.append([seconds(work) for work in works]), rounds=n,
+            lambda: found.append([seconds(work) for work in works]),
+            rounds=n,
             warmup_rounds=int(warm),
-        )  # fmt: skip
+        )
         return found[int(warm) :]
 
     def keep(self, key: str, values: list[float], peer: str, note: str = "") -> None:
@@ -80,13 +81,22 @@ class Stopwatch:
         bar = BARS[key]
         middle = median(values)
         self.figures.append(
-            {"key": key, "peer": peer, "median": middle, "low": min(values), "high": max(values),
-             "rounds": len(values), "note": note}
-        )  # fmt: skip
+            {
+                "key": key,
+                "peer": peer,
+                "median": middle,
+                "low": min(values),
+                "high": max(values),
+                "rounds": len(values),
+                "note": note,
+            }
+        )
         verdict = {True: "met", False: "MISSED", None: "no bar"}[bar.met(middle)]
         unit = " s" if bar.seconds else ""
-        print(f"\n{bar.work}; {peer}: {middle:.3g} ({min(values):.3g}-{max(values):.3g}){unit}; "
-              f"{bar.asked or 'for knowing'}: {verdict}{'; ' + note if note else ''}")  # fmt: skip
+        print(
+            f"\n{bar.work}; {peer}: {middle:.3g} ({min(values):.3g}-{max(values):.3g}){unit}; "
+            f"{bar.asked or 'for knowing'}: {verdict}{'; ' + note if note else ''}"
+        )
 
     def pair(
         self, key: str, ours: Work, theirs: Work, peer: str, n: int = 7, note: str = ""

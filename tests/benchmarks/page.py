@@ -23,8 +23,18 @@ Every figure is a median with the range over rounds in which all works took turn
 that drifts drifts for all of them. A ratio with "at least" is the other's time over ours, one with
 "at most" ours over the other's.
 """
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "pandas", "pyarrow", "lightning", "skorch",
-             "typer", "dvc")  # fmt: skip
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "torch",
+    "pandas",
+    "pyarrow",
+    "lightning",
+    "skorch",
+    "typer",
+    "dvc",
+)
 
 
 def figures(found: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -57,8 +67,16 @@ def row(bar: Bar, figure: dict[str, Any]) -> str:
     values = [f"{figure[key]:.3g}" for key in ("median", "low", "high")]
     unit = " s" if bar.seconds else ""
     verdict = {True: "yes", False: "**no**", None: ""}[bar.met(figure["median"])]
-    cells = [bar.work, figure["peer"], f"{values[0]}{unit}", f"{values[1]} to {values[2]}",
-             str(figure["rounds"]), bar.asked, verdict, figure["note"]]  # fmt: skip
+    cells = [
+        bar.work,
+        figure["peer"],
+        f"{values[0]}{unit}",
+        f"{values[1]} to {values[2]}",
+        str(figure["rounds"]),
+        bar.asked,
+        verdict,
+        figure["note"],
+    ]
     return f"| {' | '.join(cells)} |"
 
 
@@ -74,9 +92,13 @@ def page(found: dict[str, Any]) -> str:
     measured = figures(found)
     lines = [HEAD, *machine(found)]
     for group, members in groupby(BARS.items(), key=lambda item: item[1].group):
-        lines += ["", f"## {group}", "",
-                  "| what | against | figure | range | rounds | asked | met | seen besides |",
-                  "| --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+        lines += [
+            "",
+            f"## {group}",
+            "",
+            "| what | against | figure | range | rounds | asked | met | seen besides |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        ]
         for key, bar in members:
             lines += [row(bar, figure) for figure in measured[key]] or [missing_row(bar)]
     failed = found.get("failed", {})

@@ -137,7 +137,7 @@ def members(n_members: int) -> Callable[[], Any]:
 
     config = TrainMlpConfig(
         data="two-planes", hidden=("16",), n_epochs=10, n_seeds=n_members, device="cpu"
-    )  # fmt: skip
+    )
     source = open_source(config.data)
     prepared = train_mlp.EXPERIMENT.prepare(config, source)
     return lambda: train_mlp.EXPERIMENT.run(prepared, Context(Processes(1)))
@@ -147,12 +147,19 @@ def series(folder: Path) -> list[Series]:
     """Everything that is measured."""
     rows = (10_000, 31_623, 100_000, 316_228, 1_000_000, 3_162_278, 10_000_000)
     three = (1, 3, 10, 32, 100, 316, 1000)
-    said = {"fit_poly": "degree 3, 1 seed", "kfold": "degree 3, 10 folds",
-            "bayes": "degrees 1 to 3", "logistic": "2 classes, 1 seed"}  # fmt: skip
+    said = {
+        "fit_poly": "degree 3, 1 seed",
+        "kfold": "degree 3, 10 folds",
+        "bayes": "degrees 1 to 3",
+        "logistic": "2 classes, 1 seed",
+    }
     return [
         *(
             Series(
-                name.replace("_", "-"), "rows", rows, rows_of(name, folder),
+                name.replace("_", "-"),
+                "rows",
+                rows,
+                rows_of(name, folder),
                 f"Parquet in batches, 2 features, {said[name]}",
             )
             for name in ("fit_poly", "kfold", "bayes", "logistic")
@@ -160,7 +167,7 @@ def series(folder: Path) -> list[Series]:
         Series("features", "features", three, features, "least squares of 20,000 rows"),
         Series("degree", "degree", three, degree, "least squares of 20,000 rows, one feature"),
         Series("members", "members", three, members, "train-mlp, 2-16-2, 10 epochs"),
-    ]  # fmt: skip
+    ]
 
 
 def measured(work: Callable[[], Any]) -> float:
@@ -203,8 +210,10 @@ def draw(found: list[tuple[Series, list[int], list[float], Law]], path: Path) ->
     """Seconds against n, a panel for rows and one for each other axis."""
     from mlcli.plotting import COLOURS, new_figure, styled
 
-    panels = [[one for one in found if one[0].axis == axis]
-              for axis in dict.fromkeys(one[0].axis for one in found)]  # fmt: skip
+    panels = [
+        [one for one in found if one[0].axis == axis]
+        for axis in dict.fromkeys(one[0].axis for one in found)
+    ]
     with styled():
         figure = new_figure(9.0, 7.0 if len(panels) > 2 else 4.0)
         axes = figure.subplots(-(-len(panels) // 2), min(2, len(panels)), squeeze=False).ravel()
@@ -218,8 +227,9 @@ def draw(found: list[tuple[Series, list[int], list[float], Law]], path: Path) ->
                 panel.plot(sizes, seconds, "o", color=colour, ms=4.5, label=words)
             panel.set(xscale="log", yscale="log", xlabel=f"{lines[0][0].axis} n", ylabel="seconds")
             panel.legend(fontsize=9)
-        figure.suptitle("Seconds against size; lines are a + b n^k with k's 95 % interval",
-                        fontsize=11)  # fmt: skip
+        figure.suptitle(
+            "Seconds against size; lines are a + b n^k with k's 95 % interval", fontsize=11
+        )
         figure.savefig(path, metadata={"Software": None})
 
 
@@ -232,8 +242,10 @@ def write(found: list[tuple[Series, list[int], list[float], Law]], out: Path) ->
         for series, sizes, seconds, _ in found:
             for n, spent in zip(sizes, seconds, strict=True):
                 writer.writerow([series.name, series.axis, n, f"{spent:.6g}"])
-    lines = ["| series | what is timed | n | seconds at the ends | fixed seconds | exponent k |",
-             "|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "| series | what is timed | n | seconds at the ends | fixed seconds | exponent k |",
+        "|---|---|---|---|---|---|",
+    ]
     for series, sizes, seconds, fitted in found:
         lines.append(
             f"| {series.name} | {series.costs} | {sizes[0]:,} to {sizes[-1]:,} | "
@@ -262,9 +274,11 @@ def main() -> None:
             seconds = [measured(one.prepare(n)) for n in sizes]
             fitted = law(sizes, seconds)
             found.append((one, sizes, seconds, fitted))
-            print(f"{one.name}: k = {fitted.exponent:.2f} +- {fitted.half_width:.2f}, fixed "
-                  f"{fitted.fixed:.2g} s, {', '.join(f'{s:.3g}' for s in seconds)} s",
-                  flush=True)  # fmt: skip
+            print(
+                f"{one.name}: k = {fitted.exponent:.2f} +- {fitted.half_width:.2f}, fixed "
+                f"{fitted.fixed:.2g} s, {', '.join(f'{s:.3g}' for s in seconds)} s",
+                flush=True,
+            )
     write(found, given.out)
 
 

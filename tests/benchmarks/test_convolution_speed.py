@@ -67,10 +67,15 @@ def new_net() -> torch.nn.Sequential:
     nn = torch.nn
     layers: list[torch.nn.Module] = []
     for n_in, n_out in ((1, 16), (16, 32), (32, 64)):
-        layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.MaxPool2d(2), nn.BatchNorm2d(n_out),
-                   nn.ReLU()]  # fmt: skip
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(576, 96), nn.ReLU(), nn.Dropout(0.25),
-                         nn.Linear(96, 10))  # fmt: skip
+        layers += [
+            nn.Conv2d(n_in, n_out, 3, padding=1),
+            nn.MaxPool2d(2),
+            nn.BatchNorm2d(n_out),
+            nn.ReLU(),
+        ]
+    return nn.Sequential(
+        *layers, nn.Flatten(), nn.Linear(576, 96), nn.ReLU(), nn.Dropout(0.25), nn.Linear(96, 10)
+    )
 
 
 def loader(X: np.ndarray, labels: np.ndarray, batch_size: int) -> Any:
@@ -112,9 +117,14 @@ def lightning(X: np.ndarray, labels: np.ndarray, batch_size: int) -> tuple[str, 
 
     def work() -> None:
         trainer = pl.Trainer(
-            max_epochs=1, accelerator="cpu", devices=1, logger=False,
-            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-        )  # fmt: skip
+            max_epochs=1,
+            accelerator="cpu",
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
         trainer.fit(Classifier(), loader(X, labels, batch_size))
 
     return f"Lightning {pl.__version__}", work
@@ -132,9 +142,15 @@ def test_basic_against_a_peer(
         times = stopwatch.rounds([training, theirs, judging], N_ROUNDS)
     own, other, judged = (N_IMAGES / median(column) for column in zip(*times, strict=True))
     stopwatch.keep(
-        f"images-{key}" + ("" if batch_size == 256 else "-64"), [t[1] / t[0] for t in times],
-        f"{name} with a DataLoader", f"{own:,.0f} images/s, theirs {other:,.0f}",
-    )  # fmt: skip
+        f"images-{key}" + ("" if batch_size == 256 else "-64"),
+        [t[1] / t[0] for t in times],
+        f"{name} with a DataLoader",
+        f"{own:,.0f} images/s, theirs {other:,.0f}",
+    )
     if (key, batch_size) == ("loop", 256):
-        stopwatch.keep("images-evaluation", [t[0] / t[2] for t in times], "our own training",
-                       f"{judged:,.0f} images/s")  # fmt: skip
+        stopwatch.keep(
+            "images-evaluation",
+            [t[0] / t[2] for t in times],
+            "our own training",
+            f"{judged:,.0f} images/s",
+        )

@@ -33,10 +33,18 @@ def test_an_epoch_against_scikit_learn(stopwatch: Stopwatch, dtype: type) -> Non
 
     def theirs() -> None:
         peer = MLPClassifier(
-            (128, 128), solver="sgd", alpha=0.0, batch_size=64, learning_rate_init=0.01,
-            momentum=0.9, nesterovs_momentum=False, max_iter=N_EPOCHS, tol=0.0,
-            n_iter_no_change=N_EPOCHS + 1, random_state=0,
-        )  # fmt: skip
+            (128, 128),
+            solver="sgd",
+            alpha=0.0,
+            batch_size=64,
+            learning_rate_init=0.01,
+            momentum=0.9,
+            nesterovs_momentum=False,
+            max_iter=N_EPOCHS,
+            tol=0.0,
+            n_iter_no_change=N_EPOCHS + 1,
+            random_state=0,
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             peer.fit(X, labels)
@@ -45,6 +53,8 @@ def test_an_epoch_against_scikit_learn(stopwatch: Stopwatch, dtype: type) -> Non
     times = stopwatch.rounds([ours, theirs], 7)
     a_step = 1e3 * median(ours for ours, _ in times) / (N_EPOCHS * N_SAMPLES // 64)
     stopwatch.keep(
-        f"numpy-network-{np.dtype(dtype).name}", [b / a for a, b in times],
-        f"MLPClassifier of scikit-learn {sklearn.__version__}", f"{a_step:.2f} ms a step",
-    )  # fmt: skip
+        f"numpy-network-{np.dtype(dtype).name}",
+        [b / a for a, b in times],
+        f"MLPClassifier of scikit-learn {sklearn.__version__}",
+        f"{a_step:.2f} ms a step",
+    )

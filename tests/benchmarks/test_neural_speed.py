@@ -64,9 +64,15 @@ def members(n_members: int, metrics: bool, X: np.ndarray, labels: np.ndarray) ->
         net = MLP(SIZES, [s("weights") for s in streams])
         optimiser = SGD(net.theta, net.decays, 0.01, momentum=0.9)
         done = train(
-            net, optimiser, loss, X, labels, settings, streams,
+            net,
+            optimiser,
+            loss,
+            X,
+            labels,
+            settings,
+            streams,
             validation=(X[:640], labels[:640]) if metrics else None,
-        )  # fmt: skip
+        )
         assert done.n_steps == N_STEPS
         if metrics:
             evaluate(net, loss, part_of(net, loss, X, labels))
@@ -114,10 +120,17 @@ def scikit_learn(X: np.ndarray, labels: np.ndarray) -> tuple[str, Work]:
 
     def work() -> None:
         peer = MLPClassifier(
-            (128, 128), solver="sgd", alpha=0.0, batch_size=BATCH_SIZE, learning_rate_init=0.01,
-            momentum=0.9, nesterovs_momentum=False, max_iter=N_EPOCHS, tol=0.0,
+            (128, 128),
+            solver="sgd",
+            alpha=0.0,
+            batch_size=BATCH_SIZE,
+            learning_rate_init=0.01,
+            momentum=0.9,
+            nesterovs_momentum=False,
+            max_iter=N_EPOCHS,
+            tol=0.0,
             n_iter_no_change=N_EPOCHS + 1,
-        )  # fmt: skip
+        )
         peer.fit(X, labels)
         assert peer.n_iter_ == N_EPOCHS
 
@@ -149,9 +162,14 @@ def lightning(X: np.ndarray, labels: np.ndarray) -> tuple[str, Work]:
     def work() -> None:
         batches = DataLoader(rows, batch_size=BATCH_SIZE, shuffle=True)
         trainer = pl.Trainer(
-            max_epochs=N_EPOCHS, accelerator="cpu", devices=1, logger=False,
-            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-        )  # fmt: skip
+            max_epochs=N_EPOCHS,
+            accelerator="cpu",
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
         trainer.fit(Classifier(), batches)
         assert trainer.global_step == N_STEPS
 
@@ -164,10 +182,17 @@ def skorch(X: np.ndarray, labels: np.ndarray) -> tuple[str, Work]:
 
     def work() -> None:
         peer = peers.NeuralNetClassifier(
-            new_net, criterion=torch.nn.CrossEntropyLoss, optimizer=torch.optim.SGD, lr=0.01,
-            optimizer__momentum=0.9, max_epochs=N_EPOCHS, batch_size=BATCH_SIZE,
-            iterator_train__shuffle=True, train_split=None, verbose=0,
-        )  # fmt: skip
+            new_net,
+            criterion=torch.nn.CrossEntropyLoss,
+            optimizer=torch.optim.SGD,
+            lr=0.01,
+            optimizer__momentum=0.9,
+            max_epochs=N_EPOCHS,
+            batch_size=BATCH_SIZE,
+            iterator_train__shuffle=True,
+            train_split=None,
+            verbose=0,
+        )
         peer.fit(X, labels)
         assert len(peer.history) == N_EPOCHS
 
@@ -213,8 +238,10 @@ def test_members_against_a_peer(
     ratios = [n_members * t[2] / t[1 if judged else 0] for t in times]
     other = median(n_members * t[2] / t[0 if judged else 1] for t in times)
     stopwatch.keep(
-        key, ratios, f"{name}, {'one thread' if peer_threads else 'threads by default'}",
+        key,
+        ratios,
+        f"{name}, {'one thread' if peer_threads else 'threads by default'}",
         f"{other:.2f} {'without' if judged else 'with all'} metrics; "
         f"{n_members * own:,.0f} samples/s, {n_members * own_judged:,.0f} with metrics, "
         f"theirs {theirs:,.0f}",
-    )  # fmt: skip
+    )

@@ -26,9 +26,11 @@ def test_degree_10_against_scikit_learn(
     X, t = rows
     peer = make_pipeline(PolynomialFeatures(10, include_bias=False), LinearRegression())
     stopwatch.pair(
-        "least-squares", lambda: fit_polynomial(X, t, [10]), lambda: peer.fit(X, t),
+        "least-squares",
+        lambda: fit_polynomial(X, t, [10]),
+        lambda: peer.fit(X, t),
         f"PolynomialFeatures + LinearRegression of scikit-learn {sklearn.__version__}",
-    )  # fmt: skip
+    )
 
 
 def test_all_degrees_against_the_highest_alone(
@@ -36,6 +38,8 @@ def test_all_degrees_against_the_highest_alone(
 ) -> None:
     X, t = rows
     stopwatch.pair(
-        "all-degrees", lambda: fit_polynomial(X, t, range(31)), lambda: fit_polynomial(X, t, [30]),
+        "all-degrees",
+        lambda: fit_polynomial(X, t, range(31)),
+        lambda: fit_polynomial(X, t, [30]),
         "our own fit of degree 30 alone",
-    )  # fmt: skip
+    )

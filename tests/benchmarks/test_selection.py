@@ -49,8 +49,10 @@ def test_ten_folds_of_a_million_rows(stopwatch: Stopwatch) -> None:
     ours = exact_folds(X, t, (10,), folds)[0]
     assert ours == pytest.approx(theirs(), rel=1e-6)
     works = [
-        lambda: exact_folds(X, t, (10,), folds), theirs, lambda: fit_polynomial(X, t, [10]),
-    ]  # fmt: skip
+        lambda: exact_folds(X, t, (10,), folds),
+        theirs,
+        lambda: fit_polynomial(X, t, [10]),
+    ]
     times = stopwatch.rounds(works, 3)
     name = f"cross_val_score of scikit-learn {sklearn.__version__} on the same folds"
     stopwatch.keep("ten-folds", [t[1] / t[0] for t in times], name)
@@ -76,17 +78,21 @@ def test_ten_folds_of_a_hundred_strengths(stopwatch: Stopwatch) -> None:
     A = standardised_blocks("polynomial", X[:], t, (20,), folds.blocks)[0].columns
     columns = A.rows(slice(None))[:, 1:]
     search = GridSearchCV(
-        Ridge(), {"alpha": [2 * 90_000 * l2 for l2 in l2s]},
-        cv=PredefinedSplit(numbers(folds, t.size)), scoring="neg_mean_squared_error", refit=False,
-    )  # fmt: skip
+        Ridge(),
+        {"alpha": [2 * 90_000 * l2 for l2 in l2s]},
+        cv=PredefinedSplit(numbers(folds, t.size)),
+        scoring="neg_mean_squared_error",
+        refit=False,
+    )
     times = stopwatch.rounds([ours, lambda: search.fit(columns, t)], 3, warm=False)
     theirs = -search.cv_results_["mean_test_score"]
     difference = float(np.abs(ours().mean(axis=1) / theirs - 1).max())
     stopwatch.keep(
-        "strengths", [b / a for a, b in times],
+        "strengths",
+        [b / a for a, b in times],
         f"GridSearchCV of scikit-learn {sklearn.__version__} on ready-made columns",
         f"errors differ by {difference:.0e}",
-    )  # fmt: skip
+    )
 
 
 def test_leaving_out_each_of_100_000_rows(stopwatch: Stopwatch) -> None:

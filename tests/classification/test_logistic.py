@@ -66,9 +66,12 @@ def test_coefficients_are_those_of_scikit_learn(n_classes: int, balanced: bool) 
     found = fit_newton(E)
     assert found.converged
     peer = LogisticRegression(
-        C=1 / (2 * l2 * 121), tol=1e-12, max_iter=10_000, solver="newton-cg",
+        C=1 / (2 * l2 * 121),
+        tol=1e-12,
+        max_iter=10_000,
+        solver="newton-cg",
         class_weight="balanced" if balanced else None,
-    ).fit(Phi[:, 1:], labels)  # fmt: skip
+    ).fit(Phi[:, 1:], labels)
     np.testing.assert_allclose(found.W[1:].T, peer.coef_, atol=1e-6)
     ours, theirs = found.W[0], peer.intercept_
     np.testing.assert_allclose(ours - ours.mean(), theirs - theirs.mean(), atol=1e-6)

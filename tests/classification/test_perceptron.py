@@ -104,17 +104,34 @@ def test_steep_sigmoids_are_steps() -> None:
 
 def test_formulas() -> None:
     x = np.linspace(0.1, 2, 9)
-    np.testing.assert_allclose(parse("sin(2*pi*x) + x^2/2 - -1")(x), np.sin(2 * np.pi * x)
-                               + x**2 / 2 + 1)  # fmt: skip
+    np.testing.assert_allclose(
+        parse("sin(2*pi*x) + x^2/2 - -1")(x), np.sin(2 * np.pi * x) + x**2 / 2 + 1
+    )
     np.testing.assert_allclose(parse("exp(-x)*abs(log(x))")(x), np.exp(-x) * np.abs(np.log(x)))
     assert parse("3")(x).shape == x.shape
 
 
 @pytest.mark.parametrize(
     "text",
-    ["__import__('os')", "x.real", "x[0]", "lambda: x", "sin(x, x)", "sin", "x if x else 1",
-     "'a'", "sin(x=1)", "x +", "", "y", "1j", "True", "open(x)", "(" * 300 + "x" + ")" * 300],
-)  # fmt: skip
+    [
+        "__import__('os')",
+        "x.real",
+        "x[0]",
+        "lambda: x",
+        "sin(x, x)",
+        "sin",
+        "x if x else 1",
+        "'a'",
+        "sin(x=1)",
+        "x +",
+        "",
+        "y",
+        "1j",
+        "True",
+        "open(x)",
+        "(" * 300 + "x" + ")" * 300,
+    ],
+)
 def test_what_is_no_formula(text: str) -> None:
     with pytest.raises(ConfigError):
         parse(text)

@@ -21,10 +21,34 @@ from mlcli.experiments import EXPERIMENTS, about
 Run = Callable[..., Any]
 PROJECT = Path(__file__).parents[2]
 REPORTS = PROJECT / "reports"
-FIT = ("fit-poly", "--degrees", "1,3", "--n-seeds", "5", "--path-penalty", "none",
-       "--n-samples", "50", "--no-plots", "--quiet")  # fmt: skip
-IRIS = ("train-mlp", "--data", "iris", "--init", "he", "--n-epochs", "3", "--n-seeds", "4",
-        "--hidden", "4", "--no-plots", "--quiet")  # fmt: skip
+FIT = (
+    "fit-poly",
+    "--degrees",
+    "1,3",
+    "--n-seeds",
+    "5",
+    "--path-penalty",
+    "none",
+    "--n-samples",
+    "50",
+    "--no-plots",
+    "--quiet",
+)
+IRIS = (
+    "train-mlp",
+    "--data",
+    "iris",
+    "--init",
+    "he",
+    "--n-epochs",
+    "3",
+    "--n-seeds",
+    "4",
+    "--hidden",
+    "4",
+    "--no-plots",
+    "--quiet",
+)
 
 
 def scores(folder: str, column: str, **equal: str) -> np.ndarray:
@@ -108,8 +132,11 @@ def test_splits_of_the_same_rows_have_nadeau_and_bengio_s_variance(mlcli: Run) -
         p = 2 * stats.t.sf(abs(d.mean()) / error, d.size - 1)
         assert found["p_value"] == pytest.approx(p, rel=1e-8)
     (one,) = done.json["comparisons"]
-    adjusted = [e["differences"][0]["p_holm"] for e in one["metrics"].values()
-                if e["differences"][0] and e["differences"][0]["p_value"] is not None]  # fmt: skip
+    adjusted = [
+        e["differences"][0]["p_holm"]
+        for e in one["metrics"].values()
+        if e["differences"][0] and e["differences"][0]["p_value"] is not None
+    ]
     assert all(0 <= p <= 1 for p in adjusted)
     page = Path("page/index.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") >= 2

@@ -102,9 +102,12 @@ def test_other_shells_get_the_same_words(tab: Tab, shell: str) -> None:
 )
 def test_each_shell_has_its_script(shell: str, line: str, empty_folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "mlcli"], capture_output=True, text=True, check=True,
+        [sys.executable, "-m", "mlcli"],
+        capture_output=True,
+        text=True,
+        check=True,
         env=os.environ | {"_MLCLI_COMPLETE": f"source_{shell}"},
-    )  # fmt: skip
+    )
     assert line in done.stdout
 
 
@@ -118,9 +121,12 @@ def test_bash_itself_completes(empty_folder: Path) -> None:
         'COMP_CWORD=3; _mlcli_completion mlcli; echo "${COMPREPLY[@]}"'
     )
     done = subprocess.run(
-        ["bash", "-c", lines], capture_output=True, text=True, check=True,
+        ["bash", "-c", lines],
+        capture_output=True,
+        text=True,
+        check=True,
         env=os.environ | {"PATH": f"{empty_folder}:{os.environ['PATH']}"},
-    )  # fmt: skip
+    )
     assert done.stdout.split()[:2] == ["polynomial", "legendre"], done.stderr
 
 
@@ -152,8 +158,11 @@ def test_tab_loads_nothing_heavy(empty_folder: Path) -> None:
     )
     asked = ["mlcli train-mlp --in", "mlcli train-cnn --data i", "mlcli predict ", "mlcli help t"]
     done = subprocess.run(
-        [sys.executable, "-c", code, *asked], capture_output=True, text=True, check=False,
+        [sys.executable, "-c", code, *asked],
+        capture_output=True,
+        text=True,
+        check=False,
         env=os.environ | {"_MLCLI_COMPLETE": "complete_bash"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[:1] == ["--init"]

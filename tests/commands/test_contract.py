@@ -26,9 +26,12 @@ def hear_ctrl_c() -> None:
 def test_ctrl_c_is_130_in_one_sentence_and_leaves_nothing(empty_folder: Path) -> None:
     process = subprocess.Popen(
         [*MLCLI, "fit-poly", "--n-seeds", "5000", "--no-plots", "--jobs", "2"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
         preexec_fn=hear_ctrl_c,
-    )  # fmt: skip
+    )
     time.sleep(2.5)
     os.killpg(process.pid, signal.SIGINT)
     try:
@@ -46,8 +49,9 @@ def test_ctrl_c_is_130_in_one_sentence_and_leaves_nothing(empty_folder: Path) ->
 def test_sigterm_unwinds_like_ctrl_c(empty_folder: Path) -> None:
     process = subprocess.Popen(
         [*MLCLI, "fit-poly", "--n-seeds", "5000", "--no-plots", "--jobs", "1"],
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     time.sleep(2)
     process.terminate()
     try:
@@ -76,15 +80,32 @@ def test_sigterm_unwinds_like_ctrl_c(empty_folder: Path) -> None:
 def test_a_reader_that_goes_away_is_no_failure(
     mlcli: Run, empty_folder: Path, command: str, code: int, sentence: str
 ) -> None:
-    assert mlcli("fit-poly", "--degrees", "1", "--n-seeds", "1", "--out", "one", "--no-plots",
-                 "--path-penalty", "none").code == 0  # fmt: skip
+    assert (
+        mlcli(
+            "fit-poly",
+            "--degrees",
+            "1",
+            "--n-seeds",
+            "1",
+            "--out",
+            "one",
+            "--no-plots",
+            "--path-penalty",
+            "none",
+        ).code
+        == 0
+    )
     (empty_folder / "one/metrics.json").write_text('{"x": 0.5}')
     program = " ".join(MLCLI)
     for reader in (f"{program} {command} | true", f"{program} {command} 2>&1 | true"):
         done = subprocess.run(
             f"{reader}; echo ${{PIPESTATUS[0]}}",
-            shell=True, executable="/bin/bash", capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            shell=True,
+            executable="/bin/bash",
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert done.stdout == f"{code}\n", done.stderr
         assert len(done.stderr.splitlines()) == bool(sentence and "2>&1" not in reader)
         assert "2>&1" in reader or done.stderr.startswith(sentence)

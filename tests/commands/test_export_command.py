@@ -28,9 +28,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "bfloat": ["train-mlp", *net, "--precision", "bf16"],
         "mlp": ["train-mlp", *net],
         "descent": ["descent", "--n-seeds", "1"],
-        "prepared": ["fit-poly", "--n-seeds", "1", "--degrees", "1", "--data", "words.csv",
-                     "--categorical", "who"],
-    }  # fmt: skip
+        "prepared": [
+            "fit-poly",
+            "--n-seeds",
+            "1",
+            "--degrees",
+            "1",
+            "--data",
+            "words.csv",
+            "--categorical",
+            "who",
+        ],
+    }
     lines = [f"{x},{'ab'[x % 2]},{x + x % 2}" for x in range(12)]
     (home / "words.csv").write_text("\n".join(["x,who,t", *lines]) + "\n")
     with pytest.MonkeyPatch.context() as patch:
@@ -41,25 +50,35 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 REFUSED = [
-    (["fit-poly", "--to", "onx"], "--to must be one of onnx, torchscript, safetensors, sklearn, "
-     "got onx; try onnx"),
-    (["fit-poly", "--to", "onnx", "--out", "m.pt"], "--out must be a .onnx file with --to onnx, "
-     "got m.pt; try m.onnx"),
+    (
+        ["fit-poly", "--to", "onx"],
+        "--to must be one of onnx, torchscript, safetensors, sklearn, got onx; try onnx",
+    ),
+    (
+        ["fit-poly", "--to", "onnx", "--out", "m.pt"],
+        "--out must be a .onnx file with --to onnx, got m.pt; try m.onnx",
+    ),
     (["fit-poly", "--to", "onnx", "--out", "m"], "got m; try m.onnx"),
     (["fit-poly", "--to", "onnx", "--out", "no/m.onnx"], "one in a folder that does not exist"),
     (["fit-poly", "--to", "onnx", "--level", "1.5"], "--level must be between 0 and 1, got 1.5"),
     (["fit-poly", "--to", "onnx", "--degree", "2"], "--degree must be one of 1, 3, got 2"),
-    (["fit-poly", "--to", "onnx", "--variant", "relu"], "--variant chooses among the models of "
-     "train-mlp and train-cnn; this run of fit-poly has one"),
+    (
+        ["fit-poly", "--to", "onnx", "--variant", "relu"],
+        "--variant chooses among the models of "
+        "train-mlp and train-cnn; this run of fit-poly has one",
+    ),
     (["mlp", "--to", "onnx", "--variant", "relo"], "--variant must be one of"),
     (["mlp", "--to", "onnx", "--seed-index", "7"], "--seed-index must be one of 0, got 7"),
     (["descent", "--to", "onnx"], "is a run of descent, which leaves no model"),
     (["nowhere", "--to", "onnx"], "RUN must be a run folder"),
     # Their data, words.csv, are not in this folder, where there is nothing to check a file with.
-    (["prepared", "--to", "onnx"], "a model whose inputs are prepared (categories, dates or gaps) "
-     "can't be exported; try a run on columns of numbers without gaps"),
+    (
+        ["prepared", "--to", "onnx"],
+        "a model whose inputs are prepared (categories, dates or gaps) "
+        "can't be exported; try a run on columns of numbers without gaps",
+    ),
     (["bfloat", "--to", "safetensors"], "--precision bf16 predict in bfloat16"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("words", "sentence"), REFUSED)
@@ -77,9 +96,13 @@ def test_what_can_not_be_done_is_said_and_nothing_is_written(
     ("to", "module"), [("onnx", "onnx"), ("onnx", "onnxruntime"), ("sklearn", "skops")]
 )
 def test_a_missing_package_is_named_with_what_installs_it(
-    mlcli: Run, runs: Path, empty_folder: Path, monkeypatch: pytest.MonkeyPatch, to: str,
+    mlcli: Run,
+    runs: Path,
+    empty_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    to: str,
     module: str,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     done = mlcli("export", str(runs / "fit-poly"), "--to", to)
     assert done.code == 2
@@ -163,8 +186,10 @@ def test_a_file_that_says_something_else_is_not_written(
     monkeypatch.setattr("mlcli.export.sklearn_parts.monomials_of", off)
     done = mlcli("export", str(runs / "fit-poly"), "--to", to)
     assert done.code == 1
-    assert "must be within 1e-05 of the model's, relative to the largest, got 3.0e-05; nothing " \
-        "was written" in done.err  # fmt: skip
+    assert (
+        "must be within 1e-05 of the model's, relative to the largest, got 3.0e-05; nothing "
+        "was written" in done.err
+    )
     assert not list(empty_folder.iterdir())
 
 

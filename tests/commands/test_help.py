@@ -119,8 +119,9 @@ def test_a_new_field_gets_its_flag_and_its_entry() -> None:
     (one,) = entries(Example).values()
     assert one.names == "--n-things INTEGER"
     assert one.sentences == [
-        "Things.", "An integer at least 1 and at most 9. Unit: things. Default: 3.",
-    ]  # fmt: skip
+        "Things.",
+        "An integer at least 1 and at most 9. Unit: things. Default: 3.",
+    ]
 
 
 def test_files_are_those_of_a_run(mlcli: Mlcli, pages: dict[str, str]) -> None:

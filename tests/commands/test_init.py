@@ -45,23 +45,36 @@ def test_a_regression_from_a_table(mlcli: Run, empty_folder: Path) -> None:
     params = read_yaml(Path("new/params.yaml")).values
     assert list(params) == ["data", "fit_poly", "kfold", "bayes", "train_mlp"]
     assert params["data"] == {
-        "data": "data/my_file.csv", "target": "t", "features": ["a", "b", "gaps", "word"],
-        "drop_missing": False, "categorical": ["word"], "impute": "median", "unseen": "average",
-    }  # fmt: skip
+        "data": "data/my_file.csv",
+        "target": "t",
+        "features": ["a", "b", "gaps", "word"],
+        "drop_missing": False,
+        "categorical": ["word"],
+        "impute": "median",
+        "unseen": "average",
+    }
     text = Path("new/params.yaml").read_text()
     for name, why in {
-        "row": "counts the rows", "a_again": "holds the same values as 'a'",
-        "kelvin": "is 'a' in other units", "copy": "equals the target in every row",
+        "row": "counts the rows",
+        "a_again": "holds the same values as 'a'",
+        "kelvin": "is 'a' in other units",
+        "copy": "equals the target in every row",
         "one": "is constant",
-    }.items():  # fmt: skip
+    }.items():
         assert f"# Not a feature: '{name}' {why}." in text
     # The help of a key has one home, and stands where the key comes first.
     assert text.count("# Seed of every random stream.") == 1
     assert Path("new/data/my_file.csv").read_bytes() == Path("my file.csv").read_bytes()
     assert len(Path("new/README.md").read_text().splitlines()) == 10
     assert {p.name for p in Path("new").iterdir()} == {
-        ".dvc", ".dvcignore", ".gitignore", "README.md", "data", "dvc.yaml", "params.yaml",
-    }  # fmt: skip
+        ".dvc",
+        ".dvcignore",
+        ".gitignore",
+        "README.md",
+        "data",
+        "dvc.yaml",
+        "params.yaml",
+    }
 
 
 def test_the_project_is_valid_and_its_commands_run(

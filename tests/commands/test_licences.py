@@ -42,14 +42,18 @@ def test_every_package_that_is_needed_states_a_licence(mlcli: Run) -> None:
     [
         ({"License-Expression": "MIT OR Apache-2.0", "License": "x"}, "MIT OR Apache-2.0"),
         ({"License": "BSD"}, "BSD"),
-        ({"License": "UNKNOWN", "Classifier": "License :: OSI Approved :: MIT License"},
-         "MIT License"),
-        ({"License": "Whole text\nof a licence", "Classifier": "License :: OSI Approved :: ISC"},
-         "ISC"),
+        (
+            {"License": "UNKNOWN", "Classifier": "License :: OSI Approved :: MIT License"},
+            "MIT License",
+        ),
+        (
+            {"License": "Whole text\nof a licence", "Classifier": "License :: OSI Approved :: ISC"},
+            "ISC",
+        ),
         ({"License": "Whole text\nof a licence"}, "Whole text"),
         ({}, "not stated"),
     ],
-)  # fmt: skip
+)
 def test_where_a_package_states_its_licence(fields: dict[str, str], licence: str) -> None:
     metadata = Message()
     for name, value in fields.items():

@@ -58,21 +58,51 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "gaussian": [*on, "t", "--degrees", "2,3", "--n-seeds", "2", "--basis", "gaussian"],
         "lasso": [*on, "t", "--degrees", "2", "--n-seeds", "2", "--penalty", "l1"],
         "kfold": [*on, "t", "--degrees", "1,2", "--n-seeds", "1", "--n-nested", "0"],
-        "kfold-classes": [*on, "kind", "--degrees", "1", "--n-seeds", "1", "--n-nested", "0",
-                          "--model", "logistic", "--loss", "zero-one", "--penalty", "l2",
-                          "--n-strengths", "2"],
+        "kfold-classes": [
+            *on,
+            "kind",
+            "--degrees",
+            "1",
+            "--n-seeds",
+            "1",
+            "--n-nested",
+            "0",
+            "--model",
+            "logistic",
+            "--loss",
+            "zero-one",
+            "--penalty",
+            "l2",
+            "--n-strengths",
+            "2",
+        ],
         "bayes": [*on, "t", "--degree", "2", "--degrees", "1,2", "--n-seeds", "1"],
         "bayes-student": [*on, "t", "--degrees", "1", "--n-seeds", "1", "--noise", "student"],
         "logistic": [*on, "kind", "--n-seeds", "2", "--n-study", "10", "--threshold", "0.7"],
         "train-mlp": [*on, "t", *quick, "--init", "xavier,he"],
         "mlp-classes": [*on, "kind", *quick],
-        "train-cnn": ["--data", str(home / "images.npz"), "--n-epochs", "1", "--n-seeds", "2",
-                      "--batch-size", "16", "--max-shift", "0", "--no-equal-mlp"],
-    }  # fmt: skip
+        "train-cnn": [
+            "--data",
+            str(home / "images.npz"),
+            "--n-epochs",
+            "1",
+            "--n-seeds",
+            "2",
+            "--batch-size",
+            "16",
+            "--max-shift",
+            "0",
+            "--no-equal-mlp",
+        ],
+    }
     names = {
-        "lapack": "fit-poly", "gaussian": "fit-poly", "lasso": "fit-poly",
-        "kfold-classes": "kfold", "bayes-student": "bayes", "mlp-classes": "train-mlp",
-    }  # fmt: skip
+        "lapack": "fit-poly",
+        "gaussian": "fit-poly",
+        "lasso": "fit-poly",
+        "kfold-classes": "kfold",
+        "bayes-student": "bayes",
+        "mlp-classes": "train-mlp",
+    }
     with pytest.MonkeyPatch.context() as patch:
         # Away from the project's params.yaml.
         patch.chdir(home)
@@ -83,8 +113,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-REGRESSIONS = ("fit-poly", "lapack", "gaussian", "lasso", "kfold", "bayes", "bayes-student",
-               "train-mlp")  # fmt: skip
+REGRESSIONS = (
+    "fit-poly",
+    "lapack",
+    "gaussian",
+    "lasso",
+    "kfold",
+    "bayes",
+    "bayes-student",
+    "train-mlp",
+)
 CLASSIFICATIONS = ("kfold-classes", "logistic", "mlp-classes")
 
 
@@ -148,10 +186,16 @@ def test_a_posterior_says_the_same_to_the_last_bit(mlcli: Run, folder: Path) -> 
 @pytest.mark.usefixtures("every_digit")
 @pytest.mark.parametrize(
     "flags",
-    [(), ("--solver", "lapack"), ("--basis", "fourier"), ("--penalty", "elastic"),
-     ("--solver", "certified", "--degrees", "1,3"), ("--basis", "sigmoid", "--no-intercept")],
+    [
+        (),
+        ("--solver", "lapack"),
+        ("--basis", "fourier"),
+        ("--penalty", "elastic"),
+        ("--solver", "certified", "--degrees", "1,3"),
+        ("--basis", "sigmoid", "--no-intercept"),
+    ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_fits_say_the_same_to_the_last_bit(mlcli: Run, flags: tuple[str, ...]) -> None:
     degrees = () if "--degrees" in flags else ("--degrees", "1,5,20")
     done = mlcli("fit-poly", *degrees, "--n-seeds", "2", "--no-plots", "--out", "o", *flags)
@@ -232,8 +276,10 @@ def test_choices(mlcli: Run, folder: Path) -> None:
     new = str(folder / "new.csv")
     assert "degree 1 of 1, 2" in mlcli("predict", str(folder / "fit-poly"), new).err
     best = mlcli("predict", str(folder / "train-mlp"), new)
-    both = {v: mlcli("predict", str(folder / "train-mlp"), new, "--variant", v).out
-            for v in ("xavier", "he")}  # fmt: skip
+    both = {
+        v: mlcli("predict", str(folder / "train-mlp"), new, "--variant", v).out
+        for v in ("xavier", "he")
+    }
     info = json.loads((folder / "train-mlp/model/model.json").read_text())
     losses = {entry["label"]: entry["loss"] for entry in info["variants"]}
     assert best.out == both[min(losses, key=losses.__getitem__)]

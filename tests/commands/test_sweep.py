@@ -21,9 +21,19 @@ Run = Callable[..., Any]
 MLCLI = [sys.executable, "-m", "mlcli"]
 FIT = ("sweep", "fit-poly", "-S", "path_penalty=none", "-S", "n_seeds=3", "-S", "n_samples=40")
 IRIS = (
-    "sweep", "train-mlp", "-S", "data=iris", "-S", "init=he", "-S", "hidden=4", "-S", "n_seeds=2",
-    "-S", "n_epochs=2",
-)  # fmt: skip
+    "sweep",
+    "train-mlp",
+    "-S",
+    "data=iris",
+    "-S",
+    "init=he",
+    "-S",
+    "hidden=4",
+    "-S",
+    "n_seeds=2",
+    "-S",
+    "n_epochs=2",
+)
 
 
 def own_process(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -56,15 +66,34 @@ def test_a_grid_is_run_ranked_and_written(mlcli: Run, empty_folder: Path) -> Non
     assert 0 <= curse["bias"] <= curse["bias_if_all_equal"]
     # The same run by hand is this very one.
     by_hand = mlcli(
-        "fit-poly", "--path-penalty", "none", "--n-seeds", "3", "--n-samples", "40", "--degrees",
-        best["degrees"], "--no-plots",
-    )  # fmt: skip
+        "fit-poly",
+        "--path-penalty",
+        "none",
+        "--n-seeds",
+        "3",
+        "--n-samples",
+        "40",
+        "--degrees",
+        best["degrees"],
+        "--no-plots",
+    )
     assert by_hand.err.startswith("already done: runs/fit-poly/" + best["run"])
 
 
 def test_degrees_are_swept_beside_a_path(mlcli: Run, empty_folder: Path) -> None:
-    done = mlcli("sweep", "fit-poly", "-S", "degrees=1,2", "-S", "n_seeds=2", "-S", "n_samples=40",
-                 "--out", "s", "--json")  # fmt: skip
+    done = mlcli(
+        "sweep",
+        "fit-poly",
+        "-S",
+        "degrees=1,2",
+        "-S",
+        "n_seeds=2",
+        "-S",
+        "n_samples=40",
+        "--out",
+        "s",
+        "--json",
+    )
     assert done.code == 0, done.err
     rows = table(empty_folder / "s")
     assert [row["metric"] for row in rows] == ["degree_1.test_mse", "degree_2.test_mse"]
@@ -176,12 +205,29 @@ def test_the_best_by_a_test_score_is_said_to_be(mlcli: Run) -> None:
 
 
 def test_ctrl_c_is_130_and_the_same_command_goes_on(empty_folder: Path) -> None:
-    command = [*MLCLI, "sweep", "fit-poly", "-S", "degrees=1,2,3,4,5,6", "-S", "n_seeds=400",
-               "-S", "path_penalty=none", "--jobs", "2", "--out", "s"]  # fmt: skip
+    command = [
+        *MLCLI,
+        "sweep",
+        "fit-poly",
+        "-S",
+        "degrees=1,2,3,4,5,6",
+        "-S",
+        "n_seeds=400",
+        "-S",
+        "path_penalty=none",
+        "--jobs",
+        "2",
+        "--out",
+        "s",
+    ]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
+    )
     swept = empty_folder / "s/sweep.csv"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (swept.exists() and ",done," in swept.read_text()):

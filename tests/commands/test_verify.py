@@ -18,9 +18,21 @@ Run = Callable[..., Any]
 PROJECT = Path(__file__).parents[2]
 QUICK = ("fit-poly", "--degrees", "1,3", "--n-seeds", "3", "--path-penalty", "none", "--no-plots")
 IRIS = (
-    "train-mlp", "--data", "iris", "--init", "he", "--n-epochs", "2", "--n-seeds", "2",
-    "--hidden", "4", "--no-plots", "--keep-weights", "first",
-)  # fmt: skip
+    "train-mlp",
+    "--data",
+    "iris",
+    "--init",
+    "he",
+    "--n-epochs",
+    "2",
+    "--n-seeds",
+    "2",
+    "--hidden",
+    "4",
+    "--no-plots",
+    "--keep-weights",
+    "first",
+)
 
 
 def alter(path: Path, old: str, new: str) -> None:
@@ -125,10 +137,23 @@ def made_by_other_kernels(run: Path) -> None:
 
 def test_another_machine_is_held_to_tolerances(mlcli: Run, empty_folder: Path) -> None:
     run = (
-        "descent", "--n-samples", "40", "--n-steps", "9", "--n-seeds", "2", "--no-plots",
-        "--n-noise", "100", "--batch-sizes", "4", "--condition-numbers", "2,5",
-        "--flow-steps", "20,40",
-    )  # fmt: skip
+        "descent",
+        "--n-samples",
+        "40",
+        "--n-steps",
+        "9",
+        "--n-seeds",
+        "2",
+        "--no-plots",
+        "--n-noise",
+        "100",
+        "--batch-sizes",
+        "4",
+        "--condition-numbers",
+        "2,5",
+        "--flow-steps",
+        "20,40",
+    )
     assert mlcli(*run, "--out", "one").code == 0
     folder = empty_folder / "one"
     name = next(path.name for path in sorted(folder.glob("*.csv")))
@@ -196,22 +221,62 @@ def test_one_seed_has_no_interval_to_be_held_to(mlcli: Run, empty_folder: Path) 
 
 # Values that make a run small, where a command has such a parameter.
 TINY_DATA = {
-    "logistic": "two-moons", "perceptron": "iris", "train_mlp": "iris", "lr_find": "iris",
-    "train_cnn": "digits", "baseline": "diabetes", "filters": "digits", "propagate": "digits",
-}  # fmt: skip
+    "logistic": "two-moons",
+    "perceptron": "iris",
+    "train_mlp": "iris",
+    "lr_find": "iris",
+    "train_cnn": "digits",
+    "baseline": "diabetes",
+    "filters": "digits",
+    "propagate": "digits",
+}
 TINY = {
-    "cnn_epochs": "1", "compare_epochs": "1", "coverage_rows": "20", "depths": "2",
-    "calibration_rows": "20", "deploy_size": "8",
-    "descent": "false", "hidden": "4-4", "inits": "he", "layers": "conv 2 3x3,relu,flatten",
-    "batch_sizes": "4", "condition_numbers": "2,5", "flow_steps": "20,40", "n_noise": "100",
-    "max_passes": "50", "margins": "0.2", "train_rates": "0.001", "train_rows": "64",
-    "train_seeds": "2", "width": "16", "n_batches": "2", "activations": "relu", "n_images": "10",
-    "n_calibration": "20", "n_coverage": "20", "n_datasets": "10", "n_draws": "3",
-    "n_epochs": "1", "n_folds": "3", "n_nested": "2", "n_path": "3", "n_samples": "60",
-    "n_seeds": "2", "n_steps": "60", "n_strengths": "3", "n_study": "20", "n_surface": "5",
-    "n_test": "100", "train_steps": "5", "train_depth": "2", "train_width": "4",
-    "path_penalty": "none", "methods": "constant,linear", "degrees": "1,2", "equal_mlp": "false",
-}  # fmt: skip
+    "cnn_epochs": "1",
+    "compare_epochs": "1",
+    "coverage_rows": "20",
+    "depths": "2",
+    "calibration_rows": "20",
+    "deploy_size": "8",
+    "descent": "false",
+    "hidden": "4-4",
+    "inits": "he",
+    "layers": "conv 2 3x3,relu,flatten",
+    "batch_sizes": "4",
+    "condition_numbers": "2,5",
+    "flow_steps": "20,40",
+    "n_noise": "100",
+    "max_passes": "50",
+    "margins": "0.2",
+    "train_rates": "0.001",
+    "train_rows": "64",
+    "train_seeds": "2",
+    "width": "16",
+    "n_batches": "2",
+    "activations": "relu",
+    "n_images": "10",
+    "n_calibration": "20",
+    "n_coverage": "20",
+    "n_datasets": "10",
+    "n_draws": "3",
+    "n_epochs": "1",
+    "n_folds": "3",
+    "n_nested": "2",
+    "n_path": "3",
+    "n_samples": "60",
+    "n_seeds": "2",
+    "n_steps": "60",
+    "n_strengths": "3",
+    "n_study": "20",
+    "n_surface": "5",
+    "n_test": "100",
+    "train_steps": "5",
+    "train_depth": "2",
+    "train_width": "4",
+    "path_penalty": "none",
+    "methods": "constant,linear",
+    "degrees": "1,2",
+    "equal_mlp": "false",
+}
 EXPERIMENTS = [section for section in SECTIONS if section != "data"]
 
 

@@ -12,10 +12,21 @@ from mlcli.experiments.logistic.config import LogisticConfig
 
 @pytest.mark.parametrize(
     ("given", "label"),
-    [(None, None), ("", None), ("null", None), ("none", "none"), (1, 1.0), ("1", 1.0),
-     ("-1e2", -100.0), (" yes ", "yes"), ("1_000", "1_000"), ("inf", "inf"), ("nan", "nan"),
-     ("mäßig", "mäßig")],
-)  # fmt: skip
+    [
+        (None, None),
+        ("", None),
+        ("null", None),
+        ("none", "none"),
+        (1, 1.0),
+        ("1", 1.0),
+        ("-1e2", -100.0),
+        (" yes ", "yes"),
+        ("1_000", "1_000"),
+        ("inf", "inf"),
+        ("nan", "nan"),
+        ("mäßig", "mäßig"),
+    ],
+)
 def test_what_a_label_becomes(given: object, label: object) -> None:
     found = LogisticConfig(positive=given).positive
     assert (found, type(found)) == (label, type(label))

@@ -48,8 +48,12 @@ def test_defaults(name: str, n: int, noise: float) -> None:
     data = source.replicate(0, 0)
     assert data.X.shape == (n, 2)
     assert source.identity == {
-        "kind": "synthetic", "name": name, "generator": 1, "n_samples": n, "noise_std": noise,
-    }  # fmt: skip
+        "kind": "synthetic",
+        "name": name,
+        "generator": 1,
+        "n_samples": n,
+        "noise_std": noise,
+    }
     assert (source.task, source.fresh_draws, source.n_rows) == ("classification", True, n)
     assert source.truth is source.noise_std is source.generator is data.class_probability is None
     assert not np.array_equal(data.X, source.replicate(1, 0).X)

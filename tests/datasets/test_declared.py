@@ -22,14 +22,16 @@ def frame(n: int = 40) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     x = rng.normal(size=n)
     x[3:6] = np.nan
-    return pd.DataFrame({
-        "when": pd.date_range("2019-01-30", periods=n, freq="40D"),
-        "sex": rng.choice(["f", "m"], n),
-        "the region": rng.choice(["süd, west", 'so "called"', None], n),
-        "x": x,
-        "y": rng.normal(size=n),
-        "kind": rng.choice(["so", "or so"], n),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "when": pd.date_range("2019-01-30", periods=n, freq="40D"),
+            "sex": rng.choice(["f", "m"], n),
+            "the region": rng.choice(["süd, west", 'so "called"', None], n),
+            "x": x,
+            "y": rng.normal(size=n),
+            "kind": rng.choice(["so", "or so"], n),
+        }
+    )
 
 
 def files(folder: Path, table: pd.DataFrame) -> list[str]:
@@ -55,9 +57,15 @@ def test_every_kind_of_file_gives_the_same_columns(tmp_path: Path) -> None:
     for path in files(tmp_path, table):
         source = open_source(path, target="y", features=features, declared=ALL)
         assert source.feature_names == (
-            "when", "sine of year of when", "cosine of year of when", "sex=m",
-            "the region=süd, west", "the region=missing", "x", "x=missing",
-        )  # fmt: skip
+            "when",
+            "sine of year of when",
+            "cosine of year of when",
+            "sex=m",
+            "the region=süd, west",
+            "the region=missing",
+            "x",
+            "x=missing",
+        )
         found.append(source.replicate(0, 0).X)
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
@@ -126,8 +134,11 @@ def test_some_words_are_no_classes(tmp_path: Path, target: str, words: str) -> N
 
 def test_words_that_are_not_declared_name_the_flag(tmp_path: Path) -> None:
     path = files(tmp_path, frame())[0]
-    for column, flag in (("sex", "--categorical sex"), ("when", "--dates when"),
-                         ("the region", "--categorical 'the region'")):  # fmt: skip
+    for column, flag in (
+        ("sex", "--categorical sex"),
+        ("when", "--dates when"),
+        ("the region", "--categorical 'the region'"),
+    ):
         assert refused(path, target="y", features=(column,)).endswith(flag)
     assert "--impute median" in refused(path, target="y", features=("x",))
 
@@ -179,18 +190,24 @@ def monthly(cells: list[str]) -> str:
 
 def test_dates_with_two_readings_are_refused(tmp_path: Path) -> None:
     said = refused(put(tmp_path, "a.csv", monthly(MONTHLY)), declared=Declared((), ("d",)))
-    for words in ("column 'd' of", "'02/01/2010', which is 2010-01-02 or 2010-02-01",
-                  "try --dates d:dmy or --dates d:mdy, or writing them as 2010-02-01"):  # fmt: skip
+    for words in (
+        "column 'd' of",
+        "'02/01/2010', which is 2010-01-02 or 2010-02-01",
+        "try --dates d:dmy or --dates d:mdy, or writing them as 2010-02-01",
+    ):
         assert words in said
 
 
 @pytest.mark.parametrize(
     ("more", "given", "days"),
     [
-        ([], "d:mdy", 31), ([], "d:dmy", 1), (["10/13/2010"], "d", 31), (["13/10/2010"], "d", 1),
+        ([], "d:mdy", 31),
+        ([], "d:dmy", 1),
+        (["10/13/2010"], "d", 31),
+        (["13/10/2010"], "d", 1),
         (["10/13/2010"], "d:mdy", 31),
     ],
-)  # fmt: skip
+)
 def test_an_order_or_a_part_above_12_decides(
     tmp_path: Path, more: list[str], given: str, days: int
 ) -> None:

@@ -38,16 +38,25 @@ def leaks(found: dict[str, Any]) -> dict[str, str]:
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
 def test_types_missing_values_and_ranges(tmp_path: Path, name: str) -> None:
     table = {
-        "x": [0.5, None, 2.5, 1.5], "n": [3, 1, 2, 2], "word": ["b", "a", None, "b"],
-        "day": ["2024-02-01", "2024-01-01", "2024-01-03", None], "same": [7, 7, 7, 7],
-        "flag": [True, False, True, True], "none": [None, None, None, None],
-    }  # fmt: skip
+        "x": [0.5, None, 2.5, 1.5],
+        "n": [3, 1, 2, 2],
+        "word": ["b", "a", None, "b"],
+        "day": ["2024-02-01", "2024-01-01", "2024-01-03", None],
+        "same": [7, 7, 7, 7],
+        "flag": [True, False, True, True],
+        "none": [None, None, None, None],
+    }
     found = describe_table(write(tmp_path, table, name))
     types = {one["name"]: one["type"] for one in found["columns"]}
     assert types == {
-        "x": "number", "n": "whole number", "word": "text", "day": "date", "same": "constant",
-        "flag": "whole number", "none": "empty",
-    }  # fmt: skip
+        "x": "number",
+        "n": "whole number",
+        "word": "text",
+        "day": "date",
+        "same": "constant",
+        "flag": "whole number",
+        "none": "empty",
+    }
     x = column(found, "x")
     assert (x["n_missing"], x["min"], x["median"], x["max"]) == (1, 0.5, 1.5, 2.5)
     assert column(found, "word")["most_frequent"][0] == {"value": "b", "n": 2}
@@ -73,9 +82,13 @@ def test_dates_with_two_readings_are_warned_of(tmp_path: Path) -> None:
         "shown here, or 2010-02-01 with the month first; --dates when:dmy or when:mdy says "
         "which"
     ]
-    for cells in (["01/01/2010", "13/01/2010"], ["01/13/2010", "02/01/2010"],
-                  ["01/01/2010", "02/02/2010"],
-                  ["2010-01-01", "2010-02-01"], ["01.01.2010", "02.01.2010"]):  # fmt: skip
+    for cells in (
+        ["01/01/2010", "13/01/2010"],
+        ["01/13/2010", "02/01/2010"],
+        ["01/01/2010", "02/02/2010"],
+        ["2010-01-01", "2010-02-01"],
+        ["01.01.2010", "02.01.2010"],
+    ):
         found = describe_table(write(tmp_path, {"when": cells}))
         assert (column(found, "when")["type"], found["warnings"]) == ("date", [])
 
@@ -108,9 +121,12 @@ def test_leaks_of_a_number(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     y = rng.normal(size=80)
     table = {
-        "honest": y + rng.normal(size=80), "copy": y, "units": 32 + 1.8 * y,
-        "bent": np.exp(-2 * y), "y": y,
-    }  # fmt: skip
+        "honest": y + rng.normal(size=80),
+        "copy": y,
+        "units": 32 + 1.8 * y,
+        "bent": np.exp(-2 * y),
+        "y": y,
+    }
     found = describe_table(write(tmp_path, table))
     told = leaks(found)
     assert set(told) == {"copy", "units", "bent"}
@@ -126,11 +142,13 @@ def test_leaks_of_a_class(tmp_path: Path, names: list[Any]) -> None:
     rng = np.random.default_rng(2)
     labels = rng.integers(0, 3, 90)
     table = {
-        "honest": labels + rng.normal(size=90), "unlike": [f"id{i}" for i in range(90)],
+        "honest": labels + rng.normal(size=90),
+        "unlike": [f"id{i}" for i in range(90)],
         "ward": [["x", "z", "y"][k] for k in labels],
-        "part": labels // 2, "level": 10.0 * labels + rng.random(90),
+        "part": labels // 2,
+        "level": 10.0 * labels + rng.random(90),
         "t": [names[k] for k in labels],
-    }  # fmt: skip
+    }
     found = describe_table(write(tmp_path, table))
     assert found["target"]["task"] == "classification"
     told = leaks(found)
@@ -148,10 +166,13 @@ def test_leaks_of_a_class(tmp_path: Path, names: list[Any]) -> None:
 def test_duplicates_rare_classes_and_strangers(tmp_path: Path) -> None:
     n = 60
     table: dict[str, Any] = {
-        "row": range(n), "a": [i % 7 for i in range(n)], "b": [i % 7 for i in range(n)],
+        "row": range(n),
+        "a": [i % 7 for i in range(n)],
+        "b": [i % 7 for i in range(n)],
         "c": [32 - 1.8 * (i % 7) for i in range(n)],
-        "mixed": ["?" if i == 3 else str(i) for i in range(n)], "t": [int(i < 4) for i in range(n)],
-    }  # fmt: skip
+        "mixed": ["?" if i == 3 else str(i) for i in range(n)],
+        "t": [int(i < 4) for i in range(n)],
+    }
     warnings = describe_table(write(tmp_path, table))["warnings"]
     assert "duplicate columns: 'a', 'b'" in warnings
     assert "'row' counts the rows" in warnings
@@ -200,9 +221,11 @@ def test_odd_files(tmp_path: Path, mlcli: Run) -> None:
 
 def test_infinite_and_huge_values(tmp_path: Path) -> None:
     table = {
-        "x": [1e308, -1e308, np.inf, 0.0], "d": [0, 5e-324, 0, 0], "y": [1.0, 2, 3, 4],
+        "x": [1e308, -1e308, np.inf, 0.0],
+        "d": [0, 5e-324, 0, 0],
+        "y": [1.0, 2, 3, 4],
         "only": [np.inf, -np.inf, np.inf, np.inf],
-    }  # fmt: skip
+    }
     found = describe_table(write(tmp_path, table))
     assert column(found, "x")["n_infinite"] == 1
     assert "'x' holds 1 infinite values" in found["warnings"]

@@ -108,8 +108,9 @@ def test_what_the_data_are(both: tuple[str, str]) -> None:
     folder = Path(both[1])
     first = open_source(both[1]).identity
     assert first["kind"] == "parts"
-    assert sorted(first["parts"]) == sorted(p.name for p in folder.glob("part-000?.[pc]*")
-                                            if p.suffix != ".crc")  # fmt: skip
+    assert sorted(first["parts"]) == sorted(
+        p.name for p in folder.glob("part-000?.[pc]*") if p.suffix != ".crc"
+    )
     moved = folder.rename(folder.parent / "elsewhere")
     os.utime(next(moved.glob("part-0001.*")), (1, 1))
     put(moved, "_committed_1", "")

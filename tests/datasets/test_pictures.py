@@ -161,10 +161,22 @@ def wrong_checksum(content: bytes) -> bytes:
         (png_that_claims(9000, 9000), f"at most {MOST_PIXELS:,} pixels"),
         (png_that_claims(100_000, 100_000), f"at most {MOST_PIXELS:,} pixels"),
     ],
-    ids=["empty", "text", "gif", "bmp", "cut png", "header", "cut jpeg", "flipped",
-         "checksum", "short data",
-         "no width", "large", "bomb"],
-)  # fmt: skip
+    ids=[
+        "empty",
+        "text",
+        "gif",
+        "bmp",
+        "cut png",
+        "header",
+        "cut jpeg",
+        "flipped",
+        "checksum",
+        "short data",
+        "no width",
+        "large",
+        "bomb",
+    ],
+)
 def test_what_is_no_whole_picture_is_one_sentence(
     tmp_path: Path, content: bytes, said: str
 ) -> None:

@@ -70,12 +70,15 @@ def test_what_is_known_is_of_the_sets_own_columns() -> None:
 def test_images_and_their_own_test_rows() -> None:
     images = {name: (n.image_shape, n.n_own_test) for name, n in DATASETS.items() if n.image_shape}
     assert images == {
-        "digits": ((8, 8), 0), "fashion-mini": ((28, 28), 1_000),
-        "fashion-mnist": ((28, 28), 10_000), "mnist": ((28, 28), 10_000),
+        "digits": ((8, 8), 0),
+        "fashion-mini": ((28, 28), 1_000),
+        "fashion-mnist": ((28, 28), 10_000),
+        "mnist": ((28, 28), 10_000),
         "imbalance": ((12, 15), 0),
-    }  # fmt: skip
-    assert all(n.image_shape is None or np.prod(n.image_shape) == n.shape[1]
-               for n in DATASETS.values())  # fmt: skip
+    }
+    assert all(
+        n.image_shape is None or np.prod(n.image_shape) == n.shape[1] for n in DATASETS.values()
+    )
 
 
 def test_some_columns_keep_the_test_rows() -> None:

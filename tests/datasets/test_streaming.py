@@ -21,8 +21,12 @@ from mlcli.rng import one_of_each
 
 def table(n: int, seed: int = 0) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
-    return {"a": rng.normal(size=n), "unused": rng.normal(size=n), "b": rng.uniform(size=n),
-            "t": rng.normal(size=n)}  # fmt: skip
+    return {
+        "a": rng.normal(size=n),
+        "unused": rng.normal(size=n),
+        "b": rng.uniform(size=n),
+        "t": rng.normal(size=n),
+    }
 
 
 def put_csv(path: Path, columns: dict[str, np.ndarray]) -> str:

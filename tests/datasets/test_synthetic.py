@@ -118,9 +118,14 @@ def test_a_replicate_is_its_own_stream(seed: int, index: int) -> None:
 def test_identity_has_the_parameters_and_the_generator() -> None:
     source = open_source("noisy_cubic", noise_std=1.0)
     assert source.identity == {
-        "kind": "synthetic", "name": "noisy-cubic", "generator": 1,
-        "n_samples": 700, "x_min": -2.0, "x_max": 2.0, "noise_std": 1.0,
-    }  # fmt: skip
+        "kind": "synthetic",
+        "name": "noisy-cubic",
+        "generator": 1,
+        "n_samples": 700,
+        "x_min": -2.0,
+        "x_max": 2.0,
+        "noise_std": 1.0,
+    }
     assert (source.fresh_draws, source.streamed, source.n_rows) == (True, False, 700)
     assert source.noise_std == 1.0
 

@@ -112,8 +112,9 @@ def test_shapes(tmp_path: Path) -> None:
     assert "line 4" in said
     assert "2 cells like the heading, got 3" in said
     assert "line 2" in refusal(put(tmp_path, "a.csv", "x,t\n1\n1,5\n"))
-    parquet.write_table(pa.table({"x": pa.array([], "f8"), "t": pa.array([], "f8")}),
-                        tmp_path / "a.parquet")  # fmt: skip
+    parquet.write_table(
+        pa.table({"x": pa.array([], "f8"), "t": pa.array([], "f8")}), tmp_path / "a.parquet"
+    )
     assert "at least 2, got 0" in refusal(str(tmp_path / "a.parquet"))
 
 

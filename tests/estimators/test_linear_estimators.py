@@ -60,9 +60,24 @@ def test_fit_poly_says_the_same(mlcli: Run, empty_folder: Path, table: Any, opti
     write(empty_folder / "a.csv", X, t)
     flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     done = mlcli(
-        "fit-poly", "--data", "a.csv", "--degrees", "3", "--test-fraction", "0", "--n-seeds", "1",
-        "--path-penalty", "none", "--compare-solver", "none", "--no-plots", "--out", "o", *flags,
-    )  # fmt: skip
+        "fit-poly",
+        "--data",
+        "a.csv",
+        "--degrees",
+        "3",
+        "--test-fraction",
+        "0",
+        "--n-seeds",
+        "1",
+        "--path-penalty",
+        "none",
+        "--compare-solver",
+        "none",
+        "--no-plots",
+        "--out",
+        "o",
+        *flags,
+    )
     assert done.code == 0, done.err
     found = rows_of(empty_folder / "o" / "model" / "coefficients.csv")
     model = PolynomialRegressor(degree=3, **options).fit(X, t)
@@ -113,9 +128,23 @@ def test_bayes_says_the_same(mlcli: Run, empty_folder: Path, table: Any, options
     named = {name.replace("_", "-"): value for name, value in options.items()}
     flags = [part for name, value in named.items() for part in (f"--{name}", str(value))]
     done = mlcli(
-        "bayes", "--data", "a.csv", "--degree", "2", "--degrees", "2", "--n-seeds", "1", "--at",
-        "a.csv", "--no-plots", "--json", "--out", "o", *flags,
-    )  # fmt: skip
+        "bayes",
+        "--data",
+        "a.csv",
+        "--degree",
+        "2",
+        "--degrees",
+        "2",
+        "--n-seeds",
+        "1",
+        "--at",
+        "a.csv",
+        "--no-plots",
+        "--json",
+        "--out",
+        "o",
+        *flags,
+    )
     assert done.code == 0, done.err
     model = BayesianRegressor(degree=2, **options).fit(X, t)
     weights = rows_of(empty_folder / "o" / "model" / "posterior_mean.csv")
@@ -137,9 +166,15 @@ def test_evidence_is_at_least_that_of_bayesian_ridge(table: Any) -> None:
     Phi = StandardScaler().fit_transform(PolynomialFeatures(2, include_bias=False).fit_transform(X))
     # Its prior on the precisions made as flat as ours, which has none.
     peer = BayesianRidge(
-        alpha_1=0, alpha_2=0, lambda_1=0, lambda_2=0, tol=1e-10, max_iter=3000,
-        fit_intercept=False, compute_score=True,
-    )  # fmt: skip
+        alpha_1=0,
+        alpha_2=0,
+        lambda_1=0,
+        lambda_2=0,
+        tol=1e-10,
+        max_iter=3000,
+        fit_intercept=False,
+        compute_score=True,
+    )
     # Without a constant in either the two maximise the same function.
     peer.fit(Phi, t - t.mean())
     model = BayesianRegressor(basis="linear", intercept=False).fit(Phi, t - t.mean())
@@ -172,9 +207,18 @@ def test_logistic_says_the_same(mlcli: Run, empty_folder: Path, options: Any) ->
     flags = {"penalty": "--penalty", "class_weight": "--class-weights"}
     given = [part for name, value in options.items() for part in (flags[name], value)]
     done = mlcli(
-        "logistic", "--data", "iris", "--n-seeds", "1", "--no-plots", "--n-study", "10", "--out",
-        "o", *given,
-    )  # fmt: skip
+        "logistic",
+        "--data",
+        "iris",
+        "--n-seeds",
+        "1",
+        "--no-plots",
+        "--n-study",
+        "10",
+        "--out",
+        "o",
+        *given,
+    )
     assert done.code == 0, done.err
     X, y = load_iris(return_X_y=True)
     train, _ = stratified_indices(y, 0.25, stream(0, "split", 0))
@@ -207,9 +251,9 @@ def test_coefficients_are_those_of_scikit_learn(load: Any, class_weight: Any) ->
 def test_elastic_net_is_that_of_scikit_learn() -> None:
     X, y = load_breast_cancer(return_X_y=True)
     X, C, share = StandardScaler().fit_transform(X[:, :8]), 0.1, 0.4
-    peer = LogisticRegression(
-        solver="saga", C=C, l1_ratio=share, tol=1e-10, max_iter=100_000
-    ).fit(X, y)  # fmt: skip
+    peer = LogisticRegression(solver="saga", C=C, l1_ratio=share, tol=1e-10, max_iter=100_000).fit(
+        X, y
+    )
     l1, l2 = share / (C * len(y)), (1 - share) / (2 * C * len(y))
     model = LogisticClassifier(penalty="elastic", l1=l1, l2=l2, standardize=False).fit(X, y)
     np.testing.assert_allclose(model.coef_, peer.coef_, atol=1e-6)
@@ -219,9 +263,9 @@ def test_weights_of_the_labels_move_the_decision() -> None:
     X, y = load_iris(return_X_y=True)
     names = np.array(["setosa", "versicolor", "virginica"])[y]
     even = LogisticClassifier().fit(X, names)
-    heavy = LogisticClassifier(
-        class_weight={"setosa": 1, "versicolor": 1, "virginica": 50}
-    ).fit(X, names)  # fmt: skip
+    heavy = LogisticClassifier(class_weight={"setosa": 1, "versicolor": 1, "virginica": 50}).fit(
+        X, names
+    )
     assert (heavy.predict(X) == "virginica").sum() > (even.predict(X) == "virginica").sum()
 
 

@@ -65,22 +65,56 @@ def member(folder: Path) -> dict[str, float]:
             {"dropout": 0.2, "optimiser": "adam"},
         ),
         (
-            ["--validation-fraction", "0", "--average-decay", "0.9", "--schedule", "power",
-             "--power-c", "0.5", "--init", "xavier", "--normalisation", "batch"],
-            {"average_decay": 0.9, "schedule": "power", "settings": {"power_c": 0.5},
-             "init": "xavier", "normalisation": "batch"},
+            [
+                "--validation-fraction",
+                "0",
+                "--average-decay",
+                "0.9",
+                "--schedule",
+                "power",
+                "--power-c",
+                "0.5",
+                "--init",
+                "xavier",
+                "--normalisation",
+                "batch",
+            ],
+            {
+                "average_decay": 0.9,
+                "schedule": "power",
+                "settings": {"power_c": 0.5},
+                "init": "xavier",
+                "normalisation": "batch",
+            },
         ),
     ],
-)  # fmt: skip
+)
 def test_train_mlp_trains_the_same_network(
     mlcli: Run, empty_folder: Path, flags: list[str], parameters: dict[str, Any]
 ) -> None:
     X, y = blobs()
     write(empty_folder / "a.csv", X, y)
     done = mlcli(
-        "train-mlp", "--data", "a.csv", "--hidden", "16", "--n-epochs", "12", "--n-seeds", "1",
-        "--seed", "7", "--device", "cpu", "--n-statistics", "0", "--no-plots", "--out", "o", *flags,
-    )  # fmt: skip
+        "train-mlp",
+        "--data",
+        "a.csv",
+        "--hidden",
+        "16",
+        "--n-epochs",
+        "12",
+        "--n-seeds",
+        "1",
+        "--seed",
+        "7",
+        "--device",
+        "cpu",
+        "--n-statistics",
+        "0",
+        "--no-plots",
+        "--out",
+        "o",
+        *flags,
+    )
     assert done.code == 0, done.err
     said = member(empty_folder / "o")
     train, test = stratified_indices(y, 0.2, stream(7, "split", 0))
@@ -100,10 +134,25 @@ def test_train_mlp_predicts_the_same_numbers(mlcli: Run, empty_folder: Path) -> 
     x, t = waves(150)
     write(empty_folder / "a.csv", x, t)
     done = mlcli(
-        "train-mlp", "--data", "a.csv", "--task", "regression", "--n-epochs", "10", "--n-seeds",
-        "1", "--n-statistics", "0", "--device", "cpu", "--validation-fraction", "0", "--no-plots",
-        "--out", "o",
-    )  # fmt: skip
+        "train-mlp",
+        "--data",
+        "a.csv",
+        "--task",
+        "regression",
+        "--n-epochs",
+        "10",
+        "--n-seeds",
+        "1",
+        "--n-statistics",
+        "0",
+        "--device",
+        "cpu",
+        "--validation-fraction",
+        "0",
+        "--no-plots",
+        "--out",
+        "o",
+    )
     assert done.code == 0, done.err
     train, test = train_test_indices(t.size, 0.2, stream(0, "split", 0))
     model = MLPRegressor(n_epochs=10, random_state=0, device="cpu")
@@ -116,10 +165,26 @@ def test_train_cnn_trains_the_same_network(mlcli: Run, empty_folder: Path) -> No
     X, y = load_digits(n_class=3, return_X_y=True)
     np.savez(empty_folder / "a.npz", X=X.reshape(-1, 8, 8), t=y)
     done = mlcli(
-        "train-cnn", "--data", "a.npz", "--n-epochs", "2", "--n-seeds", "1", "--device", "cpu",
-        "--validation-fraction", "0", "--augment-shift", "1", "--no-equal-mlp", "--max-shift", "0",
-        "--no-plots", "--out", "o",
-    )  # fmt: skip
+        "train-cnn",
+        "--data",
+        "a.npz",
+        "--n-epochs",
+        "2",
+        "--n-seeds",
+        "1",
+        "--device",
+        "cpu",
+        "--validation-fraction",
+        "0",
+        "--augment-shift",
+        "1",
+        "--no-equal-mlp",
+        "--max-shift",
+        "0",
+        "--no-plots",
+        "--out",
+        "o",
+    )
     assert done.code == 0, done.err
     train, test = stratified_indices(y, 0.2, stream(0, "split", 0))
     Z = X.astype(np.float32)

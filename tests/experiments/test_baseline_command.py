@@ -45,8 +45,13 @@ def test_iris_and_diabetes_hold_something(mlcli: Run) -> None:
     iris = mlcli("baseline", "iris", *QUICK).json
     assert iris["score"] == "accuracy"
     assert set(iris["models"]) == {
-        "constant", "logistic", "polynomial", "neighbours", "trees", "mlp",
-    }  # fmt: skip
+        "constant",
+        "logistic",
+        "polynomial",
+        "neighbours",
+        "trees",
+        "mlp",
+    }
     assert iris["models"]["constant"]["accuracy"]["mean"] == pytest.approx(1 / 3, abs=0.02)
     assert iris["models"]["logistic"]["accuracy"]["mean"] > 0.93
     assert iris["models"]["logistic"]["beats_constant"]

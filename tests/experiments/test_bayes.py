@@ -51,9 +51,29 @@ def quadratic(empty_folder: Path) -> Path:
 @pytest.mark.usefixtures("every_digit")
 def test_three_points_of_the_textbook(mlcli: Run, empty_folder: Path) -> None:
     write_csv(empty_folder / "three.csv", {"x": [-1, 0, 1], "t": [-2, 0, 2]})
-    arguments = ("bayes", "--data", "three.csv", "--target", "t", "--degree", "1", "--degrees", "1",
-                 "--basis", "monomial", "--prior-precision", "1", "--noise-precision", "1",
-                 "--grid", "3,4,2", "--json", "--quiet", "--out", "o")  # fmt: skip
+    arguments = (
+        "bayes",
+        "--data",
+        "three.csv",
+        "--target",
+        "t",
+        "--degree",
+        "1",
+        "--degrees",
+        "1",
+        "--basis",
+        "monomial",
+        "--prior-precision",
+        "1",
+        "--noise-precision",
+        "1",
+        "--grid",
+        "3,4,2",
+        "--json",
+        "--quiet",
+        "--out",
+        "o",
+    )
     done = mlcli(*arguments)
     assert done.code == 0, done.err
     rows = {row["term"]: row for row in read("o/model/posterior_mean.csv")}
@@ -79,8 +99,11 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     plan = mlcli(*SMALL, "--out", "o", "--dry-run", "--json")
     assert plan.code == 0
     assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
-    written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
-               if p.is_file()}  # fmt: skip
+    written = {
+        p.relative_to(empty_folder / "o").as_posix()
+        for p in (empty_folder / "o").rglob("*")
+        if p.is_file()
+    }
     assert written == set(plan.json["files"])
     assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
 
@@ -90,8 +113,9 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_fold
     for jobs in ("1", "2"):
         done = mlcli(*BARE, "--n-seeds", "8", "--jobs", jobs, "--out", f"o{jobs}")
         assert done.code == 0, done.err
-        files = sorted(p for p in (empty_folder / f"o{jobs}").rglob("*") if p.suffix in
-                       (".csv", ".npy"))  # fmt: skip
+        files = sorted(
+            p for p in (empty_folder / f"o{jobs}").rglob("*") if p.suffix in (".csv", ".npy")
+        )
         found.append([done.out, *(file.read_bytes() for file in files)])
     assert found[0] == found[1]
 
@@ -109,8 +133,10 @@ def test_the_precisions_are_found_and_the_degree_too(mlcli: Run) -> None:
 
 def test_bayes_knows_how_sure_it_is_and_maximum_likelihood_does_not(mlcli: Run) -> None:
     done = mlcli(*BARE, "--n-seeds", "1", "--n-calibration", "100")
-    found = {name: done.json["calibration"][name]["level_95"] for name in
-             ("maximum_likelihood", "evidence", "unknown_noise")}  # fmt: skip
+    found = {
+        name: done.json["calibration"][name]["level_95"]
+        for name in ("maximum_likelihood", "evidence", "unknown_noise")
+    }
     assert found["maximum_likelihood"]["ci_high"] < 0.9
     assert found["evidence"]["mean"] > 0.9
     assert found["evidence"]["mean"] < found["unknown_noise"]["mean"] < 0.97
@@ -121,26 +147,52 @@ def test_yesterdays_posterior_is_a_prior(mlcli: Run, quadratic: Path) -> None:
     for name, part in (("a.csv", rows[:20]), ("b.csv", rows[20:])):
         write_csv(Path(name), {key: [row[key] for row in part] for key in ("x", "t")})
     common = ("--basis", "monomial", "--degree", "2", "--degrees", "2", "--noise-precision", "10")
-    assert mlcli(*BARE, *common, "--data", "a.csv", "--prior-precision", "0.5", "--out",
-                 "a").code == 0  # fmt: skip
-    second = mlcli(*BARE, *common, "--data", "b.csv", "--prior", "general", "--prior-mean",
-                   "a/model/posterior_mean.csv", "--prior-covariance",
-                   "a/model/posterior_covariance.npy", "--out", "b")  # fmt: skip
+    assert (
+        mlcli(*BARE, *common, "--data", "a.csv", "--prior-precision", "0.5", "--out", "a").code == 0
+    )
+    second = mlcli(
+        *BARE,
+        *common,
+        "--data",
+        "b.csv",
+        "--prior",
+        "general",
+        "--prior-mean",
+        "a/model/posterior_mean.csv",
+        "--prior-covariance",
+        "a/model/posterior_covariance.npy",
+        "--out",
+        "b",
+    )
     assert second.code == 0, second.err
     whole = mlcli(*BARE, *common, "--data", "q.csv", "--prior-precision", "0.5", "--out", "w")
     assert whole.code == 0
     np.testing.assert_allclose(
-        np.load("b/model/posterior_covariance.npy"), np.load("w/model/posterior_covariance.npy"),
-        rtol=1e-8, atol=1e-12,
-    )  # fmt: skip
-    for b, w in zip(read("b/model/posterior_mean.csv"), read("w/model/posterior_mean.csv"),
-                    strict=True):  # fmt: skip
+        np.load("b/model/posterior_covariance.npy"),
+        np.load("w/model/posterior_covariance.npy"),
+        rtol=1e-8,
+        atol=1e-12,
+    )
+    for b, w in zip(
+        read("b/model/posterior_mean.csv"), read("w/model/posterior_mean.csv"), strict=True
+    ):
         assert float(b["mean"]) == pytest.approx(float(w["mean"]), rel=1e-8)
     changed = np.load("a/model/posterior_covariance.npy") * 2
     np.save("a/model/posterior_covariance.npy", changed)
-    question = ("bayes", *common, "--data", "b.csv", "--prior", "general", "--prior-mean",
-                "a/model/posterior_mean.csv", "--prior-covariance",
-                "a/model/posterior_covariance.npy", "--dry-run", "--json")  # fmt: skip
+    question = (
+        "bayes",
+        *common,
+        "--data",
+        "b.csv",
+        "--prior",
+        "general",
+        "--prior-mean",
+        "a/model/posterior_mean.csv",
+        "--prior-covariance",
+        "a/model/posterior_covariance.npy",
+        "--dry-run",
+        "--json",
+    )
     before = mlcli(*question).json["run"]
     np.save("a/model/posterior_covariance.npy", changed * 2)
     assert mlcli(*question).json["run"] != before
@@ -198,8 +250,7 @@ def test_a_column_that_is_another_in_every_one_of_many_rows_has_no_weight() -> N
     # On 0 and 1 the Legendre polynomial of degree 2 is the constant, but for what rounding adds up.
     found = maximum_likelihood(triangle_of(basis, in_memory(x[:, None], t)))
     means = [t[x == value].mean() for value in (0, 1)]
-    np.testing.assert_allclose(found.w, [sum(means) / 2, (means[1] - means[0]) / 2, 0.0],
-                               rtol=1e-9)  # fmt: skip
+    np.testing.assert_allclose(found.w, [sum(means) / 2, (means[1] - means[0]) / 2, 0.0], rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -223,8 +274,9 @@ def test_a_file_in_batches_has_the_same_posterior(
     rng = np.random.default_rng(1)
     columns = {f"x{i}": rng.uniform(-1, 2, 30_000) for i in range(n_features)}
     columns["t"] = columns["x0"] ** 2 + 0.3 * rng.normal(size=30_000)
-    streamed, whole, n_passes = batches_and_whole(tmp_path / "a.parquet", columns,
-                                                  **{"degrees": (0, 1, 2)} | given)  # fmt: skip
+    streamed, whole, n_passes = batches_and_whole(
+        tmp_path / "a.parquet", columns, **{"degrees": (0, 1, 2)} | given
+    )
     assert n_passes == 1
     # Where the steps of relevance stop is settled to some 1e-5; all else agrees to 1e-10.
     rel = 1e-4 if given.get("prior") == "ard" else 1e-10
@@ -295,8 +347,19 @@ def test_points_of_a_file(mlcli: Run, empty_folder: Path) -> None:
     y = X @ [1, -2] + 0.1 * rng.normal(size=40)
     write_csv(empty_folder / "two.csv", {"a": X[:, 0], "b": X[:, 1], "y": y})
     write_csv(empty_folder / "new.csv", {"b": [0.0, 1.0], "a": [0.0, 0.0]})
-    done = mlcli(*BARE, "--data", "two.csv", "--target", "y", "--basis", "linear", "--at",
-                 "new.csv", "--out", "o")  # fmt: skip
+    done = mlcli(
+        *BARE,
+        "--data",
+        "two.csv",
+        "--target",
+        "y",
+        "--basis",
+        "linear",
+        "--at",
+        "new.csv",
+        "--out",
+        "o",
+    )
     assert done.code == 0, done.err
     rows = read("o/predictive.csv")
     assert [float(row["mean"]) for row in rows] == pytest.approx([0, -2], abs=0.15)
@@ -358,14 +421,40 @@ def test_priors_that_are_none(
 ) -> None:
     write_csv(Path("m.csv"), mean)
     np.save("S.npy", covariance)
-    done = mlcli("bayes", "--data", "q.csv", "--basis", "monomial", "--degree", "2", "--prior",
-                 "general", "--prior-mean", "m.csv", "--prior-covariance", "S.npy")  # fmt: skip
+    done = mlcli(
+        "bayes",
+        "--data",
+        "q.csv",
+        "--basis",
+        "monomial",
+        "--degree",
+        "2",
+        "--prior",
+        "general",
+        "--prior-mean",
+        "m.csv",
+        "--prior-covariance",
+        "S.npy",
+    )
     assert (done.code, done.out) == (2, "")
     assert said in done.err
     assert not Path("runs").exists()
     Path("S.npy").write_bytes(b"no array")
-    done = mlcli("bayes", "--data", "q.csv", "--prior", "general", "--prior-mean", "m.csv",
-                 "--prior-covariance", "S.npy", "--basis", "monomial", "--degree", "0")  # fmt: skip
+    done = mlcli(
+        "bayes",
+        "--data",
+        "q.csv",
+        "--prior",
+        "general",
+        "--prior-mean",
+        "m.csv",
+        "--prior-covariance",
+        "S.npy",
+        "--basis",
+        "monomial",
+        "--degree",
+        "0",
+    )
     assert done.code == 2
     assert len(json.dumps(done.err)) > 10
 
@@ -383,9 +472,24 @@ def test_of_several_inputs_the_arrivals_are_two_weights_of_the_whole_posterior(
     mlcli: Run, empty_folder: Path, noise: str
 ) -> None:
     X, t = three_inputs(empty_folder)
-    done = mlcli("bayes", "--data", "three.csv", "--basis", "monomial", "--degree", "2",
-                 "--degrees", "1,2", "--noise", noise, "--out", "o", "--no-plots", "--json",
-                 "--quiet")  # fmt: skip
+    done = mlcli(
+        "bayes",
+        "--data",
+        "three.csv",
+        "--basis",
+        "monomial",
+        "--degree",
+        "2",
+        "--degrees",
+        "1,2",
+        "--noise",
+        noise,
+        "--out",
+        "o",
+        "--no-plots",
+        "--json",
+        "--quiet",
+    )
     assert done.code == 0, done.err
     rows = read("o/sequential.csv")
     assert [int(row["n_points"]) for row in rows] == [0, 1, 2, 5, 20, 40]
@@ -409,8 +513,16 @@ def test_arrivals_pass_over_what_ard_dropped_and_start_from_a_general_prior(
     mlcli: Run, empty_folder: Path
 ) -> None:
     three_inputs(empty_folder)
-    common = ("bayes", "--data", "three.csv", "--basis", "linear", "--no-plots", "--json",
-              "--quiet")  # fmt: skip
+    common = (
+        "bayes",
+        "--data",
+        "three.csv",
+        "--basis",
+        "linear",
+        "--no-plots",
+        "--json",
+        "--quiet",
+    )
     done = mlcli(*common, "--prior", "ard", "--features", "x2,x1,x0", "--out", "a")
     assert done.code == 0, done.err
     weights = {row["term"]: row for row in read("a/weights.csv")}
@@ -421,8 +533,17 @@ def test_arrivals_pass_over_what_ard_dropped_and_start_from_a_general_prior(
     assert float(found[-1]["variance_1"]) ** 0.5 == pytest.approx(float(weights["x1"]["std"]))
     write_csv(empty_folder / "m.csv", {"term": ["0", "x0", "x1", "x2"], "mean": [5, 6, 7, 8]})
     np.save("c.npy", np.diag([4.0, 9.0, 1.0, 1.0]) + 1e-1)
-    done = mlcli(*common, "--prior", "general", "--prior-mean", "m.csv", "--prior-covariance",
-                 "c.npy", "--out", "g")  # fmt: skip
+    done = mlcli(
+        *common,
+        "--prior",
+        "general",
+        "--prior-mean",
+        "m.csv",
+        "--prior-covariance",
+        "c.npy",
+        "--out",
+        "g",
+    )
     assert done.code == 0, done.err
     first = read("g/sequential.csv")[0]
     found = {key: float(first[key]) for key in ("mean_0", "mean_1", "variance_0", "variance_1")}

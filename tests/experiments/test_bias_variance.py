@@ -19,8 +19,21 @@ from mlcli.experiments.bias_variance.about import ABOUT
 from mlcli.rng import stream
 
 Run = Callable[..., Any]
-SMALL = ("bias-variance", "--degrees", "0-4", "--n-seeds", "3", "--n-datasets", "12",
-         "--n-strengths", "4", "--descent-columns", "3,12,40", "--no-plots", "--quiet")  # fmt: skip
+SMALL = (
+    "bias-variance",
+    "--degrees",
+    "0-4",
+    "--n-seeds",
+    "3",
+    "--n-datasets",
+    "12",
+    "--n-strengths",
+    "4",
+    "--descent-columns",
+    "3,12,40",
+    "--no-plots",
+    "--quiet",
+)
 PLAIN = (*SMALL, "--penalty", "none", "--no-descent")
 SUMMARY = {"mean", "std", "ci_low", "ci_high", "n"}
 
@@ -46,8 +59,19 @@ def write_rows(path: Path, *columns: np.ndarray, names: str) -> None:
 
 
 def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
-    arguments = ("bias-variance", "--degrees", "0-2", "--n-seeds", "2", "--n-datasets", "5",
-                 "--descent-columns", "3,12,40", "--out", "o")  # fmt: skip
+    arguments = (
+        "bias-variance",
+        "--degrees",
+        "0-2",
+        "--n-seeds",
+        "2",
+        "--n-datasets",
+        "5",
+        "--descent-columns",
+        "3,12,40",
+        "--out",
+        "o",
+    )
     plan = mlcli(*arguments, "--dry-run", "--json")
     assert plan.code == 0, plan.err
     assert plan.json["work"]["ensemble"] == "fresh draws"
@@ -172,9 +196,25 @@ def test_degree_30_on_40_rows_gives_numbers(mlcli: Run, empty_folder: Path) -> N
 
 
 def test_terms_beyond_a_float_are_null_and_said_to_be(mlcli: Run, empty_folder: Path) -> None:
-    done = mlcli("bias-variance", "--degrees", "1,600", "--n-rows", "601", "--n-seeds", "1",
-                 "--n-datasets", "2", "--penalty", "none", "--no-descent", "--n-test", "50",
-                 "--out", "o", "--json")  # fmt: skip
+    done = mlcli(
+        "bias-variance",
+        "--degrees",
+        "1,600",
+        "--n-rows",
+        "601",
+        "--n-seeds",
+        "1",
+        "--n-datasets",
+        "2",
+        "--penalty",
+        "none",
+        "--no-descent",
+        "--n-test",
+        "50",
+        "--out",
+        "o",
+        "--json",
+    )
     assert done.code == 0, done.err
     assert "null in metrics.json" in done.err
     assert done.json["best_degree"] == 1
@@ -240,8 +280,19 @@ def test_several_inputs_and_the_linear_basis(mlcli: Run, empty_folder: Path) -> 
 @pytest.mark.parametrize("basis", ["legendre", "chebyshev", "fourier", "gaussian", "sigmoid"])
 def test_every_basis_takes_every_penalty(mlcli: Run, basis: str) -> None:
     for penalty in ("l2", "l1", "elastic"):
-        done = mlcli(*SMALL, "--basis", basis, "--penalty", penalty, "--n-seeds", "2",
-                     "--n-datasets", "4", "--no-descent", "--json")  # fmt: skip
+        done = mlcli(
+            *SMALL,
+            "--basis",
+            basis,
+            "--penalty",
+            penalty,
+            "--n-seeds",
+            "2",
+            "--n-datasets",
+            "4",
+            "--no-descent",
+            "--json",
+        )
         assert done.code == 0, done.err
         assert done.json["degree_3"]["sum"]["mean"] < 20
         assert 0 <= done.json["strength"]["largest_relative_gap"] < 1e-9
@@ -249,10 +300,12 @@ def test_every_basis_takes_every_penalty(mlcli: Run, basis: str) -> None:
 
 def test_all_polynomial_bases_are_one_for_least_squares(mlcli: Run) -> None:
     sums = [
-        [mlcli(*PLAIN, "--basis", basis, "--json").json[f"degree_{d}"]["sum"]["mean"]
-         for d in range(5)]
+        [
+            mlcli(*PLAIN, "--basis", basis, "--json").json[f"degree_{d}"]["sum"]["mean"]
+            for d in range(5)
+        ]
         for basis in ("polynomial", "legendre")
-    ]  # fmt: skip
+    ]
     assert sums[0] == sums[1]
 
 
@@ -304,10 +357,21 @@ BAD = [
     (["--data", "few.csv", "--degrees", "0", "--test-fraction", "0.01"], "too few test row"),
     (["--data", "diabetes", "--degrees", "9"], "at most 5,000 are fitted"),
     (["--data", "diabetes", "--degrees", "1", "--strength-degree", "9"], "at most 5,000"),
-    (["--data", "draws.csv", "--draw-column", "draw", "--degrees", "0", "--n-seeds", "3",
-      "--dry-run"],
-     "holds 2 data set(s)"),
-]  # fmt: skip
+    (
+        [
+            "--data",
+            "draws.csv",
+            "--draw-column",
+            "draw",
+            "--degrees",
+            "0",
+            "--n-seeds",
+            "3",
+            "--dry-run",
+        ],
+        "holds 2 data set(s)",
+    ),
+]
 
 
 @pytest.mark.parametrize(("arguments", "expected"), BAD, ids=[" ".join(b[0]) for b in BAD])

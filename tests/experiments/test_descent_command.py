@@ -20,8 +20,11 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     plan = mlcli(*SMALL, "--out", "o", "--dry-run", "--json")
     assert plan.code == 0
     assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
-    written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
-               if p.is_file()}  # fmt: skip
+    written = {
+        p.relative_to(empty_folder / "o").as_posix()
+        for p in (empty_folder / "o").rglob("*")
+        if p.is_file()
+    }
     assert written == set(plan.json["files"])
     assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
 
@@ -79,8 +82,10 @@ def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> 
 def test_a_batch_that_never_settles_is_counted(mlcli: Run) -> None:
     done = mlcli(*BARE, "--batch-sizes", "1", "--noise-rates", "0.9", "--out", "o")
     assert done.json["noise"]["batch_1"]["rate_0.9"] == {
-        "measured": None, "theory": None, "n_diverged": 4,
-    }  # fmt: skip
+        "measured": None,
+        "theory": None,
+        "n_diverged": 4,
+    }
     with Path("o/noise.csv").open(newline="") as file:
         assert next(csv.DictReader(file))["measured"] == ""
 

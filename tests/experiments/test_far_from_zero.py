@@ -63,14 +63,24 @@ def test_the_range_test_and_a_baseline_see_them_too(mlcli: Run, empty_folder: Pa
         on = ("--data", f"{name}.csv", "--no-plots", "--json")
         swept = mlcli("lr-find", *on, "--n-seeds", "2", "--hidden", "16", "--compare-epochs", "3")
         judged = mlcli(
-            "baseline", f"{name}.csv", "--methods", "mlp", "--n-folds", "3", "--n-epochs", "3",
-            "--no-plots", "--json",
-        )  # fmt: skip
+            "baseline",
+            f"{name}.csv",
+            "--methods",
+            "mlp",
+            "--n-folds",
+            "3",
+            "--n-epochs",
+            "3",
+            "--no-plots",
+            "--json",
+        )
         assert (swept.code, judged.code) == (0, 0), swept.err + judged.err
-        found.append({
-            "lr-find": swept.json["comparison"]["one_cycle"]["test_mse"]["mean"],
-            "baseline": judged.json["models"]["mlp"]["mse"]["mean"],
-        })  # fmt: skip
+        found.append(
+            {
+                "lr-find": swept.json["comparison"]["one_cycle"]["test_mse"]["mean"],
+                "baseline": judged.json["models"]["mlp"]["mse"]["mean"],
+            }
+        )
     assert found[1] == pytest.approx(found[0], rel=1e-3)
 
 

@@ -95,8 +95,11 @@ def test_the_network_in_a_network_of_the_table_is_a_sum_over_channels(
 def test_responses_are_those_of_signal_processing(channels: str, padding: str, stride: int) -> None:
     pixels = np.random.default_rng(0).random((9, 11, 3))
     config = FiltersConfig(channels=channels, padding=padding, stride=stride)  # type: ignore[arg-type]
-    seen = {"grey": [pixels.mean(axis=2)], "all": [pixels.sum(axis=2)],
-            "each": list(pixels.transpose(2, 0, 1))}[channels]  # fmt: skip
+    seen = {
+        "grey": [pixels.mean(axis=2)],
+        "all": [pixels.sum(axis=2)],
+        "each": list(pixels.transpose(2, 0, 1)),
+    }[channels]
     for name, kernel in NAMED.items():
         f_h, f_w = kernel.shape
         found = respond(config, Picture("a", pixels), kernel[None])
@@ -133,8 +136,11 @@ def test_what_shifts_do(mlcli: Run) -> None:
     assert found["equivariance_difference"] < 1e-10
     for name in ("pixels", "filtered", "max_pooled", "average_pooled", "largest_response"):
         assert found["shift_0"][name]["similarity"]["mean"] == pytest.approx(1)
-    last = {name: one["similarity"]["mean"] for name, one in found["shift_2"].items()
-            if name != "bright_pixels_kept"}  # fmt: skip
+    last = {
+        name: one["similarity"]["mean"]
+        for name, one in found["shift_2"].items()
+        if name != "bright_pixels_kept"
+    }
     assert last["pixels"] < last["max_pooled"] < last["largest_response"] == pytest.approx(1)
     kept = [found[f"shift_{d}"]["bright_pixels_kept"]["mean"] for d in (0, 1, 2)]
     assert kept[0] == 1 > kept[1] > kept[2]
@@ -174,13 +180,25 @@ def test_a_kernel_file_is_part_of_the_question(mlcli: Run, empty_folder: Path) -
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--picture", "matrix", "--padding", "1", "--no-plots"),
-     ("--picture", "digit", "--no-plots"),
-     ("--picture-file", "black.png", "--channels", "each", "--kernel", "1", "--filters", "sobel",
-      "--n-seeds", "1"),
-     ("--channels", "all", "--kernel", "1,2|3,4|5,6", "--pool-stride", "1", "--no-plots")],
+    [
+        ("--picture", "matrix", "--padding", "1", "--no-plots"),
+        ("--picture", "digit", "--no-plots"),
+        (
+            "--picture-file",
+            "black.png",
+            "--channels",
+            "each",
+            "--kernel",
+            "1",
+            "--filters",
+            "sobel",
+            "--n-seeds",
+            "1",
+        ),
+        ("--channels", "all", "--kernel", "1,2|3,4|5,6", "--pool-stride", "1", "--no-plots"),
+    ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> None:
     Image.new("RGB", (9, 60)).save("black.png")
     done = mlcli(*SMALL, "--max-shift", "1", *arguments, "--quiet")

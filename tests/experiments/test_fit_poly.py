@@ -82,9 +82,16 @@ def test_table_1_lies_within_the_central_95_percent(mlcli: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [("--noise-std", "1"), ("--n-samples", "90"), ("--x-max", "3"), ("--data", "sine"),
-              ("--test-fraction", "0.5"), ("--basis", "fourier")],
-)  # fmt: skip
+    "other",
+    [
+        ("--noise-std", "1"),
+        ("--n-samples", "90"),
+        ("--x-max", "3"),
+        ("--data", "sine"),
+        ("--test-fraction", "0.5"),
+        ("--basis", "fourier"),
+    ],
+)
 def test_table_1_is_not_compared_with_other_data(mlcli: Run, other: tuple[str, str]) -> None:
     run = (*SMALL, "--path-penalty", "none", "--json")
     assert "table_1" in mlcli(*run).json
@@ -98,9 +105,23 @@ def test_coefficients_are_those_of_numpy(mlcli: Run, empty_folder: Path) -> None
     rows = "\n".join(f"{a!r},{b!r}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
     (empty_folder / "my.csv").write_text("x,y\n" + rows + "\n")
     for solver in ("arnoldi", "lapack", "certified"):
-        done = mlcli("fit-poly", "--data", "my.csv", "--target", "y", "--degrees", "2",
-                     "--test-fraction", "0", "--solver", solver, "--out", solver,
-                     "--no-plots", "--json")  # fmt: skip
+        done = mlcli(
+            "fit-poly",
+            "--data",
+            "my.csv",
+            "--target",
+            "y",
+            "--degrees",
+            "2",
+            "--test-fraction",
+            "0",
+            "--solver",
+            solver,
+            "--out",
+            solver,
+            "--no-plots",
+            "--json",
+        )
         assert done.code == 0, done.err
         assert done.json["degree_2"]["train_mse"]["n"] == 1
         assert done.json["degree_2"]["train_mse"]["std"] is None
@@ -205,10 +226,23 @@ def test_a_file_read_in_batches_gives_the_coefficients_of_all_its_rows(
     x = rng.uniform(-2, 2, 100_000)
     t = 1 - x + 0.5 * x**3 + rng.normal(0, 1, x.size)
     pq.write_table(pa.table({"x": x, "t": t}), "rows.parquet")
-    monkeypatch.setattr("mlcli.datasets.source.open_source.__kwdefaults__",
-                        {**open_source_defaults(), "stream_rows": 10})  # fmt: skip
-    done = mlcli("fit-poly", "--data", "rows.parquet", "--degrees", "1,3", "--test-fraction", "0",
-                 "--no-plots", "--out", "o", "--json")  # fmt: skip
+    monkeypatch.setattr(
+        "mlcli.datasets.source.open_source.__kwdefaults__",
+        {**open_source_defaults(), "stream_rows": 10},
+    )
+    done = mlcli(
+        "fit-poly",
+        "--data",
+        "rows.parquet",
+        "--degrees",
+        "1,3",
+        "--test-fraction",
+        "0",
+        "--no-plots",
+        "--out",
+        "o",
+        "--json",
+    )
     assert done.code == 0, done.err
     assert "read in batches" in done.err
     with (empty_folder / "o" / "model" / "coefficients.csv").open() as file:
@@ -232,10 +266,23 @@ def test_few_rows_of_a_large_file_are_refused_when_a_part_has_too_few(
 
     t = [float(i * i) if i < 6 else None for i in range(36)]
     pq.write_table(pa.table({"x": [float(i) for i in range(36)], "t": t}), "rows.parquet")
-    monkeypatch.setattr("mlcli.datasets.source.open_source.__kwdefaults__",
-                        {**open_source_defaults(), "stream_rows": 10})  # fmt: skip
-    done = mlcli("fit-poly", "--data", "rows.parquet", "--degrees", "1", "--drop-missing",
-                 "--n-seeds", "60", "--test-fraction", "0.6", "--no-plots")  # fmt: skip
+    monkeypatch.setattr(
+        "mlcli.datasets.source.open_source.__kwdefaults__",
+        {**open_source_defaults(), "stream_rows": 10},
+    )
+    done = mlcli(
+        "fit-poly",
+        "--data",
+        "rows.parquet",
+        "--degrees",
+        "1",
+        "--drop-missing",
+        "--n-seeds",
+        "60",
+        "--test-fraction",
+        "0.6",
+        "--no-plots",
+    )
     assert done.code == 2
     assert "too few for 2 columns and a test error" in done.err
     assert done.err.count("\n") == 1
@@ -260,19 +307,42 @@ def test_r_squared_without_an_intercept_is_about_zero_as_nist_has_it(
 ) -> None:
     rows = "".join(f"{60 + i},{130 + i}\n" for i in range(11))  # NIST's NoInt1
     (empty_folder / "n.csv").write_text("x,y\n" + rows)
-    done = mlcli("fit-poly", "--data", "n.csv", "--no-intercept", "--degrees", "1",
-                 "--test-fraction", "0", "--no-plots", "--json")  # fmt: skip
+    done = mlcli(
+        "fit-poly",
+        "--data",
+        "n.csv",
+        "--no-intercept",
+        "--degrees",
+        "1",
+        "--test-fraction",
+        "0",
+        "--no-plots",
+        "--json",
+    )
     assert done.json["degree_1"]["train_r2"]["mean"] == pytest.approx(0.999365492298663, rel=1e-13)
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("fit-poly", "--degrees", "5"),
-     ("kfold", "--degrees", "5", "--n-folds", "3", "--n-nested", "0", "--n-coverage", "0",
-      "--n-strengths", "5"),
-     ("bias-variance", "--degrees", "5", "--n-datasets", "3")],
+    [
+        ("fit-poly", "--degrees", "5"),
+        (
+            "kfold",
+            "--degrees",
+            "5",
+            "--n-folds",
+            "3",
+            "--n-nested",
+            "0",
+            "--n-coverage",
+            "0",
+            "--n-strengths",
+            "5",
+        ),
+        ("bias-variance", "--degrees", "5", "--n-datasets", "3"),
+    ],
     ids=lambda given: given[0],
-)  # fmt: skip
+)
 def test_penalised_fits_that_were_cut_short_are_no_answer(
     mlcli: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:

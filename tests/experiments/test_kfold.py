@@ -54,8 +54,11 @@ def test_json_has_the_shape_that_scripts_read(mlcli: Run, empty_folder: Path) ->
     assert done.json["one_se_degree"] <= done.json["best_degree"]
     assert set(done.json["intervals"]) == {"naive", "corrected", "nested"}
     assert set(done.json["coverage"]["nested"]["own_error"]) == {
-        "coverage", "ci_low", "ci_high", "median_width",
-    }  # fmt: skip
+        "coverage",
+        "ci_low",
+        "ci_high",
+        "median_width",
+    }
 
 
 def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
@@ -63,16 +66,35 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     assert plan.code == 0
     assert not (empty_folder / "o").exists()
     assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
-    written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
-               if p.is_file()}  # fmt: skip
+    written = {
+        p.relative_to(empty_folder / "o").as_posix()
+        for p in (empty_folder / "o").rglob("*")
+        if p.is_file()
+    }
     assert written == set(plan.json["files"])
     assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
 
 
 @pytest.mark.parametrize(
-    "more", [(), ("--data", "iris", "--model", "logistic", "--penalty", "l2", "--loss", "zero-one",
-                  "--degrees", "1", "--n-strengths", "2")]
-)  # fmt: skip
+    "more",
+    [
+        (),
+        (
+            "--data",
+            "iris",
+            "--model",
+            "logistic",
+            "--penalty",
+            "l2",
+            "--loss",
+            "zero-one",
+            "--degrees",
+            "1",
+            "--n-strengths",
+            "2",
+        ),
+    ],
+)
 def test_the_bytes_do_not_depend_on_the_number_of_workers(
     mlcli: Run, empty_folder: Path, more: tuple[str, ...]
 ) -> None:
@@ -86,8 +108,20 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(
 
 
 def test_the_cubic_is_found(mlcli: Run) -> None:
-    done = mlcli("kfold", "--degrees", "0-8", "--n-seeds", "8", "--no-plots", "--quiet", "--json",
-                 "--n-coverage", "0", "--n-nested", "0")  # fmt: skip
+    done = mlcli(
+        "kfold",
+        "--degrees",
+        "0-8",
+        "--n-seeds",
+        "8",
+        "--no-plots",
+        "--quiet",
+        "--json",
+        "--n-coverage",
+        "0",
+        "--n-nested",
+        "0",
+    )
     assert (done.json["best_degree"], done.json["one_se_degree"]) == (3, 3)
     third = done.json["degree_3"]
     # The true error of a fit of 700 rows is the noise and a little more.
@@ -125,9 +159,12 @@ def test_scikit_learn_agrees_on_leave_one_out(mlcli: Run, cubic: Path) -> None:
     rows = read(cubic)
     x, t = (np.array([float(row[key]) for row in rows]) for key in ("x", "t"))
     scores = cross_val_score(
-        LinearRegression(), np.vander(x, 4)[:, :3], t, cv=LeaveOneOut(),
+        LinearRegression(),
+        np.vander(x, 4)[:, :3],
+        t,
+        cv=LeaveOneOut(),
         scoring="neg_mean_squared_error",
-    )  # fmt: skip
+    )
     assert done.json["degree_3"]["cv_mse"]["mean"] == pytest.approx(-scores.mean(), rel=1e-9)
     assert done.json["degree_3"]["cv_mse"]["n"] == 60
     assert done.json["degree_3"]["loo_mse"]["mean"] == pytest.approx(-scores.mean(), rel=1e-9)
@@ -148,9 +185,12 @@ def test_groups_by_name(mlcli: Run, cubic: Path, empty_folder: Path) -> None:
     rows = read(cubic)
     write_csv(
         empty_folder / "named.csv",
-        {"x": [r["x"] for r in rows], "t": [r["t"] for r in rows],
-         "who": [f"patient {r['who']}" for r in rows]},
-    )  # fmt: skip
+        {
+            "x": [r["x"] for r in rows],
+            "t": [r["t"] for r in rows],
+            "who": [f"patient {r['who']}" for r in rows],
+        },
+    )
     arguments = ("--scheme", "grouped", "--group-column", "who", "--n-folds", "5", "--out")
     by_number = mlcli(*BARE, "--data", "cubic.csv", *arguments, "a")
     by_name = mlcli(*BARE, "--data", "named.csv", *arguments, "b")
@@ -183,8 +223,19 @@ def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> 
 
 
 def test_ridge_chooses_a_strength(mlcli: Run, cubic: Path) -> None:
-    done = mlcli(*BARE, "--data", "cubic.csv", "--features", "x", "--penalty", "l2", "--degrees",
-                 "3,12", "--out", "o")  # fmt: skip
+    done = mlcli(
+        *BARE,
+        "--data",
+        "cubic.csv",
+        "--features",
+        "x",
+        "--penalty",
+        "l2",
+        "--degrees",
+        "3,12",
+        "--out",
+        "o",
+    )
     assert done.json["one_se_strength"] >= 0
     assert {"best_strength", "largest_relative_gap"} <= set(done.json)
     grid = {row["strength"] for row in read(Path("o/errors.csv"))}
@@ -193,8 +244,23 @@ def test_ridge_chooses_a_strength(mlcli: Run, cubic: Path) -> None:
 
 
 def test_logistic_tells_the_flowers_apart(mlcli: Run) -> None:
-    done = mlcli(*BARE, "--data", "iris", "--model", "logistic", "--penalty", "l2", "--loss",
-                 "zero-one", "--degrees", "1", "--n-strengths", "3", "--out", "o")  # fmt: skip
+    done = mlcli(
+        *BARE,
+        "--data",
+        "iris",
+        "--model",
+        "logistic",
+        "--penalty",
+        "l2",
+        "--loss",
+        "zero-one",
+        "--degrees",
+        "1",
+        "--n-strengths",
+        "3",
+        "--out",
+        "o",
+    )
     assert done.code == 0, done.err
     error = done.json["degree_1"]["cv_error_rate"]
     assert 0.01 < error["mean"] < 0.06
@@ -205,10 +271,15 @@ def test_logistic_tells_the_flowers_apart(mlcli: Run) -> None:
     from sklearn.datasets import load_iris
 
     X, labels = load_iris(return_X_y=True)
-    scores = np.array([
-        [weights[(f"{c}.0", term)] for term in ("0", *dict.fromkeys(r["term"] for r in rows[1:5]))]
-        for c in range(3)
-    ])  # fmt: skip
+    scores = np.array(
+        [
+            [
+                weights[(f"{c}.0", term)]
+                for term in ("0", *dict.fromkeys(r["term"] for r in rows[1:5]))
+            ]
+            for c in range(3)
+        ]
+    )
     predicted = (np.column_stack([np.ones(150), X]) @ scores.T).argmax(axis=1)
     assert (predicted != labels).mean() == pytest.approx(
         done.json["degree_1"]["train_error_rate"]["mean"]
@@ -252,8 +323,19 @@ def test_bad_input_is_one_sentence(
 def test_classes_and_targets_that_can_not_be_used(mlcli: Run, empty_folder: Path) -> None:
     rare = {"x": range(12), "t": [0] * 9 + [1] * 3}
     write_csv(empty_folder / "rare.csv", rare)
-    done = mlcli("kfold", "--data", "rare.csv", "--scheme", "stratified", "--loss", "zero-one",
-                 "--n-folds", "5", "--degrees", "1")  # fmt: skip
+    done = mlcli(
+        "kfold",
+        "--data",
+        "rare.csv",
+        "--scheme",
+        "stratified",
+        "--loss",
+        "zero-one",
+        "--n-folds",
+        "5",
+        "--degrees",
+        "1",
+    )
     assert done.code == 2
     assert "class 1 has 3 member(s), fewer than the 5 folds" in done.err
     write_csv(empty_folder / "flat.csv", {"x": range(20), "t": [3] * 20})
@@ -274,8 +356,14 @@ def test_a_file_in_batches_has_the_same_errors(tmp_path: Path) -> None:
     x = rng.uniform(-1, 2, 30_000)
     table = pa.table({"x": x, "t": x**3 - x + rng.normal(size=x.size)})
     parquet.write_table(table, tmp_path / "big.parquet")
-    config = KfoldConfig(data=str(tmp_path / "big.parquet"), degrees=(0, 1, 3, 6), n_seeds=2,
-                         n_folds=5, n_nested=0, rule="one-se")  # fmt: skip
+    config = KfoldConfig(
+        data=str(tmp_path / "big.parquet"),
+        degrees=(0, 1, 3, 6),
+        n_seeds=2,
+        n_folds=5,
+        n_nested=0,
+        rule="one-se",
+    )
     found = []
     for stream_rows in (1000, 10**9):
         source = open_source(config.data, stream_rows=stream_rows)

@@ -21,8 +21,11 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     plan = mlcli(*SMALL, "--out", "o", "--dry-run", "--json")
     assert plan.code == 0
     assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
-    written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
-               if p.is_file()}  # fmt: skip
+    written = {
+        p.relative_to(empty_folder / "o").as_posix()
+        for p in (empty_folder / "o").rglob("*")
+        if p.is_file()
+    }
     assert written == set(plan.json["files"])
     assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
 
@@ -38,8 +41,18 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_fold
 
 
 def test_breast_cancer_has_the_scores_of_the_issue(mlcli: Run) -> None:
-    done = mlcli("logistic", "--data", "breast_cancer", "--n-seeds", "4", "--n-study", "50",
-                 "--no-plots", "--quiet", "--json")  # fmt: skip
+    done = mlcli(
+        "logistic",
+        "--data",
+        "breast_cancer",
+        "--n-seeds",
+        "4",
+        "--n-study",
+        "50",
+        "--no-plots",
+        "--quiet",
+        "--json",
+    )
     assert done.code == 0, done.err
     for name in ("test_accuracy", "test_cross_entropy", "test_roc_auc"):
         assert set(done.json[name]) == {"mean", "std", "ci_low", "ci_high", "n"}

@@ -77,8 +77,17 @@ def test_training_takes_up_what_was_found(mlcli: Run, empty_folder: Path) -> Non
     assert section["optimiser"] == "adam"
     eta_0 = section["learning_rate"] * section["cycle_final"]
     assert eta_0 == pytest.approx(1e-6, rel=1e-5)
-    done = mlcli("train-mlp", "--params", "o/one_cycle.yaml", "--n-epochs", "2", "--n-seeds", "2",
-                 "--dry-run", "--json")  # fmt: skip
+    done = mlcli(
+        "train-mlp",
+        "--params",
+        "o/one_cycle.yaml",
+        "--n-epochs",
+        "2",
+        "--n-seeds",
+        "2",
+        "--dry-run",
+        "--json",
+    )
     assert done.code == 0, done.err
     config = done.json["config"]
     assert config["learning_rate"] == {"value": [section["learning_rate"]], "source": "file"}
@@ -87,8 +96,18 @@ def test_training_takes_up_what_was_found(mlcli: Run, empty_folder: Path) -> Non
 
 
 def test_variants_have_rates_of_their_own(mlcli: Run, empty_folder: Path) -> None:
-    done = mlcli(*SMALL, "--compare-epochs", "1", "--out", "o", "--init", "zeros,he", "--optimiser",
-                 "sgd,adam", "--json")  # fmt: skip
+    done = mlcli(
+        *SMALL,
+        "--compare-epochs",
+        "1",
+        "--out",
+        "o",
+        "--init",
+        "zeros,he",
+        "--optimiser",
+        "sgd,adam",
+        "--json",
+    )
     assert done.code == 0, done.err
     found = done.json
     assert found["init_zeros"]["optimiser_sgd"]["eta_crit"]["mean"] is None
@@ -102,14 +121,18 @@ def test_variants_have_rates_of_their_own(mlcli: Run, empty_folder: Path) -> Non
     ("arguments", "sentence"),
     [
         (("--init", "zeros"), "the loss never falls by a tenth"),
-        (("--rate-max", "0.01"), "no member diverges up to the rate 0.01, so there is no eta_crit; "
-                                 "try --rate-max 0.1"),
+        (
+            ("--rate-max", "0.01"),
+            "no member diverges up to the rate 0.01, so there is no eta_crit; try --rate-max 0.1",
+        ),
         (("--rate-min", "5"), "the loss diverges before it has ever fallen, the first at step 1"),
-        (("--rate-min", "0.25", "--hidden", "64-32"),
-         "try --rate-min 0.00025, since the loss falls within the first steps already"),
+        (
+            ("--rate-min", "0.25", "--hidden", "64-32"),
+            "try --rate-min 0.00025, since the loss falls within the first steps already",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)  # fmt: skip
+)
 def test_without_an_answer_it_says_why_and_exits_with_4(
     mlcli: Run, empty_folder: Path, arguments: tuple[str, ...], sentence: str
 ) -> None:
@@ -204,11 +227,22 @@ def test_a_regression_is_swept_too(mlcli: Run, empty_folder: Path) -> None:
 
 def test_ctrl_c_is_130_in_one_sentence(empty_folder: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "mlcli", "lr-find", "--n-steps", "10000", "--compare-epochs",
-         "100000", "--no-plots"],
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
+        [
+            sys.executable,
+            "-m",
+            "mlcli",
+            "lr-find",
+            "--n-steps",
+            "10000",
+            "--compare-epochs",
+            "100000",
+            "--no-plots",
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    )
     time.sleep(3)
     os.killpg(process.pid, signal.SIGINT)
     try:

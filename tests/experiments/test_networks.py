@@ -56,15 +56,18 @@ def test_a_list_of_values_is_a_comparison() -> None:
     assert one.learning_rate == networks.DEFAULT_RATES["momentum"]
     four = variants_of(config(init="he,xavier", optimiser=["adam", "sgd"]))
     assert [v.path for v in four] == [
-        ("init_he", "optimiser_adam"), ("init_he", "optimiser_sgd"),
-        ("init_xavier", "optimiser_adam"), ("init_xavier", "optimiser_sgd"),
-    ]  # fmt: skip
+        ("init_he", "optimiser_adam"),
+        ("init_he", "optimiser_sgd"),
+        ("init_xavier", "optimiser_adam"),
+        ("init_xavier", "optimiser_sgd"),
+    ]
     assert [v.learning_rate for v in four] == [
         networks.DEFAULT_RATES[n] for n in ("adam", "sgd")
     ] * 2
     assert nest([(four[0], {"a": 1}), (four[3], {"a": 2})]) == {
-        "init_he": {"optimiser_adam": {"a": 1}}, "init_xavier": {"optimiser_sgd": {"a": 2}}
-    }  # fmt: skip
+        "init_he": {"optimiser_adam": {"a": 1}},
+        "init_xavier": {"optimiser_sgd": {"a": 2}},
+    }
     assert [v.hidden_sizes for v in variants_of(config(hidden=[64, "8-9"]))] == [(64,), (8, 9)]
 
 
@@ -150,8 +153,9 @@ def test_the_paired_test_is_students(independent: bool) -> None:
     values = 0.5 + 0.05 * (noise + np.array([[0], [0.5], [2]]))
     outcomes = [
         outcome(variant, seed, values[i, seed])
-        for i, variant in enumerate(variants) for seed in range(6)
-    ]  # fmt: skip
+        for i, variant in enumerate(variants)
+        for seed in range(6)
+    ]
     problem = problem_of(config(n_seeds=6), open_source("two-moons" if independent else "iris"))
     found = metrics.paired_tests(problem, variants, outcomes)
     pair = found["init_a - init_b"]

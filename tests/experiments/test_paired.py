@@ -62,8 +62,11 @@ def test_equal_values_and_single_ones_have_no_probability() -> None:
     assert (same["mean"], same["p_value"], same["ci_low"]) == (0.0, None, 0.0)
     one = summary([1.0], ANY)
     assert welch_test(one, summary([2.0], ANY), (0.0, 0.0)) == {
-        "mean": 1.0, "ci_low": None, "ci_high": None, "p_value": None
-    }  # fmt: skip
+        "mean": 1.0,
+        "ci_low": None,
+        "ci_high": None,
+        "p_value": None,
+    }
     constant = {"mean": 1.0, "std": 0.0, "n": 4}
     assert welch_test(constant, constant, (0.0, 0.0))["p_value"] is None
     assert paired_test(np.array([1.0, np.nan]), 0.0)["p_value"] is None

@@ -23,8 +23,11 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     plan = mlcli(*SMALL, "--out", "o", "--dry-run", "--json")
     assert plan.code == 0
     assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
-    written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
-               if p.is_file()}  # fmt: skip
+    written = {
+        p.relative_to(empty_folder / "o").as_posix()
+        for p in (empty_folder / "o").rglob("*")
+        if p.is_file()
+    }
     assert written == set(plan.json["files"])
     assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
 
@@ -80,10 +83,15 @@ def test_a_constant_column_of_rounded_numbers_stays_constant(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--function", "abs(x - 1/3)"), ("--function", "2"), ("--data", "wine"),
-     ("--truth-table", "0000"), ("--n-seeds", "1")],
+    [
+        ("--function", "abs(x - 1/3)"),
+        ("--function", "2"),
+        ("--data", "wine"),
+        ("--truth-table", "0000"),
+        ("--n-seeds", "1"),
+    ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> None:
     done = mlcli(*SMALL, *arguments, "--quiet")
     assert done.code == 0, done.err

@@ -77,10 +77,12 @@ def pipeline(model: Any) -> Any:
     from sklearn.preprocessing import OneHotEncoder
 
     numbers = ["age", "yrs_married", "religious", "educ"]
-    columns = ColumnTransformer([
-        ("numbers", SimpleImputer(), numbers),
-        ("jobs", OneHotEncoder(drop="first"), ["occupation"]),
-    ])  # fmt: skip
+    columns = ColumnTransformer(
+        [
+            ("numbers", SimpleImputer(), numbers),
+            ("jobs", OneHotEncoder(drop="first"), ["occupation"]),
+        ]
+    )
     return make_pipeline(columns, model)
 
 
@@ -123,9 +125,13 @@ def test_penalised_folds_are_scikit_learns_ridge(folder: Path) -> None:
     from sklearn.preprocessing import StandardScaler
 
     config = KfoldConfig(
-        **given(folder), basis="linear", penalty="l2", strength_min=0.1, strength_max=1.0,
+        **given(folder),
+        basis="linear",
+        penalty="l2",
+        strength_min=0.1,
+        strength_max=1.0,
         n_strengths=2,
-    )  # fmt: skip
+    )
     data = source_of(config).replicate(0, config.seed)
     folds = partitions(config, data, 0)[0]
     scores = scores_of(config, data, folds, None)
@@ -142,9 +148,13 @@ def test_penalised_folds_are_scikit_learns_ridge(folder: Path) -> None:
 
 def test_without_gaps_the_shortcut_is_the_refits(folder: Path) -> None:
     config = KfoldConfig(
-        data=str(folder / "grunfeld.csv"), target="invest", categorical=("firm",),
-        degrees=(1,), basis="linear", path_penalty="none",
-    )  # fmt: skip
+        data=str(folder / "grunfeld.csv"),
+        target="invest",
+        categorical=("firm",),
+        degrees=(1,),
+        basis="linear",
+        path_penalty="none",
+    )
     data = source_of(config).replicate(0, config.seed)
     folds = partitions(config, data, 0)[0]
     quick = scores_of(config, data, folds, None)
@@ -227,16 +237,46 @@ QUICK: Mapping[str, tuple[str, ...]] = {
     "logistic": ("--target", "happy", "--n-seeds", "2"),
     "train-mlp": ("--n-epochs", "2", "--n-seeds", "3", "--hidden", "8"),
     "train-mlp of words": ("--target", "happy", "--n-epochs", "2", "--n-seeds", "2"),
-    "kfold of words": ("--target", "happy", "--loss", "zero-one", "--scheme", "stratified",
-                       "--degrees", "1", "--n-seeds", "1", "--n-nested", "1"),
-}  # fmt: skip
+    "kfold of words": (
+        "--target",
+        "happy",
+        "--loss",
+        "zero-one",
+        "--scheme",
+        "stratified",
+        "--degrees",
+        "1",
+        "--n-seeds",
+        "1",
+        "--n-nested",
+        "1",
+    ),
+}
 
 
 def flags(folder: Path) -> list[str]:
-    named = ["--data", str(folder / "fair.csv"), "--features",
-             "age,yrs_married,religious,educ,occupation", "--target", "rate_marriage"]  # fmt: skip
-    return [*named, "--categorical", "occupation", "--impute", "mean", "--unseen", "average",
-            "--indicate-missing", "--no-plots", "--quiet", "--jobs", "1"]  # fmt: skip
+    named = [
+        "--data",
+        str(folder / "fair.csv"),
+        "--features",
+        "age,yrs_married,religious,educ,occupation",
+        "--target",
+        "rate_marriage",
+    ]
+    return [
+        *named,
+        "--categorical",
+        "occupation",
+        "--impute",
+        "mean",
+        "--unseen",
+        "average",
+        "--indicate-missing",
+        "--no-plots",
+        "--quiet",
+        "--jobs",
+        "1",
+    ]
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -304,13 +344,17 @@ def test_dates_of_co2_carry_its_seasons(mlcli: Run, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("invest,value,capital,firm,year\n1,2,3,Tesla,1950\n",
-         "column 'firm' of new.csv must be a category of the training rows, American Steel,"),
+        (
+            "invest,value,capital,firm,year\n1,2,3,Tesla,1950\n",
+            "column 'firm' of new.csv must be a category of the training rows, American Steel,",
+        ),
         ("invest,value,capital,year\n1,2,3,1950\n", "new.csv has no column 'firm'"),
-        ("invest,value,capital,firm,year\n1,2,x,IBM,1950\n",
-         "column 'capital' of new.csv must be a number in every row, got 'x' in line 2"),
+        (
+            "invest,value,capital,firm,year\n1,2,x,IBM,1950\n",
+            "column 'capital' of new.csv must be a number in every row, got 'x' in line 2",
+        ),
     ],
-)  # fmt: skip
+)
 def test_new_rows_that_do_not_fit_are_refused(
     mlcli: Run, folder: Path, content: str, words: str
 ) -> None:
@@ -332,8 +376,10 @@ def test_species_are_called_by_name(mlcli: Run, folder: Path) -> None:
     assert done.json["classes"] == ["setosa", "versicolor", "virginica"]
     scored = mlcli("evaluate", "run", str(folder / "iris.csv"), "--json").json
     assert scored["metrics"]["accuracy"]["value"] > 0.95
-    for given, words in (("daisy", "a class of the model, setosa, versicolor, virginica"),
-                         ("3", "a class of the model")):  # fmt: skip
+    for given, words in (
+        ("daisy", "a class of the model, setosa, versicolor, virginica"),
+        ("3", "a class of the model"),
+    ):
         text = (folder / "iris.csv").read_text().replace("virginica", given)
         Path("other.csv").write_text(text)
         wrong = mlcli("evaluate", "run", "other.csv")
@@ -355,11 +401,18 @@ def wine(target: str, features: int = 2) -> None:
 @pytest.mark.parametrize(
     ("command", "numbers"),
     [
-        ("fit-poly", True), ("kfold", True), ("bayes", True), ("bias-variance", True),
-        ("descent", True), ("train-mlp --task regression", True), ("logistic", False),
-        ("train-mlp", False), ("baseline", False), ("kfold --loss zero-one", False),
+        ("fit-poly", True),
+        ("kfold", True),
+        ("bayes", True),
+        ("bias-variance", True),
+        ("descent", True),
+        ("train-mlp --task regression", True),
+        ("logistic", False),
+        ("train-mlp", False),
+        ("baseline", False),
+        ("kfold --loss zero-one", False),
     ],
-)  # fmt: skip
+)
 def test_all_columns_of_words_are_named_the_target_first(
     mlcli: Run, empty_folder: Path, command: str, numbers: bool
 ) -> None:
@@ -431,8 +484,18 @@ def test_numbers_are_not_predicted_of_words(mlcli: Run, folder: Path, command: s
 
 
 def test_every_method_of_baseline_fills_gaps_in_its_own_fold(mlcli: Run, folder: Path) -> None:
-    more = ("--n-folds", "2", "--n-seeds", "1", "--n-epochs", "2", "--task", "regression",
-            "--methods", "linear,neighbours,mlp")  # fmt: skip
+    more = (
+        "--n-folds",
+        "2",
+        "--n-seeds",
+        "1",
+        "--n-epochs",
+        "2",
+        "--task",
+        "regression",
+        "--methods",
+        "linear,neighbours,mlp",
+    )
     done = mlcli("baseline", *flags(folder), *more, "--json")
     assert done.code == 0, done.err
     assert set(done.json["models"]) == {"constant", "linear", "neighbours", "mlp"}

@@ -16,11 +16,38 @@ from mlcli.experiments.propagate.training import Trained
 
 Run = Callable[..., Any]
 SMALL = (
-    "propagate", "--activations", "sigmoid,relu", "--inits", "he,xavier", "--depths", "3,6",
-    "--width", "24", "--n-rows", "8", "--n-seeds", "3", "--sign-counts", "2,3", "--batch-sizes",
-    "1,16", "--n-batches", "2", "--train-depth", "3", "--train-width", "16", "--train-steps", "60",
-    "--train-rates", "0.01", "--train-rows", "200", "--train-seeds", "2",
-)  # fmt: skip
+    "propagate",
+    "--activations",
+    "sigmoid,relu",
+    "--inits",
+    "he,xavier",
+    "--depths",
+    "3,6",
+    "--width",
+    "24",
+    "--n-rows",
+    "8",
+    "--n-seeds",
+    "3",
+    "--sign-counts",
+    "2,3",
+    "--batch-sizes",
+    "1,16",
+    "--n-batches",
+    "2",
+    "--train-depth",
+    "3",
+    "--train-width",
+    "16",
+    "--train-steps",
+    "60",
+    "--train-rates",
+    "0.01",
+    "--train-rows",
+    "200",
+    "--train-seeds",
+    "2",
+)
 BARE = (*SMALL, "--no-plots", "--quiet", "--json")
 
 
@@ -29,8 +56,11 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     assert plan.code == 0, plan.err
     assert plan.json["work"]["rows to train on"] == 200
     assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
-    written = {p.relative_to(empty_folder / "o").as_posix() for p in (empty_folder / "o").rglob("*")
-               if p.is_file()}  # fmt: skip
+    written = {
+        p.relative_to(empty_folder / "o").as_posix()
+        for p in (empty_folder / "o").rglob("*")
+        if p.is_file()
+    }
     assert written == set(plan.json["files"])
     assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
 
@@ -46,8 +76,9 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_fold
 
 
 def test_factors_signs_and_what_trains(mlcli: Run) -> None:
-    done = mlcli(*BARE, "--n-seeds", "40", "--activations", "sigmoid,relu,tanh", "--train-steps",
-                 "150")  # fmt: skip
+    done = mlcli(
+        *BARE, "--n-seeds", "40", "--activations", "sigmoid,relu,tanh", "--train-steps", "150"
+    )
     assert done.code == 0, done.err
     metrics = done.json
     for init, exact in (("he", 1.0), ("xavier", 0.5)):
@@ -80,8 +111,21 @@ def test_between_training_and_failing_it_is_open() -> None:
 
 
 def test_what_leaves_the_range_of_a_float_is_left_out(mlcli: Run, empty_folder: Path) -> None:
-    done = mlcli(*SMALL, "--inits", "normal", "--depths", "200", "--width", "128",
-                 "--n-seeds", "2", "--quiet", "--json", "--out", "o")  # fmt: skip
+    done = mlcli(
+        *SMALL,
+        "--inits",
+        "normal",
+        "--depths",
+        "200",
+        "--width",
+        "128",
+        "--n-seeds",
+        "2",
+        "--quiet",
+        "--json",
+        "--out",
+        "o",
+    )
     assert done.code == 0, done.err
     assert "NaN" not in done.out
     one = done.json["forward"]["relu"]["normal"]["depth_200"]
@@ -91,10 +135,16 @@ def test_what_leaves_the_range_of_a_float_is_left_out(mlcli: Run, empty_folder: 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--n-seeds", "1", "--train-seeds", "1"), ("--activations", "gelu"), ("--inits", "he"),
-     ("--data", "iris", "--threshold", "0.5"), ("--batch-sizes", "1"), ("--train-steps", "1")],
+    [
+        ("--n-seeds", "1", "--train-seeds", "1"),
+        ("--activations", "gelu"),
+        ("--inits", "he"),
+        ("--data", "iris", "--threshold", "0.5"),
+        ("--batch-sizes", "1"),
+        ("--train-steps", "1"),
+    ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> None:
     done = mlcli(*SMALL, "--train-rows", "100", *arguments, "--quiet")
     assert done.code == 0, done.err

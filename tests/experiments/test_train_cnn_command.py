@@ -25,8 +25,17 @@ from mlcli.report.files import csv_text, json_text
 from mlcli.scale.workers import Processes
 
 Run = Callable[..., Any]
-TINY = ("--data", "digits", "--layers", "conv 4 3x3 pad same,relu,pool max 2,flatten",
-        "--n-epochs", "2", "--n-seeds", "2", "--quiet")  # fmt: skip
+TINY = (
+    "--data",
+    "digits",
+    "--layers",
+    "conv 4 3x3 pad same,relu,pool max 2,flatten",
+    "--n-epochs",
+    "2",
+    "--n-seeds",
+    "2",
+    "--quiet",
+)
 
 
 def rows_of(path: str) -> list[dict[str, str]]:
@@ -47,9 +56,11 @@ def test_layers_of_ones_own_and_all_that_is_written(mlcli: Run, empty_folder: Pa
     # 4 filters of 3 x 3 and a bias each, then 4 x 4 x 4 pixels to 10 classes.
     assert done.json["n_parameters"] == 4 * 10 + 65 * 10
     assert done.json["layers"]["00"] == {
-        "layer": "conv 4 3x3 pad same", "output": "4 x 8 x 8", "parameters": 40,
+        "layer": "conv 4 3x3 pad same",
+        "output": "4 x 8 x 8",
+        "parameters": 40,
         "bytes_a_row": done.json["layers"]["00"]["bytes_a_row"],
-    }  # fmt: skip
+    }
     assert done.json["test_accuracy"]["n"] == 2
     equal = done.json["equal_mlp"]["n_parameters"]
     assert abs(equal - done.json["n_parameters"]) < 75
@@ -66,9 +77,24 @@ def test_layers_of_ones_own_and_all_that_is_written(mlcli: Run, empty_folder: Pa
 def test_presets_are_compared_and_the_same_command_gives_the_same_bytes(
     mlcli: Run, empty_folder: Path
 ) -> None:
-    arguments = ["train-cnn", "--data", "digits", "--architecture", "basic,fcn", "--n-epochs", "1",
-                 "--n-seeds", "2", "--no-plots", "--max-shift", "0", "--augment-shift", "1",
-                 "--batch-size", "256"]  # fmt: skip
+    arguments = [
+        "train-cnn",
+        "--data",
+        "digits",
+        "--architecture",
+        "basic,fcn",
+        "--n-epochs",
+        "1",
+        "--n-seeds",
+        "2",
+        "--no-plots",
+        "--max-shift",
+        "0",
+        "--augment-shift",
+        "1",
+        "--batch-size",
+        "256",
+    ]
     for folder in ("a", "b"):
         assert mlcli(*arguments, "--quiet", "--out", folder).code == 0
     metrics = json.loads(Path("a/metrics.json").read_text())
@@ -84,9 +110,14 @@ def test_interrupted_work_goes_on_bit_for_bit(
 ) -> None:
     monkeypatch.setattr(fitting, "COPY_SECONDS", -1.0)
     asked = TrainCnnConfig(
-        data="digits", layers=["conv 3 3x3", "batch-norm", "relu", "dropout 0.2", "global avg"],
-        n_epochs=3, n_seeds=2, max_shift=1, augment_flip=True, batch_size=64,
-    )  # fmt: skip
+        data="digits",
+        layers=["conv 3 3x3", "batch-norm", "relu", "dropout 0.2", "global avg"],
+        n_epochs=3,
+        n_seeds=2,
+        max_shift=1,
+        augment_flip=True,
+        batch_size=64,
+    )
     source = open_source("digits")
 
     def texts(result: Any) -> list[Any]:
@@ -113,9 +144,23 @@ def test_a_regression_on_rectangular_images(mlcli: Run, empty_folder: Path) -> N
     rng = np.random.default_rng(0)
     X = rng.uniform(size=(120, 5, 9))
     np.savez("m.npz", X=X, y=X.mean(axis=(1, 2)))
-    done = mlcli("train-cnn", "--data", "m.npz", "--layers", "conv 4 3x3,tanh,global avg",
-                 "--n-epochs", "5", "--n-seeds", "2", "--no-plots", "--batch-size", "16",
-                 "--max-shift", "2", "--json")  # fmt: skip
+    done = mlcli(
+        "train-cnn",
+        "--data",
+        "m.npz",
+        "--layers",
+        "conv 4 3x3,tanh,global avg",
+        "--n-epochs",
+        "5",
+        "--n-seeds",
+        "2",
+        "--no-plots",
+        "--batch-size",
+        "16",
+        "--max-shift",
+        "2",
+        "--json",
+    )
     assert done.code == 0, done.err
     assert done.json["test_mse"]["mean"] < 0.1
 

@@ -16,8 +16,21 @@ from mlcli.neural.feature_maps import each_layer, relative_changes
 from mlcli.neural.fully_convolutional import logit_map, places
 
 Run = Callable[..., Any]
-SMALL = ("train-cnn", "--data", "digits", "--n-epochs", "3", "--n-seeds", "2", "--no-plots",
-         "--no-equal-mlp", "--batch-size", "128", "--quiet", "--json")  # fmt: skip
+SMALL = (
+    "train-cnn",
+    "--data",
+    "digits",
+    "--n-epochs",
+    "3",
+    "--n-seeds",
+    "2",
+    "--no-plots",
+    "--no-equal-mlp",
+    "--batch-size",
+    "128",
+    "--quiet",
+    "--json",
+)
 LAYERS = ("--layers", "conv 6 3x3 pad same,relu,pool max 2,flatten,dense 16,relu")
 
 
@@ -94,8 +107,20 @@ def test_a_picture_as_large_as_an_image_has_the_answer_of_the_network(
 ) -> None:
     from sklearn.datasets import load_digits
 
-    done = mlcli(*SMALL, *LAYERS, "--max-shift", "0", "--deploy-size", "8", "--out", "o",
-                 "--n-misclassified", "10000", "--n-epochs", "1")  # fmt: skip
+    done = mlcli(
+        *SMALL,
+        *LAYERS,
+        "--max-shift",
+        "0",
+        "--deploy-size",
+        "8",
+        "--out",
+        "o",
+        "--n-misclassified",
+        "10000",
+        "--n-epochs",
+        "1",
+    )
     assert done.code == 0, done.err
     [cell], [tile] = rows_of("o/class_map.csv"), rows_of("o/picture.csv")
     assert (cell["x"], cell["y"]) == ("4.0", "4.0")
@@ -162,9 +187,27 @@ def test_views_are_averaged_and_one_view_is_said_too(mlcli: Run, empty_folder: P
 
 
 def test_rounded_predictions_of_a_regression(mlcli: Run, empty_folder: Path) -> None:
-    done = mlcli("train-cnn", "--data", "imbalance", "--n-samples", "300", "--layers",
-                 "scan 4,relu", "--n-epochs", "30", "--n-seeds", "2", "--max-shift", "0",
-                 "--round-metric", "--no-plots", "--quiet", "--json", "--out", "o")  # fmt: skip
+    done = mlcli(
+        "train-cnn",
+        "--data",
+        "imbalance",
+        "--n-samples",
+        "300",
+        "--layers",
+        "scan 4,relu",
+        "--n-epochs",
+        "30",
+        "--n-seeds",
+        "2",
+        "--max-shift",
+        "0",
+        "--round-metric",
+        "--no-plots",
+        "--quiet",
+        "--json",
+        "--out",
+        "o",
+    )
     assert done.code == 0, done.err
     rows = rows_of("o/predictions.csv")
     right = np.mean([round(float(r["predicted"])) == round(float(r["target"])) for r in rows])

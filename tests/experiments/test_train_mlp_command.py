@@ -72,8 +72,17 @@ def test_the_same_command_gives_the_same_bytes(mlcli: Run, empty_folder: Path) -
 
 
 def test_a_member_does_not_depend_on_who_trains_beside_it(mlcli: Run, empty_folder: Path) -> None:
-    common = ["train-mlp", "--precision", "float64", "--n-epochs", "3", "--hidden", "12",
-              "--no-plots", "--quiet"]  # fmt: skip
+    common = [
+        "train-mlp",
+        "--precision",
+        "float64",
+        "--n-epochs",
+        "3",
+        "--hidden",
+        "12",
+        "--no-plots",
+        "--quiet",
+    ]
     runs = {
         "alone": ["--n-seeds", "1"],
         "beside": ["--n-seeds", "3", "--init", "xavier,he", "--learning-rate", "0.05,0.01"],
@@ -85,9 +94,10 @@ def test_a_member_does_not_depend_on_who_trains_beside_it(mlcli: Run, empty_fold
     info = json.loads(Path("beside/model/model.json").read_text())
     (members,) = (program["members"] for program in info["programs"])
     place = next(
-        i for i, m in enumerate(members)
+        i
+        for i, m in enumerate(members)
         if m["variant"] == "init_he/learning_rate_0.05" and m["seed_index"] == 0
-    )  # fmt: skip
+    )
     for name, array in alone.items():
         np.testing.assert_allclose(beside[name][place], array[0], atol=1e-10)
         assert isolated[name][0].tobytes() == array[0].tobytes()
@@ -111,13 +121,29 @@ def test_the_written_weights_make_the_written_decisions(mlcli: Run, empty_folder
     from mlcli.datasets.split import stratified_indices
     from mlcli.rng import stream
 
-    assert mlcli("train-mlp", *SMALL[:-2], "--quiet", "--no-plots", "--patience", "1",
-                 "--hidden", "12-9", "--out", "o").code == 0  # fmt: skip
+    assert (
+        mlcli(
+            "train-mlp",
+            *SMALL[:-2],
+            "--quiet",
+            "--no-plots",
+            "--patience",
+            "1",
+            "--hidden",
+            "12-9",
+            "--out",
+            "o",
+        ).code
+        == 0
+    )
     info = json.loads(Path("o/model/model.json").read_text())
     X, labels = load_digits(return_X_y=True)
     test = stratified_indices(labels, 0.2, stream(0, "split", 0))[1]
-    A = forward(load_file(f"o/model/{info['judged']}.safetensors"),
-                info["programs"][0]["members"][0], X[test])  # fmt: skip
+    A = forward(
+        load_file(f"o/model/{info['judged']}.safetensors"),
+        info["programs"][0]["members"][0],
+        X[test],
+    )
     accuracy = (A.argmax(axis=1) == labels[test]).mean()
     (first, _) = rows_of(Path("o/members.csv"))
     assert float(first["test_accuracy"]) == pytest.approx(accuracy)
@@ -130,8 +156,21 @@ def test_the_written_weights_make_the_written_decisions(mlcli: Run, empty_folder
 
 
 def test_regression_has_its_error_in_the_units_of_the_data(mlcli: Run, empty_folder: Path) -> None:
-    done = mlcli("train-mlp", "--data", "diabetes", "--json", "--n-epochs", "30",
-                 "--hidden", "16", "--n-seeds", "3", "--no-plots", "--out", "o")  # fmt: skip
+    done = mlcli(
+        "train-mlp",
+        "--data",
+        "diabetes",
+        "--json",
+        "--n-epochs",
+        "30",
+        "--hidden",
+        "16",
+        "--n-seeds",
+        "3",
+        "--no-plots",
+        "--out",
+        "o",
+    )
     assert done.code == 0, done.err
     assert "test_accuracy" not in done.json
     assert 1500 < done.json["test_mse"]["mean"] < 5000
@@ -149,8 +188,21 @@ def test_regression_has_its_error_in_the_units_of_the_data(mlcli: Run, empty_fol
 
 @pytest.mark.parametrize("data", ["two-moons", "spirals"])
 def test_fresh_draws_are_learnt(mlcli: Run, data: str) -> None:
-    done = mlcli("train-mlp", "--data", data, "--hidden", "32-32", "--n-epochs", "60", "--json",
-                 "--n-seeds", "3", "--batch-size", "32", "--no-plots")  # fmt: skip
+    done = mlcli(
+        "train-mlp",
+        "--data",
+        data,
+        "--hidden",
+        "32-32",
+        "--n-epochs",
+        "60",
+        "--json",
+        "--n-seeds",
+        "3",
+        "--batch-size",
+        "32",
+        "--no-plots",
+    )
     assert done.json["test_accuracy"]["mean"] > 0.9
 
 
@@ -171,8 +223,9 @@ def test_both_engines_follow_the_same_path(mlcli: Run, empty_folder: Path, more:
     for name, array in torch.items():
         mine = [numpy[name.replace("program0", f"program{m}")][0] for m in range(2)]
         np.testing.assert_allclose(np.stack(mine), array, atol=1e-8)
-    for a, b in zip(rows_of(Path("torch/curves.csv")), rows_of(Path("numpy/curves.csv")),
-                    strict=True):  # fmt: skip
+    for a, b in zip(
+        rows_of(Path("torch/curves.csv")), rows_of(Path("numpy/curves.csv")), strict=True
+    ):
         assert float(a["minibatch_loss"]) == pytest.approx(float(b["minibatch_loss"]), abs=1e-9)
 
 
@@ -248,9 +301,12 @@ def hear_ctrl_c() -> None:
 def test_ctrl_c_leaves_a_state_from_which_the_same_command_goes_on(empty_folder: Path) -> None:
     command = [sys.executable, "-m", "mlcli", "train-mlp", "--n-epochs", "50000", "--no-plots"]
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
         preexec_fn=hear_ctrl_c,
-    )  # fmt: skip
+    )
     runs = empty_folder / "runs" / "train-mlp"
     t_end = time.monotonic() + 60
     while not (runs.exists() and any(runs.iterdir())) and time.monotonic() < t_end:

@@ -22,15 +22,39 @@ POLY = ["fit-poly", *ON, "t", "--n-seeds", "1", "--degrees"]
 KFOLD = ["--n-seeds", "1", "--n-nested", "0"]
 BAYES = ["--degrees", "1,2", "--n-seeds", "1"]
 NET = ["--n-epochs", "2", "--n-seeds", "3", "--hidden", "8", "--keep-weights", "all"]
-CNN = ["--n-epochs", "1", "--n-seeds", "2", "--batch-size", "32", "--max-shift", "0",
-       "--no-equal-mlp", "--keep-weights", "all"]  # fmt: skip
+CNN = [
+    "--n-epochs",
+    "1",
+    "--n-seeds",
+    "2",
+    "--batch-size",
+    "32",
+    "--max-shift",
+    "0",
+    "--no-equal-mlp",
+    "--keep-weights",
+    "all",
+]
 ACTIVATIONS = "sigmoid,tanh,relu,leaky-relu,rrelu,prelu,elu,gelu,silu,selu"
-OWN = ("conv 4 3x3 pad 1 stride 2,prelu,batch-norm,pool avg 2x1 stride 1,"
-       "residual 6 stride 2 gelu,global max,dense 5,batch-norm,elu,dropout 0.2")  # fmt: skip
+OWN = (
+    "conv 4 3x3 pad 1 stride 2,prelu,batch-norm,pool avg 2x1 stride 1,"
+    "residual 6 stride 2 gelu,global max,dense 5,batch-norm,elu,dropout 0.2"
+)
 RUNS: Mapping[str, Sequence[str]] = {
     "polynomials": [*POLY, "1,4"],
-    "one-feature": ["fit-poly", "--data", "train.csv", "--features", "x", "--target", "t",
-                    "--n-seeds", "1", "--degrees", "3,25"],
+    "one-feature": [
+        "fit-poly",
+        "--data",
+        "train.csv",
+        "--features",
+        "x",
+        "--target",
+        "t",
+        "--n-seeds",
+        "1",
+        "--degrees",
+        "3,25",
+    ],
     "constant": [*POLY, "0"],
     "no-intercept": [*POLY, "2", "--no-intercept"],
     "lapack": [*POLY, "1,2", "--solver", "lapack"],
@@ -44,15 +68,50 @@ RUNS: Mapping[str, Sequence[str]] = {
     "lasso": [*POLY, "3", "--penalty", "l1"],
     "lasso-legendre": [*POLY, "3", "--penalty", "l1", "--basis", "legendre"],
     "kfold": ["kfold", *ON, "t", *KFOLD, "--degrees", "1,2"],
-    "kfold-logistic": ["kfold", *ON, "kind", *KFOLD, "--degrees", "1,2", "--model", "logistic",
-                       "--loss", "zero-one", "--penalty", "l2", "--n-strengths", "2"],
-    "kfold-squares": ["kfold", *ON, "three", *KFOLD, "--degrees", "1", "--loss", "zero-one",
-                      "--penalty", "l2", "--n-strengths", "2"],
+    "kfold-logistic": [
+        "kfold",
+        *ON,
+        "kind",
+        *KFOLD,
+        "--degrees",
+        "1,2",
+        "--model",
+        "logistic",
+        "--loss",
+        "zero-one",
+        "--penalty",
+        "l2",
+        "--n-strengths",
+        "2",
+    ],
+    "kfold-squares": [
+        "kfold",
+        *ON,
+        "three",
+        *KFOLD,
+        "--degrees",
+        "1",
+        "--loss",
+        "zero-one",
+        "--penalty",
+        "l2",
+        "--n-strengths",
+        "2",
+    ],
     "bayes": ["bayes", *ON, "t", *BAYES, "--degree", "3"],
     "bayes-gaussian": ["bayes", *ON, "t", *BAYES, "--degree", "3", "--basis", "gaussian"],
     "bayes-student": ["bayes", *ON, "t", *BAYES, "--noise", "student"],
-    "logistic": ["logistic", *ON, "kind", "--n-seeds", "1", "--n-study", "10",
-                 "--threshold", "0.7"],
+    "logistic": [
+        "logistic",
+        *ON,
+        "kind",
+        "--n-seeds",
+        "1",
+        "--n-study",
+        "10",
+        "--threshold",
+        "0.7",
+    ],
     "logistic-three": ["logistic", *ON, "three", "--n-seeds", "1", "--n-study", "10"],
     "mlp": ["train-mlp", *ON, "t", *NET],
     "mlp-classes": ["train-mlp", *ON, "kind", *NET],
@@ -61,16 +120,44 @@ RUNS: Mapping[str, Sequence[str]] = {
     "mlp-double": ["train-mlp", *ON, "t", *NET, "--precision", "float64", "--activation", "gelu"],
     # Its digits are lost in float32 unless an origin is taken off first.
     "mlp-far": ["train-mlp", "--data", "train.csv", "--features", "far,z", "--target", "t", *NET],
-    "mlp-activations": ["train-mlp", *ON, "t", "--n-epochs", "1", "--n-seeds", "1", "--hidden",
-                        "6", "--activation", ACTIVATIONS],
+    "mlp-activations": [
+        "train-mlp",
+        *ON,
+        "t",
+        "--n-epochs",
+        "1",
+        "--n-seeds",
+        "1",
+        "--hidden",
+        "6",
+        "--activation",
+        ACTIVATIONS,
+    ],
     "mlp-bfloat": ["train-mlp", *ON, "t", *NET, "--precision", "bf16"],
     "cnn": ["train-cnn", "--data", "images.npz", *CNN],
-    "cnn-views": ["train-cnn", "--data", "labels.npz", *CNN, "--test-views", "--architecture",
-                  "scan,fcn"],
-    "cnn-own": ["train-cnn", "--data", "labels.npz", *CNN, "--test-views", "--augment-flip",
-                "--precision", "float64", "--layers", OWN],
+    "cnn-views": [
+        "train-cnn",
+        "--data",
+        "labels.npz",
+        *CNN,
+        "--test-views",
+        "--architecture",
+        "scan,fcn",
+    ],
+    "cnn-own": [
+        "train-cnn",
+        "--data",
+        "labels.npz",
+        *CNN,
+        "--test-views",
+        "--augment-flip",
+        "--precision",
+        "float64",
+        "--layers",
+        OWN,
+    ],
     "descent": ["descent", "--n-seeds", "1"],
-}  # fmt: skip
+}
 
 
 def table(rng: np.random.Generator, n: int = 200) -> dict[str, Any]:
@@ -121,10 +208,20 @@ SUFFIXES = {"onnx": "onnx", "torchscript": "pt", "safetensors": "safetensors", "
 KINDS = [name for name in RUNS if name not in ("descent", "mlp-bfloat")]
 # scikit-learn has the parts of these; what it has not is a class of ours.
 OURS = {
-    "constant", "fourier", "gaussian", "sigmoid", "kfold-squares", "bayes-gaussian",
-    "bayes-student", "mlp-layer-norm", "mlp-double", "mlp-activations", "cnn", "cnn-views",
+    "constant",
+    "fourier",
+    "gaussian",
+    "sigmoid",
+    "kfold-squares",
+    "bayes-gaussian",
+    "bayes-student",
+    "mlp-layer-norm",
+    "mlp-double",
+    "mlp-activations",
+    "cnn",
+    "cnn-views",
     "cnn-own",
-}  # fmt: skip
+}
 
 
 def inputs(runs: Path, name: str) -> tuple[str, np.ndarray]:
@@ -303,8 +400,9 @@ def test_the_level_of_an_interval_is_that_of_predict(
 ) -> None:
     mlcli("export", str(runs / "bayes"), "--to", "onnx", "--level", "0.5", "--out", "m.onnx")
     path, X = inputs(runs, "bayes")
-    rows = csv.DictReader(io.StringIO(mlcli("predict", str(runs / "bayes"), path, "--level",
-                                            "0.5").out))  # fmt: skip
+    rows = csv.DictReader(
+        io.StringIO(mlcli("predict", str(runs / "bayes"), path, "--level", "0.5").out)
+    )
     low = np.array([float(row["low"]) for row in rows])
     assert np.allclose(read_onnx(empty_folder / "m.onnx", X)["low"], low, rtol=1e-12)
 
@@ -331,8 +429,10 @@ def test_an_estimator_of_ours_says_what_it_has_and_refuses_the_rest(
 
     from mlcli.errors import InputError
 
-    names = ["mlcli.export.estimators.ExportedRegressor",
-             "mlcli.export.estimators.ExportedClassifier"]  # fmt: skip
+    names = [
+        "mlcli.export.estimators.ExportedRegressor",
+        "mlcli.export.estimators.ExportedClassifier",
+    ]
     for name in ("gaussian", "kfold-squares"):
         mlcli("export", str(runs / name), "--to", "sklearn", "--out", f"{name}.skops")
     model = skops_io.load("gaussian.skops", trusted=names)

@@ -47,9 +47,12 @@ class Server:
         for name in ("DVC_STAGE", "DVC_ROOT", "MLCLI_DATA", "MLCLI_TRACEBACK"):
             environment.pop(name, None)
         self._process = subprocess.Popen(
-            [sys.executable, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, env=environment,
-        )  # fmt: skip
+            [sys.executable, str(SERVER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
         assert self._line() == "ready"
 
     def _line(self) -> str:
@@ -142,11 +145,17 @@ class Yard:
             fault["log"] = str(self.root / "log")
         out, err = fault.pop("out", str(self.root / "out")), str(self.root / "err")
         code = self.server.ask(
-            arguments=arguments, folder=str(self.work), below=str(hurt), out=out, err=err,
-            environment={"TMPDIR": str(hurt / "tmp"), "HOME": str(hurt)}, wait=wait,
-            constants=self.case.constants, mirror=self.served if self.case.mirror else None,
+            arguments=arguments,
+            folder=str(self.work),
+            below=str(hurt),
+            out=out,
+            err=err,
+            environment={"TMPDIR": str(hurt / "tmp"), "HOME": str(hurt)},
+            wait=wait,
+            constants=self.case.constants,
+            mirror=self.served if self.case.mirror else None,
             fault=fault,
-        )  # fmt: skip
+        )
         if not wait:
             return Outcome(code, "", "")
         printed = "" if out.startswith("/dev/") else Path(out).read_text()
@@ -323,6 +332,8 @@ def goes_on(yard: Yard, reference: Reference) -> list[str]:
         wrong.append(f"the next run differs in {sorted(differ)}")
     names = listing(yard.root / "hurt")
     if names != reference.names:
-        wrong.append(f"left behind {sorted(names - reference.names)}, "
-                     f"missing {sorted(reference.names - names)}")  # fmt: skip
+        wrong.append(
+            f"left behind {sorted(names - reference.names)}, "
+            f"missing {sorted(reference.names - names)}"
+        )
     return wrong

@@ -81,10 +81,13 @@ def test_a_result_that_can_t_be_printed_is_exit_1(yard: MakeYard) -> None:
 def test_a_real_process_says_it_once_and_exits_1(empty_folder: Path) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            ["python3", "-m", "mlcli", "schema"], stdout=full, stderr=subprocess.PIPE, text=True,
+            ["python3", "-m", "mlcli", "schema"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
             env={**os.environ, "PATH": f"{Path(os.sys.executable).parent}:{os.environ['PATH']}"},
             check=False,
-        )  # fmt: skip
+        )
     assert (done.returncode, done.stderr.strip()) == (1, FULL)
 
 

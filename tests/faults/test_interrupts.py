@@ -48,10 +48,21 @@ def test_at_a_change_of_the_file_system(yard: MakeYard, name: str, number: signa
 
 def test_a_killed_parent_takes_its_workers_along(empty_folder: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "mlcli", "fit-poly", "--n-seeds", "100000", "--jobs", "2",
-         "--no-plots"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "mlcli",
+            "fit-poly",
+            "--n-seeds",
+            "100000",
+            "--jobs",
+            "2",
+            "--no-plots",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     deadline = time.monotonic() + 60
     while len(of_session(process.pid)) < 3 and time.monotonic() < deadline:
         time.sleep(0.05)

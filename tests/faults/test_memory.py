@@ -26,9 +26,12 @@ def test_too_large_a_question_is_one_sentence(yard: MakeYard, command: str) -> N
         (1, SENTENCE),
         (1, "mlcli: a worker died, perhaps for want of memory; try --jobs 1"),
         # Networks are counted before any work.
-        (2, "mlcli: the networks don't fit into memory; try smaller --hidden, --batch-size or "
-            "--n-seeds"),
-    )  # fmt: skip
+        (
+            2,
+            "mlcli: the networks don't fit into memory; try smaller --hidden, --batch-size or "
+            "--n-seeds",
+        ),
+    )
     assert judge(one, reference) == ("old", [])
     assert not list(one.work.rglob("*.partial"))
     assert goes_on(one, reference) == []

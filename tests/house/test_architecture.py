@@ -134,9 +134,19 @@ def test_top_level_holds_what_was_agreed() -> None:
         pytest.skip("not a git checkout")
     visible = {name.split("/")[0] for name in names if not name.startswith(".")}
     assert visible <= {
-        "pyproject.toml", "dvc.yaml", "dvc.lock", "params.yaml", "mlcli", "data", "reports",
-        "tests", "README.md", "Makefile", "constraints.txt", "LICENSE",
-    }  # fmt: skip
+        "pyproject.toml",
+        "dvc.yaml",
+        "dvc.lock",
+        "params.yaml",
+        "mlcli",
+        "data",
+        "reports",
+        "tests",
+        "README.md",
+        "Makefile",
+        "constraints.txt",
+        "LICENSE",
+    }
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -13,13 +13,37 @@ import mlcli
 PACKAGE = Path(mlcli.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # Modules whose readers run what they read, or that make objects of any class.
-NEVER_IMPORTED = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "code", "imp",
-                  "telnetlib", "ftplib", "xmlrpc"}  # fmt: skip
+NEVER_IMPORTED = {
+    "pickle",
+    "cPickle",
+    "marshal",
+    "shelve",
+    "dill",
+    "cloudpickle",
+    "code",
+    "imp",
+    "telnetlib",
+    "ftplib",
+    "xmlrpc",
+}
 NEVER_CALLED = {
-    "eval", "exec", "compile", "__import__", "torch.load", "torch.jit.load", "joblib.load",
-    "joblib.dump", "os.system", "os.popen", "tempfile.mktemp", "yaml.load", "tar.extractall",
-    "pd.read_pickle", "pd.eval", "np.fromfile",
-}  # fmt: skip
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "torch.load",
+    "torch.jit.load",
+    "joblib.load",
+    "joblib.dump",
+    "os.system",
+    "os.popen",
+    "tempfile.mktemp",
+    "yaml.load",
+    "tar.extractall",
+    "pd.read_pickle",
+    "pd.eval",
+    "np.fromfile",
+}
 # Methods that write an archive's members wherever their names say.
 NEVER_METHODS = {"extractall", "extract", "read_pickle", "unsafe_load", "query"}
 NETWORK = ("requests", "urllib.request", "http", "socket", "ssl", "aiohttp")
@@ -64,11 +88,18 @@ def test_nothing_that_a_file_holds_is_run(path: Path) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "import pickle", "from pickle import loads", "eval('1')", "np.load(p)",
-        "np.load(p, allow_pickle=True)", "torch.load(p)", "run(x, shell=True)", "f.extractall(p)",
-        "YAML(typ='unsafe')", "joblib.load(p)",
+        "import pickle",
+        "from pickle import loads",
+        "eval('1')",
+        "np.load(p)",
+        "np.load(p, allow_pickle=True)",
+        "torch.load(p)",
+        "run(x, shell=True)",
+        "f.extractall(p)",
+        "YAML(typ='unsafe')",
+        "joblib.load(p)",
     ],
-)  # fmt: skip
+)
 def test_the_look_at_the_source_finds_what_it_looks_for(source: str) -> None:
     assert list(faults(source))
 

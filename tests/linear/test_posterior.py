@@ -197,9 +197,15 @@ def test_scikit_learn_finds_the_same_precisions() -> None:
     Phi, t = problem(200, 6, 5)
     # Their alpha is our beta, their lambda our alpha; hyperpriors off.
     peer = BayesianRidge(
-        alpha_1=0, alpha_2=0, lambda_1=0, lambda_2=0, tol=1e-14, max_iter=5000,
-        fit_intercept=False, compute_score=True,
-    ).fit(Phi, t)  # fmt: skip
+        alpha_1=0,
+        alpha_2=0,
+        lambda_1=0,
+        lambda_2=0,
+        tol=1e-14,
+        max_iter=5000,
+        fit_intercept=False,
+        compute_score=True,
+    ).fit(Phi, t)
     found = maximise_evidence(spectrum(triangle(Phi, t)))
     assert found.noise_precision == pytest.approx(peer.alpha_, rel=1e-6)
     assert found.prior_precision == pytest.approx(peer.lambda_, rel=1e-6)
@@ -390,9 +396,15 @@ def test_relevance_is_not_below_scikit_learns() -> None:
     Phi, t, _ = relevant(11)
     found = relevance(triangle(Phi, t))
     peer = ARDRegression(
-        alpha_1=0, alpha_2=0, lambda_1=0, lambda_2=0, tol=1e-10, max_iter=10_000,
-        threshold_lambda=1e8, fit_intercept=False,
-    ).fit(Phi, t)  # fmt: skip
+        alpha_1=0,
+        alpha_2=0,
+        lambda_1=0,
+        lambda_2=0,
+        tol=1e-10,
+        max_iter=10_000,
+        threshold_lambda=1e8,
+        fit_intercept=False,
+    ).fit(Phi, t)
     theirs = np.eye(120) / peer.alpha_ + Phi / peer.lambda_ @ Phi.T
     value = -0.5 * (
         t @ np.linalg.solve(theirs, t) + np.linalg.slogdet(theirs)[1] + 120 * log(2 * pi)

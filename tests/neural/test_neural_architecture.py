@@ -29,9 +29,13 @@ def test_the_count_of_the_notes() -> None:
 
 def test_a_line_is_read_word_by_word() -> None:
     conv, pool, drop, residual = parse(
-        ["CONV 32  3x5 stride 2x1 pad same", "pool avg 3 stride 2", "dropout .25",
-         "residual 64 stride 2 gelu"]
-    )  # fmt: skip
+        [
+            "CONV 32  3x5 stride 2x1 pad same",
+            "pool avg 3 stride 2",
+            "dropout .25",
+            "residual 64 stride 2 gelu",
+        ]
+    )
     assert (conv.n, conv.size, conv.stride, conv.padding) == (32, (3, 5), (2, 1), (1, 2))
     assert (pool.word, pool.size, pool.stride) == ("avg", (3, 3), (2, 2))
     assert parse(["pool max 2x3"])[0].stride == (2, 3)
@@ -95,8 +99,9 @@ def test_outputs_are_added() -> None:
 
 
 def test_a_bias_gives_way_to_batch_norm() -> None:
-    conv, _, dense, *_ = shapes(parse(["conv 4 3x3", "flatten", "dense 5", "batch-norm"]),
-                                (1, 5, 5), 2)  # fmt: skip
+    conv, _, dense, *_ = shapes(
+        parse(["conv 4 3x3", "flatten", "dense 5", "batch-norm"]), (1, 5, 5), 2
+    )
     assert list(conv.parameters) == ["W1", "b1"]
     assert list(dense.parameters) == ["W3"]
 

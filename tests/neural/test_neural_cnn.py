@@ -25,8 +25,17 @@ from mlcli.neural.images import Augmentation
 from mlcli.neural.training import Settings, Trained, take_steps, train
 
 SHAPE = (2, 9, 8)
-TINY = ("conv 4 3x3 pad same", "pool max 2", "batch-norm", "relu", "conv 6 3x3", "relu", "flatten",
-        "dense 7", "tanh")  # fmt: skip
+TINY = (
+    "conv 4 3x3 pad same",
+    "pool max 2",
+    "batch-norm",
+    "relu",
+    "conv 6 3x3",
+    "relu",
+    "flatten",
+    "dense 7",
+    "tanh",
+)
 KINDS = {
     "conv": TINY,
     "strides": ("conv 4 3x2 stride 2x1 pad 1x0", "gelu", "pool avg 3 stride 2", "batch-norm"),
@@ -107,8 +116,9 @@ class Peer:
             module.weight.data = self.net.leaves[f"slope{suffix}"][self.m].detach().clone()
             self.known[f"slope{suffix}"] = module.weight
             return module
-        return {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU, "elu": nn.ELU,
-                "silu": nn.SiLU}[word]()  # fmt: skip
+        return {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU, "elu": nn.ELU, "silu": nn.SiLU}[
+            word
+        ]()
 
     def module(self, layer: Any) -> nn.Module:
         spec, name = layer.spec, str(layer.number)
@@ -125,10 +135,12 @@ class Peer:
             return Scan(self.conv(f"{name}_rows"), self.conv(f"{name}_columns"))
         if spec.kind == "residual":
             first = nn.Sequential(
-                self.conv(f"{name}_1", stride=spec.stride, padding=1), self.norm(f"{name}_1"),
-                self.h(spec.word, f"{name}_1"), self.conv(f"{name}_2", padding=1),
+                self.conv(f"{name}_1", stride=spec.stride, padding=1),
+                self.norm(f"{name}_1"),
+                self.h(spec.word, f"{name}_1"),
+                self.conv(f"{name}_2", padding=1),
                 self.norm(f"{name}_2"),
-            )  # fmt: skip
+            )
             skip: nn.Module = nn.Identity()
             if f"W{name}_skip" in self.net.shapes:
                 skip = nn.Sequential(
@@ -231,9 +243,11 @@ def test_weights_have_the_variance_of_the_filters_area() -> None:
 
 def test_dropout_drops_in_training_only_and_keeps_the_mean() -> None:
     net = CNN(
-        ["dropout 0.25", "flatten", "dropout 0.25"], (3, 40, 40), 2,
+        ["dropout 0.25", "flatten", "dropout 0.25"],
+        (3, 40, 40),
+        2,
         [np.random.default_rng(m) for m in (0, 1)],
-    )  # fmt: skip
+    )
     X = torch.ones(2, 5, 3, 40, 40)
     net.seed_noise(streams_of([0, 1]), 0)
     net.train()

@@ -28,11 +28,22 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
     path = tmp_path_factory.mktemp("together") / "found.npz"
     program = Path(__file__).with_name("two_processes.py")
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         str(program), str(path)],
-        capture_output=True, text=True, check=False, timeout=240,
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            str(program),
+            str(path),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     with np.load(path) as found:
         return {name: found[name] for name in found.files}
@@ -132,9 +143,10 @@ def test_shared_batch_statistics_are_those_of_torch(dtype: torch.dtype) -> None:
     torch.testing.assert_close(mine, theirs, **close)
     inputs = [values, gamma, beta]
     for a, b in zip(
-        torch.autograd.grad(mine, inputs, errors), torch.autograd.grad(theirs, inputs, errors),
+        torch.autograd.grad(mine, inputs, errors),
+        torch.autograd.grad(theirs, inputs, errors),
         strict=True,
-    ):  # fmt: skip
+    ):
         torch.testing.assert_close(a, b, **close)
     torch.testing.assert_close(mean, values.detach().to(wide).mean(dim=(0, 2, 3)))
     torch.testing.assert_close(var, values.detach().to(wide).transpose(0, 1).flatten(1).var(dim=1))

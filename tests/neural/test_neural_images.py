@@ -93,10 +93,14 @@ def test_rotations_stay_within_bounds_and_differ() -> None:
     assert -21 < degrees.min() < -18
     assert 18 < degrees.max() < 21
     assert degrees.mean().item() == pytest.approx(0, abs=3)
-    (left,) = torch.rad2deg(torch.atan2(*(
-        (turn(Z[:1], torch.tensor([15.0]))[0, 0].sum(1 - i) * axis).sum()[None]
-        for i, axis in enumerate((y, x))
-    )))  # fmt: skip
+    (left,) = torch.rad2deg(
+        torch.atan2(
+            *(
+                (turn(Z[:1], torch.tensor([15.0]))[0, 0].sum(1 - i) * axis).sum()[None]
+                for i, axis in enumerate((y, x))
+            )
+        )
+    )
     assert left.item() == pytest.approx(15, abs=1)
 
 

@@ -53,9 +53,12 @@ def test_together_as_alone(options: dict[str, Any], name: str) -> None:
     part = part_of(together, CROSS_ENTROPY, X, labels)
     settings = Settings(4, 8, clip_norm=1.0)
     run = trained(
-        together, seeds, optimiser=optimiser_of(together, name, rates, l2=[0.0, 0.01, 0.1]),
-        settings=settings, validation=(X[:20], labels[:20]),
-    )  # fmt: skip
+        together,
+        seeds,
+        optimiser=optimiser_of(together, name, rates, l2=[0.0, 0.01, 0.1]),
+        settings=settings,
+        validation=(X[:20], labels[:20]),
+    )
     for m, seed in enumerate(seeds):
         alone = new([seed], **options)
         assert torch.equal(alone.theta[0], start[m])
@@ -112,9 +115,12 @@ def test_a_hundred_steps_as_in_numpy() -> None:
     )
     steps: list[np.ndarray] = []
     trained(
-        net, [0], data=(X, labels), settings=Settings(13, 8),
+        net,
+        [0],
+        data=(X, labels),
+        settings=Settings(13, 8),
         on_epoch=lambda report: steps.append(report.step_losses[:, 0]),
-    )  # fmt: skip
+    )
     assert len(np.concatenate(steps)) >= 100
     np.testing.assert_allclose(np.concatenate(steps), peer.losses, atol=1e-8)
     layer: Layer
@@ -242,9 +248,15 @@ def test_minibatches_cover_all_rows_and_leave_no_single_row() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"dropout": 1.0}, {"normalisation": "group"}, {"activation": "swish"},
-                {"scheme": "glorot"}, {"activation": ["relu", "tanh", "relu"]}]
-)  # fmt: skip
+    "options",
+    [
+        {"dropout": 1.0},
+        {"normalisation": "group"},
+        {"activation": "swish"},
+        {"scheme": "glorot"},
+        {"activation": ["relu", "tanh", "relu"]},
+    ],
+)
 def test_a_wrong_architecture_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must be|give"):
         new([0, 1], **options)
@@ -259,9 +271,14 @@ def test_a_view_is_the_same_as_a_table_of_ones_own() -> None:
     settings = Settings(3, 8, keep_best=True)
     together = new([0, 1], normalisation="batch")
     run = trained(
-        together, [0, 1], settings=settings, data=(X, labels), view=views[0],
-        validation=(X, labels), validation_view=views[1],
-    )  # fmt: skip
+        together,
+        [0, 1],
+        settings=settings,
+        data=(X, labels),
+        view=views[0],
+        validation=(X, labels),
+        validation_view=views[1],
+    )
     for m in (0, 1):
         own = (X[index[m]] - units.shift[m]) / units.scale[m]
         t = labels[index[m]]

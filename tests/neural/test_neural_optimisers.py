@@ -100,10 +100,13 @@ def test_clipping_as_torch() -> None:
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("sgd", {"learning_rate": 0.0}), ("sgd", {"learning_rate": 0.1, "l2": -1.0}),
-     ("momentum", {"learning_rate": 0.1, "momentum": 1.0}),
-     ("adam", {"learning_rate": 0.1, "betas": (0.9, 1.0)})],
-)  # fmt: skip
+    [
+        ("sgd", {"learning_rate": 0.0}),
+        ("sgd", {"learning_rate": 0.1, "l2": -1.0}),
+        ("momentum", {"learning_rate": 0.1, "momentum": 1.0}),
+        ("adam", {"learning_rate": 0.1, "betas": (0.9, 1.0)}),
+    ],
+)
 def test_numbers_out_of_range_are_refused(name: str, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         OPTIMISERS[name](torch.zeros(2, 3), torch.ones(3), **options)

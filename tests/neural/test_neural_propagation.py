@@ -33,8 +33,14 @@ def measured(  # type: ignore[no-untyped-def]
     """Signals of n drawn networks of equal widths, their rows and errors standard normal."""
     rng = np.random.default_rng(1)
     rngs = [np.random.default_rng((7, i)) for i in range(n)]
-    net = MLP([width] * (depth + 2), rngs, activation=activation, scheme=scheme,
-              dtype=torch.float64, **options)  # fmt: skip
+    net = MLP(
+        [width] * (depth + 2),
+        rngs,
+        activation=activation,
+        scheme=scheme,
+        dtype=torch.float64,
+        **options,
+    )
     X, errors = (rng.standard_normal((n, rows, width)) for _ in range(2))
     return signals(net, activation, X, errors)
 
@@ -63,11 +69,16 @@ def test_the_theory_of_relu_is_n_var_w_over_2(scheme: str, factor: float) -> Non
 @pytest.mark.parametrize(
     ("activation", "scheme", "ratio"),
     [
-        ("sigmoid", "xavier", 2e-6), ("sigmoid", "normal", 6.0), ("tanh", "xavier", 0.28),
-        ("tanh", "he", 1.03), ("tanh", "normal", 1.8e4), ("relu", "he", 1.0),
-        ("relu", "xavier", 2.0**-4.5), ("relu", "normal", 128.0**4.5),
+        ("sigmoid", "xavier", 2e-6),
+        ("sigmoid", "normal", 6.0),
+        ("tanh", "xavier", 0.28),
+        ("tanh", "he", 1.03),
+        ("tanh", "normal", 1.8e4),
+        ("relu", "he", 1.0),
+        ("relu", "xavier", 2.0**-4.5),
+        ("relu", "normal", 128.0**4.5),
     ],
-)  # fmt: skip
+)
 def test_ten_layers_of_256_as_published(activation: str, scheme: str, ratio: float) -> None:
     """The standard deviation of delta^(1) over that of delta^(10); one network was measured."""
     theory = variances(activation, scheme, [256] * 12).backward
@@ -111,8 +122,7 @@ def test_unequal_layers_and_orthogonal_weights() -> None:
 def test_batch_normalisation_makes_errors_grow_whatever_the_weights(
     activation: str, scheme: str
 ) -> None:
-    found = measured(activation, scheme, width=160, depth=6, n=6, rows=128,
-                     normalisation="batch")  # fmt: skip
+    found = measured(activation, scheme, width=160, depth=6, n=6, rows=128, normalisation="batch")
     np.testing.assert_allclose(found.forward, 1.0, rtol=1e-2)
     theory = variances(activation, scheme, [160] * 8, batch_norm=True)
     factor = theory.backward[0] / theory.backward[1]
@@ -190,8 +200,14 @@ def gradients(  # type: ignore[no-untyped-def]
 ):
     rng = np.random.default_rng(2)
     rngs = [np.random.default_rng((9, i)) for i in range(24)]
-    net = MLP([96] * 4, rngs, activation=activation, scheme="xavier", dtype=torch.float64,
-              normalisation=normalisation)  # fmt: skip
+    net = MLP(
+        [96] * 4,
+        rngs,
+        activation=activation,
+        scheme="xavier",
+        dtype=torch.float64,
+        normalisation=normalisation,
+    )
     X, errors = (rng.standard_normal((24, rows, 96)) for _ in range(2))
     return weight_gradient(net, 2, X, errors)
 

@@ -31,16 +31,25 @@ def everything(net: MLP, optimiser: Optimiser) -> dict[str, Any]:
     """All that a training could notice, as bytes."""
     tensors = {f"net.{k}": v for k, v in net.kept().items()}
     tensors |= {f"optimiser.{k}": v for k, v in optimiser.kept().items()}
-    tensors |= {"gradient": net.gradient, "rates": optimiser.learning_rate,
-                "minus_eta": optimiser.minus_eta, "global": torch.get_rng_state()}  # fmt: skip
+    tensors |= {
+        "gradient": net.gradient,
+        "rates": optimiser.learning_rate,
+        "minus_eta": optimiser.minus_eta,
+        "global": torch.get_rng_state(),
+    }
     tensors |= {f"noise{i}": g.get_state() for i, g in enumerate(net.noise)}
     found: dict[str, Any] = {k: v.numpy().tobytes() for k, v in tensors.items()}
     return found | {"training": net.training, "n_steps": optimiser.n_steps}
 
 
 def half_trained(name: str, mode: bool) -> tuple[MLP, Optimiser]:
-    net = new(SEEDS, normalisation="batch", dropout=0.3, activation=["rrelu", "relu", "prelu"],
-              dtype=torch.float32)  # fmt: skip
+    net = new(
+        SEEDS,
+        normalisation="batch",
+        dropout=0.3,
+        activation=["rrelu", "relu", "prelu"],
+        dtype=torch.float32,
+    )
     optimiser = optimiser_of(net, name, 0.01)
     trained(net, SEEDS, optimiser=optimiser, settings=Settings(n_epochs=2, batch_size=8))
     optimiser.freeze(torch.tensor([False, True, False]))
@@ -100,14 +109,26 @@ def test_members_that_end_do_not_end_the_others() -> None:
     net = new(SEEDS, activation=["relu", "tanh", "relu"])
     with np.errstate(over="ignore"):
         losses = range_test(
-            net, optimiser_of(net), CROSS_ENTROPY, X, t, np.geomspace(1e-3, 1e300, 60),
-            streams_of(SEEDS), batch_size=8,
-        )  # fmt: skip
+            net,
+            optimiser_of(net),
+            CROSS_ENTROPY,
+            X,
+            t,
+            np.geomspace(1e-3, 1e300, 60),
+            streams_of(SEEDS),
+            batch_size=8,
+        )
     alone = new(SEEDS[:1], activation="relu")
     single = range_test(
-        alone, optimiser_of(alone), CROSS_ENTROPY, X, t, np.geomspace(1e-3, 1e300, 60),
-        streams_of(SEEDS[:1]), batch_size=8,
-    )  # fmt: skip
+        alone,
+        optimiser_of(alone),
+        CROSS_ENTROPY,
+        X,
+        t,
+        np.geomspace(1e-3, 1e300, 60),
+        streams_of(SEEDS[:1]),
+        batch_size=8,
+    )
     assert np.isfinite(losses[-1]).tolist() == [False, True, False]
     np.testing.assert_allclose(losses[:8, 0], single[:8, 0], rtol=1e-10)
 
@@ -140,8 +161,14 @@ def test_a_degree_one_fit_diverges_at_two_over_lambda_max(
     net = new(seeds, sizes=(1, 1), scheme="normal")
     rates = np.geomspace(start, 5, n_steps) * 2 / largest
     losses = range_test(
-        net, optimiser_of(net, "sgd", 1.0), SQUARE, X, t, rates, streams_of(seeds),
+        net,
+        optimiser_of(net, "sgd", 1.0),
+        SQUARE,
+        X,
+        t,
+        rates,
+        streams_of(seeds),
         batch_size=batch_size,
-    )  # fmt: skip
+    )
     found = [suggest(rates, curve, float(curve[0]), 0.9, 4.0).eta_crit for curve in losses.T]
     assert np.exp(np.mean(np.log(found))) == pytest.approx(2 / largest, rel=tolerance)

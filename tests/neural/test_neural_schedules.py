@@ -36,10 +36,17 @@ def ours(schedule: Schedule) -> list[float]:
 def test_one_cycle_as_torch(share: float) -> None:
     theirs = of_torch(
         lambda optimiser: torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, 0.3, total_steps=N_STEPS, pct_start=share / 2, anneal_strategy="linear",
-            div_factor=10, final_div_factor=1e4, three_phase=True, cycle_momentum=False,
+            optimiser,
+            0.3,
+            total_steps=N_STEPS,
+            pct_start=share / 2,
+            anneal_strategy="linear",
+            div_factor=10,
+            final_div_factor=1e4,
+            three_phase=True,
+            cycle_momentum=False,
         )
-    )  # fmt: skip
+    )
     assert ours(one_cycle(share)) == pytest.approx(theirs, rel=1e-12)
 
 
@@ -78,9 +85,12 @@ def test_a_few_steps_are_enough(n_steps: int) -> None:
 
 def test_nonsense_is_refused() -> None:
     for name, options in [
-        ("power", {"s": 0}), ("exponential", {"s": -1}), ("one-cycle", {"share": 1.0}),
+        ("power", {"s": 0}),
+        ("exponential", {"s": -1}),
+        ("one-cycle", {"share": 1.0}),
         ("piecewise", {"ends": [0.5, 0.2], "factors": [1, 2, 3]}),
-        ("piecewise", {"ends": [0.5], "factors": [1]}), ("n-cycle", {"n_cycles": 0}),
-    ]:  # fmt: skip
+        ("piecewise", {"ends": [0.5], "factors": [1]}),
+        ("n-cycle", {"n_cycles": 0}),
+    ]:
         with pytest.raises(ValueError):
             SCHEDULES[name](**options)

@@ -35,9 +35,14 @@ def long_run(name: str, until: int | None = None, state: TrainState | None = Non
     options: dict[str, Any] = {"validation": (X[:30], labels[:30]), "on_epoch": on_epoch}
     try:
         run = trained(
-            net, SEEDS, optimiser=optimiser, data=(X[30:], labels[30:]), settings=settings,
-            state=state, **options,
-        )  # fmt: skip
+            net,
+            SEEDS,
+            optimiser=optimiser,
+            data=(X[30:], labels[30:]),
+            settings=settings,
+            state=state,
+            **options,
+        )
     except KeyboardInterrupt:
         return states[0]
     return net, run
@@ -79,10 +84,14 @@ def test_each_member_stops_on_its_own_and_keeps_its_best() -> None:
         stopped.append(report.stopped)
 
     run = trained(
-        net, [0, 0], optimiser=optimiser_of(net, "momentum", [0.1, 0.003]), data=(X, labels),
-        validation=(rng.normal(size=(40, 5)), rng.integers(0, 3, 40)), on_epoch=on_epoch,
+        net,
+        [0, 0],
+        optimiser=optimiser_of(net, "momentum", [0.1, 0.003]),
+        data=(X, labels),
+        validation=(rng.normal(size=(40, 5)), rng.integers(0, 3, 40)),
+        on_epoch=on_epoch,
         settings=Settings(60, 8, patience=3),
-    )  # fmt: skip
+    )
     losses = run.history["validation_loss"]
     first = int(np.argmax([flags[0] for flags in stopped])) + 1
     assert first == run.best_epoch[0] + 3 < run.n_epochs
@@ -120,9 +129,11 @@ def test_the_schedule_is_on_the_learning_rate() -> None:
     start = net.theta.clone()
     same: list[bool] = []
     trained(
-        net, [0], settings=Settings(4, 10, lambda step, n: float(step >= n // 2)),
+        net,
+        [0],
+        settings=Settings(4, 10, lambda step, n: float(step >= n // 2)),
         on_epoch=lambda report: same.append(torch.equal(net.theta, start)),
-    )  # fmt: skip
+    )
     assert same == [True, True, False, False]
 
 
@@ -159,9 +170,11 @@ def test_metrics_can_be_left_out() -> None:
 def test_arguments_that_do_not_belong_together_are_refused() -> None:
     X, labels = problem()
     for change in (
-        {"seeds": [0]}, {"data": (X, labels[:-1])}, {"settings": Settings(0, 8)},
+        {"seeds": [0]},
+        {"data": (X, labels[:-1])},
+        {"settings": Settings(0, 8)},
         {"settings": Settings(1, 0)},
-    ):  # fmt: skip
+    ):
         net = new([0, 1])
         with pytest.raises(ValueError):
             trained(net, **({"seeds": [0, 1]} | change))  # type: ignore[arg-type]
@@ -207,10 +220,14 @@ def test_the_best_and_the_last_weights_are_both_kept() -> None:
         kept.clear()
         net = new([0, 1], normalisation="batch")
         done = trained(
-            net, [0, 1], data=(X[:20], labels[:20]), validation=(X[20:], labels[20:]),
-            optimiser=optimiser_of(net, "adam", [0.05, 0.01]), settings=Settings(25, 5, **how),
+            net,
+            [0, 1],
+            data=(X[:20], labels[:20]),
+            validation=(X[20:], labels[20:]),
+            optimiser=optimiser_of(net, "adam", [0.05, 0.01]),
+            settings=Settings(25, 5, **how),
             on_epoch=lambda _: kept.append({k: v.clone() for k, v in net.kept().items()}),
-        )  # fmt: skip
+        )
         return net, done
 
     net, done = run(keep_best=True)

@@ -47,10 +47,16 @@ def _train(
         steps = partial(steps, on_step=averaged.update)
     rate = [0.05, 0.02] if optimiser != "adam" else 0.01
     done = train(
-        net, optimiser_of(net, optimiser, rate, **options), loss, *data, settings,
-        streams_of(SEEDS), run_epoch=steps, validation=validation,
+        net,
+        optimiser_of(net, optimiser, rate, **options),
+        loss,
+        *data,
+        settings,
+        streams_of(SEEDS),
+        run_epoch=steps,
+        validation=validation,
         view=View(X=Scaling(np.ones((2, 1)), np.full((2, 1), 2.0))),
-    )  # fmt: skip
+    )
     found = {f"history.{name}": curve for name, curve in done.history.items()}
     found |= {f"net.{name}": array for name, array in net.arrays().items()}
     found |= {f"best.{name}": tensor.numpy() for name, tensor in done.best.items()}
@@ -80,8 +86,17 @@ def _cnn(
     return _train(net, group, images(), settings, run_epoch=steps, validation=images(7))
 
 
-RESIDUAL = ["conv 4 3x3 pad 1", "batch-norm", "prelu", "residual 4", "dropout 0.3", "flatten",
-            "dense 6", "batch-norm", "rrelu"]  # fmt: skip
+RESIDUAL = [
+    "conv 4 3x3 pad 1",
+    "batch-norm",
+    "prelu",
+    "residual 4",
+    "dropout 0.3",
+    "flatten",
+    "dense 6",
+    "batch-norm",
+    "rrelu",
+]
 EVERY = Augmentation(flip=True, rotate=20.0, shift=1, crop=1, cutout=2)
 X, T = problem()[0], problem()[0][:, :3] ** 2
 # The rows of 50 in eights leave 2 over; of 7 in threes 1, which joins; a batch of 1 is no share.
@@ -89,8 +104,10 @@ CASES: dict[str, Callable[[ProcessGroup | None], Arrays]] = {
     "plain": partial(_mlp, net={}, optimiser="sgd"),
     "dropout, narrow": partial(_mlp, net={"dropout": 0.4}, optimiser="nesterov", l1=1e-3, l2=1e-3),
     "batch, dropout, clip": partial(
-        _mlp, net={"normalisation": "batch", "dropout": 0.3, "activation": ["relu", "rrelu"]},
-        settings=Settings(n_epochs=3, batch_size=8, clip_norm=0.1), average=0.9,
+        _mlp,
+        net={"normalisation": "batch", "dropout": 0.3, "activation": ["relu", "rrelu"]},
+        settings=Settings(n_epochs=3, batch_size=8, clip_norm=0.1),
+        average=0.9,
     ),
     "adam, layer, averaged": partial(
         _mlp, net={"normalisation": "layer"}, optimiser="adam", average=0.8
@@ -102,12 +119,16 @@ CASES: dict[str, Callable[[ProcessGroup | None], Arrays]] = {
         _mlp, net={"normalisation": "batch"}, n=7, settings=Settings(n_epochs=3, batch_size=3)
     ),
     "early": partial(
-        _mlp, net={"activation": "tanh"}, validation=problem(20, 9), optimiser="momentum",
+        _mlp,
+        net={"activation": "tanh"},
+        validation=problem(20, 9),
+        optimiser="momentum",
         settings=Settings(n_epochs=40, batch_size=8, patience=2),
     ),
     "targets": partial(_mlp, net={"normalisation": "batch"}, data=(X, T), loss=SQUARE),
     "bfloat16": partial(
-        _mlp, net={"normalisation": "batch", "dtype": torch.float32},
+        _mlp,
+        net={"normalisation": "batch", "dtype": torch.float32},
         settings=Settings(n_epochs=2, batch_size=8, autocast=True),
     ),
     "float32": partial(
@@ -115,15 +136,16 @@ CASES: dict[str, Callable[[ProcessGroup | None], Arrays]] = {
     ),
     "images": partial(_cnn, lines=RESIDUAL, changes=EVERY, dtype=torch.float64),
     "images, float32": partial(_cnn, lines=RESIDUAL, changes=EVERY, dtype=torch.float32),
-}  # fmt: skip
+}
 
 
 def main(path: str) -> None:
     import os
 
     torch.set_num_threads(1)
-    group = join(*(int(os.environ[k]) for k in ("RANK", "WORLD_SIZE", "LOCAL_RANK",
-                                                "LOCAL_WORLD_SIZE")))  # fmt: skip
+    group = join(
+        *(int(os.environ[k]) for k in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"))
+    )
     found = {f"{case}/{k}": array for case, run in CASES.items() for k, array in run(group).items()}
     for name, array in group.from_first(found).items():
         # Every process has the same bits, or their weights would drift apart.

@@ -134,8 +134,11 @@ def test_b_16_and_b_17_run_from_0() -> None:
     np.testing.assert_allclose(np.linalg.solve(A, b), expected.mean, rtol=1e-9)
     rng = np.random.default_rng(3)
     w = rng.normal(size=3)
-    loops = sum(-0.5 * w[i] * (ALPHA * (i == j) + BETA * Phi[:, i] @ Phi[:, j]) * w[j]
-                for i in range(3) for j in range(3))  # fmt: skip
+    loops = sum(
+        -0.5 * w[i] * (ALPHA * (i == j) + BETA * Phi[:, i] @ Phi[:, j]) * w[j]
+        for i in range(3)
+        for j in range(3)
+    )
     linear = BETA * sum(w[i] * Phi[a, i] * t[a] for a in range(t.size) for i in range(3))
     assert loops == pytest.approx(float(-0.5 * w @ A @ w), rel=1e-12)
     assert linear == pytest.approx(float(b @ w), rel=1e-12)

@@ -33,8 +33,10 @@ def test_8_9_is_a_cross_correlation() -> None:
 def test_8_12_has_30_where_10_is_printed() -> None:
     """Entry by entry from the definition, and by torch."""
     image, f = edge_matrix(), vertical_edge()
-    by_hand = [[sum(image[i + m, j + n] * f[m, n] for m in range(3) for n in range(3))
-                for j in range(4)] for i in range(4)]  # fmt: skip
+    by_hand = [
+        [sum(image[i + m, j + n] * f[m, n] for m in range(3) for n in range(3)) for j in range(4)]
+        for i in range(4)
+    ]
     assert by_hand == [[0, 30, 30, 0]] * 4
     np.testing.assert_array_equal(filtered(image, f), by_hand)
     peer = torch.nn.functional.conv2d(

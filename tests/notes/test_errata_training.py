@@ -41,8 +41,9 @@ def test_7_4_is_a_sum_over_inputs() -> None:
     z = rng.normal(0.5, 1.0, size=(n_draws, n))
     w = 0.4 + np.array([0.3, 0.6, -0.2]) * z + rng.normal(size=(n_draws, n))
     found = np.einsum("aj,aj->a", w, z)
-    terms = np.array([np.cov(w[:, j], z[:, j])[0, 1] + w[:, j].mean() * z[:, j].mean()
-                      for j in range(n)])  # fmt: skip
+    terms = np.array(
+        [np.cov(w[:, j], z[:, j])[0, 1] + w[:, j].mean() * z[:, j].mean() for j in range(n)]
+    )
     error = found.std() / n_draws**0.5
     assert terms.sum() == pytest.approx(found.mean(), abs=5 * error)
     for j in range(n):

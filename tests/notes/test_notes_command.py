@@ -52,8 +52,17 @@ def test_one_place_is_shown_whole(mlcli: Run) -> None:
     done = mlcli("notes", "7.19")
     one = find("7.19")
     assert done.code == 0
-    for text in (one.title, one.formula, one.correction, "section 7.1.1", "mlcli propagate",
-                 "trains.png", *one.implements, *one.tests, *one.errata):  # fmt: skip
+    for text in (
+        one.title,
+        one.formula,
+        one.correction,
+        "section 7.1.1",
+        "mlcli propagate",
+        "trains.png",
+        *one.implements,
+        *one.tests,
+        *one.errata,
+    ):
         assert text in done.out
     assert mlcli("notes", "7.19", "--json").json["formula"] == one.formula
     assert "table" in mlcli("notes", "Table 1").out
@@ -62,11 +71,19 @@ def test_one_place_is_shown_whole(mlcli: Run) -> None:
 @pytest.mark.parametrize(
     ("typed", "label"),
     [
-        ("7.19", "(7.19)"), ("(7.19)", "(7.19)"), ("eq. 7.19", "(7.19)"), ("Eq (7.19)", "(7.19)"),
-        ("a.7", "(A.7)"), ("Figure 5", "Figure 5"), ("fig. 5", "Figure 5"), ("5", "Figure 5"),
-        ("Figure 7a", "Figure 7"), ("table 1", "Table 1"), ("Tab 2", "Table 2"),
+        ("7.19", "(7.19)"),
+        ("(7.19)", "(7.19)"),
+        ("eq. 7.19", "(7.19)"),
+        ("Eq (7.19)", "(7.19)"),
+        ("a.7", "(A.7)"),
+        ("Figure 5", "Figure 5"),
+        ("fig. 5", "Figure 5"),
+        ("5", "Figure 5"),
+        ("Figure 7a", "Figure 7"),
+        ("table 1", "Table 1"),
+        ("Tab 2", "Table 2"),
     ],
-)  # fmt: skip
+)
 def test_numbers_are_read_as_people_write_them(typed: str, label: str) -> None:
     assert read_label(typed) == label
     assert find(typed).label == label
@@ -108,8 +125,9 @@ def test_nothing_is_missing(mlcli: Run) -> None:
 
 
 def test_what_is_missing_is_exit_3(mlcli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    bare = [replace(one, tests=(), errata=()) if one.label == "Figure 5" else one
-            for one in entries()]  # fmt: skip
+    bare = [
+        replace(one, tests=(), errata=()) if one.label == "Figure 5" else one for one in entries()
+    ]
     monkeypatch.setattr(command, "entries", lambda: tuple(bare))
     done = mlcli("notes", "--missing")
     assert done.code == 3

@@ -38,8 +38,11 @@ def ids(one: Any) -> str:
 def names_in(path: Path) -> frozenset[str]:
     """Test functions of a file, parametrised ones and methods included."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
-                     and node.name.startswith("test_"))  # fmt: skip
+    return frozenset(
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    )
 
 
 @pytest.mark.parametrize("one", entries(), ids=ids)
@@ -210,7 +213,8 @@ def test_a_derivation_needs_its_reason() -> None:
 def test_what_an_entry_lacks() -> None:
     bare = Entry(kind="figure", number="1", section="2", title="t", formula="f")
     assert bare.missing == ("a function", "a test", "a command that shows it")
-    named = Entry(number="2.5", section="2", title="t", formula="f", implements=("m:f",),
-                  errata=("f::t",))  # fmt: skip
+    named = Entry(
+        number="2.5", section="2", title="t", formula="f", implements=("m:f",), errata=("f::t",)
+    )
     assert named.missing == ()
     assert named.command_line == ""

@@ -74,8 +74,9 @@ def test_eta_crit_depends_neither_on_the_average_nor_on_what_follows() -> None:
     rng = np.random.default_rng(1)
     losses = curve() * np.exp(0.2 * rng.normal(size=RATES.size))
     cut = np.where(RATES > 3, np.nan, losses)
-    found = {suggest(RATES, E, 2.0, beta, 4.0).eta_crit for beta in (0, 0.9, 0.98)
-             for E in (losses, cut)}  # fmt: skip
+    found = {
+        suggest(RATES, E, 2.0, beta, 4.0).eta_crit for beta in (0, 0.9, 0.98) for E in (losses, cut)
+    }
     assert len(found) == 1
     assert found.pop() == pytest.approx(1.0, rel=0.2)
 

@@ -70,9 +70,18 @@ def test_all_faults_are_told_together_with_their_places() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("n_seeds", "true"), ("l1", ".nan"), ("l1", ".inf"), ("degrees", "[]"), ("degrees", "9-3"),
-     ("degrees", "[1.5]"), ("test_fraction", "1"), ("seed", "-1"), ("intercept", "maybe")],
-)  # fmt: skip
+    [
+        ("n_seeds", "true"),
+        ("l1", ".nan"),
+        ("l1", ".inf"),
+        ("degrees", "[]"),
+        ("degrees", "9-3"),
+        ("degrees", "[1.5]"),
+        ("test_fraction", "1"),
+        ("seed", "-1"),
+        ("intercept", "maybe"),
+    ],
+)
 def test_what_is_no_value_is_refused(key: str, value: str) -> None:
     with pytest.raises(ConfigError, match=rf"fit_poly\.{key}"):
         resolve(FitPolyConfig, SECTION, sets=[f"fit_poly.{key}={value}"], environ={})

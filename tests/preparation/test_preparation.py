@@ -45,17 +45,26 @@ def test_it_is_what_a_column_transformer_makes(impute: str) -> None:
     table, train = cells(), np.arange(40)
     raw = np.column_stack(list(table.values()))  # (N, 4)
     strategy = impute.replace("-", "_")
-    theirs = ColumnTransformer([
-        ("x", SimpleImputer(strategy=strategy, add_indicator=True), [0]),
-        ("region", OneHotEncoder(drop="first", sparse_output=False), [1]),
-        ("others", SimpleImputer(strategy=strategy), [2, 3]),
-    ]).fit(raw[train])  # fmt: skip
+    theirs = ColumnTransformer(
+        [
+            ("x", SimpleImputer(strategy=strategy, add_indicator=True), [0]),
+            ("region", OneHotEncoder(drop="first", sparse_output=False), [1]),
+            ("others", SimpleImputer(strategy=strategy), [2, 3]),
+        ]
+    ).fit(raw[train])
     made = preparation(impute)
     X = made.expand(table)
     ours = fit_filling(made, X[train])(X)
     np.testing.assert_allclose(ours, theirs.transform(raw), rtol=1e-14)
-    assert made.names == ("x", "x=missing", "region=north", "region=west", "region=missing",
-                          "when", "count")  # fmt: skip
+    assert made.names == (
+        "x",
+        "x=missing",
+        "region=north",
+        "region=west",
+        "region=missing",
+        "when",
+        "count",
+    )
 
 
 def test_rows_outside_of_the_training_have_no_say() -> None:

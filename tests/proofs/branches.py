@@ -11,8 +11,15 @@ from collections import defaultdict
 from pathlib import Path
 
 # Rooms whose mathematics is ours, and everything together.
-ASKED = {"linear": 0.95, "selection": 0.95, "classification": 0.95, "optimisation": 0.95,
-    "backpropagation": 0.95, "convolution": 0.95, "all": 0.90}
+ASKED = {
+    "linear": 0.95,
+    "selection": 0.95,
+    "classification": 0.95,
+    "optimisation": 0.95,
+    "backpropagation": 0.95,
+    "convolution": 0.95,
+    "all": 0.90,
+}
 PARTS = ("covered_lines", "num_statements", "covered_branches", "num_branches")
 
 
@@ -30,8 +37,10 @@ def main(path: Path) -> int:
         lines, n_lines, branches, n_branches = rooms[room]
         together = (lines + branches) / max(n_lines + n_branches, 1)
         asked = ASKED.get(room)
-        print(f"{room:14}{lines / max(n_lines, 1):8.3f}{branches / max(n_branches, 1):10.3f}"
-              f"{together:10.3f}{'' if asked is None else f'{asked:8.2f}'}")  # fmt: skip
+        print(
+            f"{room:14}{lines / max(n_lines, 1):8.3f}{branches / max(n_branches, 1):10.3f}"
+            f"{together:10.3f}{'' if asked is None else f'{asked:8.2f}'}"
+        )
         if asked is not None and min(together, branches / max(n_branches, 1)) < asked:
             too_small.append(room)
     if too_small:

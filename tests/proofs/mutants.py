@@ -36,8 +36,12 @@ def codes() -> dict[str, int | None]:
 
 def run(names: list[str]) -> None:
     """Try mutants, on both cores, without what mutmut shows."""
-    subprocess.run([MUTMUT, "run", "--max-children", "2", *names], cwd=PROJECT,
-                   stdout=subprocess.DEVNULL, check=False)  # fmt: skip
+    subprocess.run(
+        [MUTMUT, "run", "--max-children", "2", *names],
+        cwd=PROJECT,
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
 
 
 def main(n_mutants: int) -> int:
@@ -62,8 +66,10 @@ def main(n_mutants: int) -> int:
     print(f"\n{len(sample)} of {len(every)} mutants, drawn with seed 0")
     for room, members in [*sorted(rooms.items()), ("all", everything)]:
         low, high = proportion_confint(sum(members), len(members), method="wilson")
-        print(f"{room:10} {sum(members)}/{len(members)} noticed: {sum(members) / len(members):.3f} "
-              f"(95 % interval {low:.3f} to {high:.3f})")  # fmt: skip
+        print(
+            f"{room:10} {sum(members)}/{len(members)} noticed: {sum(members) / len(members):.3f} "
+            f"(95 % interval {low:.3f} to {high:.3f})"
+        )
     return int(sum(everything) < BAR * len(everything))
 
 

@@ -23,8 +23,12 @@ def test_the_example_runs_gates_and_keeps_the_report(tmp_path: Path, bound: str,
     environment.pop("REPORT_URL", None)
     done = subprocess.run(
         ["bash", "-c", script.replace(">= 0.9'", f">= {bound}'")],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == code, done.stderr
     assert (tmp_path / "report.tar.gz").stat().st_size > 0
     assert "<failure" in (tmp_path / "out/check.xml").read_text() or code == 0

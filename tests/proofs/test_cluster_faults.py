@@ -142,9 +142,12 @@ def test_an_interrupt_is_130_and_leaves_no_process_and_a_cluster_that_works(
     address = cluster.address if place == "tcp" else place
     process = subprocess.Popen(
         [sys.executable, "-m", "mlcli", *LONG, "--cluster", address],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
+    )
     time.sleep(after)
     assert process.poll() is None
     # As a terminal does it: every process of the group hears it.

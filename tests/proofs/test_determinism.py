@@ -68,9 +68,12 @@ def carried_out(case: Case, folder: Path, jobs: str, env: dict[str, str]) -> dic
 def test_the_same_question_has_the_same_bytes(tmp_path: Path, case: Case) -> None:
     first = carried_out(case, tmp_path / "a", "1", environment())
     other = environment(
-        PYTHONHASHSEED="12345", TZ="Asia/Kathmandu", LC_ALL="C.UTF-8",
-        HOME=str(tmp_path / "nobody"), OMP_NUM_THREADS="1",
-    )  # fmt: skip
+        PYTHONHASHSEED="12345",
+        TZ="Asia/Kathmandu",
+        LC_ALL="C.UTF-8",
+        HOME=str(tmp_path / "nobody"),
+        OMP_NUM_THREADS="1",
+    )
     second = carried_out(case, tmp_path / "b b" / "ünter", "2", other)
     assert len(first) > 1
     assert second == first
@@ -88,8 +91,13 @@ def test_torn_off_and_taken_up_again(tmp_path: Path, command: str) -> None:
     took = time.monotonic() - t_start
     n_torn = 0
     for share in (0.5, 0.7, 0.9):
-        process = subprocess.Popen(words, cwd=torn, env=environment(PYTHONHASHSEED=f"{share:.0f}"),
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
+        process = subprocess.Popen(
+            words,
+            cwd=torn,
+            env=environment(PYTHONHASHSEED=f"{share:.0f}"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
         try:
             process.communicate(timeout=share * took)
         except subprocess.TimeoutExpired:

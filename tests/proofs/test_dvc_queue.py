@@ -20,9 +20,11 @@ def run(folder: Path, *words: str) -> str:
         "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(folder),
         "DVC_NO_ANALYTICS": "1",
-        "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t",
-        "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t",
-    }  # fmt: skip
+        "GIT_AUTHOR_NAME": "t",
+        "GIT_AUTHOR_EMAIL": "t@t",
+        "GIT_COMMITTER_NAME": "t",
+        "GIT_COMMITTER_EMAIL": "t@t",
+    }
     done = subprocess.run(
         words, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -43,9 +45,12 @@ def test_queued_experiments_run_and_are_compared_by_name(tmp_path: Path) -> None
     run(clone, "dvc", "exp", "run", "--run-all")
     shown = json.loads(run(clone, "dvc", "exp", "show", "--json"))
     names = [
-        state["name"] for one in shown for experiment in one.get("experiments") or []
-        for state in experiment["revs"] if state.get("name")
-    ]  # fmt: skip
+        state["name"]
+        for one in shown
+        for experiment in one.get("experiments") or []
+        for state in experiment["revs"]
+        if state.get("name")
+    ]
     assert len(names) == 2
     listed = run(
         clone, "mlcli", "compare", *(f"{name}:reports/fit_poly" for name in names), "--json"

@@ -59,14 +59,25 @@ def test_memory_is_held_while_rows_grow_tenfold(
 ) -> None:
     peaks = []
     for path in tables:
-        arguments = (command, "--data", str(path), *COMMANDS[command], "--quiet", "--json",
-                     "--no-plots", "--out", str(tmp_path / path.stem))  # fmt: skip
+        arguments = (
+            command,
+            "--data",
+            str(path),
+            *COMMANDS[command],
+            "--quiet",
+            "--json",
+            "--no-plots",
+            "--out",
+            str(tmp_path / path.stem),
+        )
         done = subprocess.run(
             [sys.executable, "-c", MEASURE, *arguments], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         peaks.append(int(done.stdout.splitlines()[-1]) / 1024)
-    print(f"\n{command}, {tables[0].suffix}: {peaks[0]:.0f} and {peaks[1]:.0f} MiB at the most, "
-          f"for {ROWS[0]:,} and {ROWS[1]:,} rows")  # fmt: skip
+    print(
+        f"\n{command}, {tables[0].suffix}: {peaks[0]:.0f} and {peaks[1]:.0f} MiB at the most, "
+        f"for {ROWS[0]:,} and {ROWS[1]:,} rows"
+    )
     assert max(peaks) < MOST
     assert peaks[1] < peaks[0] + MORE

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.classification.test_logistic_optimum import check, hard_objectives
 
 from mlcli.classification.logistic.objective import Objective
+from tests.classification.test_logistic_optimum import check, hard_objectives
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)

@@ -23,24 +23,66 @@ from mlcli.report.checkpoint import FileCheckpoint
 
 Run = Callable[..., Any]
 TOLERANCE = 1e-5
-CNN = ("train-cnn", "--data", "digits", "--layers", "conv 4 3x3,batch-norm,relu,flatten",
-       "--n-epochs", "3", "--n-seeds", "2", "--patience", "2", "--augment-shift", "1",
-       "--no-plots")  # fmt: skip
+CNN = (
+    "train-cnn",
+    "--data",
+    "digits",
+    "--layers",
+    "conv 4 3x3,batch-norm,relu,flatten",
+    "--n-epochs",
+    "3",
+    "--n-seeds",
+    "2",
+    "--patience",
+    "2",
+    "--augment-shift",
+    "1",
+    "--no-plots",
+)
 # Long enough to be killed in the middle by a test that looks every few hundredths of a second.
-MLP = ("train-mlp", "--data", "digits", "--hidden", "8", "--n-epochs", "300", "--n-seeds", "2",
-       "--batch-size", "256", "--average-decay", "0.9", "--clip-norm", "1", "--dropout", "0.1",
-       "--no-plots")  # fmt: skip
+MLP = (
+    "train-mlp",
+    "--data",
+    "digits",
+    "--hidden",
+    "8",
+    "--n-epochs",
+    "300",
+    "--n-seeds",
+    "2",
+    "--batch-size",
+    "256",
+    "--average-decay",
+    "0.9",
+    "--clip-norm",
+    "1",
+    "--dropout",
+    "0.1",
+    "--no-plots",
+)
 
 
 def start(arguments: Sequence[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         "-m", "mlcli", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"}, start_new_session=True,
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            "-m",
+            "mlcli",
+            *arguments,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
         # A shell lets what it runs in the background ignore Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
+    )
 
 
 def process_of(launcher: int, rank: int) -> int:

@@ -27,9 +27,13 @@ def run(words: Sequence[str | Path], folder: Path) -> subprocess.CompletedProces
     gone = ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME")
     env = {key: value for key, value in os.environ.items() if key not in gone}
     return subprocess.run(
-        [str(word) for word in words], cwd=folder, env=env, capture_output=True, text=True,
+        [str(word) for word in words],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +54,18 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run((sys.executable, "-m", "venv", folder / "env"), folder).returncode == 0
     scripts = folder / "env" / "bin"
     put = run(
-        (scripts / "python", "-m", "pip", "install", "--quiet", "--constraint",
-         PROJECT / "constraints.txt", wheel), folder,
-    )  # fmt: skip
+        (
+            scripts / "python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--constraint",
+            PROJECT / "constraints.txt",
+            wheel,
+        ),
+        folder,
+    )
     assert put.returncode == 0, put.stderr
     found = run((scripts / "python", "-m", "pip", "list", "--format=freeze"), folder).stdout
     assert "pytest" not in found

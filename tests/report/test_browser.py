@@ -228,17 +228,29 @@ def plots_page(folder: Path, **templates: str) -> Path:
     from dvc_render.vega import VegaRenderer
 
     rows = [
-        {"x": str(10.0**i), "y": str(2.0**i), "y_ci_low": str(0.8 * 2.0**i), "rev": rev,
-         "y_ci_high": str(1.5 * 2.0**i), "field": "y"}
-        for rev in ("workspace", "HEAD") for i in range(-3, 3)
-    ]  # fmt: skip
+        {
+            "x": str(10.0**i),
+            "y": str(2.0**i),
+            "y_ci_low": str(0.8 * 2.0**i),
+            "rev": rev,
+            "y_ci_high": str(1.5 * 2.0**i),
+            "field": "y",
+        }
+        for rev in ("workspace", "HEAD")
+        for i in range(-3, 3)
+    ]
     renderers = [
         VegaRenderer(
-            [dict(row) for row in rows], name, x="x", y="y", title=f"<b>{name}", template=template,
+            [dict(row) for row in rows],
+            name,
+            x="x",
+            y="y",
+            title=f"<b>{name}",
+            template=template,
             template_dir=str(PROJECT / ".dvc" / "plots"),
         )
         for name, template in templates.items()
-    ]  # fmt: skip
+    ]
     render_html(renderers, folder / "index.html", PROJECT / ".dvc" / "plots.html")
     return folder / "index.html"
 

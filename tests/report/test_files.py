@@ -69,8 +69,9 @@ def test_the_last_digits_of_another_processor_change_no_metric_and_no_table(
         texts.append([(tmp_path / name / path).read_text() for path in paths])
     assert texts[0][:2] == texts[1][:2]
     assert json.loads(texts[1][0]) == {
-        "m": {"mean": 0.3333333333, "zero": 0.0}, "n": [1, 0.3333333333],
-    }  # fmt: skip
+        "m": {"mean": 0.3333333333, "zero": 0.0},
+        "n": [1, 0.3333333333],
+    }
     assert texts[1][1] == "x,n\n0.3333333333,1\n3.333333333e+299,2\n0.0,12345678901\n"
     # What predictions are made from keeps every digit.
     assert f"{1 / 3!r}" in texts[0][2]

@@ -133,8 +133,21 @@ def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
 def test_a_single_file_that_cant_be_written_is_exit_2_before_any_work(
     mlcli: Run, empty_folder: Path
 ) -> None:
-    done = mlcli("fit-poly", "--n-samples", "20", "--n-seeds", "2", "--degrees", "1", "--out", "o",
-                 "--no-plots", "--quiet", "--path-penalty", "none")  # fmt: skip
+    done = mlcli(
+        "fit-poly",
+        "--n-samples",
+        "20",
+        "--n-seeds",
+        "2",
+        "--degrees",
+        "1",
+        "--out",
+        "o",
+        "--no-plots",
+        "--quiet",
+        "--path-penalty",
+        "none",
+    )
     assert done.code == 0, done.err
     (empty_folder / "rows.csv").write_text("x,t\n1,2\n2,3\n3,5\n")
     commands = (

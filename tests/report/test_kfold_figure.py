@@ -18,8 +18,21 @@ Run = Callable[..., Any]
 def test_one_degree_has_points_with_bars(
     mlcli: Run, empty_folder: Path, n_seeds: str, drawn_bars: int
 ) -> None:
-    done = mlcli("kfold", "--degrees", "2", "--n-seeds", n_seeds, "--n-samples", "40", "--no-plots",
-                 "--n-coverage", "0", "--out", "o", "--quiet")  # fmt: skip
+    done = mlcli(
+        "kfold",
+        "--degrees",
+        "2",
+        "--n-seeds",
+        n_seeds,
+        "--n-samples",
+        "40",
+        "--no-plots",
+        "--n-coverage",
+        "0",
+        "--out",
+        "o",
+        "--quiet",
+    )
     assert done.code == 0, done.err
     table = read_table(empty_folder / "o/errors.csv")
     figure = kfold.errors(table)
@@ -42,8 +55,21 @@ def test_one_degree_has_points_with_bars(
 
 
 def test_several_degrees_are_curves_still(mlcli: Run, empty_folder: Path) -> None:
-    done = mlcli("kfold", "--degrees", "1,2", "--n-seeds", "2", "--n-samples", "40", "--no-plots",
-                 "--n-coverage", "0", "--out", "o", "--quiet")  # fmt: skip
+    done = mlcli(
+        "kfold",
+        "--degrees",
+        "1,2",
+        "--n-seeds",
+        "2",
+        "--n-samples",
+        "40",
+        "--no-plots",
+        "--n-coverage",
+        "0",
+        "--out",
+        "o",
+        "--quiet",
+    )
     assert done.code == 0, done.err
     (axes,) = kfold.errors(read_table(empty_folder / "o/errors.csv")).axes
     assert axes.get_xlabel() == "degree"

@@ -22,8 +22,12 @@ def texts(figure: Any) -> str:
 
 
 def weights_drawn(figure: Any) -> list[int]:
-    return [len(one.get_segments()) for axes in figure.axes for one in axes.collections
-            if isinstance(one, LineCollection)]  # fmt: skip
+    return [
+        len(one.get_segments())
+        for axes in figure.axes
+        for one in axes.collections
+        if isinstance(one, LineCollection)
+    ]
 
 
 def test_three_hidden_layers_as_in_figure_10() -> None:

@@ -11,10 +11,27 @@ import pytest
 
 Run = Callable[..., Any]
 FIT = ("--degrees", "1,3", "--n-seeds", "3", "--path-penalty", "none", "--no-plots", "--quiet")
-SWEEP = ("sweep", "descent", "-S", "n_seeds=2", "-S", "n_noise=20", "-S", "n_steps=20", "-S",
-         "learning_rate=0.1,1e6", "--out", "s")  # fmt: skip
-READERS = (("compare", "a", "b"), ("check", "b", "--assert", "x<1"), ("verify", "b", "--quiet"),
-           ("verify", "b", "--hashes-only"), ("report", "b", "--out", "page.html"))  # fmt: skip
+SWEEP = (
+    "sweep",
+    "descent",
+    "-S",
+    "n_seeds=2",
+    "-S",
+    "n_noise=20",
+    "-S",
+    "n_steps=20",
+    "-S",
+    "learning_rate=0.1,1e6",
+    "--out",
+    "s",
+)
+READERS = (
+    ("compare", "a", "b"),
+    ("check", "b", "--assert", "x<1"),
+    ("verify", "b", "--quiet"),
+    ("verify", "b", "--hashes-only"),
+    ("report", "b", "--out", "page.html"),
+)
 
 
 @pytest.fixture

@@ -48,8 +48,15 @@ def test_values_that_are_not_the_metric_s_are_not_taken(tmp_path: Path, table: s
     assert per_seed(run(tmp_path, {"score": summary([1.0, 2.0], ANY)}, members=table)) == {}
 
 
-ODD = [{"mean": float("nan")}, {"mean": float("inf")}, {"std": None}, {"std": float("nan")},
-       {"mean": "1.5"}, {"n": None}, {"ci_low": None}]  # fmt: skip
+ODD = [
+    {"mean": float("nan")},
+    {"mean": float("inf")},
+    {"std": None},
+    {"std": float("nan")},
+    {"mean": "1.5"},
+    {"n": None},
+    {"ci_low": None},
+]
 
 
 @pytest.mark.parametrize("odd", ODD, ids=str)

@@ -52,8 +52,14 @@ def start(folder: Path, kind: str, *arguments: str, prelude: str = "") -> subpro
     # Neither a variable that limits threads nor one that sets a seed comes from the tests.
     kept = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     with (folder / f"{kind}.log").open("ab") as log:
-        return subprocess.Popen([sys.executable, "-c", code], stdout=log, stderr=log, cwd=folder,
-                                env=kept, start_new_session=True)  # fmt: skip
+        return subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env=kept,
+            start_new_session=True,
+        )
 
 
 def running(folder: Path, n_workers: int) -> RealCluster:

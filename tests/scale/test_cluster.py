@@ -60,9 +60,23 @@ def test_every_experiment_has_the_same_bytes_on_a_cluster(
 
 
 def test_the_points_of_a_sweep_run_there_and_are_written_here(mlcli: Run, cluster: Any) -> None:
-    asked = ("sweep", "train-mlp", "-S", "data=iris", "-S", "hidden=4", "-S", "n_seeds=2", "-S",
-             "n_epochs=2", "-S", "optimiser=sgd", "-S", "learning_rate=0.1,1e30,0.01",
-             "--quiet")  # fmt: skip
+    asked = (
+        "sweep",
+        "train-mlp",
+        "-S",
+        "data=iris",
+        "-S",
+        "hidden=4",
+        "-S",
+        "n_seeds=2",
+        "-S",
+        "n_epochs=2",
+        "-S",
+        "optimiser=sgd",
+        "-S",
+        "learning_rate=0.1,1e30,0.01",
+        "--quiet",
+    )
     assert mlcli(*asked, "--cluster", cluster.address, "--out", "far").code == 0
     far = files_of(Path("runs")) | files_of(Path("far"))
     runs = [name for name in far if name.endswith("manifest.json")]
@@ -161,9 +175,21 @@ def test_other_versions_are_refused_by_name(cluster: Any) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "local", "local:0", "local:-1", "local:x", "tcp://host", "host:8786", "tcp://host:0",
-     "tcp://host:99999", "http://host:8786", "tcp://a b:1", "tcp://host:8786/x"],
-)  # fmt: skip
+    [
+        "",
+        "local",
+        "local:0",
+        "local:-1",
+        "local:x",
+        "tcp://host",
+        "host:8786",
+        "tcp://host:0",
+        "tcp://host:99999",
+        "http://host:8786",
+        "tcp://a b:1",
+        "tcp://host:8786/x",
+    ],
+)
 def test_an_address_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"--cluster must be tcp://HOST:PORT or local:N"):
         parse_cluster(text)

@@ -77,11 +77,12 @@ def test_the_scaling_of_the_columns_matters_only_past_the_threshold() -> None:
     curves = {
         kind: [
             legendre_columns(points, -2.0, 2.0, size, kind) @ fit.W.T
-            for size, fit in zip((4, 40), minimum_norms(columns(x, 40, kind), t, (4, 40)),
-                                 strict=True)
+            for size, fit in zip(
+                (4, 40), minimum_norms(columns(x, 40, kind), t, (4, 40)), strict=True
+            )
         ]
         for kind in COLUMNS
-    }  # fmt: skip
+    }
     first, second = curves["legendre"], curves["orthonormal"]
     np.testing.assert_allclose(first[0], second[0], rtol=1e-9, atol=1e-9)
     assert np.abs(first[1] - second[1]).max() > 0.1

@@ -119,8 +119,11 @@ def test_grid_search_of_scikit_learn_agrees() -> None:
     for split in range(10):
         numbers[folds.test_rows(split)] = split
     search = GridSearchCV(
-        Ridge(solver="svd"), {"alpha": [2 * 360 * l2 for l2 in STRENGTHS]},
-        cv=PredefinedSplit(numbers), scoring="neg_mean_squared_error", refit=False,
-    ).fit(family.design.A, t)  # fmt: skip
+        Ridge(solver="svd"),
+        {"alpha": [2 * 360 * l2 for l2 in STRENGTHS]},
+        cv=PredefinedSplit(numbers),
+        scoring="neg_mean_squared_error",
+        refit=False,
+    ).fit(family.design.A, t)
     theirs = -search.cv_results_["mean_test_score"]
     np.testing.assert_allclose(losses.mean(axis=1), theirs, rtol=1e-8)

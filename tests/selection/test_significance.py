@@ -24,6 +24,8 @@ def test_holm_by_hand() -> None:
 
 def test_holm_errs_in_5_percent_of_families_without_an_effect() -> None:
     rng = np.random.default_rng(1)
-    wrong = sum(min(p for p in holm(rng.uniform(size=8).tolist()) if p is not None) < 0.05
-                for _ in range(4000))  # fmt: skip
+    wrong = sum(
+        min(p for p in holm(rng.uniform(size=8).tolist()) if p is not None) < 0.05
+        for _ in range(4000)
+    )
     assert 0.04 < wrong / 4000 < 0.06

@@ -85,8 +85,12 @@ def test_an_interval_needs_a_number_or_a_random_search() -> None:
 
 
 def test_a_random_search_is_inside_nested_and_even_in_the_logarithm() -> None:
-    axes = [parse_axis("a=log(1e-4,1)", "s"), parse_axis("b=integers(1,3)", "s"),
-            parse_axis("c=u,v", "s"), parse_axis("d=linear(-1,1)", "s")]  # fmt: skip
+    axes = [
+        parse_axis("a=log(1e-4,1)", "s"),
+        parse_axis("b=integers(1,3)", "s"),
+        parse_axis("c=u,v", "s"),
+        parse_axis("d=linear(-1,1)", "s"),
+    ]
     points = draws(axes, 400, seed=3)
     assert points[:20] == draws(axes, 20, seed=3)
     assert points[:20] != draws(axes, 20, seed=4)

@@ -21,9 +21,23 @@ from mlcli.tracking import TRACKERS
 
 Mlcli = Callable[..., Any]
 TRAIN = (
-    "train-mlp", "--data", "iris", "--hidden", "4", "--init", "he,xavier", "--n-seeds", "2",
-    "--n-epochs", "3", "--device", "cpu", "--jobs", "1", "--quiet",
-)  # fmt: skip
+    "train-mlp",
+    "--data",
+    "iris",
+    "--hidden",
+    "4",
+    "--init",
+    "he,xavier",
+    "--n-seeds",
+    "2",
+    "--n-epochs",
+    "3",
+    "--device",
+    "cpu",
+    "--jobs",
+    "1",
+    "--quiet",
+)
 
 
 @pytest.fixture(scope="module")
@@ -153,8 +167,11 @@ def test_dvclive_leaves_git_and_dvc_alone(mlcli: Mlcli, finished: Path, empty_fo
     for _ in range(2):
         assert mlcli(*TRAIN, "--track", "dvclive").code == 0
     assert sorted(path.name for path in empty_folder.iterdir()) == [
-        ".git", "dvc.yaml", "dvclive", "runs",
-    ]  # fmt: skip
+        ".git",
+        "dvc.yaml",
+        "dvclive",
+        "runs",
+    ]
     assert not (empty_folder / ".git/index").exists()
     assert (empty_folder / "dvc.yaml").read_text() == "stages: {}\n"
     from dvclive.serialize import load_yaml
@@ -312,8 +329,21 @@ def test_a_missing_library_is_named_before_any_work(
 
 
 def test_a_sweep_logs_each_point(mlcli: Mlcli, finished: Path) -> None:
-    asked = ("sweep", "fit-poly", "-S", "degrees=1,2", "-S", "n_seeds=2", "-S", "path_penalty=none",
-             "--metric", "n_train", "--best", "largest", "--quiet")  # fmt: skip
+    asked = (
+        "sweep",
+        "fit-poly",
+        "-S",
+        "degrees=1,2",
+        "-S",
+        "n_seeds=2",
+        "-S",
+        "path_penalty=none",
+        "--metric",
+        "n_train",
+        "--best",
+        "largest",
+        "--quiet",
+    )
     done = mlcli(*asked, "--track", "dvclive")
     assert done.code == 2
     assert "keeps one run of a command, and a sweep has many; try mlflow or tensorboard" in done.err
@@ -348,9 +378,12 @@ def test_nobody_is_told_but_the_user_s_own_trackers(empty_folder: Path) -> None:
     """Each library in a process of its own, where it can't know that it is tested."""
     asked = ("descent", "--n-seeds", "2", "--no-plots", "--quiet", "--track", ",".join(TRACKERS))
     done = subprocess.run(
-        [sys.executable, "-c", GUARD, *asked], capture_output=True, text=True, check=False,
+        [sys.executable, "-c", GUARD, *asked],
+        capture_output=True,
+        text=True,
+        check=False,
         env=os.environ | {"DVC_STUDIO_TOKEN": "x"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert Path("dvclive/descent/metrics.json").is_file()
     assert Path("mlruns").is_dir()

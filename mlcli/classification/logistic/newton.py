@@ -191,9 +191,11 @@ def _start(objective: Objective) -> tuple[Floats, Quadratic | None]:
     if not total > 0:
         return nothing, None
     part = replace(
-        objective, Phi=np.ascontiguousarray(objective.Phi[some]), labels=objective.labels[some],
+        objective,
+        Phi=np.ascontiguousarray(objective.Phi[some]),
+        labels=objective.labels[some],
         row_weights=objective.row_weights[some] / total,
-    )  # fmt: skip
+    )
     found = fit_newton(part, nothing)
     if not found.converged:
         return nothing, None

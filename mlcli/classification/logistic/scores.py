@@ -62,9 +62,12 @@ def decisions(p: Floats, positive: Bools) -> Decisions | None:
     thresholds = np.concatenate([[np.inf], p[order][ends]])
     zero = np.zeros(1)
     return Decisions(
-        thresholds, np.concatenate([zero, true]), np.concatenate([zero, false]), n_positive,
+        thresholds,
+        np.concatenate([zero, true]),
+        np.concatenate([zero, false]),
+        n_positive,
         positive.size - n_positive,
-    )  # fmt: skip
+    )
 
 
 def roc_auc(found: Decisions) -> float:

@@ -15,14 +15,24 @@ from mlcli.errors import ConfigError
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
 FUNCTIONS: dict[str, Callable[[Floats], Floats]] = {
-    "sin": np.sin, "cos": np.cos, "tan": np.tan, "exp": np.exp, "log": np.log, "sqrt": np.sqrt,
-    "abs": np.abs, "tanh": np.tanh, "sign": np.sign,
-}  # fmt: skip
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "abs": np.abs,
+    "tanh": np.tanh,
+    "sign": np.sign,
+}
 CONSTANTS = {"pi": np.pi, "e": np.e}
 OPERATORS: dict[type[ast.operator], Callable[[Floats, Floats], Floats]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
-    ast.Div: operator.truediv, ast.Pow: np.power,
-}  # fmt: skip
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: np.power,
+}
 LONGEST = 500
 
 

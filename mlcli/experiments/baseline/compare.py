@@ -55,9 +55,7 @@ def interval(task: Task, values: Array, within: Range) -> dict[str, float | int 
         return {"mean": None, "ci_low": None, "ci_high": None, "n": values.size}
     tested = np.unique(np.concatenate([test for _, test in task.splits]))
     found = corrected(values, *_sizes(task)).within(within, tested.size)
-    return {
-        "mean": found.estimate, "ci_low": found.low, "ci_high": found.high, "n": values.size
-    }  # fmt: skip
+    return {"mean": found.estimate, "ci_low": found.low, "ci_high": found.high, "n": values.size}
 
 
 def _sizes(task: Task) -> tuple[float, float]:

@@ -13,10 +13,20 @@ MethodName = Literal[
     "constant", "linear", "ridge", "polynomial", "logistic", "neighbours", "trees", "mlp", "cnn"
 ]
 METHODS: tuple[MethodName, ...] = (
-    "constant", "linear", "ridge", "polynomial", "logistic", "neighbours", "trees", "mlp", "cnn",
-)  # fmt: skip
-SCORES = {"regression": ("mse", "mae", "r2"), "classification": ("accuracy", "brier",
-                                                                "cross-entropy")}  # fmt: skip
+    "constant",
+    "linear",
+    "ridge",
+    "polynomial",
+    "logistic",
+    "neighbours",
+    "trees",
+    "mlp",
+    "cnn",
+)
+SCORES = {
+    "regression": ("mse", "mae", "r2"),
+    "classification": ("accuracy", "brier", "cross-entropy"),
+}
 
 
 class BaselineConfig(SourceFields, ImageFields, SeedFields):
@@ -42,9 +52,12 @@ class BaselineConfig(SourceFields, ImageFields, SeedFields):
     n_folds: Int = param(10, "Folds, the same for all.", unit="folds", ge=2, le=1000)
     hidden: str = param("64-32", "Sizes of the hidden layers of mlp.", example="128-64")
     n_epochs: Int = param(
-        60, "Passes of mlp over its training rows; the best on a tenth of them is kept.",
-        unit="epochs", ge=1, le=100_000,
-    )  # fmt: skip
+        60,
+        "Passes of mlp over its training rows; the best on a tenth of them is kept.",
+        unit="epochs",
+        ge=1,
+        le=100_000,
+    )
     cnn_epochs: Int = param(15, "The same of cnn.", unit="epochs", ge=1, le=100_000)
     n_seeds: Int = param(
         1, "Random partitions into folds.", unit="partitions", example="5", ge=1, le=1000

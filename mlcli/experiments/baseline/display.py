@@ -16,8 +16,14 @@ WORDS = {
     "brier": f"{BRIER}, lower is better",
     "cross-entropy": "cross-entropy in nats, lower is better",
 }
-SECOND = {"mse": "r2", "mae": "r2", "r2": "mse", "accuracy": "brier", "brier": "accuracy",
-          "cross-entropy": "accuracy"}  # fmt: skip
+SECOND = {
+    "mse": "r2",
+    "mae": "r2",
+    "r2": "mse",
+    "accuracy": "brier",
+    "brier": "accuracy",
+    "cross-entropy": "accuracy",
+}
 
 
 def display(metrics: Mapping[str, Any]) -> list[Display]:
@@ -28,17 +34,33 @@ def display(metrics: Mapping[str, Any]) -> list[Display]:
         mean, ends = interval(entry[score])
         gap, gap_ends = interval(entry.get("difference"))
         p = entry["difference"]["p_holm"] if "difference" in entry else None
-        rows.append([
-            method, mean, ends, number(entry[second]["mean"]), gap, gap_ends,
-            "" if p is None else f"{p:.2g}", "yes" if entry.get("beats_constant") else "",
-        ])  # fmt: skip
+        rows.append(
+            [
+                method,
+                mean,
+                ends,
+                number(entry[second]["mean"]),
+                gap,
+                gap_ends,
+                "" if p is None else f"{p:.2g}",
+                "yes" if entry.get("beats_constant") else "",
+            ]
+        )
     n_splits = metrics["n_folds"] * metrics["n_seeds"]
     title = (
         f"{metrics['target']} of {metrics['data']}, {metrics['task']}: {metrics['n_rows']} rows, "
         f"{metrics['n_features']} inputs, {n_splits} splits; {WORDS[score]}"
     )
-    headings = ["method", score, "95 % interval", second, "minus the constant", "95 % interval",
-                "p, Holm", "beats it"]  # fmt: skip
+    headings = [
+        "method",
+        score,
+        "95 % interval",
+        second,
+        "minus the constant",
+        "95 % interval",
+        "p, Holm",
+        "beats it",
+    ]
     return [Display(title, headings, rows, verdict(metrics))]
 
 

@@ -61,8 +61,15 @@ def methods(table: Table, folds: Table) -> Figure:
         axes.errorbar(means[i], y + 0.06, xerr=ends, fmt="o", color=colour, capsize=4)
     constant = means[table["method"].index("constant")]
     axes.axvline(constant, color=TRUTH, linestyle="--", linewidth=1)
-    axes.annotate("constant", (constant, 1.0), xycoords=("data", "axes fraction"), ha="center",
-                  va="bottom", fontsize=8, color=TRUTH)  # fmt: skip
+    axes.annotate(
+        "constant",
+        (constant, 1.0),
+        xycoords=("data", "axes fraction"),
+        ha="center",
+        va="bottom",
+        fontsize=8,
+        color=TRUTH,
+    )
     own = numbers(where(folds, method="constant")[score])
     _limit(axes, np.concatenate(every), float(means[order[-1]]), own, better)
     axes.set_yticks(range(len(order)), [table["method"][i] for i in order])
@@ -90,5 +97,12 @@ def _limit(axes: Axes, every: Array, best: float, constant: Array, better: float
         return
     left, right = axes.get_xlim()
     axes.set_xlim(*((worst, right) if better > 0 else (left, worst)))
-    axes.annotate("worse scores are outside the frame", (0.99, 0.02), xycoords="axes fraction",
-                  ha="right", va="bottom", fontsize=8, color=POINTS)  # fmt: skip
+    axes.annotate(
+        "worse scores are outside the frame",
+        (0.99, 0.02),
+        xycoords="axes fraction",
+        ha="right",
+        va="bottom",
+        fontsize=8,
+        color=POINTS,
+    )

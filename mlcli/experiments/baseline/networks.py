@@ -41,17 +41,19 @@ def network_predictions(
     by_split = sorted(outcomes, key=lambda one: one.member.seed_index)
     # Test parts are filled up to one length; what is left over goes again.
     return [
-        one.predicted[: len(rows)]
-        for one, (_, rows) in zip(by_split, task.splits, strict=True)
-    ]  # fmt: skip
+        one.predicted[: len(rows)] for one, (_, rows) in zip(by_split, task.splits, strict=True)
+    ]
 
 
 def _settings(config: BaselineConfig, method: str, problem: Problem) -> Any:
     n_train = problem.splits[0].train.size
     common: dict[str, Any] = {
-        "n_seeds": len(problem.splits), "seed": config.seed, "device": config.device,
-        "batch_size": (min(32, max(1, n_train // 4)),), "task": problem.task,
-    }  # fmt: skip
+        "n_seeds": len(problem.splits),
+        "seed": config.seed,
+        "device": config.device,
+        "batch_size": (min(32, max(1, n_train // 4)),),
+        "task": problem.task,
+    }
     if method == "cnn":
         epochs = config.cnn_epochs
         return TrainCnnConfig(n_epochs=epochs, patience=epochs, **common)

@@ -157,9 +157,17 @@ def _table(
         one = entry[task.score]
         gap = entry.get("difference", {})
         rows.append(
-            {"method": method, "score": task.score, "mean": one["mean"], "ci_low": one["ci_low"],
-             "ci_high": one["ci_high"], "difference": gap.get("mean"),
-             "difference_ci_low": gap.get("ci_low"), "difference_ci_high": gap.get("ci_high"),
-             "p_holm": gap.get("p_holm"), "beats_constant": entry.get("beats_constant", False)}
-        )  # fmt: skip
+            {
+                "method": method,
+                "score": task.score,
+                "mean": one["mean"],
+                "ci_low": one["ci_low"],
+                "ci_high": one["ci_high"],
+                "difference": gap.get("mean"),
+                "difference_ci_low": gap.get("ci_low"),
+                "difference_ci_high": gap.get("ci_high"),
+                "p_holm": gap.get("p_holm"),
+                "beats_constant": entry.get("beats_constant", False),
+            }
+        )
     return {name: [row[name] for row in rows] for name in rows[0]}

@@ -70,8 +70,9 @@ def task_from(config: BaselineConfig, source: Source) -> Task:
     if source.streamed:
         raise DataError(
             f"{source.name} has {source.n_rows} rows and is read in batches, which baseline can't "
-            "use", hint="a file with fewer rows",
-        )  # fmt: skip
+            "use",
+            hint="a file with fewer rows",
+        )
     data = source.replicate(0, config.seed)
     kind = task_of(config, source, data.t)
     score = config.score or SCORES[kind][0]
@@ -88,8 +89,9 @@ def task_from(config: BaselineConfig, source: Source) -> Task:
     else:
         refuse_words("a regression", data)
     if not names and np.ptp(t) == 0:
-        raise DataError(f"target '{data.target_name}' has the same value in every row",
-                        hint="another --target")  # fmt: skip
+        raise DataError(
+            f"target '{data.target_name}' has the same value in every row", hint="another --target"
+        )
     splits = []
     for index in range(config.n_seeds):
         rng = stream(config.seed, "folds", index)
@@ -109,6 +111,8 @@ def _check_classes(config: BaselineConfig, name: str, labels: Ints) -> None:
     fewest = int(np.bincount(labels).min())
     if fewest < config.n_folds:
         raise DataError(
-            f"each class of target '{name}'", must=f"of at least {config.n_folds} rows, one a fold",
-            got=f"one of {fewest}", hint="fewer --n-folds",
-        )  # fmt: skip
+            f"each class of target '{name}'",
+            must=f"of at least {config.n_folds} rows, one a fold",
+            got=f"one of {fewest}",
+            hint="fewer --n-folds",
+        )

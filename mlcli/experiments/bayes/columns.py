@@ -89,9 +89,13 @@ class Data:
 def in_memory(X: Array, t: Array, related: Related = UNRELATED) -> Data:
     """Data that are arrays, and what their columns were made of where that is known."""
     return Data(
-        lambda: [(X, t)], X.min(axis=0), X.max(axis=0), t.size, arrays=(X, t),
+        lambda: [(X, t)],
+        X.min(axis=0),
+        X.max(axis=0),
+        t.size,
+        arrays=(X, t),
         redundant=find_redundant(X, *related),
-    )  # fmt: skip
+    )
 
 
 def triangle_of(basis: Basis, data: Data) -> Triangle:

@@ -50,21 +50,31 @@ class BayesConfig(SourceFields, SeedFields):
         "Prior of the weights: N(0, 1/precision), N(m_0, S_0) from files, or one precision each.",
     )
     prior_precision: Annotated[Float | None, Unset] = param(
-        None, "Precision alpha of the prior (default: by evidence).", example="2", gt=0,
+        None,
+        "Precision alpha of the prior (default: by evidence).",
+        example="2",
+        gt=0,
         unit="1 / weight^2",
-    )  # fmt: skip
+    )
     noise_precision: Annotated[Float | None, Unset] = param(
-        None, "Precision beta of the noise (default: by evidence).", example="11.1", gt=0,
+        None,
+        "Precision beta of the noise (default: by evidence).",
+        example="11.1",
+        gt=0,
         unit="1 / target^2",
-    )  # fmt: skip
+    )
     prior_mean: Annotated[str | None, Unset] = param(
-        None, "CSV file with columns term and mean: m_0 of a general prior.",
-        example="model/posterior_mean.csv", is_file=True,
-    )  # fmt: skip
+        None,
+        "CSV file with columns term and mean: m_0 of a general prior.",
+        example="model/posterior_mean.csv",
+        is_file=True,
+    )
     prior_covariance: Annotated[str | None, Unset] = param(
-        None, "NPY file with the matrix S_0 of a general prior.",
-        example="model/posterior_covariance.npy", is_file=True,
-    )  # fmt: skip
+        None,
+        "NPY file with the matrix S_0 of a general prior.",
+        example="model/posterior_covariance.npy",
+        is_file=True,
+    )
     noise: Literal["gaussian", "student"] = param(
         "gaussian",
         "gaussian: one noise precision; student: unknown noise, normal-inverse-gamma posterior, "
@@ -75,18 +85,23 @@ class BayesConfig(SourceFields, SeedFields):
         1e-3, "Rate b_0 of the inverse gamma prior of the noise.", unit="target^2", gt=0
     )
     at: Annotated[str | None, Unset] = param(
-        None, "CSV, TSV, Parquet or NPZ file of inputs at which to predict.",
-        example="new.csv", is_file=True,
-    )  # fmt: skip
+        None,
+        "CSV, TSV, Parquet or NPZ file of inputs at which to predict.",
+        example="new.csv",
+        is_file=True,
+    )
     grid: Annotated[str | None, Unset] = param(
         None, "Predict at n even points from lo to hi, as lo,hi,n.", example="0,1,101"
     )
     n_draws: Int = param(12, "Curves drawn from the posterior.", ge=0, le=1000)
     n_surface: Int = param(41, "Points a side of the map of the evidence.", ge=2, le=400)
     n_calibration: Int = param(
-        200, "Data sets on which the coverage of the predictive interval is measured.",
-        unit="data sets", ge=0, le=100_000,
-    )  # fmt: skip
+        200,
+        "Data sets on which the coverage of the predictive interval is measured.",
+        unit="data sets",
+        ge=0,
+        le=100_000,
+    )
     calibration_rows: Int = param(20, "Rows of each of them.", unit="rows", ge=5, le=100_000)
 
     @field_validator("grid")

@@ -55,15 +55,27 @@ def _weights(weights: Mapping[str, Mapping[str, Any]]) -> Display:
 def _degrees(metrics: Mapping[str, Any]) -> Display:
     rows = []
     prefix = "degree_"
-    for degree in sorted(int(k.removeprefix(prefix)) for k in metrics if k.startswith(prefix)
-                         and k.removeprefix(prefix).isdigit()):  # fmt: skip
+    for degree in sorted(
+        int(k.removeprefix(prefix))
+        for k in metrics
+        if k.startswith(prefix) and k.removeprefix(prefix).isdigit()
+    ):
         one = metrics[f"{prefix}{degree}"]
-        marks = [word for key, word in (("degree_by_evidence", "evidence"),
-                                        ("degree_by_kfold", "k-fold"))
-                 if metrics[key] == degree]  # fmt: skip
-        rows.append([str(degree), number(one["log_evidence"]), number(one["cv_mse"]),
-                     _share(metrics, "evidence", degree), _share(metrics, "kfold", degree),
-                     ", ".join(marks)])  # fmt: skip
+        marks = [
+            word
+            for key, word in (("degree_by_evidence", "evidence"), ("degree_by_kfold", "k-fold"))
+            if metrics[key] == degree
+        ]
+        rows.append(
+            [
+                str(degree),
+                number(one["log_evidence"]),
+                number(one["cv_mse"]),
+                _share(metrics, "evidence", degree),
+                _share(metrics, "kfold", degree),
+                ", ".join(marks),
+            ]
+        )
     headings = [
         "degree",
         "log evidence",
@@ -86,8 +98,14 @@ def _calibration(calibration: Mapping[str, Any]) -> Display:
         for level, one in calibration[method].items():
             nominal = f"{float(level.removeprefix('level_')):.0f} %"
             low, high = one["ci_low"], one["ci_high"]
-            rows.append([method.replace("_", " "), nominal, f"{100 * one['mean']:.1f} %",
-                         between(100 * low, 100 * high) if low is not None else ""])  # fmt: skip
+            rows.append(
+                [
+                    method.replace("_", " "),
+                    nominal,
+                    f"{100 * one['mean']:.1f} %",
+                    between(100 * low, 100 * high) if low is not None else "",
+                ]
+            )
     title = (
         f"coverage of the predictive interval: {calibration['n']} data sets of "
         f"{calibration['rows']} rows"

@@ -48,8 +48,15 @@ def figures(folder: Path) -> dict[str, Figure]:
 def _points(axes: Axes, data: Table) -> None:
     names = list(data)
     x_name, t_name = names[0], names[-1]
-    axes.scatter(numbers(data[x_name]), numbers(data[t_name]), s=9, color=POINTS, alpha=0.55,
-                 linewidths=0, label="data")  # fmt: skip
+    axes.scatter(
+        numbers(data[x_name]),
+        numbers(data[t_name]),
+        s=9,
+        color=POINTS,
+        alpha=0.55,
+        linewidths=0,
+        label="data",
+    )
     axes.set_xlabel(x_name)
     axes.set_ylabel(t_name)
 
@@ -117,10 +124,12 @@ def sequential(table: Table) -> Figure:
         given = (table[f"name_{k}"][0].replace(r"\$", "$") for k in (0, 1))
         names = [shortened(name, NAME_CHARACTERS).replace("$", r"\$") for name in given]
     for index, axes in zip(range(n), grid.flat, strict=False):
-        S = np.array([
-            [float(table["variance_0"][index]), float(table["covariance"][index])],
-            [float(table["covariance"][index]), float(table["variance_1"][index])],
-        ])  # fmt: skip
+        S = np.array(
+            [
+                [float(table["variance_0"][index]), float(table["covariance"][index])],
+                [float(table["covariance"][index]), float(table["variance_1"][index])],
+            ]
+        )
         for k, alpha in ((2.0, 0.25), (1.0, 0.45)):
             outline = means[index] + k * _ellipse(S)
             axes.fill(*outline.T, color=COLOURS[0], alpha=alpha, linewidth=0)
@@ -191,12 +200,21 @@ def _one_curve(
     if not np.allclose(first, mean, equal_nan=True):
         axes.plot(degree, first, ":", color=colour, label="first data set")
     chosen = int(best(mean))  # type: ignore[operator]
-    axes.plot(degree[chosen], mean[chosen], "*", color=COLOURS[4], markersize=15, zorder=5,
-              label=f"degree {degree[chosen]:.0f}")  # fmt: skip
+    axes.plot(
+        degree[chosen],
+        mean[chosen],
+        "*",
+        color=COLOURS[4],
+        markersize=15,
+        zorder=5,
+        label=f"degree {degree[chosen]:.0f}",
+    )
     shown = np.concatenate([mean, first])
     shown = shown[np.isfinite(shown)]
-    inside = shown[np.abs(shown - mean[chosen]) <= 20 * max(float(np.median(np.abs(
-        shown - mean[chosen]))), 1e-12)]  # fmt: skip
+    inside = shown[
+        np.abs(shown - mean[chosen])
+        <= 20 * max(float(np.median(np.abs(shown - mean[chosen]))), 1e-12)
+    ]
     margin = 0.15 * (float(np.ptp(inside)) or 1.0)
     axes.set_ylim(float(inside.min()) - margin, float(inside.max()) + margin)
     axes.set_ylabel(label)
@@ -233,14 +251,23 @@ def calibration(table: Table) -> Figure:
     figure = new_figure(7.0, 4.4)
     axes = figure.add_subplot()
     methods = distinct(table["method"])
-    for method, colour, marker, shift in zip(methods, COLOURS, "so^", (-0.09, 0, 0.09),
-                                             strict=False):  # fmt: skip
+    for method, colour, marker, shift in zip(
+        methods, COLOURS, "so^", (-0.09, 0, 0.09), strict=False
+    ):
         rows = where(table, method=method)
-        level, mean, low, high = (100 * numbers(rows[key])
-                                  for key in ("level", "mean", "ci_low", "ci_high"))  # fmt: skip
+        level, mean, low, high = (
+            100 * numbers(rows[key]) for key in ("level", "mean", "ci_low", "ci_high")
+        )
         place = np.arange(level.size) + shift
-        axes.errorbar(place, mean - level, yerr=[mean - low, high - mean], fmt=marker,
-                      color=colour, capsize=3, label=method)  # fmt: skip
+        axes.errorbar(
+            place,
+            mean - level,
+            yerr=[mean - low, high - mean],
+            fmt=marker,
+            color=colour,
+            capsize=3,
+            label=method,
+        )
     levels = 100 * numbers(where(table, method=methods[0])["level"])
     axes.set_xticks(range(levels.size), [f"{level:g} %" for level in levels])
     axes.axhline(0, color="black", linewidth=1)

@@ -98,9 +98,15 @@ def fit(config: BayesConfig, triangle: Triangle, prior: Prior | None = None) -> 
 
 def _described(posterior: Posterior, precisions: Array | None, best: EvidenceMaximum) -> Fitted:
     return Fitted(
-        posterior, precisions, best.noise_precision, best.log_evidence, best.effective_parameters,
-        best.n_maxima, best.at_limit, best.certificate,
-    )  # fmt: skip
+        posterior,
+        precisions,
+        best.noise_precision,
+        best.log_evidence,
+        best.effective_parameters,
+        best.n_maxima,
+        best.at_limit,
+        best.certificate,
+    )
 
 
 def _unknown_noise(config: BayesConfig, data: Spectrum) -> Fitted:
@@ -136,9 +142,13 @@ def _relevant(config: BayesConfig, triangle: Triangle) -> Fitted:
     gamma = float(data.effective_parameters(1.0 / found.noise_precision))
     posterior = Posterior(mean, factor, found.noise_precision)
     return Fitted(
-        posterior, found.prior_precisions, found.noise_precision, found.log_evidence, gamma,
+        posterior,
+        found.prior_precisions,
+        found.noise_precision,
+        found.log_evidence,
+        gamma,
         certificate=found.certificate,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,10 @@ def read_prior(config: BayesConfig, terms: Sequence[str]) -> Prior | None:
     covariance = _read_matrix(config.prior_covariance)
     if covariance.shape != (len(names), len(names)):
         raise InputError(
-            f"{config.prior_covariance}", must=f"a {len(names)} x {len(names)} matrix, as the "
-            "prior's terms", got=f"shape {covariance.shape}",
-        )  # fmt: skip
+            f"{config.prior_covariance}",
+            must=f"a {len(names)} x {len(names)} matrix, as the prior's terms",
+            got=f"shape {covariance.shape}",
+        )
     # The rest of the terms is integrated out: a Gaussian's marginal leaves their rows out.
     return gaussian_prior(np.array(means)[order], covariance[np.ix_(order, order)])
 
@@ -52,9 +53,10 @@ def _read_means(name: str) -> tuple[list[str], list[float]]:
         return [row["term"] for row in rows], [float(row["mean"]) for row in rows]
     except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError):
         raise InputError(
-            name, must="a CSV file with the columns term and mean, numbers in the latter",
+            name,
+            must="a CSV file with the columns term and mean, numbers in the latter",
             got="something else",
-        ) from None  # fmt: skip
+        ) from None
 
 
 def _read_matrix(name: str) -> Array:
@@ -62,8 +64,9 @@ def _read_matrix(name: str) -> Array:
         found = np.load(Path(name).expanduser(), allow_pickle=False)
         return np.atleast_2d(np.asarray(found, dtype=np.float64))
     except (OSError, ValueError, EOFError, TypeError):
-        raise InputError(name, must="an NPY file with a matrix of numbers", got="something else") \
-            from None  # fmt: skip
+        raise InputError(
+            name, must="an NPY file with a matrix of numbers", got="something else"
+        ) from None
 
 
 def points(config: BayesConfig, data: Dataset, low: Array, high: Array) -> Array | None:

@@ -167,9 +167,7 @@ def _result(
         metrics=_metrics(config, model, replicates, study, source),
         tables=_tables(config, source, first, data, model, prior, replicates, study),
         model_tables={
-            "posterior_mean": {
-                "term": model.terms, "mean": posterior.mean, "std": posterior.std
-            }
+            "posterior_mean": {"term": model.terms, "mean": posterior.mean, "std": posterior.std}
         },
         model_arrays={"posterior_covariance": posterior.covariance},
         model_tensors={"predictor": arrays},
@@ -179,11 +177,13 @@ def _result(
             config, source, model.fitted.at_limit, model.basis.left_out_terms(source.feature_names)
         ),
         certificates=by_solve(
-            {"evidence": [one.fitted.certificate for one in replicates],
-             "evidence of each degree": [one.curve.certificate() for one in replicates]}
+            {
+                "evidence": [one.fitted.certificate for one in replicates],
+                "evidence of each degree": [one.curve.certificate() for one in replicates],
+            }
         ),
         certificate_hint="--prior-precision and --noise-precision, or a lower --degree",
-    )  # fmt: skip
+    )
 
 
 def _tables(

@@ -152,9 +152,13 @@ def _covered(config: BayesConfig, generator: Generator, index: int) -> Array:
     nodes, weights = uniform_quadrature(float(low[0]), float(high[0]), N_NODES)
     Phi, truth = basis.evaluate(nodes[:, None]), generator.spec.truth(nodes[:, None])
     plain = config.model_copy(
-        update={"prior": "isotropic", "noise": "gaussian", "prior_precision": None,
-                "noise_precision": None}
-    )  # fmt: skip
+        update={
+            "prior": "isotropic",
+            "noise": "gaussian",
+            "prior_precision": None,
+            "noise_precision": None,
+        }
+    )
     unknown = plain.model_copy(update={"noise": "student"})
     likely = maximum_likelihood(triangle)
     models: list[Sequence[tuple[Array, Array]]] = []
@@ -170,8 +174,9 @@ def _covered(config: BayesConfig, generator: Generator, index: int) -> Array:
         except NoAnswerError:
             models.append([(truth, np.full(nodes.size, np.nan)) for _ in LEVELS])
     sigma = generator.chosen.noise_std
-    return np.array([[_inside(mean, half, truth, weights, sigma) for mean, half in one]
-                     for one in models])  # fmt: skip
+    return np.array(
+        [[_inside(mean, half, truth, weights, sigma) for mean, half in one] for one in models]
+    )
 
 
 def _inside(mean: Array, half: Array, truth: Array, weights: Array, sigma: float) -> float:

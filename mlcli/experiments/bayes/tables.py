@@ -96,19 +96,36 @@ def weights_table(terms: Sequence[str], fitted: Fitted, likely: MaximumLikelihoo
 def evidence_table(curves: Sequence[Curve]) -> Columns:
     """Evidence and cross-validated error against degree: the first data set, and all of them."""
     names = (
-        "degree", "log_evidence", "prior_precision", "noise_precision", "effective_parameters",
-        "n_maxima", "cv_mse", "mean_log_evidence", "log_evidence_ci_low", "log_evidence_ci_high",
-        "mean_cv_mse", "cv_mse_ci_low", "cv_mse_ci_high",
-    )  # fmt: skip
+        "degree",
+        "log_evidence",
+        "prior_precision",
+        "noise_precision",
+        "effective_parameters",
+        "n_maxima",
+        "cv_mse",
+        "mean_log_evidence",
+        "log_evidence_ci_low",
+        "log_evidence_ci_high",
+        "mean_cv_mse",
+        "cv_mse_ci_low",
+        "cv_mse_ci_high",
+    )
     columns: dict[str, list[Any]] = {name: [] for name in names}
     first = curves[0]
     for i, degree in enumerate(first.degrees):
         one = first.maxima[i]
         row: list[Any] = [degree]
-        row += [None] * 5 if one is None else [
-            one.log_evidence, one.prior_precision, one.noise_precision, one.effective_parameters,
-            one.n_maxima,
-        ]  # fmt: skip
+        row += (
+            [None] * 5
+            if one is None
+            else [
+                one.log_evidence,
+                one.prior_precision,
+                one.noise_precision,
+                one.effective_parameters,
+                one.n_maxima,
+            ]
+        )
         row.append(float(first.cv_mse[i]))
         evidence = [np.nan if c.maxima[i] is None else c.maxima[i].log_evidence for c in curves]  # type: ignore[union-attr]
         errors = [float(c.cv_mse[i]) for c in curves]

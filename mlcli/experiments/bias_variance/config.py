@@ -33,12 +33,18 @@ class BiasVarianceConfig(StrengthFields, SourceFields, SeedFields):
         None,
         f"Rows of each data set of an ensemble (default: {FRESH_ROWS} where the generator is "
         "known and --n-samples is not given; all training rows in a bootstrap).",
-        unit="rows", example="100", ge=2,
-    )  # fmt: skip
+        unit="rows",
+        example="100",
+        ge=2,
+    )
     n_test: Int = param(
-        1000, "Fresh rows of each seed on which the error is measured, generator known.",
-        unit="rows", example="1000", ge=2, le=1_000_000,
-    )  # fmt: skip
+        1000,
+        "Fresh rows of each seed on which the error is measured, generator known.",
+        unit="rows",
+        example="1000",
+        ge=2,
+        le=1_000_000,
+    )
     test_fraction: Float = param(
         0.2, "Share of the rows set aside for testing where the generator is unknown.", gt=0, lt=1
     )
@@ -58,11 +64,41 @@ class BiasVarianceConfig(StrengthFields, SourceFields, SeedFields):
         12, "Rows of each data set there: the threshold.", unit="rows", ge=2, le=500
     )
     descent_columns: Degrees = param(
-        (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 23, 27, 32, 38, 46, 56, 70,
-         90, 120, 160, 220, 300),
+        (
+            1,
+            2,
+            3,
+            4,
+            5,
+            6,
+            7,
+            8,
+            9,
+            10,
+            11,
+            12,
+            13,
+            14,
+            15,
+            16,
+            18,
+            20,
+            23,
+            27,
+            32,
+            38,
+            46,
+            56,
+            70,
+            90,
+            120,
+            160,
+            220,
+            300,
+        ),
         "Numbers of Legendre columns there, from far fewer than the rows to far more.",
         example="1-15,20,50,100",
-    )  # fmt: skip
+    )
 
     @field_validator("n_rows")
     @classmethod

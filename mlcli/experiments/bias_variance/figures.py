@@ -133,10 +133,21 @@ def _draw_terms(axes: Axes, x: Array, table: Table) -> None:
         axes.plot(x, np.fmax(mean, bottom), color=colour, marker=marker, label=label)
         shade(axes, x, np.fmax(low, bottom), np.fmax(high, bottom), colour)
     if (added > bottom).any():
-        axes.plot(x, np.fmax(added, bottom), ":", color=COLOURS[0],
-                  label="bias squared from finite ensemble")  # fmt: skip
-    axes.plot(x, _drawable(table["median_error"]), "--", color=COLOURS[3], linewidth=1.2,
-              label="median error of a data set")  # fmt: skip
+        axes.plot(
+            x,
+            np.fmax(added, bottom),
+            ":",
+            color=COLOURS[0],
+            label="bias squared from finite ensemble",
+        )
+    axes.plot(
+        x,
+        _drawable(table["median_error"]),
+        "--",
+        color=COLOURS[3],
+        linewidth=1.2,
+        label="median error of a data set",
+    )
     _measured(axes, x, table, bottom)
     # A target that never varies is met exactly, and zero has no place on a logarithmic axis.
     if (_drawable(table["sum"]) > 0).any():
@@ -158,8 +169,18 @@ def _measured(axes: Axes, x: Array, table: Table, bottom: float = -np.inf) -> No
     high = _drawable(table["generalisation_error_ci_high"])
     # One seed has no interval.
     reach = np.nan_to_num([mean - low, high - mean], nan=0.0, posinf=0.0)
-    axes.errorbar(x, mean, yerr=np.fmax(reach, 0.0), fmt="o", color="black", markersize=3.5,
-                  linewidth=1, capsize=2.5, zorder=5, label="measured error")  # fmt: skip
+    axes.errorbar(
+        x,
+        mean,
+        yerr=np.fmax(reach, 0.0),
+        fmt="o",
+        color="black",
+        markersize=3.5,
+        linewidth=1,
+        capsize=2.5,
+        zorder=5,
+        label="measured error",
+    )
 
 
 def pointwise(along_x: Table, members: Table, data: Table) -> Figure:
@@ -205,15 +226,28 @@ def _panel(
         return np.clip(numbers(values), low - reach, high + reach)
 
     x_name, t_name = list(data)
-    axes.scatter(numbers(data[x_name]), numbers(data[t_name]), s=7, color=POINTS, alpha=0.6,
-                 linewidths=0, label="rows of one data set")  # fmt: skip
+    axes.scatter(
+        numbers(data[x_name]),
+        numbers(data[t_name]),
+        s=7,
+        color=POINTS,
+        alpha=0.6,
+        linewidths=0,
+        label="rows of one data set",
+    )
     x = numbers(rows["x"])
     shade(axes, x, clipped(rows["low"]), clipped(rows["high"]), COLOURS[1])
     axes.fill_between([], [], [], color=COLOURS[1], alpha=0.2, label="central 95 % of fits")
     for k, member in enumerate(distinct(members["member"])):
         one = where(members, member=member)
-        axes.plot(numbers(one["x"]), clipped(one["fit"]), color=COLOURS[1], alpha=0.45,
-                  linewidth=0.6, label=None if k else "fits to single data sets")  # fmt: skip
+        axes.plot(
+            numbers(one["x"]),
+            clipped(one["fit"]),
+            color=COLOURS[1],
+            alpha=0.45,
+            linewidth=0.6,
+            label=None if k else "fits to single data sets",
+        )
     axes.plot(x, clipped(rows["mean_fit"]), color=COLOURS[0], linewidth=2, label="mean of all fits")
     truth = numbers(rows["truth"])
     if np.isfinite(truth).all():
@@ -233,8 +267,13 @@ def descent(table: Table) -> Figure:
         for axes, name in ((top, "median_error"), (near, "median_error"), (bottom, "median_norm")):
             _curve(axes, rows, name, colour, line, label)
     for axes in (top, near, bottom):
-        axes.axvline(float(table["n_rows"][0]), color=TRUTH, linestyle=":", linewidth=1.5,
-                     label="as many columns as rows")  # fmt: skip
+        axes.axvline(
+            float(table["n_rows"][0]),
+            color=TRUTH,
+            linestyle=":",
+            linewidth=1.5,
+            label="as many columns as rows",
+        )
     for axes in (top, bottom):
         axes.set_yscale("log")
     top.set_xscale("log")

@@ -22,8 +22,13 @@ Array = NDArray[np.float64]
 APART = ("bias_squared", "bias_squared_unbiased", "noise")
 TOGETHER = ("bias_squared_plus_noise",)
 ALWAYS = (
-    "variance", "sum", "generalisation_error", "difference", "median_error", "largest_share",
-)  # fmt: skip
+    "variance",
+    "sum",
+    "generalisation_error",
+    "difference",
+    "median_error",
+    "largest_share",
+)
 # Above this share of one data set in the error, the mean over the ensemble is not typical; with few
 # data sets, above this many even shares.
 HALF, EVEN_SHARES = 0.5, 4

@@ -62,8 +62,17 @@ def pointwise_table(
     config: BiasVarianceConfig, source: Source, along: Pointwise | None, grid: Array | None
 ) -> Columns:
     """(A.17) at each x for the first seed's ensemble: mean, central 95 % of fits, truth, terms."""
-    names = ("degree", "x", "mean_fit", "low", "median", "high", "truth", "bias_squared",
-             "variance")  # fmt: skip
+    names = (
+        "degree",
+        "x",
+        "mean_fit",
+        "low",
+        "median",
+        "high",
+        "truth",
+        "bias_squared",
+        "variance",
+    )
     columns: dict[str, list[object]] = {name: [] for name in names}
     if along is None or grid is None:
         return columns
@@ -74,8 +83,13 @@ def pointwise_table(
     for k, index in enumerate(shown(config)):
         columns["degree"] += [models.sizes(config)[index]] * len(grid)
         columns["x"] += list(grid[:, 0])
-        for key, values in (("mean_fit", mean), ("low", low), ("median", median), ("high", high),
-                            ("variance", variance)):  # fmt: skip
+        for key, values in (
+            ("mean_fit", mean),
+            ("low", low),
+            ("median", median),
+            ("high", high),
+            ("variance", variance),
+        ):
             columns[key] += _finite(values[:, k])
         columns["truth"] += [None] * len(grid) if truth is None else list(truth)
         columns["bias_squared"] += (

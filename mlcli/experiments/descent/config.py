@@ -31,19 +31,24 @@ class DescentConfig(SourceFields, SeedFields):
     batch_sizes: Degrees = param((1, 4, 16, 64), "Batch sizes whose noise floor is measured.")
     noise_rates: Floats = param(
         (0.01, 0.02, 0.05, 0.1, 0.2),
-        "Learning rates of the noise floor, in units of the critical one.", example="0.01,0.1",
-    )  # fmt: skip
+        "Learning rates of the noise floor, in units of the critical one.",
+        example="0.01,0.1",
+    )
     n_noise: Int = param(
-        4000, "Steps of each stochastic run; the first half is for settling.",
-        unit="steps", ge=10, le=1_000_000,
-    )  # fmt: skip
+        4000,
+        "Steps of each stochastic run; the first half is for settling.",
+        unit="steps",
+        ge=10,
+        le=1_000_000,
+    )
     flow_steps: Degrees = param(
         (20, 40, 80, 160, 320), "Numbers of steps in which descent follows the flow."
     )
     condition_numbers: Floats = param(
-        (2.0, 5.0, 10.0, 30.0, 100.0, 300.0), "Condition numbers whose rate is measured.",
+        (2.0, 5.0, 10.0, 30.0, 100.0, 300.0),
+        "Condition numbers whose rate is measured.",
         example="10,100",
-    )  # fmt: skip
+    )
 
     @field_validator("batch_sizes", "flow_steps")
     @classmethod

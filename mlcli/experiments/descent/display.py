@@ -31,8 +31,15 @@ def display(metrics: Mapping[str, Any]) -> list[Display]:
     for batch in sorted(metrics["noise"], key=lambda name: int(name.removeprefix("batch_"))):
         for rate in sorted(metrics["noise"][batch], key=lambda name: float(name[5:])):
             one = metrics["noise"][batch][rate]
-            rows.append([batch.removeprefix("batch_"), rate[5:], number(one["measured"]),
-                         number(one["theory"]), str(one["n_diverged"])])  # fmt: skip
+            rows.append(
+                [
+                    batch.removeprefix("batch_"),
+                    rate[5:],
+                    number(one["measured"]),
+                    number(one["theory"]),
+                    str(one["n_diverged"]),
+                ]
+            )
     headings = ["batch", "rate / critical", "excess loss", "theory", "data sets that diverge"]
     shown.append(Display("noise floor of minibatch descent", headings, rows))
     rows = []

@@ -25,8 +25,10 @@ MARGIN = 1.25
 
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
-    tables = {name: read_table(folder / f"{name}.csv")
-              for name in ("paths", "loss", "noise", "flow", "rates")}  # fmt: skip
+    tables = {
+        name: read_table(folder / f"{name}.csv")
+        for name in ("paths", "loss", "noise", "flow", "rates")
+    }
     return {
         "paths": paths(tables["paths"]),
         "loss": loss(tables["loss"]),
@@ -53,8 +55,13 @@ def paths(table: Table) -> Figure:
     height = 0.5 * (curvature[0] * a**2 + curvature[1] * b**2)
     for axes, value in zip(grid.flat, panels, strict=False):
         axes.contour(a, b, height, levels=12, colors="#B8BEC6", linewidths=0.7)
-        axes.plot(numbers(flow_rows["stiff"]), numbers(flow_rows["soft"]), color=COLOURS[2],
-                  linewidth=1.4, label="flow")  # fmt: skip
+        axes.plot(
+            numbers(flow_rows["stiff"]),
+            numbers(flow_rows["soft"]),
+            color=COLOURS[2],
+            linewidth=1.4,
+            label="flow",
+        )
         rows = where(table, rate=value)
         x = np.clip(numbers(rows["stiff"]), -50 * x_reach, 50 * x_reach)
         axes.plot(x, numbers(rows["soft"]), ".-", color=COLOURS[0], linewidth=1, label="descent")
@@ -82,8 +89,9 @@ def loss(table: Table) -> Figure:
     shade(axes, step, low, high, COLOURS[0])
     axes.fill_between([], [], [], color=COLOURS[0], alpha=0.2, label="central 95 % of data sets")
     for name, line, label in (("median", "-", "median"), ("excess", ":", "first data set")):
-        axes.plot(step, np.maximum(numbers(table[name]), smallest), line, color=COLOURS[0],
-                  label=label)  # fmt: skip
+        axes.plot(
+            step, np.maximum(numbers(table[name]), smallest), line, color=COLOURS[0], label=label
+        )
     axes.set_yscale("log")
     axes.set_xlabel("step")
     axes.set_ylabel("loss above the minimum")
@@ -104,8 +112,16 @@ def noise(table: Table) -> Figure:
         low, high = numbers(rows["ci_low"]), numbers(rows["ci_high"])
         axes.plot(rate, numbers(rows["theory"]), "-", color=colour, linewidth=1)
         bars = np.nan_to_num(np.stack([mean - np.maximum(low, mean / 10), high - mean]))
-        axes.errorbar(rate, mean, yerr=bars, fmt="o", markersize=4, capsize=3, color=colour,
-                      label=f"batch {batch}")  # fmt: skip
+        axes.errorbar(
+            rate,
+            mean,
+            yerr=bars,
+            fmt="o",
+            markersize=4,
+            capsize=3,
+            color=colour,
+            label=f"batch {batch}",
+        )
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("learning rate, in units of the critical one")
@@ -149,8 +165,15 @@ def rates(table: Table) -> Figure:
             for key in ("measured", "ci_low", "ci_high", "theory")
         )
         axes.plot(kappa, theory, "-", color=colour, linewidth=1)
-        axes.errorbar(kappa, measured, yerr=np.nan_to_num([measured - low, high - measured]),
-                      fmt="o", capsize=3, color=colour, label=method)  # fmt: skip
+        axes.errorbar(
+            kappa,
+            measured,
+            yerr=np.nan_to_num([measured - low, high - measured]),
+            fmt="o",
+            capsize=3,
+            color=colour,
+            label=method,
+        )
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("condition number")

@@ -55,10 +55,13 @@ def check(config: DescentConfig, source: Source) -> None:
             must=f"2 to {min(MAX_COLUMNS, source.n_rows):,}, and no more than the rows",
             got=f"{n_columns:,}",
             hint=smaller_basis(
-                config.basis, len(source.feature_names), True, min(MAX_COLUMNS, source.n_rows),
+                config.basis,
+                len(source.feature_names),
+                True,
+                min(MAX_COLUMNS, source.n_rows),
                 ("--degree",),
             ),
-        )  # fmt: skip
+        )
 
 
 def plan(config: DescentConfig, source: Source) -> Mapping[str, Any]:
@@ -111,15 +114,15 @@ def _metrics(config: DescentConfig, found: Sequence[Replicate]) -> Metrics:
         "flow_order_log_cosh": [float(one.flow_orders[1]) for one in found],
     }
     metrics: Metrics = {name: summary(np.array(each), name) for name, each in values.items()}
-    return metrics | {
-        "n_seeds": len(found), "n_steps": config.n_steps, "momentum": config.momentum
-    }  # fmt: skip
+    return metrics | {"n_seeds": len(found), "n_steps": config.n_steps, "momentum": config.momentum}
 
 
 def _noise(table: Columns) -> Metrics:
     found: Metrics = {}
-    rows = zip(*(table[key] for key in ("batch_size", "rate", "measured", "theory", "n_diverged")),
-               strict=True)  # fmt: skip
+    rows = zip(
+        *(table[key] for key in ("batch_size", "rate", "measured", "theory", "n_diverged")),
+        strict=True,
+    )
     for batch, rate, measured, theory, n_diverged in rows:
         entry = {"measured": measured, "theory": theory, "n_diverged": n_diverged}
         found.setdefault(f"batch_{batch}", {})[f"rate_{rate:g}"] = entry
@@ -128,8 +131,9 @@ def _noise(table: Columns) -> Metrics:
 
 def _rates(table: Columns) -> Metrics:
     found: Metrics = {}
-    rows = zip(*(table[key] for key in ("method", "condition_number", "measured", "theory")),
-               strict=True)  # fmt: skip
+    rows = zip(
+        *(table[key] for key in ("method", "condition_number", "measured", "theory")), strict=True
+    )
     for method, kappa, measured, theory in rows:
         entry = {"measured": measured, "theory": theory}
         found.setdefault(method, {})[f"kappa_{kappa:g}"] = entry

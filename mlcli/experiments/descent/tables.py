@@ -69,8 +69,15 @@ def noise_table(config: DescentConfig, found: Sequence[Replicate]) -> Columns:
             settled = np.isfinite(measured) & np.isfinite(theory)
             one = summary(measured[settled], "measured") if settled.any() else {}
             mean = float(theory[settled].mean()) if settled.any() else None
-            row = (batch, rate, one.get("mean"), one.get("ci_low"), one.get("ci_high"), mean,
-                   int((~settled).sum()))  # fmt: skip
+            row = (
+                batch,
+                rate,
+                one.get("mean"),
+                one.get("ci_low"),
+                one.get("ci_high"),
+                mean,
+                int((~settled).sum()),
+            )
             for name, value in zip(names, row, strict=True):
                 columns[name].append(value)
     return columns
@@ -96,8 +103,14 @@ def rates_table(config: DescentConfig, found: Sequence[Replicate]) -> Columns:
     for row, (method, tune) in enumerate((("plain", best_plain), ("momentum", best_momentum))):
         for k, kappa in enumerate(config.condition_numbers):
             one = summary([float(each.rates[row, k]) for each in found], "measured")
-            values = (method, kappa, one["mean"], one["ci_low"], one["ci_high"],
-                      tune(1.0, kappa).rate)  # fmt: skip
+            values = (
+                method,
+                kappa,
+                one["mean"],
+                one["ci_low"],
+                one["ci_high"],
+                tune(1.0, kappa).rate,
+            )
             for name, value in zip(names, values, strict=True):
                 columns[name].append(value)
     return columns

@@ -11,9 +11,15 @@ from mlcli.config.common import SeedFields, SourceFields
 from mlcli.config.fields import Int, Several, Unset, param
 
 FilterName = Literal[
-    "difference", "vertical", "horizontal", "sobel", "sobel-horizontal", "sobel-diagonal", "scharr",
+    "difference",
+    "vertical",
+    "horizontal",
+    "sobel",
+    "sobel-horizontal",
+    "sobel-diagonal",
+    "scharr",
     "scharr-horizontal",
-]  # fmt: skip
+]
 Kernel = tuple[tuple[tuple[float, ...], ...], ...]
 LARGEST_ENTRY = 1e9
 LARGEST_PADDING = 64
@@ -54,9 +60,10 @@ class FiltersConfig(SourceFields, SeedFields):
     """Filters, pooling and 1 x 1 convolutions on the notes' matrix, on pictures and on digits."""
 
     data: str = param(
-        "digits", "Images that are shifted and unrolled: a set of images, one a row.",
+        "digits",
+        "Images that are shifted and unrolled: a set of images, one a row.",
         example="digits",
-    )  # fmt: skip
+    )
     picture: Literal["matrix", "china", "flower", "digit"] = param(
         "china", "What is filtered: the matrix (8.1), a photograph, or a digit of the data."
     )
@@ -64,9 +71,12 @@ class FiltersConfig(SourceFields, SeedFields):
         None, "A PNG or JPEG file that is filtered instead.", example="photo.png", is_file=True
     )
     longest_side: Int = param(
-        128, "Pictures with a longer side are made smaller, by means over blocks of pixels.",
-        unit="pixels", ge=8, le=2048,
-    )  # fmt: skip
+        128,
+        "Pictures with a longer side are made smaller, by means over blocks of pixels.",
+        unit="pixels",
+        ge=8,
+        le=2048,
+    )
     digit: Int = param(2, "Class of the image that is shown shifted.", ge=0)
     filters: Several[FilterName] = param(
         ("difference", "vertical", "horizontal", "sobel", "scharr"),
@@ -74,29 +84,37 @@ class FiltersConfig(SourceFields, SeedFields):
         also_called={"prewitt": "vertical", "edge": "vertical", "diagonal": "sobel-diagonal"},
     )
     kernel: Annotated[str | None, Unset] = param(
-        None, "One more filter: rows between ; and entries between commas; channels between |.",
+        None,
+        "One more filter: rows between ; and entries between commas; channels between |.",
         example="0,1,0;1,-4,1;0,1,0",
-    )  # fmt: skip
+    )
     kernel_file: Annotated[str | None, Unset] = param(
-        None, "One more filter from a text file: a row a line, an empty line between channels.",
-        example="kernel.txt", is_file=True,
-    )  # fmt: skip
+        None,
+        "One more filter from a text file: a row a line, an empty line between channels.",
+        example="kernel.txt",
+        is_file=True,
+    )
     channels: Literal["grey", "all", "each"] = param(
         "grey",
         "Colours of a picture: their mean is filtered, or all at once (8.10), or each by itself.",
     )
     stride: Int = param(1, "Stride s of the filters.", unit="pixels", ge=1, le=64)
     padding: str = param(
-        "valid", "Zeros around the picture: valid (none), same (8.17) or their number p.",
+        "valid",
+        "Zeros around the picture: valid (none), same (8.17) or their number p.",
         example="same",
-    )  # fmt: skip
+    )
     n_filters: Int = param(10, "Filters of the layer whose parameters are counted.", ge=1, le=4096)
     filter_size: Int = param(3, "Size f of the filters of that layer.", unit="pixels", ge=1, le=64)
     pool_size: Int = param(2, "Size f of a pooling window.", unit="pixels", ge=1, le=64)
     pool_stride: Annotated[Int | None, Unset] = param(
-        None, "Stride of the pooling windows (default: their size).", unit="pixels", example="1",
-        ge=1, le=64,
-    )  # fmt: skip
+        None,
+        "Stride of the pooling windows (default: their size).",
+        unit="pixels",
+        example="1",
+        ge=1,
+        le=64,
+    )
     max_shift: Int = param(3, "Farthest shift of the images.", unit="pixels", ge=1, le=16)
     n_images: Int = param(100, "Images of each seed that are shifted.", ge=2, le=1000)
 

@@ -97,10 +97,13 @@ def pooled(table: Table) -> Figure:
     n_h, n_w = found["picture"].shape
     figure = new_figure(8.7, 2 * (0.45 + float(np.clip(2.8 * n_h / n_w, 0.8, 4.0))))
     titles = {
-        "picture": "picture", "max": "max pooling", "average": "average pooling",
+        "picture": "picture",
+        "max": "max pooling",
+        "average": "average pooling",
         "vertical edges": "filter for vertical edges",
-        "horizontal edges": "filter for horizontal edges", "depth": "largest of four filters",
-    }  # fmt: skip
+        "horizontal edges": "filter for horizontal edges",
+        "depth": "largest of four filters",
+    }
     every = figure.subplots(2, 3).ravel()
     top = max(1.0, float(found["picture"].max()))
     # A few very strong edges would leave the others dark.
@@ -128,8 +131,13 @@ def unrolled(table: Table) -> Figure:
         axes.imshow(numbers(table[name]).reshape(rows, columns), cmap="gray")
     axes = below.subplots()
     strips = np.stack([numbers(table[name]) for name in names])
-    axes.imshow(strips, cmap="gray", aspect="auto", interpolation="nearest",
-                extent=(0, rows * columns, len(names), 0))  # fmt: skip
+    axes.imshow(
+        strips,
+        cmap="gray",
+        aspect="auto",
+        interpolation="nearest",
+        extent=(0, rows * columns, len(names), 0),
+    )
     axes.grid(False)
     axes.set_yticks(np.arange(len(names)) + 0.5, sides)
     for edge in range(1, len(names)):
@@ -148,8 +156,9 @@ def shifts(table: Table) -> Figure:
         shift = numbers(rows["shift"])
         for axes, key in ((left, "similarity"), (right, "same_class")):
             axes.plot(shift, numbers(rows[key]), marker=marker, color=colour, label=name)
-            shade(axes, shift, numbers(rows[f"{key}_ci_low"]), numbers(rows[f"{key}_ci_high"]),
-                  colour)  # fmt: skip
+            shade(
+                axes, shift, numbers(rows[f"{key}_ci_low"]), numbers(rows[f"{key}_ci_high"]), colour
+            )
         left.plot(shift, numbers(rows["others"]), ":", color=colour)
     left.plot([], [], ":", color="black", label="with other images")
     left.set_ylabel("cosine of before and after")
@@ -170,13 +179,22 @@ def turned(table: Table) -> Figure:
     axes = figure.add_subplot()
     degrees = numbers(table["degrees"])
     words = {
-        "vertical": "vertical", "diagonal": "diagonal", "horizontal": "horizontal",
+        "vertical": "vertical",
+        "diagonal": "diagonal",
+        "horizontal": "horizontal",
         "other_diagonal": "other diagonal",
-    }  # fmt: skip
-    axes.plot(degrees, numbers(table["depth_pooled"]), color="black", linewidth=3.5, alpha=0.35,
-              label="depth pooled")  # fmt: skip
-    for (key, label), colour, dash in zip(words.items(), COLOURS, ("-", "--", "-.", ":"),
-                                          strict=False):  # fmt: skip
+    }
+    axes.plot(
+        degrees,
+        numbers(table["depth_pooled"]),
+        color="black",
+        linewidth=3.5,
+        alpha=0.35,
+        label="depth pooled",
+    )
+    for (key, label), colour, dash in zip(
+        words.items(), COLOURS, ("-", "--", "-.", ":"), strict=False
+    ):
         axes.plot(degrees, numbers(table[key]), dash, color=colour, label=label)
     axes.set_xticks(np.arange(0, 181, 45))
     axes.set_ylim(0, 1.08 * float(numbers(table["depth_pooled"]).max()))

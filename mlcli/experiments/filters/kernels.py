@@ -68,8 +68,11 @@ def read_kernel(path: Path) -> Array:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise ValueError("must be a text of numbers, got bytes that are none") from None
-        lines = [line.split("#")[0].strip() for line in text.splitlines()
-                 if not line.strip().startswith("#")]  # fmt: skip
+        lines = [
+            line.split("#")[0].strip()
+            for line in text.splitlines()
+            if not line.strip().startswith("#")
+        ]
         channels = "\n".join(lines).strip().split("\n\n")
         marked = "|".join(";".join(part.strip().splitlines()) for part in channels if part.strip())
         return np.array(kernel_of(marked))
@@ -115,17 +118,22 @@ def check_fit(config: FiltersConfig, name: str, size: tuple[int, ...], picture: 
     of_filter, of_picture = f"{size[1]} x {size[2]}", f"{n_h} x {n_w}"
     if size[0] > 1 and (size[0] != n_ch or config.channels != "all"):
         raise InputError(
-            name, must=f"of 1 channel, or of the picture's {n_ch} with --channels all",
+            name,
+            must=f"of 1 channel, or of the picture's {n_ch} with --channels all",
             got=f"{size[0]} with --channels {config.channels}",
-        )  # fmt: skip
+        )
     zeros = [zeros_along(config, f) for f in size[1:]]
     if size[1] > n_h + zeros[0] or size[2] > n_w + zeros[1]:
         raise InputError(
-            name, must=f"no larger than the padded picture, {of_picture} before padding",
-            got=of_filter, hint="--padding same",
-        )  # fmt: skip
-    o_h, o_w = (output_size(n + p, f, config.stride)
-                for n, p, f in zip((n_h, n_w), zeros, size[1:], strict=True))  # fmt: skip
+            name,
+            must=f"no larger than the padded picture, {of_picture} before padding",
+            got=of_filter,
+            hint="--padding same",
+        )
+    o_h, o_w = (
+        output_size(n + p, f, config.stride)
+        for n, p, f in zip((n_h, n_w), zeros, size[1:], strict=True)
+    )
     if 8 * n_ch * size[1] * size[2] * o_h * o_w > MOST_COLUMN_BYTES:
         raise InputError(
             f"{name} of {of_filter} on {of_picture} pixels needs too much memory",

@@ -125,8 +125,16 @@ def shapes(n: int) -> dict[str, list[int | str]]:
             for stride in (1, 2, 3):
                 a = convolve(on, np.ones((1, 1, f, f)), stride=stride)
                 counted = sum(start + f <= size for start in range(0, size, stride))
-                row = (n, f, stride, padding, size - n, output_size(size, f, stride), counted,
-                       a.shape[2])  # fmt: skip
+                row = (
+                    n,
+                    f,
+                    stride,
+                    padding,
+                    size - n,
+                    output_size(size, f, stride),
+                    counted,
+                    a.shape[2],
+                )
                 for column, value in zip(columns.values(), row, strict=True):
                     column.append(value)
     return columns

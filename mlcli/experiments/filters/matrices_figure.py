@@ -65,8 +65,11 @@ def matrices(table: Table) -> Figure:
     n_rows = ceil(len(names) / n_columns)
     figure = new_figure(2.7 * n_columns, 2.8 * n_rows)
     every = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    titles = {"image": "image (8.1)", "difference": "difference (8.2)",
-              "vertical": "vertical (8.12), corrected"}  # fmt: skip
+    titles = {
+        "image": "image (8.1)",
+        "difference": "difference (8.2)",
+        "vertical": "vertical (8.12), corrected",
+    }
     for axes, name in zip(every, names, strict=False):
         matrix = matrix_of(table, name)
         cells(axes, matrix, titles.get(name, name), float(np.abs(matrix).max()))
@@ -130,8 +133,16 @@ def shapes(table: Table) -> Figure:
         p = zeros // 2
         for i, j in np.ndindex(n + zeros, n + zeros):
             inside = p <= i < n + p and p <= j < n + p
-            axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, edgecolor="#9AA0A6", linewidth=0.6,
-                                     facecolor="white" if inside else "#D5D9DE"))  # fmt: skip
+            axes.add_patch(
+                Rectangle(
+                    (j - 0.5, i - 0.5),
+                    1,
+                    1,
+                    edgecolor="#9AA0A6",
+                    linewidth=0.6,
+                    facecolor="white" if inside else "#D5D9DE",
+                )
+            )
         middles = 1 + int(stride) * np.arange(size)
         axes.plot(*np.meshgrid(middles, middles), "o", color=COLOURS[0], markersize=4)
         axes.add_patch(Rectangle((-0.5, -0.5), 3, 3, fill=False, edgecolor=COLOURS[1], linewidth=2))
@@ -146,12 +157,20 @@ def shapes(table: Table) -> Figure:
 
 def _sizes(axes: Axes, table: Table) -> None:
     sizes = distinct(table["f"])
-    cases = [(padding, stride) for padding in distinct(table["padding"])
-             for stride in distinct(table["stride"])]  # fmt: skip
-    matrix = np.array([
-        [float(where(table, f=f, padding=padding, stride=stride)["array"][0])
-         for padding, stride in cases] for f in sizes
-    ])  # fmt: skip
+    cases = [
+        (padding, stride)
+        for padding in distinct(table["padding"])
+        for stride in distinct(table["stride"])
+    ]
+    matrix = np.array(
+        [
+            [
+                float(where(table, f=f, padding=padding, stride=stride)["array"][0])
+                for padding, stride in cases
+            ]
+            for f in sizes
+        ]
+    )
     cells(axes, matrix, "side of the output on 6 x 6", float(matrix.max()))
     axes.set_aspect("auto")
     words = {"valid": "valid", "1": "p = 1", "same": "same"}

@@ -71,8 +71,12 @@ def filter_metrics(responses: Mapping[str, Response], kernels: Mapping[str, Arra
 def layer_metrics(config: FiltersConfig, picture: Picture) -> Metrics:
     """(8.18), and the layer that was asked for on the picture."""
     # The notes' filters have three channels and fit any image of three by three.
-    notes = layer(config.model_copy(update={"padding": "valid"}),
-                  Picture("colours", np.zeros((3, 3, 3))), 10, 3)  # fmt: skip
+    notes = layer(
+        config.model_copy(update={"padding": "valid"}),
+        Picture("colours", np.zeros((3, 3, 3))),
+        10,
+        3,
+    )
     asked = layer(config, picture, config.n_filters, config.filter_size)
     return {
         "notes": {
@@ -80,7 +84,7 @@ def layer_metrics(config: FiltersConfig, picture: Picture) -> Metrics:
             "equals_notes": notes.n_parameters == N_NOTES,
         },
         "asked": _asked(asked),
-    }  # fmt: skip
+    }
 
 
 def _asked(found: Layer) -> Metrics:

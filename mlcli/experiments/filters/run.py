@@ -47,9 +47,11 @@ def check(config: FiltersConfig, source: Source) -> None:
         )
     if source.streamed or source.image_shape is None or source.task == "regression":
         raise DataError(
-            "--data", must="a set of images with classes for filters", got=source.name,
+            "--data",
+            must="a set of images with classes for filters",
+            got=source.name,
             hint="digits",
-        )  # fmt: skip
+        )
     data, shape = source.replicate(0, config.seed), source.image_shape
     first_of_class(data, shape, config.digit, config.longest_side)
     picture = picture_of(config, source)
@@ -73,9 +75,10 @@ def check(config: FiltersConfig, source: Source) -> None:
     smallest = min(n_h, n_w, *canvas)
     if config.pool_size > smallest:
         raise InputError(
-            "--pool-size", must=f"at most {smallest}, the smallest side of what is pooled",
+            "--pool-size",
+            must=f"at most {smallest}, the smallest side of what is pooled",
             got=str(config.pool_size),
-        )  # fmt: skip
+        )
 
 
 def canvas_of(config: FiltersConfig, shape: tuple[int, ...]) -> tuple[int, int]:
@@ -161,7 +164,10 @@ def _metrics(
     n_h, n_w, n_ch = picture.pixels.shape
     return {
         "picture": {
-            "name": picture.name, "height": n_h, "width": n_w, "channels": n_ch,
+            "name": picture.name,
+            "height": n_h,
+            "width": n_w,
+            "channels": n_ch,
             "reduced_by": picture.reduced_by,
         },
         "stride": config.stride,
@@ -172,4 +178,4 @@ def _metrics(
         "filters": metrics.filter_metrics(responses, kernels_of(config)),
         "pooling": metrics.pool_metrics(config, picture),
         "turned_edge": metrics.turned_metrics(),
-    }  # fmt: skip
+    }

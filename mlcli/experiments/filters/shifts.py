@@ -65,8 +65,12 @@ def represent(canvases: Array, f: int, stride: int) -> list[Array]:
     """
     maps = orientation_maps(canvases, REACH)  # (m, 4, n_h, n_w)
     pooled = (pool_max(maps, f, stride), pool_average(maps, f, stride))
-    return [flatten(canvases[:, None]), flatten(maps), *(flatten(Z) for Z in pooled),
-            maps.max(axis=(2, 3))]  # fmt: skip
+    return [
+        flatten(canvases[:, None]),
+        flatten(maps),
+        *(flatten(Z) for Z in pooled),
+        maps.max(axis=(2, 3)),
+    ]
 
 
 def cosines(A: Array, B: Array) -> Array:

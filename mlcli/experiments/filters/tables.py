@@ -92,9 +92,12 @@ def pooled_example() -> dict[str, Array]:
     first, second = POOLED_EXAMPLE
     pooled = pools(first, 2, 2)
     return {
-        "first channel": first, "max pooled": pooled["max"], "average pooled": pooled["average"],
-        "second channel": second, "depth pooled": depth_pool(POOLED_EXAMPLE[None])[0],
-    }  # fmt: skip
+        "first channel": first,
+        "max pooled": pooled["max"],
+        "average pooled": pooled["average"],
+        "second channel": second,
+        "depth pooled": depth_pool(POOLED_EXAMPLE[None])[0],
+    }
 
 
 def pointwise(seed: int) -> Columns:
@@ -118,8 +121,10 @@ def unrolled(image: Array, max_shift: int) -> Columns:
     still = on_canvas(image[None], max_shift)[0]
     rows, columns = np.indices(still.shape)
     found: dict[str, Any] = {
-        "index": np.arange(still.size), "row": rows.ravel(), "column": columns.ravel(),
-    }  # fmt: skip
+        "index": np.arange(still.size),
+        "row": rows.ravel(),
+        "column": columns.ravel(),
+    }
     for d in (-max_shift, 0, max_shift):
         found[f"shift_{d}"] = np.roll(still, d, axis=1).ravel()
     return found

@@ -33,8 +33,10 @@ class FitPolyConfig(SourceFields, SeedFields):
         None,
         "Singular values below rcond times the largest are cut off by lapack "
         "(default: machine epsilon).",
-        example="1e-12", ge=0, lt=1,
-    )  # fmt: skip
+        example="1e-12",
+        ge=0,
+        lt=1,
+    )
     penalty: PenaltyName = param("none", "Penalty of (3.13) in the main fit.")
     l1: Float = param(0.01, "Strength lambda_1 of (3.13).", example="0.01", ge=0)
     l2: Float = param(0.01, "Strength lambda_2 of (3.13).", example="0.01", ge=0)

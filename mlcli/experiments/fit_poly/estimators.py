@@ -115,9 +115,14 @@ def fit_arnoldi(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str])
     box = np.stack([X.min(axis=0), X.max(axis=0)])  # all that the names depend on, (2, D)
     coefficients = partial(_in_monomials, config, found, box, names)
     return Fits(
-        degrees, found.rss, rank, rank, found.predict, coefficients,
+        degrees,
+        found.rss,
+        rank,
+        rank,
+        found.predict,
+        coefficients,
         functions=partial(_polynomials, found),
-    )  # fmt: skip
+    )
 
 
 def _polynomials(found: PolynomialFit) -> list[LinearFunction]:
@@ -148,9 +153,14 @@ def fit_orthonormal(config: FitPolyConfig, X: Array, t: Array, names: Sequence[s
     rss = np.array([one.rss for _, one in fits])
     functions = [InBasis(basis, one.w) for basis, one in fits]
     return Fits(
-        sizes(config), rss, rank, rank, partial(_side_by_side, functions), coefficients,
+        sizes(config),
+        rss,
+        rank,
+        rank,
+        partial(_side_by_side, functions),
+        coefficients,
         functions=partial(_with_own_roots, functions, fits),
-    )  # fmt: skip
+    )
 
 
 def _with_own_roots(
@@ -321,6 +331,13 @@ def _standardised(
     residuals = [design.b - design.A @ w for design, w in zip(designs, ws, strict=True)]
     rss = np.array([float(r @ r) for r in residuals])
     return Fits(
-        sizes(config), rss, rank, dof, partial(_side_by_side, functions), coefficients,
-        designs[-1].with_left_out(ws[-1]), designs[-1], functions=partial(list, functions),
-    )  # fmt: skip
+        sizes(config),
+        rss,
+        rank,
+        dof,
+        partial(_side_by_side, functions),
+        coefficients,
+        designs[-1].with_left_out(ws[-1]),
+        designs[-1],
+        functions=partial(list, functions),
+    )

@@ -54,9 +54,15 @@ def _scatter(axes: Axes, table: Table) -> tuple[float, float]:
         rows = where(table, part=part)
         if rows[x_name]:
             axes.scatter(
-                numbers(rows[x_name]), numbers(rows[t_name]),
-                s=9, marker=marker, color=POINTS, alpha=0.55, linewidths=0, label=f"{part} rows",
-            )  # fmt: skip
+                numbers(rows[x_name]),
+                numbers(rows[t_name]),
+                s=9,
+                marker=marker,
+                color=POINTS,
+                alpha=0.55,
+                linewidths=0,
+                label=f"{part} rows",
+            )
     axes.set_xlabel(x_name)
     axes.set_ylabel(t_name)
     t = numbers(table[t_name])
@@ -222,8 +228,13 @@ def path(table: Table, coefficient_rows: Table) -> Figure:
     for i, rows in enumerate(lines):
         named = f"w of {rows['term'][0]}" if i < len(COLOURS) else None
         w = numbers(rows["coefficient"])
-        bottom.plot(numbers(rows["strength"]), w, color=COLOURS[i % len(COLOURS)],
-                    alpha=1.0 if named else 0.4, label=named)  # fmt: skip
+        bottom.plot(
+            numbers(rows["strength"]),
+            w,
+            color=COLOURS[i % len(COLOURS)],
+            alpha=1.0 if named else 0.4,
+            label=named,
+        )
     bottom.set_ylabel("coefficient, first seed")
     bottom.set_xlabel("strength of the penalty")
     bottom.set_xscale("log")

@@ -89,11 +89,13 @@ def run(prepared: Prepared[FitPolyConfig], context: Context) -> Result:
         determinism=DETERMINISM,
         warnings=[*left_out_notes(left_out), *_warnings(config, outcomes)],
         certificates=by_solve(
-            {"penalised fits": [one.scores[config.solver].certificate for one in outcomes],
-             "path": [None if one.path is None else one.path.certificate for one in outcomes]}
+            {
+                "penalised fits": [one.scores[config.solver].certificate for one in outcomes],
+                "path": [None if one.path is None else one.path.certificate for one in outcomes],
+            }
         ),
         certificate_hint=WEAK,
-    )  # fmt: skip
+    )
 
 
 def _left_out(config: FitPolyConfig, first: Dataset) -> list[str]:
@@ -276,11 +278,12 @@ def _with_errors(
         train = np.stack([one.train_mse for one in scores]).mean(axis=0)
     ranked = test if outcomes[0].n_test else train
     fits = [
-        entry | error_entry(
+        entry
+        | error_entry(
             entry["residual_std"], entry["degrees_of_freedom"], float(mse), outcomes[0].n_test
         )
         for entry, mse in zip(info["fits"], test, strict=True)
-    ]  # fmt: skip
+    ]
     best = int(np.argmin(np.where(np.isfinite(ranked), ranked, np.inf)))
     return info | {"fits": fits, "best_degree": info["degrees"][best]}
 

@@ -49,10 +49,17 @@ def errors_table(outcomes: Sequence[Outcome], degrees: Sequence[int]) -> Columns
     columns: dict[str, list[object]] = {
         key: []
         for key in (
-            "estimator", "degree", "train_mse", "train_ci_low", "train_ci_high",
-            "test_mse", "test_ci_low", "test_ci_high", "test_median",
+            "estimator",
+            "degree",
+            "train_mse",
+            "train_ci_low",
+            "train_ci_high",
+            "test_mse",
+            "test_ci_low",
+            "test_ci_high",
+            "test_median",
         )
-    }  # fmt: skip
+    }
     for estimator in outcomes[0].scores:
         for i, degree in enumerate(degrees):
             train = np.array([o.scores[estimator].train_mse[i] for o in outcomes])
@@ -83,8 +90,12 @@ def fits_table(
             columns["estimator"] += [estimator] * len(grid)
             columns["degree"] += [degree] * len(grid)
             columns["x"] += list(grid[:, 0])
-            for key, values in (("fit", stacked[0]), ("low", low), ("median", median),
-                                ("high", high)):  # fmt: skip
+            for key, values in (
+                ("fit", stacked[0]),
+                ("low", low),
+                ("median", median),
+                ("high", high),
+            ):
                 columns[key] += list(values[:, i])
             columns["truth"] += [None] * len(grid) if truth is None else list(truth)
     return columns

@@ -74,9 +74,11 @@ def _check_classes(t: np.ndarray, name: str) -> None:
     n_classes, most = np.unique(t).size, min(MAX_CLASSES, t.size // 2)
     if not 2 <= n_classes <= most:
         raise DataError(
-            f"target '{name}'", must=f"2 to {most} classes", got=f"{n_classes} values",
+            f"target '{name}'",
+            must=f"2 to {most} classes",
+            got=f"{n_classes} values",
             hint="another --target, or --loss squared and --scheme kfold",
-        )  # fmt: skip
+        )
 
 
 def _check_columns(config: KfoldConfig, n_features: int, n_train: int) -> None:

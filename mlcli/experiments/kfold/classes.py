@@ -102,9 +102,15 @@ def _indicator_fits(
         return columns, fits, W, least_squares_refit(config, X, t, degrees), None
     l1s, l2s = strengths(config)
     family, parts = standardised_blocks(
-        config.basis, X, t, degrees, folds.blocks,
-        intercept=config.intercept, scaled=config.standardize, related=related,
-    )  # fmt: skip
+        config.basis,
+        X,
+        t,
+        degrees,
+        folds.blocks,
+        intercept=config.intercept,
+        scaled=config.standardize,
+        related=related,
+    )
     columns = family.columns
     found = penalised_fits(parts, folds, columns.sizes, l1s, l2s, has_constant=columns.has_constant)
     W, certificate = _all_rows(columns, merged(parts), l1s, l2s)

@@ -54,9 +54,12 @@ class KfoldConfig(StrengthFields, SourceFields, SeedFields):
         20, "Random partitions of the nested interval; 0 leaves it out.", ge=0, le=10_000
     )
     n_coverage: Int = param(
-        400, "Data sets on which the coverage of the intervals is measured; 0 leaves it out.",
-        unit="data sets", ge=0, le=1_000_000,
-    )  # fmt: skip
+        400,
+        "Data sets on which the coverage of the intervals is measured; 0 leaves it out.",
+        unit="data sets",
+        ge=0,
+        le=1_000_000,
+    )
     coverage_rows: Int = param(40, "Rows of each of them.", unit="rows", example="40", ge=20)
     coverage_degree: Int = param(5, "Degree of the model that is fitted to them.", ge=0, le=15)
 

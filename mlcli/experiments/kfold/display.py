@@ -40,12 +40,16 @@ def _errors(metrics: Mapping[str, Any], loss: str) -> Display:
     rows = []
     for degree in degrees:
         found = metrics[f"degree_{degree}"]
-        marks = [label for key, label in (("best_degree", "least"), ("one_se_degree", "one-se"))
-                 if metrics[key] == degree]  # fmt: skip
+        marks = [
+            label
+            for key, label in (("best_degree", "least"), ("one_se_degree", "one-se"))
+            if metrics[key] == degree
+        ]
         strength = [number(found["strength"])] if with_strength else []
         scores = [number(found[name]["mean"]) for name in present]
-        rows.append([str(degree), *strength, *interval(found[f"cv_{loss}"]), *scores,
-                     ", ".join(marks)])  # fmt: skip
+        rows.append(
+            [str(degree), *strength, *interval(found[f"cv_{loss}"]), *scores, ", ".join(marks)]
+        )
     words = {names[0]: "train", "gcv": "GCV", names[2]: "LOO", names[3]: "true"}
     headings = ["degree", *(["strength"] if with_strength else []), "cv", "95 % interval"]
     headings += [*(words[name] for name in present), "choice"]
@@ -93,11 +97,15 @@ def _path(path: Mapping[str, Any], loss: str) -> Display:
 
 def _intervals(metrics: Mapping[str, Any], loss: str) -> Display:
     rows = [
-        [kind, number(one["estimate"]), number(one["std_error"]),
-         between(one["ci_low"], one["ci_high"])]
+        [
+            kind,
+            number(one["estimate"]),
+            number(one["std_error"]),
+            between(one["ci_low"], one["ci_high"]),
+        ]
         for kind in KINDS
         if (one := metrics["intervals"].get(kind)) is not None
-    ]  # fmt: skip
+    ]
     title = f"bounds for the error of degree {metrics['best_degree']}, first data set"
     return Display(title, ["interval", "estimate", "std error", "95 % interval"], rows)
 

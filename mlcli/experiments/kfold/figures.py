@@ -137,9 +137,14 @@ def _limit(axes: Axes, rows: Table, cv: Array) -> None:
         inside = every[every <= limit]
         top = float(inside.max())
         axes.annotate(
-            "larger errors are above the frame", (0.99, 0.98), xycoords="axes fraction",
-            ha="right", va="top", fontsize=8, color="#57606a",
-        )  # fmt: skip
+            "larger errors are above the frame",
+            (0.99, 0.98),
+            xycoords="axes fraction",
+            ha="right",
+            va="top",
+            fontsize=8,
+            color="#57606a",
+        )
     margin = 0.07 * ((top - bottom) or 1.0)
     axes.set_ylim(bottom - margin, top + 2.5 * margin)
 
@@ -177,8 +182,15 @@ def intervals(table: Table) -> Figure:
     axes = figure.add_subplot()
     estimate, low, high = (numbers(table[key]) for key in ("estimate", "ci_low", "ci_high"))
     y = np.arange(estimate.size)[::-1]
-    axes.errorbar(estimate, y, xerr=[estimate - low, high - estimate], fmt="o", color=COLOURS[0],
-                  capsize=4, label="estimate, 95 % interval")  # fmt: skip
+    axes.errorbar(
+        estimate,
+        y,
+        xerr=[estimate - low, high - estimate],
+        fmt="o",
+        color=COLOURS[0],
+        capsize=4,
+        label="estimate, 95 % interval",
+    )
     truth = numbers(table["expected"])
     if np.isfinite(truth).all():
         axes.axvline(truth[0], color=TRUTH, linestyle="--", label="true error of this fit")
@@ -201,8 +213,15 @@ def coverage(table: Table) -> Figure:
     for (target, label), colour, offset in zip(labels.items(), COLOURS, (-0.1, 0.1), strict=False):
         rows = where(table, target=target)
         share, low, high = (100 * numbers(rows[k]) for k in ("coverage", "ci_low", "ci_high"))
-        axes.errorbar(np.arange(len(kinds)) + offset, share, yerr=[share - low, high - share],
-                      fmt="o", color=colour, capsize=4, label=label)  # fmt: skip
+        axes.errorbar(
+            np.arange(len(kinds)) + offset,
+            share,
+            yerr=[share - low, high - share],
+            fmt="o",
+            color=colour,
+            capsize=4,
+            label=label,
+        )
     widths = numbers(where(table, target="own_error")["median_width"])
     names = [f"{kind}\nmedian width {width:.3g}" for kind, width in zip(kinds, widths, strict=True)]
     axes.set_xticks(range(len(kinds)), names)

@@ -123,9 +123,15 @@ def _regression(
 ) -> estimators.Fits:
     """The fit of `fit-poly` at one degree and strength."""
     settings = FitPolyConfig(
-        degrees=(degree,), basis=config.basis, intercept=config.intercept, test_fraction=0.0,
-        penalty=config.penalty, l1=strength, l2=strength, standardize=config.standardize,
-    )  # fmt: skip
+        degrees=(degree,),
+        basis=config.basis,
+        intercept=config.intercept,
+        test_fraction=0.0,
+        penalty=config.penalty,
+        l1=strength,
+        l2=strength,
+        standardize=config.standardize,
+    )
     fits = estimators.fit(settings, data.X, t, data.feature_names, data.related)
     require(worst_of(*fits.certificates), "the fit of the chosen model")
     return fits

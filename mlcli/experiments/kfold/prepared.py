@@ -91,9 +91,14 @@ def _predictions(
     strengths, found, gap, certificate = grid(config).tolist(), [], 0.0, None
     for degree in degrees:
         design = build(
-            config.basis, X[train], t[train], degree,
-            intercept=config.intercept, scaled=config.standardize, related=related,
-        )  # fmt: skip
+            config.basis,
+            X[train],
+            t[train],
+            degree,
+            intercept=config.intercept,
+            scaled=config.standardize,
+            related=related,
+        )
         path = penalised_path(design, n_train, config.penalty, strengths, strengths)
         gap = max(gap, float(path.gap.max()) / at_zero(design, n_train))
         certificate = worst_of(certificate, path.certificate)
@@ -134,9 +139,16 @@ def _by_refits(config: KfoldConfig, data: Dataset, folds: Folds) -> Scores:
         gap, certificate = max(gap, one), worst_of(certificate, its)
     nothing = np.full_like(train, np.nan)
     return Scores(
-        test, train, nothing, nothing, nothing, np.full_like(test, np.nan),
-        n_refits=test.size, relative_gap=gap, certificate=certificate,
-    )  # fmt: skip
+        test,
+        train,
+        nothing,
+        nothing,
+        nothing,
+        np.full_like(test, np.nan),
+        n_refits=test.size,
+        relative_gap=gap,
+        certificate=certificate,
+    )
 
 
 def prepared_refit(config: KfoldConfig, data: Dataset, degree: int, strength: float) -> Refit:
@@ -148,9 +160,13 @@ def prepared_refit(config: KfoldConfig, data: Dataset, degree: int, strength: fl
     assert data.preparation is not None
     data = replace(data, preparation=replace(data.preparation, unseen="average"))
     one = config.model_copy(
-        update={"degrees": (degree,), "strength_min": strength, "strength_max": strength,
-                "n_strengths": 1}
-    )  # fmt: skip
+        update={
+            "degrees": (degree,),
+            "strength_min": strength,
+            "strength_max": strength,
+            "n_strengths": 1,
+        }
+    )
 
     def refit(train: Ints, test: Ints, model: int) -> Array:
         X = data.fitted_to(train).X

@@ -92,9 +92,14 @@ def columns_of(
 ) -> StandardisedFamily:
     """The standardised columns of one degree."""
     return standardised_family(
-        config.basis, X, t, (degree,), intercept=config.intercept, scaled=config.standardize,
+        config.basis,
+        X,
+        t,
+        (degree,),
+        intercept=config.intercept,
+        scaled=config.standardize,
         related=related,
-    )  # fmt: skip
+    )
 
 
 def logistic_weights(
@@ -104,9 +109,13 @@ def logistic_weights(
     found: list[Array] = []
     for l2 in l2s:
         fit = fit_logistic(
-            P, labels, n_classes, l2,
-            free=np.arange(int(intercept)), start=found[-1] if found else None,
-        )  # fmt: skip
+            P,
+            labels,
+            n_classes,
+            l2,
+            free=np.arange(int(intercept)),
+            start=found[-1] if found else None,
+        )
         if not fit.converged:
             raise NoAnswerError(
                 f"logistic regression at the strength {l2:.3g} did not converge in {fit.n_steps} "

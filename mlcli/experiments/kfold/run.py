@@ -114,11 +114,13 @@ def _result(
         determinism=DETERMINISM,
         warnings=[*left_out_notes(left_out), *warnings],
         certificates=by_solve(
-            {"fits": [one.scores.certificate for one in found.outcomes],
-             "path": [one.scores.certificate for one in path.outcomes] if path else []}
+            {
+                "fits": [one.scores.certificate for one in found.outcomes],
+                "path": [one.scores.certificate for one in path.outcomes] if path else [],
+            }
         ),
         certificate_hint="a larger --strength-min, or a lower degree",
-    )  # fmt: skip
+    )
 
 
 def _path(found: Estimates) -> Estimates | None:
@@ -206,8 +208,12 @@ def _size(rows: NDArray[np.int64]) -> int | float:
 
 def _bounds(one: Interval) -> dict[str, float]:
     found = asdict(one)
-    return {"estimate": found["estimate"], "std_error": found["std_error"],
-            "ci_low": found["low"], "ci_high": found["high"]}  # fmt: skip
+    return {
+        "estimate": found["estimate"],
+        "std_error": found["std_error"],
+        "ci_low": found["low"],
+        "ci_high": found["high"],
+    }
 
 
 def _coverage(config: KfoldConfig, study: Sequence[Covered]) -> Metrics:
@@ -218,17 +224,18 @@ def _coverage(config: KfoldConfig, study: Sequence[Covered]) -> Metrics:
     found: Metrics = {kind: {} for kind in KINDS}
     for row in rows:
         found[row["kind"]][row["target"]] = {key: row[key] for key in kept}
-    return found | {
-        "n": len(study), "rows": config.coverage_rows, "degree": config.coverage_degree
-    }  # fmt: skip
+    return found | {"n": len(study), "rows": config.coverage_rows, "degree": config.coverage_degree}
 
 
 def _warnings(config: KfoldConfig, found: Estimates, *, prepared: bool = False) -> list[str]:
     warnings = []
     n_refits = sum(one.scores.n_refits for one in found.outcomes)
     if n_refits:
-        why = "each fold filling gaps from its own training rows" if prepared else \
-            "the exact shortcut being unsafe for them"  # fmt: skip
+        why = (
+            "each fold filling gaps from its own training rows"
+            if prepared
+            else "the exact shortcut being unsafe for them"
+        )
         warnings.append(f"{n_refits} fits were made anew, {why}")
     if config.basis == "linear" and set(config.degrees) != {1}:
         warnings.append("the linear basis has one size; --degrees was not used")

@@ -179,9 +179,15 @@ def _penalised(
     loss = LOSSES[config.loss]
     l1s, l2s = strengths(config)
     family, parts = standardised_blocks(
-        config.basis, X, t, degrees, _blocks(config, folds, t.size),
-        intercept=config.intercept, scaled=config.standardize, related=related,
-    )  # fmt: skip
+        config.basis,
+        X,
+        t,
+        degrees,
+        _blocks(config, folds, t.size),
+        intercept=config.intercept,
+        scaled=config.standardize,
+        related=related,
+    )
     columns, all_rows, gap = family.columns, merged(parts), 0.0
     constant, certificate = columns.has_constant, None
 

@@ -82,17 +82,26 @@ class Streamed:
             return Coefficients(fixed.terms(source.feature_names), w, unit)
 
         fits = Fits(
-            (degree,), rss, rank, rank, fit.predict, coefficients,
+            (degree,),
+            rss,
+            rank,
+            rank,
+            fit.predict,
+            coefficients,
             functions=lambda: [Polynomials(fit)],
-        )  # fmt: skip
+        )
         return regression_model(config, source.sample, degree, 0.0, fits, triangle.n_rows, error)
 
     def _read(self, progress: Progress) -> tuple[ArnoldiBasis, list[list[Triangle]]]:
         source, sample = self._source, self._source.sample
         for way in ways(
-            sample.X, sample.t, source.low, source.high, self._degrees[-1],
+            sample.X,
+            sample.t,
+            source.low,
+            source.high,
+            self._degrees[-1],
             intercept=self._config.intercept,
-        ):  # fmt: skip
+        ):
             found = self._pass(way, progress)
             try:
                 triangles = [[way.triangle(one) for one in parts] for parts in found]

@@ -60,16 +60,19 @@ class LogisticConfig(SourceFields, SeedFields):
         "Two features whose plane shows a decision boundary (default: those that best tell the "
         "classes apart).",
         example="x1,x2",
-    )  # fmt: skip
+    )
     start_activations: Floats = param(
         (1.0, 2.0, 4.0, 6.0, 8.0),
         "Mean |a| of the confidently wrong starts of the saturation study.",
         example="1,5",
     )
     n_study: Int = param(
-        2000, "Steps of descent in the studies of saturation and of separable classes.",
-        unit="steps", ge=10, le=1_000_000,
-    )  # fmt: skip
+        2000,
+        "Steps of descent in the studies of saturation and of separable classes.",
+        unit="steps",
+        ge=10,
+        le=1_000_000,
+    )
     separable_l2: Float = param(
         0.01, "l2 of the second run on separable classes.", example="0.1", gt=0
     )

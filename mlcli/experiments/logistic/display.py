@@ -43,14 +43,27 @@ def display(metrics: Mapping[str, Any]) -> list[Display]:
     shown.append(Display("information (C.5), nats", headings, rows))
     rows = []
     for name, one in sorted(metrics["saturation"].items(), key=lambda item: float(item[0][11:])):
-        rows.append([name[11:], number(one["confidence"]["mean"]),
-                     *(_steps(one[loss]) for loss in ("cross_entropy", "square"))])  # fmt: skip
+        rows.append(
+            [
+                name[11:],
+                number(one["confidence"]["mean"]),
+                *(_steps(one[loss]) for loss in ("cross_entropy", "square")),
+            ]
+        )
     headings = ["mean |a| at the start", "confidence", "cross-entropy", "mean square"]
-    shown.append(Display("steps to recover from a wrong start", headings, rows,
-                         "Medians over the seeds, at one learning rate for both."))  # fmt: skip
+    shown.append(
+        Display(
+            "steps to recover from a wrong start",
+            headings,
+            rows,
+            "Medians over the seeds, at one learning rate for both.",
+        )
+    )
     one = metrics["separable"]
-    rows = [["none", *_norms(one["no_penalty"]), "infinite"],
-            ["l2", *_norms(one["l2"]), number(one["l2"]["norm_of_minimum"]["mean"])]]  # fmt: skip
+    rows = [
+        ["none", *_norms(one["no_penalty"]), "infinite"],
+        ["l2", *_norms(one["l2"]), number(one["l2"]["norm_of_minimum"]["mean"])],
+    ]
     headings = ["penalty", "|w| halfway", "|w| at the end", "at the minimum"]
     shown.append(Display("weights on separable classes", headings, rows))
     return shown

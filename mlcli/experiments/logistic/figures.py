@@ -30,8 +30,17 @@ TWO = LinearSegmentedColormap.from_list("two", [COLOURS[0], "#FFFFFF", COLOURS[1
 
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
-    names = ("boundary", "points", "curves", "thresholds", "calibration", "confusion",
-             "saturation", "saturation_errors", "separable")  # fmt: skip
+    names = (
+        "boundary",
+        "points",
+        "curves",
+        "thresholds",
+        "calibration",
+        "confusion",
+        "saturation",
+        "saturation_errors",
+        "separable",
+    )
     tables = {name: read_table(folder / f"{name}.csv") for name in names}
     return {
         "boundary": boundary(tables["boundary"], tables["points"], tables["confusion"]),
@@ -63,15 +72,23 @@ def boundary(table: Table, points: Table, counts: Table) -> Figure:
         figure.colorbar(filled, ax=axes, label=f"probability of class {classes[1]}")
     else:
         hues = [COLOURS[k % len(COLOURS)] for k in range(len(classes))]
-        axes.contourf(x, y, called, levels=np.arange(len(classes) + 1) - 0.5, colors=hues,
-                      alpha=0.25)  # fmt: skip
+        axes.contourf(
+            x, y, called, levels=np.arange(len(classes) + 1) - 0.5, colors=hues, alpha=0.25
+        )
     for border, level in _borders(p, called, len(classes)):
         axes.contour(x, y, border, levels=[level], colors="black", linewidths=1.2)
     for k, name in enumerate(classes):
         rows = where(points, **{"class": name})
-        axes.plot(numbers(rows["x"]), numbers(rows["y"]), MARKERS[k % len(MARKERS)],
-                  color=COLOURS[k % len(COLOURS)], markersize=4.5, markeredgecolor="white",
-                  markeredgewidth=0.5, label=f"class {name}")  # fmt: skip
+        axes.plot(
+            numbers(rows["x"]),
+            numbers(rows["y"]),
+            MARKERS[k % len(MARKERS)],
+            color=COLOURS[k % len(COLOURS)],
+            markersize=4.5,
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            label=f"class {name}",
+        )
     axes.set_xlabel(points["x_name"][0])
     axes.set_ylabel(points["y_name"][0])
     axes.set_title("Decision boundary in the plane of two features")
@@ -143,8 +160,15 @@ def calibration(table: Table) -> Figure:
     x, mean = numbers(table["predicted"]), numbers(table["observed"])
     low, high = (numbers(table[key]) for key in ("ci_low", "ci_high"))
     axes.plot([0, 1], [0, 1], ":", color="black", label="as promised")
-    axes.errorbar(x, mean, yerr=np.nan_to_num([mean - low, high - mean]), fmt="o-", capsize=3,
-                  color=COLOURS[0], label="observed")  # fmt: skip
+    axes.errorbar(
+        x,
+        mean,
+        yerr=np.nan_to_num([mean - low, high - mean]),
+        fmt="o-",
+        capsize=3,
+        color=COLOURS[0],
+        label="observed",
+    )
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.05, 1.05)
     axes.set_xlabel("predicted probability, mean of the bin")
@@ -170,9 +194,15 @@ def confusion(table: Table) -> Figure:
     for i in range(K):
         for j in range(K):
             if share[i, j] >= 0.0005:
-                axes.text(j, i, f"{100 * share[i, j]:.0f}" if K > 6 else f"{100 * share[i, j]:.1f}",
-                          ha="center", va="center", fontsize=9,
-                          color="white" if share[i, j] > 0.6 else "black")  # fmt: skip
+                axes.text(
+                    j,
+                    i,
+                    f"{100 * share[i, j]:.0f}" if K > 6 else f"{100 * share[i, j]:.1f}",
+                    ha="center",
+                    va="center",
+                    fontsize=9,
+                    color="white" if share[i, j] > 0.6 else "black",
+                )
     axes.set_xticks(range(K), classes)
     axes.set_yticks(range(K), classes)
     axes.set_xlabel("called")
@@ -215,9 +245,7 @@ def separable(table: Table) -> Figure:
     figure = new_figure(8.6, 4.2)
     left, right = figure.subplots(1, 2)
     step = np.maximum(numbers(table["step"]), 0.5)
-    for key, label, colour in (
-        ("no_penalty", "no penalty", COLOURS[1]), ("l2", "l2", COLOURS[0])
-    ):  # fmt: skip
+    for key, label, colour in (("no_penalty", "no penalty", COLOURS[1]), ("l2", "l2", COLOURS[0])):
         _curve(left, step, table, f"norm_{key}", colour, label)
         _curve(right, step, table, f"loss_{key}", colour, label)
     left.set_ylabel("|w|")

@@ -88,9 +88,11 @@ def classes_of_values(
         return Classes(others_and_it, nobody, (None, float(values[place])))
     if values.size > max(2, min(MAX_CLASSES, n_rows // ROWS_A_CLASS)):
         raise DataError(
-            what, must=f"classes, each with {ROWS_A_CLASS} rows or more on average",
-            got=f"{values.size} values in {n_rows} rows", hint="another --target",
-        )  # fmt: skip
+            what,
+            must=f"classes, each with {ROWS_A_CLASS} rows or more on average",
+            got=f"{values.size} values in {n_rows} rows",
+            hint="another --target",
+        )
     return Classes(names, nobody, tuple(values.tolist()))
 
 
@@ -101,10 +103,11 @@ def _place_of(label: float | str, values: Array, names: tuple[str, ...], what: s
         return known.index(label)
     more = f" and {len(names) - SHOWN_LABELS} more" if len(names) > SHOWN_LABELS else ""
     raise DataError(
-        "--positive", must=f"a label of {what}",
+        "--positive",
+        must=f"a label of {what}",
         got=repr(label) if isinstance(label, str) else f"{label:g}",
         hint=f"one of {', '.join(names[:SHOWN_LABELS])}{more}",
-    )  # fmt: skip
+    )
 
 
 def labels_of(classes: Classes, t: Array) -> Ints:
@@ -131,9 +134,10 @@ def class_weights_of(
     given = np.array([float(part) for part in config.class_weights.split(",")])
     if given.size != n_classes:
         raise DataError(
-            "--class-weights", must=f"one weight for each of {n_classes} classes",
+            "--class-weights",
+            must=f"one weight for each of {n_classes} classes",
             got=str(given.size),
-        )  # fmt: skip
+        )
     return given
 
 
@@ -182,19 +186,30 @@ def objective_of(
     A row weight of 2 is the same as the row twice; left out, each row counts once.
     """
     design = build(
-        config.basis, X, labels.astype(np.float64), config.degree,
-        intercept=config.intercept, scaled=config.standardize, weights=row_weights,
+        config.basis,
+        X,
+        labels.astype(np.float64),
+        config.degree,
+        intercept=config.intercept,
+        scaled=config.standardize,
+        weights=row_weights,
         related=related,
-    )  # fmt: skip
+    )
     l1, l2 = strengths_of(config)
     by_class = class_weights_of(config, labels, n_classes, row_weights)
     weights = class_row_weights(labels, by_class)
     if row_weights is not None:
         weights = weights * row_weights
     objective = Objective(
-        with_constant(design.A, config.intercept), labels, n_classes, weights / weights.sum(),
-        l1=l1, l2=l2, free=(0,) if config.intercept else (), loss=config.loss,
-    )  # fmt: skip
+        with_constant(design.A, config.intercept),
+        labels,
+        n_classes,
+        weights / weights.sum(),
+        l1=l1,
+        l2=l2,
+        free=(0,) if config.intercept else (),
+        loss=config.loss,
+    )
     return design, objective
 
 

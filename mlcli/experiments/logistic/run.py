@@ -59,9 +59,11 @@ def check(config: LogisticConfig, source: Source) -> None:
     class_weights_of(config, classes.labels, classes.size)
     if config.threshold != 0.5 and classes.size > 2:
         raise InputError(
-            "--threshold", must="left out with more than two classes", got=f"{config.threshold:g}",
+            "--threshold",
+            must="left out with more than two classes",
+            got=f"{config.threshold:g}",
             hint="--positive to set one class against the others",
-        )  # fmt: skip
+        )
     tables.check_plane(config, source.feature_names)
     _check_size(config, source, classes.size)
 
@@ -84,9 +86,10 @@ def _check_size(config: LogisticConfig, source: Source, n_classes: int) -> None:
     if n_weights > most:
         raise DataError(
             f"degree {config.degree} of the {config.basis} basis has {n_weights:,} weights",
-            must=f"at most {most:,} for solver {config.solver}", got=f"{n_weights:,}",
+            must=f"at most {most:,} for solver {config.solver}",
+            got=f"{n_weights:,}",
             hint="--solver lbfgs" if most == MAX_NEWTON else "a lower --degree",
-        )  # fmt: skip
+        )
 
 
 def _count_columns(config: LogisticConfig, source: Source) -> int:
@@ -98,9 +101,13 @@ def _count_columns(config: LogisticConfig, source: Source) -> int:
     parts = parts_of(config, source, 0)
     X = parts.X[parts.train]
     basis = fit_basis(
-        config.basis, X.min(axis=0), X.max(axis=0), config.degree, intercept=config.intercept,
+        config.basis,
+        X.min(axis=0),
+        X.max(axis=0),
+        config.degree,
+        intercept=config.intercept,
         redundant=find_redundant(X, *parts.data.related),
-    )  # fmt: skip
+    )
     return basis.n_columns
 
 
@@ -209,9 +216,13 @@ def _metrics(config: LogisticConfig, classes: Classes, found: Sequence[Outcome])
     )
     metrics["saturation"] = _saturation(config, found)
     return metrics | {
-        "classes": list(classes.names), "n_classes": classes.size, "n_seeds": len(found),
-        "threshold": config.threshold, "loss": config.loss, "solver": config.solver,
-    }  # fmt: skip
+        "classes": list(classes.names),
+        "n_classes": classes.size,
+        "n_seeds": len(found),
+        "threshold": config.threshold,
+        "loss": config.loss,
+        "solver": config.solver,
+    }
 
 
 # Scores that rest on the rows of one class.

@@ -60,9 +60,11 @@ def check(config: LogisticConfig, source: StreamSource) -> Classes:
         )
     if source.target_counts is None and config.positive is None:
         raise DataError(
-            f"target '{source.target_name}'", must="classes",
-            got=f"more than {MAX_VALUES} values", hint="another --target",
-        )  # fmt: skip
+            f"target '{source.target_name}'",
+            must="classes",
+            got=f"more than {MAX_VALUES} values",
+            hint="another --target",
+        )
     values = _values(source)
     if source.target_counts is None:
         label = [config.positive] if isinstance(config.positive, float) else []
@@ -98,9 +100,7 @@ class _Seed:
         weights = by_class[labels] / by_class[labels].sum()
         sample = Objective(self.phi(X), labels, K, weights, l1=l1, l2=l2, free=free)
         start = fit_newton(sample, np.zeros(sample.shape), SAMPLE_STEPS).W
-        self.newton = NewtonInPasses(
-            K, start, l1=l1, l2=l2, free=free, max_steps=config.max_steps
-        )  # fmt: skip
+        self.newton = NewtonInPasses(K, start, l1=l1, l2=l2, free=free, max_steps=config.max_steps)
 
     def phi(self, X: Array) -> Array:
         """Its columns at X (n, D), (n, p)."""
@@ -127,9 +127,14 @@ class _Seed:
         labels, K = parts.classes.labels[some], parts.classes.size
         l1, l2 = strengths_of(config)
         objective = Objective(
-            self.phi(parts.X[some]), labels, K, even_weights(labels.size), l1=l1, l2=l2,
+            self.phi(parts.X[some]),
+            labels,
+            K,
+            even_weights(labels.size),
+            l1=l1,
+            l2=l2,
             free=(0,) if config.intercept else (),
-        )  # fmt: skip
+        )
         errors = None
         # Only the first seed's curvature is kept.
         if self.newton.curvature.size and W.size <= MOST_ERRORS:
@@ -269,20 +274,33 @@ class _Run:
         roc, precision, areas = test.curves()
         bins, of_train = test.calibration(), train.scores()
         commonest = int(seed.ranges.counts.argmax())
-        scores = {f"test_{name}": value for name, value in test.scores().items()} | areas | {
-            "train_accuracy": of_train["accuracy"],
-            "train_cross_entropy": of_train["cross_entropy"],
-            "commonest_class_accuracy": float(test.counts[commonest].sum() / test.n_rows),
-            "n_steps": float(fit.n_steps),
-            "converged": float(fit.converged),
-            "largest_violation": seed.newton.violation,
-            "n_nonzero": float((W != 0).sum()),
-            "weight_norm": float(np.linalg.norm(W)),
-            "test_calibration_error": bins.expected_error,
-        }  # fmt: skip
+        scores = (
+            {f"test_{name}": value for name, value in test.scores().items()}
+            | areas
+            | {
+                "train_accuracy": of_train["accuracy"],
+                "train_cross_entropy": of_train["cross_entropy"],
+                "commonest_class_accuracy": float(test.counts[commonest].sum() / test.n_rows),
+                "n_steps": float(fit.n_steps),
+                "converged": float(fit.converged),
+                "largest_violation": seed.newton.violation,
+                "n_nonzero": float((W != 0).sum()),
+                "weight_norm": float(np.linalg.norm(W)),
+                "test_calibration_error": bins.expected_error,
+            }
+        )
         model = seed.classifier(self._sample_parts(seed.index))
         return Outcome(
-            scores, test.counts, roc, precision, test.by_threshold(), bins,
-            {"cells": test.cells()}, fit.certificate, fit.separable, saturation(config, model),
-            separable(config, model), train.n_rows,
-        )  # fmt: skip
+            scores,
+            test.counts,
+            roc,
+            precision,
+            test.by_threshold(),
+            bins,
+            {"cells": test.cells()},
+            fit.certificate,
+            fit.separable,
+            saturation(config, model),
+            separable(config, model),
+            train.n_rows,
+        )

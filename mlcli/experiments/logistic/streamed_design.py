@@ -58,10 +58,13 @@ class Columns:
             largest = np.maximum(np.abs(ranges.low), np.abs(ranges.high))
             self._scale = np.where(largest > 0, largest, 1.0)
         self._basis: Basis = fit_basis(
-            config.basis, ranges.low / self._scale, ranges.high / self._scale, config.degree,
+            config.basis,
+            ranges.low / self._scale,
+            ranges.high / self._scale,
+            config.degree,
             intercept=config.intercept,
             redundant=Redundant(frozenset(np.flatnonzero(ranges.binary).tolist())),
-        )  # fmt: skip
+        )
         Phi = self._evaluate(sample)
         self._about = Phi.mean(axis=0) if config.intercept else np.zeros(Phi.shape[1])
         self._sums = np.zeros((2, Phi.shape[1]))
@@ -82,9 +85,11 @@ class Columns:
         n = int(counts.sum())
         if not np.isfinite(self._sums).all():
             raise DataError(
-                "the columns of the basis", must="finite", got="NaN or infinity",
+                "the columns of the basis",
+                must="finite",
+                got="NaN or infinity",
                 hint="--standardize",
-            )  # fmt: skip
+            )
         shift, square = self._sums / n
         mean, t_mean = np.zeros_like(shift), 0.0
         if config.intercept:

@@ -71,8 +71,10 @@ class Predictions:
         chosen, right = (P[:, 1], t == 1) if K == 2 else (P.max(axis=1), P.argmax(axis=1) == t)
         found = calibration(chosen, right, self._bins.shape[1])
         filled = np.where(found.counts > 0, found.counts, 0)
-        self._bins += [filled, *(np.nan_to_num(one) * filled for one in
-                                 (found.predicted, found.observed))]  # fmt: skip
+        self._bins += [
+            filled,
+            *(np.nan_to_num(one) * filled for one in (found.predicted, found.observed)),
+        ]
         cell = np.searchsorted(self._bounds, P[:, -1])
         np.add.at(self._cells[0], (cell, t), 1.0)
         np.add.at(self._cells[1], cell, P)
@@ -150,6 +152,9 @@ def _decisions(counts: Ints, low: float, width: float) -> Decisions | None:
     thresholds = low + width * filled / counts.shape[1]
     first = np.zeros(1)
     return Decisions(
-        np.concatenate([[np.inf], thresholds]), np.concatenate([first, true]),
-        np.concatenate([first, false]), n_positive, n_negative,
-    )  # fmt: skip
+        np.concatenate([[np.inf], thresholds]),
+        np.concatenate([first, true]),
+        np.concatenate([first, false]),
+        n_positive,
+        n_negative,
+    )

@@ -34,9 +34,11 @@ def check_plane(config: LogisticConfig, names: Sequence[str]) -> None:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             raise DataError(
-                "--plane", must="two of the features", got=repr(name),
+                "--plane",
+                must="two of the features",
+                got=repr(name),
                 hint=in_shell(near[0]) if near else ", ".join(map(in_shell, names[:8])),
-            )  # fmt: skip
+            )
 
 
 def plane_of(config: LogisticConfig, names: Sequence[str], parts: Parts) -> list[int]:
@@ -86,9 +88,11 @@ def boundary_table(
     if not certificate.converged:
         warnings.append(f"the fit of the plane in boundary.csv did not converge: {certificate}")
     columns = {
-        "x": grid[:, 0], "y": grid[:, 1], "class": [parts.classes.names[k] for k in called],
+        "x": grid[:, 0],
+        "y": grid[:, 1],
+        "class": [parts.classes.names[k] for k in called],
         "probability": (P[:, 1] if K == 2 else P.max(axis=1)).round(4),
-    }  # fmt: skip
+    }
     return columns, warnings
 
 
@@ -99,10 +103,12 @@ def points_table(config: LogisticConfig, names: Sequence[str], parts: Parts) -> 
         return {key: [] for key in ("x_name", "y_name", "x", "y", "class")}
     rows = parts.test[:MAX_POINTS]
     return {
-        "x_name": [names[of[0]]] * rows.size, "y_name": [names[of[1]]] * rows.size,
-        "x": parts.X[rows, of[0]], "y": parts.X[rows, of[1]],
+        "x_name": [names[of[0]]] * rows.size,
+        "y_name": [names[of[1]]] * rows.size,
+        "x": parts.X[rows, of[0]],
+        "y": parts.X[rows, of[1]],
         "class": [parts.classes.names[k] for k in parts.classes.labels[rows]],
-    }  # fmt: skip
+    }
 
 
 def curves_table(found: Sequence[Outcome]) -> Columns:
@@ -136,8 +142,13 @@ def calibration_table(found: Sequence[Outcome]) -> Columns:
             continue
         n = int(sum(int(c.counts[b]) for c in filled))
         one = summary([float(c.observed[b]) for c in filled], SHARE_OF_ROWS, n / len(filled))
-        values = (float(np.mean([c.predicted[b] for c in filled])), one["mean"], one["ci_low"],
-                  one["ci_high"], n)  # fmt: skip
+        values = (
+            float(np.mean([c.predicted[b] for c in filled])),
+            one["mean"],
+            one["ci_low"],
+            one["ci_high"],
+            n,
+        )
         for name, value in zip(names, values, strict=True):
             columns[name].append(value)
     return columns

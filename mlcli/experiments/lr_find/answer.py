@@ -60,9 +60,11 @@ def cycle_of(config: LrFindConfig, eta_max: float) -> dict[str, Any]:
     start = 1.0 / SAFETY
     final = min(start, float(f"{config.eta_0 / eta_max:.6g}"))
     return {
-        "learning_rate": eta_max, "schedule": "one-cycle", "cycle_start": start,
+        "learning_rate": eta_max,
+        "schedule": "one-cycle",
+        "cycle_start": start,
         "cycle_final": final,
-    }  # fmt: skip
+    }
 
 
 def one_cycle_section(config: LrFindConfig, swept: Swept, eta_max: float) -> dict[str, Any]:
@@ -115,10 +117,14 @@ def refuse_no_answer(config: LrFindConfig, swept: Sequence[Swept]) -> None:
         early = falls_early(config, every)
         raise NoAnswerError(
             f"no member diverges up to the rate {config.rate_max:g}, so there is no eta_crit",
-            hint=(f"--rate-min {config.rate_min / 1000:g}, since the loss falls within the first "
-                  f"steps already, or " if early else "")
+            hint=(
+                f"--rate-min {config.rate_min / 1000:g}, since the loss falls within the first "
+                f"steps already, or "
+                if early
+                else ""
+            )
             + f"--rate-max {10 * config.rate_max:g} or a smaller --divergence",
-        )  # fmt: skip
+        )
     if most == "flat":
         raise NoAnswerError(
             f"the loss never falls by a tenth between the rates {config.rate_min:g} and "
@@ -136,8 +142,11 @@ def refuse_no_answer(config: LrFindConfig, swept: Sequence[Swept]) -> None:
 def warnings_of(config: LrFindConfig, swept: Sequence[Swept]) -> list[str]:
     """What a reader of the numbers should know."""
     said = []
-    whys = {"flat": "have a loss that never falls", "at-once": "diverge before their loss has "
-            "fallen", "bounded": f"do not diverge up to {config.rate_max:g}"}  # fmt: skip
+    whys = {
+        "flat": "have a loss that never falls",
+        "at-once": "diverge before their loss has fallen",
+        "bounded": f"do not diverge up to {config.rate_max:g}",
+    }
     for one in swept:
         if falls_early(config, one.suggestions):
             said.append(

@@ -39,29 +39,44 @@ class LrFindConfig(SourceFields, ImageFields, MlpFields, CnnFields, FitFields, S
     rate_min: Float = param(1e-5, "Learning rate of the first step.", example="1e-5", gt=0)
     rate_max: Float = param(10.0, "Learning rate of the last step.", example="10", gt=0, le=1e6)
     n_steps: Int = param(
-        300, "Steps of the sweep, evenly spaced in the logarithm of the rate.", unit="steps",
-        example="300", ge=50, le=10_000,
-    )  # fmt: skip
+        300,
+        "Steps of the sweep, evenly spaced in the logarithm of the rate.",
+        unit="steps",
+        example="300",
+        ge=50,
+        le=10_000,
+    )
     smoothing: Float = param(
-        0.98, "Share beta that the moving average keeps at each step, which fastai's rules read; "
+        0.98,
+        "Share beta that the moving average keeps at each step, which fastai's rules read; "
         "eta_crit does not depend on it.",
-        example="0.98", ge=0, lt=1,
-    )  # fmt: skip
+        example="0.98",
+        ge=0,
+        lt=1,
+    )
     divergence: Float = param(
-        4.0, "How many times its smallest value the loss must reach to diverge.",
-        example="4", gt=1,
-    )  # fmt: skip
+        4.0,
+        "How many times its smallest value the loss must reach to diverge.",
+        example="4",
+        gt=1,
+    )
     eta_0: Float = param(
         1e-6, "Learning rate eta_0 at which the one-cycle schedule ends.", example="1e-6", gt=0
     )
     compare_epochs: Int = param(
-        10, "Epochs of the trainings with the suggestion and with fixed rates; 0: none.",
-        unit="epochs", ge=0, le=1_000_000,
-    )  # fmt: skip
+        10,
+        "Epochs of the trainings with the suggestion and with fixed rates; 0: none.",
+        unit="epochs",
+        ge=0,
+        le=1_000_000,
+    )
     n_seeds: Int = param(
-        8, "Independent repeats: own splits, initial weights and orders of the rows.",
-        example="8", ge=1, le=100_000,
-    )  # fmt: skip
+        8,
+        "Independent repeats: own splits, initial weights and orders of the rows.",
+        example="8",
+        ge=1,
+        le=100_000,
+    )
 
     @field_validator("rate_max")
     @classmethod

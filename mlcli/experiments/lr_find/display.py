@@ -44,8 +44,14 @@ def _rates(metrics: Mapping[str, Any], variants: list[tuple[str, Mapping[str, An
         found += [(rule_label(key), one["suggestions"][key]) for key in RULES]
         for key, entry in found:
             row = [name, key] if several else [key]
-            rows.append([*row, number(entry["mean"]),
-                         between(entry["ci_low"], entry["ci_high"]), str(entry["n"])])  # fmt: skip
+            rows.append(
+                [
+                    *row,
+                    number(entry["mean"]),
+                    between(entry["ci_low"], entry["ci_high"]),
+                    str(entry["n"]),
+                ]
+            )
     headings = ["variant", "rate"] if several else ["rate"]
     data = metrics["data"]
     title = (

@@ -91,13 +91,20 @@ def range_test(sweep: Table, suggested: Table) -> Figure:
 
 def _draw_sweep(axes: Axes, table: Table) -> None:
     rate, middle = numbers(table["rate"]), numbers(table["level_median"])
-    axes.plot(rate, numbers(table["first_seed"]), color=POINTS, linewidth=0.7, alpha=0.7,
-              label="one seed")  # fmt: skip
+    axes.plot(
+        rate, numbers(table["first_seed"]), color=POINTS, linewidth=0.7, alpha=0.7, label="one seed"
+    )
     axes.plot(rate, middle, color="black", linewidth=1.8, label="level (does not lag)")
     low, high = numbers(table["level_low"]), numbers(table["level_high"])
     shade(axes, rate, low, high, "black")
-    axes.plot(rate, numbers(table["smoothed_median"]), color="black", linewidth=1.0,
-              linestyle=":", label="moving average (lags)")  # fmt: skip
+    axes.plot(
+        rate,
+        numbers(table["smoothed_median"]),
+        color="black",
+        linewidth=1.0,
+        linestyle=":",
+        label="moving average (lags)",
+    )
     axes.set_xscale("log")
     axes.set_xlim(rate[0], rate[-1])
     top = HEADROOM * float(np.nanmax(high[: max(1, len(high) // 10)]))
@@ -115,8 +122,9 @@ def _draw_rules(axes: Axes, table: Table) -> None:
         low, mean, high = geometric_interval(numbers(table[name]))
         if np.isfinite(mean):
             ends = [[mean - low], [high - mean]] if np.isfinite(low) else None
-            axes.errorbar([mean], [place], xerr=ends, fmt="o", color=colour, markersize=5,
-                          capsize=3)  # fmt: skip
+            axes.errorbar(
+                [mean], [place], xerr=ends, fmt="o", color=colour, markersize=5, capsize=3
+            )
         text = f"{mean:.3g}" if np.isfinite(mean) else "none"
         axes.text(1.01, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
     axes.set_yticks(range(len(RATES)), [words for _, words, _ in RATES])
@@ -150,13 +158,22 @@ def _draw_seeds(axes: Axes, table: Table) -> None:
         rates = rates[np.isfinite(rates)]
         # Points beside each other where they would hide each other; no randomness.
         spread = np.linspace(-0.18, 0.18, rates.size) if rates.size > 1 else np.zeros(rates.size)
-        axes.plot(rates, place + spread, "o", color=colour, markersize=4, alpha=0.6,
-                  label="one seed")  # fmt: skip
+        axes.plot(
+            rates, place + spread, "o", color=colour, markersize=4, alpha=0.6, label="one seed"
+        )
         low, mean, high = geometric_interval(rates)
         if np.isfinite(mean):
             ends = [[mean - low], [high - mean]] if np.isfinite(low) else None
-            axes.errorbar([mean], [place], xerr=ends, fmt="D", color="black", markersize=4,
-                          capsize=4, label="geometric mean, 95 %")  # fmt: skip
+            axes.errorbar(
+                [mean],
+                [place],
+                xerr=ends,
+                fmt="D",
+                color="black",
+                markersize=4,
+                capsize=4,
+                label="geometric mean, 95 %",
+            )
         else:
             axes.text(0.5, place, "none", transform=axes.get_yaxis_transform(), va="center")
     axes.set_xscale("log")
@@ -175,8 +192,11 @@ def schedule(table: Table) -> Figure:
     for axes, scale in zip(figure.subplots(1, 2), ("linear", "log"), strict=True):
         axes.plot(share, rate, color=COLOURS[0], linewidth=1.8)
         axes.set_yscale(scale)
-        marks = ((r"$\eta_\mathrm{max}$", rate.max()), (r"$\eta_\mathrm{min}$", rate[0]),
-                 (r"$\eta_0$", rate[-1]))  # fmt: skip
+        marks = (
+            (r"$\eta_\mathrm{max}$", rate.max()),
+            (r"$\eta_\mathrm{min}$", rate[0]),
+            (r"$\eta_0$", rate[-1]),
+        )
         for words, value in marks:
             # On a linear axis eta_0 can't be told from 0: it is marked where it can be seen.
             if scale == "linear" and value < 0.02 * rate.max():
@@ -204,9 +224,11 @@ def compare(table: Table) -> Figure:
     if not table["variant"]:
         return nothing_to_draw("Nothing was trained (compare_epochs is 0).")
     rows = where(table, variant=table["variant"][0])
-    panels = [("minibatch_loss", "loss", "training, minibatches"),
-              ("validation_loss", "loss", "validation"),
-              ("validation_accuracy", "accuracy", "validation")]  # fmt: skip
+    panels = [
+        ("minibatch_loss", "loss", "training, minibatches"),
+        ("validation_loss", "loss", "validation"),
+        ("validation_accuracy", "accuracy", "validation"),
+    ]
     there = [panel for panel in panels if np.isfinite(numbers(rows[panel[0]])).any()]
     ways = distinct(rows["training"])
     figure = new_figure(max(6.0, 3.6 * len(there) + 0.6), 4.1)

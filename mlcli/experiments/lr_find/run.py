@@ -128,16 +128,23 @@ def _metrics(
 ) -> dict[str, Any]:
     trained = {one.variant.path: {"comparison": one.metrics} for one in compared}
     split = problem.splits[0]
-    return nest([(one.variant, rates_in(one) | trained.get(one.variant.path, {}))
-                 for one in swept]) | {
+    return nest(
+        [(one.variant, rates_in(one) | trained.get(one.variant.path, {})) for one in swept]
+    ) | {
         "data": {
-            "name": source.name, "task": problem.task, "n_classes": len(problem.class_names),
-            "n_train": split.train.size, "n_validation": split.validation.size,
+            "name": source.name,
+            "task": problem.task,
+            "n_classes": len(problem.class_names),
+            "n_train": split.train.size,
+            "n_validation": split.validation.size,
             "n_test": split.test.size,
         },
         "sweep": {
-            "rate_min": config.rate_min, "rate_max": config.rate_max, "n_steps": config.n_steps,
-            "n_seeds": config.n_seeds, "compare_epochs": config.compare_epochs,
+            "rate_min": config.rate_min,
+            "rate_max": config.rate_max,
+            "n_steps": config.n_steps,
+            "n_seeds": config.n_seeds,
+            "compare_epochs": config.compare_epochs,
             "variants": {str(i): " / ".join(one.variant.path) for i, one in enumerate(swept)},
         },
-    }  # fmt: skip
+    }

@@ -55,8 +55,9 @@ def _band(values: Floats) -> tuple[float, ...]:
 
 def suggestions_table(swept: Sequence[Swept]) -> Columns:
     """One row a member: how its sweep ended, and its rates."""
-    every = [(one.variant.label, s, found) for one in swept
-             for s, found in enumerate(one.suggestions)]  # fmt: skip
+    every = [
+        (one.variant.label, s, found) for one in swept for s, found in enumerate(one.suggestions)
+    ]
     critical = [found.eta_crit for _, _, found in every]
     return {
         "variant": [label for label, _, _ in every],

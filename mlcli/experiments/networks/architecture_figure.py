@@ -83,9 +83,16 @@ def _draw(axes: Axes, shape: Shape) -> None:
             _connect(axes, x, i, shape.sizes)
         elif x:
             axes.plot(x - 0.5 + DOTS, [0.0] * 3, "o", markersize=2.2, color="black")
-        axes.plot(np.full(heights.size, x), heights, "o", markersize=13, zorder=3,
-                  color=COLOURS[2] if i == 0 else COLOURS[0], markeredgecolor="black",
-                  markeredgewidth=0.6)  # fmt: skip
+        axes.plot(
+            np.full(heights.size, x),
+            heights,
+            "o",
+            markersize=13,
+            zorder=3,
+            color=COLOURS[2] if i == 0 else COLOURS[0],
+            markeredgecolor="black",
+            markeredgewidth=0.6,
+        )
         if cut:
             axes.plot([x] * 3, 2 * DOTS, "o", markersize=2.2, color="black")
         axes.text(x, 3.75, _heading(i, shape), ha="center", va="bottom", fontsize=9)
@@ -102,8 +109,14 @@ def _connect(axes: Axes, x: int, i: int, sizes: Sequence[int]) -> None:
     # The weights of one neuron: its preactivation is the sum over all that comes in.
     picked = [((x - 1, y), (x, right[0])) for y in left]
     axes.add_collection(LineCollection(picked, colors=COLOURS[1], linewidths=3 * LINE))
-    axes.text(x - 0.5, -4.1, rf"$W^{{({i})}}$: {sizes[i]} × {sizes[i - 1]}",
-              ha="center", va="top", fontsize=9)  # fmt: skip
+    axes.text(
+        x - 0.5,
+        -4.1,
+        rf"$W^{{({i})}}$: {sizes[i]} × {sizes[i - 1]}",
+        ha="center",
+        va="top",
+        fontsize=9,
+    )
 
 
 def _heading(i: int, shape: Shape) -> str:

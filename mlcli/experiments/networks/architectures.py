@@ -95,11 +95,15 @@ class Perceptron:
     ) -> Members:
         """See `Architecture`."""
         return MLP(
-            self.sizes, generators,
+            self.sizes,
+            generators,
             activation=[variant.activation for variant in variants],
             scheme=[variant.init for variant in variants],
-            normalisation=self.normalisation, dropout=self.dropout, device=device, dtype=dtype,
-        )  # fmt: skip
+            normalisation=self.normalisation,
+            dropout=self.dropout,
+            device=device,
+            dtype=dtype,
+        )
 
     def info(self) -> dict[str, Any]:
         """See `Architecture`."""
@@ -144,9 +148,14 @@ class Convolutional:
     ) -> Members:
         """See `Architecture`."""
         return CNN(
-            parse(self.lines), self.layers[0].input, self.layers[-1].output[0], generators,
-            scheme=[variant.init for variant in variants], device=device, dtype=dtype,
-        )  # fmt: skip
+            parse(self.lines),
+            self.layers[0].input,
+            self.layers[-1].output[0],
+            generators,
+            scheme=[variant.init for variant in variants],
+            device=device,
+            dtype=dtype,
+        )
 
     def info(self) -> dict[str, Any]:
         """See `Architecture`."""
@@ -181,8 +190,10 @@ def image_shape_of(problem: Problem) -> tuple[int, int, int]:
     shape = problem.image_shape
     if shape is None:
         raise InputError(
-            "the rows of a convolutional network", must="images", got="columns of a table",
+            "the rows of a convolutional network",
+            must="images",
+            got="columns of a table",
             hint="--data digits, an NPZ file with X of shape (n, h, w), or a folder of images",
-        )  # fmt: skip
+        )
     c, h, w = (1, *shape) if len(shape) == 2 else shape
     return c, h, w

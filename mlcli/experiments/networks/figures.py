@@ -70,8 +70,10 @@ def legend_below(figure: Figure, axes: Axes, count: int) -> None:
 
 def curves(table: Table, *, classes: bool) -> Figure:
     """Training and validation curves of each variant."""
-    panels = [("minibatch_loss", "loss", "training, minibatches"),
-              ("validation_loss", "loss", "validation")]  # fmt: skip
+    panels = [
+        ("minibatch_loss", "loss", "training, minibatches"),
+        ("validation_loss", "loss", "validation"),
+    ]
     if classes:
         panels.append(("validation_accuracy", "accuracy", "validation"))
     there = [panel for panel in panels if np.isfinite(numbers(table[panel[0]])).any()]
@@ -109,13 +111,28 @@ def scores(table: Table, metrics: Mapping[str, Any], name: str, label: str) -> F
         values = values[np.isfinite(values)]
         # Points beside each other where they would hide each other; no randomness.
         spread = np.linspace(-0.16, 0.16, values.size) if values.size > 1 else np.zeros(1)
-        axes.plot(values, place + spread[: values.size], "o", markersize=3.5, alpha=0.55,
-                  color=COLOURS[0], label="one seed" if place == 0 else None)  # fmt: skip
+        axes.plot(
+            values,
+            place + spread[: values.size],
+            "o",
+            markersize=3.5,
+            alpha=0.55,
+            color=COLOURS[0],
+            label="one seed" if place == 0 else None,
+        )
         low, mean, high = (means[place][key] for key in ("ci_low", "mean", "ci_high"))
         if mean is not None:
             ends = None if low is None else [[mean - low], [high - mean]]
-            axes.errorbar([mean], [place], xerr=ends, fmt="D", color="black", markersize=5,
-                          capsize=4, label="mean, 95 %" if place == 0 else None)  # fmt: skip
+            axes.errorbar(
+                [mean],
+                [place],
+                xerr=ends,
+                fmt="D",
+                color="black",
+                markersize=5,
+                capsize=4,
+                label="mean, 95 %" if place == 0 else None,
+            )
         else:
             axes.text(0.5, place, "diverged", transform=axes.get_yaxis_transform(), va="center")
     axes.set_yticks(range(len(shown)), shown if len(variants) > 1 else [""])
@@ -159,8 +176,15 @@ def confusion(table: Table, shown: str) -> Figure:
             for j in range(n):
                 if shares[i, j] >= 0.0005:
                     ink = "white" if shares[i, j] > 0.4 else "black"
-                    axes.text(j, i, f"{100 * shares[i, j]:.1f}", ha="center", va="center",
-                              fontsize=7.5, color=ink)  # fmt: skip
+                    axes.text(
+                        j,
+                        i,
+                        f"{100 * shares[i, j]:.1f}",
+                        ha="center",
+                        va="center",
+                        fontsize=7.5,
+                        color=ink,
+                    )
         axes.set_xticks(range(n), names)
         axes.set_yticks(range(n), names)
     axes.set_xlabel("called")
@@ -190,8 +214,17 @@ def calibration(table: Table, shown: str) -> Figure:
         ends = np.array([numbers(rows[f"observed_ci_{end}"])[many] for end in ("low", "high")])
         style = look(place)
         if variant == shown:
-            axes.errorbar(x, y, yerr=np.nan_to_num(np.abs(ends - y)), marker="o", markersize=5,
-                          capsize=3, linewidth=1.8, label=variant, **style)  # fmt: skip
+            axes.errorbar(
+                x,
+                y,
+                yerr=np.nan_to_num(np.abs(ends - y)),
+                marker="o",
+                markersize=5,
+                capsize=3,
+                linewidth=1.8,
+                label=variant,
+                **style,
+            )
         else:
             axes.plot(x, y, ".", linewidth=0.8, alpha=0.7, label=variant, color=style["color"])
     axes.set_xlim(-0.02, 1.02)

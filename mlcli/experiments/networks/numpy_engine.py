@@ -61,12 +61,15 @@ def check_engine(config: Any, variants: Sequence[Variant]) -> None:
     for variant in variants:
         for name, known in KNOWN.items():
             if variant.values[name] not in known:
-                words = ", ".join(f"{value:g}" if isinstance(value, float) else value
-                                  for value in known)  # fmt: skip
+                words = ", ".join(
+                    f"{value:g}" if isinstance(value, float) else value for value in known
+                )
                 raise InputError(
-                    f"--{name} for --engine numpy", must=words if len(known) == 1
-                    else f"one of {words}", got=f"{variant.values[name]}", hint="--engine torch",
-                )  # fmt: skip
+                    f"--{name} for --engine numpy",
+                    must=words if len(known) == 1 else f"one of {words}",
+                    got=f"{variant.values[name]}",
+                    hint="--engine torch",
+                )
 
 
 def run_epoch_of(config: Any) -> RunEpoch | None:
@@ -96,10 +99,16 @@ def _run_epoch(
         X, t = (array.numpy()[0, 0] for array in part.gather(order[None, m : m + 1]))
         eta = float(optimiser.learning_rate[m, 0])
         losses[:, m] = _train_member(
-            net, m, optimiser, X, t, [slice(*cut) for cut in cuts],
+            net,
+            m,
+            optimiser,
+            X,
+            t,
+            [slice(*cut) for cut in cuts],
             lambda step, eta=eta: eta * settings.schedule(n_before + step, n_steps),
-            config, loss.labelled,
-        )  # fmt: skip
+            config,
+            loss.labelled,
+        )
     optimiser.n_steps = n_before + len(cuts)
     return losses
 
@@ -124,10 +133,16 @@ def _train_member(
     losses = np.full(len(batches), np.nan)
     try:
         done = train(
-            network, X, t, softmax_cross_entropy if labelled else square, batches,
-            learning_rate=eta, momentum=getattr(optimiser, "momentum", 0.0), velocity=start,
+            network,
+            X,
+            t,
+            softmax_cross_entropy if labelled else square,
+            batches,
+            learning_rate=eta,
+            momentum=getattr(optimiser, "momentum", 0.0),
+            velocity=start,
             rng=stream(config.seed, "rrelu", m, optimiser.n_steps),
-        )  # fmt: skip
+        )
     except DivergedError as error:
         # Steps before it had finite losses, which no one asks for any more.
         losses[: error.step - 1] = 0.0

@@ -114,16 +114,20 @@ def task_of(config: Any, source: Source, t: Array) -> str:
     if not is_whole(values):
         odd = values[values != np.round(values)][0]
         raise DataError(
-            f"{what} of a classification", must="whole numbers, one a class", got=f"{odd:g}",
+            f"{what} of a classification",
+            must="whole numbers, one a class",
+            got=f"{odd:g}",
             hint="--task regression",
-        )  # fmt: skip
+        )
     if values.size < 2:
         raise DataError(what, must="of two classes or more", got=f"only {values[0]:g}")
     if not few_enough(values.size, t.size):
         raise DataError(
-            what, must=f"classes, each with {ROWS_A_CLASS} rows or more on average",
-            got=f"{values.size} values in {t.size} rows", hint="--task regression",
-        )  # fmt: skip
+            what,
+            must=f"classes, each with {ROWS_A_CLASS} rows or more on average",
+            got=f"{values.size} values in {t.size} rows",
+            hint="--task regression",
+        )
     return asked
 
 
@@ -141,7 +145,7 @@ def problem_of(config: Any, source: Source) -> Problem:
             f"the data sets of {source.name}",
             must="of one size, since networks train side by side",
             got=f"{min(sizes)} to {max(sizes)} rows",
-        )  # fmt: skip
+        )
     t = np.concatenate([data.t for data in sets])
     task = task_of(config, source, t)
     names: tuple[str, ...] = ()
@@ -176,9 +180,18 @@ def problem_of(config: Any, source: Source) -> Problem:
         t_origin = float(origin_of(t)[0])
         t = t - t_origin
     return Problem(
-        task, X, t, names, tuple(splits), source.image_shape, independent, tuple(values.tolist()),
-        origin, t_origin, prepared,
-    )  # fmt: skip
+        task,
+        X,
+        t,
+        names,
+        tuple(splits),
+        source.image_shape,
+        independent,
+        tuple(values.tolist()),
+        origin,
+        t_origin,
+        prepared,
+    )
 
 
 def origin_of(X: Array, *, images: bool = False) -> Floats:
@@ -229,9 +242,11 @@ def _parts(
         train, validation = rest[kept], rest[watched]
     if train.size < 2:
         raise DataError(
-            f"the training rows of {source.name}", must="at least 2", got=str(train.size),
+            f"the training rows of {source.name}",
+            must="at least 2",
+            got=str(train.size),
             hint="a smaller --test-fraction or --validation-fraction",
-        )  # fmt: skip
+        )
     return train, validation, test
 
 

@@ -80,7 +80,8 @@ def agreed(group: ProcessGroup, make: Callable[[], T], question: Callable[[T], s
             raise Word(word.code, f"process {rank}: {word.sentence}").error("nothing was changed")
         if word.sentence != words[0].sentence:
             raise ConfigError(
-                f"the parameters and data of process {rank}", must="those of process 0",
+                f"the parameters and data of process {rank}",
+                must="those of process 0",
                 got="others",
-            )  # fmt: skip
+            )
     return made

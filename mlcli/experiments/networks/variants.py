@@ -129,9 +129,11 @@ def check_members(variants: Sequence[Variant], n_seeds: int) -> None:
     n_members = len(variants) * n_seeds
     if n_members > MAX_MEMBERS:
         raise InputError(
-            f"{len(variants)} variants of {n_seeds} seeds", must=f"at most {MAX_MEMBERS:,} members",
-            got=f"{n_members:,}", hint="fewer values or --n-seeds",
-        )  # fmt: skip
+            f"{len(variants)} variants of {n_seeds} seeds",
+            must=f"at most {MAX_MEMBERS:,} members",
+            got=f"{n_members:,}",
+            hint="fewer values or --n-seeds",
+        )
 
 
 def nest(entries: Sequence[tuple[Variant, Any]]) -> dict[str, Any]:

@@ -33,11 +33,14 @@ def check_memory(config: Any, programs: Sequence[Program]) -> None:
     # One program trains at a time, but what was trained stays: its weights, the last and the best.
     kept = sum(3 * 4 * len(one.members) * one.architecture.n_parameters for one in programs)
     training = max(
-        4 * len(one.members)
-        * (COPIES * one.architecture.n_parameters
-           + one.common.batch_size * one.architecture.n_values)
+        4
+        * len(one.members)
+        * (
+            COPIES * one.architecture.n_parameters
+            + one.common.batch_size * one.architecture.n_values
+        )
         for one in programs
-    )  # fmt: skip
+    )
     needed = training + kept + RESERVED
     if present is not None and needed > present:
         raise InputError(
@@ -79,22 +82,24 @@ def model_info(
     programs = []
     for one in fitted:
         members = [one.program.members[m] for m in kept_members(config.keep_weights, one)]
-        programs.append({
-            **one.program.architecture.info(),
-            # What sets the rows of a batch and the threads, and with them the last bits.
-            "n_trained": len(one.program.members),
-            "batch_size": one.program.common.batch_size,
-            "multiplications": one.program.architecture.multiplications,
-            "members": [
-                {
-                    "variant": "/".join(member.variant.path),
-                    "activation": member.variant.values.get("activation"),
-                    "seed_index": member.seed_index,
-                    **_units(problem, member.seed_index),
-                }
-                for member in members
-            ],
-        })  # fmt: skip
+        programs.append(
+            {
+                **one.program.architecture.info(),
+                # What sets the rows of a batch and the threads, and with them the last bits.
+                "n_trained": len(one.program.members),
+                "batch_size": one.program.common.batch_size,
+                "multiplications": one.program.architecture.multiplications,
+                "members": [
+                    {
+                        "variant": "/".join(member.variant.path),
+                        "activation": member.variant.values.get("activation"),
+                        "seed_index": member.seed_index,
+                        **_units(problem, member.seed_index),
+                    }
+                    for member in members
+                ],
+            }
+        )
     variants = [member.variant for one in fitted for member in one.program.members]
     entries = _variants(problem, variants, outcomes)
     losses = [np.inf if one["loss"] is None else one["loss"] for one in entries]
@@ -143,13 +148,15 @@ def _variants(
             if good and not problem.labelled
             else np.nan
         )
-        found.append({
-            "variant": "/".join(path),
-            "label": every[0].member.variant.label,
-            "loss": loss if np.isfinite(loss) else None,
-            "held_out_mse": mse if np.isfinite(mse) else None,
-            "n_held_out": int(problem.splits[0].test.size),
-        })  # fmt: skip
+        found.append(
+            {
+                "variant": "/".join(path),
+                "label": every[0].member.variant.label,
+                "loss": loss if np.isfinite(loss) else None,
+                "held_out_mse": mse if np.isfinite(mse) else None,
+                "n_held_out": int(problem.splits[0].test.size),
+            }
+        )
     return found
 
 

@@ -52,8 +52,10 @@ def _line(
 def gates(table: Table) -> Figure:
     """The four inputs of NAND and XOR, and the lines of their units."""
     figure = new_figure(7.6, 4.2)
-    lines = {unit: tuple(float(table[key][i]) for key in ("w_1", "w_2", "b"))
-             for i, unit in enumerate(table["unit"])}  # fmt: skip
+    lines = {
+        unit: tuple(float(table[key][i]) for key in ("w_1", "w_2", "b"))
+        for i, unit in enumerate(table["unit"])
+    }
     drawn = {
         "NAND": [("NAND", "-", COLOURS[0], "the unit")],
         "XOR": [
@@ -68,8 +70,14 @@ def gates(table: Table) -> Figure:
             _line(axes, (w_1, w_2), b, (-0.6, 1.6), linestyle=dash, color=colour, label=label)
         for value in (0, 1):
             corners = CORNERS[np.array(outputs) == value]
-            axes.scatter(*corners.T, s=90, zorder=3, edgecolors="black",
-                         color="black" if value else "white", label=f"output {value}")  # fmt: skip
+            axes.scatter(
+                *corners.T,
+                s=90,
+                zorder=3,
+                edgecolors="black",
+                color="black" if value else "white",
+                label=f"output {value}",
+            )
         axes.set_xlim(-0.6, 1.6)
         axes.set_ylim(-0.6, 1.6)
         axes.set_aspect("equal")
@@ -89,8 +97,9 @@ def learning(rows: Table, lessons: Table) -> Figure:
     x_1, x_2, side = (numbers(rows[key]) for key in ("x_1", "x_2", "side"))
     for value, marker, colour in ((-1, "o", COLOURS[0]), (1, "^", COLOURS[1])):
         chosen = side == value
-        left.plot(x_1[chosen], x_2[chosen], marker, color=colour, markersize=4,
-                  label=f"class {value:+d}")  # fmt: skip
+        left.plot(
+            x_1[chosen], x_2[chosen], marker, color=colour, markersize=4, label=f"class {value:+d}"
+        )
     w_1, w_2, b = (float(rows[key][0]) for key in ("w_1", "w_2", "b"))
     _line(left, (w_1, w_2), b, (-1.05, 1.05), color="black", label="learnt line")
     left.set_xlim(-1.05, 1.05)
@@ -103,8 +112,14 @@ def learning(rows: Table, lessons: Table) -> Figure:
     bounds = numbers(lessons["bound"])
     for margin, colour in zip(distinct(lessons["margin"]), COLOURS * 5, strict=False):
         chosen_rows = where(lessons, margin=margin)
-        right.plot(numbers(chosen_rows["bound"]), np.maximum(numbers(chosen_rows["mistakes"]), 0.5),
-                   "o", color=colour, markersize=4, label=f"margin {float(margin):g}")  # fmt: skip
+        right.plot(
+            numbers(chosen_rows["bound"]),
+            np.maximum(numbers(chosen_rows["mistakes"]), 0.5),
+            "o",
+            color=colour,
+            markersize=4,
+            label=f"margin {float(margin):g}",
+        )
     ends = np.array([1.0, float(bounds.max())])
     right.plot(ends, ends, color="black", linewidth=1, label="bound")
     right.set_xscale("log")
@@ -142,12 +157,18 @@ def rate(table: Table) -> Figure:
     figure = new_figure()
     axes = figure.add_subplot()
     for key, label, colour in (
-        ("largest_error", "largest error", COLOURS[0]), ("rms_error", "rms error", COLOURS[1])
-    ):  # fmt: skip
+        ("largest_error", "largest error", COLOURS[0]),
+        ("rms_error", "rms error", COLOURS[1]),
+    ):
         mean = numbers(table[key])
         axes.plot(n, mean, "o-", color=colour, label=label)
-        shade(axes, n, np.maximum(numbers(table[f"{key}_ci_low"]), mean / 10),
-              numbers(table[f"{key}_ci_high"]), colour)  # fmt: skip
+        shade(
+            axes,
+            n,
+            np.maximum(numbers(table[f"{key}_ci_low"]), mean / 10),
+            numbers(table[f"{key}_ci_high"]),
+            colour,
+        )
     axes.plot(n, largest[0] * n[0] / n, ":", color="black", label="slope -1")
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
@@ -169,8 +190,13 @@ def deformation(table: Table) -> Figure:
         (below, "live_units", "share of units\nwith a gradient", COLOURS[1]),
     ):
         axes.plot(steepness, numbers(table[key]), "o-", color=colour)
-        shade(axes, steepness, numbers(table[f"{key}_ci_low"]), numbers(table[f"{key}_ci_high"]),
-              colour)  # fmt: skip
+        shade(
+            axes,
+            steepness,
+            numbers(table[f"{key}_ci_low"]),
+            numbers(table[f"{key}_ci_high"]),
+            colour,
+        )
         axes.set_ylabel(label)
     above.set_yscale("log")
     above.set_title("From sigmoid to step: what steepness costs")

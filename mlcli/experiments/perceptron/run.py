@@ -96,20 +96,30 @@ def run(prepared: Prepared[PerceptronConfig], context: Context) -> Result:
         metrics=_metrics(config, source, found),
         tables={
             "approximation": _approximation(config),
-            "deformation": _curve("steepness", config.steepnesses,
-                                  {"rms_error": [one[2].smooth for one in found],
-                                   "live_units": [one[2].live for one in found]}),
+            "deformation": _curve(
+                "steepness",
+                config.steepnesses,
+                {
+                    "rms_error": [one[2].smooth for one in found],
+                    "live_units": [one[2].live for one in found],
+                },
+            ),
             "gates": _gates(),
             "learning": _learning(config, found),
-            "rate": _curve("n_bins", sorted(set(config.n_bins)),
-                           {"largest_error": [one[2].largest for one in found],
-                            "rms_error": [one[2].rms for one in found]}),
+            "rate": _curve(
+                "n_bins",
+                sorted(set(config.n_bins)),
+                {
+                    "largest_error": [one[2].largest for one in found],
+                    "rms_error": [one[2].rms for one in found],
+                },
+            ),
             "rows": _rows(config),
         },
         determinism=DETERMINISM,
         certificates=_certificates(config, source, found),
         certificate_hint="more --max-passes, or rows that a line separates",
-    )  # fmt: skip
+    )
 
 
 def _certificates(
@@ -130,9 +140,12 @@ def _metrics(config: PerceptronConfig, source: Source, found: Lessons) -> Metric
     unit = single_unit((asked[0], asked[1], asked[2], asked[3]))
     total, carry = half_adder(INPUTS)
     outputs = {
-        "nand": NAND.fire(INPUTS), "xor": xor(INPUTS), "half_adder_sum": total,
-        "half_adder_carry": carry, "asked": np.array(asked),
-    }  # fmt: skip
+        "nand": NAND.fire(INPUTS),
+        "xor": xor(INPUTS),
+        "half_adder_sum": total,
+        "half_adder_carry": carry,
+        "asked": np.array(asked),
+    }
     tables: Metrics = {
         name: dict(zip(BITS, bits.tolist(), strict=True)) for name, bits in outputs.items()
     }
@@ -217,9 +230,13 @@ def _rows(config: PerceptronConfig) -> Columns:
     w = learn(X, sides, config.max_passes).w
     n = sides.size
     return {
-        "x_1": X[:, 0], "x_2": X[:, 1], "side": sides.astype(int),
-        "w_1": [float(w[0])] * n, "w_2": [float(w[1])] * n, "b": [float(w[2])] * n,
-    }  # fmt: skip
+        "x_1": X[:, 0],
+        "x_2": X[:, 1],
+        "side": sides.astype(int),
+        "w_1": [float(w[0])] * n,
+        "w_2": [float(w[1])] * n,
+        "b": [float(w[2])] * n,
+    }
 
 
 def _approximation(config: PerceptronConfig) -> Columns:

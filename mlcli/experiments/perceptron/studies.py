@@ -152,7 +152,9 @@ def values(f: Function, x: Array) -> Array:
     if not np.isfinite(found).all():
         where = float(x[int(np.flatnonzero(~np.isfinite(found))[0])])
         raise DataError(
-            "the function", must="finite over the interval", got=f"{found[~np.isfinite(found)][0]} "
-            f"at x = {where:.4g}", hint="another --function-min or --function-max",
-        )  # fmt: skip
+            "the function",
+            must="finite over the interval",
+            got=f"{found[~np.isfinite(found)][0]} at x = {where:.4g}",
+            hint="another --function-min or --function-max",
+        )
     return found

@@ -27,9 +27,12 @@ class PropagateConfig(SourceFields, SeedFields):
     depths: Degrees = param((10, 50), "Hidden layers of the measured networks.", example="10,50")
     width: Int = param(128, "Neurons of each layer of these.", unit="neurons", ge=2, le=2048)
     n_rows: Int = param(
-        64, "Rows that go through them; batch normalisation takes its statistics from these.",
-        unit="rows", ge=2, le=4096,
-    )  # fmt: skip
+        64,
+        "Rows that go through them; batch normalisation takes its statistics from these.",
+        unit="rows",
+        ge=2,
+        le=4096,
+    )
     sign_counts: Degrees = param(
         (2, 3, 5, 10), "Weights of one neuron whose gradients are compared in sign.", example="2,3"
     )
@@ -38,8 +41,9 @@ class PropagateConfig(SourceFields, SeedFields):
     )
     n_batches: Int = param(8, "Minibatches of each seed for the signs.", ge=1, le=1000)
     train_depth: Int = param(50, "Hidden layers of the trained networks.", ge=1, le=200)
-    train_width: Int = param(32, "Neurons of each hidden layer of these.", unit="neurons",
-                             ge=2, le=512)  # fmt: skip
+    train_width: Int = param(
+        32, "Neurons of each hidden layer of these.", unit="neurons", ge=2, le=512
+    )
     train_steps: Int = param(240, "Steps of training.", unit="steps", ge=1, le=100_000)
     train_batch: Int = param(32, "Rows of a minibatch of training.", unit="rows", ge=2)
     train_rates: Floats = param(
@@ -51,9 +55,12 @@ class PropagateConfig(SourceFields, SeedFields):
     train_rows: Int = param(320, "Rows to train on, at most.", unit="rows", ge=4, le=100_000)
     train_seeds: Int = param(5, "Trainings of each pair at its best rate.", ge=1, le=1000)
     threshold: Float = param(
-        0.25, "A pair trains if the interval of its training accuracy lies above this.",
-        example="0.25", gt=0, lt=1,
-    )  # fmt: skip
+        0.25,
+        "A pair trains if the interval of its training accuracy lies above this.",
+        example="0.25",
+        gt=0,
+        lt=1,
+    )
     n_seeds: Int = param(8, "Networks that are drawn for each measurement.", ge=1, le=1000)
 
     @field_validator("activations", "inits")

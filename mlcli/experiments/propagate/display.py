@@ -32,10 +32,13 @@ def display(metrics: Mapping[str, Any]) -> list[Display]:
     for normalisation, words in TRAINS.items():
         pairs = metrics["trains"][normalisation]
         inits = list(next(iter(pairs.values())))
-        rows = [[name, *(_accuracy(by_init[init]) for init in inits)]
-                for name, by_init in pairs.items()]  # fmt: skip
-        title = (f"{words}, depth {metrics['train_depth']}, {metrics['train_steps']} steps, "
-                 f"best of {metrics['n_rates']} rates")  # fmt: skip
+        rows = [
+            [name, *(_accuracy(by_init[init]) for init in inits)] for name, by_init in pairs.items()
+        ]
+        title = (
+            f"{words}, depth {metrics['train_depth']}, {metrics['train_steps']} steps, "
+            f"best of {metrics['n_rates']} rates"
+        )
         remark = (
             f"* trains: the 95 % interval lies above {100 * metrics['threshold']:g} %; ? open: it "
             f"has that inside; the commonest class has {100 * metrics['commonest_class']:.3g} %."
@@ -61,8 +64,10 @@ def _signs(signs: Mapping[str, Any]) -> Display:
     """The fewest weights that were compared, by batch size."""
     first = next(iter(signs["none"].values()))
     name_n = min(first, key=lambda key: int(key.removeprefix("n_")))
-    sizes = sorted((key for key in first[name_n] if key.startswith("batch_")),
-                   key=lambda key: int(key.removeprefix("batch_")))  # fmt: skip
+    sizes = sorted(
+        (key for key in first[name_n] if key.startswith("batch_")),
+        key=lambda key: int(key.removeprefix("batch_")),
+    )
     rows = []
     for activation, by_n in signs["none"].items():
         cells = [_short(by_n[name_n][size]["mean"]) for size in sizes]
@@ -71,8 +76,13 @@ def _signs(signs: Mapping[str, Any]) -> Display:
         last = normalised[sizes[-1]]["mean"] if normalised else None
         rows.append([activation, *cells, _short(by_n[name_n]["large_batch"]), _short(last)])
     n = name_n.removeprefix("n_")
-    headings = ["activation", *(f"{size.removeprefix('batch_')} rows" for size in sizes),
-                "many rows, theory", "batch normalisation"]  # fmt: skip
+    headings = [
+        "activation",
+        *(f"{size.removeprefix('batch_')} rows" for size in sizes),
+        "many rows, theory",
+        "batch normalisation",
+    ]
     remark = f"Centred gradients would have {number(2.0 ** (1 - int(n)))}."
-    return Display(f"share of gradients of {n} weights of a neuron that have one sign", headings,
-                   rows, remark)  # fmt: skip
+    return Display(
+        f"share of gradients of {n} weights of a neuron that have one sign", headings, rows, remark
+    )

@@ -64,8 +64,14 @@ def curves(table: Table, key: str, label: str, title: str) -> Figure:
     for i, name in enumerate(distinct(table["activation"])):
         rows = where(table, activation=name)
         # The first curves are wide, so that later ones on top don't hide them.
-        axes.plot(numbers(rows["a"]), numbers(rows[key]), label=name, color=_colour(i),
-                  linestyle=DASHES[i % len(DASHES)], linewidth=3.2 - 0.2 * i)  # fmt: skip
+        axes.plot(
+            numbers(rows["a"]),
+            numbers(rows[key]),
+            label=name,
+            color=_colour(i),
+            linestyle=DASHES[i % len(DASHES)],
+            linewidth=3.2 - 0.2 * i,
+        )
     axes.set_xlabel("a")
     axes.set_ylabel(label)
     axes.set_title(title)
@@ -122,12 +128,21 @@ def _shares(axes: Axes, table: Table, key: str, names: Sequence[str]) -> None:
             low, high = numbers(rows["share_ci_low"]), numbers(rows["share_ci_high"])
             bars = np.nan_to_num(np.abs(np.stack([share - low, high - share])))
             seen = share > 0
-            axes.errorbar(x[seen], share[seen], bars[:, seen], fmt="o", linestyle=dash,
-                          markersize=3, linewidth=1.2, color=_colour(i),
-                          label=name if dash == "-" else None)  # fmt: skip
+            axes.errorbar(
+                x[seen],
+                share[seen],
+                bars[:, seen],
+                fmt="o",
+                linestyle=dash,
+                markersize=3,
+                linewidth=1.2,
+                color=_colour(i),
+                label=name if dash == "-" else None,
+            )
             if dash == "-" and key == "batch_size" and rows["large_batch"]:
-                axes.axhline(float(rows["large_batch"][0]), linestyle=":", linewidth=1,
-                             color=_colour(i))  # fmt: skip
+                axes.axhline(
+                    float(rows["large_batch"][0]), linestyle=":", linewidth=1, color=_colour(i)
+                )
     axes.set_xscale("log", base=2)
     ticks = sorted({float(text) for text in table[key]})
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
@@ -140,8 +155,13 @@ def _measured(
     """log10 of a variance against the layer, its band, theory dashed."""
     layer, mean = numbers(rows["layer"]), numbers(rows[f"log10_{side}"])
     axes.plot(layer, mean, color=colour, linewidth=1.6, label=label)
-    shade(axes, layer, numbers(rows[f"log10_{side}_ci_low"]),
-          numbers(rows[f"log10_{side}_ci_high"]), colour)  # fmt: skip
+    shade(
+        axes,
+        layer,
+        numbers(rows[f"log10_{side}_ci_low"]),
+        numbers(rows[f"log10_{side}_ci_high"]),
+        colour,
+    )
     expected = numbers(rows[f"log10_{side}_theory"])
     axes.plot(layer, expected, "--", color=theory, linewidth=0.9)
 
@@ -167,8 +187,9 @@ def layers(table: Table, side: str, symbol: str) -> Figure:
     figure.supylabel(f"log10 {symbol}")
     handles, labels = panels[0].get_legend_handles_labels()
     dashed = panels[0].get_lines()[1]
-    figure.legend([*handles, dashed], [*labels, "theory"], loc="outside upper center",
-                  ncols=len(labels) + 1)  # fmt: skip
+    figure.legend(
+        [*handles, dashed], [*labels, "theory"], loc="outside upper center", ncols=len(labels) + 1
+    )
     return figure
 
 
@@ -187,13 +208,20 @@ def batch_norm(table: Table) -> Figure:
     for j, name in enumerate(names):
         rows = where(table, activation=name, init=inits[0])
         theory = numbers(rows["log10_backward_theory"])
-        right.plot([j - 0.42, j + 0.42], [_a_layer(theory)] * 2, color="black", linewidth=1.5,
-                   label=None if j else "theory")  # fmt: skip
+        right.plot(
+            [j - 0.42, j + 0.42],
+            [_a_layer(theory)] * 2,
+            color="black",
+            linewidth=1.5,
+            label=None if j else "theory",
+        )
     for i, init in enumerate(inits):
         x = np.arange(len(names)) + 0.7 * ((i + 0.5) / len(inits) - 0.5)
         found = [where(table, activation=name, init=init) for name in names]
-        ends = [[_a_layer(numbers(rows[f"log10_backward{end}"]))
-                 for end in ("", "_ci_low", "_ci_high")] for rows in found]  # fmt: skip
+        ends = [
+            [_a_layer(numbers(rows[f"log10_backward{end}"])) for end in ("", "_ci_low", "_ci_high")]
+            for rows in found
+        ]
         mean, *bounds = np.array(ends).T
         bars = np.nan_to_num(np.abs(np.stack(bounds) - mean))
         right.errorbar(x, mean, bars, fmt="o", markersize=4, color=_colour(i), label=init)
@@ -219,17 +247,24 @@ def trains(table: Table) -> Figure:
     ):
         rows = where(table, normalisation=normalisation)
         accuracy = 100 * numbers(rows["accuracy"]).reshape(len(names), len(inits))
-        train, fail = (np.array(rows[key]).reshape(accuracy.shape) == "True"
-                       for key in ("trains", "fails"))  # fmt: skip
+        train, fail = (
+            np.array(rows[key]).reshape(accuracy.shape) == "True" for key in ("trains", "fails")
+        )
         image = axes.imshow(accuracy, cmap="cividis", vmin=0, vmax=100, aspect="auto")
         for (i, j), value in np.ndenumerate(accuracy):
             colour = "black" if value > 55 else "white"
             weight = "bold" if train[i, j] else "normal"
             axes.text(j, i, f"{value:.0f}", ha="center", va="center", color=colour, weight=weight)
             if not fail[i, j]:
-                frame = Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, fill=False,
-                                  edgecolor=COLOURS[1], linewidth=2,
-                                  linestyle="-" if train[i, j] else ":")  # fmt: skip
+                frame = Rectangle(
+                    (j - 0.46, i - 0.46),
+                    0.92,
+                    0.92,
+                    fill=False,
+                    edgecolor=COLOURS[1],
+                    linewidth=2,
+                    linestyle="-" if train[i, j] else ":",
+                )
                 axes.add_patch(frame)
         axes.set_xticks(range(len(inits)), inits, rotation=35, ha="right")
         axes.set_yticks(range(len(names)), names)

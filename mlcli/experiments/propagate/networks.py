@@ -42,10 +42,12 @@ def _draw(
 
 def _normal(config: PropagateConfig, word: str, n_rows: int, *address: int) -> Array:
     """Standard normal rows or errors of each seed, (n_seeds, n_rows, width)."""
-    return np.stack([
-        stream(config.seed, word, index, *address).standard_normal((n_rows, config.width))
-        for index in range(config.n_seeds)
-    ])  # fmt: skip
+    return np.stack(
+        [
+            stream(config.seed, word, index, *address).standard_normal((n_rows, config.width))
+            for index in range(config.n_seeds)
+        ]
+    )
 
 
 def measure_signals(

@@ -44,15 +44,18 @@ def check(config: PropagateConfig, source: Source) -> None:
     find_device(config.device)
     if max(config.sign_counts) > config.width:
         raise InputError(
-            "--sign-counts", must=f"at most the width {config.width} each",
+            "--sign-counts",
+            must=f"at most the width {config.width} each",
             got=str(max(config.sign_counts)),
-        )  # fmt: skip
+        )
     n_bytes = 8 * config.n_seeds * max(config.depths) * config.width**2
     if n_bytes > MAX_BYTES:
         raise InputError(
-            "the weights of --n-seeds measured networks", must="below 1 GiB",
-            got=f"{n_bytes / 2**30:.1f} GiB", hint="a smaller --width, --depths or --n-seeds",
-        )  # fmt: skip
+            "the weights of --n-seeds measured networks",
+            must="below 1 GiB",
+            got=f"{n_bytes / 2**30:.1f} GiB",
+            hint="a smaller --width, --depths or --n-seeds",
+        )
     if source.streamed:
         raise DataError(
             f"{source.name} is read in batches, which propagate can't use",
@@ -66,9 +69,11 @@ def _check_names(flag: str, names: Iterable[str], known: tuple[str, ...]) -> Non
         if name not in known:
             near = get_close_matches(name.lower(), known, n=1, cutoff=0.4)
             raise InputError(
-                flag, must=f"names from {', '.join(known)}", got=repr(name),
+                flag,
+                must=f"names from {', '.join(known)}",
+                got=repr(name),
                 hint=near[0] if near else None,
-            )  # fmt: skip
+            )
 
 
 def plan(config: PropagateConfig, source: Source) -> Mapping[str, Any]:

@@ -58,10 +58,11 @@ def _each(
 
 def _rounded(columns: Mapping[str, list[Any]], digits: int) -> dict[str, list[Any]]:
     return {
-        name: [None if value is None or np.isnan(value) else round(value, digits)
-               for value in values]
+        name: [
+            None if value is None or np.isnan(value) else round(value, digits) for value in values
+        ]
         for name, values in columns.items()
-    }  # fmt: skip
+    }
 
 
 def signals(config: PropagateConfig, measured: Measured) -> Columns:
@@ -69,10 +70,12 @@ def signals(config: PropagateConfig, measured: Measured) -> Columns:
     columns: dict[str, list[Any]] = {}
     for normalisation, activation, init, depth, found, theory in _each(config, measured):
         part: dict[str, list[Any]] = {
-            "normalisation": [normalisation] * depth, "activation": [activation] * depth,
-            "init": [init] * depth, "depth": [depth] * depth,
+            "normalisation": [normalisation] * depth,
+            "activation": [activation] * depth,
+            "init": [init] * depth,
+            "depth": [depth] * depth,
             "layer": list(range(1, depth + 1)),
-        }  # fmt: skip
+        }
         for side in SIDES:
             logs = interval_columns(f"log10_{side}", _log10(getattr(found, side)).T)
             logs[f"log10_{side}_theory"] = list(_log10(getattr(theory, side)))
@@ -111,12 +114,16 @@ def signs(config: PropagateConfig, found: Mapping[tuple[str, ...], Signs]) -> Co
         for (normalisation, size, n), shares in found[activation,].shares.items():
             one = summary(shares, "share")
             row = {
-                "activation": activation, "normalisation": normalisation, "batch_size": size,
-                "n": n, "share": one["mean"], "share_ci_low": one["ci_low"],
+                "activation": activation,
+                "normalisation": normalisation,
+                "batch_size": size,
+                "n": n,
+                "share": one["mean"],
+                "share_ci_low": one["ci_low"],
                 "share_ci_high": one["ci_high"],
                 "large_batch": _sign_limit(config, activation, normalisation, n),
                 "centred": 2.0 ** (1 - n),
-            }  # fmt: skip
+            }
             for name, value in row.items():
                 columns.setdefault(name, []).append(value)
     return columns
@@ -161,28 +168,39 @@ def trains(
                 accuracy = summary(one.accuracy, "accuracy", n_rows)
                 loss = summary(one.loss, "loss")
                 row = {
-                    "normalisation": normalisation, "activation": activation, "init": init,
-                    "accuracy": accuracy["mean"], "accuracy_ci_low": accuracy["ci_low"],
-                    "accuracy_ci_high": accuracy["ci_high"], "loss": loss["mean"],
-                    "learning_rate": one.learning_rate, **verdict(config, one, n_rows),
-                }  # fmt: skip
+                    "normalisation": normalisation,
+                    "activation": activation,
+                    "init": init,
+                    "accuracy": accuracy["mean"],
+                    "accuracy_ci_low": accuracy["ci_low"],
+                    "accuracy_ci_high": accuracy["ci_high"],
+                    "loss": loss["mean"],
+                    "learning_rate": one.learning_rate,
+                    **verdict(config, one, n_rows),
+                }
                 for name, value in row.items():
                     columns.setdefault(name, []).append(value)
     return columns
 
 
 def metrics(
-    config: PropagateConfig, rows: Rows, measured: Measured,
+    config: PropagateConfig,
+    rows: Rows,
+    measured: Measured,
     signs: Mapping[tuple[str, ...], Signs],
     trained: Mapping[tuple[str, ...], Mapping[str, Trained]],
-) -> Metrics:  # fmt: skip
+) -> Metrics:
     """Everything of metrics.json but the name of the data."""
     found: Metrics = {
-        "depths": ",".join(map(str, config.depths)), "width": config.width,
-        "n_seeds": config.n_seeds, "train_depth": config.train_depth,
-        "train_steps": config.train_steps, "n_rates": len(config.train_rates),
-        "threshold": config.threshold, "commonest_class": rows.commonest,
-    }  # fmt: skip
+        "depths": ",".join(map(str, config.depths)),
+        "width": config.width,
+        "n_seeds": config.n_seeds,
+        "train_depth": config.train_depth,
+        "train_steps": config.train_steps,
+        "n_rates": len(config.train_rates),
+        "threshold": config.threshold,
+        "commonest_class": rows.commonest,
+    }
     for normalisation, activation, init, depth, signal, theory in _each(config, measured):
         for side in SIDES:
             # Normalised, a has variance 1 in every layer: there is nothing to say of it.
@@ -209,7 +227,7 @@ def metrics(
             for activation in config.activations
         }
         for normalisation in NORMALISATIONS
-    }  # fmt: skip
+    }
     return found
 
 

@@ -53,23 +53,27 @@ def rows_of(config: PropagateConfig, source: Source) -> Rows:
     values, labels = np.unique(data.t, return_inverse=True)
     if not 2 <= values.size <= min(MAX_CLASSES, data.t.size // 2):
         raise DataError(
-            f"target '{data.target_name}'", must=f"of 2 to {MAX_CLASSES} classes",
-            got=f"{values.size} values in {data.t.size} rows", hint="--data digits",
-        )  # fmt: skip
+            f"target '{data.target_name}'",
+            must=f"of 2 to {MAX_CLASSES} classes",
+            got=f"{values.size} values in {data.t.size} rows",
+            hint="--data digits",
+        )
     order = stream(config.seed, "training rows").permutation(labels.size)[: config.train_rows]
     X = data.X.reshape(labels.size, -1)[order].astype(np.float64)
     X = (X - X.mean(axis=0)) / spread(X)
     rows = Rows(X, labels[order].astype(np.int64), values.size)
     if config.train_batch > labels[order].size:
         raise InputError(
-            "--train-batch", must=f"at most the {rows.labels.size} rows to train on",
+            "--train-batch",
+            must=f"at most the {rows.labels.size} rows to train on",
             got=str(config.train_batch),
-        )  # fmt: skip
+        )
     if config.threshold <= rows.commonest:
         raise InputError(
-            "--threshold", must=f"above {rows.commonest:.3g}, the accuracy of always naming the "
-            "commonest class", got=f"{config.threshold:g}",
-        )  # fmt: skip
+            "--threshold",
+            must=f"above {rows.commonest:.3g}, the accuracy of always naming the commonest class",
+            got=f"{config.threshold:g}",
+        )
     return rows
 
 
@@ -100,9 +104,16 @@ def train_pairs(
     """
     members = [(init, rate) for init in config.inits for rate in config.train_rates]
     trials = list(range(N_TRIALS))
-    scores = _train(config, rows, activation, normalisation,
-                    [member for member in members for _ in trials], "rate",
-                    trials * len(members), round(TRIAL * config.train_steps))  # fmt: skip
+    scores = _train(
+        config,
+        rows,
+        activation,
+        normalisation,
+        [member for member in members for _ in trials],
+        "rate",
+        trials * len(members),
+        round(TRIAL * config.train_steps),
+    )
     shape = (len(config.inits), len(config.train_rates), N_TRIALS)
     tried = scores.accuracy.reshape(shape).mean(axis=2)
     # Equal accuracies, mostly those of chance, are told apart by the loss.
@@ -110,9 +121,16 @@ def train_pairs(
     best = [int(np.lexsort((loss[k], -tried[k]))[0]) for k in range(len(config.inits))]
     chosen = [(init, config.train_rates[best[k]]) for k, init in enumerate(config.inits)]
     seeds = list(range(config.train_seeds))
-    scores = _train(config, rows, activation, normalisation,
-                    [pair for pair in chosen for _ in seeds], "training", seeds * len(chosen),
-                    config.train_steps)  # fmt: skip
+    scores = _train(
+        config,
+        rows,
+        activation,
+        normalisation,
+        [pair for pair in chosen for _ in seeds],
+        "training",
+        seeds * len(chosen),
+        config.train_steps,
+    )
     accuracy, loss = (part.reshape(len(chosen), -1) for part in (scores.accuracy, scores.loss))
     return {
         init: Trained(rate, tried[k], accuracy[k], loss[k]) for k, (init, rate) in enumerate(chosen)
@@ -120,23 +138,35 @@ def train_pairs(
 
 
 def _train(
-    config: PropagateConfig, rows: Rows, activation: str, normalisation: str,
-    members: Sequence[tuple[str, float]], word: str, seeds: Sequence[int], n_steps: int,
-) -> TrainingScores:  # fmt: skip
+    config: PropagateConfig,
+    rows: Rows,
+    activation: str,
+    normalisation: str,
+    members: Sequence[tuple[str, float]],
+    word: str,
+    seeds: Sequence[int],
+    n_steps: int,
+) -> TrainingScores:
     """Scores of members (init, rate) after so many steps."""
     streams = [partial(stream, config.seed, word, index) for index in seeds]
     sizes = [rows.X.shape[1], *[config.train_width] * config.train_depth, rows.n_classes]
     net = MLP(
-        sizes, [draw("weights") for draw in streams], activation=activation,
-        scheme=[init for init, _ in members], normalisation=normalisation,
+        sizes,
+        [draw("weights") for draw in streams],
+        activation=activation,
+        scheme=[init for init, _ in members],
+        normalisation=normalisation,
         device=find_device(config.device),
-    )  # fmt: skip
+    )
     optimiser = OPTIMISERS["adam"](net.theta, net.decays, [rate for _, rate in members])
     n_epochs = max(1, round(n_steps * config.train_batch / rows.labels.size))
     # Without the slow start of a cycle the rates that train best diverge on the way.
     settings = Settings(
-        n_epochs, config.train_batch, one_cycle(), evaluate_training=False,
+        n_epochs,
+        config.train_batch,
+        one_cycle(),
+        evaluate_training=False,
         raise_on_divergence=False,
-    )  # fmt: skip
+    )
     train(net, optimiser, LOSS, rows.X, rows.labels, settings, streams)
     return training_scores(net, LOSS, rows.X, rows.labels)

@@ -32,9 +32,12 @@ class TrainCnnConfig(
         0, "Move each image by at most so much.", unit="pixels", ge=0, le=100
     )
     augment_crop: Int = param(
-        0, "Mirror each image outwards by so much, and cut it to its size anywhere.",
-        unit="pixels", ge=0, le=100,
-    )  # fmt: skip
+        0,
+        "Mirror each image outwards by so much, and cut it to its size anywhere.",
+        unit="pixels",
+        ge=0,
+        le=100,
+    )
     augment_cutout: Int = param(
         0, "Side of a square that is blanked in each image.", unit="pixels", ge=0, le=100
     )
@@ -45,16 +48,25 @@ class TrainCnnConfig(
     )
     equal_mlp: bool = param(True, "Train a perceptron with about as many parameters beside it.")
     max_shift: Int = param(
-        6, "Pixels by which test images are shifted; 0: no such study.", unit="pixels", ge=0,
+        6,
+        "Pixels by which test images are shifted; 0: no such study.",
+        unit="pixels",
+        ge=0,
         le=100,
-    )  # fmt: skip
+    )
     deploy_size: Annotated[Int | None, Unset] = param(
         None,
         "Side of a larger picture with several test images in it, of which the trained network "
         "makes a map of classes (default: none).",
-        unit="pixels", example="112", ge=2, le=4096,
-    )  # fmt: skip
+        unit="pixels",
+        example="112",
+        ge=2,
+        le=4096,
+    )
     n_seeds: Int = param(
-        5, "Independent repeats: own splits, initial weights and orders of the rows.",
-        example="5", ge=1, le=100_000,
-    )  # fmt: skip
+        5,
+        "Independent repeats: own splits, initial weights and orders of the rows.",
+        example="5",
+        ge=1,
+        le=100_000,
+    )

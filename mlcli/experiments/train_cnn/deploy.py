@@ -72,9 +72,10 @@ def check_deploy(config: Any, problem: Problem, programs: Sequence[Program]) -> 
         raise InputError("--deploy-size", must="used with classes", got="a regression")
     if config.deploy_size < side:
         raise InputError(
-            "--deploy-size", must=f"at least {side}, the size of the images",
+            "--deploy-size",
+            must=f"at least {side}, the size of the images",
             got=str(config.deploy_size),
-        )  # fmt: skip
+        )
     for program in programs:
         net = network_of(config, Program(program.members[:1], program.architecture))
         assert isinstance(net, CNN)

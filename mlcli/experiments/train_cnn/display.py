@@ -22,8 +22,11 @@ def display(metrics: Mapping[str, Any]) -> list[Display]:
         for _, one in sorted(layers.items())
     ]
     total = sum(one["parameters"] for one in layers.values())
-    shown.append(Display("layers", ["layer", "output", "parameters", "bytes a row"], rows,
-                         f"{total} parameters."))  # fmt: skip
+    shown.append(
+        Display(
+            "layers", ["layer", "output", "parameters", "bytes a row"], rows, f"{total} parameters."
+        )
+    )
     if "equal_mlp" in metrics:
         shown.append(_equal(metrics))
     if "shifts" in metrics:
@@ -66,11 +69,18 @@ def _deployed(one: Mapping[str, Any]) -> Display:
     return Display(
         "on a larger picture",
         ["picture", "map", "images in it", "seen as what they are", "dense against convolutional"],
-        [[f"{size} x {size}", f"{one['map_height']} x {one['map_width']}", str(one["n_images"]),
-          str(one["n_right"]), f"{one['largest_difference']:.1e}"]],
+        [
+            [
+                f"{size} x {size}",
+                f"{one['map_height']} x {one['map_width']}",
+                str(one["n_images"]),
+                str(one["n_right"]),
+                f"{one['largest_difference']:.1e}",
+            ]
+        ],
         "The last is the largest difference of the logits of the network and of its twin without "
         "dense layers, over the largest logit.",
-    )  # fmt: skip
+    )
 
 
 def _shifts(metrics: Mapping[str, Any]) -> Display:

@@ -28,9 +28,21 @@ MOST_FILTERS = 32
 
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
-    names = ("calibration", "class_map", "confusion", "curves", "feature_maps", "filters",
-             "invariance", "members", "misclassified", "picture", "predictions", "schedules",
-             "shifts")  # fmt: skip
+    names = (
+        "calibration",
+        "class_map",
+        "confusion",
+        "curves",
+        "feature_maps",
+        "filters",
+        "invariance",
+        "members",
+        "misclassified",
+        "picture",
+        "predictions",
+        "schedules",
+        "shifts",
+    )
     tables = {name: read_table(folder / f"{name}.csv") for name in names}
     metrics = read_json(folder / "metrics.json")
     shown = networks.shown_in(tables["members"])

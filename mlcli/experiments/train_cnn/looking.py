@@ -86,9 +86,19 @@ def invariance_table(
 ) -> Columns:
     """How much of each layer's output a shift of the image changes: means over seeds, intervals."""
     columns: dict[str, list[Any]] = {
-        name: [] for name in ("number", "layer", "kind", "shift", "change", "change_std",
-                              "change_ci_low", "change_ci_high", "seeds")
-    }  # fmt: skip
+        name: []
+        for name in (
+            "number",
+            "layer",
+            "kind",
+            "shift",
+            "change",
+            "change_std",
+            "change_ci_low",
+            "change_ci_high",
+            "seeds",
+        )
+    }
     if not config.max_shift:
         return columns
     members = members_of(fitted, shown)
@@ -131,8 +141,13 @@ def _changes(config: Any, problem: Problem, fitted: Fitted) -> Floats:
 
 def moved_by_a_pixel(table: Columns) -> dict[str, Any]:
     """The rows of `invariance_table` for one pixel, as metrics."""
-    keys = {"mean": "change", "std": "change_std", "ci_low": "change_ci_low",
-            "ci_high": "change_ci_high", "n": "seeds"}  # fmt: skip
+    keys = {
+        "mean": "change",
+        "std": "change_std",
+        "ci_low": "change_ci_low",
+        "ci_high": "change_ci_high",
+        "n": "seeds",
+    }
     return {
         f"{table['number'][i]:02d}": {
             "layer": table["layer"][i],

@@ -20,9 +20,17 @@ from mlcli.plotting import (
 
 # Ten colours that stay apart for most eyes; the label stands in each cell as well.
 CLASS_COLOURS = (
-    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#7F7F7F",
-    "#8C510A", "#542788",
-)  # fmt: skip
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+    "#7F7F7F",
+    "#8C510A",
+    "#542788",
+)
 # Cells of a map along a side up to which each has its label written in it.
 MOST_LABELLED = 16
 
@@ -88,8 +96,14 @@ def _cells(axes: Axes, cells: Table, size: int) -> None:
     for (y, x, label, probability), h, w in zip(rows, heights, widths, strict=True):
         colour = to_rgb(CLASS_COLOURS[int(label) % len(CLASS_COLOURS)])
         corner = (float(x) - w / 2, float(y) - h / 2)
-        box = Rectangle(corner, w, h, facecolor=(*colour, 0.15 + 0.7 * float(probability)),
-                        edgecolor="white", linewidth=0.3)  # fmt: skip
+        box = Rectangle(
+            corner,
+            w,
+            h,
+            facecolor=(*colour, 0.15 + 0.7 * float(probability)),
+            edgecolor="white",
+            linewidth=0.3,
+        )
         axes.add_patch(box)
         if labelled:
             axes.text(float(x), float(y), label, ha="center", va="center", fontsize=7)

@@ -80,15 +80,16 @@ def plan(config: TrainCnnConfig, source: Source) -> Mapping[str, Any]:
     return {
         "task": problem.task,
         "images": " x ".join(map(str, problem.image_shape or ())),
-        "rows to train, validate and test":
-            f"{split.train.size}, {split.validation.size}, {split.test.size}",
+        "rows to train, validate and test": ", ".join(
+            str(part.size) for part in (split.train, split.validation, split.test)
+        ),
         "variants": ", ".join(one.label for one in variants),
         "members": len(variants) * config.n_seeds,
         "parameters of a member": ", ".join(
             str(n) for n in sorted({one.architecture.n_parameters for one in programs})
         ),
         "epochs": config.n_epochs,
-    }  # fmt: skip
+    }
 
 
 def run(prepared: Prepared[TrainCnnConfig], context: Context) -> Result:
@@ -106,7 +107,8 @@ def run(prepared: Prepared[TrainCnnConfig], context: Context) -> Result:
     metrics = metrics_of(config, source, problem, variants, fitted, own, tests)
     return Result(
         metrics=metrics | study.metrics | _equal(problem, equal, fitted, outcomes),
-        tables=study.tables | {
+        tables=study.tables
+        | {
             "calibration": tables.calibration_table(variants, outcomes),
             "confusion": tables.confusion_table(problem, variants, outcomes),
             "curves": tables.curves_table([*variants, *equal], fitted, problem),
@@ -120,7 +122,7 @@ def run(prepared: Prepared[TrainCnnConfig], context: Context) -> Result:
         model_info=model_info(config, source, problem, convolutional, outcomes),
         determinism=DETERMINISM,
         warnings=warnings_of(config, fitted),
-    )  # fmt: skip
+    )
 
 
 def follow(prepared: Prepared[TrainCnnConfig], group: ProcessGroup) -> None:
@@ -147,9 +149,14 @@ def _fit(
     every = [*programs, *programs_of(config, problem, equal)]
     steps = augmenting(augmentation_of(config), image_shape_of(problem), problem.ground)
     fitted = fit_all(
-        config, problem, every, checkpoint=checkpoint, progress=progress, run_epoch=steps,
+        config,
+        problem,
+        every,
+        checkpoint=checkpoint,
+        progress=progress,
+        run_epoch=steps,
         group=group,
-    )  # fmt: skip
+    )
     return equal, fitted
 
 

@@ -50,8 +50,12 @@ def equal_perceptron(problem: Problem, variant: Variant, n_parameters: int) -> E
     n_features, n_outputs = problem.X.shape[1], problem.n_outputs
     n_hidden = max(1, round((n_parameters - n_outputs) / (n_features + n_outputs + 1)))
     drops = any(line.split()[0] == "dropout" for line in variant.lines)
-    own = {"hidden": str(n_hidden), "activation": "relu", "normalisation": "none",
-           "dropout": 0.25 if drops else 0.0}  # fmt: skip
+    own = {
+        "hidden": str(n_hidden),
+        "activation": "relu",
+        "normalisation": "none",
+        "dropout": 0.25 if drops else 0.0,
+    }
     kept = {k: v for k, v in variant.values.items() if k not in ("architecture", "lines")}
     return Equal({**kept, **own}, ("hidden",))
 

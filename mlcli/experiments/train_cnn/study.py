@@ -61,20 +61,23 @@ def study_of(
                 for pixels in range(config.max_shift + 1)
             }
             for variant in (*variants, *equal)
-        }  # fmt: skip
+        }
     if deployed is not None:
         metrics["deployed"] = deploy_metrics(problem, deployed)
-    return Study(metrics, {
-        "class_map": map_table(problem, deployed),
-        "feature_maps": features_table(problem, fitted, shown),
-        "filters": tables.filters_table(fitted, shown),
-        "invariance": moved,
-        "picture": picture_table(problem, deployed),
-        "shifts": tables.shifts_table(
-            [*variants, *equal] if shifts else [], config.n_seeds, shifts, problem
-        ),
-        "summary": tables.summary_table(variants, fitted),
-    })  # fmt: skip
+    return Study(
+        metrics,
+        {
+            "class_map": map_table(problem, deployed),
+            "feature_maps": features_table(problem, fitted, shown),
+            "filters": tables.filters_table(fitted, shown),
+            "invariance": moved,
+            "picture": picture_table(problem, deployed),
+            "shifts": tables.shifts_table(
+                [*variants, *equal] if shifts else [], config.n_seeds, shifts, problem
+            ),
+            "summary": tables.summary_table(variants, fitted),
+        },
+    )
 
 
 def _layers(table: Columns) -> dict[str, Any]:

@@ -30,6 +30,9 @@ class TrainMlpConfig(
         20, "Moments at which the layers are looked into; 0: never.", ge=0, le=10_000
     )
     n_seeds: Int = param(
-        8, "Independent repeats: own splits, initial weights and orders of the rows.",
-        example="8", ge=1, le=100_000,
-    )  # fmt: skip
+        8,
+        "Independent repeats: own splits, initial weights and orders of the rows.",
+        example="8",
+        ge=1,
+        le=100_000,
+    )

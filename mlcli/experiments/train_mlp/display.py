@@ -8,13 +8,23 @@ from typing import Any
 from mlcli.experiments.wording import interval, number
 from mlcli.result import Display
 
-CLASSES = (("test_accuracy", "test accuracy"), ("test_loss", "test loss"),
-           ("train_loss", "train loss"))  # fmt: skip
-NUMBERS = (("test_mse", "test mse"), ("test_r2", "test R2"), ("test_loss", "test loss"),
-           ("train_loss", "train loss"))  # fmt: skip
+CLASSES = (
+    ("test_accuracy", "test accuracy"),
+    ("test_loss", "test loss"),
+    ("train_loss", "train loss"),
+)
+NUMBERS = (
+    ("test_mse", "test mse"),
+    ("test_r2", "test R2"),
+    ("test_loss", "test loss"),
+    ("train_loss", "train loss"),
+)
 # Scores that are there where they were asked for.
-OPTIONAL = (("test_rounded_accuracy", "rounded right"), ("test_accuracy_one_view", "one view"),
-            ("test_mse_one_view", "test mse, one view"))  # fmt: skip
+OPTIONAL = (
+    ("test_rounded_accuracy", "rounded right"),
+    ("test_accuracy_one_view", "one view"),
+    ("test_mse_one_view", "test mse, one view"),
+)
 # Rows of the table of differences; the others are in tests.csv.
 MOST_TESTS = 15
 

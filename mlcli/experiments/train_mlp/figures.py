@@ -41,8 +41,16 @@ LAYER_PANELS = (
 
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
-    names = ("calibration", "confusion", "curves", "layers", "members", "misclassified",
-             "predictions", "schedules")  # fmt: skip
+    names = (
+        "calibration",
+        "confusion",
+        "curves",
+        "layers",
+        "members",
+        "misclassified",
+        "predictions",
+        "schedules",
+    )
     tables = {name: read_table(folder / f"{name}.csv") for name in names}
     model = read_json(folder / "model" / "model.json")
     metrics = read_json(folder / "metrics.json")

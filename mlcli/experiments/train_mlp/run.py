@@ -53,8 +53,9 @@ def plan(config: TrainMlpConfig, source: Source) -> Mapping[str, Any]:
     return {
         "task": problem.task,
         "classes": len(problem.class_names),
-        "rows to train, validate and test":
-            f"{split.train.size}, {split.validation.size}, {split.test.size}",
+        "rows to train, validate and test": ", ".join(
+            str(part.size) for part in (split.train, split.validation, split.test)
+        ),
         "variants": ", ".join(one.label for one in variants),
         "members": len(variants) * config.n_seeds,
         "programs": len(programs),
@@ -62,7 +63,7 @@ def plan(config: TrainMlpConfig, source: Source) -> Mapping[str, Any]:
             str(n) for n in sorted({one.architecture.n_parameters for one in programs})
         ),
         "epochs": config.n_epochs,
-    }  # fmt: skip
+    }
 
 
 def _alone(config: TrainMlpConfig) -> bool:
@@ -114,9 +115,14 @@ def _fit(
 ) -> list[Fitted]:
     programs = programs_of(config, problem, variants, isolate=_alone(config))
     return fit_all(
-        config, problem, programs, checkpoint=checkpoint, progress=progress,
-        run_epoch=run_epoch_of(config), group=group,
-    )  # fmt: skip
+        config,
+        problem,
+        programs,
+        checkpoint=checkpoint,
+        progress=progress,
+        run_epoch=run_epoch_of(config),
+        group=group,
+    )
 
 
 def metrics_of(
@@ -131,8 +137,9 @@ def metrics_of(
     """metrics.json of a training: scores of each variant, differences, data and size."""
     extra = {
         member.variant.path: {"n_parameters": one.program.architecture.n_parameters}
-        for one in fitted for member in one.program.members
-    }  # fmt: skip
+        for one in fitted
+        for member in one.program.members
+    }
     metrics = variant_metrics(problem, variants, outcomes, extra)
     split = problem.splits[0]
     return metrics | {
@@ -143,15 +150,20 @@ def metrics_of(
             "tests": dict(tests),
         },
         "data": {
-            "name": source.name, "task": problem.task, "n_classes": len(problem.class_names),
-            "n_train": split.train.size, "n_validation": split.validation.size,
+            "name": source.name,
+            "task": problem.task,
+            "n_classes": len(problem.class_names),
+            "n_train": split.train.size,
+            "n_validation": split.validation.size,
             "n_test": split.test.size,
         },
         "training": {
-            "engine": getattr(config, "engine", "torch"), "n_epochs": config.n_epochs,
-            "n_seeds": config.n_seeds, "n_members": len(outcomes),
+            "engine": getattr(config, "engine", "torch"),
+            "n_epochs": config.n_epochs,
+            "n_seeds": config.n_seeds,
+            "n_members": len(outcomes),
         },
-    }  # fmt: skip
+    }
 
 
 def warnings_of(config: Any, fitted: Sequence[Fitted]) -> list[str]:

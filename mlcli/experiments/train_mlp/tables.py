@@ -21,8 +21,13 @@ from mlcli.neural.statistics import STATISTICS
 from mlcli.result import Columns
 
 Floats = NDArray[np.float64]
-CURVES = ("minibatch_loss", "train_loss", "train_accuracy", "validation_loss",
-          "validation_accuracy")  # fmt: skip
+CURVES = (
+    "minibatch_loss",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+)
 # Points of a schedule in its table.
 N_POINTS = 401
 BAND = ("mean", "ci_low", "ci_high")

@@ -146,9 +146,11 @@ def _described(
     value, certificate = log_evidence(data, alpha, beta), None
     if looked_for is not None:
         slopes = 0.5 * np.abs(
-            [gamma - alpha * float(data.mean_square(alpha / beta)),
-             data.n_rows - gamma - beta * float(data.rss(alpha / beta))]
-        )  # fmt: skip
+            [
+                gamma - alpha * float(data.mean_square(alpha / beta)),
+                data.n_rows - gamma - beta * float(data.rss(alpha / beta)),
+            ]
+        )
         certificate = evidence_certificate(float(slopes[list(looked_for)].max()), data.n_rows)
     return EvidenceMaximum(alpha, beta, value, gamma, n_maxima, at_limit, certificate)
 

@@ -26,9 +26,14 @@ def integrated_flow(gradient: Callable[[Floats], Floats], start: Floats, times: 
     from scipy.integrate import solve_ivp
 
     found = solve_ivp(
-        lambda _, w: -gradient(w), (0.0, float(times[-1])), start, method="DOP853",
-        t_eval=times, rtol=1e-11, atol=1e-13,
-    )  # fmt: skip
+        lambda _, w: -gradient(w),
+        (0.0, float(times[-1])),
+        start,
+        method="DOP853",
+        t_eval=times,
+        rtol=1e-11,
+        atol=1e-13,
+    )
     if not found.success:
         raise NoAnswerError(f"the gradient flow could not be integrated: {found.message}")
     return np.asarray(found.y.T, dtype=np.float64)

@@ -43,8 +43,9 @@ def campaign(targets: Sequence[str], seed: int, count: int, seeds: Path, work: P
         words = [sys.executable, str(WORKER), *which, str(seeds), str(work)]
         quiet = {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
         at.unlink(missing_ok=True)
-        done = subprocess.run(words, capture_output=True, text=True, check=False,
-                              env=os.environ | quiet)  # fmt: skip
+        done = subprocess.run(
+            words, capture_output=True, text=True, check=False, env=os.environ | quiet
+        )
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         figures = lines.pop() if lines and "files" in lines[-1] else None
         for line in lines:

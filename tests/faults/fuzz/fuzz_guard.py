@@ -26,15 +26,41 @@ MOST_BYTES = 2**30
 # A net below the measurement: the reader gets MemoryError instead of the machine's memory.
 ADDRESS_BYTES = 3 * 2**30
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-CHANGES = frozenset({
-    "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate",
-    "os.chmod", "os.chown", "os.utime", "os.setxattr", "shutil.rmtree", "shutil.move",
-    "shutil.copyfile", "tempfile.mkstemp", "tempfile.mkdtemp",
-})  # fmt: skip
-NEVER = frozenset({
-    "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty",
-    "socket.connect", "socket.bind", "socket.getaddrinfo", "pickle.find_class", "os.kill",
-})  # fmt: skip
+CHANGES = frozenset(
+    {
+        "os.rename",
+        "os.remove",
+        "os.mkdir",
+        "os.rmdir",
+        "os.link",
+        "os.symlink",
+        "os.truncate",
+        "os.chmod",
+        "os.chown",
+        "os.utime",
+        "os.setxattr",
+        "shutil.rmtree",
+        "shutil.move",
+        "shutil.copyfile",
+        "tempfile.mkstemp",
+        "tempfile.mkdtemp",
+    }
+)
+NEVER = frozenset(
+    {
+        "subprocess.Popen",
+        "os.system",
+        "os.exec",
+        "os.posix_spawn",
+        "os.fork",
+        "os.forkpty",
+        "socket.connect",
+        "socket.bind",
+        "socket.getaddrinfo",
+        "pickle.find_class",
+        "os.kill",
+    }
+)
 # Read by libraries about themselves and about the machine.
 SYSTEM = ("/proc", "/sys", "/dev/null", "/dev/urandom", "/usr", "/etc/localtime", "/etc/mime.types")
 

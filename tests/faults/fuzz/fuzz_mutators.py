@@ -16,17 +16,83 @@ ESCAPES = "\x1b]0;title\x07\x1b[2J"
 TAG = "<script>alert(1)</script>"
 # Leaves that readers of numbers, names and paths have stumbled over somewhere.
 ODD: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 2, 7, 255, 2**31, 2**63, -(2**63), 10**30, 10**400, 0.5, -0.0,
-    1e-320, 1e300, float("nan"), float("inf"), float("-inf"), "", " ", "nan", "1e400", "0x1F",
-    "true", "\x00", "\ud800", "é" * 40, "a" * 5000, "../../../../etc/passwd", "/etc/passwd",
-    "/dev/zero", "=1+1", TAG, ESCAPES, "{{ 7 * 7 }}", [], {}, [[]], {"": None}, [0], [None],
-    {"mean": 1}, "9" * 5000, [1, "a", None], [float("nan")], -5, 10**9, 3.0, "0",
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    1,
+    -1,
+    2,
+    7,
+    255,
+    2**31,
+    2**63,
+    -(2**63),
+    10**30,
+    10**400,
+    0.5,
+    -0.0,
+    1e-320,
+    1e300,
+    float("nan"),
+    float("inf"),
+    float("-inf"),
+    "",
+    " ",
+    "nan",
+    "1e400",
+    "0x1F",
+    "true",
+    "\x00",
+    "\ud800",
+    "é" * 40,
+    "a" * 5000,
+    "../../../../etc/passwd",
+    "/etc/passwd",
+    "/dev/zero",
+    "=1+1",
+    TAG,
+    ESCAPES,
+    "{{ 7 * 7 }}",
+    [],
+    {},
+    [[]],
+    {"": None},
+    [0],
+    [None],
+    {"mean": 1},
+    "9" * 5000,
+    [1, "a", None],
+    [float("nan")],
+    -5,
+    10**9,
+    3.0,
+    "0",
+)
 BYTES = (
-    b"\0", b"\xff", b"\n", b"\r", b'"', b",", b"\t", b"\xef\xbb\xbf", b"\xff\xfe", b"\x1b[2J",
-    b"\xed\xa0\x80", b"1e999", b"nan", b"-", b"9" * 400, b"\xe2\x80\xae", b"(" * 200, b"[" * 200,
-    b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\xff" * 8, b"\0" * 8,
-)  # fmt: skip
+    b"\0",
+    b"\xff",
+    b"\n",
+    b"\r",
+    b'"',
+    b",",
+    b"\t",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b"\x1b[2J",
+    b"\xed\xa0\x80",
+    b"1e999",
+    b"nan",
+    b"-",
+    b"9" * 400,
+    b"\xe2\x80\xae",
+    b"(" * 200,
+    b"[" * 200,
+    b"\xff\xff\xff\x7f",
+    b"\0\0\0\x80",
+    b"\xff" * 8,
+    b"\0" * 8,
+)
 
 
 def odd(rng: Random) -> Any:
@@ -65,8 +131,13 @@ def damaged(rng: Random, content: bytes, tokens: Sequence[bytes] = BYTES) -> byt
 def branches(tree: Any) -> list[tuple[Any, Any]]:
     """Every place of a tree of mappings and lists, as (holder, key)."""
     found: list[tuple[Any, Any]] = []
-    pairs = tree.items() if isinstance(tree, dict) else enumerate(tree) \
-        if isinstance(tree, list) else ()  # fmt: skip
+    pairs = (
+        tree.items()
+        if isinstance(tree, dict)
+        else enumerate(tree)
+        if isinstance(tree, list)
+        else ()
+    )
     for key, value in list(pairs):
         found.append((tree, key))
         found += branches(value)
@@ -91,9 +162,15 @@ def changed_tree(rng: Random, tree: Any, more: Sequence[Any] = ()) -> Any:
                 holder[key] = {"value": holder[key]}
             case 4:
                 other, place = rng.choice(places)
-                holder[key] = json.loads(json.dumps(other.get(place) if isinstance(other, dict)
-                                                    else other[place % max(1, len(other))]
-                                                    if other else None))  # fmt: skip
+                holder[key] = json.loads(
+                    json.dumps(
+                        other.get(place)
+                        if isinstance(other, dict)
+                        else other[place % max(1, len(other))]
+                        if other
+                        else None
+                    )
+                )
             case 5 if isinstance(holder[key], int | float) and not isinstance(holder[key], bool):
                 holder[key] = rng.choice((-1, 2, 0.5, 1000)) * holder[key]
             case 6 if isinstance(holder[key], list):
@@ -144,10 +221,19 @@ def odd_png(rng: Random, content: bytes) -> bytes:
     kind, body = chunks[at]
     match rng.randrange(6):
         case 0:
-            chunks[0] = (b"IHDR", struct.pack(
-                ">IIBBBBB", rng.choice((0, 1, 8, 9000, 2**31 - 1)), rng.choice((0, 8, 9000, 2**31)),
-                rng.choice((0, 1, 2, 4, 8, 16, 32)), rng.choice((0, 2, 3, 4, 6, 7)), 0, 0,
-                rng.randrange(3)))  # fmt: skip
+            chunks[0] = (
+                b"IHDR",
+                struct.pack(
+                    ">IIBBBBB",
+                    rng.choice((0, 1, 8, 9000, 2**31 - 1)),
+                    rng.choice((0, 8, 9000, 2**31)),
+                    rng.choice((0, 1, 2, 4, 8, 16, 32)),
+                    rng.choice((0, 2, 3, 4, 6, 7)),
+                    0,
+                    0,
+                    rng.randrange(3),
+                ),
+            )
         case 1:
             chunks[at] = (kind, damaged(rng, body))
         case 2:
@@ -165,31 +251,84 @@ def odd_png(rng: Random, content: bytes) -> bytes:
 def npy_bytes(header: str, body: bytes, version: tuple[int, int] = (1, 0)) -> bytes:
     """An NPY file with any header at all."""
     text = header.encode("latin1", "replace") + b"\n"
-    size = struct.pack("<H", min(len(text), 65535)) if version == (1, 0) else \
-        struct.pack("<I", len(text))  # fmt: skip
+    size = (
+        struct.pack("<H", min(len(text), 65535))
+        if version == (1, 0)
+        else struct.pack("<I", len(text))
+    )
     return b"\x93NUMPY" + bytes(version) + size + text + body
 
 
 def odd_npy(rng: Random, like: Any) -> bytes:
     """An NPY file whose header is odd."""
-    shape = rng.choice((
-        like.shape, (*like.shape, 1), (10**12,), (0, 10**9), (0,), (), (2**63, 2), (-1,), (1, 0),
-        (0, 3, 10**9, 10**9), (like.size, 2, 3), (3, 4, 5, 6, 7), (True,), ("a",), (1.5,), None,
-        (10**9, 0),
-    ))  # fmt: skip
-    descr: Any = rng.choice((
-        like.dtype.str, "<f8", ">f4", "<i8", "|b1", "<c16", "|O", "<U0", "<U4", "|S3", "|V0",
-        "<M8[ns]", "<f2", "|V8", [("a", "<f8")], "<f8,<f8", "(3,)f8", "x", 5, None, "<g16",
-        "<U1000000", "|S1000000000",
-    ))  # fmt: skip
+    shape = rng.choice(
+        (
+            like.shape,
+            (*like.shape, 1),
+            (10**12,),
+            (0, 10**9),
+            (0,),
+            (),
+            (2**63, 2),
+            (-1,),
+            (1, 0),
+            (0, 3, 10**9, 10**9),
+            (like.size, 2, 3),
+            (3, 4, 5, 6, 7),
+            (True,),
+            ("a",),
+            (1.5,),
+            None,
+            (10**9, 0),
+        )
+    )
+    descr: Any = rng.choice(
+        (
+            like.dtype.str,
+            "<f8",
+            ">f4",
+            "<i8",
+            "|b1",
+            "<c16",
+            "|O",
+            "<U0",
+            "<U4",
+            "|S3",
+            "|V0",
+            "<M8[ns]",
+            "<f2",
+            "|V8",
+            [("a", "<f8")],
+            "<f8,<f8",
+            "(3,)f8",
+            "x",
+            5,
+            None,
+            "<g16",
+            "<U1000000",
+            "|S1000000000",
+        )
+    )
     header: str = repr({"descr": descr, "fortran_order": rng.random() < 0.5, "shape": shape})
     match rng.randrange(6):
         case 0:
             header = damaged(rng, header.encode()).decode("latin1")
         case 1:
-            header = rng.choice(("(" * 3000, "{'descr': 'f8'", "'\\d'", "[" * 150 + "]" * 150,
-                                 "\tif:\n  x", "1" * 5000, " " * 60_000, "{'a':" * 90, "\\",
-                                 "'''", header.replace("8", "8L")))  # fmt: skip
+            header = rng.choice(
+                (
+                    "(" * 3000,
+                    "{'descr': 'f8'",
+                    "'\\d'",
+                    "[" * 150 + "]" * 150,
+                    "\tif:\n  x",
+                    "1" * 5000,
+                    " " * 60_000,
+                    "{'a':" * 90,
+                    "\\",
+                    "'''",
+                    header.replace("8", "8L"),
+                )
+            )
     version = rng.choice(((1, 0), (1, 0), (2, 0), (3, 0), (9, 9)))
     return npy_bytes(header, like.tobytes(), version)
 
@@ -199,8 +338,9 @@ def odd_npz(rng: Random, arrays: dict[str, Any]) -> bytes:
     import numpy as np
 
     file = io.BytesIO()
-    packing = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA,
-                          zipfile.ZIP_BZIP2))  # fmt: skip
+    packing = rng.choice(
+        (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2)
+    )
     is_bomb = packing == zipfile.ZIP_DEFLATED and rng.random() < 0.1
     victim = rng.choice(list(arrays))
     with zipfile.ZipFile(file, "w", packing) as archive:
@@ -223,8 +363,22 @@ def odd_safetensors(rng: Random, content: bytes) -> bytes:
     """A safetensors file whose header is odd and of the size that it says."""
     (size,) = struct.unpack("<Q", content[:8])
     header, body = json.loads(content[8 : 8 + size]), content[8 + size :]
-    shapes = ([0, 10**12], [10**6, 10**6], [-1], [], [1], [0], "F64", "F8_E4M3", "BF16", "I64",
-              "U8", "BOOL", [0, 2**64], [8, 0])  # fmt: skip
+    shapes = (
+        [0, 10**12],
+        [10**6, 10**6],
+        [-1],
+        [],
+        [1],
+        [0],
+        "F64",
+        "F8_E4M3",
+        "BF16",
+        "I64",
+        "U8",
+        "BOOL",
+        [0, 2**64],
+        [8, 0],
+    )
     text = json.dumps(changed_tree(rng, header, shapes)).encode()
     length = rng.choice((len(text), len(text), len(text), len(text), 2**63, 0, len(text) + 1))
     return struct.pack("<Q", length) + text + body

@@ -91,8 +91,9 @@ def model_doors(folder: Path, rng: Random) -> Doors:
 
 def make_run(rng: Random, seeds: Path, folder: Path) -> None:
     run = _copied(rng, seeds, folder, COMPARED)
-    shutil.copytree(seeds / json.loads((run / "manifest.json").read_text())["command"],
-                    folder / "other")  # fmt: skip
+    shutil.copytree(
+        seeds / json.loads((run / "manifest.json").read_text())["command"], folder / "other"
+    )
     paths = sorted(p for p in run.glob("*") if p.suffix in (".json", ".csv"))
     path = rng.choice([*paths, run / "metrics.json", run / "manifest.json"])
     content = path.read_bytes()

@@ -17,8 +17,9 @@ def make_csv(rng: Random, seeds: Path, folder: Path) -> None:
     if rng.random() < 0.4:
         odd = [str(mutators.odd(rng)) for _ in range(3)]
         cells = [rng.choice(odd) if rng.random() < 0.4 else cell for cell in columns["z"]]
-        columns[rng.choice((*COLUMNS, *odd))] = ['"' + c.replace('"', '""') + '"' if comma in c
-                                                 else c for c in map(str, cells)]  # fmt: skip
+        columns[rng.choice((*COLUMNS, *odd))] = [
+            '"' + c.replace('"', '""') + '"' if comma in c else c for c in map(str, cells)
+        ]
     content = csv_text(columns, comma).encode("utf-8", "surrogatepass")
     content = mutators.damaged(rng, content, CSV_TOKENS) if rng.random() < 0.8 else content
     if rng.random() < 0.03:

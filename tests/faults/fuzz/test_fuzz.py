@@ -31,9 +31,11 @@ TREES = st.recursive(
 )
 SECTIONS = st.dictionaries(st.sampled_from(["fit_poly", "bayes", "gates", "data", "x"]), TREES)
 QUIETLY = settings(
-    max_examples=60, deadline=None, derandomize=True,
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +89,10 @@ except MemoryError:
 """
     done = subprocess.run(
         [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path)],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     seen = {line.split()[0]: line for line in done.stdout.splitlines()}
     for name in ("writes", "reads", "removes", "starts", "warns", "fills"):
         assert f"{name} 0" not in seen[name], seen[name]

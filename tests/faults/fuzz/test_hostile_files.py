@@ -65,21 +65,25 @@ def header(shape: Any, descr: str = "<f8") -> str:
     ("text", "words"),
     [
         # Ten lines that name 10^9 values.
-        ("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
-            f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)),
-         "more than 20,000 values"),
+        (
+            "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+            + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)),
+            "more than 20,000 values",
+        ),
         ("a: " + "[" * 25 + "]" * 25, "nested too deeply"),
         ("a: &a {x: 1}\nb:\n" + "  - {<<: *a}\n" * 21, "at most 20"),
         ("x: " + "1" * 2**17, "at most 131,072 characters"),
         ("[" * 5000, "nested too deeply"),
-        ("x: !!python/object/apply:os.system ['touch owned']\n",
-         "got one with the tag tag:yaml.org,2002:python/object/apply:os.system"),
+        (
+            "x: !!python/object/apply:os.system ['touch owned']\n",
+            "got one with the tag tag:yaml.org,2002:python/object/apply:os.system",
+        ),
         ("x: !tag {y: 1}\n", "got one with the tag !tag"),
         ("x: !tag 1\n", "must be a plain number"),
         ('logistic: {"\\ud800": 1}\n', "whole characters"),
         ("kfold: !!binary aGk=\n", "must be a plain number"),
     ],
-)  # fmt: skip
+)
 def test_yaml_that_is_a_bomb_or_wants_to_be_more_than_text(
     tmp_path: Path, text: str, words: str
 ) -> None:
@@ -98,11 +102,16 @@ def test_as_many_values_as_a_file_may_have(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "stages: x", "stages: [1]", "stages: {fit: 1.5}", "stages: {fit: {do: [1]}}",
-        "stages: {fit: {params: 1}}", "stages: {fit: {params: [{params.yaml: 5}]}}",
-        "stages: {fit: {do: {params: {a: 1}}}}", "stages: {fit: {do: null}}",
+        "stages: x",
+        "stages: [1]",
+        "stages: {fit: 1.5}",
+        "stages: {fit: {do: [1]}}",
+        "stages: {fit: {params: 1}}",
+        "stages: {fit: {params: [{params.yaml: 5}]}}",
+        "stages: {fit: {do: {params: {a: 1}}}}",
+        "stages: {fit: {do: null}}",
     ],
-)  # fmt: skip
+)
 def test_a_dvc_file_with_stages_that_are_none(
     mlcli: Run, empty_folder: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
@@ -124,8 +133,12 @@ def test_a_dvc_file_with_stages_that_are_none(
         (npz(header((10**12,))), "is damaged"),
         (npz(header((0, 10**9))), "an array with values"),
         (npz(header((10**12,), "<U0")), "at most 536870912"),
-        (npz(header((1, 2**18 + 1), "|i1"), b"\0" * (2**18 + 1), compression=zipfile.ZIP_DEFLATED),
-         "the columns of"),
+        (
+            npz(
+                header((1, 2**18 + 1), "|i1"), b"\0" * (2**18 + 1), compression=zipfile.ZIP_DEFLATED
+            ),
+            "the columns of",
+        ),
         # NumPy's own reader would unpack what the header says it is long before it looks.
         (npz(" " * 10**7, version=(2, 0), compression=zipfile.ZIP_DEFLATED), "is damaged"),
         (npz("{'descr': 'f8'"), "is damaged"),
@@ -134,13 +147,16 @@ def test_a_dvc_file_with_stages_that_are_none(
         (npz(header((1,)), b"\0" * 8, compression=zipfile.ZIP_LZMA), "is damaged"),
         (npz(header((1,), "|O")), "pickled objects"),
     ],
-)  # fmt: skip
+)
 def test_an_npz_archive_that_lies_about_its_size(
     tmp_path: Path, content: bytes, words: str
 ) -> None:
     path = put(tmp_path, "a.npz", content)
-    for door in (open_source, lambda name: describe_table(Path(name)),
-                 lambda name: list(batches(name, Wanted(("x",)), 9))):  # fmt: skip
+    for door in (
+        open_source,
+        lambda name: describe_table(Path(name)),
+        lambda name: list(batches(name, Wanted(("x",)), 9)),
+    ):
         with pytest.raises(DataError, match=words):
             door(str(path))
 
@@ -171,9 +187,12 @@ def test_a_small_parquet_file_of_equal_numbers_is_no_way_to_all_memory(
         open_source(str(path))
     # Batches are of fewer rows where they have more columns.
     monkeypatch.setattr(read_parquet, "BATCH_VALUES", 2000)
-    rows = [len(part["t"]) for part in
-            read_parquet.batches(path, table.column_names, 65536, asked=frozenset(),
-                                     coders={})]  # fmt: skip
+    rows = [
+        len(part["t"])
+        for part in read_parquet.batches(
+            path, table.column_names, 65536, asked=frozenset(), coders={}
+        )
+    ]
     assert max(rows) == 2000 // 21
     assert sum(rows) == 10**5
 
@@ -212,11 +231,13 @@ def test_an_idx_file_is_read_no_further_than_a_data_set_may_be(
 @pytest.mark.parametrize(
     "change",
     [
-        {"draw_column": None}, {"draw_column": ["t"]}, {"drawn_from": 1},
+        {"draw_column": None},
+        {"draw_column": ["t"]},
+        {"drawn_from": 1},
         {"drawn_from": {"name": "noisy-cubic", "n_samples": "x"}},
         {"drawn_from": {"name": "noisy-cubic", "n_samples": 5, "noise_std": []}},
     ],
-)  # fmt: skip
+)
 def test_a_note_of_other_types_is_none(
     mlcli: Run, empty_folder: Path, change: dict[str, Any]
 ) -> None:
@@ -259,8 +280,11 @@ def test_json_that_is_none(tmp_path: Path, content: bytes) -> None:
 
 def test_whole_numbers_beyond_a_float_are_infinite_as_others_are() -> None:
     assert parse_json(b"[1" + b"0" * 400 + b", -1" + b"0" * 6000 + b", 7, 1e999]") == [
-        float("inf"), float("-inf"), 7, float("inf"),
-    ]  # fmt: skip
+        float("inf"),
+        float("-inf"),
+        7,
+        float("inf"),
+    ]
     assert isinstance(parse_json(b"123456789012345678901234567890"), int)
 
 

@@ -24,8 +24,9 @@ from mlcli.report.files import csv_text as written_csv
 from mlcli.review import sources
 
 Run = Callable[..., Any]
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-               None)  # fmt: skip
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 OWNED = 'document.documentElement.setAttribute("data-owned","1")'
 TAG = f"<img src=x onerror={OWNED}><script>{OWNED}</script>"
 QUOTED = f"\"'><svg onload={OWNED}>"
@@ -99,10 +100,20 @@ def owned(page: Path) -> bool:
     """Whether a name on a page was run by a browser."""
     assert BROWSER is not None
     done = subprocess.run(
-        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
-         f"--user-data-dir={page.parent / 'profile'}", page.as_uri()],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
+        [
+            BROWSER,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--dump-dom",
+            f"--user-data-dir={page.parent / 'profile'}",
+            page.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
     assert "<html" in done.stdout
     return "data-owned=" in done.stdout[done.stdout.index("<html") :].partition(">")[0]
 
@@ -169,8 +180,12 @@ def test_a_manifest_names_files_of_its_own_folder(
     manifest = json.loads(path.read_text())
     manifest["files"][name] = "0" * 64
     path.write_text(json.dumps(manifest))
-    for arguments in (("verify", "run", "--hashes-only"), ("predict", "run", "table.csv"),
-                      ("report", "run", "--out", "p.html"), ("compare", "run", "run")):  # fmt: skip
+    for arguments in (
+        ("verify", "run", "--hashes-only"),
+        ("predict", "run", "table.csv"),
+        ("report", "run", "--out", "p.html"),
+        ("compare", "run", "run"),
+    ):
         done = mlcli(*arguments)
         assert (done.code, len(done.err.splitlines())) == (2, 1), done.err
         assert "secret" not in done.err
@@ -195,8 +210,11 @@ def test_a_part_of_a_run_that_never_ends_is_not_read(
     os.mkfifo(empty_folder / "pipe")
     (run / part).unlink()
     (run / part).symlink_to(device if device[0] == "/" else empty_folder / "pipe")
-    arguments = ("predict", "run", "table.csv") if "model" in part else ("check", "run", "--assert",
-                                                                         "x > 1")  # fmt: skip
+    arguments = (
+        ("predict", "run", "table.csv")
+        if "model" in part
+        else ("check", "run", "--assert", "x > 1")
+    )
     done = mlcli(*arguments)
     assert (done.code, len(done.err.splitlines())) == (2, 1), done.err
 

@@ -48,10 +48,12 @@ def real_process(yard: Yard, reference: Reference, seconds: float, rng: random.R
     hurt = yard.root / "hurt"
     process = subprocess.Popen(
         [sys.executable, "-m", "mlcli", *yard.case.arguments],
-        cwd=yard.work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=yard.work,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
         env={**os.environ, **ENVIRONMENT, "TMPDIR": str(hurt / "tmp")},
-    )  # fmt: skip
+    )
     delay = rng.uniform(0, 2.5 + seconds)
     time.sleep(delay)
     process.kill()
