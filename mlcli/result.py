@@ -12,6 +12,21 @@ if TYPE_CHECKING:
     from mlcli.certificate import Certificate
 
 Metrics = dict[str, Any]
+
+
+class Summary(dict[str, Any]):
+    """``mean, std, ci_low, ci_high, n`` of one quantity, with the value of each seed behind it.
+
+    Attributes:
+        values_by_seed: one per seed, in their order; empty where they are not known.
+    """
+
+    def __init__(self, summary: Mapping[str, Any], values: Sequence[float] = ()) -> None:
+        """A mapping that JSON writes as any other."""
+        super().__init__(summary)
+        self.values_by_seed = tuple(values)
+
+
 Columns = Mapping[str, "Sequence[Any] | np.ndarray"]
 
 
@@ -20,8 +35,8 @@ class Result:
     """The outcome of a run.
 
     Attributes:
-        metrics: nested scalars; becomes metrics.json.
-        tables: name -> columns of equal length; each becomes a CSV file.
+        metrics: nested scalars; becomes details.json; its headline numbers metrics.json.
+        tables: name -> columns of equal length; each becomes a CSV file below tables/.
         model_tables: the same, below model/.
         model_arrays: name -> array; each becomes an NPY file below model/.
         model_tensors: name -> arrays by name; each becomes a safetensors file below model/.

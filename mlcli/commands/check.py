@@ -49,7 +49,7 @@ def check(
     """Hold metrics to gates; exit 3 if one fails.
 
     A gate is METRIC OP BOUND: OP is >=, >, <=, < or ==, and BOUND a number, true, false or another
-    metric; or METRIC within LOW..HIGH. METRIC is section.path.in.metrics.json; for one run folder
+    metric; or METRIC within LOW..HIGH. METRIC is section.path.in.details.json; for one run folder
     the section can be left out. A metric that is missing, null or no number fails. The gates are
     the list `gates` of the params file, unless --assert gives others.
 

@@ -163,9 +163,12 @@ def prepare_resolved(section: str, resolved: Resolved[Any], options: RunOptions)
     asked = manifests.question(command, config.question(), identity, options.processes)
     target = options.out or RUNS / command / manifests.question_hash(asked)
     kinds = options.figures if options.plots else ()
-    figures = tuple(f"{name}.{kind}" for name in names for kind in kinds)
+    figures = tuple(f"figures/{name}.{kind}" for name in names for kind in kinds)
     spec = RunSpec(experiment, resolved, prepared, asked, target, figures, options, before)
-    every = {f"{name}.{kind}" for name in names for kind in FIGURE_KINDS}
+    drawn = [f"{name}.{kind}" for name in names for kind in FIGURE_KINDS]
+    # An earlier version wrote figures and tables into the run folder itself.
+    earlier = [*drawn, *(f"{name}.csv" for name in experiment.about.tables)]
+    every = {*earlier, *(f"figures/{name}" for name in drawn)}
     if options.rank == 0:
         folder.check_writable(target, every | set(spec.outputs) | set(folder.UNTRACKED))
     return spec
@@ -265,7 +268,8 @@ def record(spec: RunSpec, result: Result, started: str, compute_seconds: float) 
     options, config, t_computed = spec.options, spec.resolved.config, time.perf_counter()
     refuse_changed(config.data, spec.stamp)
     with folder.replacing(spec.target) as partial:
-        files.write_result(with_images(result, spec.prepared.source), partial)
+        whole = with_images(result, spec.prepared.source)
+        files.write_result(whole, partial, spec.about.metrics, config.n_seeds)
         if options.plots:
             from mlcli.report.figures import draw
 
@@ -312,7 +316,7 @@ def _checkpoint(spec: RunSpec) -> FileCheckpoint | None:
 
 def show(spec: RunSpec) -> None:
     """Print what a finished run came to."""
-    text = (spec.target / "metrics.json").read_text(encoding="utf-8")
+    text = (spec.target / files.DETAILS).read_text(encoding="utf-8")
     if spec.options.json:
         console.print_text(text)
         return

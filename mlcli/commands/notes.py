@@ -117,7 +117,7 @@ def describe(one: Entry) -> str:
     if one.command:
         values["see it"] = one.command_line
     if one.figure:
-        values["figure"] = f"{one.figure}.png of that run"
+        values["figure"] = f"figures/{one.figure}.png of that run"
     if one.table:
         values["table"] = f"{one.table} ... on the console"
     lists = {"function": one.implements, "test": one.tests, "shown wrong": one.errata}

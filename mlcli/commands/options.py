@@ -85,7 +85,7 @@ RUN_FLAGS: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "json": (
-        Annotated[bool, _option("--json", help="Print exactly metrics.json to stdout.")],
+        Annotated[bool, _option("--json", help="Print exactly details.json to stdout.")],
         False,
     ),
     "quiet": (Annotated[bool, _option("--quiet", help="No messages and no progress bar.")], False),

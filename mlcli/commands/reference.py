@@ -133,7 +133,7 @@ def _files(section: str, width: int) -> Iterator[str]:
     from mlcli.report.folder import UNTRACKED
 
     one = about(section)
-    drawn = [f"{name}.png" for name in one.figures]
+    drawn = [f"figures/{name}.png" for name in one.figures]
     yield from _wrapped(f"In runs/{one.command}/<hash>/ or the folder of --out:", INDENT, width)
     yield from _wrapped(", ".join([*one.files, *drawn, "manifest.json", *UNTRACKED]), DEEPER, width)
 

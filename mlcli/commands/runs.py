@@ -10,6 +10,7 @@ import typer
 from mlcli import console
 from mlcli.commands.experiment import RUNS
 from mlcli.json_file import read_json
+from mlcli.report.files import DETAILS
 from mlcli.report.manifest import read_manifest
 from mlcli.result import Display
 from mlcli.sweeps.headlines import Shown, shown_score
@@ -68,7 +69,7 @@ def _data_name(manifest: dict[str, Any]) -> str:
 
 def _score(folder: Path, command: str) -> Shown | None:
     try:
-        metrics = read_json(folder / "metrics.json")
+        metrics = read_json(folder / DETAILS)
     except (OSError, ValueError):
         return None
     return shown_score(command.replace("-", "_"), metrics) if isinstance(metrics, dict) else None

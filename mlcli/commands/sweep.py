@@ -47,7 +47,7 @@ SETS_HELP = (
     "linear(low,high), integers(low,high)."
 )
 METRIC_HELP = (
-    "Path in metrics.json, or its last key, to rank by (default: the command's score on validation "
+    "Path in details.json, or its last key, to rank by (default: the command's score on validation "
     "rows, where it has one)."
 )
 Command = Annotated[
@@ -77,7 +77,7 @@ Jobs = Annotated[
     _option("--jobs", help="Points at a time (default: 1); never changes a byte.", min=1),
 ]
 Cluster = Annotated[str | None, _option("--cluster", help=CLUSTER_HELP, metavar="ADDRESS")]
-Json = Annotated[bool, _option("--json", help="Print exactly metrics.json to stdout.")]
+Json = Annotated[bool, _option("--json", help="Print exactly details.json to stdout.")]
 Quiet = Annotated[bool, _option("--quiet", help="No messages.")]
 DryRun = Annotated[bool, _option("--dry-run", help="List the points; run nothing.")]
 Force = Annotated[bool, _option("--force", help="Run again what is done.")]

@@ -4,7 +4,7 @@
     OP     = >= | > | <= | < | ==
     bound  = number | true | false | another metric
 
-A metric is the path of one number in metrics.json below its section, dots between its keys.
+A metric is the path of one number in details.json below its section, dots between its keys.
 """
 
 from __future__ import annotations

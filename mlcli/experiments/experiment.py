@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 C = TypeVar("C")
 
+MOST_METRICS = 24
 VALIDATION, TEST, OTHER = "validation", "test", "other"
 
 
@@ -97,6 +98,8 @@ class About:
         figures: name -> caption, in the order of the report.
         tables: names of its CSV files, without the ending.
         others: further files of a run, such as those of its model.
+        metrics: paths in details.json of the numbers in metrics.json, with ``*`` for any text: what
+            is compared across revisions of a project. At most `MOST_METRICS` of a run are taken.
         headlines: metrics by which a sweep ranks its runs; the first that every run has is taken.
         shown: metrics that a list of runs shows where a run has no headline.
         curves: what is drawn when its runs are compared.
@@ -117,6 +120,7 @@ class About:
     figures: Mapping[str, Caption] = field(default_factory=dict)
     tables: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
     headlines: tuple[Headline, ...] = ()
     shown: tuple[Headline, ...] = ()
     curves: tuple[Curve, ...] = ()
@@ -135,7 +139,8 @@ class About:
     @property
     def files(self) -> tuple[str, ...]:
         """The files of a run that its result decides, without figures and manifest."""
-        return ("metrics.json", *(f"{name}.csv" for name in self.tables), *self.others)
+        tables = (f"tables/{name}.csv" for name in self.tables)
+        return ("metrics.json", "details.json", "seeds.csv", *tables, *self.others)
 
 
 @dataclass(frozen=True)

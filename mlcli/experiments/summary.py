@@ -18,6 +18,7 @@ from mlcli.linear.statistics import (
     Range,
     mean_interval,
 )
+from mlcli.result import Summary
 
 Array = NDArray[np.float64]
 INTERVAL = ("mean", "std", "ci_low", "ci_high", "n")
@@ -97,10 +98,12 @@ def summary(
     """
     within = range_of(quantity) if isinstance(quantity, str) else quantity
     finite = np.asarray(values, dtype=float)
+    by_seed = finite.tolist()
     if not np.isfinite(finite).all():
-        return dict.fromkeys(INTERVAL[:-1], None) | {"n": int(finite.size)}
+        return Summary(dict.fromkeys(INTERVAL[:-1], None) | {"n": int(finite.size)}, by_seed)
     every = None if rows is None else rows * finite.size
-    return dict(zip(INTERVAL, mean_interval(finite, within=within, rows=every), strict=True))
+    ends = mean_interval(finite, within=within, rows=every)
+    return Summary(dict(zip(INTERVAL, ends, strict=True)), by_seed)
 
 
 def geometric_summary(values: Sequence[float] | Array) -> dict[str, float | int | None]:
@@ -113,7 +116,7 @@ def geometric_summary(values: Sequence[float] | Array) -> dict[str, float | int 
     there = there[np.isfinite(there)]
     if not there.size:
         return dict.fromkeys(INTERVAL[:-1], None) | {"n": 0}
-    found = summary(np.log10(there), ANY)
+    found: dict[str, float | int | None] = dict(summary(np.log10(there), ANY))
     for key in ("mean", "ci_low", "ci_high"):
         value = found[key]
         found[key] = None if value is None else 10.0**value

@@ -114,7 +114,6 @@ def _stage(section: str, inputs: Sequence[str]) -> dict[str, Any]:
     place = f"reports/{section}"
     files = [*about(section).files, "manifest.json"]
     tops = sorted({name.split("/")[0] for name in files} - {"metrics.json"})
-    plots = sorted(f"{name}.png" for name in about(section).figures)
     stage: dict[str, Any] = {
         "cmd": f"mlcli {_command(section)} --out {place} --force",
         "params": [SECTION, section],
@@ -124,7 +123,7 @@ def _stage(section: str, inputs: Sequence[str]) -> dict[str, Any]:
     return stage | {
         "outs": _kept(place, tops),
         "metrics": _kept(place, ["metrics.json"]),
-        "plots": _kept(place, plots),
+        "plots": _kept(place, ["figures"]),
     }
 
 

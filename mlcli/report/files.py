@@ -10,22 +10,62 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlcli.experiments.experiment import MOST_METRICS
 from mlcli.partials import replacing_file
 from mlcli.result import Columns, Result
+from mlcli.review.metrics import is_number, is_summary, quantities
 
 if TYPE_CHECKING:
     import numpy as np
 
+METRICS, DETAILS, SEEDS = "metrics.json", "details.json", "seeds.csv"
 DIGITS = 10
 # Of a column's spread; it matters where all values begin with the same digits, as dates do.
 SPREAD_DIGITS = 7
 # A spread below this share of the values is what rounding left.
 NO_SPREAD = 1e-13
+
+
+def headline_numbers(details: Mapping[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+    """The numbers of details.json that metrics.json repeats: path -> number, or mean of a summary.
+
+    Args:
+        details: nested numbers.
+        paths: of the numbers, with ``*`` for any text, the most important first.
+    """
+    known = quantities(details)
+    found: dict[str, Any] = {}
+    for pattern in paths:
+        for path, value in known.items():
+            number = value["mean"] if is_summary(value) else value
+            if is_number(number) and fnmatchcase(path, pattern):
+                found.setdefault(path, number)
+    return dict(list(found.items())[:MOST_METRICS])
+
+
+def seed_columns(metrics: Mapping[str, Any], n_seeds: int) -> dict[str, list[Any]]:
+    """One row per variant, metric and seed: the values behind each mean over the seeds.
+
+    Args:
+        metrics: nested, with `mlcli.result.Summary` where there is one.
+        n_seeds: how many values such a summary has.
+    """
+    columns: dict[str, list[Any]] = {"variant": [], "metric": [], "seed": [], "value": []}
+    for path, one in quantities(metrics).items():
+        values = getattr(one, "values_by_seed", ())
+        if len(values) == n_seeds:
+            variant, _, metric = path.rpartition(".")
+            columns["variant"] += [variant] * n_seeds
+            columns["metric"] += [metric] * n_seeds
+            columns["seed"] += range(n_seeds)
+            columns["value"] += values
+    return columns
 
 
 def rounded(value: Any) -> Any:
@@ -153,11 +193,21 @@ def _cell(value: Any) -> str:
     return text
 
 
-def write_result(result: Result, folder: Path) -> None:
-    """Metrics and tables, rounded, and the model as it is. Arrays go to NPY, without a pickle."""
-    write_text(folder / "metrics.json", json_text(rounded(result.metrics)))
+def write_result(result: Result, folder: Path, paths: Sequence[str] = (), n_seeds: int = 1) -> None:
+    """Metrics and tables, rounded, and the model as it is. Arrays go to NPY, without a pickle.
+
+    Args:
+        result: of a run.
+        folder: of the run.
+        paths: of the headline numbers, see `mlcli.experiments.experiment.About.metrics`.
+        n_seeds: of the run; a summary of as many values has a row per seed in seeds.csv.
+    """
+    details = rounded(result.metrics)
+    write_text(folder / METRICS, json_text(headline_numbers(details, paths)))
+    write_text(folder / DETAILS, json_text(details))
+    write_text(folder / SEEDS, csv_text(rounded_columns(seed_columns(result.metrics, n_seeds))))
     for name, columns in result.tables.items():
-        write_text(folder / f"{name}.csv", csv_text(rounded_columns(columns)))
+        write_text(folder / "tables" / f"{name}.csv", csv_text(rounded_columns(columns)))
     for name, columns in result.model_tables.items():
         write_text(folder / "model" / f"{name}.csv", csv_text(columns))
     for name, array in result.model_arrays.items():

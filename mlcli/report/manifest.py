@@ -16,7 +16,7 @@ from mlcli import __version__
 from mlcli.json_file import read_json
 from mlcli.report.machine import platform_facts
 
-SCHEMA = 1
+SCHEMA = 2
 HASH_LENGTH = 10
 TEXTS = ("command", "run", "determinism")
 MAPPINGS = ("config", "data", "seeds", "versions", "platform", "files")
@@ -133,6 +133,18 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if _is_manifest(found) else None
+
+
+def why_no_manifest(folder: Path) -> tuple[str, str]:
+    """Why a folder has no manifest of this version, in a sentence, and what to try."""
+    try:
+        found = read_json(folder / "manifest.json")
+    except (OSError, ValueError):
+        found = None
+    if isinstance(found, dict) and found.get("schema") in range(1, SCHEMA):
+        again = f"`mlcli {found.get('command')} --out {folder} --force`"
+        return f"{folder} was written by an earlier version", f"{again}, which makes it anew"
+    return f"{folder}/manifest.json is not a manifest of this version", "the run again"
 
 
 def _is_manifest(found: Any) -> bool:

@@ -52,7 +52,7 @@ def _run(run: Run, beside: Path) -> Iterator[str]:
     yield escape(run.question)
     yield _fenced(run.command_line)
     for figure in run.figures:
-        path = run.folder / f"{figure.name}.png"
+        path = run.folder / "figures" / f"{figure.name}.png"
         if path.is_file():
             place = quote(Path(os.path.relpath(path, beside)).as_posix())
             yield f"![{escape(figure.caption.alt)}]({place})"

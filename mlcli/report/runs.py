@@ -14,8 +14,8 @@ from mlcli.experiments import EXPERIMENTS, about, load
 from mlcli.experiments.experiment import Caption
 from mlcli.json_file import read_json
 from mlcli.lists import joined_names
-from mlcli.report.files import json_text
-from mlcli.report.manifest import read_manifest
+from mlcli.report.files import DETAILS, json_text
+from mlcli.report.manifest import read_manifest, why_no_manifest
 from mlcli.report.paper import Compared, compared
 from mlcli.report.svg import part_of_page, size
 from mlcli.result import Display
@@ -116,7 +116,8 @@ def read_runs(places: Sequence[Path]) -> list[Run]:
 def _manifest(folder: Path) -> dict[str, Any]:
     found = read_manifest(folder)
     if found is None:
-        raise DataError(f"{folder}/manifest.json is not a manifest of this version")
+        sentence, hint = why_no_manifest(folder)
+        raise DataError(sentence, hint=hint)
     return found
 
 
@@ -134,7 +135,7 @@ def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> Run:
     section, command = _section(manifest), manifest["command"]
     try:
         one = about(section)
-        metrics = read_json(folder / "metrics.json")
+        metrics = read_json(folder / DETAILS)
         tables = load(section).display(metrics)
         drawn = _draw(section, folder)
         beside = compared(section, metrics)
@@ -193,7 +194,7 @@ def _shown(name: str, caption: Caption, drawing: Drawing, anchor: str, folder: P
     own = f"{anchor}-{name.replace('_', '-')}"
     svg = part_of_page(drawing.svg, own, caption.alt, THEME if drawing.themed else {})
     width, height = size(svg)
-    png, picture = "", folder / f"{name}.png"
+    png, picture = "", folder / "figures" / f"{name}.png"
     if len(svg) > MOST_SVG_BYTES and picture.is_file():
         png = "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
         svg = ""

@@ -1,4 +1,4 @@
-"""The numbers of a metrics.json by their paths."""
+"""The numbers of a details.json by their paths."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from mlcli.errors import DataError
 from mlcli.json_file import read_json
-from mlcli.report.manifest import read_manifest
+from mlcli.report.files import DETAILS
+from mlcli.report.manifest import read_manifest, why_no_manifest
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,13 @@ def read_run(folder: Path, name: str | None = None) -> Run:
     """The run in a folder.
 
     Raises:
-        DataError: it has no manifest or metrics that can be read.
+        DataError: it has no manifest or details that can be read.
     """
     manifest = read_manifest(folder)
     if manifest is None:
-        raise DataError(
-            f"{folder}/manifest.json is not a manifest of this version", hint="the run again"
-        )
-    path = folder / "metrics.json"
+        sentence, hint = why_no_manifest(folder)
+        raise DataError(sentence, hint=hint)
+    path = folder / DETAILS
     try:
         metrics = read_json(path)
     except OSError as error:

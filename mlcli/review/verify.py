@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlcli.json_file import read_json
+from mlcli.report.files import DETAILS
 from mlcli.report.folder import UNTRACKED
 from mlcli.report.machine import difference
 from mlcli.report.manifest import package_versions, question, question_hash, sha256
@@ -69,7 +70,7 @@ class Repeat:
         n_same: files with the same bytes.
         n_within: files whose numbers are within the tolerances.
         not_compared: files that have other bytes and were not compared further: pictures, and
-            where means are compared by their intervals all but metrics.json.
+            where means are compared by their intervals all but details.json.
         n_means: means whose intervals overlap, of those beyond the tolerances.
         machine: how the machine differs from the recorded one; empty if it does not.
         differences: file -> where it differs first.
@@ -162,7 +163,7 @@ def compare_folders(
     Args:
         recorded, again: the two folders.
         manifests: of both, in that order.
-        match: bytes, numbers within tolerances, or intervals of the means in metrics.json.
+        match: bytes, numbers within tolerances, or intervals of the means in details.json.
         close: whether two numbers are within them.
     """
     differences: dict[str, Difference] = {}
@@ -186,7 +187,7 @@ def compare_folders(
             n_within += 1
         elif match != "intervals":
             differences[name] = where
-        elif name != "metrics.json":
+        elif name != DETAILS:
             not_compared.append(name)
         else:
             n_means, where = _compare_means(a, b, close)
@@ -196,7 +197,7 @@ def compare_folders(
 
 
 def _compare_means(a: Path, b: Path, close: Close) -> tuple[int, Difference | None]:
-    """How many means of two metrics.json have intervals that overlap, and where they first don't.
+    """How many means of two details.json have intervals that overlap, and where they first don't.
 
     What is no mean over seeds, a p value say, follows from them and is not compared.
     """
@@ -225,7 +226,13 @@ def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 def _in_order(names: set[str]) -> list[str]:
     """The metrics first, then curves and models, pictures last: what follows from what."""
     return sorted(
-        names, key=lambda name: (name.endswith(PICTURES), name != "metrics.json", "/" in name, name)
+        names,
+        key=lambda name: (
+            name.endswith(PICTURES),
+            name != DETAILS,
+            name.startswith("model/"),
+            name,
+        ),
     )
 
 

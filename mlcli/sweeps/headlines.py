@@ -114,7 +114,7 @@ class Shown:
     """The number that stands for a run.
 
     Attributes:
-        path: in metrics.json.
+        path: in details.json.
         value: the mean, where it is one.
         n_compared: how many variants of the run have it, of which this is the best.
     """

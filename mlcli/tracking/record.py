@@ -1,6 +1,6 @@
 """What there is to log of a run, read from its folder: the same for every tracker.
 
-Names are those of `check` and `compare`: a number of metrics.json by its dotted path. A curve is
+Names are those of `check` and `compare`: a number of details.json by its dotted path. A curve is
 ``file/key/column``, one for each combination of the keys in its file.
 """
 
@@ -37,7 +37,7 @@ class Record:
         command, run: what was asked, and the short hash of the question.
         config: each parameter as it would be written behind its flag.
         sources: where the value of each came from.
-        metrics: every finite number of metrics.json by its path.
+        metrics: every finite number of details.json by its path.
         series: (step, value) pairs by name, from every CSV file with an epoch or a step.
         files: paths of its files in the folder, the manifest among them, none of this machine.
         tags: hashes and the like, each a text.
@@ -60,7 +60,9 @@ class Record:
     @property
     def figures(self) -> list[str]:
         """Those of the files that are pictures which every tracker can show."""
-        return [name for name in self.files if name.endswith(".png") and "/" not in name]
+        return [
+            name for name in self.files if name.endswith(".png") and name.startswith("figures/")
+        ]
 
 
 def read_record(folder: Path) -> Record:
@@ -92,7 +94,7 @@ def read_record(folder: Path) -> Record:
         series=_named(
             pair
             for name in manifest["files"]
-            if name.endswith(".csv") and "/" not in name
+            if name.startswith("tables/") and name.endswith(".csv")
             for pair in read_series(folder / name).items()
         ),
         files=[*manifest["files"], "manifest.json"],

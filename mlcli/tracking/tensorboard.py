@@ -20,7 +20,7 @@ EVENTS = "events.out.tfevents"
 def log(record: Record) -> str:
     """Log parameters, metrics, curves, figures and the manifest.
 
-    TensorBoard keeps single precision: the digits are in metrics.json.
+    TensorBoard keeps single precision: the digits are in details.json.
 
     Raises:
         Exception: what the library raises.

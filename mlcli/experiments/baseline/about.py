@@ -26,6 +26,7 @@ ABOUT = About(
             "number, are blue.",
         ),
     },
+    metrics=("*.accuracy", "*.mse"),
     tables=("folds", "methods"),
     shown=(
         # Intervals that have no standard deviation.

@@ -38,7 +38,10 @@ FARTHEST = 2.0
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
     return {
-        "methods": methods(read_table(folder / "methods.csv"), read_table(folder / "folds.csv"))
+        "methods": methods(
+            read_table(folder / "tables" / "methods.csv"),
+            read_table(folder / "tables" / "folds.csv"),
+        )
     }
 
 

@@ -55,6 +55,15 @@ ABOUT = About(
             "over many small data sets. Maximum likelihood plugs in its estimates and is too sure.",
         ),
     },
+    metrics=(
+        "degree",
+        "log_evidence",
+        "noise_precision",
+        "effective_parameters",
+        "degree_by_evidence",
+        "degree_by_kfold",
+        "calibration.evidence.level_95",
+    ),
     tables=(
         "band",
         "calibration",

@@ -34,7 +34,7 @@ CONTOURS = (-10.0, -5.0, -2.0, -1.0, -0.5)
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
     names = ("band", "calibration", "data", "draws", "evidence", "evidence_surface", "sequential")
-    tables = {name: read_table(folder / f"{name}.csv") for name in names}
+    tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
     return {
         "predictive_band": predictive_band(tables["data"], tables["band"]),
         "posterior_draws": posterior_draws(tables["data"], tables["draws"], tables["band"]),

@@ -54,6 +54,12 @@ ABOUT = About(
             "worst one.",
         ),
     },
+    metrics=(
+        "best_degree",
+        "strength.best_strength",
+        "strength.best.generalisation_error",
+        "descent.*.peak.median_error",
+    ),
     tables=("data", "decomposition", "descent", "members", "pointwise", "strengths"),
     headlines=(Headline("generalisation_error", False, OTHER),),
     curves=(

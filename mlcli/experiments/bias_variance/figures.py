@@ -42,7 +42,7 @@ MAX_TICKS = 25
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
     names = ("data", "decomposition", "descent", "members", "pointwise", "strengths")
-    tables = {name: read_table(folder / f"{name}.csv") for name in names}
+    tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
     return {
         "decomposition": decomposition(tables["decomposition"]),
         "strength": strength(tables["strengths"]),

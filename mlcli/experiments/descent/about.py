@@ -48,6 +48,13 @@ ABOUT = About(
             "pays the condition number, momentum its root. Lines are theory.",
         ),
     },
+    metrics=(
+        "critical_rate",
+        "measured_over_critical",
+        "final_excess",
+        "final_distance",
+        "flow_order",
+    ),
     tables=("flow", "loss", "noise", "paths", "rates"),
     headlines=(Headline("final_excess", False, OTHER),),
     curves=(

@@ -26,7 +26,7 @@ MARGIN = 1.25
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
     tables = {
-        name: read_table(folder / f"{name}.csv")
+        name: read_table(folder / "tables" / f"{name}.csv")
         for name in ("paths", "loss", "noise", "flow", "rates")
     }
     return {

@@ -82,6 +82,11 @@ ABOUT = About(
             "input pixels at its place, with a row of the matrix as weights.",
         ),
     },
+    metrics=(
+        "dense.largest_difference_1_by_1",
+        "shifts.equivariance_difference",
+        "shifts.shift_1.*.similarity",
+    ),
     tables=("matrices", "picture", "pointwise", "pooled", "shapes", "shifts", "turned", "unrolled"),
     curves=(Curve("shifts", "shift", "similarity", by=("representation",)),),
     devices=("cpu",),

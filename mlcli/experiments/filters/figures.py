@@ -27,7 +27,7 @@ from mlcli.plotting import (
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
     names = ("matrices", "picture", "pointwise", "pooled", "shapes", "shifts", "turned", "unrolled")
-    tables = {name: read_table(folder / f"{name}.csv") for name in names}
+    tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
     return {
         "unrolled": unrolled(tables["unrolled"]),
         "shifts": shifts(tables["shifts"]),

@@ -51,6 +51,7 @@ ABOUT = About(
             "The whole path, each point certified by its duality gap.",
         ),
     },
+    metrics=("degree_*.test_mse", "path.test_mse", "path.lowest_error_strength"),
     tables=(
         "coefficients",
         "data",

@@ -31,7 +31,7 @@ NO_PATH = "No path was asked for (path_penalty: none)."
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
     names = ("data", "fits", "coefficients", "path", "path_fits", "path_coefficients", "errors")
-    tables = {name: read_table(folder / f"{name}.csv") for name in names}
+    tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
     return {
         "data": data(tables["data"], tables["fits"]),
         "fits": fits(tables["data"], tables["fits"], tables["errors"]),

@@ -50,6 +50,13 @@ ABOUT = About(
             "known law; bars are 95 % intervals of the coverage itself.",
         ),
     },
+    metrics=(
+        "best_degree",
+        "one_se_degree",
+        "selection_error",
+        "intervals.corrected.ci_*",
+        "coverage.corrected.expected_error.coverage",
+    ),
     tables=("choices", "coverage", "errors", "intervals", "splits", "strengths"),
     others=("model/coefficients.csv", "model/model.json", "model/predictor.safetensors"),
     headlines=(Headline("selection_error", False, VALIDATION),),

@@ -37,7 +37,7 @@ LINES = (
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
     tables = {
-        name: read_table(folder / f"{name}.csv")
+        name: read_table(folder / "tables" / f"{name}.csv")
         for name in ("errors", "strengths", "choices", "intervals", "coverage")
     }
     return {

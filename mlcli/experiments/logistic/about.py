@@ -64,6 +64,14 @@ ABOUT = About(
             "with 95 % intervals.",
         ),
     },
+    metrics=(
+        "test_accuracy",
+        "test_cross_entropy",
+        "test_roc_auc",
+        "test_brier",
+        "test_f1",
+        "n_nonzero",
+    ),
     tables=(
         "boundary",
         "calibration",

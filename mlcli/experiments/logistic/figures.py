@@ -41,7 +41,7 @@ def figures(folder: Path) -> dict[str, Figure]:
         "saturation_errors",
         "separable",
     )
-    tables = {name: read_table(folder / f"{name}.csv") for name in names}
+    tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
     return {
         "boundary": boundary(tables["boundary"], tables["points"], tables["confusion"]),
         "calibration": calibration(tables["calibration"]),

@@ -42,7 +42,7 @@ MOST_PANELS = 6
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
     names = ("compare", "schedule", "suggestions", "sweep")
-    tables = {name: read_table(folder / f"{name}.csv") for name in names}
+    tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
     return {
         "range_test": range_test(tables["sweep"], tables["suggestions"]),
         "suggestions": suggestions(tables["suggestions"]),

@@ -52,6 +52,12 @@ ABOUT = About(
             "learn from at any x. Means with 95 % intervals.",
         ),
     },
+    metrics=(
+        "learning.data.mistakes",
+        "learning.data.share_converged",
+        "slope_of_largest_error",
+        "slope_of_rms_error",
+    ),
     tables=("approximation", "deformation", "gates", "learning", "rate", "rows"),
     shown=(Headline("learning.data.mistakes", False, OTHER),),
     curves=(Curve("rate", "n_bins", "rms_error", log_x=True, log_y=True),),

@@ -28,7 +28,7 @@ OUTPUTS = {"NAND": (1, 1, 1, 0), "XOR": (0, 1, 1, 0)}
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
     names = ("gates", "rows", "learning", "approximation", "rate", "deformation")
-    tables = {name: read_table(folder / f"{name}.csv") for name in names}
+    tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
     return {
         "gates": gates(tables["gates"]),
         "learning": learning(tables["rows"], tables["learning"]),

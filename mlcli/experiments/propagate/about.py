@@ -81,6 +81,11 @@ ABOUT = About(
             "inside, some networks train.",
         ),
     },
+    metrics=(
+        "forward.relu.he.depth_*.factor",
+        "backward.relu.he.depth_*.factor",
+        "backward.sigmoid.xavier.depth_*.factor",
+    ),
     tables=("activations", "sign_points", "signals", "signs", "trains"),
     curves=(
         Curve(

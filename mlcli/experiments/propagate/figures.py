@@ -37,7 +37,7 @@ SHOWN = ("sigmoid", "tanh", "relu")
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
     names = ("activations", "sign_points", "signals", "signs", "trains")
-    tables = {name: read_table(folder / f"{name}.csv") for name in names}
+    tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
     signals = tables["signals"]
     deepest = max(distinct(signals["depth"]), key=int)
     plain = where(signals, normalisation="none", depth=deepest)

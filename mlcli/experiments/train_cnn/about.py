@@ -56,6 +56,15 @@ ABOUT = About(
         ),
         **SHARED,
     },
+    metrics=(
+        "test_accuracy",
+        "*.test_accuracy",
+        "test_mse",
+        "*.test_mse",
+        "test_loss",
+        "*.test_loss",
+        "n_parameters",
+    ),
     tables=(
         "calibration",
         "class_map",

@@ -43,8 +43,8 @@ def figures(folder: Path) -> dict[str, Figure]:
         "schedules",
         "shifts",
     )
-    tables = {name: read_table(folder / f"{name}.csv") for name in names}
-    metrics = read_json(folder / "metrics.json")
+    tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
+    metrics = read_json(folder / "details.json")
     shown = networks.shown_in(tables["members"])
     classes = "test_accuracy" in tables["members"]
     score = (

@@ -49,6 +49,14 @@ ABOUT = About(
         "misclassified": SHARED["misclassified"],
         "predictions": SHARED["predictions"],
     },
+    metrics=(
+        "test_accuracy",
+        "*.test_accuracy",
+        "test_mse",
+        "*.test_mse",
+        "test_loss",
+        "*.test_loss",
+    ),
     tables=(
         "calibration",
         "confusion",

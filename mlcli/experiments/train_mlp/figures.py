@@ -51,9 +51,9 @@ def figures(folder: Path) -> dict[str, Figure]:
         "predictions",
         "schedules",
     )
-    tables = {name: read_table(folder / f"{name}.csv") for name in names}
+    tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
     model = read_json(folder / "model" / "model.json")
-    metrics = read_json(folder / "metrics.json")
+    metrics = read_json(folder / "details.json")
     shown = networks.shown_in(tables["members"])
     classes = "test_accuracy" in tables["members"]
     score = (

@@ -18,4 +18,4 @@ def draw(experiment: Experiment[Any, Any], folder: Path, kinds: tuple[str, ...])
     with styled():
         for name, figure in experiment.draw(folder).items():
             for kind in kinds:
-                save(figure, folder / f"{name}.{kind}")
+                save(figure, folder / "figures" / f"{name}.{kind}")

@@ -50,7 +50,7 @@ def overlaid(section: str, runs: Sequence[tuple[str, Path]]) -> list[tuple[str, 
                 found.append(_drawn(curve, present))
         except Exception as error:
             # Drawing meets whatever a damaged table holds, and raises almost anything.
-            places = " or ".join(str(folder / f"{curve.file}.csv") for _, folder in runs)
+            places = " or ".join(str(folder / "tables" / f"{curve.file}.csv") for _, folder in runs)
             raise DataError(
                 f"{places} can't be drawn ({type(error).__name__}: {error})", hint="the run again"
             ) from error
@@ -59,7 +59,7 @@ def overlaid(section: str, runs: Sequence[tuple[str, Path]]) -> list[tuple[str, 
 
 def _read(folder: Path, curve: Curve) -> Table | None:
     """The columns of a curve; None where the run has no such file or no such number."""
-    path = folder / f"{curve.file}.csv"
+    path = folder / "tables" / f"{curve.file}.csv"
     if not path.is_file():
         return None
     table = read_table(path)
