@@ -40,13 +40,13 @@ def test_what_the_dead_left_is_swept_and_all_else_stays(tmp_path: Path, dead: in
 def test_an_old_result_that_was_put_aside_takes_its_place_again(tmp_path: Path, dead: int) -> None:
     for name in ("lost", "there"):
         of(aside_of(tmp_path / name), dead).mkdir()
-        (of(aside_of(tmp_path / name), dead) / "metrics.json").write_text("old")
+        (of(aside_of(tmp_path / name), dead) / "details.json").write_text("old")
     (tmp_path / "there").mkdir()
-    (tmp_path / "there/metrics.json").write_text("new")
+    (tmp_path / "there/details.json").write_text("new")
     sweep(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["lost", "there"]
-    assert (tmp_path / "lost/metrics.json").read_text() == "old"
-    assert (tmp_path / "there/metrics.json").read_text() == "new"
+    assert (tmp_path / "lost/details.json").read_text() == "old"
+    assert (tmp_path / "there/details.json").read_text() == "new"
 
 
 def test_another_host_s_work_is_left_alone_until_it_is_a_day_old(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+from math import isfinite
 from pathlib import Path
 
 from mlcli.errors import DataError
 from mlcli.report.files import SEEDS
+from mlcli.review.metrics import is_measured, quantities
 from mlcli.review.runs import Run
 
 HEADING = ["variant", "metric", "seed", "value"]
 
 
 def per_seed(run: Run) -> dict[str, dict[int, float]]:
-    """Path of a metric -> seed -> value, for each metric that has a value per seed.
+    """Path of a metric -> seed -> value, for each mean whose values are all there and finite.
+
+    A run folder without that file has none.
 
     Raises:
         DataError: seeds.csv can't be read, or is not the table that a run writes.
@@ -35,9 +39,16 @@ def per_seed(run: Run) -> dict[str, dict[int, float]]:
         raise DataError(f"{path} is no table in UTF-8 ({error})", hint="the run again") from None
     except ValueError as error:
         raise _refusal(path, reader.line_num, f"a seed and a value ({error})") from None
+    except FileNotFoundError:
+        return {}
     except OSError as error:
         raise DataError(f"{path} can't be read ({error.strerror})") from None
-    return found
+    means = {path: one for path, one in quantities(run.metrics).items() if is_measured(one)}
+    return {
+        path: values
+        for path, values in found.items()
+        if path in means and len(values) == means[path]["n"] and all(map(isfinite, values.values()))
+    }
 
 
 def _refusal(path: Path, line: int, must: str) -> DataError:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from mlcli.report.manifest import SCHEMA
 from mlcli.params.yaml_file import read_yaml
 
 Run = Callable[..., Any]
@@ -20,10 +21,10 @@ PROJECT = Path(__file__).parents[2]
 def run_folder(place: Path, command: str = "fit-poly", **metrics: object) -> Path:
     """A folder that looks like a run with these metrics."""
     place.mkdir(parents=True)
-    manifest = {"schema": 1, "command": command, "run": "0", "determinism": ""}
+    manifest = {"schema": SCHEMA, "command": command, "run": "0", "determinism": ""}
     manifest |= {key: {} for key in ("config", "data", "seeds", "versions", "platform", "files")}
     (place / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    (place / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    (place / "details.json").write_text(json.dumps(metrics), encoding="utf-8")
     return place
 
 

@@ -178,11 +178,11 @@ def test_three_runs_are_each_compared_with_the_first(mlcli: Run) -> None:
 def test_a_null_or_absent_metric_is_shown_and_not_tested(mlcli: Run, empty_folder: Path) -> None:
     mlcli(*FIT, "--out", "a")
     shutil.copytree("a", "b")
-    metrics = json.loads(Path("b/metrics.json").read_text())
+    metrics = json.loads(Path("b/details.json").read_text())
     summary = metrics["degree_3"]["test_mse"]
     metrics["degree_3"]["test_mse"] = dict.fromkeys(summary) | {"n": summary["n"]}
     del metrics["degree_1"]["test_mse"]
-    Path("b/metrics.json").write_text(json.dumps(metrics))
+    Path("b/details.json").write_text(json.dumps(metrics))
     done = mlcli("compare", "a", "b", "--json")
     assert done.code == 0, done.err
     (found,) = done.json["comparisons"]
@@ -263,7 +263,7 @@ def test_every_curve_that_is_declared_is_in_the_shipped_reports(mlcli: Run) -> N
     assert set(known) == {path.parent.name for path in REPORTS.glob("*/manifest.json")}
     for section, curves in known.items():
         for curve in curves:
-            with (REPORTS / section / f"{curve.file}.csv").open(newline="") as file:
+            with (REPORTS / section / f"tables/{curve.file}.csv").open(newline="") as file:
                 heading = next(csv.reader(file))
             assert {curve.x, curve.y, *curve.by, *curve.band} <= set(heading), (section, curve)
     for section in ("descent", "propagate"):

@@ -95,7 +95,7 @@ def test_a_reader_that_goes_away_is_no_failure(
         ).code
         == 0
     )
-    (empty_folder / "one/metrics.json").write_text('{"x": 0.5}')
+    (empty_folder / "one/details.json").write_text('{"x": 0.5}')
     program = " ".join(MLCLI)
     for reader in (f"{program} {command} | true", f"{program} {command} 2>&1 | true"):
         done = subprocess.run(

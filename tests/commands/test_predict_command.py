@@ -162,14 +162,14 @@ def rows_of(path: Path, numbers: Sequence[int], target: Path) -> None:
 
 
 def test_networks_say_the_same_to_the_last_bit(mlcli: Run, folder: Path) -> None:
-    written = read((folder / "train-mlp" / "predictions.csv").read_text())
+    written = read((folder / "train-mlp" / "tables/predictions.csv").read_text())
     rows_of(folder / "train.csv", [int(row["row"]) for row in written], Path("test.csv"))
     first = mlcli("predict", str(folder / "train-mlp"), "test.csv", "--seed-index", "0")
     assert [r["prediction"] for r in read(first.out)] == [r["predicted"] for r in written]
 
 
 def test_convolutional_networks_too(mlcli: Run, folder: Path) -> None:
-    written = read((folder / "train-cnn" / "predictions.csv").read_text())
+    written = read((folder / "train-cnn" / "tables/predictions.csv").read_text())
     numbers = [int(row["row"]) for row in written]
     with np.load(folder / "images.npz") as images:
         np.savez("test.npz", X=images["X"][numbers])
@@ -178,7 +178,7 @@ def test_convolutional_networks_too(mlcli: Run, folder: Path) -> None:
 
 
 def test_a_posterior_says_the_same_to_the_last_bit(mlcli: Run, folder: Path) -> None:
-    written = read((folder / "bayes" / "predictive.csv").read_text())
+    written = read((folder / "bayes" / "tables/predictive.csv").read_text())
     found = read(mlcli("predict", str(folder / "bayes"), str(folder / "train.csv")).out)
     assert [(r["prediction"], r["std"]) for r in found] == [(r["mean"], r["std"]) for r in written]
 
@@ -200,7 +200,7 @@ def test_fits_say_the_same_to_the_last_bit(mlcli: Run, flags: tuple[str, ...]) -
     degrees = () if "--degrees" in flags else ("--degrees", "1,5,20")
     done = mlcli("fit-poly", *degrees, "--n-seeds", "2", "--no-plots", "--out", "o", *flags)
     assert done.code == 0, done.err
-    written = read(Path("o/fits.csv").read_text())
+    written = read(Path("o/tables/fits.csv").read_text())
     estimator = written[0]["estimator"]
     for degree in {row["degree"] for row in written}:
         curve = [r for r in written if (r["degree"], r["estimator"]) == (degree, estimator)]

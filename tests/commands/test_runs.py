@@ -26,7 +26,7 @@ def test_a_file_has_its_name_and_a_run_its_score(mlcli: Run, empty_folder: Path)
     found = {run["command"]: run for run in mlcli("runs", "--json").json}
     run = found["fit-poly"]
     assert run["data"] == name
-    metrics = json.loads(Path(run["folder"], "metrics.json").read_text(encoding="utf-8"))
+    metrics = json.loads(Path(run["folder"], "details.json").read_text(encoding="utf-8"))
     scores = {f"{d}.test_mse": metrics[d]["test_mse"]["mean"] for d in ("degree_1", "degree_2")}
     best = min(scores, key=lambda path: scores[path])
     assert run["score"]["metric"] == best
@@ -50,7 +50,7 @@ def test_a_file_has_its_name_and_a_run_its_score(mlcli: Run, empty_folder: Path)
 def test_the_score_is_that_of_test_rows_and_of_variants_the_best(
     section: str, metric: str | None
 ) -> None:
-    text = (PROJECT / "reports" / section / "metrics.json").read_text(encoding="utf-8")
+    text = (PROJECT / "reports" / section / "details.json").read_text(encoding="utf-8")
     found = shown_score(section, json.loads(text))
     assert (found and found.path) == metric
 
@@ -58,6 +58,6 @@ def test_the_score_is_that_of_test_rows_and_of_variants_the_best(
 def test_a_damaged_run_has_no_score(mlcli: Run, empty_folder: Path) -> None:
     quiet = ("--no-plots", "--quiet", "--n-seeds", "2", "--degrees", "1")
     assert mlcli("fit-poly", *quiet, "--out", "o").code == 0
-    Path("o/metrics.json").write_text("[]", encoding="utf-8")
+    Path("o/details.json").write_text("[]", encoding="utf-8")
     (run,) = mlcli("runs", ".", "--json").json
     assert run["score"] is None

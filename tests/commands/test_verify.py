@@ -55,19 +55,19 @@ def test_the_shipped_reports_are_what_their_manifests_say(mlcli: Run) -> None:
 
 def test_hashes_name_what_is_altered_missing_and_extra(mlcli: Run, run_folder: Path) -> None:
     assert mlcli("verify", "one", "--hashes-only").code == 0
-    content = (run_folder / "scores.csv").read_bytes()
-    (run_folder / "scores.csv").write_bytes(content[:-2] + b"9\n")
-    (run_folder / "errors.csv").unlink()
+    content = (run_folder / "tables/scores.csv").read_bytes()
+    (run_folder / "tables/scores.csv").write_bytes(content[:-2] + b"9\n")
+    (run_folder / "tables/errors.csv").unlink()
     (run_folder / "stray.txt").write_text("")
     done = mlcli("verify", "one", "--hashes-only", "--json")
     assert done.code == 3
     (found,) = done.json["runs"]
-    assert found["integrity"]["altered"] == ["scores.csv"]
+    assert found["integrity"]["altered"] == ["tables/scores.csv"]
     assert found["integrity"]["missing"] == ["errors.csv"]
     assert found["integrity"]["extra"] == ["stray.txt"]
     assert found["repeat"] is None
     assert done.err.endswith(
-        "one: scores.csv is altered; errors.csv is missing; stray.txt is extra\n"
+        "one: tables/scores.csv is altered; tables/errors.csv is missing; stray.txt is extra\n"
     )
 
 
@@ -106,17 +106,19 @@ def test_the_same_question_gives_the_same_bytes(mlcli: Run, run_folder: Path) ->
 def test_a_forged_number_is_named_though_the_hashes_fit(mlcli: Run, run_folder: Path) -> None:
     from mlcli.report.manifest import sha256
 
-    rows = (run_folder / "scores.csv").read_text().splitlines()
+    rows = (run_folder / "tables/scores.csv").read_text().splitlines()
     cells = rows[3].split(",")
     was, cells[4] = cells[4], "1.5"
-    (run_folder / "scores.csv").write_text("\n".join([*rows[:3], ",".join(cells), *rows[4:], ""]))
+    (run_folder / "tables/scores.csv").write_text(
+        "\n".join([*rows[:3], ",".join(cells), *rows[4:], ""])
+    )
     manifest = json.loads((run_folder / "manifest.json").read_text())
-    manifest["files"]["scores.csv"] = sha256(run_folder / "scores.csv")
+    manifest["files"]["tables/scores.csv"] = sha256(run_folder / "tables/scores.csv")
     (run_folder / "manifest.json").write_text(json.dumps(manifest))
     assert mlcli("verify", "one", "--hashes-only").code == 0
     done = mlcli("verify", "one", "--quiet")
     assert done.code == 3
-    assert f"scores.csv, line 4, column test_mse: 1.5 recorded, {was} again" in done.err
+    assert f"tables/scores.csv, line 4, column test_mse: 1.5 recorded, {was} again" in done.err
 
 
 def forge(run: Path, name: str, content: str) -> None:
@@ -183,12 +185,12 @@ def test_another_machine_is_held_to_tolerances(mlcli: Run, empty_folder: Path) -
 
 def test_another_machine_holds_a_training_to_its_intervals(mlcli: Run, run_folder: Path) -> None:
     made_by_other_kernels(run_folder)
-    metrics = json.loads((run_folder / "metrics.json").read_text())
+    metrics = json.loads((run_folder / "details.json").read_text())
     one = metrics["degree_3"]["test_mse"]
     mean, half = one["mean"], one["ci_high"] - one["mean"]
     for shift, code, verdict in ((0.5, 0, "within"), (1.9, 0, "within"), (2.1, 3, "DIFFERS")):
         one |= {key: one[key] + shift * half for key in ("mean", "ci_low", "ci_high")}
-        forge(run_folder, "metrics.json", json.dumps(metrics))
+        forge(run_folder, "details.json", json.dumps(metrics))
         one |= {"mean": mean, "ci_low": mean - half, "ci_high": mean + half}
         done = mlcli("verify", "one", "--json", "--quiet")
         assert done.code == code, done.err
@@ -197,14 +199,14 @@ def test_another_machine_holds_a_training_to_its_intervals(mlcli: Run, run_folde
         if code == 0:
             assert found["repeat"]["n_means"] > 5
         else:
-            assert "metrics.json, degree_3.test_mse.mean: " in done.err
+            assert "details.json, degree_3.test_mse.mean: " in done.err
     # What is no mean follows from single seeds; what is not there is a difference.
-    forge(run_folder, "metrics.json", json.dumps(metrics))
+    forge(run_folder, "details.json", json.dumps(metrics))
     shown = mlcli("verify", "one")
     assert shown.code == 0
     assert "Made elsewhere (blas openblas Other there, " in shown.out
     del metrics["degree_3"]["train_mse"]
-    forge(run_folder, "metrics.json", json.dumps(metrics))
+    forge(run_folder, "details.json", json.dumps(metrics))
     assert "degree_3.train_mse: nothing recorded" in mlcli("verify", "one", "--quiet").err
 
 
@@ -213,9 +215,9 @@ def test_one_seed_has_no_interval_to_be_held_to(mlcli: Run, empty_folder: Path) 
     folder = empty_folder / "one"
     made_by_other_kernels(folder)
     assert mlcli("verify", "one").code == 0
-    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics = json.loads((folder / "details.json").read_text())
     metrics["degree_3"]["train_mse"]["mean"] *= 1.01
-    forge(folder, "metrics.json", json.dumps(metrics))
+    forge(folder, "details.json", json.dumps(metrics))
     assert mlcli("verify", "one", "--quiet").code == 3
 
 
@@ -316,7 +318,7 @@ def test_other_data_are_not_run(mlcli: Run, empty_folder: Path) -> None:
     again = mlcli("verify", "one", "--quiet", "--json").json
     assert (again["passed"], again["runs"][0]["repeat"]["not_run"]) == (False, True)
     # What differs beside it decides.
-    alter(empty_folder / "one/scores.csv", "1", "2")
+    alter(empty_folder / "one/tables/scores.csv", "1", "2")
     assert mlcli("verify", "one", "--quiet").code == 3
 
 

@@ -151,10 +151,10 @@ def test_bayes_says_the_same(mlcli: Run, empty_folder: Path, table: Any, options
     assert [row["term"] for row in weights][1:] == model.terms_
     means = [float(row["mean"]) for row in weights]
     np.testing.assert_array_equal(np.append(model.intercept_, model.coef_), means)
-    metrics = json.loads((empty_folder / "o" / "metrics.json").read_text())
+    metrics = json.loads((empty_folder / "o" / "details.json").read_text())
     assert model.log_evidence_ == metrics["log_evidence"]
     assert model.beta_ == metrics["noise_precision"]
-    predicted = rows_of(empty_folder / "o" / "predictive.csv")
+    predicted = rows_of(empty_folder / "o" / "tables/predictive.csv")
     mean, std = model.predict(X, return_std=True)
     np.testing.assert_allclose(mean, [float(row["mean"]) for row in predicted], rtol=1e-13)
     np.testing.assert_allclose(std, [float(row["std"]) for row in predicted], rtol=1e-13)

@@ -50,7 +50,7 @@ def write(path: Path, X: np.ndarray, t: np.ndarray) -> None:
 
 
 def member(folder: Path) -> dict[str, float]:
-    with (folder / "members.csv").open(newline="") as file:
+    with (folder / "tables/members.csv").open(newline="") as file:
         (row,) = [one for one in csv.DictReader(file) if one["variant"] in ("all", "basic")]
     return {name: float(value) for name, value in row.items() if name != "variant" and value}
 

@@ -20,6 +20,7 @@ def rough_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def save(figure: Figure, path: Path) -> None:
         figure.set_layout_engine("none")
+        path.parent.mkdir(exist_ok=True)
         figure.savefig(path, format=path.suffix[1:], dpi=40)
 
     monkeypatch.setattr("mlcli.plotting.save", save)

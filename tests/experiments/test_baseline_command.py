@@ -35,7 +35,7 @@ def test_noise_is_called_noise(mlcli: Run, classes: bool) -> None:
     assert done.code == 0, done.err
     assert "Nothing beats the constant: on these 120 rows no method predicts 't'" in done.out
     assert "seconds a fit" in done.out
-    assert Path("o/methods.png").stat().st_size > 5000
+    assert Path("o/figures/methods.png").stat().st_size > 5000
     metrics = mlcli("baseline", "noise.csv", *flags, "--json").json
     assert metrics["nothing_beats_the_constant"] is True
     assert "seconds" not in str(metrics)
@@ -68,7 +68,7 @@ def test_the_same_bytes_whatever_the_number_of_workers(mlcli: Run) -> None:
     for jobs in ("1", "2"):
         done = mlcli("baseline", "noise.csv", *QUICK, "--jobs", jobs, "--out", jobs)
         assert done.code == 0, done.err
-        texts.append((Path(jobs) / "folds.csv").read_text())
+        texts.append((Path(jobs) / "tables/folds.csv").read_text())
     assert texts[0] == texts[1]
 
 
@@ -166,5 +166,5 @@ def test_predict_refuses_a_run_of_baseline(mlcli: Run) -> None:
     write_noise(Path("noise.csv"))
     assert mlcli("baseline", "noise.csv", *QUICK, "--methods", "linear", "--out", "o").code == 0
     assert "leaves no model" in mlcli("predict", "o", "noise.csv").err
-    with Path("o/folds.csv").open(newline="") as file:
+    with Path("o/tables/folds.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 8

@@ -79,7 +79,7 @@ def test_three_points_of_the_textbook(mlcli: Run, empty_folder: Path) -> None:
     rows = {row["term"]: row for row in read("o/model/posterior_mean.csv")}
     assert float(rows["1"]["mean"]) == pytest.approx(4 / 3, rel=1e-14)
     assert float(rows["0"]["mean"]) == pytest.approx(0, abs=1e-14)
-    first = read("o/predictive.csv")[0]
+    first = read("o/tables/predictive.csv")[0]
     assert set(first) == {"x", "mean", "std"}
     assert float(first["mean"]) == pytest.approx(4.0)
     assert float(first["std"]) == pytest.approx(np.sqrt(4.25))
@@ -92,7 +92,7 @@ def test_three_points_of_the_textbook(mlcli: Run, empty_folder: Path) -> None:
     assert done.json["log_evidence"] == pytest.approx(float(dense), rel=1e-12)
     slope = mlcli(*arguments[:-1], "p", "--no-intercept", "--force")
     assert slope.code == 0
-    assert float(read("p/predictive.csv")[0]["std"]) == pytest.approx(2.0)
+    assert float(read("p/tables/predictive.csv")[0]["std"]) == pytest.approx(2.0)
 
 
 def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
         if p.is_file()
     }
     assert written == set(plan.json["files"])
-    assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
+    assert written >= set(ABOUT.files) | {f"figures/{name}.png" for name in ABOUT.figures}
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
@@ -361,7 +361,7 @@ def test_points_of_a_file(mlcli: Run, empty_folder: Path) -> None:
         "o",
     )
     assert done.code == 0, done.err
-    rows = read("o/predictive.csv")
+    rows = read("o/tables/predictive.csv")
     assert [float(row["mean"]) for row in rows] == pytest.approx([0, -2], abs=0.15)
     assert set(rows[0]) == {"a", "b", "mean", "std"}
 
@@ -491,7 +491,7 @@ def test_of_several_inputs_the_arrivals_are_two_weights_of_the_whole_posterior(
         "--quiet",
     )
     assert done.code == 0, done.err
-    rows = read("o/sequential.csv")
+    rows = read("o/tables/sequential.csv")
     assert [int(row["n_points"]) for row in rows] == [0, 1, 2, 5, 20, 40]
     assert {(row["name_0"], row["name_1"], row["n_weights"]) for row in rows} == {
         ("constant", "weight of x0", "10")
@@ -525,10 +525,10 @@ def test_arrivals_pass_over_what_ard_dropped_and_start_from_a_general_prior(
     )
     done = mlcli(*common, "--prior", "ard", "--features", "x2,x1,x0", "--out", "a")
     assert done.code == 0, done.err
-    weights = {row["term"]: row for row in read("a/weights.csv")}
+    weights = {row["term"]: row for row in read("a/tables/weights.csv")}
     kept = [name for name, row in weights.items() if row["prior_precision"]]
     assert "x2" not in kept
-    found = read("a/sequential.csv")
+    found = read("a/tables/sequential.csv")
     assert (found[0]["name_0"], found[0]["name_1"]) == ("constant", "weight of x1")
     assert float(found[-1]["variance_1"]) ** 0.5 == pytest.approx(float(weights["x1"]["std"]))
     write_csv(empty_folder / "m.csv", {"term": ["0", "x0", "x1", "x2"], "mean": [5, 6, 7, 8]})
@@ -545,7 +545,7 @@ def test_arrivals_pass_over_what_ard_dropped_and_start_from_a_general_prior(
         "g",
     )
     assert done.code == 0, done.err
-    first = read("g/sequential.csv")[0]
+    first = read("g/tables/sequential.csv")[0]
     found = {key: float(first[key]) for key in ("mean_0", "mean_1", "variance_0", "variance_1")}
     assert found == pytest.approx({"mean_0": 5, "mean_1": 6, "variance_0": 4.1, "variance_1": 9.1})
     assert float(first["covariance"]) == pytest.approx(0.1)

@@ -79,7 +79,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     assert mlcli(*arguments, "--quiet").code == 0
     written = {p.name for p in (empty_folder / "o").iterdir()}
     assert written == set(plan.json["files"])
-    assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
+    assert written >= set(ABOUT.files) | {f"figures/{name}.png" for name in ABOUT.figures}
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
@@ -128,7 +128,7 @@ def test_the_variance_of_many_rows_is_sigma_squared_times_columns_over_rows(mlcl
 def test_a_penalty_trades_variance_for_bias(mlcli: Run, empty_folder: Path) -> None:
     done = mlcli(*SMALL, "--strength-degree", "9", "--strength-max", "1e6", "--out", "o", "--json")
     assert done.code == 0, done.err
-    rows = table(empty_folder / "o" / "strengths.csv")
+    rows = table(empty_folder / "o" / "tables/strengths.csv")
     variance = [float(value) for value in rows["variance"]]
     assert variance[0] > variance[1] > 2 * variance[-1]
     assert float(rows["bias_squared"][-1]) > float(rows["bias_squared"][0])
@@ -144,7 +144,7 @@ def test_a_vanishing_penalty_leaves_least_squares(
     mlcli: Run, empty_folder: Path, penalty: str
 ) -> None:
     done = mlcli(*SMALL, "--penalty", penalty, "--strength-min", "1e-12", "--out", "o", "--json")
-    rows = table(empty_folder / "o" / "strengths.csv")
+    rows = table(empty_folder / "o" / "tables/strengths.csv")
     for name in ("bias_squared", "variance", "sum", "generalisation_error", "median_error"):
         plain = done.json["degree_4"][name]["mean"]
         assert float(rows[name][0]) == pytest.approx(plain, rel=1e-6)
@@ -167,7 +167,7 @@ def test_double_descent_has_its_peak_where_columns_are_rows(mlcli: Run) -> None:
 @pytest.mark.usefixtures("every_digit")
 def test_the_pointwise_picture_is_the_first_seeds_ensemble(mlcli: Run, empty_folder: Path) -> None:
     assert mlcli(*PLAIN, "--shown-degrees", "1,3", "--out", "o").code == 0
-    rows = table(empty_folder / "o" / "pointwise.csv")
+    rows = table(empty_folder / "o" / "tables/pointwise.csv")
     assert set(rows["degree"]) == {"1", "3"}
     found = {key: np.array([float(v) for v in values]) for key, values in rows.items()}
     gap = found["mean_fit"] - found["truth"]
@@ -175,7 +175,7 @@ def test_the_pointwise_picture_is_the_first_seeds_ensemble(mlcli: Run, empty_fol
     x = found["x"]
     np.testing.assert_allclose(found["truth"], ((0.5 * x + 0.3) * x - 0.25) * x + 1, rtol=1e-12)
     assert (found["low"] <= found["high"]).all()
-    members = table(empty_folder / "o" / "members.csv")
+    members = table(empty_folder / "o" / "tables/members.csv")
     assert len(set(members["member"])) == 12
     fits = np.array(members["fit"], dtype=float).reshape(2, 12, -1)
     np.testing.assert_allclose(fits.mean(axis=1).ravel(), found["mean_fit"], rtol=1e-9, atol=1e-12)
@@ -216,7 +216,7 @@ def test_terms_beyond_a_float_are_null_and_said_to_be(mlcli: Run, empty_folder: 
         "--json",
     )
     assert done.code == 0, done.err
-    assert "null in metrics.json" in done.err
+    assert "null in details.json" in done.err
     assert done.json["best_degree"] == 1
     assert done.json["degree_600"]["sum"]["mean"] is None
 
@@ -238,7 +238,7 @@ def test_a_bootstrap_keeps_bias_and_noise_together(mlcli: Run, empty_folder: Pat
         assert terms["sum"]["mean"] == pytest.approx(both, rel=1e-12)
         assert terms["generalisation_error"]["mean"] == pytest.approx(both, rel=1e-12)
     assert done.json["degree_1"]["sum"]["mean"] == pytest.approx(0.25, rel=0.6)
-    rows = table(empty_folder / "o" / "decomposition.csv")
+    rows = table(empty_folder / "o" / "tables/decomposition.csv")
     assert set(rows["noise"]) == {""}
     shown = mlcli(*SMALL, "--data", "my.csv").out
     assert "can't be told apart" in shown
@@ -268,8 +268,8 @@ def test_several_inputs_and_the_linear_basis(mlcli: Run, empty_folder: Path) -> 
     arguments = ("bias-variance", "--data", "diabetes", "--n-seeds", "2", "--n-datasets", "6")
     done = mlcli(*arguments, "--degrees", "1,2", "--out", "o", "--json")
     assert done.code == 0, done.err
-    assert (empty_folder / "o" / "pointwise.png").exists()
-    assert len((empty_folder / "o" / "pointwise.csv").read_text().splitlines()) == 1
+    assert (empty_folder / "o" / "figures/pointwise.png").exists()
+    assert len((empty_folder / "o" / "tables/pointwise.csv").read_text().splitlines()) == 1
     linear = mlcli(*arguments, "--basis", "linear", "--no-plots", "--json")
     assert linear.json["degree_1"]["sum"]["mean"] == pytest.approx(
         done.json["degree_1"]["sum"]["mean"], rel=1e-9
@@ -332,7 +332,7 @@ def test_a_target_that_never_varies_has_no_error_and_is_drawn(
     done = mlcli(*arguments, "--data", "flat.csv", "--degrees", "0", "--out", "o", "--json")
     assert done.code == 0, done.err
     assert done.json["degree_0"]["sum"]["mean"] < 1e-30
-    assert (empty_folder / "o" / "decomposition.png").exists()
+    assert (empty_folder / "o" / "figures/decomposition.png").exists()
     assert "of the grid" not in done.err
 
 
@@ -380,7 +380,7 @@ def test_bad_input_is_one_sentence_and_exit_2(
 ) -> None:
     (empty_folder / "few.csv").write_text("x,t\n1,2\n2,3\n4,5\n5,5\n6,7\n")
     rows = "".join(f"{draw},{x},{x * draw}\n" for draw in (0, 1) for x in range(10))
-    (empty_folder / "draws.csv").write_text("draw,x,t\n" + rows)
+    (empty_folder / "tables/draws.csv").write_text("draw,x,t\n" + rows)
     before = set(empty_folder.rglob("*"))
     done = mlcli("bias-variance", *arguments)
     assert done.code == 2
@@ -422,7 +422,7 @@ def test_the_console_table_is_made_without_numpy() -> None:
 def test_numbers_in_the_tables_are_numbers(mlcli: Run, empty_folder: Path) -> None:
     assert mlcli(*SMALL, "--out", "o").code == 0
     for name in ("decomposition", "strengths", "descent"):
-        rows = table(empty_folder / "o" / f"{name}.csv")
+        rows = table(empty_folder / "o" / f"tables/{name}.csv")
         for key, values in rows.items():
             assert key == "basis" or all(math.isfinite(float(v)) for v in values), key
 

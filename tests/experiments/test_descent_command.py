@@ -26,7 +26,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
         if p.is_file()
     }
     assert written == set(plan.json["files"])
-    assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
+    assert written >= set(ABOUT.files) | {f"figures/{name}.png" for name in ABOUT.figures}
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_batch_that_never_settles_is_counted(mlcli: Run) -> None:
         "theory": None,
         "n_diverged": 4,
     }
-    with Path("o/noise.csv").open(newline="") as file:
+    with Path("o/tables/noise.csv").open(newline="") as file:
         assert next(csv.DictReader(file))["measured"] == ""
 
 

@@ -30,7 +30,7 @@ def write_table(path: str, x_origin: float, t_origin: float) -> None:
 
 
 def predictions(run: str) -> dict[int, float]:
-    with (Path(run) / "predictions.csv").open(newline="") as file:
+    with (Path(run) / "tables/predictions.csv").open(newline="") as file:
         return {int(row["row"]): float(row["predicted"]) for row in csv.DictReader(file)}
 
 

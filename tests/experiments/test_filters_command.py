@@ -41,7 +41,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
     assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
     written = {p.name for p in (empty_folder / "o").rglob("*") if p.is_file()}
     assert written == set(plan.json["files"])
-    assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
+    assert written >= set(ABOUT.files) | {f"figures/{name}.png" for name in ABOUT.figures}
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
@@ -56,7 +56,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_fold
 
 def test_the_numbers_of_the_notes(mlcli: Run) -> None:
     done = mlcli(*BARE, "--out", "o", "--padding", "same", "--stride", "2")
-    found, rows = done.json, table(Path("o/matrices.csv"))
+    found, rows = done.json, table(Path("o/tables/matrices.csv"))
     # Neither the stride nor the padding of the picture touches the notes' example.
     assert matrix_of(rows, "image") == [[10, 10, 10, 0, 0, 0]] * 6
     assert matrix_of(rows, "difference") == [[0, 0, 10, 0, 0]] * 6
@@ -84,7 +84,7 @@ def test_the_network_in_a_network_of_the_table_is_a_sum_over_channels(
     mlcli: Run, empty_folder: Path
 ) -> None:
     assert mlcli(*BARE, "--out", "o").code == 0
-    rows = table(Path("o/pointwise.csv"))
+    rows = table(Path("o/tables/pointwise.csv"))
     Z = np.array([matrix_of(rows, f"input {k}") for k in (1, 2, 3, 4)])
     a = np.array([matrix_of(rows, f"output {k}") for k in (1, 2, 3)])
     assert (a == np.einsum("qp,pij->qij", np.array(matrix_of(rows, "filters")), Z)).all()
@@ -151,7 +151,7 @@ def test_what_shifts_do(mlcli: Run) -> None:
 
 def test_the_unrolled_strips_are_the_image_moved(mlcli: Run, empty_folder: Path) -> None:
     assert mlcli(*BARE, "--out", "o").code == 0
-    rows = table(Path("o/unrolled.csv"))
+    rows = table(Path("o/tables/unrolled.csv"))
     left, still, right = (np.array([float(row[f"shift_{d}"]) for row in rows]) for d in (-3, 0, 3))
     assert still.max() == 1
     # Nothing wraps round, so that a shift is one of the vector too.

@@ -31,7 +31,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 def test_json_on_stdout_is_metrics_json_and_nothing_else(mlcli: Run, empty_folder: Path) -> None:
     done = mlcli(*SMALL, "--out", "o", "--json")
     assert done.code == 0, done.err
-    assert done.out == (empty_folder / "o" / "metrics.json").read_text()
+    assert done.out == (empty_folder / "o" / "details.json").read_text()
     assert set(done.json["degree_1"]["train_mse"]) == {"mean", "std", "ci_low", "ci_high", "n"}
     assert done.json["degree_3"]["effective_rank"]["mean"] == 4
 
@@ -48,7 +48,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
         if p.is_file()
     }
     assert written == set(plan.json["files"])
-    figures = {f"{name}.png" for name in ABOUT.figures}
+    figures = {f"figures/{name}.png" for name in ABOUT.figures}
     assert written >= set(ABOUT.files) | figures
 
 
@@ -66,7 +66,7 @@ def test_finished_work_is_found_again_unless_changed_by_hand(
     first = mlcli(*SMALL[:-1])
     (folder,) = (empty_folder / "runs" / "fit-poly").iterdir()
     assert "already done" in mlcli(*SMALL[:-1]).err
-    (folder / "scores.csv").write_text("changed\n")
+    (folder / "tables/scores.csv").write_text("changed\n")
     again = mlcli(*SMALL[:-1])
     assert "already done" not in again.err
     assert first.out == again.out

@@ -280,8 +280,8 @@ def test_every_interval_is_in_range(
     done = mlcli(*RUNS[name], *seeds, "--out", "o", "--no-plots", "--quiet", "--jobs", "1")
     assert done.code == 0, done.err
     classes = "classes" in name or name == "lr-find" or name == "train-cnn"
-    found = list(in_metrics(read_json(empty_folder / "o/metrics.json")))
-    for path in (empty_folder / "o").glob("*.csv"):
+    found = list(in_metrics(read_json(empty_folder / "o/details.json")))
+    for path in (empty_folder / "o").glob("tables/*.csv"):
         found += in_table(path)
     assert found
     for one in found:

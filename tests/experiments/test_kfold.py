@@ -46,7 +46,7 @@ def cubic(empty_folder: Path) -> Path:
 def test_json_has_the_shape_that_scripts_read(mlcli: Run, empty_folder: Path) -> None:
     done = mlcli(*BARE, "--out", "o", "--n-folds", "10")
     assert done.code == 0, done.err
-    assert done.out == (empty_folder / "o" / "metrics.json").read_text()
+    assert done.out == (empty_folder / "o" / "details.json").read_text()
     for degree in range(5):
         assert set(done.json[f"degree_{degree}"]["cv_mse"]) == SUMMARY
         assert set(done.json[f"degree_{degree}"]["loo_mse"]) == SUMMARY
@@ -72,7 +72,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
         if p.is_file()
     }
     assert written == set(plan.json["files"])
-    assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
+    assert written >= set(ABOUT.files) | {f"figures/{name}.png" for name in ABOUT.figures}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_one_data_set_has_corrected_intervals_over_its_folds(mlcli: Run, cubic: 
     cv = done.json["degree_3"]["cv_mse"]
     assert cv["n"] == 20
     assert done.json["degree_3"]["train_mse"]["n"] == 1
-    rows = [float(r["test_error"]) for r in read(Path("o/splits.csv")) if r["degree"] == "3"]
+    rows = [float(r["test_error"]) for r in read(Path("o/tables/splits.csv")) if r["degree"] == "3"]
     assert len(rows) == 10
     assert "expected_mse" not in done.json["degree_3"]
 
@@ -196,7 +196,7 @@ def test_groups_by_name(mlcli: Run, cubic: Path, empty_folder: Path) -> None:
     by_name = mlcli(*BARE, "--data", "named.csv", *arguments, "b")
     assert by_number.code == by_name.code == 0, by_name.err
     assert by_name.json["degree_3"]["cv_mse"] == by_number.json["degree_3"]["cv_mse"]
-    assert {row["n_test"] for row in read(Path("b/splits.csv"))} == {"12"}
+    assert {row["n_test"] for row in read(Path("b/tables/splits.csv"))} == {"12"}
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_ridge_chooses_a_strength(mlcli: Run, cubic: Path) -> None:
     )
     assert done.json["one_se_strength"] >= 0
     assert {"best_strength", "largest_relative_gap"} <= set(done.json)
-    grid = {row["strength"] for row in read(Path("o/errors.csv"))}
+    grid = {row["strength"] for row in read(Path("o/tables/errors.csv"))}
     assert len(grid) == 19
     assert json.loads(Path("o/model/model.json").read_text())["strength"] in map(float, grid)
 

@@ -43,7 +43,7 @@ def test_a_run_writes_what_it_announces_twice_the_same(mlcli: Run, empty_folder:
         assert mlcli(*arguments, "--out", folder, "--quiet").code == 0
     names = {p.relative_to("a").as_posix() for p in Path("a").rglob("*") if p.is_file()}
     assert names == set(plan.json["files"])
-    assert names >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
+    assert names >= set(ABOUT.files) | {f"figures/{name}.png" for name in ABOUT.figures}
     for name in names - {"environment.json", "timings.json"}:
         assert Path("a", name).read_bytes() == Path("b", name).read_bytes(), name
 
@@ -140,7 +140,7 @@ def test_without_an_answer_it_says_why_and_exits_with_4(
     assert done.code == 4
     assert sentence in done.err
     assert len(done.err.splitlines()) == 1
-    assert not list(empty_folder.rglob("metrics.json"))
+    assert not list(empty_folder.rglob("details.json"))
 
 
 @pytest.mark.parametrize(

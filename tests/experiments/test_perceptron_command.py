@@ -29,7 +29,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
         if p.is_file()
     }
     assert written == set(plan.json["files"])
-    assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
+    assert written >= set(ABOUT.files) | {f"figures/{name}.png" for name in ABOUT.figures}
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> 
         if p.is_file()
     }
     assert written == set(plan.json["files"])
-    assert written >= set(ABOUT.files) | {f"{name}.png" for name in ABOUT.figures}
+    assert written >= set(ABOUT.files) | {f"figures/{name}.png" for name in ABOUT.figures}
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
@@ -70,7 +70,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_fold
     for jobs in ("1", "2"):
         done = mlcli(*BARE, "--jobs", jobs, "--out", f"o{jobs}")
         assert done.code == 0, done.err
-        files = sorted((empty_folder / f"o{jobs}").glob("*.csv"))
+        files = sorted((empty_folder / f"o{jobs}").glob("tables/*.csv"))
         found.append([done.out, *(file.read_bytes() for file in files)])
     assert found[0] == found[1]
 

@@ -65,13 +65,14 @@ def test_layers_of_ones_own_and_all_that_is_written(mlcli: Run, empty_folder: Pa
     equal = done.json["equal_mlp"]["n_parameters"]
     assert abs(equal - done.json["n_parameters"]) < 75
     scores = {
-        (row["network"], row["shift"]): float(row["score"]) for row in rows_of("o/shifts.csv")
+        (row["network"], row["shift"]): float(row["score"])
+        for row in rows_of("o/tables/shifts.csv")
     }
     assert scores["own", "0"] == pytest.approx(done.json["test_accuracy"]["mean"])
     assert scores["perceptron", "0"] == pytest.approx(
         done.json["equal_mlp"]["test_accuracy"]["mean"]
     )
-    assert len(rows_of("o/filters.csv")) == 4
+    assert len(rows_of("o/tables/filters.csv")) == 4
 
 
 def test_presets_are_compared_and_the_same_command_gives_the_same_bytes(
@@ -97,7 +98,7 @@ def test_presets_are_compared_and_the_same_command_gives_the_same_bytes(
     ]
     for folder in ("a", "b"):
         assert mlcli(*arguments, "--quiet", "--out", folder).code == 0
-    metrics = json.loads(Path("a/metrics.json").read_text())
+    metrics = json.loads(Path("a/details.json").read_text())
     assert set(metrics) >= {"architecture_basic", "architecture_fcn"}
     assert "shifts" not in metrics
     for path in Path("a").rglob("*"):

@@ -84,7 +84,7 @@ def test_a_larger_picture_and_the_network_as_convolutions(mlcli: Run, empty_fold
     assert (found["size"], found["map_height"], found["map_width"]) == (31, 12, 12)
     assert found["largest_difference"] < 1e-5
     # Two images a side, as they are in the data, on a ground of 0.
-    tiles, cells = rows_of("o/picture.csv"), rows_of("o/class_map.csv")
+    tiles, cells = rows_of("o/tables/picture.csv"), rows_of("o/tables/class_map.csv")
     assert found["n_images"] == len(tiles) == 4
     assert len(cells) == 144
     picture = grid(tiles[0]["pixels"])
@@ -122,12 +122,12 @@ def test_a_picture_as_large_as_an_image_has_the_answer_of_the_network(
         "1",
     )
     assert done.code == 0, done.err
-    [cell], [tile] = rows_of("o/class_map.csv"), rows_of("o/picture.csv")
+    [cell], [tile] = rows_of("o/tables/class_map.csv"), rows_of("o/tables/picture.csv")
     assert (cell["x"], cell["y"]) == ("4.0", "4.0")
     # Which image it is, what it shows, and whether the network is wrong about it.
     pixels = grid(tile["pixels"]).ravel()
     [row] = np.flatnonzero((load_digits().data == pixels).all(axis=1))
-    wrong = {int(one["row"]): one for one in rows_of("o/misclassified.csv")}
+    wrong = {int(one["row"]): one for one in rows_of("o/tables/misclassified.csv")}
     assert cell["class"] == (wrong[row]["called"] if row in wrong else tile["class"])
     if row in wrong:
         assert float(cell["probability"]) == pytest.approx(float(wrong[row]["confidence"]))
@@ -165,11 +165,11 @@ def test_the_places_of_a_map_are_the_middles_of_their_windows() -> None:
 def test_feature_maps_and_invariance(mlcli: Run, empty_folder: Path) -> None:
     done = mlcli(*SMALL, *LAYERS, "--max-shift", "2", "--out", "o")
     assert done.code == 0, done.err
-    maps = rows_of("o/feature_maps.csv")
+    maps = rows_of("o/tables/feature_maps.csv")
     assert [row["layer"] for row in maps] == ["image"] + 6 * ["after 3: pool max 2"]
     assert grid(maps[0]["values"]).shape == (8, 8)
     assert grid(maps[1]["values"]).shape == (4, 4)
-    moved = rows_of("o/invariance.csv")
+    moved = rows_of("o/tables/invariance.csv")
     assert {row["shift"] for row in moved} == {"1", "2"}
     by_number = {row["number"]: float(row["change"]) for row in moved if row["shift"] == "1"}
     # Section 8.3: what comes out of pooling changes less than what goes in.
@@ -209,8 +209,8 @@ def test_rounded_predictions_of_a_regression(mlcli: Run, empty_folder: Path) -> 
         "o",
     )
     assert done.code == 0, done.err
-    rows = rows_of("o/predictions.csv")
+    rows = rows_of("o/tables/predictions.csv")
     right = np.mean([round(float(r["predicted"])) == round(float(r["target"])) for r in rows])
-    first = next(row for row in rows_of("o/members.csv") if row["seed"] == "0")
+    first = next(row for row in rows_of("o/tables/members.csv") if row["seed"] == "0")
     assert float(first["test_rounded_accuracy"]) == pytest.approx(right)
     assert done.json["equal_mlp"]["test_rounded_accuracy"]["n"] == 2

@@ -34,7 +34,7 @@ def test_the_users_own_example_in_an_empty_folder(mlcli: Run, empty_folder: Path
         assert done.json[name]["n"] == 2
     assert done.json["test_accuracy"]["mean"] > 0.5
     (run,) = (empty_folder / "runs" / "train-mlp").iterdir()
-    assert done.out == (run / "metrics.json").read_text()
+    assert done.out == (run / "details.json").read_text()
 
 
 def test_a_comparison_is_nested_by_field_and_value(mlcli: Run) -> None:
@@ -101,8 +101,8 @@ def test_a_member_does_not_depend_on_who_trains_beside_it(mlcli: Run, empty_fold
     for name, array in alone.items():
         np.testing.assert_allclose(beside[name][place], array[0], atol=1e-10)
         assert isolated[name][0].tobytes() == array[0].tobytes()
-    first = rows_of(Path("isolated/members.csv"))[0]
-    assert first == rows_of(Path("alone/members.csv"))[0]
+    first = rows_of(Path("isolated/tables/members.csv"))[0]
+    assert first == rows_of(Path("alone/tables/members.csv"))[0]
 
 
 def forward(tensors: dict[str, np.ndarray], member: dict[str, Any], X: np.ndarray) -> np.ndarray:
@@ -145,13 +145,13 @@ def test_the_written_weights_make_the_written_decisions(mlcli: Run, empty_folder
         X[test],
     )
     accuracy = (A.argmax(axis=1) == labels[test]).mean()
-    (first, _) = rows_of(Path("o/members.csv"))
+    (first, _) = rows_of(Path("o/tables/members.csv"))
     assert float(first["test_accuracy"]) == pytest.approx(accuracy)
     wrong = set(test[A.argmax(axis=1) != labels[test]].tolist())
-    listed = {int(row["row"]) for row in rows_of(Path("o/misclassified.csv"))}
+    listed = {int(row["row"]) for row in rows_of(Path("o/tables/misclassified.csv"))}
     assert listed <= wrong
     assert len(listed) == min(25, len(wrong))
-    shares = [float(row["share"]) for row in rows_of(Path("o/confusion.csv"))]
+    shares = [float(row["share"]) for row in rows_of(Path("o/tables/confusion.csv"))]
     np.testing.assert_allclose(np.reshape(shares, (10, 10)).sum(axis=1), 1)
 
 
@@ -175,9 +175,9 @@ def test_regression_has_its_error_in_the_units_of_the_data(mlcli: Run, empty_fol
     assert "test_accuracy" not in done.json
     assert 1500 < done.json["test_mse"]["mean"] < 5000
     assert 0.2 < done.json["test_r2"]["mean"] < 0.7
-    rows = rows_of(Path("o/predictions.csv"))
+    rows = rows_of(Path("o/tables/predictions.csv"))
     t, y = (np.array([float(row[k]) for row in rows]) for k in ("target", "predicted"))
-    mse = float(rows_of(Path("o/members.csv"))[0]["test_mse"])
+    mse = float(rows_of(Path("o/tables/members.csv"))[0]["test_mse"])
     assert mse == pytest.approx(((t - y) ** 2).mean(), rel=1e-4)
     from mlcli.report.figures.vector import drawings
 
@@ -224,7 +224,9 @@ def test_both_engines_follow_the_same_path(mlcli: Run, empty_folder: Path, more:
         mine = [numpy[name.replace("program0", f"program{m}")][0] for m in range(2)]
         np.testing.assert_allclose(np.stack(mine), array, atol=1e-8)
     for a, b in zip(
-        rows_of(Path("torch/curves.csv")), rows_of(Path("numpy/curves.csv")), strict=True
+        rows_of(Path("torch/tables/curves.csv")),
+        rows_of(Path("numpy/tables/curves.csv")),
+        strict=True,
     ):
         assert float(a["minibatch_loss"]) == pytest.approx(float(b["minibatch_loss"]), abs=1e-9)
 
@@ -235,7 +237,7 @@ def test_divergence_is_exit_4_with_step_and_member(mlcli: Run, empty_folder: Pat
     assert done.code == 4
     assert done.err.startswith("mlcli: the loss of member 0 at step ")
     assert "smaller learning rate" in done.err
-    assert not list(empty_folder.rglob("metrics.json"))
+    assert not list(empty_folder.rglob("details.json"))
     done = mlcli(*wild, "--learning-rate", "1e6,0.01", "--json", *SMALL[:-1])
     assert done.code == 0
     assert done.json["learning_rate_1e+06"]["test_mse"]["mean"] is None
@@ -318,5 +320,5 @@ def test_ctrl_c_leaves_a_state_from_which_the_same_command_goes_on(empty_folder:
     assert re.search(r"interrupted; the same command goes on after epoch \d+ of 50000", err)
     (kept,) = runs.iterdir()
     assert kept.name.endswith(".checkpoint.npz")
-    assert not list(empty_folder.rglob("metrics.json"))
+    assert not list(empty_folder.rglob("details.json"))
     assert not list(empty_folder.rglob("*.partial"))

@@ -47,7 +47,7 @@ def test_every_command_is_mentioned_and_every_mention_exists() -> None:
 def test_the_printed_run_is_the_committed_one(name: str) -> None:
     section = name.replace("-", "_")
     display = load(section).display
-    metrics = json.loads((README.parent / "reports" / section / "metrics.json").read_text())
+    metrics = json.loads((README.parent / "reports" / section / "details.json").read_text())
     text = README.read_text(encoding="utf-8")
     for shown in display(metrics):
         for row in shown.rows:

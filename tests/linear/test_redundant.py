@@ -96,7 +96,7 @@ def test_bayes_says_what_it_leaves_out_and_predicts_and_exports_without(
     assert done.code == 0, done.err
     assert "note: left out, being combinations of other columns: P2(b)\n" in done.err
     assert mlcli(*run, "--out", "o", "--json").json["left_out"] == ["P2(b)"]
-    with (empty_folder / "o" / "weights.csv").open() as file:
+    with (empty_folder / "o" / "tables/weights.csv").open() as file:
         assert "P2(b)" not in {row["term"] for row in csv.DictReader(file)}
     predicted = mlcli("predict", "o", "a.csv").out.splitlines()[1:]
     means = np.array([float(line.split(",")[0]) for line in predicted])
@@ -167,7 +167,7 @@ def test_logistic_says_what_it_leaves_out_and_predicts_and_exports_without(
     assert done.code == 0, done.err
     name = {"polynomial": "b^2", "legendre": "P2(b)"}[basis]
     assert f"note: left out, being combinations of other columns: {name}\n" in done.err
-    for path in ("metrics.json", "model/model.json"):
+    for path in ("details.json", "model/model.json"):
         assert json.loads(Path("o", path).read_text())["left_out"] == [name]
     with Path("o/model/coefficients.csv").open() as file:
         assert name not in {row["term"] for row in csv.DictReader(file)}
@@ -224,7 +224,7 @@ def test_ridge_of_fit_poly_leaves_out_the_squares_of_0_and_1(
     )
     assert done.code == 0, done.err
     assert "note: left out, being combinations of other columns: b^2\n" in done.err
-    assert json.loads(Path("o/metrics.json").read_text())["left_out"] == ["b^2"]
+    assert json.loads(Path("o/details.json").read_text())["left_out"] == ["b^2"]
     x, b = X[:, :2].T
     A = np.c_[x, b, x**2, x * b]
     A = (A - A.mean(axis=0)) / A.std(axis=0)
@@ -266,7 +266,7 @@ def test_seeds_may_leave_out_other_columns_than_the_first_one(
     source = open_source("a.csv", target="t")
     found = [split(config, source.replicate(i, 0), i).X_train[:, 1].max() for i in range(6)]
     assert set(found) == {1.0, 2.0}
-    with Path("o/coefficients.csv").open() as file:
+    with Path("o/tables/coefficients.csv").open() as file:
         terms = [row["term"] for row in csv.DictReader(file)]
     assert ("b^2" in terms) == (found[0] == 2.0)
     assert len(terms) == 4 + (found[0] == 2.0)
@@ -347,7 +347,7 @@ def test_kfold_says_what_its_model_leaves_out(
     assert done.code == 0, done.err
     assert "columns: k=v^2, k=v*k=w, k=w^2\n" in done.err
     left_out = ["k=v^2", "k=v*k=w", "k=w^2"]
-    for path in ("metrics.json", "model/model.json"):
+    for path in ("details.json", "model/model.json"):
         assert json.loads(Path("o", path).read_text())["left_out"] == left_out
     with Path("o/model/coefficients.csv").open() as file:
         terms = {row["term"] for row in csv.DictReader(file)}
@@ -380,7 +380,7 @@ def test_bias_variance_penalises_the_columns_that_are_left(
     )
     assert done.code == 0, done.err
     assert "note: left out, being combinations of other columns: b^2\n" in done.err
-    assert json.loads(Path("o/metrics.json").read_text())["left_out"] == ["b^2"]
+    assert json.loads(Path("o/details.json").read_text())["left_out"] == ["b^2"]
     config = BiasVarianceConfig(degrees=(2,), penalty="l2", n_strengths=2)
     basis = fit_strengths(config, X, t, RELATED).basis
     known = find_redundant(X, *RELATED)

@@ -75,7 +75,7 @@ def test_commands_figures_and_tables_exist(one: Entry) -> None:
         assert one.figure in about(section).figures
     if one.table:
         display = load(section).display
-        metrics = json.loads((PROJECT / "reports" / section / "metrics.json").read_text())
+        metrics = json.loads((PROJECT / "reports" / section / "details.json").read_text())
         titles = [shown.title for shown in display(metrics)]
         assert any(title.startswith(one.table) for title in titles), titles
 

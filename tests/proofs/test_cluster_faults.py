@@ -129,7 +129,7 @@ def test_something_else_listens_there(mlcli: Run, monkeypatch: pytest.MonkeyPatc
         f"mlcli: no Dask scheduler answers at tcp://127.0.0.1:{port} within 1 s; try `dask "
         "scheduler` there\n"
     )
-    assert not list(Path().rglob("metrics.json"))
+    assert not list(Path().rglob("details.json"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -161,7 +161,7 @@ def test_an_interrupt_is_130_and_leaves_no_process_and_a_cluster_that_works(
     assert err == "mlcli: interrupted; no file was left half written\n"
     assert (process.returncode, out) == (130, "")
     assert not list(empty_folder.rglob("*.partial"))
-    assert not list(empty_folder.rglob("metrics.json"))
+    assert not list(empty_folder.rglob("details.json"))
     assert still_there(lambda: of_session(process.pid)) == []
     with open_workers(None, cluster.address, VERSIONS) as workers:
         assert list(workers.map_ordered(str, range(3))) == ["0", "1", "2"]

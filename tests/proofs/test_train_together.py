@@ -116,7 +116,7 @@ def assert_same_training(one: Path, other: Path, tolerance: float = TOLERANCE) -
     """Curves and weights agree to a share of the largest number of their kind."""
     tables = []
     for folder in (one, other):
-        with (folder / "curves.csv").open(newline="") as file:
+        with (folder / "tables/curves.csv").open(newline="") as file:
             rows = [row for row in csv.DictReader(file) if row.pop("variant")]
         names = [name for name in rows[0] if not name.endswith(("_low", "_high"))]
         tables.append(np.array([[float(row[k] or 0) for k in names] for row in rows]))
@@ -151,7 +151,7 @@ def test_two_processes_finish_what_one_began(
     assert "going on from where an interrupted run" in err
     assert mlcli("verify", "together", "--hashes-only").code == 0
     # One process alone writes and speaks.
-    assert out == Path("together/metrics.json").read_text()
+    assert out == Path("together/details.json").read_text()
     assert not list(empty_folder.glob("runs/*/.*"))
     names = [
         {p.relative_to(f).as_posix() for p in Path(f).rglob("*")} for f in ("alone", "together")
@@ -180,7 +180,7 @@ def test_one_process_finishes_what_two_began_when_one_of_them_is_killed(
         "epoch "
     )
     assert said.endswith(" of 300")
-    assert not list(empty_folder.rglob("metrics.json"))
+    assert not list(empty_folder.rglob("details.json"))
     done = int((checkpoint_below(empty_folder).load() or {})["0/epoch"])
     assert 0 < done < 300
 
@@ -219,7 +219,7 @@ def test_what_ends_the_whole_launch_leaves_a_state_to_go_on_from(
             assert said.startswith("mlcli: process 0 of 2 died or does not answer any more; the ")
         else:
             assert said.startswith("mlcli: interrupted; the same command goes on after epoch ")
-        assert not list(empty_folder.rglob("metrics.json"))
+        assert not list(empty_folder.rglob("details.json"))
         assert not list(empty_folder.rglob("*.partial*"))
         reached = epochs_done(empty_folder)
         assert 0 < reached < 300

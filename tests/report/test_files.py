@@ -65,7 +65,7 @@ def test_the_last_digits_of_another_processor_change_no_metric_and_no_table(
         write_result(
             Result(metrics, tables, model_tables=model, model_info={"std": third}), tmp_path / name
         )
-        paths = ("metrics.json", "t.csv", "model/w.csv", "model/model.json")
+        paths = ("details.json", "tables/t.csv", "model/w.csv", "model/model.json")
         texts.append([(tmp_path / name / path).read_text() for path in paths])
     assert texts[0][:2] == texts[1][:2]
     assert json.loads(texts[1][0]) == {

@@ -103,7 +103,7 @@ def test_a_value_that_is_read_off_is_the_one_in_the_csv(written: tuple[str, str]
     values = json.loads(found[1])
     number = values["labels"].index("cross-validated error")
     (series,) = [s for p in values["panels"] for s in p["series"] if s["n"] == number]
-    rows = (REPORTS / "kfold" / "errors.csv").read_text().splitlines()
+    rows = (REPORTS / "kfold" / "tables/errors.csv").read_text().splitlines()
     column = rows[0].split(",").index("cv")
     expected = [float(f"{float(row.split(',')[column]):.4g}") for row in rows[1:]]
     assert [y for *_, y in series["points"]] == expected
@@ -149,11 +149,11 @@ def evil(tmp_path: Path) -> Path:
     name = f"{EVIL} `x` | [y](z) \n# h"
     manifest["config"]["function"] = {"value": name, "source": "flag"}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics = json.loads((folder / "details.json").read_text())
     metrics["function"] = metrics["data_name"] = name
     metrics["truth_tables"]["nand"]["00"] = name
-    (folder / "metrics.json").write_text(json.dumps(metrics))
-    table = folder / "approximation.csv"
+    (folder / "details.json").write_text(json.dumps(metrics))
+    table = folder / "tables/approximation.csv"
     table.write_text(table.read_text().replace("4 bins", f"{EVIL} bins"))
     return folder
 
@@ -210,7 +210,7 @@ def test_two_runs_of_one_command_have_places_of_their_own(tmp_path: Path) -> Non
 def test_a_run_that_is_not_whole_is_one_sentence(tmp_path: Path) -> None:
     folder = tmp_path / "perceptron"
     shutil.copytree(REPORTS / "perceptron", folder)
-    (folder / "gates.csv").unlink()
+    (folder / "tables/gates.csv").unlink()
     with pytest.raises(DataError, match=r"can't be shown.*try `mlcli perceptron --out .*--force`"):
         write_gallery([folder], tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()

@@ -34,7 +34,7 @@ def test_one_degree_has_points_with_bars(
         "--quiet",
     )
     assert done.code == 0, done.err
-    table = read_table(empty_folder / "o/errors.csv")
+    table = read_table(empty_folder / "o/tables/errors.csv")
     figure = kfold.errors(table)
     figure.canvas.draw()
     (axes,) = figure.axes
@@ -50,7 +50,7 @@ def test_one_degree_has_points_with_bars(
     )
     without = {name: [""] if "_ci_" in name else column for name, column in table.items()}
     assert kfold.errors(without).axes[0].get_title() == "Errors at degree 2"
-    chosen = kfold.choices(read_table(empty_folder / "o/choices.csv"))
+    chosen = kfold.choices(read_table(empty_folder / "o/tables/choices.csv"))
     assert [label.get_text() for label in chosen.axes[0].get_xticklabels()] == ["2"]
 
 
@@ -71,6 +71,6 @@ def test_several_degrees_are_curves_still(mlcli: Run, empty_folder: Path) -> Non
         "--quiet",
     )
     assert done.code == 0, done.err
-    (axes,) = kfold.errors(read_table(empty_folder / "o/errors.csv")).axes
+    (axes,) = kfold.errors(read_table(empty_folder / "o/tables/errors.csv")).axes
     assert axes.get_xlabel() == "degree"
     assert axes.get_legend() is not None

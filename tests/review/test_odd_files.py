@@ -51,11 +51,11 @@ def refused(done: Any, words: str = "") -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda found: {"schema": 1},
+        lambda found: {"schema": 99},
         lambda found: [found],
         lambda found: found | {"config": []},
         lambda found: found | {"config": {"seed": 0}},
-        lambda found: found | {"files": {"metrics.json": None}},
+        lambda found: found | {"files": {"details.json": None}},
         lambda found: found | {"command": None},
         lambda found: {key: value for key, value in found.items() if key != "platform"},
     ],
@@ -73,15 +73,15 @@ def test_a_manifest_that_lacks_something(
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda text: text[: text.rindex(b",")] + b"\n", "cells, as the heading has, got"),
-        (lambda text: text + b"\xff\n", "scores.csv is no table in UTF-8"),
-        (lambda text: text + b'1,"2\n', "cells, as the heading has, got"),
+        (lambda text: text[: text.rindex(b",")] + b"\n", "must be 4 cells"),
+        (lambda text: text + b"\xff\n", "seeds.csv is no table in UTF-8"),
+        (lambda text: text + b'1,"2\n', "must be 4 cells"),
     ],
 )
 def test_a_table_that_was_cut_short_or_is_no_text(
     mlcli: Run, two_runs: Path, damage: Callable[[bytes], bytes], words: str
 ) -> None:
-    path = two_runs / "scores.csv"
+    path = two_runs / "seeds.csv"
     path.write_bytes(damage(path.read_bytes()))
     refused(mlcli("compare", "a", "b"), words)
     assert mlcli("verify", "b", "--quiet").code == 3
@@ -92,7 +92,7 @@ def test_a_table_that_was_cut_short_or_is_no_text(
 
 @pytest.mark.parametrize("odd", [{"std": None}, {"mean": "x"}, {"mean": []}, {"n": None}], ids=str)
 def test_a_summary_that_is_none(mlcli: Run, two_runs: Path, odd: dict[str, Any]) -> None:
-    path = two_runs / "metrics.json"
+    path = two_runs / "details.json"
     found = json.loads(path.read_text())
     found["degree_1"]["test_mse"] |= odd
     path.write_text(json.dumps(found))
@@ -105,7 +105,7 @@ def test_a_summary_that_is_none(mlcli: Run, two_runs: Path, odd: dict[str, Any])
 
 @pytest.mark.parametrize("text", ["[]", "{}", "1", '"x"', "{"])
 def test_metrics_that_are_none(mlcli: Run, two_runs: Path, text: str) -> None:
-    (two_runs / "metrics.json").write_text(text)
+    (two_runs / "details.json").write_text(text)
     for arguments in READERS:
         assert "this is a bug" not in mlcli(*arguments).err
 

@@ -68,7 +68,7 @@ def test_names_that_are_alike_once_made_safe_stay_two(
     assert (
         mlcli("fit-poly", "--degrees", "1", "--n-seeds", "2", "--no-plots", "--out", "a").code == 0
     )
-    (empty_folder / "a/metrics.json").write_text('{"p=1": 1, "p:1": {"x": 2}, "p_1": 3, "t": "no"}')
+    (empty_folder / "a/details.json").write_text('{"p=1": 1, "p:1": {"x": 2}, "p_1": 3, "t": "no"}')
     assert read_record(empty_folder / "a").metrics == {"p_1": 1.0, "p_1.x": 2.0, "p_1 2": 3.0}
 
 

@@ -63,13 +63,13 @@ def finished(trained: Path, empty_folder: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def numbers(run: Path) -> dict[str, float]:
-    """The numbers of metrics.json by path: by other code than the record's."""
-    metrics = flat(json.loads((run / "metrics.json").read_text()))
+    """The numbers of details.json by path: by other code than the record's."""
+    metrics = flat(json.loads((run / "details.json").read_text()))
     return {path: value for path, value in metrics.items() if is_number(value)}
 
 
 def curve(run: Path, variant: str, column: str) -> list[tuple[int, float]]:
-    with (run / "curves.csv").open() as file:
+    with (run / "tables/curves.csv").open() as file:
         return [
             (int(row["epoch"]), float(row[column]))
             for row in csv.DictReader(file)
@@ -147,7 +147,7 @@ def test_tensorboard_reads_the_same_numbers(mlcli: Mlcli, finished: Path) -> Non
         (epoch, np.float32(loss)) for epoch, loss in curve(finished, "xavier", "validation_loss")
     ]
     (picture,) = events.Images("figures/curves")
-    assert picture.encoded_image_string == (finished / "curves.png").read_bytes()
+    assert picture.encoded_image_string == (finished / "figures/curves.png").read_bytes()
     texts = {
         tag: events.Tensors(tag)[0].tensor_proto.string_val[0].decode()
         for tag in ("config/text_summary", "manifest.json/text_summary")
@@ -177,7 +177,7 @@ def test_dvclive_leaves_git_and_dvc_alone(mlcli: Mlcli, finished: Path, empty_fo
     from dvclive.serialize import load_yaml
 
     there = Path("dvclive/train-mlp")
-    metrics = json.loads((there / "metrics.json").read_text())
+    metrics = json.loads((there / "details.json").read_text())
     expected = numbers(finished)
     assert {key: metrics[key] for key in expected} == expected
     params = load_yaml(there / "params.yaml")
@@ -196,7 +196,7 @@ def test_dvclive_leaves_git_and_dvc_alone(mlcli: Mlcli, finished: Path, empty_fo
 
     with (
         Image.open(there / "plots/images/curves.png") as kept,
-        Image.open(finished / "curves.png") as drawn,
+        Image.open(finished / "figures/curves.png") as drawn,
     ):
         assert np.array_equal(np.asarray(kept), np.asarray(drawn))
 
@@ -228,7 +228,7 @@ def test_several_at_once_and_nothing_else_changes(mlcli: Mlcli, finished: Path) 
     before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
     done = mlcli(*TRAIN[:-1], "--json", "--track", "tensorboard, dvclive,tensorboard")
     assert done.code == 0
-    assert done.out == (finished / "metrics.json").read_text()
+    assert done.out == (finished / "details.json").read_text()
     assert done.err.splitlines()[-2:] == [
         f"tracked by tensorboard: runs/tensorboard/train-mlp/{finished.name}",
         "tracked by dvclive: dvclive/train-mlp",
@@ -245,7 +245,7 @@ def test_a_server_that_is_not_there_costs_no_result(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     done = mlcli(*TRAIN, "--json", "--track", "mlflow,tensorboard")
     assert done.code == 1
-    assert done.out == (finished / "metrics.json").read_text()
+    assert done.out == (finished / "details.json").read_text()
     assert len(done.err.splitlines()) == 1
     assert done.err.startswith("mlcli: mlflow failed (MlflowException: ")
     assert done.err.endswith(f"the result is in {finished.relative_to(Path.cwd())}\n")

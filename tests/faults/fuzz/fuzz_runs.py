@@ -95,7 +95,7 @@ def make_run(rng: Random, seeds: Path, folder: Path) -> None:
         seeds / json.loads((run / "manifest.json").read_text())["command"], folder / "other"
     )
     paths = sorted(p for p in run.glob("*") if p.suffix in (".json", ".csv"))
-    path = rng.choice([*paths, run / "metrics.json", run / "manifest.json"])
+    path = rng.choice([*paths, run / "details.json", run / "manifest.json"])
     content = path.read_bytes()
     if path.suffix == ".json":
         path.write_bytes(mutators.json_bytes(rng, json.loads(content)))

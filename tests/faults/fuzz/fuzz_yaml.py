@@ -157,7 +157,7 @@ def make_gates(rng: Random, seeds: Path, folder: Path) -> None:
     (folder / "gates.txt").write_bytes(b"\n".join(gates))
     tree = {"x": 1.5, "n": 3, "y": True, "z": None, "deep": {"mean": 1, "ci_low": 0.5}}
     metrics = {key: mutators.changed_tree(rng, tree) for key in ("fit_poly", "")}
-    (folder / "metrics.json").write_text(json.dumps(metrics))
+    (folder / "details.json").write_text(json.dumps(metrics))
 
 
 def gate_doors(folder: Path, rng: Random) -> Doors:
@@ -173,9 +173,9 @@ def gate_doors(folder: Path, rng: Random) -> Doors:
     def check() -> None:
         text = (folder / "gates.txt").read_bytes().decode("utf-8", "replace")
         try:
-            metrics = parse_json((folder / "metrics.json").read_bytes())
+            metrics = parse_json((folder / "details.json").read_bytes())
         except ValueError:
-            raise DataError("metrics.json is not JSON") from None
+            raise DataError("details.json is not JSON") from None
         metrics = {k: v for k, v in metrics.items() if isinstance(v, dict)}
         gates = []
         for line in text.splitlines():

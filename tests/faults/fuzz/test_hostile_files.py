@@ -338,7 +338,7 @@ def test_a_number_in_metrics_that_no_float_holds_fails_its_gate(
 ) -> None:
     flags = ("--degrees", "1", "--n-seeds", "2", "--path-penalty", "none", "--no-plots", "--quiet")
     assert mlcli("fit-poly", *flags, "--out", "a").code == 0
-    path = empty_folder / "a" / "metrics.json"
+    path = empty_folder / "a" / "details.json"
     metrics = json.loads(path.read_text())
     path.write_text(json.dumps(metrics | {"n": 10**400}))
     done = mlcli("check", "a", "--assert", "n > 1")
@@ -353,7 +353,7 @@ def test_a_table_of_a_run_that_can_not_be_drawn_beside_another(
     flags = ("--degrees", "1,2", "--n-seeds", "2", "--path-penalty", "none", "--no-plots")
     for name, seed in (("a", "0"), ("b", "1")):
         assert mlcli("fit-poly", *flags, "--quiet", "--seed", seed, "--out", name).code == 0
-    path = empty_folder / "b" / "errors.csv"
+    path = empty_folder / "b" / "tables/errors.csv"
     path.write_text(path.read_text() + row + "\n")
     done = mlcli("compare", "a", "b", "--out", "page.html")
     assert (done.code, len(done.err.splitlines())) == (2, 1), done.err

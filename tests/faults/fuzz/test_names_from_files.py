@@ -202,7 +202,7 @@ def test_a_command_in_a_manifest_is_no_module_to_import(
         assert (done.code, len(done.err.splitlines())) == (2, 1), done.err
 
 
-@pytest.mark.parametrize("part", ["manifest.json", "metrics.json", "model/model.json"])
+@pytest.mark.parametrize("part", ["manifest.json", "details.json", "model/model.json"])
 @pytest.mark.parametrize("device", ["/dev/zero", "pipe"])
 def test_a_part_of_a_run_that_never_ends_is_not_read(
     mlcli: Run, run: Path, empty_folder: Path, part: str, device: str
