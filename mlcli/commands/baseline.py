@@ -11,6 +11,7 @@ from mlcli.commands.complete import data_sets
 from mlcli.commands.experiment import help_of, options_of, run
 from mlcli.commands.flags import with_flags
 from mlcli.commands.options import RUN_FLAGS
+from mlcli.experiments import about
 from mlcli.experiments.baseline.config import BaselineConfig
 
 app = typer.Typer(add_completion=False)
@@ -39,5 +40,6 @@ app.command()(
         _baseline,
         run_flags=FILE | RUN_FLAGS,
         help=help_of("baseline"),
+        first=about("baseline").flags,
     )
 )

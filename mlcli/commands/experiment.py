@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from mlcli.report.checkpoint import FileCheckpoint
 
 RUNS = Path("runs")
+NOTES = (
+    'Numbers such as (3.13) and section 7.1 are those of the lecture notes "Notes on Machine '
+    'Learning and Neural Networks" by S. Lal.'
+)
 
 
 def experiment_app(section: str) -> typer.Typer:
@@ -47,14 +51,17 @@ def experiment_app(section: str) -> typer.Typer:
     def body(flags: Mapping[str, Any], run_flags: Mapping[str, Any]) -> None:
         run(section, flags, options_of(run_flags))
 
-    app.command()(with_flags(config_class(section), body, help=help_of(section)))
+    flags = with_flags(
+        config_class(section), body, help=help_of(section), first=about(section).flags
+    )
+    app.command()(flags)
     return app
 
 
 def help_of(section: str) -> str:
     """The text of an experiment's help: its summary and its example."""
     one = about(section)
-    return f"{one.summary}\n\nExample: {one.example}"
+    return f"{one.summary}\n\n{NOTES}\n\nExample: {one.example}"
 
 
 def options_of(given: Mapping[str, Any]) -> RunOptions:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from mlcli.commands import complete
-from mlcli.commands.options import RUN_FLAGS
+from mlcli.commands.options import RUN_FLAGS, RUN_PANEL
 from mlcli.config.common import SeedFields, SourceFields, SyntheticFields
 from mlcli.config.fields import (
     Section,
@@ -50,6 +50,46 @@ def _default_text(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return str(value)
+
+
+# What `--help` shows of every experiment beside the parameters of its own.
+COMMON = ("data", "target", "features", "n_seeds", "seed")
+RARELY_USED = ("sets", "cluster", "figures", "track", "force", "quiet")
+HELP_ALL = "help_all"
+
+
+def _show_all(context: typer.Context, given: bool) -> None:
+    if given:
+        unhide(context.command)
+        typer.echo(context.get_help())
+        raise typer.Exit()
+
+
+HELP_ALL_FLAG = (
+    Annotated[
+        bool,
+        typer.Option(
+            "--help-all",
+            callback=_show_all,
+            is_eager=True,
+            help="Show every flag and exit.",
+            rich_help_panel=RUN_PANEL,
+        ),
+    ],
+    False,
+)
+
+
+def unhide(command: Any) -> None:
+    """Let the help of a Typer command show every flag."""
+    for param in command.params:
+        if param.name != HELP_ALL:
+            param.hidden = False
+
+
+def _option_of(parameter: inspect.Parameter) -> Any:
+    """Typer's description of a flag."""
+    return get_args(parameter.annotation)[1]
 
 
 @dataclass(frozen=True)
@@ -122,11 +162,18 @@ def with_flags(
     *,
     run_flags: Mapping[str, tuple[Any, Any]] = RUN_FLAGS,
     help: str,
+    first: Collection[str] = (),
 ) -> Callable[..., Any]:
-    """A function that Typer sees with one flag a field of `model`, plus the run flags.
+    """A function that Typer sees with one flag per field of `model`, plus the run flags.
 
-    `body` is called with two mappings: the values of the model's flags (None where not given) and
-    those of the run flags.
+    Args:
+        model: of the parameters.
+        body: called with two mappings: the values of the model's flags (None where not given) and
+            those of the run flags.
+        run_flags: name -> (annotation, default).
+        help: of the command.
+        first: the parameters that ``--help`` shows beside `COMMON`; empty: all of them. The others
+            are shown by ``--help-all``.
     """
 
     def command(**values: Any) -> None:
@@ -136,6 +183,12 @@ def with_flags(
     ordered = sorted(model.model_fields, key=lambda key: _PANEL_ORDER.index(_panel(model, key)))
     parameters = [_flag(model, key) for key in ordered]
     parameters += [_keyword(name, *declared) for name, declared in run_flags.items()]
+    if first:
+        shown = {*first, *COMMON, *(name for name in run_flags if name not in RARELY_USED)}
+        for one in parameters:
+            if one.name not in shown:
+                _option_of(one).hidden = True
+        parameters.append(_keyword(HELP_ALL, *HELP_ALL_FLAG))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in parameters}
     command.__doc__ = help

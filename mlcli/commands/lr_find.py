@@ -16,6 +16,7 @@ from mlcli.commands.options import RUN_FLAGS, RUN_PANEL
 from mlcli.commands.track import track_run
 from mlcli.config import inherited_keys
 from mlcli.errors import ConfigError
+from mlcli.experiments import about
 from mlcli.experiments.lr_find.config import LrFindConfig
 from mlcli.params.yaml_file import DEFAULT_FILE, read_yaml
 from mlcli.report.params_file import put_values
@@ -52,6 +53,7 @@ app.command()(
         _lr_find,
         run_flags=RUN_FLAGS | APPLY,
         help=help_of("lr_find"),
+        first=about("lr_find").flags,
     )
 )
 

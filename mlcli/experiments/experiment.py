@@ -93,6 +93,7 @@ class About:
         section: its section of params.yaml, and its package; ``train_mlp`` is ``mlcli train-mlp``.
         summary: the first sentence of its help.
         example: a command line, for the end of its help.
+        flags: the parameters of its own that ``--help`` shows; ``--help-all`` shows every one.
         place: its place in the order of the notes, and so in the report.
         title, question: the heading and the first paragraph of its part of the report.
         figures: name -> caption, in the order of the report.
@@ -115,6 +116,7 @@ class About:
     summary: str
     example: str
     place: int
+    flags: tuple[str, ...] = ()
     title: str = ""
     question: str = ""
     figures: Mapping[str, Caption] = field(default_factory=dict)

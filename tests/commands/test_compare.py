@@ -53,8 +53,8 @@ IRIS = (
 
 def scores(folder: str, column: str, **equal: str) -> np.ndarray:
     """A column of the table of seeds, read here by another road."""
-    name = "scores" if Path(folder, "scores.csv").exists() else "members"
-    with Path(folder, f"{name}.csv").open(newline="") as file:
+    name = "scores" if Path(folder, "tables/scores.csv").exists() else "members"
+    with Path(folder, f"tables/{name}.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if all(row[k] == v for k, v in equal.items())]
     return np.array([float(row[column]) for row in rows])
 

@@ -158,7 +158,7 @@ def test_another_machine_is_held_to_tolerances(mlcli: Run, empty_folder: Path) -
     )
     assert mlcli(*run, "--out", "one").code == 0
     folder = empty_folder / "one"
-    name = next(path.name for path in sorted(folder.glob("*.csv")))
+    name = next(path.relative_to(folder).as_posix() for path in sorted(folder.glob("tables/*.csv")))
     rows = (folder / name).read_text().splitlines()
     cells = rows[-1].split(",")
     column = rows[0].split(",")[-1]

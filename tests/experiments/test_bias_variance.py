@@ -189,7 +189,7 @@ def test_degree_30_on_40_rows_gives_numbers(mlcli: Run, empty_folder: Path) -> N
     assert terms["effective_rank"]["mean"] == 31
     assert terms["median_error"]["mean"] > 100
     assert 1 / 12 <= terms["largest_share"]["mean"] <= 1
-    text = "".join(p.read_text() for p in (empty_folder / "o").glob("*.csv"))
+    text = "".join(p.read_text() for p in (empty_folder / "o").rglob("*.csv"))
     assert "nan" not in text
     assert "inf" not in text
     assert "NaN" not in done.out

@@ -37,7 +37,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_fold
     for jobs in ("1", "2"):
         done = mlcli(*BARE, "--jobs", jobs, "--out", f"o{jobs}")
         assert done.code == 0, done.err
-        files = sorted((empty_folder / f"o{jobs}").glob("*.csv"))
+        files = sorted((empty_folder / f"o{jobs}").rglob("*.csv"))
         found.append([done.out, *(file.read_bytes() for file in files)])
     assert found[0] == found[1]
 

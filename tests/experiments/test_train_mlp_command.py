@@ -58,7 +58,7 @@ def test_a_dry_run_names_exactly_the_files_that_are_written(mlcli: Run, empty_fo
     written = {p.relative_to("o").as_posix() for p in Path("o").rglob("*") if p.is_file()}
     assert written == set(plan["files"])
     assert plan["work"]["members"] == 2
-    for figure in Path("o").glob("*.png"):
+    for figure in Path("o").rglob("*.png"):
         assert figure.stat().st_size > 500
 
 

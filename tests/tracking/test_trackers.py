@@ -177,7 +177,7 @@ def test_dvclive_leaves_git_and_dvc_alone(mlcli: Mlcli, finished: Path, empty_fo
     from dvclive.serialize import load_yaml
 
     there = Path("dvclive/train-mlp")
-    metrics = json.loads((there / "details.json").read_text())
+    metrics = json.loads((there / "metrics.json").read_text())
     expected = numbers(finished)
     assert {key: metrics[key] for key in expected} == expected
     params = load_yaml(there / "params.yaml")

@@ -9,6 +9,7 @@ ABOUT = About(
     panel="Models",
     summary="Compare simple and standard methods on your data, each against a constant.",
     example="mlcli baseline iris",
+    flags=("methods", "score", "n_folds", "n_epochs"),
     place=13,
     title="Baselines",
     question=(

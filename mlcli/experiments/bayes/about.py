@@ -8,6 +8,7 @@ ABOUT = About(
     section="bayes",
     summary="Bayesian linear regression: posterior, evidence, prediction.",
     example="mlcli bayes --data measurements.csv --target y --degree 3",
+    flags=("degree", "degrees", "basis", "prior", "at", "grid"),
     place=12,
     title="Bayesian regression (appendix B)",
     question=(

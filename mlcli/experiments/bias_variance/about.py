@@ -8,6 +8,7 @@ ABOUT = About(
     section="bias_variance",
     summary="Split the generalisation error into bias, variance, noise.",
     example="mlcli bias-variance --degrees 0-12",
+    flags=("degrees", "basis", "n_datasets", "n_rows", "penalty"),
     place=3,
     title="Bias, variance and noise (section 3.2 and appendix A)",
     question=(

@@ -8,6 +8,7 @@ ABOUT = About(
     section="descent",
     summary="Gradient descent against the closed form and the gradient flow.",
     example="mlcli descent --batch-sizes 1,10,100",
+    flags=("degree", "basis", "learning_rate", "momentum", "n_steps", "batch_sizes"),
     place=4,
     title="Gradient descent (section 4)",
     question=(

@@ -8,6 +8,7 @@ ABOUT = About(
     section="filters",
     summary="Filters, pooling and 1 x 1 convolutions on matrices and pictures.",
     example='mlcli filters --picture flower --kernel "0,1,0;1,-4,1;0,1,0" --padding same',
+    flags=("picture", "picture_file", "filters", "kernel", "padding", "stride"),
     place=10,
     title="Filters and pooling (sections 8.1 to 8.3 and 8.5)",
     question=(
@@ -85,7 +86,8 @@ ABOUT = About(
     metrics=(
         "dense.largest_difference_1_by_1",
         "shifts.equivariance_difference",
-        "shifts.shift_1.*.similarity",
+        "shifts.shift_1.filtered.similarity",
+        "shifts.shift_1.max_pooled.similarity",
     ),
     tables=("matrices", "picture", "pointwise", "pooled", "shapes", "shifts", "turned", "unrolled"),
     curves=(Curve("shifts", "shift", "similarity", by=("representation",)),),

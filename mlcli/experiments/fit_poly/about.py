@@ -8,6 +8,7 @@ ABOUT = About(
     section="fit_poly",
     summary="Fit polynomials and other linear basis-function models.",
     example="mlcli fit-poly --degrees 0-9 --data measurements.csv --target y",
+    flags=("degrees", "basis", "penalty", "l1", "l2", "path_penalty", "test_fraction"),
     place=2,
     title="Polynomial regression (sections 3 and 4)",
     question=(

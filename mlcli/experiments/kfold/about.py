@@ -8,6 +8,7 @@ ABOUT = About(
     section="kfold",
     summary="Choose a model by cross-validation, with honest confidence bounds.",
     example="mlcli kfold --degrees 0-15 --n-folds 10",
+    flags=("degrees", "basis", "loss", "scheme", "n_folds", "n_repeats", "penalty"),
     place=1,
     title="Cross-validation (section 2)",
     question=(

@@ -8,6 +8,7 @@ ABOUT = About(
     section="logistic",
     summary="Logistic regression: classes, probabilities, decisions.",
     example="mlcli logistic --data breast_cancer --penalty l1 --json",
+    flags=("basis", "degree", "penalty", "l1", "l2", "solver", "threshold"),
     place=5,
     title="Classification (section 5, appendix C)",
     question=(

@@ -8,6 +8,7 @@ ABOUT = About(
     section="lr_find",
     summary="Find the learning rate: the range test, with error bars.",
     example="mlcli lr-find --hidden 256-128 --optimiser adam --apply",
+    flags=("network", "hidden", "activation", "init", "optimiser", "batch_size", "n_steps"),
     place=9,
     title="Finding the learning rate (section 7.4)",
     question=(

@@ -8,6 +8,7 @@ ABOUT = About(
     section="perceptron",
     summary="Threshold units: gates, Rosenblatt's rule, approximation.",
     example='mlcli perceptron --function "x^2" --n-bins 4,16,64',
+    flags=("truth_table", "function", "n_bins", "margins"),
     place=6,
     title="Threshold units (section 6.1)",
     question=(

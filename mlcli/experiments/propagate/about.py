@@ -8,6 +8,7 @@ ABOUT = About(
     section="propagate",
     summary="Vanishing and exploding gradients, and what trains.",
     example="mlcli propagate --activations relu,tanh --inits he,xavier --depths 10,50",
+    flags=("activations", "inits", "depths", "width", "train_steps"),
     place=8,
     title="Vanishing and exploding gradients (sections 7.1 to 7.3)",
     question=(
@@ -83,7 +84,6 @@ ABOUT = About(
     },
     metrics=(
         "forward.relu.he.depth_*.factor",
-        "backward.relu.he.depth_*.factor",
         "backward.sigmoid.xavier.depth_*.factor",
     ),
     tables=("activations", "sign_points", "signals", "signs", "trains"),

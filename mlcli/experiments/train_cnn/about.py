@@ -9,6 +9,15 @@ ABOUT = About(
     section="train_cnn",
     summary="Train convolutional networks on images, seeds and variants.",
     example="mlcli train-cnn --data digits --architecture basic,residual",
+    flags=(
+        "architecture",
+        "layers",
+        "optimiser",
+        "learning_rate",
+        "batch_size",
+        "n_epochs",
+        "augment_shift",
+    ),
     place=11,
     title="Convolutional networks (section 8)",
     question=(

@@ -9,6 +9,16 @@ ABOUT = About(
     section="train_mlp",
     summary="Train multilayer perceptrons side by side, seeds and variants.",
     example="mlcli train-mlp --init normal,xavier,he --n-seeds 8",
+    flags=(
+        "hidden",
+        "activation",
+        "init",
+        "optimiser",
+        "learning_rate",
+        "batch_size",
+        "n_epochs",
+        "dropout",
+    ),
     place=7,
     title="Training a neural network (sections 6 and 7)",
     question=(
