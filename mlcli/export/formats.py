@@ -34,7 +34,6 @@ class Format:
 
 FORMATS: Mapping[str, Format] = {
     "onnx": Format(".onnx", ("onnx", "onnxruntime"), "onnxruntime"),
-    "torchscript": Format(".pt", (), "torch"),
     "safetensors": Format(".safetensors", (), "numpy"),
     "sklearn": Format(".skops", ("skops",), "skops"),
 }
@@ -184,21 +183,6 @@ def _onnx(
     return content, run_onnx(content, rows)
 
 
-def _torchscript(
-    model: Model, graph: Graph, rows: Tensor, about: Mapping[str, Any]
-) -> tuple[bytes, dict[str, Tensor]]:
-    import json
-
-    from mlcli.export.graph import INPUT
-    from mlcli.neural.scripted import run_script, script
-
-    steps = [(s.op, s.inputs, s.output, s.tensors, s.settings) for s in graph.steps]
-    # A traced program takes rows of one type only.
-    words = json.dumps({**about, "input_dtype": graph.dtype}, ensure_ascii=False)
-    content = script(steps, graph.tensors, graph.outputs, rows[:2], INPUT, words)
-    return content, run_script(content, rows)
-
-
 def _safetensors(
     model: Model, graph: Graph, rows: Tensor, about: Mapping[str, Any]
 ) -> tuple[bytes, dict[str, Tensor]]:
@@ -208,7 +192,7 @@ def _safetensors(
     return content, run_safetensors(content, rows)
 
 
-_WRITERS = {"onnx": _onnx, "torchscript": _torchscript, "safetensors": _safetensors}
+_WRITERS = {"onnx": _onnx, "safetensors": _safetensors}
 
 
 def _sklearn(

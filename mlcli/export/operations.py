@@ -1,6 +1,6 @@
 """The operations that a graph is made of, in words: (n, k) are columns, (n, c, h, w) images.
 
-Every format does the same: `numpy_steps`, `onnx_file`, and `neural.scripted` for TorchScript.
+Every format does the same: `numpy_steps` and `onnx_file`.
 """
 
 from __future__ import annotations
