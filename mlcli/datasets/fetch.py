@@ -119,9 +119,9 @@ def _cache(wanted: ImageSet) -> Path:
 
 
 def _user_cache(wanted: ImageSet) -> Path:
-    import pooch
+    from platformdirs import user_cache_path
 
-    return Path(pooch.os_cache("mlcli")) / wanted.name
+    return user_cache_path("mlcli") / wanted.name
 
 
 def _holds(folder: Path, wanted: ImageSet) -> bool:
