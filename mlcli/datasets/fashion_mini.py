@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.datasets.dataset import Dataset
-from mlcli.datasets.layout import as_rows, pixel_names
+from mlcli.datasets.images import as_rows, pixel_names
 from mlcli.errors import DataError
 from mlcli.rng import stream
 

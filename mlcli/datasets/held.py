@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlcli.datasets.dataset import Dataset, Task, Truth
-from mlcli.datasets.layout import pixel_names
+from mlcli.datasets.images import pixel_names
 from mlcli.datasets.registry import NamedSet
 from mlcli.datasets.synthetic import AnySpec, Generator, generator_of, of_regression
 from mlcli.errors import DataError

@@ -13,7 +13,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.datasets.limits import refuse_too_many
+from mlcli.datasets.checks import refuse_too_many
 from mlcli.errors import DataError
 
 UNSIGNED_BYTE = 0x08

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.datasets.checks import MOST_PIXELS, refuse_too_many
 from mlcli.datasets.dataset import Array, Dataset
 from mlcli.datasets.held import ImageSource
-from mlcli.datasets.image_files import decode, head_size
-from mlcli.datasets.layout import pixel_names
-from mlcli.datasets.limits import MOST_PIXELS, refuse_too_many
+from mlcli.datasets.images import decode, head_size, pixel_names
 from mlcli.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")

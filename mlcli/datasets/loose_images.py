@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.datasets.image_files import decode
 from mlcli.datasets.image_folder import SUFFIXES, what_is_wrong
+from mlcli.datasets.images import decode
 from mlcli.datasets.rows import Batch, Wanted, check_images
 from mlcli.errors import DataError
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mlcli.datasets.limits import refuse_too_many
+from mlcli.datasets.checks import refuse_too_many
 from mlcli.errors import DataError
 
 # What NumPy and zipfile raise on bytes that aren't what they say; RuntimeError is encryption.

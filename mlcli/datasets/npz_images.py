@@ -12,7 +12,7 @@ from mlcli.datasets.columns import DEFAULT_TARGETS
 from mlcli.datasets.dataset import Array, Dataset, Task
 from mlcli.datasets.files import sha256
 from mlcli.datasets.held import ImageSource
-from mlcli.datasets.layout import as_rows, image_shape_of, pixel_names
+from mlcli.datasets.images import as_rows, image_shape_of, pixel_names
 from mlcli.datasets.npz_headers import Head
 from mlcli.datasets.read_npz import load
 from mlcli.errors import DataError

@@ -15,10 +15,10 @@ import numpy as np
 
 from mlcli.datasets import npz_headers
 from mlcli.datasets.cells import NotANumber, numbers, refuse_text
+from mlcli.datasets.checks import refuse_too_many_columns
 from mlcli.datasets.coding import Coder, coded
 from mlcli.datasets.columns import DEFAULT_TARGETS
 from mlcli.datasets.dataset import Array
-from mlcli.datasets.limits import refuse_too_many_columns
 from mlcli.datasets.npz_headers import DAMAGE, Head, damaged
 from mlcli.errors import DataError
 

@@ -231,7 +231,7 @@ def _named(name: str, wanted: Wanted) -> Iterator[Batch]:
 
 
 def _npz_images(path: Path, wanted: Wanted) -> Iterator[Batch]:
-    from mlcli.datasets.layout import as_rows, image_shape_of
+    from mlcli.datasets.images import as_rows, image_shape_of
     from mlcli.datasets.read_npz import load
 
     heads = npz_headers.read(path)

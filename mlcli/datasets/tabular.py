@@ -11,11 +11,10 @@ import numpy as np
 from mlcli.datasets import parts as table_parts
 from mlcli.datasets import read_npz, read_parquet, read_text
 from mlcli.datasets.cells import TextColumn
-from mlcli.datasets.checks import Missing, refuse_constant
+from mlcli.datasets.checks import Missing, refuse_constant, refuse_too_many, refuse_too_many_columns
 from mlcli.datasets.columns import Choice, choose
 from mlcli.datasets.dataset import Array
 from mlcli.datasets.files import sha256
-from mlcli.datasets.limits import refuse_too_many, refuse_too_many_columns
 from mlcli.errors import DataError
 
 BATCH_ROWS = 65_536

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from table_files import put, refusal
 
-from mlcli.datasets import image_files, limits
-from mlcli.datasets.image_files import decode
+from mlcli.datasets import checks, images
+from mlcli.datasets.images import decode
 from mlcli.datasets.source import open_source
 from mlcli.errors import DataError
 
@@ -212,7 +212,7 @@ def bomb(width: int, height: int, note: bytes = b"") -> bytes:
 def test_large_images_are_refused_before_they_are_unpacked(
     side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_files, "_pixels", None)
+    monkeypatch.setattr(images, "_pixels", None)
     with pytest.raises(DataError, match=r"a.png must be of at most 67108864 pixels"):
         decode(Path("a.png"), io.BytesIO(bomb(side, side)), None)
 
@@ -224,14 +224,14 @@ def test_a_note_that_unpacks_to_too_much() -> None:
 
 
 def test_too_many_images(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_VALUES", 3 * 35)
+    monkeypatch.setattr(checks, "MOST_VALUES", 3 * 35)
     assert "must be at most 105 (4 GiB in memory), got 140; try --resize" in refusal(str(pets))
-    monkeypatch.setattr(limits, "MOST_VALUES", 6 * 35)
+    monkeypatch.setattr(checks, "MOST_VALUES", 6 * 35)
     assert open_source(str(pets)).n_rows == 4
     write(pets, "dog/b.png", COLOUR[0])
     assert "got 420" in refusal(str(pets))
     put(pets / "dog", "b.png", "never looked at, since the limit is reached before")
-    monkeypatch.setattr(limits, "MOST_VALUES", 2 * 35)
+    monkeypatch.setattr(checks, "MOST_VALUES", 2 * 35)
     assert "must be at most 70" in refusal(str(pets))
 
 

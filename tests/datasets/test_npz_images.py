@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from table_files import refusal
 
-from mlcli.datasets import limits
-from mlcli.datasets.layout import as_rows, image_shape_of
+from mlcli.datasets import checks
+from mlcli.datasets.images import as_rows, image_shape_of
 from mlcli.datasets.source import open_source
 from mlcli.errors import DataError
 
@@ -184,7 +184,7 @@ def test_a_small_file_that_unpacks_to_too_much(
     tmp_path: Path, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every size is true, 4 MB in 5 kB; under a lower limit nothing of it is unpacked."""
-    monkeypatch.setattr(limits, "MOST_VALUES", 2**20)
+    monkeypatch.setattr(checks, "MOST_VALUES", 2**20)
     path = zipped(tmp_path, ("X.npy", npy(shape, bytes(60 * 2**16))))
     assert Path(path).stat().st_size < 10_000
     tracemalloc.start()
@@ -197,10 +197,10 @@ def test_a_small_file_that_unpacks_to_too_much(
 
 
 def test_the_limit_holds_the_whole_of_fashion_mnist() -> None:
-    assert 70_000 * 784 < limits.MOST_VALUES == 2**29
+    assert 70_000 * 784 < checks.MOST_VALUES == 2**29
     with pytest.raises(DataError):
-        limits.refuse_too_many("a", 2**29 + 1, "less")
-    limits.refuse_too_many("a", 2**29, "less")
+        checks.refuse_too_many("a", 2**29 + 1, "less")
+    checks.refuse_too_many("a", 2**29, "less")
 
 
 def test_odd_members(tmp_path: Path) -> None:
