@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
 
+# Of one data set: 4 GiB as floats, nine times all of Fashion-MNIST.
+MOST_VALUES = 2**29
+# Of one picture, before it is made smaller: 200 MB as it is unpacked.
+MOST_PIXELS = 2**26
+# Of one table: more than an image of 256 x 256 in colour has as a row.
+MOST_COLUMNS = 2**18
+
 
 def finite_rows(columns: Mapping[str, Array]) -> NDArray[np.bool_]:
     """(N,), False for a row with a missing or infinite value."""
@@ -105,14 +112,6 @@ def refuse_given(name: str, given: Mapping[str, Any], why: str) -> None:
     if words:
         flags = ", ".join("--" + word.replace("_", "-") for word in words)
         raise DataError(f"{flags} can't be used with {name}: such parameters {why}")
-
-
-# Of one data set: 4 GiB as floats, nine times all of Fashion-MNIST.
-MOST_VALUES = 2**29
-# Of one picture, before it is made smaller: 200 MB as it is unpacked.
-MOST_PIXELS = 2**26
-# Of one table: more than an image of 256 x 256 in colour has as a row.
-MOST_COLUMNS = 2**18
 
 
 def refuse_too_many(path: object, n_values: int, hint: str) -> None:

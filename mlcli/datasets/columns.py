@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mlcli.datasets.coding import Coder
+from mlcli.datasets.cells import Coder
 from mlcli.errors import DataError
 from mlcli.lists import in_shell
 

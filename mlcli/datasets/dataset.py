@@ -15,6 +15,9 @@ from mlcli.preparation.filling import Filling, fit_filling
 Array = NDArray[np.float64]
 Truth = Callable[[Array], Array]
 Task = Literal["regression", "classification"]
+MAX_CLASSES = 1000
+# Fewer rows a class than this, on average, are measurements rather than classes.
+ROWS_A_CLASS = 5
 
 
 @dataclass(frozen=True)
@@ -82,3 +85,20 @@ class Dataset:
         if self.preparation is None or self.filling is None:
             return {}
         return {"preparation": self.preparation.words(), "filling": self.filling.words()}
+
+
+def is_whole(values: Array) -> bool:
+    """Whether every value is a whole number."""
+    return bool((values == np.round(values)).all())
+
+
+def few_enough(n_values: int, n_rows: int) -> bool:
+    """Whether so many different values in so many rows can be classes."""
+    return n_values <= max(2, min(MAX_CLASSES, n_rows // ROWS_A_CLASS))
+
+
+def task_by_values(t: Array) -> Task:
+    """Classes if the values are few whole numbers, else a regression."""
+    values = np.unique(t)
+    classes = is_whole(values) and few_enough(values.size, t.size) and values.size > 1
+    return "classification" if classes else "regression"

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.datasets.checks import refuse_given
-from mlcli.datasets.coding import (
+from mlcli.datasets.cells import (
     A_DATE,
     DATE_FORMATS,
     ORDERS,
@@ -20,6 +19,7 @@ from mlcli.datasets.coding import (
     two_readings,
     years_of,
 )
+from mlcli.datasets.checks import refuse_given
 from mlcli.datasets.columns import Choice, missing_column
 from mlcli.datasets.dataset import Array
 from mlcli.errors import ConfigError, DataError

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.datasets import npz_headers, npz_images, tabular
-from mlcli.datasets.coding import ORDERS
+from mlcli.datasets import npz_images, read_npz, tabular
+from mlcli.datasets.cells import ORDERS
 from mlcli.datasets.columns import target_named
-from mlcli.datasets.dataset import Task
+from mlcli.datasets.dataset import Task, few_enough, task_by_values
 from mlcli.datasets.describe_columns import describe_column, flags_of, short
 from mlcli.datasets.describe_pairs import (
     MOST_CORRELATED,
@@ -26,7 +26,6 @@ from mlcli.datasets.describe_pairs import (
 from mlcli.datasets.describe_read import Column, read_sample
 from mlcli.datasets.files import check_file
 from mlcli.datasets.parts import holds_parts
-from mlcli.datasets.task import few_enough, task_by_values
 from mlcli.errors import DataError
 from mlcli.lists import in_shell
 
@@ -45,7 +44,7 @@ def holds_images(path: Path) -> bool:
     if path.is_dir():
         return not holds_parts(path)
     check_file(path)
-    return path.suffix.lower() == ".npz" and npz_images.holds_images(npz_headers.read(path))
+    return path.suffix.lower() == ".npz" and npz_images.holds_images(read_npz.read_headers(path))
 
 
 def describe_table(

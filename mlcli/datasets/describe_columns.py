@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlcli.datasets.coding import two_readings
+from mlcli.datasets.cells import two_readings
 from mlcli.datasets.dataset import Array
 from mlcli.datasets.declared import MOST_CATEGORIES
 from mlcli.datasets.describe_read import Column

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mlcli.datasets.dataset import Array
+from mlcli.datasets.dataset import ROWS_A_CLASS, Array
 from mlcli.datasets.describe_read import Column
-from mlcli.datasets.task import ROWS_A_CLASS
 
 # Beyond this, a feature is taken for the target in other units.
 LEAK_CORRELATION = 0.999

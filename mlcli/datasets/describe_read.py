@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.datasets import read_npz, read_parquet, read_text, tabular
-from mlcli.datasets.cells import MISSING, NotANumber, number, numbers
-from mlcli.datasets.coding import DATE_FORMATS
+from mlcli.datasets.cells import DATE_FORMATS, MISSING, NotANumber, number, numbers
 from mlcli.datasets.dataset import Array
 from mlcli.datasets.parts import parts_of
 from mlcli.errors import DataError

@@ -40,7 +40,7 @@ def group_numbers(path: Path, column: str, n_rows: int) -> NDArray[np.int64]:
 def _column(path: Path, name: str) -> list[object]:
     suffix = path.suffix.lower()
     if suffix == ".npz":
-        found = read_npz.read(
+        found = read_npz.read_columns(
             path, read_npz.columns(path), (name,), asked=frozenset({name}), coders={}
         )
         return list(found[name].tolist())

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
 CHANNELS = (1, 3, 4)
+# Each decoder is one more that a hostile file can attack.
+FORMATS = ("PNG", "JPEG")
+GREY = ("1", "L", "LA", "La")
+DEEP = ("I", "F")
+# What EXIF calls orientations in which height and width change places.
+QUARTER_TURNS = (5, 6, 7, 8)
 
 
 def image_shape_of(what: str, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -73,14 +79,6 @@ def pixel_names(image_shape: tuple[int, ...]) -> tuple[str, ...]:
 
 def _channels_last(shape: tuple[int, ...]) -> bool:
     return len(shape) == 4 and shape[3] in CHANNELS
-
-
-# Each decoder is one more that a hostile file can attack.
-FORMATS = ("PNG", "JPEG")
-GREY = ("1", "L", "LA", "La")
-DEEP = ("I", "F")
-# What EXIF calls orientations in which height and width change places.
-QUARTER_TURNS = (5, 6, 7, 8)
 
 
 class UnreadableImage(Exception):

@@ -13,8 +13,7 @@ from mlcli.datasets.dataset import Array, Dataset, Task
 from mlcli.datasets.files import sha256
 from mlcli.datasets.held import ImageSource
 from mlcli.datasets.images import as_rows, image_shape_of, pixel_names
-from mlcli.datasets.npz_headers import Head
-from mlcli.datasets.read_npz import load
+from mlcli.datasets.read_npz import ArrayHeader, load
 from mlcli.errors import DataError
 
 IMAGES = "X"
@@ -22,14 +21,14 @@ IMAGES = "X"
 COUNTED, MEASURED = "biu", "f"
 
 
-def holds_images(heads: Mapping[str, Head]) -> bool:
+def holds_images(heads: Mapping[str, ArrayHeader]) -> bool:
     """Whether an NPZ file is one of images: its X has 3 dimensions or more."""
     head = heads.get(IMAGES)
     return head is not None and head.shape is not None and len(head.shape) > 2
 
 
 def open_npz_images(
-    path: Path, heads: Mapping[str, Head], target: str | None, *, drop_missing: bool
+    path: Path, heads: Mapping[str, ArrayHeader], target: str | None, *, drop_missing: bool
 ) -> ImageSource:
     """Images X and a target with one number for each, (n,) or (n, 1).
 
@@ -71,7 +70,7 @@ def open_npz_images(
     return ImageSource(data, identity, task, image_shape)
 
 
-def _target(path: Path, heads: Mapping[str, Head], asked: str | None) -> str:
+def _target(path: Path, heads: Mapping[str, ArrayHeader], asked: str | None) -> str:
     others = [key for key in heads if key != IMAGES]
     wanted = DEFAULT_TARGETS if asked is None else (asked,)
     for name in wanted:
@@ -84,7 +83,7 @@ def _target(path: Path, heads: Mapping[str, Head], asked: str | None) -> str:
     )
 
 
-def _check_types(path: Path, heads: Mapping[str, Head], key: str, n: int) -> None:
+def _check_types(path: Path, heads: Mapping[str, ArrayHeader], key: str, n: int) -> None:
     shape = heads[key].shape
     if shape not in ((n,), (n, 1)):
         got = "no array" if shape is None else f"the shape {shape}"

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlcli.datasets.cells import NotANumber, TextColumn, numbers, refuse_text
-from mlcli.datasets.coding import Coder, coded
+from mlcli.datasets.cells import Coder, NotANumber, TextColumn, coded, numbers, refuse_text
 from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
 

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mlcli.datasets.cells import MISSING, NotANumber, number, numbers, refuse_text
-from mlcli.datasets.coding import Coder, coded
+from mlcli.datasets.cells import MISSING, Coder, NotANumber, coded, number, numbers, refuse_text
 from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mlcli.datasets import npz_headers, npz_images, tabular
-from mlcli.datasets.cells import TextColumn
-from mlcli.datasets.coding import (
+from mlcli.datasets import npz_images, read_npz, tabular
+from mlcli.datasets.cells import (
     Coder,
+    TextColumn,
     category_coder,
     class_coder,
     date_coder,
@@ -128,7 +128,7 @@ def _parts(name: str, wanted: Wanted, rows: int) -> Iterator[Batch]:
     if path.is_dir() and holds_parts(path):
         return table_batches(path, wanted)
     check_file(path)
-    if path.suffix.lower() == ".npz" and npz_images.holds_images(npz_headers.read(path)):
+    if path.suffix.lower() == ".npz" and npz_images.holds_images(read_npz.read_headers(path)):
         return _npz_images(path, wanted)
     return table_batches(path, wanted)
 
@@ -234,7 +234,7 @@ def _npz_images(path: Path, wanted: Wanted) -> Iterator[Batch]:
     from mlcli.datasets.images import as_rows, image_shape_of
     from mlcli.datasets.read_npz import load
 
-    heads = npz_headers.read(path)
+    heads = read_npz.read_headers(path)
     shape = heads["X"].shape or ()
     found = image_shape_of(f"'X' in {path}", shape)
     check_images(f"the images of {path}", found, wanted)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlcli.datasets import npz_headers, npz_images, tabular
+from mlcli.datasets import npz_images, read_npz, tabular
 from mlcli.datasets.bundled import load_bundled
 from mlcli.datasets.cells import TextColumn
 from mlcli.datasets.checks import refuse_given
@@ -114,7 +114,9 @@ def open_file(
         path = path if path.name else path.resolve()
     else:
         check_file(path)
-    if path.suffix.lower() == ".npz" and npz_images.holds_images(heads := npz_headers.read(path)):
+    if path.suffix.lower() == ".npz" and npz_images.holds_images(
+        heads := read_npz.read_headers(path)
+    ):
         columns = {"features": features, "draw_column": draw_column, "group_column": group_column}
         refuse_given(path.name, columns, "apply to tables only")
         declared.refuse_for(path.name, "apply to tables only")

@@ -103,7 +103,9 @@ def column_batches(
     suffix = path.suffix.lower()
     if suffix == ".npz":
         found = read_npz.columns(path)
-        parts = _alone(lambda: read_npz.read(path, found, names, asked=asked, coders=choice.coders))
+        parts = _alone(
+            lambda: read_npz.read_columns(path, found, names, asked=asked, coders=choice.coders)
+        )
     elif suffix == ".parquet":
         parts = read_parquet.batches(path, names, rows, asked=asked, coders=choice.coders)
     else:

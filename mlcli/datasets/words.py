@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from mlcli.datasets import tabular
-from mlcli.datasets.cells import TextColumn
-from mlcli.datasets.coding import Learner, is_word
+from mlcli.datasets.cells import Learner, TextColumn, is_word
 from mlcli.datasets.columns import Choice
-from mlcli.datasets.dataset import Array
-from mlcli.datasets.task import ROWS_A_CLASS, few_enough
+from mlcli.datasets.dataset import ROWS_A_CLASS, Array, few_enough
 from mlcli.datasets.words_found import columns_of_words
 from mlcli.errors import DataError
 

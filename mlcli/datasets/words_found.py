@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlcli.datasets import tabular
-from mlcli.datasets.cells import TextColumn, is_date
-from mlcli.datasets.coding import Learner, is_word
+from mlcli.datasets.cells import Learner, TextColumn, is_date, is_word
 from mlcli.datasets.columns import Choice
 from mlcli.errors import DataError
 from mlcli.lists import in_shell

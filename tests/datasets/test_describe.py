@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from mlcli.datasets import describe_read
+from mlcli.datasets.dataset import task_by_values
 from mlcli.datasets.describe import describe_table
 from mlcli.datasets.describe_columns import n_outliers
-from mlcli.datasets.task import task_by_values
 from mlcli.errors import DataError
 
 Run = Callable[..., Any]

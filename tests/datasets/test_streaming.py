@@ -13,8 +13,7 @@ from pyarrow import parquet
 
 from mlcli.datasets import streaming
 from mlcli.datasets.source import open_source
-from mlcli.datasets.streaming import StreamSource
-from mlcli.datasets.subsample import MOST_ROWS, Subsample, most_rows
+from mlcli.datasets.streaming import MOST_ROWS, StreamSource, Subsample, most_rows
 from mlcli.errors import DataError
 from mlcli.rng import one_of_each
 
