@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mlcli.datasets import npz_images, read_npz, tabular
+from mlcli.datasets import labelled_images, read_npz, read_table
 from mlcli.datasets.cells import (
     Coder,
     TextColumn,
@@ -21,10 +22,14 @@ from mlcli.datasets.cells import (
 from mlcli.datasets.columns import Choice, missing_column
 from mlcli.datasets.dataset import Array
 from mlcli.datasets.files import check_file
+from mlcli.datasets.images import as_rows, decode, image_shape_of
+from mlcli.datasets.labelled_images import SUFFIXES, what_is_wrong
 from mlcli.datasets.names import canonical
-from mlcli.datasets.parts import holds_parts
+from mlcli.datasets.read_npz import load
+from mlcli.datasets.read_table import holds_parts
 from mlcli.datasets.read_text import NotAllFloats
 from mlcli.datasets.registry import DATASETS
+from mlcli.datasets.source import open_source
 from mlcli.errors import DataError
 from mlcli.preparation.columns import Preparation
 
@@ -122,13 +127,11 @@ def _parts(name: str, wanted: Wanted, rows: int) -> Iterator[Batch]:
         return _named(name, wanted)
     path = Path(name).expanduser()
     if path.is_dir() and wanted.image_shape is not None:
-        from mlcli.datasets.loose_images import folder_batches
-
         return folder_batches(path, wanted, min(rows, 256))
     if path.is_dir() and holds_parts(path):
         return table_batches(path, wanted)
     check_file(path)
-    if path.suffix.lower() == ".npz" and npz_images.holds_images(read_npz.read_headers(path)):
+    if path.suffix.lower() == ".npz" and labelled_images.holds_images(read_npz.read_headers(path)):
         return _npz_images(path, wanted)
     return table_batches(path, wanted)
 
@@ -167,7 +170,7 @@ def table_batches(path: Path, wanted: Wanted) -> Iterator[Batch]:
     Raises:
         DataError: it lacks a column, or holds something that the model doesn't read.
     """
-    names = tabular.column_names(path)
+    names = read_table.column_names(path)
     columns = wanted.columns
     needed = columns if wanted.target is None else (*columns, wanted.target)
     for column in needed:
@@ -193,14 +196,14 @@ def _read(path: Path, choice: Choice, wanted: Wanted) -> Iterator[Batch]:
         return Batch(wanted.inputs(part), None if wanted.target is None else part[wanted.target])
 
     try:
-        for part in tabular.column_batches(path, choice):
+        for part in read_table.column_batches(path, choice):
             yield batch(part)
             n_read += len(part[choice.target])
         return
     except NotAllFloats:
         pass
     # Words such as true and false: the slower reader goes on where the fast one stopped.
-    for part in tabular.column_batches(path, choice, as_text=True):
+    for part in read_table.column_batches(path, choice, as_text=True):
         n = len(part[choice.target])
         if n_read < n:
             yield batch({name: column[n_read:] for name, column in part.items()})
@@ -208,8 +211,6 @@ def _read(path: Path, choice: Choice, wanted: Wanted) -> Iterator[Batch]:
 
 
 def _named(name: str, wanted: Wanted) -> Iterator[Batch]:
-    from mlcli.datasets.source import open_source
-
     source = open_source(name)
     if source.fresh_draws:
         raise DataError(
@@ -231,9 +232,6 @@ def _named(name: str, wanted: Wanted) -> Iterator[Batch]:
 
 
 def _npz_images(path: Path, wanted: Wanted) -> Iterator[Batch]:
-    from mlcli.datasets.images import as_rows, image_shape_of
-    from mlcli.datasets.read_npz import load
-
     heads = read_npz.read_headers(path)
     shape = heads["X"].shape or ()
     found = image_shape_of(f"'X' in {path}", shape)
@@ -274,3 +272,80 @@ def check_images(what: str, found: tuple[int, ...], wanted: Wanted) -> None:
         return f"{shape[-2]} x {shape[-1]} pixels, {colours}"
 
     raise DataError(what, must=f"{text(wanted.image_shape)}, as in the training", got=text(found))
+
+
+def folder_batches(folder: Path, wanted: Wanted, rows: int) -> Iterator[Batch]:
+    """The PNG and JPEG images of a folder and of the folders in it, in the order of their names.
+
+    Args:
+        folder: where they are; hidden files and folders are passed over.
+        wanted: with a target, each image's folder is the name of its class.
+        rows: images at a time.
+
+    Raises:
+        DataError: there are none, one can't be read or is of another size, or a folder's name is
+            that of no class.
+    """
+    paths = sorted(path for path in folder.rglob("*") if _is_image(path.relative_to(folder)))
+    if not paths:
+        raise DataError(f"{folder} holds no .png, .jpg or .jpeg images")
+    for path in paths:
+        # Names become cells of the answer, and text on a terminal.
+        if not str(path.relative_to(folder)).isprintable():
+            raise DataError(f"the names in {folder}", must="printable", got=ascii(path.name))
+    n_read = 0
+    for start in range(0, len(paths), rows):
+        some = paths[start : start + rows]
+        images, skipped = {}, []
+        for path in some:
+            try:
+                image = _decoded(path, wanted)
+            except DataError as error:
+                if not wanted.skip_bad:
+                    raise
+                skipped.append(what_is_wrong(error))
+                continue
+            images[path] = _row(path, image, wanted)
+        some = list(images)
+        X = np.stack(list(images.values())) if images else np.empty((0, len(wanted.features)))
+        t = None if wanted.target is None else np.array([_class(path, wanted) for path in some])
+        files = tuple(path.relative_to(folder).as_posix() for path in some)
+        yield Batch(X, t, files, tuple(skipped))
+        n_read += len(X)
+    if not n_read:
+        raise DataError(f"{folder} holds no image that can be read")
+
+
+def _is_image(path: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.parts)
+    return not hidden and path.suffix.lower() in SUFFIXES
+
+
+def _decoded(path: Path, wanted: Wanted) -> NDArray[np.float64]:
+    try:
+        with path.open("rb") as file:
+            return decode(path, file, wanted.resize).astype(np.float64)
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {(error.strerror or '').lower()}") from None
+
+
+def _row(path: Path, image: NDArray[np.float64], wanted: Wanted) -> NDArray[np.float64]:
+    assert wanted.image_shape is not None
+    if image.ndim == 2 and len(wanted.image_shape) == 3 and wanted.image_shape[0] == 3:
+        # As in the training: a grey image is as red as it is green and blue.
+        image = np.broadcast_to(image, (3, *image.shape))
+    check_images(f"{path}", image.shape, wanted)
+    return image.reshape(-1)
+
+
+def _class(path: Path, wanted: Wanted) -> float:
+    name = path.parent.name
+    if name not in wanted.classes:
+        raise DataError(
+            f"the folder of {path}",
+            must="the name of a class of the model: " + ", ".join(wanted.classes[:12]),
+            got=repr(name),
+        )
+    value = wanted.class_values[wanted.classes.index(name)]
+    assert value is not None
+    return value

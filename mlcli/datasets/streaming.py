@@ -13,8 +13,7 @@ from mlcli.datasets import read_parquet, read_text
 from mlcli.datasets.checks import Missing, refuse_constant
 from mlcli.datasets.columns import Choice
 from mlcli.datasets.dataset import Array, Dataset, Task
-from mlcli.datasets.parts import parts_of
-from mlcli.datasets.tabular import BATCH_ROWS, column_batches, file_identity
+from mlcli.datasets.read_table import BATCH_ROWS, column_batches, file_identity, parts_of
 from mlcli.errors import DataError
 from mlcli.rng import one_of_each
 

@@ -10,7 +10,7 @@ from mlcli.config import SECTIONS, config_class
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.declared import Declared
 from mlcli.datasets.source import Source, open_source
-from mlcli.datasets.words_found import ColumnsOfWords
+from mlcli.datasets.tables import ColumnsOfWords
 from mlcli.errors import DataError
 from mlcli.models.parts import PREPARED_SCHEMA
 from mlcli.result import Result

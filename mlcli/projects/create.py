@@ -13,10 +13,9 @@ from typing import Any
 
 from mlcli.config import config_class
 from mlcli.datasets.dataset import Task
-from mlcli.datasets.describe import describe_table, holds_images
-from mlcli.datasets.describe_images import describe_images
-from mlcli.datasets.image_folder import image_sizes
-from mlcli.datasets.sidecar import read_note
+from mlcli.datasets.describe import describe_images, describe_table, holds_images
+from mlcli.datasets.labelled_images import image_sizes
+from mlcli.datasets.make import read_note
 from mlcli.datasets.source import open_source
 from mlcli.errors import ConfigError, DataError, InputError, MlcliError, NoAnswerError
 from mlcli.experiments import load

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlcli.datasets.declared import YEARLY_SPAN
-from mlcli.datasets.describe_pairs import SAME_UNITS
+from mlcli.datasets.describe_columns import SAME_UNITS
 from mlcli.errors import DataError
 from mlcli.projects import sizes
 

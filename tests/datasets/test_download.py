@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from mlcli.datasets.download import DownloadFailed, _append
+from mlcli.datasets.fetch import DownloadFailed, _append
 
 
 def test_an_early_end_that_nobody_reports(tmp_path: Path) -> None:

@@ -15,8 +15,15 @@ import pytest
 from local_http import Server, running
 
 from mlcli.datasets import fetch as fetching
-from mlcli.datasets.fetch import fetch, find, images
-from mlcli.datasets.imagesets import IMAGE_SETS, TEST_LABELS, TRAIN_IMAGES, ImageSet
+from mlcli.datasets.fetch import (
+    IMAGE_SETS,
+    TEST_LABELS,
+    TRAIN_IMAGES,
+    ImageSet,
+    fetch,
+    find,
+    images,
+)
 from mlcli.datasets.registry import describe
 from mlcli.datasets.source import open_source
 from mlcli.errors import DataError

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from mlcli.datasets import make
+from mlcli.datasets.in_memory import SyntheticSource
 from mlcli.datasets.make import write_draws
-from mlcli.datasets.source import SyntheticSource, open_source
+from mlcli.datasets.source import open_source
 from mlcli.errors import DataError
 
 

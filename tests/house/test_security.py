@@ -47,7 +47,7 @@ NEVER_CALLED = {
 # Methods that write an archive's members wherever their names say.
 NEVER_METHODS = {"extractall", "extract", "read_pickle", "unsafe_load", "query"}
 NETWORK = ("requests", "urllib.request", "http", "socket", "ssl", "aiohttp")
-FETCHING = {PACKAGE / "datasets" / "download.py"}
+FETCHING = {PACKAGE / "datasets" / "fetch.py"}
 
 
 def name_of(node: ast.expr) -> str:

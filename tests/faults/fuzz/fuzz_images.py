@@ -24,7 +24,7 @@ def make_images(rng: Random, seeds: Path, folder: Path) -> None:
 
 
 def image_doors(folder: Path, rng: Random) -> Doors:
-    from mlcli.datasets.describe_images import describe_images
+    from mlcli.datasets.describe import describe_images
     from mlcli.datasets.pictures import read_picture
     from mlcli.datasets.rows import Wanted, batches
     from mlcli.datasets.source import open_source

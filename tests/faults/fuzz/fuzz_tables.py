@@ -98,8 +98,7 @@ def table_doors(folder: Path, rng: Random) -> Doors:
 
 
 def make_note(rng: Random, seeds: Path, folder: Path) -> None:
-    from mlcli.datasets.make import write_draws
-    from mlcli.datasets.sidecar import SUFFIX
+    from mlcli.datasets.make import SUFFIX, write_draws
 
     path = folder / "table.csv"
     write_draws("noisy-cubic", path, n_draws=2, seed=0, n_samples=5)

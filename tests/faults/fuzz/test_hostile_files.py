@@ -25,8 +25,8 @@ from pyarrow import parquet
 from mlcli.datasets import checks, read_parquet
 from mlcli.datasets.describe import describe_table
 from mlcli.datasets.idx import load_idx
+from mlcli.datasets.make import SUFFIX, read_note
 from mlcli.datasets.rows import Wanted, batches
-from mlcli.datasets.sidecar import SUFFIX, read_note
 from mlcli.datasets.source import open_source
 from mlcli.errors import ConfigError, DataError, InputError
 from mlcli.json_file import MOST_BYTES, parse_json, read_json

@@ -1,4 +1,4 @@
-"""Sources whose rows are in memory, or will be once they are asked for."""
+"""Sources whose rows fit in memory: drawn from a synthetic set, a table, or images."""
 
 from __future__ import annotations
 
@@ -9,8 +9,47 @@ from typing import Any
 from mlcli.datasets.dataset import Dataset, Task, Truth
 from mlcli.datasets.images import pixel_names
 from mlcli.datasets.registry import NamedSet
-from mlcli.datasets.synthetic import AnySpec, Generator, generator_of, of_regression
+from mlcli.datasets.synthetic import (
+    GENERATOR,
+    AnyGenerator,
+    AnySpec,
+    Generator,
+    generator_of,
+    of_regression,
+)
 from mlcli.errors import DataError
+from mlcli.rng import stream
+
+
+class SyntheticSource:
+    """Independent draws of a synthetic set: replicate i comes from the stream (seed, "data", i)."""
+
+    fresh_draws = True
+    streamed = False
+    class_names: tuple[str, ...] | None = None
+    n_own_test = 0
+
+    def __init__(self, generator: AnyGenerator) -> None:
+        spec, known = generator.spec, of_regression(generator)
+        self._generator = generator
+        self.generator = known
+        self.name = spec.name
+        self.feature_names = spec.feature_names
+        self.target_name = spec.t_name
+        self.task: Task | None = spec.task
+        self.image_shape: tuple[int, ...] | None = getattr(spec, "image_shape", None)
+        self.truth: Truth | None = None if known is None else known.spec.truth
+        self.noise_std: float | None = None if known is None else known.chosen.noise_std
+        self.n_rows = generator.chosen.n_samples
+        self.identity: dict[str, Any] = {
+            "kind": "synthetic",
+            "name": spec.name,
+            "generator": GENERATOR,
+            **vars(generator.chosen),
+        }
+
+    def replicate(self, index: int, seed: int) -> Dataset:
+        return self._generator.draw(stream(seed, "data", index))
 
 
 class TableSource:
