@@ -32,6 +32,8 @@ class Format:
     reader: str
 
 
+# The only entry of the metadata: the order of several would be another one each time.
+SAFETENSORS_KEY = "mlcli"
 FORMATS: Mapping[str, Format] = {
     "onnx": Format(".onnx", ("onnx", "onnxruntime"), "onnxruntime"),
     "safetensors": Format(".safetensors", (), "numpy"),
@@ -186,10 +188,20 @@ def _onnx(
 def _safetensors(
     model: Model, graph: Graph, rows: Tensor, about: Mapping[str, Any]
 ) -> tuple[bytes, dict[str, Tensor]]:
-    from mlcli.export.safetensors_file import run_safetensors, safetensors_bytes
+    """The tensors of a graph, and its steps as JSON in the heading; read back from the bytes."""
+    import json
 
-    content = safetensors_bytes(graph, about)
-    return content, run_safetensors(content, rows)
+    import numpy as np
+    from safetensors.numpy import load, save
+
+    from mlcli.export.graph import description, read_description, run
+
+    tensors = {name: np.ascontiguousarray(graph.tensors[name]) for name in sorted(graph.tensors)}
+    content = save(tensors, metadata={SAFETENSORS_KEY: description(graph, about)})
+    n_heading = int.from_bytes(content[:8], "little")
+    heading = json.loads(content[8 : 8 + n_heading])
+    read = read_description(heading["__metadata__"][SAFETENSORS_KEY], load(content))
+    return content, run(read, rows)
 
 
 _WRITERS = {"onnx": _onnx, "safetensors": _safetensors}

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlcli.export.graph import INPUT, Graph, Step, Tensor
-from mlcli.export.numpy_steps import SELU_ALPHA, SELU_SCALE
+from mlcli.export.graph import INPUT, SELU_ALPHA, SELU_SCALE, Graph, Step, Tensor
 
 if TYPE_CHECKING:
     import onnx

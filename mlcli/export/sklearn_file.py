@@ -36,7 +36,7 @@ def estimator_of(model: Model, graph: Graph, *, plain: bool = True) -> Any:
 
 
 def _plain(model: Model) -> Any | None:
-    from mlcli.export import sklearn_networks, sklearn_parts
+    from mlcli.export import sklearn_parts
 
     if isinstance(model, LinearNumbers):
         return sklearn_parts.linear_numbers(model)
@@ -44,7 +44,7 @@ def _plain(model: Model) -> Any | None:
         return sklearn_parts.linear_classes(model)
     if isinstance(model, BayesModel):
         return sklearn_parts.bayes(model)
-    return sklearn_networks.networks(model) if isinstance(model, Networks) else None
+    return sklearn_parts.networks(model) if isinstance(model, Networks) else None
 
 
 def is_plain(model: Any) -> bool:

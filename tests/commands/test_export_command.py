@@ -169,9 +169,9 @@ def test_a_disk_that_is_full_leaves_the_old_file(
 def test_a_file_that_says_something_else_is_not_written(
     mlcli: Run, runs: Path, empty_folder: Path, monkeypatch: pytest.MonkeyPatch, to: str
 ) -> None:
-    from mlcli.export import columns, monomials
+    from mlcli.export import linear, monomials
 
-    real, powers = columns.arnoldi_columns, monomials.monomials_of
+    real, powers = linear.arnoldi_columns, monomials.monomials_of
 
     def wrong(build: Any, basis: Any, degree: int, x: str) -> str:
         return build.scale(real(build, basis, degree, x), 1 + 3e-5)
@@ -226,9 +226,8 @@ def test_random_rows_lie_where_the_data_are(runs: Path) -> None:
 
 
 def test_every_operation_has_a_meaning_and_every_reader_knows_it() -> None:
-    from mlcli.export.numpy_steps import OPERATIONS
+    from mlcli.export.graph import MEANINGS, OPERATIONS
     from mlcli.export.onnx_file import SAME, _Lowering
-    from mlcli.export.operations import MEANINGS
 
     assert set(OPERATIONS) == set(MEANINGS)
     known = {op for op in MEANINGS if hasattr(_Lowering, "_" + op.replace("-", "_"))}

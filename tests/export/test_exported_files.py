@@ -269,8 +269,7 @@ def read_safetensors(path: Path, X: np.ndarray) -> dict[str, np.ndarray]:
     from safetensors import safe_open
     from safetensors.numpy import load_file
 
-    from mlcli.export.graph import read_description
-    from mlcli.export.numpy_steps import run
+    from mlcli.export.graph import read_description, run
 
     text = safe_open(path, "numpy").metadata()["mlcli"]
     found = run(read_description(text, load_file(path)), X)
