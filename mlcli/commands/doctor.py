@@ -12,8 +12,7 @@ import typer
 
 from mlcli import console
 from mlcli.report.manifest import package_versions
-from mlcli.scale.jobs import cores
-from mlcli.scale.thread_variables import thread_variables
+from mlcli.scale.threads import cores, thread_variables
 
 app = typer.Typer(add_completion=False)
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from mlcli.errors import ConfigError
-from mlcli.scale.jobs import map_ordered
-from mlcli.scale.processes import each_apart
+from mlcli.scale.processes import each_apart, map_ordered
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -95,7 +94,7 @@ def open_workers(
     if cluster is None:
         yield Processes(jobs)
         return
-    from mlcli.scale.connection import connected
+    from mlcli.scale.cluster import connected
 
     with connected(parse_cluster(cluster), versions) as found:
         yield found

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mlcli.tracking.place import replaced
 from mlcli.tracking.record import Record
+from mlcli.tracking.target_folder import replaced
 
 ROOT = Path("dvclive")
 # What DVCLive and this file write.
