@@ -115,7 +115,7 @@ class TextColumn(DataError):
         return TextColumn(*self._said, "")
 
 
-def refuse_text(path: object, column: str, place: str, text: str, *, asked: bool) -> NoReturn:
+def refuse_text(path: object, column: str, place: str, text: str, *, requested: bool) -> NoReturn:
     """Refuse a column that holds text.
 
     Args:
@@ -123,11 +123,11 @@ def refuse_text(path: object, column: str, place: str, text: str, *, asked: bool
         column: its name.
         place: where the text is, e.g. "line 7".
         text: the text.
-        asked: whether the column was asked for by name.
+        requested: whether the column was asked for by name.
     """
     shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
     flag = "--dates" if is_date(text) else "--categorical"
-    hint = "correcting that row" if asked else "naming the numeric columns with --features"
+    hint = "correcting that row" if requested else "naming the numeric columns with --features"
     must, got = "a number in every row", f"{shown!r} in {place}"
     raise TextColumn(column, path, must, got, hint, flag)
 

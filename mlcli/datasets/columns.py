@@ -15,7 +15,7 @@ LISTED = 12
 
 
 @dataclass(frozen=True)
-class Choice:
+class ColumnChoice:
     """The columns that are used.
 
     Attributes:
@@ -23,14 +23,14 @@ class Choice:
         features: the D columns to predict from.
         draw_column: the column that numbers independent data sets, if there is one.
         group_column: the column whose values name groups of rows, if there is one.
-        asked: the columns that the user named.
+        requested: the columns that the user named.
         coders: what makes numbers of the cells of columns that hold words or dates.
     """
 
     target: str
     features: tuple[str, ...]
     draw_column: str | None
-    asked: frozenset[str]
+    requested: frozenset[str]
     group_column: str | None = None
     coders: Mapping[str, Coder] = field(default_factory=dict)
 
@@ -49,7 +49,7 @@ def choose(
     features: Sequence[str] | None,
     draw_column: str | None,
     group_column: str | None = None,
-) -> Choice:
+) -> ColumnChoice:
     """Settle the target and the features, and refuse what can't be meant.
 
     Raises:
@@ -69,18 +69,18 @@ def choose(
                 f"column {list(names).index('') + 1} of {path} has no name",
                 hint="naming the columns to use with --features",
             )
-        asked: frozenset[str] = frozenset()
+        requested: frozenset[str] = frozenset()
     else:
         _refuse_duplicates("--features names", features)
-        asked = frozenset(features)
+        requested = frozenset(features)
     _refuse_roles(path, target, features, draw_column)
     if group_column is not None and group_column in (target, draw_column, *features):
         raise DataError(
             f"column '{group_column}' can't both name the groups and have another role",
             hint="another --group-column",
         )
-    asked |= {target, draw_column or target}
-    return Choice(target, tuple(features), draw_column, asked, group_column)
+    requested |= {target, draw_column or target}
+    return ColumnChoice(target, tuple(features), draw_column, requested, group_column)
 
 
 def target_named(path: object, names: Sequence[str], target: str | None) -> str | None:

@@ -80,7 +80,7 @@ class Dataset:
         """`Preparation.related` of the features; empty lists where nothing is declared."""
         return ([], []) if self.preparation is None else self.preparation.related
 
-    def prepared_words(self) -> dict[str, Any]:
+    def preparation_metadata(self) -> dict[str, Any]:
         """What a model has to say of how its inputs are made; empty where nothing is declared."""
         if self.preparation is None or self.filling is None:
             return {}

@@ -20,7 +20,7 @@ from mlcli.datasets.cells import (
     years_of,
 )
 from mlcli.datasets.checks import refuse_given
-from mlcli.datasets.columns import Choice, missing_column
+from mlcli.datasets.columns import ColumnChoice, missing_column
 from mlcli.datasets.dataset import Array
 from mlcli.errors import ConfigError, DataError
 from mlcli.lists import in_shell
@@ -86,7 +86,9 @@ class Declared:
 NOTHING = Declared()
 
 
-def with_learners(path: Path, names: Sequence[str], choice: Choice, declared: Declared) -> Choice:
+def with_learners(
+    path: Path, names: Sequence[str], choice: ColumnChoice, declared: Declared
+) -> ColumnChoice:
     """The columns to read, those that are declared by numbers in the order in which they come.
 
     Raises:
@@ -115,13 +117,13 @@ def with_learners(path: Path, names: Sequence[str], choice: Choice, declared: De
     return replace(choice, coders=coders)
 
 
-def may_lack(choice: Choice, declared: Declared) -> frozenset[str]:
+def may_lack(choice: ColumnChoice, declared: Declared) -> frozenset[str]:
     """The features whose gaps are no fault: a gap is a category, or is filled."""
     return frozenset(declared.categorical if declared.impute is None else choice.features)
 
 
 def prepare(
-    path: Path, choice: Choice, declared: Declared, columns: Mapping[str, Array]
+    path: Path, choice: ColumnChoice, declared: Declared, columns: Mapping[str, Array]
 ) -> tuple[Preparation, Array]:
     """What is made of the features, and X (N, D) with NaN for what is missing.
 

@@ -159,7 +159,7 @@ def read_columns(
     found: list[tuple[str, Any]],
     names: Sequence[str],
     *,
-    asked: frozenset[str],
+    requested: frozenset[str],
     coders: Mapping[str, Coder],
 ) -> dict[str, Array]:
     """Some of the columns as floats; booleans are 0 and 1.
@@ -168,7 +168,7 @@ def read_columns(
         path: the archive.
         found: what `columns` gave.
         names: the columns that are needed.
-        asked: columns that the user named.
+        requested: columns that the user named.
         coders: of the columns that hold words or dates.
 
     Raises:
@@ -178,7 +178,7 @@ def read_columns(
     return {
         name: coded(path, name, _texts(by_name[name]), 0, coders[name])
         if name in coders
-        else _floats(path, name, by_name[name], asked)
+        else _floats(path, name, by_name[name], requested)
         for name in names
     }
 
@@ -229,7 +229,7 @@ def _expand(key: str, array: Any) -> list[tuple[str, Any]]:
     return [(f"{key}_{j}", array[:, j]) for j in range(array.shape[1])]
 
 
-def _floats(path: Path, name: str, column: Any, asked: frozenset[str]) -> Array:
+def _floats(path: Path, name: str, column: Any, requested: frozenset[str]) -> Array:
     if column.dtype.kind in "biuf":
         floats: Array = column.astype(np.float64)
         return floats
@@ -238,4 +238,4 @@ def _floats(path: Path, name: str, column: Any, asked: frozenset[str]) -> Array:
     try:
         return numbers(column.tolist(), len(column))
     except NotANumber as error:
-        refuse_text(path, name, f"row {error.row + 1}", error.text, asked=name in asked)
+        refuse_text(path, name, f"row {error.row + 1}", error.text, requested=name in requested)

@@ -40,7 +40,7 @@ def batches(
     columns: Sequence[str],
     rows: int,
     *,
-    asked: frozenset[str],
+    requested: frozenset[str],
     coders: Mapping[str, Coder],
 ) -> Iterator[dict[str, Array]]:
     """At most `rows` rows at a time of some columns.
@@ -49,7 +49,7 @@ def batches(
         path: the file.
         columns: their names.
         rows: at most so many.
-        asked: columns that the user named.
+        requested: columns that the user named.
         coders: of the columns that hold words or dates.
 
     Raises:
@@ -66,7 +66,7 @@ def batches(
             ):
                 batch = _unpacked(path, packed)
                 yield {
-                    name: _floats(path, name, batch.column(name), first, asked)
+                    name: _floats(path, name, batch.column(name), first, requested)
                     if name not in coders
                     else coded(path, name, texts_of(batch.column(name)), first, coders[name])
                     for name in columns
@@ -160,7 +160,7 @@ def _unpacked(path: Path, batch: Any) -> Any:
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
-def _floats(path: Path, name: str, column: Any, first: int, asked: frozenset[str]) -> Array:
+def _floats(path: Path, name: str, column: Any, first: int, requested: frozenset[str]) -> Array:
     """A column as floats, missing cells as NaN; booleans are 0 and 1."""
     import pyarrow as pa
 
@@ -175,7 +175,7 @@ def _floats(path: Path, name: str, column: Any, first: int, asked: frozenset[str
             return numbers(column.to_pylist(), len(column))
         except NotANumber as error:
             row = first + error.row + 1
-            refuse_text(path, name, f"row {row}", error.text, asked=name in asked)
+            refuse_text(path, name, f"row {row}", error.text, requested=name in requested)
     elif not any(is_kind(kind) for is_kind in plain):
         flag = "--dates" if pa.types.is_temporal(kind) else ""
         hint = "naming the numeric columns with --features"

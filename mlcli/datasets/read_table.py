@@ -15,7 +15,7 @@ import numpy as np
 from mlcli.datasets import read_npz, read_parquet, read_text
 from mlcli.datasets.cells import TextColumn
 from mlcli.datasets.checks import Missing, refuse_constant, refuse_too_many, refuse_too_many_columns
-from mlcli.datasets.columns import Choice, choose
+from mlcli.datasets.columns import ColumnChoice, choose
 from mlcli.datasets.dataset import Array
 from mlcli.datasets.files import check_file, sha256
 from mlcli.errors import DataError
@@ -145,7 +145,7 @@ def choose_columns(
     features: Sequence[str] | None = None,
     draw_column: str | None = None,
     group_column: str | None = None,
-) -> Choice:
+) -> ColumnChoice:
     """Settle which columns of a file are used, from its heading alone.
 
     Raises:
@@ -178,7 +178,7 @@ def column_names(path: Path) -> list[str]:
     return names
 
 
-def file_identity(path: Path, choice: Choice, *, drop_missing: bool) -> dict[str, Any]:
+def file_identity(path: Path, choice: ColumnChoice, *, drop_missing: bool) -> dict[str, Any]:
     """What the data are: the file's own name and bytes, and the columns; no folder, no clock.
 
     Of a folder of parts, the name and the bytes of each part.
@@ -199,7 +199,7 @@ def file_identity(path: Path, choice: Choice, *, drop_missing: bool) -> dict[str
 
 
 def column_batches(
-    path: Path, choice: Choice, *, rows: int = BATCH_ROWS, as_text: bool = False
+    path: Path, choice: ColumnChoice, *, rows: int = BATCH_ROWS, as_text: bool = False
 ) -> Iterator[dict[str, Array]]:
     """The needed columns as floats, with NaN for empty cells, at most `rows` rows at a time.
 
@@ -218,17 +218,21 @@ def column_batches(
             if has_rows(one):
                 yield from column_batches(one, choice, rows=rows, as_text=as_text)
         return
-    names, asked = choice.names, choice.asked
+    names, requested = choice.names, choice.requested
     suffix = path.suffix.lower()
     if suffix == ".npz":
         found = read_npz.columns(path)
         parts = _alone(
-            lambda: read_npz.read_columns(path, found, names, asked=asked, coders=choice.coders)
+            lambda: read_npz.read_columns(
+                path, found, names, requested=requested, coders=choice.coders
+            )
         )
     elif suffix == ".parquet":
-        parts = read_parquet.batches(path, names, rows, asked=asked, coders=choice.coders)
+        parts = read_parquet.batches(path, names, rows, requested=requested, coders=choice.coders)
     else:
-        parts = read_text.batches(path, names, asked=asked, as_text=as_text, coders=choice.coders)
+        parts = read_text.batches(
+            path, names, requested=requested, as_text=as_text, coders=choice.coders
+        )
     try:
         for part in parts:
             n = len(part[choice.target])
@@ -244,7 +248,7 @@ def _alone(part: Callable[[], dict[str, Array]]) -> Iterator[dict[str, Array]]:
 
 def read(
     path: Path,
-    choice: Choice,
+    choice: ColumnChoice,
     *,
     drop_missing: bool = False,
     may_lack: frozenset[str] = frozenset(),
@@ -287,7 +291,7 @@ def read(
     return columns
 
 
-def _refuse_constant_columns(path: Path, choice: Choice, columns: dict[str, Array]) -> None:
+def _refuse_constant_columns(path: Path, choice: ColumnChoice, columns: dict[str, Array]) -> None:
     """Of columns of words whoever named them has a say; see `declared.prepare`."""
     names = [name for name in choice.features if name not in choice.coders]
     known = [columns[name][~np.isnan(columns[name])] for name in names]

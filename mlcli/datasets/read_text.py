@@ -74,7 +74,7 @@ def batches(
     path: Path,
     columns: Sequence[str],
     *,
-    asked: frozenset[str],
+    requested: frozenset[str],
     as_text: bool,
     coders: Mapping[str, Coder],
 ) -> Iterator[dict[str, Array]]:
@@ -83,7 +83,7 @@ def batches(
     Args:
         path: the file.
         columns: names as `column_names` gives them.
-        asked: columns that the user named.
+        requested: columns that the user named.
         as_text: take every cell through Python, which also reads booleans; slower.
         coders: of the columns that hold words or dates.
 
@@ -105,7 +105,7 @@ def batches(
             yield found
             first += batch.num_rows
     except NotANumber as error:
-        _refuse_first_text(path, numeric, asked, error)
+        _refuse_first_text(path, numeric, requested, error)
     except pa.ArrowInvalid as error:
         if "conversion error" in str(error) and not as_text:
             raise NotAllFloats from None
@@ -214,7 +214,7 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _refuse_first_text(
-    path: Path, columns: Sequence[str], asked: frozenset[str], error: NotANumber
+    path: Path, columns: Sequence[str], requested: frozenset[str], error: NotANumber
 ) -> NoReturn:
     """Arrow says which row, not which line; a second look finds the line."""
     records = _records(path)
@@ -225,7 +225,7 @@ def _refuse_first_text(
             try:
                 number(record[place])
             except ValueError:
-                refuse_text(path, name, f"line {line}", record[place], asked=name in asked)
+                refuse_text(path, name, f"line {line}", record[place], requested=name in requested)
     raise DataError(f"{path} changed while it was read, near {error.text!r}")
 
 

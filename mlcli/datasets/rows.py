@@ -19,7 +19,7 @@ from mlcli.datasets.cells import (
     gap_code,
     is_word,
 )
-from mlcli.datasets.columns import Choice, missing_column
+from mlcli.datasets.columns import ColumnChoice, missing_column
 from mlcli.datasets.dataset import Array
 from mlcli.datasets.files import check_file
 from mlcli.datasets.images import as_rows, decode, image_shape_of
@@ -35,7 +35,7 @@ from mlcli.preparation.columns import Preparation
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ModelInputs:
     """What a model reads.
 
     Attributes:
@@ -110,7 +110,7 @@ class Batch:
         return Batch(self.X[some], t, files, () if some.start else self.skipped)
 
 
-def batches(name: str, wanted: Wanted, rows: int) -> Iterator[Batch]:
+def batches(name: str, wanted: ModelInputs, rows: int) -> Iterator[Batch]:
     """The rows of a file, a folder of images or a named set, exactly `rows` at a time.
 
     The last batch has what is left. Other columns and their order play no part.
@@ -121,7 +121,7 @@ def batches(name: str, wanted: Wanted, rows: int) -> Iterator[Batch]:
     yield from _in_batches(_parts(name, wanted, rows), rows)
 
 
-def _parts(name: str, wanted: Wanted, rows: int) -> Iterator[Batch]:
+def _parts(name: str, wanted: ModelInputs, rows: int) -> Iterator[Batch]:
     named = DATASETS.get(canonical(name))
     if named is not None:
         return _named(name, wanted)
@@ -164,7 +164,7 @@ def _joined(parts: Sequence[Batch]) -> Batch:
     return Batch(np.concatenate([one.X for one in parts]), t, files or None, skipped)
 
 
-def table_batches(path: Path, wanted: Wanted) -> Iterator[Batch]:
+def table_batches(path: Path, wanted: ModelInputs) -> Iterator[Batch]:
     """The rows of a table file, as many at a time as its reader gives.
 
     Raises:
@@ -181,7 +181,9 @@ def table_batches(path: Path, wanted: Wanted) -> Iterator[Batch]:
                 f"{path} has two columns named '{column}'", hint="giving each its own name"
             )
     # The reader settles roles; which of the columns it takes for the target plays no part.
-    choice = Choice(needed[0], tuple(needed[1:]), None, frozenset(needed), coders=wanted.coders())
+    choice = ColumnChoice(
+        needed[0], tuple(needed[1:]), None, frozenset(needed), coders=wanted.coders()
+    )
     try:
         yield from _read(path, choice, wanted)
     except TextColumn as error:
@@ -189,7 +191,7 @@ def table_batches(path: Path, wanted: Wanted) -> Iterator[Batch]:
         raise error.of_target() from None
 
 
-def _read(path: Path, choice: Choice, wanted: Wanted) -> Iterator[Batch]:
+def _read(path: Path, choice: ColumnChoice, wanted: ModelInputs) -> Iterator[Batch]:
     n_read = 0
 
     def batch(part: dict[str, Array]) -> Batch:
@@ -210,7 +212,7 @@ def _read(path: Path, choice: Choice, wanted: Wanted) -> Iterator[Batch]:
         n_read = max(0, n_read - n)
 
 
-def _named(name: str, wanted: Wanted) -> Iterator[Batch]:
+def _named(name: str, wanted: ModelInputs) -> Iterator[Batch]:
     source = open_source(name)
     if source.fresh_draws:
         raise DataError(
@@ -231,7 +233,7 @@ def _named(name: str, wanted: Wanted) -> Iterator[Batch]:
     yield Batch(X, None if wanted.target is None else columns[wanted.target])
 
 
-def _npz_images(path: Path, wanted: Wanted) -> Iterator[Batch]:
+def _npz_images(path: Path, wanted: ModelInputs) -> Iterator[Batch]:
     heads = read_npz.read_headers(path)
     shape = heads["X"].shape or ()
     found = image_shape_of(f"'X' in {path}", shape)
@@ -256,7 +258,7 @@ def _npz_images(path: Path, wanted: Wanted) -> Iterator[Batch]:
         yield Batch(as_rows(arrays["X"][some]), None if t is None else t[some])
 
 
-def check_images(what: str, found: tuple[int, ...], wanted: Wanted) -> None:
+def check_images(what: str, found: tuple[int, ...], wanted: ModelInputs) -> None:
     """Refuse images of another size than the model's.
 
     Raises:
@@ -274,7 +276,7 @@ def check_images(what: str, found: tuple[int, ...], wanted: Wanted) -> None:
     raise DataError(what, must=f"{text(wanted.image_shape)}, as in the training", got=text(found))
 
 
-def folder_batches(folder: Path, wanted: Wanted, rows: int) -> Iterator[Batch]:
+def folder_batches(folder: Path, wanted: ModelInputs, rows: int) -> Iterator[Batch]:
     """The PNG and JPEG images of a folder and of the folders in it, in the order of their names.
 
     Args:
@@ -321,7 +323,7 @@ def _is_image(path: Path) -> bool:
     return not hidden and path.suffix.lower() in SUFFIXES
 
 
-def _decoded(path: Path, wanted: Wanted) -> NDArray[np.float64]:
+def _decoded(path: Path, wanted: ModelInputs) -> NDArray[np.float64]:
     try:
         with path.open("rb") as file:
             return decode(path, file, wanted.resize).astype(np.float64)
@@ -329,7 +331,7 @@ def _decoded(path: Path, wanted: Wanted) -> NDArray[np.float64]:
         raise DataError(f"{path} can't be read: {(error.strerror or '').lower()}") from None
 
 
-def _row(path: Path, image: NDArray[np.float64], wanted: Wanted) -> NDArray[np.float64]:
+def _row(path: Path, image: NDArray[np.float64], wanted: ModelInputs) -> NDArray[np.float64]:
     assert wanted.image_shape is not None
     if image.ndim == 2 and len(wanted.image_shape) == 3 and wanted.image_shape[0] == 3:
         # As in the training: a grey image is as red as it is green and blue.
@@ -338,7 +340,7 @@ def _row(path: Path, image: NDArray[np.float64], wanted: Wanted) -> NDArray[np.f
     return image.reshape(-1)
 
 
-def _class(path: Path, wanted: Wanted) -> float:
+def _class(path: Path, wanted: ModelInputs) -> float:
     name = path.parent.name
     if name not in wanted.classes:
         raise DataError(

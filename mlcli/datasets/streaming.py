@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlcli.datasets import read_parquet, read_text
 from mlcli.datasets.checks import Missing, refuse_constant
-from mlcli.datasets.columns import Choice
+from mlcli.datasets.columns import ColumnChoice
 from mlcli.datasets.dataset import Array, Dataset, Task
 from mlcli.datasets.read_table import BATCH_ROWS, column_batches, file_identity, parts_of
 from mlcli.errors import DataError
@@ -135,7 +135,7 @@ class StreamSource:
     class_names = None
     n_own_test = 0
 
-    def __init__(self, path: Path, choice: Choice, *, drop_missing: bool = False) -> None:
+    def __init__(self, path: Path, choice: ColumnChoice, *, drop_missing: bool = False) -> None:
         """Read the table once and check it.
 
         Raises:

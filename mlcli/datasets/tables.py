@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlcli.datasets import labelled_images, read_npz, read_table
 from mlcli.datasets.cells import Learner, TextColumn, is_date, is_word
 from mlcli.datasets.checks import refuse_given
-from mlcli.datasets.columns import Choice
+from mlcli.datasets.columns import ColumnChoice
 from mlcli.datasets.dataset import ROWS_A_CLASS, Array, Dataset, few_enough
 from mlcli.datasets.declared import Declared, may_lack, prepare, with_learners
 from mlcli.datasets.files import check_file
@@ -71,7 +71,7 @@ def open_file(
 
 
 def _open_table(
-    path: Path, choice: Choice, declared: Declared, drop_missing: bool, stream_rows: int
+    path: Path, choice: ColumnChoice, declared: Declared, drop_missing: bool, stream_rows: int
 ) -> TableSource | StreamSource:
     draw_column, group_column = choice.draw_column, choice.group_column
     if draw_column is None and group_column is None and has_more_rows(path, stream_rows):
@@ -93,7 +93,7 @@ def _open_table(
                 hint="a column with a number for each word",
             ) from None
     gaps = may_lack(choice, declared)
-    choice, columns, words = read_with_words(path, choice, gaps, drop_missing=drop_missing)
+    choice, columns, words = read_with_class_names(path, choice, gaps, drop_missing=drop_missing)
     if declared:
         preparation, X = prepare(path, choice, declared, columns)
         data = Dataset(
@@ -116,15 +116,15 @@ def _open_table(
     return DrawsSource(data, identity, rows, draw_column)
 
 
-def table_dataset(name: str, choice: Choice, columns: dict[str, Array]) -> Dataset:
+def table_dataset(name: str, choice: ColumnChoice, columns: dict[str, Array]) -> Dataset:
     """The chosen columns of a table as X (N, D) and t (N,)."""
     X = np.column_stack([columns[name] for name in choice.features])  # (N, D)
     return Dataset(name, X, columns[choice.target], choice.features, choice.target)
 
 
-def read_with_words(
-    path: Path, choice: Choice, may_lack: frozenset[str], *, drop_missing: bool
-) -> tuple[Choice, dict[str, Array], tuple[str, ...] | None]:
+def read_with_class_names(
+    path: Path, choice: ColumnChoice, may_lack: frozenset[str], *, drop_missing: bool
+) -> tuple[ColumnChoice, dict[str, Array], tuple[str, ...] | None]:
     """`read_table.read`, with the target's classes numbered from 0 on where they are words.
 
     Args:
@@ -176,14 +176,14 @@ def read_with_words(
     return choice, columns, tuple(names)
 
 
-class ColumnsOfWords(DataError):
+class TextFeatures(DataError):
     """Features that hold words or dates, and perhaps the target does.
 
     Attributes:
         listed: the features, at most `LISTED` by name.
         flags: that declare them; empty where they are too many to be listed.
         target: its name.
-        target_words: the first distinct words of the target, in their order; none of numbers.
+        target_texts: the first distinct words of the target, in their order; none of numbers.
     """
 
     def __init__(
@@ -191,10 +191,10 @@ class ColumnsOfWords(DataError):
     ) -> None:
         super().__init__(sentence)
         self.listed, self.flags = _listed(features), flags
-        self.target, self.target_words = target, tuple(words)
+        self.target, self.target_texts = target, tuple(words)
 
 
-def columns_of_words(path: Path, choice: Choice, first: TextColumn) -> DataError:
+def columns_of_words(path: Path, choice: ColumnChoice, first: TextColumn) -> DataError:
     """What to say of a table in which a feature that is not declared holds text.
 
     Looks at the first batch of rows. A column in which only some cells are words is a column of
@@ -224,14 +224,16 @@ def columns_of_words(path: Path, choice: Choice, first: TextColumn) -> DataError
     sentence = str(first)
     if len(words) > 1:
         ways = (
-            [] if choice.asked >= words.keys() else ["naming the numeric columns with --features"]
+            []
+            if choice.requested >= words.keys()
+            else ["naming the numeric columns with --features"]
         )
         ways.append(flags or "--categorical and --dates with the names of these")
         sentence = (
             f"{_listed(list(words))} of {path} must be numbers in every row, got words; "
             f"try {', or '.join(ways)}"
         )
-    return ColumnsOfWords(sentence, list(words), flags, choice.target, target)
+    return TextFeatures(sentence, list(words), flags, choice.target, target)
 
 
 def _mostly_words(texts: Sequence[str]) -> bool:
@@ -274,7 +276,7 @@ def _column(path: Path, name: str) -> list[object]:
     suffix = path.suffix.lower()
     if suffix == ".npz":
         found = read_npz.read_columns(
-            path, read_npz.columns(path), (name,), asked=frozenset({name}), coders={}
+            path, read_npz.columns(path), (name,), requested=frozenset({name}), coders={}
         )
         return list(found[name].tolist())
     if suffix == ".parquet":

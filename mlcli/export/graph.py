@@ -65,7 +65,7 @@ Operation = Callable[[Values, Tensors, Mapping[str, Any]], Tensor]
 
 
 @dataclass(frozen=True)
-class Step:
+class GraphStep:
     """One operation.
 
     Attributes:
@@ -97,7 +97,7 @@ class Graph:
 
     input_shape: tuple[int, ...]
     dtype: str
-    steps: tuple[Step, ...]
+    steps: tuple[GraphStep, ...]
     outputs: Mapping[str, str]
     tensors: Mapping[str, Tensor]
 
@@ -111,7 +111,7 @@ class Builder:
 
     def __init__(self, dtype: str) -> None:
         self.dtype = dtype
-        self._steps: list[Step] = []
+        self._steps: list[GraphStep] = []
         self._tensors: dict[str, Tensor] = {}
 
     def add(
@@ -136,7 +136,7 @@ class Builder:
             part: self._keep(f"{label or output}.{part}", np.asarray(array))
             for part, array in (tensors or {}).items()
         }
-        self._steps.append(Step(op, inputs, output, names, settings))
+        self._steps.append(GraphStep(op, inputs, output, names, settings))
         return output
 
     def _keep(self, name: str, array: Tensor) -> str:
@@ -221,7 +221,7 @@ def read_description(text: str, tensors: Mapping[str, Tensor]) -> Graph:
         raise ValueError(f"the schema must be {SCHEMA}, got {words['schema']}")
     known = ("op", "inputs", "output", "tensors")
     steps = tuple(
-        Step(
+        GraphStep(
             step["op"],
             tuple(step["inputs"]),
             step["output"],

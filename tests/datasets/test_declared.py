@@ -11,7 +11,7 @@ import pytest
 from table_files import put
 
 from mlcli.datasets.declared import MOST_CATEGORIES, Declared
-from mlcli.datasets.rows import Wanted, batches
+from mlcli.datasets.rows import ModelInputs, batches
 from mlcli.datasets.source import open_source
 from mlcli.errors import InputError
 
@@ -83,7 +83,7 @@ def test_new_rows_become_the_same_numbers(tmp_path: Path) -> None:
     for path in files(tmp_path, frame()):
         features = ("when", "sex", "the region", "x")
         data = open_source(path, target="y", features=features, declared=ALL).replicate(0, 0)
-        wanted = Wanted(data.feature_names, "y", preparation=data.preparation)
+        wanted = ModelInputs(data.feature_names, "y", preparation=data.preparation)
         X = np.concatenate([part.X for part in batches(path, wanted, 7)])
         np.testing.assert_array_equal(X, data.X)
 

@@ -26,7 +26,7 @@ from mlcli.datasets import checks, read_parquet
 from mlcli.datasets.describe import describe_table
 from mlcli.datasets.idx import load_idx
 from mlcli.datasets.make import SUFFIX, read_note
-from mlcli.datasets.rows import Wanted, batches
+from mlcli.datasets.rows import ModelInputs, batches
 from mlcli.datasets.source import open_source
 from mlcli.errors import ConfigError, DataError, InputError
 from mlcli.json_file import MOST_BYTES, parse_json, read_json
@@ -155,7 +155,7 @@ def test_an_npz_archive_that_lies_about_its_size(
     for door in (
         open_source,
         lambda name: describe_table(Path(name)),
-        lambda name: list(batches(name, Wanted(("x",)), 9)),
+        lambda name: list(batches(name, ModelInputs(("x",)), 9)),
     ):
         with pytest.raises(DataError, match=words):
             door(str(path))
@@ -190,7 +190,7 @@ def test_a_small_parquet_file_of_equal_numbers_is_no_way_to_all_memory(
     rows = [
         len(part["t"])
         for part in read_parquet.batches(
-            path, table.column_names, 65536, asked=frozenset(), coders={}
+            path, table.column_names, 65536, requested=frozenset(), coders={}
         )
     ]
     assert max(rows) == 2000 // 21
