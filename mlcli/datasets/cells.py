@@ -21,14 +21,14 @@ _DATE = re.compile(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\S.*)?\s*$")
 # Distinct texts without spaces at their ends -> a number each, NaN for a gap; it raises BadText.
 Coder = Callable[[Sequence[str]], Array]
 NAN = float("nan")
-# Which of day and month comes first where both are followed by slashes, as a user says it.
+# The order of day and month in dates with slashes, by what a user writes behind the column.
 ORDERS = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y"}
-# Points stand behind a day, never behind a month.
+# Dates with points always have the day first.
 DATE_FORMATS = ("ISO8601", "%d.%m.%Y", *ORDERS.values(), "%Y/%m/%d")
 A_DATE = "a date in every row, as 2024-05-27, 27.5.2024, 27/5/2024 or 5/27/2024"
 SECONDS_A_YEAR = 365.2425 * 86_400
 LISTED = 8
-# The value of a class of all others, and a number that is no number of a class.
+# The value of a class that collects all others, and a number that no class has.
 OTHERS, ANY_OTHER = None, -1.0
 
 
@@ -123,7 +123,7 @@ def refuse_text(path: object, column: str, place: str, text: str, *, requested: 
         column: its name.
         place: where the text is, e.g. "line 7".
         text: the text.
-        requested: whether the column was asked for by name.
+        requested: whether the user named the column.
     """
     shown = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
     flag = "--dates" if is_date(text) else "--categorical"
@@ -147,7 +147,7 @@ class BadText(Exception):
 
 
 class Learner:
-    """A coder that meets a column for the first time and numbers its texts as they come.
+    """A coder for a new column: it numbers distinct texts in the order in which they first appear.
 
     Attributes:
         texts: the distinct texts, in the order of their numbers.
@@ -220,14 +220,14 @@ def category_coder(values: Sequence[str], unseen: str) -> Coder:
 
 
 def gap_code(values: Sequence[str]) -> float:
-    """What stands for an empty cell among categories: their category of gaps, or NaN."""
+    """The code of an empty cell: that of the category of missing values, or NaN without one."""
     return float(values.index(MISSING_CATEGORY)) if MISSING_CATEGORY in values else NAN
 
 
 def class_coder(names: Sequence[str], values: Sequence[float | None]) -> Coder:
     """A target's value by the name of its class; a number is taken as it is.
 
-    Where one class is of all other values, any other word is one of it.
+    Where one class collects all other values, any other text belongs to it.
     """
     by_name: Mapping[str, float | None] = dict(zip(names, values, strict=True))
 
@@ -275,7 +275,7 @@ def date_form(texts: Sequence[str], forms: Sequence[str] = DATE_FORMATS) -> tupl
 
 
 def two_readings(texts: Sequence[str]) -> tuple[str, str, str] | None:
-    """The first of some dates that says something else with the month first, where all may.
+    """The first date that is another one with the month first, if all dates can be read so.
 
     Returns:
         The text, and the day that it is in ISO 8601 with the day and with the month first; None
@@ -293,7 +293,7 @@ def two_readings(texts: Sequence[str]) -> tuple[str, str, str] | None:
 
 
 def years_of(texts: Sequence[str], form: str) -> Array:
-    """Dates as years with a fraction, of 365.2425 days from 1970 on; NaN for what is no date."""
+    """Dates as fractional years of 365.2425 days since 1970; NaN where a text is not a date."""
     import pandas as pd
 
     if not len(texts):
@@ -303,7 +303,7 @@ def years_of(texts: Sequence[str], form: str) -> Array:
 
 
 def _days(texts: Sequence[str], form: str) -> Any:
-    """Dates as pandas has them, none where a text is no date of that form."""
+    """Dates as a pandas series, NaT where a text is not a date of that form."""
     import pandas as pd
 
     series = pd.Series(list(texts), dtype=object)

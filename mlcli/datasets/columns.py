@@ -24,7 +24,7 @@ class ColumnChoice:
         draw_column: the column that numbers independent data sets, if there is one.
         group_column: the column whose values name groups of rows, if there is one.
         requested: the columns that the user named.
-        coders: what makes numbers of the cells of columns that hold words or dates.
+        coders: turn the cells of columns of text or dates into numbers.
     """
 
     target: str
@@ -84,7 +84,7 @@ def choose(
 
 
 def target_named(path: object, names: Sequence[str], target: str | None) -> str | None:
-    """The column that was asked for, else one that is named as a target is, else none.
+    """The requested column, else one with the default name of a target, else None.
 
     Raises:
         DataError: there is no such column, or two columns have one name.
@@ -153,7 +153,7 @@ def missing_column(
         path: the file.
         wanted: the column.
         names: the columns there are.
-        of_list: it was named in a list, where a name with a comma stands in quotes.
+        of_list: it was named in a list, where a name with a comma needs quotes.
     """
     near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
     # The part of a name up to its comma may be far from the whole.

@@ -1,4 +1,4 @@
-"""What a user says of columns that are no numbers, and the features that come of it."""
+"""Columns that are declared as categories or dates, and the features made from them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mlcli.preparation.columns import MISSING, Column, Preparation
 
 # Each but the first is a column; beyond this a column is rather an identifier.
 MOST_CATEGORIES = 1000
-# The time of year is told apart from the date itself where it comes back.
+# The time of year is a feature of its own where the dates span more than one year.
 YEARLY_SPAN = 2.0
 
 
@@ -38,7 +38,7 @@ class Declared:
 
     Attributes:
         categorical: columns of categories.
-        dates: columns of dates, those with ``:dmy`` or ``:mdy`` behind the name with the day or
+        dates: columns of dates; ``:dmy`` or ``:mdy`` behind a name says that the day or
             the month first.
         impute: what fills missing numbers and dates, mean, median or most-frequent.
         indicate_missing: a column of 0 and 1 beside each whose gaps are filled.
@@ -55,7 +55,7 @@ class Declared:
         return bool(self.categorical or self.dates or self.impute)
 
     def refuse_for(self, name: str, why: str) -> None:
-        """Refuse to prepare what is no table file.
+        """Refuse declared columns for data that are not a table file.
 
         Raises:
             DataError: something was declared.
@@ -64,10 +64,10 @@ class Declared:
         refuse_given(name, given | {"dates": self.dates or None, "impute": self.impute}, why)
 
     def date_forms(self, names: Sequence[str]) -> dict[str, str | None]:
-        """The columns of dates, and the form of those whose order was said.
+        """The columns of dates, with the form of those whose order of day and month is given.
 
         Args:
-            names: of the table's columns; one that has a colon itself is no other with an order.
+            names: of the columns of the table; a name may itself contain a colon.
 
         Raises:
             ConfigError: a column is named twice.
@@ -89,10 +89,10 @@ NOTHING = Declared()
 def with_learners(
     path: Path, names: Sequence[str], choice: ColumnChoice, declared: Declared
 ) -> ColumnChoice:
-    """The columns to read, those that are declared by numbers in the order in which they come.
+    """The columns to read; declared ones are read as numbers of their distinct texts.
 
     Raises:
-        ConfigError: a declared column is no feature, or declared twice.
+        ConfigError: a declared column is not a feature, or is declared twice.
         DataError: there is no such column.
     """
     dates = tuple(declared.date_forms(names))
@@ -118,23 +118,23 @@ def with_learners(
 
 
 def may_lack(choice: ColumnChoice, declared: Declared) -> frozenset[str]:
-    """The features whose gaps are no fault: a gap is a category, or is filled."""
+    """The features in which missing values are allowed: they are a category, or are filled."""
     return frozenset(declared.categorical if declared.impute is None else choice.features)
 
 
 def prepare(
     path: Path, choice: ColumnChoice, declared: Declared, columns: Mapping[str, Array]
 ) -> tuple[Preparation, Array]:
-    """What is made of the features, and X (N, D) with NaN for what is missing.
+    """The preparation of the features, and X (N, D) with NaN for missing values.
 
     Args:
         path: the file, for messages.
         choice: from `with_learners`.
         declared: how.
-        columns: the cells as they were read; words and dates by their number.
+        columns: the cells as they were read; categories and dates as numbers of their texts.
 
     Raises:
-        DataError: a column has one category or too many, or holds something that is no date.
+        DataError: a column has one category or too many, or a cell is not a date.
     """
     found, cells = [], dict(columns)
     dates = declared.date_forms(choice.features)

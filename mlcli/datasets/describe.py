@@ -68,7 +68,7 @@ def describe_table(
         task: what the target is; left out, judged by its values.
 
     Raises:
-        DataError: the file is no table, has no such column, or its values are not for that task.
+        DataError: it is not a table, has no such column, or its values do not fit that task.
     """
     if not path.is_dir():
         check_file(path)
@@ -118,10 +118,10 @@ def _or_none(value: float) -> float | None:
 
 
 def _task_of(target: SampledColumn, asked: Task | None) -> Task | None:
-    """What a target is: as asked, or by its values; None if they are for neither task.
+    """The task of a target: the requested one, or by its values; None if neither fits.
 
     Raises:
-        DataError: its values are not for what was asked.
+        DataError: its values do not fit the requested task.
     """
     n_known = int((~target.missing).sum())
     enough = len(target.values) > 1 and few_enough(len(target.values), n_known)

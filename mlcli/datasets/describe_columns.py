@@ -1,4 +1,4 @@
-"""Columns of a table -> what each holds, which go together, and what gives the target away."""
+"""Columns of a table -> what each holds, which are related, and which reveal the target."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def correlation_ratio(feature: SampledColumn, target: SampledColumn) -> float:
 
 
 def leak(feature: SampledColumn, target: SampledColumn, *, classes: bool) -> str | None:
-    """How a feature gives the target away, in words, or None.
+    """How a feature reveals the target, as part of a sentence; None if it does not.
 
     Args:
         feature, target: two columns of the same rows.
@@ -239,7 +239,7 @@ def _tells_classes(feature: SampledColumn, target: SampledColumn, both: Any) -> 
         return None
     n_values = np.unique(x).size
     pairs = np.unique(x * len(target.values) + t).size
-    # Values that hardly ever come twice would tell anything.
+    # Values that are hardly ever repeated would determine any class.
     if pairs == n_values and both.sum() >= ROWS_A_CLASS * n_values:
         return "tells the class: each of its values goes with one class"
     if feature.numbers is None or np.bincount(t)[np.unique(t)].min() < ROWS_A_CLASS:

@@ -66,7 +66,7 @@ def read_sample(path: Path, seed: int = 0) -> tuple[list[SampledColumn], int]:
     file is in memory as a whole.
 
     Raises:
-        DataError: the file is no table, or damaged.
+        DataError: the file is not a table, or is damaged.
     """
     suffix = path.suffix.lower()
     if suffix == ".npz":
@@ -135,7 +135,7 @@ def _from_npz(path: Path, seed: int) -> tuple[list[SampledColumn], int]:
 
 
 def _typed(name: str, cells: Any) -> SampledColumn:
-    """A column of Arrow's, by what its cells say rather than by how they are stored."""
+    """A typed column from an Arrow column, by its cells rather than by how they are stored."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(cells.type):

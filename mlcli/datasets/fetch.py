@@ -79,13 +79,13 @@ OK, PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE = 200, 206, 416
 
 
 class DownloadFailed(Exception):
-    """A server can't be reached, refuses, or stops half-way; what came is kept."""
+    """A server can't be reached, refuses, or stops half-way; the bytes received so far are kept."""
 
 
 def download(url: str, part: Path, progress: Progress | None = None) -> bool:
-    """Fetch `url` into `part`, asking only for the rest where `part` holds a beginning.
+    """Download `url` into `part`, only the rest if `part` holds a beginning.
 
-    A server that ignores the question for a part is taken from its start.
+    From a server that ignores ranges the whole file is downloaded.
 
     Args:
         url: what to fetch.
@@ -93,7 +93,7 @@ def download(url: str, part: Path, progress: Progress | None = None) -> bool:
         progress: called with the bytes so far and in all, where the server says how many.
 
     Returns:
-        Whether an earlier beginning was kept, so that a wrong result may be its fault.
+        Whether an earlier beginning was continued, which may be the cause of a wrong result.
 
     Raises:
         DownloadFailed: with the reason.
@@ -107,7 +107,7 @@ def download(url: str, part: Path, progress: Progress | None = None) -> bool:
     try:
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
             if response.status_code == RANGE_NOT_SATISFIABLE:
-                # Either all of it is here already, or what is here belongs to another file.
+                # Either the file is complete already, or `part` belongs to another file.
                 return True
             if response.status_code not in (OK, PARTIAL_CONTENT):
                 raise DownloadFailed(f"HTTP {response.status_code}")
@@ -257,7 +257,7 @@ def _fetch_file(wanted: ImageSet, path: Path, sha256: str, progress: Progress | 
         try:
             resumed = download(mirror + path.name, part, progress)
             if resumed and not _is_right(part, sha256):
-                # The kept beginning may be another mirror's: the same data, packed in another way.
+                # The beginning may be from another mirror: the same data, compressed differently.
                 part.unlink()
                 download(mirror + path.name, part, progress)
         except DownloadFailed as error:

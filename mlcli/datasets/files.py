@@ -15,7 +15,7 @@ SUFFIXES = (".csv", ".tsv", ".parquet", ".npz")
 
 
 def check_file(path: Path) -> None:
-    """Refuse a path that is no readable, non-empty file of a known kind.
+    """Refuse a path that is not a readable, non-empty file of a known kind.
 
     Raises:
         DataError: saying which of these it is.

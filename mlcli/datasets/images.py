@@ -82,7 +82,7 @@ def _channels_last(shape: tuple[int, ...]) -> bool:
 
 
 class UnreadableImage(Exception):
-    """A file is no whole PNG or JPEG image; the text says why."""
+    """A file is not a complete PNG or JPEG image; the text says why."""
 
 
 def decode(path: Path, file: IO[bytes], resize: tuple[int, int] | None) -> NDArray[np.uint8]:
@@ -95,7 +95,7 @@ def decode(path: Path, file: IO[bytes], resize: tuple[int, int] | None) -> NDArr
             height and width change independently.
 
     Raises:
-        DataError: it is no PNG or JPEG image, is damaged, has more pixels than `MOST_PIXELS`, or
+        DataError: it is not a PNG or JPEG image, is damaged, has more pixels than `MOST_PIXELS`, or
             has more than 8 bits a channel and is grey.
     """
     try:
@@ -110,7 +110,7 @@ def decode(path: Path, file: IO[bytes], resize: tuple[int, int] | None) -> NDArr
 def decode_levels(
     path: Path, file: IO[bytes], resize: tuple[int, int] | None = None, *, deep: bool = False
 ) -> NDArray[Any]:
-    """`decode`, for callers with a sentence of their own for what is unreadable.
+    """`decode`, for callers that word the error for an unreadable file themselves.
 
     A photograph is turned as its EXIF note says; what is transparent is laid over white. The size
     that the header claims and all checksums are checked before anything is decoded.
@@ -120,7 +120,7 @@ def decode_levels(
         deep: give 16 bits of grey as 0 to 65535, which are refused otherwise.
 
     Raises:
-        UnreadableImage: it is no PNG or JPEG image, or is damaged.
+        UnreadableImage: it is not a PNG or JPEG image, or is damaged.
         DataError: as `decode`.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
@@ -155,7 +155,7 @@ def head_size(path: Path) -> tuple[int, int]:
     """(h, w) of an image file once it is turned as `decode` does, without its pixels.
 
     Raises:
-        DataError: it is no PNG or JPEG image.
+        DataError: it is not a PNG or JPEG image.
     """
     from PIL import ExifTags, Image
 

@@ -115,7 +115,7 @@ class DrawsSource(TableSource):
         )
 
     def is_drawn_from(self, spec: AnySpec, identity: dict[str, Any]) -> None:
-        """Take the name and what is known of a synthetic set, drawn as its identity says."""
+        """Take the name, truth and noise of the synthetic set that the rows were drawn from."""
         keys = ("n_samples", "x_min", "x_max", "noise_std")
         generator = generator_of(spec, **{key: identity.get(key) for key in keys})
         self.name = spec.name
@@ -151,12 +151,12 @@ class DeferredSource(TableSource):
         return self._loaded
 
     def __getstate__(self) -> dict[str, Any]:
-        # Whoever gets it may not have the files: the rows go with it, and no way to read them.
+        # Another process may not have the files, so the rows are pickled instead of `_load`.
         return self.__dict__ | {"_loaded": self.replicate(0, 0), "_load": None}
 
 
 class ImageSource(TableSource):
-    """A file or a folder of images; each row of X is one, as `layout` says.
+    """A file or a folder of images; each row of X is one, as `images` says.
 
     Attributes:
         skipped: a sentence for each image that was left out.

@@ -22,7 +22,7 @@ from mlcli.datasets.read_npz import ArrayHeader, load
 from mlcli.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-# Images that aren't read; passing them over would lose rows without a word.
+# Images that can't be read; ignoring them would lose rows silently.
 OTHER_IMAGES = (".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic")
 
 Pixels = NDArray[np.uint8]
@@ -41,7 +41,7 @@ def open_folder(
     Args:
         folder: it holds one folder for each class.
         resize: (h, w) that all images are brought to; left out, they must be of one size.
-        skip_bad: leave out files that are no image or are damaged; the source says which.
+        skip_bad: leave out files that are not images or are damaged; see `ImageSource.skipped`.
 
     Raises:
         DataError: fewer than two classes, a class without images, a file that is no image, images
@@ -199,7 +199,7 @@ def _rows(images: list[Pixels]) -> tuple[Array, tuple[int, ...]]:
     return X, image_shape
 
 
-# Kinds of dtype: what is counted is a class, what is measured is a regression.
+# Kinds of dtype: integers and booleans are classes, floats are a regression.
 COUNTED, MEASURED = "biu", "f"
 
 
@@ -223,7 +223,7 @@ def open_npz_images(
         drop_missing: leave out images with missing or infinite values.
 
     Raises:
-        DataError: X is of no shape that `layout.image_shape_of` takes, the target is missing, of
+        DataError: X is of no shape that `images.image_shape_of` takes, the target is missing, of
             another length or of one class only, or values are missing.
     """
     key = _target(path, heads, target)

@@ -22,7 +22,7 @@ from mlcli.json_file import read_json
 from mlcli.partials import replacing_file
 
 SUFFIX = ".json"
-# Of a set's own numbers those that a note need not name.
+# Numbers of a set that a note may leave out.
 NUMBERS = ("x_min", "x_max", "noise_std")
 DRAW_COLUMN = "draw"
 
@@ -68,7 +68,7 @@ def read_note(table: Path) -> dict[str, Any] | None:
 
 
 def _is_note(note: Any) -> bool:
-    """Whether it says what `write_note` writes, of the types that its readers rely on."""
+    """Whether it has the keys that `write_note` writes, with values of the right types."""
     if not isinstance(note, dict) or not isinstance(note.get("drawn_from"), dict):
         return False
     identity = note["drawn_from"]

@@ -86,7 +86,7 @@ def grey_images(data: Dataset, shape: tuple[int, ...]) -> Array:
     """Every image of a set, (N, n_h, n_w), colours as their mean and without their opacity.
 
     Args:
-        data: images, one a row.
+        data: one image per row.
         shape: (n_h, n_w) or (n_ch, n_h, n_w) of a row.
     """
     images = data.X.reshape(-1, *shape)
@@ -99,7 +99,7 @@ def first_of_class(
     """The first image of a class in grey, its brightest pixel at 1.
 
     Args:
-        data: images, one a row.
+        data: one image per row.
         shape: of a row, see `grey_images`.
         number: of the class.
         longest_side: see `reduce`.
@@ -128,7 +128,7 @@ def read_picture(path: Path, longest_side: int) -> Picture:
         longest_side: see `reduce`.
 
     Raises:
-        DataError: it can't be read, is no PNG or JPEG, is broken off, or is too large.
+        DataError: it can't be read, is not a PNG or JPEG, is cut off, or is too large.
     """
     if not path.is_file():
         raise DataError("a picture", must="a PNG or JPEG file", got=f"{path} (no such file)")

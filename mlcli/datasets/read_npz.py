@@ -50,14 +50,14 @@ HEADER_BYTES = 10_000 + 16
 
 @dataclass(frozen=True)
 class ArrayHeader:
-    """The shape and the type of one array; neither for a member that is no array."""
+    """The shape and the type of one array; both None for a member that is not an array."""
 
     shape: tuple[int, ...] | None
     dtype: Any = None
 
 
 def read_headers(path: Path) -> dict[str, ArrayHeader]:
-    """Name -> head of each member, in the order of the archive.
+    """Name -> header of each member, in the order of the archive.
 
     Raises:
         DataError: no NPZ archive, a damaged one, pickled objects, a size that its bytes don't
@@ -87,7 +87,7 @@ def read_headers(path: Path) -> dict[str, ArrayHeader]:
 
 
 def damaged(path: Path) -> DataError:
-    """The refusal of an archive whose bytes aren't what they say."""
+    """The error for a damaged archive."""
     return DataError(f"{path} is damaged", hint="writing it again with numpy.savez")
 
 
@@ -104,7 +104,7 @@ def _head(path: Path, name: str, start: bytes, n_bytes: int) -> ArrayHeader:
         )
     try:
         with warnings.catch_warnings():
-            # Of what Python finds odd in a header that is taken for one of its own texts.
+            # NumPy evaluates the header as a Python literal, which may warn.
             warnings.simplefilter("ignore")
             shape, _, dtype = reader(file)
     except Exception:
@@ -169,7 +169,7 @@ def read_columns(
         found: what `columns` gave.
         names: the columns that are needed.
         requested: columns that the user named.
-        coders: of the columns that hold words or dates.
+        coders: of the columns of text or dates.
 
     Raises:
         DataError: a column holds text or complex numbers.

@@ -10,7 +10,7 @@ from mlcli.datasets.cells import Coder, NotANumber, TextColumn, coded, numbers, 
 from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
 
-# Each column of a row group has a buffer of its own: together they have about this.
+# Each column of a row group has its own buffer: this is about their total size.
 BUFFERS_BYTES = 2**26
 SMALLEST_BUFFER, LARGEST_BUFFER = 2**14, 2**20
 # Of one batch, whatever the number of columns.
@@ -23,7 +23,7 @@ def column_names(path: Path) -> list[str]:
     """The names of the columns.
 
     Raises:
-        DataError: the file is no Parquet file.
+        DataError: the file is not a Parquet file.
     """
     with _open(path) as file:
         return list(file.schema_arrow.names)
@@ -50,7 +50,7 @@ def batches(
         columns: their names.
         rows: at most so many.
         requested: columns that the user named.
-        coders: of the columns that hold words or dates.
+        coders: of the columns of text or dates.
 
     Raises:
         DataError: a column holds no numbers, or the file is damaged.
@@ -93,7 +93,7 @@ def cells(path: Path, rows: int) -> Iterator[Any]:
 
 
 def _open(path: Path, n_columns: int = 1, *, texts_packed: bool = False) -> Any:
-    """The file, its texts each once with the places of the rows that hold them, where asked."""
+    """The open file; with `texts_packed`, columns of text are read as dictionaries."""
     import pyarrow as pa
     from pyarrow import parquet
 

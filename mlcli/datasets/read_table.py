@@ -28,7 +28,7 @@ BATCH_ROWS = 65_536
 
 
 def holds_parts(folder: Path) -> bool:
-    """Whether a table's part lies in a folder itself, so that it is no folder of images.
+    """Whether a folder directly contains parts of a table, and so is not a folder of images.
 
     Raises:
         DataError: the folder can't be listed, or holds neither parts nor folders.
@@ -259,13 +259,13 @@ def read(
         path: the file.
         choice: the columns.
         drop_missing: leave out rows with missing or infinite values.
-        may_lack: columns whose gaps are no fault, and stay as NaN.
+        may_lack: columns in which missing values are allowed and stay NaN.
 
     Raises:
         DataError: saying which of these fails.
     """
     if path.suffix.lower() == ".parquet":
-        # Equal values take next to nothing in such a file; of the others the file is the bound.
+        # Repeated values are compressed to almost nothing, so the size of the file is no bound.
         n_values = read_parquet.n_rows(path) * len(choice.names)
         refuse_too_many(path, n_values, "fewer rows, or naming fewer columns with --features")
     try:
@@ -292,7 +292,7 @@ def read(
 
 
 def _refuse_constant_columns(path: Path, choice: ColumnChoice, columns: dict[str, Array]) -> None:
-    """Of columns of words whoever named them has a say; see `declared.prepare`."""
+    """Declared columns are left to `declared.prepare`."""
     names = [name for name in choice.features if name not in choice.coders]
     known = [columns[name][~np.isnan(columns[name])] for name in names]
     for name, column in zip(names, known, strict=True):

@@ -30,7 +30,7 @@ def column_names(path: Path) -> list[str]:
     """The heading; line breaks and runs of spaces in a name become one space.
 
     Raises:
-        DataError: the file is no UTF-8 text, or has no rows under its heading.
+        DataError: the file is not UTF-8 text, or has no rows under its heading.
     """
     names = heading(path)
     if not has_rows(path):
@@ -42,7 +42,7 @@ def heading(path: Path) -> list[str]:
     """The same of a file that may have no rows.
 
     Raises:
-        DataError: the file is no UTF-8 text, or has no heading.
+        DataError: the file is not UTF-8 text, or has no heading.
     """
     with path.open("rb") as file:
         if b"\0" in file.read(SNIFFED_BYTES):
@@ -64,7 +64,7 @@ def has_rows(path: Path) -> bool:
     """Whether there is a row under the heading.
 
     Raises:
-        DataError: the file is no UTF-8 text.
+        DataError: the file is not UTF-8 text.
     """
     records = _records(path)
     return next(records, None) is not None and next(records, None) is not None
@@ -85,10 +85,10 @@ def batches(
         columns: names as `column_names` gives them.
         requested: columns that the user named.
         as_text: take every cell through Python, which also reads booleans; slower.
-        coders: of the columns that hold words or dates.
+        coders: of the columns of text or dates.
 
     Raises:
-        NotAllFloats: a cell is no float and `as_text` is off.
+        NotAllFloats: a cell is not a float and `as_text` is off.
         DataError: a row has the wrong number of cells, or a column holds text.
     """
     import pyarrow as pa
@@ -143,7 +143,7 @@ def rows(path: Path) -> Iterator[list[str]]:
     """The cells of each row as they are written, blank lines and heading left out.
 
     Raises:
-        DataError: the file is no UTF-8 text.
+        DataError: the file is not UTF-8 text.
     """
     records = _records(path)
     next(records, None)
@@ -154,7 +154,7 @@ def write_rows(path: Path, out: Path, place: int, change: Callable[[str], str]) 
     """Copy a file with every cell of the column at `place` changed, but for its heading.
 
     Raises:
-        DataError: the file is no UTF-8 text.
+        DataError: the file is not UTF-8 text.
     """
     with out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter=_delimiter(path), lineterminator="\n")
@@ -216,7 +216,7 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
 def _refuse_first_text(
     path: Path, columns: Sequence[str], requested: frozenset[str], error: NotANumber
 ) -> NoReturn:
-    """Arrow says which row, not which line; a second look finds the line."""
+    """Arrow reports the row, not the line; the file is read again to find the line."""
     records = _records(path)
     names = [_name(cell) for cell in next(records)[1]]
     places = {name: names.index(name) for name in columns}

@@ -36,12 +36,12 @@ from mlcli.preparation.columns import Preparation
 
 @dataclass(frozen=True)
 class ModelInputs:
-    """What a model reads.
+    """The columns or images that a model reads.
 
     Attributes:
         features: names of the D inputs.
         target: column of the target; None: only inputs are read.
-        image_shape: (h, w) or (c, h, w) of a row that is an image; None: rows are no images.
+        image_shape: (h, w) or (c, h, w) of a row that is an image; None if rows are not images.
         resize: (h, w) to which the images of a folder are brought.
         classes: names of the classes, in the order of class_values.
         class_values: the target's value of each.
@@ -64,7 +64,7 @@ class ModelInputs:
         return self.features if self.preparation is None else self.preparation.raw_names
 
     def coders(self) -> dict[str, Coder]:
-        """What makes numbers of words and dates, the target's classes by their names."""
+        """Coders of the columns of text and dates, and of a target with named classes."""
         found: dict[str, Coder] = {}
         for one in () if self.preparation is None else self.preparation.columns:
             if one.kind == "category":
@@ -106,14 +106,14 @@ class Batch:
     def __getitem__(self, some: slice) -> Batch:
         t = None if self.t is None else self.t[some]
         files = None if self.files is None else self.files[some]
-        # They are said once, with the first rows.
+        # They are reported once, with the first rows.
         return Batch(self.X[some], t, files, () if some.start else self.skipped)
 
 
 def batches(name: str, wanted: ModelInputs, rows: int) -> Iterator[Batch]:
     """The rows of a file, a folder of images or a named set, exactly `rows` at a time.
 
-    The last batch has what is left. Other columns and their order play no part.
+    The last batch may be smaller. Other columns, and the order of columns, are ignored.
 
     Raises:
         DataError: it can't be read, lacks a column, or holds images of another size.
@@ -204,7 +204,7 @@ def _read(path: Path, choice: ColumnChoice, wanted: ModelInputs) -> Iterator[Bat
         return
     except NotAllFloats:
         pass
-    # Words such as true and false: the slower reader goes on where the fast one stopped.
+    # Text such as true and false: the slower reader continues where the fast one stopped.
     for part in read_table.column_batches(path, choice, as_text=True):
         n = len(part[choice.target])
         if n_read < n:

@@ -1,4 +1,4 @@
-"""A name or a file -> a source of data sets, one a replicate."""
+"""`open_source`: a name or a path -> where an experiment gets the data of each replicate from."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Source(Protocol):
         n_rows: rows of one replicate, after the checks.
         streamed: whether the rows come in batches only (`streaming.StreamSource`).
         task: whether t is a number or the number of a class, where it is known.
-        image_shape: (h, w) or (c, h, w) where each row of X is an image, laid out as in `layout`.
+        image_shape: (h, w) or (c, h, w) where each row of X is an image, laid out as in `images`.
         class_names: K names where classes 0..K-1 have names; None where they are numbers.
         n_own_test: how many of the last rows the set itself keeps for testing.
     """
@@ -116,7 +116,7 @@ def open_source(
         n_samples, x_min, x_max, noise_std: of a synthetic set; left out, the set's own.
         stream_rows: the most rows that are read into memory.
         resize, skip_bad: of a folder of images, as `labelled_images.open_folder` takes them.
-        declared: columns of a file that are no numbers, and what is made of them.
+        declared: columns of categories and dates of a file, and how gaps are filled.
 
     Raises:
         DataError: the name, the file or folder, its columns or its values won't do.

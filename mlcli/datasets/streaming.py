@@ -17,7 +17,7 @@ from mlcli.datasets.read_table import BATCH_ROWS, column_batches, file_identity,
 from mlcli.errors import DataError
 from mlcli.rng import one_of_each
 
-# Whenever more rows are kept, every other one goes: 14,000 to 28,000 rows in the end, some 20,000.
+# Whenever more rows are kept, every other one is dropped, which leaves some 20,000 in the end.
 MOST_ROWS = 28_000
 # Fewer of a wide table, so that they stay below this many numbers; but several rows a column.
 MOST_CELLS = 2**23
@@ -112,7 +112,7 @@ def _n_lines(path: Path) -> int:
 
 
 class StreamSource:
-    """A table that is read in batches, in bounded memory, each time it is asked for.
+    """A table that is read in batches, in bounded memory, as often as needed.
 
     Attributes:
         n_rows: rows N after the checks.
@@ -191,7 +191,7 @@ class StreamSource:
                 X = np.column_stack([part[name] for name in self.feature_names])  # (n, D)
                 yield X, part[self.target_name], good
         except DataError:
-            # What is wrong with half a file says less than that it was written to.
+            # That the file was changed explains more than what is wrong with half of it.
             self._refuse_change()
             raise
         self._refuse_change()

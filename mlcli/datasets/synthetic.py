@@ -262,7 +262,7 @@ class MatricesGenerator:
 
     @property
     def class_probability(self) -> Truth | None:
-        """None: t is no class."""
+        """None: t is not a class."""
         return None
 
     def draw(self, rng: np.random.Generator, n_samples: int | None = None) -> Dataset:

@@ -1,4 +1,4 @@
-"""A table in a file -> a source: roles of its columns, classes that are words, groups, draws."""
+"""A table in a file -> a source: named classes, groups of rows, independent draws."""
 
 from __future__ import annotations
 
@@ -125,12 +125,12 @@ def table_dataset(name: str, choice: ColumnChoice, columns: dict[str, Array]) ->
 def read_with_class_names(
     path: Path, choice: ColumnChoice, may_lack: frozenset[str], *, drop_missing: bool
 ) -> tuple[ColumnChoice, dict[str, Array], tuple[str, ...] | None]:
-    """`read_table.read`, with the target's classes numbered from 0 on where they are words.
+    """`read_table.read`, with the classes of a target of text numbered from 0.
 
     Args:
         path: the file.
         choice: the columns.
-        may_lack: columns whose gaps are no fault.
+        may_lack: columns in which missing values are allowed.
         drop_missing: leave out rows with missing values.
 
     Returns:
@@ -138,7 +138,8 @@ def read_with_class_names(
         target holds numbers.
 
     Raises:
-        DataError: as `read_table.read`; or the target holds words and numbers, or too many words.
+        DataError: as `read_table.read`; or the target mixes text and numbers, or has too
+            many distinct texts.
     """
     try:
         columns = read_table.read(path, choice, drop_missing=drop_missing, may_lack=may_lack)
@@ -177,13 +178,13 @@ def read_with_class_names(
 
 
 class TextFeatures(DataError):
-    """Features that hold words or dates, and perhaps the target does.
+    """The error for features of text or dates that are not declared.
 
     Attributes:
         listed: the features, at most `LISTED` by name.
         flags: that declare them; empty where they are too many to be listed.
         target: its name.
-        target_texts: the first distinct words of the target, in their order; none of numbers.
+        target_texts: distinct texts of the target, sorted; empty if it holds numbers.
     """
 
     def __init__(
@@ -195,15 +196,15 @@ class TextFeatures(DataError):
 
 
 def columns_of_words(path: Path, choice: ColumnChoice, first: TextColumn) -> DataError:
-    """What to say of a table in which a feature that is not declared holds text.
+    """The error for a table in which a feature that is not declared holds text.
 
-    Looks at the first batch of rows. A column in which only some cells are words is a column of
+    Reads the first batch of rows. A column in which only some cells are text is a column of
     numbers with a fault, and is refused by that cell.
 
     Args:
         path: the table.
         choice: the columns that are read.
-        first: the refusal of the first such feature.
+        first: the error for the first such feature.
     """
     read = (*choice.features, choice.target)
     learners = {name: Learner() for name in read if name not in choice.coders}
@@ -304,7 +305,7 @@ def draw_rows(path: Path, column: str, values: Array) -> list[NDArray[np.int64]]
         values: its values, (N,); 0, 1, 2, ... without a gap, in any order.
 
     Raises:
-        DataError: a value is no such number, or one is left out.
+        DataError: a value is not such a number, or one is left out.
     """
     found, counts = np.unique(values, return_counts=True)
     expected = np.arange(len(found))
