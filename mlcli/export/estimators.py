@@ -1,4 +1,4 @@
-"""A graph as a scikit-learn estimator: what stands for models that scikit-learn has no parts for.
+"""A graph as a scikit-learn estimator, for models that scikit-learn itself cannot express.
 
 Its state is JSON and arrays, and it computes in NumPy.
 """

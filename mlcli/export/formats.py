@@ -49,10 +49,10 @@ class Exported:
         content: its bytes.
         reader: what ran it, with its version.
         differences: see `check.differences`.
-        outputs: names of what it gives.
-        left_out: names of what `predict` gives and the file does not.
+        outputs: names of its outputs.
+        left_out: outputs of `predict` that the file lacks.
         trusted: types of a skops file that a reader has to trust; None: another format.
-        kind: what it holds, in words.
+        kind: what it holds, for the console.
     """
 
     content: bytes
@@ -111,7 +111,7 @@ def graph_of(model: Model, level: float) -> Graph:
     """The model as steps, with intervals of so much probability.
 
     Raises:
-        DataError: it is of a kind that can't be written so.
+        DataError: this kind of model can't be exported.
     """
     from mlcli.export import linear, networks
     from mlcli.models.bayes import BayesModel
@@ -138,11 +138,11 @@ def export(model: Model, to: str, X: Floats, level: float, about: Mapping[str, A
         to: a name of `FORMATS`.
         X: rows for the check, (n, D).
         level: probability of the intervals.
-        about: what the file says of the model, plain JSON.
+        about: metadata of the model, plain JSON.
 
     Raises:
         DataError: the model can't be written so.
-        MlcliError: the file says something else than the model.
+        MlcliError: the outputs of the file differ from those of the model.
     """
     from mlcli.export import check
     from mlcli.models.linear import LinearClasses
@@ -210,7 +210,7 @@ _WRITERS = {"onnx": _onnx, "safetensors": _safetensors}
 def _sklearn(
     model: Model, graph: Graph, X: Floats, mine: Mapping[str, Tensor], threshold: float | None
 ) -> tuple[bytes, dict[str, Tensor], tuple[str, ...], dict[str, float], str]:
-    """Of scikit-learn's own parts, if they say what the model says; else of ours."""
+    """Of scikit-learn's own estimators if their outputs agree with the model; else of ours."""
     from mlcli.export import check
     from mlcli.export.sklearn_file import estimator_of, is_plain, run_skops, skops_bytes
 

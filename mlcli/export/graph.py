@@ -89,7 +89,7 @@ class Graph:
 
     Attributes:
         input_shape: of one row, (D,) or that of an image.
-        dtype: float32 or float64, in which rows come in.
+        dtype: float32 or float64, of the input rows.
         steps: in an order in which they can be taken.
         outputs: name of a value by the name of the output; each is (n,) or (n, K).
         tensors: by name.
@@ -181,7 +181,7 @@ class Builder:
 
         Args:
             input_shape: of one row.
-            dtype: in which rows come in.
+            dtype: of the input rows.
             outputs: names of values by the names of the outputs.
         """
         shape = tuple(int(n) for n in input_shape)
@@ -189,9 +189,9 @@ class Builder:
 
 
 def description(graph: Graph, about: Mapping[str, Any]) -> str:
-    """The graph without its tensors as JSON, with what else is to be said of the model.
+    """The graph without its tensors as JSON, with metadata of the model.
 
-    What each operation means stands in it too, so that a reader needs nothing else.
+    It contains the meaning of each operation, so that a reader needs nothing else.
     """
     steps = [
         {
@@ -215,7 +215,7 @@ def description(graph: Graph, about: Mapping[str, Any]) -> str:
 
 
 def read_description(text: str, tensors: Mapping[str, Tensor]) -> Graph:
-    """The way back from `description`."""
+    """The graph of a `description`."""
     words = json.loads(text)
     if words["schema"] != SCHEMA:
         raise ValueError(f"the schema must be {SCHEMA}, got {words['schema']}")
@@ -249,7 +249,7 @@ def run(graph: Graph, rows: Tensor) -> dict[str, Tensor]:
 
 
 def _along_channels(vector: Tensor, like: Tensor) -> Tensor:
-    """(k,) so that it meets the second axis."""
+    """(k,) reshaped to broadcast along the second axis of `like`."""
     return vector.reshape(-1, *[1] * (like.ndim - 2))
 
 

@@ -197,7 +197,7 @@ def _standardised(
 
 
 def basis_columns(build: Builder, basis: Basis, x: str) -> str | None:
-    """phi_j at x (n, D) without the constant, (n, M); None where there is no other."""
+    """phi_j at x (n, D) without the constant, (n, M); None if the constant is the only column."""
     if basis.n_columns == int(basis.intercept):
         return None
     if basis.kind == "linear":
@@ -222,7 +222,7 @@ def _products(build: Builder, basis: Basis, x: str) -> str:
         table = build.concat(tables)
         kept = np.delete(np.arange(d), left_out)
         return table if not left_out else build.gather(table, kept, d)
-    # A column of ones stands for a feature that has no part in a product.
+    # A column of ones replaces a feature that is not a factor of a product.
     table = build.concat([*tables, build.constant(x, 1.0)])  # (n, D d + 1)
     orders = exponents(graded_monomials(D, d, intercept=False), D)
     orders = np.delete(orders, left_out, axis=0)  # (M, D)

@@ -35,7 +35,7 @@ def onnx_bytes(graph: Graph, metadata: Mapping[str, str], classes: tuple[str, ..
 
     Args:
         graph: of the model.
-        metadata: words that go into the file.
+        metadata: written into the file.
         classes: names of the classes, which become the output ``class``; its number is there as
             ``class_number``.
     """
@@ -149,7 +149,7 @@ class _Lowering:
         return self.constant(name, array, str(array.dtype))
 
     def _single(self, op: str, dtype: str, inputs: list[str], output: str, **settings: Any) -> None:
-        """A node that is computed in float32, whatever comes in."""
+        """A node that is computed in float32, whatever the type of its input."""
         from onnx import TensorProto
 
         if dtype == "float32":

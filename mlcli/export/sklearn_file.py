@@ -124,7 +124,7 @@ def _renumber(node: Any, numbers: dict[int, int], names: dict[str, str]) -> None
     if not isinstance(node, dict):
         return
     if "__id__" in node:
-        # Whether two equal words are one object is up to the interpreter.
+        # Whether two equal strings are one object is up to the interpreter.
         key = node["__id__"] if node["__loader__"] != "JsonNode" else -1 - len(numbers)
         node["__id__"] = numbers.setdefault(key, len(numbers))
     if isinstance(node.get("file"), str) and "__loader__" in node:

@@ -30,7 +30,7 @@ ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic", "linear": 
 
 
 def linear_numbers(model: LinearNumbers) -> Any | None:
-    """A Pipeline that ends in LinearRegression; None: the model is no polynomial."""
+    """A Pipeline that ends in LinearRegression; None: the model is not a polynomial."""
     found = monomials_of(model.function)
     if found is None or found.C.shape[1] != 1:
         return None
@@ -115,21 +115,21 @@ def _pipeline(form: Monomials, last: Any, n_outputs: int, bias: bool = False) ->
     steps: list[tuple[str, Any]] = [("scale", scaler(form.shift, form.scale))]
     if form.degree > 1 or bias:
         powers = PolynomialFeatures(form.degree, include_bias=bias)
-        # What it learns is how many columns come in.
+        # Fitting only sets the number of input columns.
         steps.append(("powers", powers.fit(np.zeros((1, len(form.shift))))))
     last.n_features_in_ = len(form.C) - int(not bias)
     return Pipeline([*steps, ("model", last)])
 
 
 def with_names(model: Any, features: Sequence[str]) -> Any:
-    """The estimator, all whose parts that meet the columns know their names."""
+    """The estimator with the names of the features in every part that takes the columns."""
     for one in _meeting(model):
         one.feature_names_in_ = np.array(features, dtype=object)
     return model
 
 
 def _meeting(model: Any) -> list[Any]:
-    """The estimators to which the columns come as they are, the outermost first."""
+    """The estimators that take the columns unchanged, the outermost first."""
     if isinstance(model, Pipeline):
         return [model.steps[0][1]]
     if isinstance(model, FixedThresholdClassifier):
@@ -177,7 +177,7 @@ def _member(program: Program, m: int, classes: tuple[str, ...]) -> Pipeline:
     model: Any
     if classes:
         model, last = MLPClassifier(**common), "softmax"
-        # Its classes are sorted as words.
+        # Its classes are sorted as strings.
         order = np.argsort(np.array(classes))
         W, b = W[:, order], b[order]
         if len(classes) == 2:

@@ -37,8 +37,8 @@ SETTINGS = {"distributed.admin.large-graph-warning-threshold": "1TiB"}
 class Cluster:
     """The workers of a Dask cluster; see `workers.Workers`.
 
-    A function and its items go to the scheduler once, with all that they hold, and from there to
-    each worker once. Work that a worker had when it died is given to another.
+    A function and its items are sent to the scheduler once, and from there to each worker once.
+    The work of a worker that dies is given to another.
     """
 
     def __init__(self, client: Any, name: str, versions: Mapping[str, str]) -> None:
@@ -49,7 +49,7 @@ class Cluster:
     def map_ordered(self, function: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
         """See `workers.Workers`."""
         pieces = list(items)
-        # Each way to a worker and back takes milliseconds, as long as many a piece.
+        # A round trip to a worker takes milliseconds, as long as many a piece.
         size = max(1, len(pieces) // (BATCHES * max(1, self._n_threads())))
         batches = [range(i, min(i + size, len(pieces))) for i in range(0, len(pieces), size)]
         waiting = deque(self._submitted(function, pieces, batches, one_thread=True))
@@ -84,7 +84,7 @@ class Cluster:
                 suspects.append(place)
             else:
                 yield place, _value(outcomes[0])
-        # A worker that dies takes those along that wait on it: each again, with nothing beside it.
+        # A worker that dies also loses the pieces that wait on it, so each is tried again alone.
         for place in suspects:
             (future,) = self._submitted(function, items, [alone[place]], one_thread=False)
             outcomes = self._awaited(future)
@@ -157,7 +157,7 @@ class Cluster:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """What goes wrong between here and the workers, in one sentence."""
+        """Raise an error on the connection as a MlcliError of one sentence."""
         import asyncio
         import concurrent.futures as threads
 
@@ -235,7 +235,7 @@ def _client(distributed: Any, address: str) -> Any:
         MlcliError: none answers there.
     """
     try:
-        # Dask itself waits for ever for something that listens and says nothing.
+        # Dask waits for ever for a port that accepts connections and never answers.
         return _within(
             CONNECT + LOOK,
             lambda: distributed.Client(address, timeout=CONNECT, set_as_default=False),
@@ -248,7 +248,7 @@ def _client(distributed: Any, address: str) -> Any:
 
 
 def _refuse_without_mlcli(client: Any, name: str) -> None:
-    """A worker would end at the sight of work that it can't unpack, so that it is asked before.
+    """Check that every worker has mlcli: one without it would crash when it unpacks the work.
 
     Raises:
         MlcliError: a worker, or the scheduler, has no mlcli.
@@ -261,7 +261,7 @@ def _refuse_without_mlcli(client: Any, name: str) -> None:
         except PackageNotFoundError as error:
             return found | {"the scheduler": error}
 
-    # A worker that does not answer is Dask's to give up, and may be needed by nobody.
+    # Dask itself gives up a worker that does not answer.
     with suppress(TimeoutError):
         for who, have in _within(CONNECT, ask).items():
             if isinstance(have, PackageNotFoundError):
@@ -297,7 +297,7 @@ def _local(n_workers: int) -> Iterator[str]:
     cluster: Any = None
     try:
         try:
-            with _uninterrupted(later=True), _deaf_to_ctrl_c():
+            with _uninterrupted(later=True), _ignoring_ctrl_c():
                 cluster = distributed.LocalCluster(
                     n_workers=n_workers,
                     threads_per_worker=1,
@@ -338,8 +338,8 @@ def _uninterrupted(*, later: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Threads and processes that begin in the block, and those of theirs, never hear Ctrl-C.
+def _ignoring_ctrl_c() -> Iterator[None]:
+    """Threads and processes that start in the block, and their children, ignore Ctrl-C.
 
     A terminal sends it to all; a worker that took it would end with a traceback, and be replaced.
     """

@@ -32,7 +32,7 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 _function: Callable[[Any], Any] | None = None
 # Windows has no such thing.
 MASKS = hasattr(signal, "pthread_sigmask")
-# How long an interrupted process may take to put away what it has, in seconds.
+# How long an interrupted process may take to clean up, in seconds.
 PATIENCE = 30.0
 
 
@@ -45,9 +45,9 @@ def map_ordered(
     sums are split, and with it the last bits.
 
     Args:
-        function: sees its item and nothing that changes.
+        function: depends on its item and on nothing that changes.
         items: one piece of work each.
-        jobs: workers; None means one a processor, where there is work for them.
+        jobs: workers; None: one per processor, if there is work for them.
 
     Raises:
         MlcliError: a worker died.
@@ -105,7 +105,7 @@ def _interrupts_held() -> Iterator[None]:
 def end_with(parent: int, number: signal.Signals) -> None:
     """Have the system send this process a signal when its parent dies, where it can (Linux).
 
-    A parent that is killed ends nobody, and a worker without one would wait for work for ever.
+    Killing a parent does not end its workers, which would then wait for work for ever.
 
     Args:
         parent: the parent's number; if it is gone already, this process ends at once.
@@ -151,7 +151,7 @@ def each_apart(
         items: one piece of work each.
         jobs: processes at a time.
     """
-    # A copy of this process is ready at once and has read what it needs; elsewhere it is not safe.
+    # A fork is ready at once and has all data; it is safe on Linux only.
     context: Any = get_context("fork" if sys.platform == "linux" else "spawn")
     waiting = deque(range(len(items)))
     running: dict[Connection, tuple[int, Any]] = {}
@@ -163,7 +163,7 @@ def each_apart(
                 process = context.Process(
                     target=_work_apart, args=(function, items[index], theirs, os.getpid())
                 )
-                # An interrupt in between would leave a process that nobody ends.
+                # An interrupt in between would leave a process running.
                 with _interrupts_held() if MASKS else nullcontext():
                     process.start()
                     running[ours] = index, process

@@ -25,11 +25,11 @@ _turn = threading.Lock()
 
 @dataclass(frozen=True)
 class WorkerTerms:
-    """What a worker must have, and take on, to give the bytes of the process that asks.
+    """Versions and threads that a worker must have to compute the same bytes as this process.
 
     Attributes:
         versions: package (and ``python``) -> version.
-        modules: those of `THREADED` that are to be loaded first.
+        modules: modules of `THREADED` to load first.
         threads: kind of library (``blas``, ``openmp``) -> threads.
     """
 
@@ -52,7 +52,7 @@ def terms_here(versions: Mapping[str, str], *, one_thread: bool) -> WorkerTerms:
 
 @dataclass(frozen=True)
 class WorkItems:
-    """A function, and the items that it is for: what they share is sent once."""
+    """A function and its items; what they share is sent once."""
 
     function: Callable[[Any], Any]
     items: Sequence[Any]
@@ -86,7 +86,7 @@ class PieceResult:
 
 
 def block_of(work: WorkItems) -> bytes:
-    """Work as bytes: what can be imported goes by its name, all else in whole."""
+    """Work as bytes: importable objects by name, all others by value."""
     import cloudpickle
 
     block: bytes = cloudpickle.dumps(work)
@@ -94,7 +94,7 @@ def block_of(work: WorkItems) -> bytes:
 
 
 def unpack(block: bytes, terms: WorkerTerms) -> RemoteWork:
-    """The work of a block. An error is kept for whoever asks for a piece."""
+    """The work of a block. An error is stored, and raised when a piece is computed."""
     import cloudpickle
 
     # Unpacking loads the libraries that the work needs.

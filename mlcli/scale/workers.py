@@ -1,4 +1,4 @@
-"""Who does independent work: one interface for processes of this machine and for a cluster."""
+"""Workers for independent pieces: one interface to processes of this machine and to a cluster."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LOCAL = re.compile(r"local:([0-9]{1,4})")
 
 
 class Workers(Protocol):
-    """Workers for pieces that do not need each other; who they are never changes a byte."""
+    """Workers for independent pieces of work; which workers compute never changes a byte."""
 
     def map_ordered(self, function: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
         """Yield ``function(item)`` in the order of the items, each made with one BLAS thread.
 
         Args:
-            function: sees its item and nothing that changes, and reads no file.
+            function: depends on its item and on nothing that changes, and reads no file.
             items: one piece of work each.
 
         Raises:
@@ -80,7 +80,7 @@ def parse_cluster(text: str) -> str | int:
 def open_workers(
     jobs: int | None, cluster: str | None, versions: Mapping[str, str]
 ) -> Iterator[Workers]:
-    """The workers that were asked for, until the block ends.
+    """The workers for ``--jobs`` or ``--cluster``, until the block ends.
 
     Args:
         jobs: processes of this machine.

@@ -1,4 +1,4 @@
-"""Finished runs, handed to the tracker of a user's choice; one small file a tracker."""
+"""Finished runs, logged to MLflow, TensorBoard or DVCLive; one module per tracker."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ TRACKERS = ("mlflow", "tensorboard", "dvclive")
 
 
 class Tracker(Protocol):
-    """What the file of each tracker has."""
+    """The interface of the module of each tracker."""
 
     @staticmethod
     def log(record: Record) -> str:
-        """Log a run, instead of what is there of the same run, and say where.
+        """Log a run, replacing an earlier log of it, and return where.
 
         Raises:
-            Exception: what the library raises; nothing of ours is lost by it.
+            Exception: what the library raises; the run folder is unaffected.
         """

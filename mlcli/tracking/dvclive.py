@@ -1,6 +1,6 @@
 """DVCLive: the files that `dvc metrics`, `dvc params` and `dvc plots` read, in dvclive/<command>.
 
-One folder a command, since DVC compares what a path holds at different commits.
+One folder per command, since DVC compares what a path holds at different commits.
 """
 
 from __future__ import annotations

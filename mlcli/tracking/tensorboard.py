@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
 
 ROOT = Path("runs") / "tensorboard"
-# TensorBoard finds files by this word.
+# TensorBoard finds files by this prefix.
 EVENTS = "events.out.tfevents"
 
 
