@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.datasets.idx import load_idx, load_with_hash
+from mlcli.datasets.idx import load_with_hash
 from mlcli.errors import DataError
 
 TRAIN_IMAGES = "train-images-idx3-ubyte.gz"
@@ -22,7 +22,6 @@ TIMEOUT_SECONDS = 20.0
 # A connection that breaks loses the piece that it was in, so pieces are small.
 PIECE_BYTES = 2**13
 Progress = Callable[[int, int], None]
-__all__ = ["fetch", "find", "images", "load_idx", "require"]
 FOLDER_VARIABLE = "MLCLI_DATA"
 Bytes = NDArray[np.uint8]
 

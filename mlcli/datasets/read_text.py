@@ -7,7 +7,7 @@ a row with too many or too few cells, and needs one block of the file in memory.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -148,20 +148,6 @@ def rows(path: Path) -> Iterator[list[str]]:
     records = _records(path)
     next(records, None)
     yield from (cells for _, cells in records)
-
-
-def write_rows(path: Path, out: Path, place: int, change: Callable[[str], str]) -> None:
-    """Copy a file with every cell of the column at `place` changed, but for its heading.
-
-    Raises:
-        DataError: the file is not UTF-8 text.
-    """
-    with out.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter=_delimiter(path), lineterminator="\n")
-        for number, (_, record) in enumerate(_records(path)):
-            if number and len(record) > place:
-                record[place] = change(record[place])
-            writer.writerow(record)
 
 
 def _open(

@@ -26,8 +26,6 @@ SAME = {
     "tanh": "Tanh",
     "relu": "Relu",
 }
-# What onnxruntime computes on a CPU in float32 only.
-SINGLE_ONLY = ("Conv", "AveragePool", "Erf")
 
 
 def onnx_bytes(graph: Graph, metadata: Mapping[str, str], classes: tuple[str, ...]) -> bytes:

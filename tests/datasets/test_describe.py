@@ -198,7 +198,7 @@ def test_large_files_are_sampled_evenly(tmp_path: Path, monkeypatch: pytest.Monk
     assert describe_table(path, seed=1) != found
 
 
-def test_odd_files(tmp_path: Path, mlcli: Run) -> None:
+def test_unusable_files_are_refused_in_one_sentence(tmp_path: Path, mlcli: Run) -> None:
     (tmp_path / "empty.csv").touch()
     (tmp_path / "heading.csv").write_text("a,b\n")
     (tmp_path / "twice.csv").write_text("a,a\n1,2\n")

@@ -118,7 +118,7 @@ def test_what_is_streamed(tmp_path: Path) -> None:
     assert open_source(draws, draw_column="draw", stream_rows=10).fresh_draws
 
 
-def test_words_in_a_target_that_is_read_in_batches(tmp_path: Path) -> None:
+def test_a_streamed_target_must_be_numbers(tmp_path: Path) -> None:
     words = table(1500) | {"t": np.array(["no", "yes"])[np.arange(1500) % 2]}
     path = put_parquet(tmp_path / "a.parquet", words)
     with pytest.raises(DataError, match="read in batches must be numbers, one for each class"):

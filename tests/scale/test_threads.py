@@ -95,7 +95,7 @@ def test_workers_inherit_the_settings(tmp_path: Path) -> None:
     assert first in SETTINGS
 
 
-def test_a_worker_that_another_program_started_takes_them_on(cluster: Any) -> None:
+def test_a_worker_started_by_another_program_sets_the_variables(cluster: Any) -> None:
     """Its processes are started without a number of threads."""
 
     def seen(_: int) -> dict[str, str | None]:
@@ -128,7 +128,7 @@ def test_libgomp_reads_the_settings() -> None:
 
 
 @pytest.mark.parametrize("name", CHOICES)
-def test_a_choice_of_the_users_stays_and_nothing_joins_it(name: str) -> None:
+def test_a_variable_set_by_the_user_stays(name: str) -> None:
     environment = {name: "7", "OTHER": "1"}
     set_thread_variables(environment)
     rests = (OPENBLAS,) if name in OPENMP_CHOICES else (QUIET, BUSY)
