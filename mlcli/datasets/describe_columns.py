@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from mlcli.datasets.cells import two_readings
+from mlcli.datasets.columns import MOST_CATEGORIES
 from mlcli.datasets.dataset import ROWS_A_CLASS, Array
-from mlcli.datasets.declared import MOST_CATEGORIES
 from mlcli.datasets.describe_sample import SampledColumn
 
 # Iglewicz and Hoaglin's limit on the robust z, 0.6745 |x - median| / MAD.

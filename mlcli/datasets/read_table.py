@@ -292,7 +292,7 @@ def read(
 
 
 def _refuse_constant_columns(path: Path, choice: ColumnChoice, columns: dict[str, Array]) -> None:
-    """Declared columns are left to `declared.prepare`."""
+    """Declared columns are left to `columns.prepared_features`."""
     names = [name for name in choice.features if name not in choice.coders]
     known = [columns[name][~np.isnan(columns[name])] for name in names]
     for name, column in zip(names, known, strict=True):

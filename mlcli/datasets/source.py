@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from mlcli.datasets.checks import refuse_given
+from mlcli.datasets.columns import NOTHING, Declared
 from mlcli.datasets.dataset import Dataset, Task, Truth
-from mlcli.datasets.declared import NOTHING, Declared
 from mlcli.datasets.files import SUFFIXES
 from mlcli.datasets.in_memory import DeferredSource, SyntheticSource
 from mlcli.datasets.names import canonical

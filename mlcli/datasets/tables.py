@@ -12,9 +12,14 @@ from numpy.typing import NDArray
 from mlcli.datasets import labelled_images, read_npz, read_table
 from mlcli.datasets.cells import Learner, TextColumn, is_date, is_word
 from mlcli.datasets.checks import refuse_given
-from mlcli.datasets.columns import ColumnChoice
+from mlcli.datasets.columns import (
+    ColumnChoice,
+    Declared,
+    may_lack,
+    prepared_features,
+    with_learners,
+)
 from mlcli.datasets.dataset import ROWS_A_CLASS, Array, Dataset, few_enough
-from mlcli.datasets.declared import Declared, may_lack, prepare, with_learners
 from mlcli.datasets.files import check_file
 from mlcli.datasets.in_memory import DrawsSource, TableSource
 from mlcli.datasets.make import read_note
@@ -95,7 +100,7 @@ def _open_table(
     gaps = may_lack(choice, declared)
     choice, columns, words = read_with_class_names(path, choice, gaps, drop_missing=drop_missing)
     if declared:
-        preparation, X = prepare(path, choice, declared, columns)
+        preparation, X = prepared_features(path, choice, declared, columns)
         data = Dataset(
             path.name,
             X,

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from mlcli.config import SECTIONS, config_class
+from mlcli.datasets.columns import Declared
 from mlcli.datasets.dataset import Dataset
-from mlcli.datasets.declared import Declared
 from mlcli.datasets.source import Source, open_source
 from mlcli.datasets.tables import TextFeatures
 from mlcli.errors import DataError

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mlcli.datasets.declared import YEARLY_SPAN
+from mlcli.datasets.columns import YEARLY_SPAN
 from mlcli.datasets.describe_columns import SAME_UNITS
 from mlcli.errors import DataError
 from mlcli.projects import sizes

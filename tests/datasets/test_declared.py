@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from table_files import put
 
-from mlcli.datasets.declared import MOST_CATEGORIES, Declared
+from mlcli.datasets.columns import MOST_CATEGORIES, Declared
 from mlcli.datasets.rows import ModelInputs, batches
 from mlcli.datasets.source import open_source
 from mlcli.errors import InputError
