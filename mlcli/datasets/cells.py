@@ -258,10 +258,10 @@ def is_word(text: str) -> bool:
     return False
 
 
-def listed(names: Sequence[str]) -> str:
-    """Some names for a sentence."""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
+def listed(names: Sequence[str], most: int = LISTED) -> str:
+    """The first names for a sentence, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def date_form(texts: Sequence[str], forms: Sequence[str] = DATE_FORMATS) -> tuple[str, int | None]:

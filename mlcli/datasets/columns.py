@@ -18,6 +18,7 @@ from mlcli.datasets.cells import (
     Coder,
     Learner,
     date_form,
+    listed,
     two_readings,
     years_of,
 )
@@ -123,7 +124,7 @@ def _default_target(path: object, names: Sequence[str]) -> str:
             return name
     raise DataError(
         f"{path} has no column named t, y or target",
-        hint=f"--target with one of its columns: {_listed(names)}",
+        hint=f"--target with one of its columns: {listed(names, LISTED)}",
     )
 
 
@@ -179,15 +180,10 @@ def missing_column(
     near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
     # The part of a name up to its comma may be far from the whole.
     near = near or [name for name in names if of_list and name.split(",")[0].strip() == wanted]
-    hint = f"one of its columns: {_listed(names)}"
+    hint = f"one of its columns: {listed(names, LISTED)}"
     if near:
         hint = in_shell(near[0]) if of_list and "," in near[0] else f"'{near[0]}'"
     return DataError(f"{path} has no column '{wanted}'", hint=hint)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,13 @@ from numpy.typing import NDArray
 from mlcli.datasets.checks import MOST_PIXELS, refuse_too_many
 from mlcli.datasets.columns import DEFAULT_TARGETS
 from mlcli.datasets.dataset import Array, Dataset, Task
-from mlcli.datasets.files import sha256
+from mlcli.datasets.files import IMAGE_SUFFIXES, sha256, visible_entries
 from mlcli.datasets.images import as_rows, decode, head_size, image_shape_of, pixel_names
 from mlcli.datasets.in_memory import ImageSource
 from mlcli.datasets.read_npz import ArrayHeader, load
 from mlcli.errors import DataError
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+HIDDEN = (".",)
 # Images that can't be read; ignoring them would lose rows silently.
 OTHER_IMAGES = (".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic")
 
@@ -96,25 +95,8 @@ def _check_resize(resize: tuple[int, int]) -> None:
         )
 
 
-def _listed(folder: Path) -> list[os.DirEntry[str]]:
-    """What isn't hidden in a folder, in the order of names.
-
-    Raises:
-        DataError: it can't be listed, or a name can't be shown.
-    """
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted((e for e in entries if e.name[0] != "."), key=lambda e: e.name)
-    except OSError as error:
-        raise DataError(f"{folder} can't be read: {(error.strerror or '').lower()}") from None
-    for entry in found:
-        if not entry.name.isprintable():
-            raise DataError(f"the names in {folder}", must="printable", got=ascii(entry.name))
-    return found
-
-
 def _class_names(folder: Path) -> list[str]:
-    names = [entry.name for entry in _listed(folder) if entry.is_dir()]
+    names = [entry.name for entry in visible_entries(folder, HIDDEN) if entry.is_dir()]
     if len(names) < 2:
         got = f"only '{names[0]}'" if names else "none"
         raise DataError(f"the folders in {folder}", must="two or more, one a class", got=got)
@@ -122,7 +104,7 @@ def _class_names(folder: Path) -> list[str]:
 
 
 def _images(folder: Path, name: str) -> list[Path]:
-    found = _listed(folder / name)
+    found = visible_entries(folder / name, HIDDEN)
     for entry in found:
         if Path(entry.name).suffix.lower() in OTHER_IMAGES:
             raise DataError(
@@ -131,7 +113,7 @@ def _images(folder: Path, name: str) -> list[Path]:
     paths = [
         Path(entry.path)
         for entry in found
-        if Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file()
+        if Path(entry.name).suffix.lower() in IMAGE_SUFFIXES and entry.is_file()
     ]
     if not paths:
         nested = any(entry.is_dir() for entry in found)

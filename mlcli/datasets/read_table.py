@@ -17,13 +17,12 @@ from mlcli.datasets.cells import TextColumn
 from mlcli.datasets.checks import Missing, refuse_constant, refuse_too_many, refuse_too_many_columns
 from mlcli.datasets.columns import ColumnChoice, choose
 from mlcli.datasets.dataset import Array
-from mlcli.datasets.files import check_file, sha256
+from mlcli.datasets.files import IMAGE_SUFFIXES, check_file, sha256, visible_entries
 from mlcli.errors import DataError
 
 SUFFIXES = (".parquet", ".csv", ".tsv")
 # What writers leave beside the parts: _SUCCESS, _metadata, .part-0.parquet.crc.
 PASSED_OVER = (".", "_")
-IMAGES = (".png", ".jpg", ".jpeg")
 BATCH_ROWS = 65_536
 
 
@@ -36,7 +35,9 @@ def holds_parts(folder: Path) -> bool:
     entries = _entries(folder)
     if any(_suffix(entry.name) in SUFFIXES for entry in entries):
         return True
-    if not entries or not any(entry.is_dir() or _suffix(entry.name) in IMAGES for entry in entries):
+    if not entries or not any(
+        entry.is_dir() or _suffix(entry.name) in IMAGE_SUFFIXES for entry in entries
+    ):
         kinds = ", ".join(SUFFIXES)
         raise DataError(f"{folder} holds no parts of a table ({kinds}) and no folders of images")
     return False
@@ -115,24 +116,8 @@ def _other_columns(
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What isn't passed over, in the order of names.
-
-    Raises:
-        DataError: the folder can't be listed, or a name can't be shown.
-    """
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted((e for e in entries if not _passed_over(e.name)), key=lambda e: e.name)
-    except OSError as error:
-        raise DataError(f"{folder} can't be read: {(error.strerror or '').lower()}") from None
-    for entry in found:
-        if not entry.name.isprintable():
-            raise DataError(f"the names in {folder}", must="printable", got=ascii(entry.name))
-    return found
-
-
-def _passed_over(name: str) -> bool:
-    return name.startswith(PASSED_OVER) or _suffix(name) == ".crc"
+    """The entries of a folder without the files that writers of parts leave beside them."""
+    return [one for one in visible_entries(folder, PASSED_OVER) if _suffix(one.name) != ".crc"]
 
 
 def _suffix(name: str) -> str:

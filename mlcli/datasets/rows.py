@@ -21,9 +21,9 @@ from mlcli.datasets.cells import (
 )
 from mlcli.datasets.columns import ColumnChoice, missing_column
 from mlcli.datasets.dataset import Array
-from mlcli.datasets.files import check_file
+from mlcli.datasets.files import IMAGE_SUFFIXES, check_file
 from mlcli.datasets.images import as_rows, decode, image_shape_of
-from mlcli.datasets.labelled_images import SUFFIXES, what_is_wrong
+from mlcli.datasets.labelled_images import what_is_wrong
 from mlcli.datasets.names import canonical
 from mlcli.datasets.read_npz import load
 from mlcli.datasets.read_table import holds_parts
@@ -320,7 +320,7 @@ def folder_batches(folder: Path, wanted: ModelInputs, rows: int) -> Iterator[Bat
 
 def _is_image(path: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.parts)
-    return not hidden and path.suffix.lower() in SUFFIXES
+    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def _decoded(path: Path, wanted: ModelInputs) -> NDArray[np.float64]:
