@@ -156,7 +156,7 @@ def _member(build: Builder, program: Program, m: int, rows: str, label: str) -> 
 def _views(
     build: Builder, rows: str, shape: tuple[int, ...], ground: float, flips: bool
 ) -> list[str]:
-    """The image, shifted by a pixel in four directions, and all mirrored; `neural.images.views`."""
+    """The image, moved by a pixel four ways, and all mirrored; `neural.augmentation.views`."""
     c, h, w = shape
     # The number behind the last pixel is the background, which fills what a shift uncovers.
     padded = build.concat([rows, build.constant(rows, ground)])  # (n, c h w + 1)
