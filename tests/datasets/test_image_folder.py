@@ -184,6 +184,15 @@ def test_a_file_that_is_not_an_image_is_named(pets: Path, content: bytes) -> Non
     assert f"{pets / 'dog' / 'a.PNG'} can't be read as a PNG or JPEG image" in refusal(str(pets))
 
 
+def test_an_image_with_a_wrong_checksum_is_refused(pets: Path) -> None:
+    path = pets / "dog" / "a.PNG"
+    content = bytearray(path.read_bytes())
+    content[content.index(b"IEND") - 5] ^= 0xFF
+    path.write_bytes(content)
+    assert f"{path} can't be read as a PNG or JPEG image" in refusal(str(pets))
+    assert open_source(str(pets), skip_bad=True).n_rows == 3
+
+
 def test_other_formats_are_not_decoded(pets: Path) -> None:
     for kind in ("GIF", "BMP", "TIFF"):
         write(pets, "dog/a.PNG", GREY[0], format=kind)
