@@ -26,7 +26,7 @@ COMPLETION = ("--install-completion", "--show-completion")
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code of the contract."""
-    from mlcli.scale.thread_variables import set_thread_variables
+    from mlcli.scale.threads import set_thread_variables
 
     # Before any library that has threads is loaded.
     set_thread_variables()

@@ -21,7 +21,7 @@ OTHERS: dict[str, tuple[str, str]] = {
     "evaluate": ("Models", "Score the model of a run on rows whose target is known."),
     "export": (
         "Models",
-        "Write the model of a run as ONNX, TorchScript, safetensors or scikit-learn.",
+        "Write the model of a run as ONNX, safetensors or scikit-learn.",
     ),
     "data": ("Data", "List, describe, make and fetch data sets."),
     "report": ("Results", "Turn run folders into one self-contained HTML page."),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from mlcli.scale.thread_variables import set_thread_variables
+from mlcli.scale.threads import set_thread_variables
 
 # As the program does at its start, before a library is loaded.
 set_thread_variables()

@@ -92,9 +92,8 @@ def describe_file(
 
     Example: mlcli data describe measurements.csv --target y
     """
-    from mlcli.datasets.describe import describe_table, holds_images
+    from mlcli.datasets.describe import describe_images, describe_table, holds_images
     from mlcli.datasets.describe_columns import OUTLIER_Z
-    from mlcli.datasets.describe_images import describe_images
     from mlcli.report.files import strict
     from mlcli.report.folder import check_file
 

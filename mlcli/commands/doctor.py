@@ -11,11 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from mlcli import console
-from mlcli.commands.licences import licences
 from mlcli.report.manifest import package_versions
-from mlcli.result import Display
-from mlcli.scale.jobs import cores
-from mlcli.scale.thread_variables import thread_variables
+from mlcli.scale.threads import cores, thread_variables
 
 app = typer.Typer(add_completion=False)
 
@@ -84,17 +81,11 @@ def _devices() -> dict[str, Any]:
 @app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    with_licences: Annotated[
-        bool, typer.Option("--licences", help="Print the licence of every package needed instead.")
-    ] = False,
 ) -> None:
     """Print versions, devices, threads, BLAS and what is missing.
 
     Example: mlcli doctor --json
     """
-    if with_licences:
-        _print_licences(as_json)
-        return
     found = examine()
     if as_json:
         console.print_json(found)
@@ -115,16 +106,6 @@ def doctor(
         "missing": ", ".join(found["missing"]) or "nothing",
     }
     console.print_text(console.pairs(lines))
-
-
-def _print_licences(as_json: bool) -> None:
-    headings = ("package", "version", "licence")
-    rows = licences()
-    if as_json:
-        console.print_json([dict(zip(headings, row, strict=True)) for row in rows])
-        return
-    title = f"{len(rows)} packages: mlcli and what it needs without extras"
-    console.print_displays([Display(title, headings, rows)])
 
 
 def _joined(value: Any) -> str:

@@ -15,7 +15,7 @@ from mlcli.result import Display
 if TYPE_CHECKING:
     import numpy as np
 
-    from mlcli.datasets.rows import Batch, Wanted
+    from mlcli.datasets.rows import Batch, ModelInputs
     from mlcli.models.prediction import Model
 
 app = typer.Typer(add_completion=False)
@@ -63,7 +63,7 @@ def evaluate(
 
 
 def _scored(
-    model: Model, file: str, wanted: Wanted, level: float, drop_missing: bool
+    model: Model, file: str, wanted: ModelInputs, level: float, drop_missing: bool
 ) -> dict[str, Any]:
     import numpy as np
 

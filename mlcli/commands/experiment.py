@@ -30,7 +30,7 @@ from mlcli.partials import sweep
 from mlcli.report import files, folder
 from mlcli.report import manifest as manifests
 from mlcli.result import Display, Result
-from mlcli.scale import thread_variables, threads
+from mlcli.scale import threads
 from mlcli.scale.torchrun import launched
 
 if TYPE_CHECKING:
@@ -297,7 +297,7 @@ def record(spec: RunSpec, result: Result, started: str, compute_seconds: float) 
         seconds = {"compute_seconds": compute_seconds, "write_seconds": t_drawn - t_computed}
         timings = {**seconds, **result.timings}
         files.write_text(partial / "timings.json", files.json_text(timings))
-        where = manifests.environment(started, sys.argv, thread_variables.thread_variables())
+        where = manifests.environment(started, sys.argv, threads.thread_variables())
         files.write_text(partial / "environment.json", files.json_text(where))
     if (kept := _checkpoint(spec)) is not None:
         kept.clear()

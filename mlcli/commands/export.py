@@ -43,7 +43,7 @@ def export(
     seed_index: trained.SeedIndex = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Write the model of a run as ONNX, TorchScript, safetensors or scikit-learn.
+    """Write the model of a run as ONNX, safetensors or scikit-learn.
 
     The file is run by its own reader on rows of the run's data before it is written, and must
     say what the model says to 1e-5. The same model gives the same bytes.

@@ -15,7 +15,7 @@ from mlcli.report import rows_file
 if TYPE_CHECKING:
     import numpy as np
 
-    from mlcli.datasets.rows import Batch, Wanted
+    from mlcli.datasets.rows import Batch, ModelInputs
     from mlcli.models.prediction import Model
 
 app = typer.Typer(add_completion=False)
@@ -73,7 +73,7 @@ def _describe(model: Model, level: float) -> None:
 def _write(
     model: Model,
     file: str,
-    wanted: Wanted,
+    wanted: ModelInputs,
     level: float,
     writer: AbstractContextManager[rows_file.Write],
 ) -> tuple[int, int]:

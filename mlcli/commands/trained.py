@@ -19,7 +19,7 @@ from mlcli.partials import temporary_folder
 from mlcli.report import manifest as manifests
 
 if TYPE_CHECKING:
-    from mlcli.datasets.rows import Wanted
+    from mlcli.datasets.rows import ModelInputs
     from mlcli.models.prediction import Model
 
 STDIN = "-"
@@ -156,7 +156,7 @@ def _checked(folder: Path, manifest: dict[str, Any]) -> tuple[str, dict[str, Any
     return command, digests
 
 
-def wanted_of(model: Model, target: str | None = None, *, skip_bad: bool = False) -> Wanted:
+def wanted_of(model: Model, target: str | None = None, *, skip_bad: bool = False) -> ModelInputs:
     """The columns or images that a model reads, and the target where it is asked for.
 
     Args:
@@ -164,12 +164,12 @@ def wanted_of(model: Model, target: str | None = None, *, skip_bad: bool = False
         target: its column; None: only inputs are read.
         skip_bad: leave out images of a folder that can't be read.
     """
-    from mlcli.datasets.rows import Wanted
+    from mlcli.datasets.rows import ModelInputs
     from mlcli.preparation.columns import from_words
 
     one = model.described
     preparation = None if one.preparation is None else from_words(one.preparation)
-    return Wanted(
+    return ModelInputs(
         one.features,
         target,
         one.image_shape,

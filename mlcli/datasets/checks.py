@@ -1,4 +1,4 @@
-"""What every table must hold before anything is computed from it, and what applies to it."""
+"""What is refused of tables and of parameters, and how much memory a file may take."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 
 from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
+
+# Of one data set: 4 GiB as floats, nine times all of Fashion-MNIST.
+MOST_VALUES = 2**29
+# Of one picture, before it is made smaller: 200 MB as it is unpacked.
+MOST_PIXELS = 2**26
+# Of one table: more than an image of 256 x 256 in colour has as a row.
+MOST_COLUMNS = 2**18
 
 
 def finite_rows(columns: Mapping[str, Array]) -> NDArray[np.bool_]:
@@ -105,3 +112,35 @@ def refuse_given(name: str, given: Mapping[str, Any], why: str) -> None:
     if words:
         flags = ", ".join("--" + word.replace("_", "-") for word in words)
         raise DataError(f"{flags} can't be used with {name}: such parameters {why}")
+
+
+def refuse_too_many(path: object, n_values: int, hint: str) -> None:
+    """Refuse more numbers than are read into memory.
+
+    Args:
+        path: the file or folder.
+        n_values: how many numbers it holds, or says it holds.
+        hint: what to try instead.
+
+    Raises:
+        DataError: there are more than `MOST_VALUES`.
+    """
+    if n_values > MOST_VALUES:
+        raise DataError(
+            f"the numbers in {path}",
+            must=f"at most {MOST_VALUES} (4 GiB in memory)",
+            got=str(n_values),
+            hint=hint,
+        )
+
+
+def refuse_too_many_columns(path: object, n_columns: int) -> None:
+    """Refuse a table with more columns than are given names.
+
+    Raises:
+        DataError: there are more than `MOST_COLUMNS`.
+    """
+    if n_columns > MOST_COLUMNS:
+        raise DataError(
+            f"the columns of {path}", must=f"at most {MOST_COLUMNS}", got=str(n_columns)
+        )

@@ -15,6 +15,9 @@ from mlcli.preparation.filling import Filling, fit_filling
 Array = NDArray[np.float64]
 Truth = Callable[[Array], Array]
 Task = Literal["regression", "classification"]
+MAX_CLASSES = 1000
+# Fewer rows a class than this, on average, are measurements rather than classes.
+ROWS_A_CLASS = 5
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Dataset:
         class_probability: p(t = 1|x) of two classes 0 and 1, (n, D) to (n,), where it is known.
         groups: number of the group of each row, (N,), where rows come in groups.
         n_own_test: how many of the last rows the set itself keeps for testing.
-        class_names: K words, where a table has words for the classes 0..K-1.
+        class_names: names of the classes 0..K-1, where the table names them by text.
         preparation: what the inputs were made of, where that was declared. X then has NaN for
             what is missing, until `fitted_to` fills it.
         filling: what filled X.
@@ -53,13 +56,13 @@ class Dataset:
     filling: Filling | None = None
 
     def names_of(self, values: Iterable[float]) -> tuple[str, ...]:
-        """What some of the target's values are called: by their words, or by the numbers."""
+        """Names of some values of the target: names of classes, or the numbers as text."""
         if self.class_names is None:
             return tuple(f"{value:g}" for value in values)
         return tuple(self.class_names[int(value)] for value in values)
 
     def fitted_to(self, rows: NDArray[np.int64] | None = None) -> Dataset:
-        """The same data, prepared by what the training rows say; itself where nothing is declared.
+        """The data with gaps filled from the training rows; itself if nothing is declared.
 
         Args:
             rows: numbers of the training rows; None: all.
@@ -77,8 +80,25 @@ class Dataset:
         """`Preparation.related` of the features; empty lists where nothing is declared."""
         return ([], []) if self.preparation is None else self.preparation.related
 
-    def prepared_words(self) -> dict[str, Any]:
-        """What a model has to say of how its inputs are made; empty where nothing is declared."""
+    def preparation_metadata(self) -> dict[str, Any]:
+        """How inputs are prepared, for the metadata of a model; empty if nothing is declared."""
         if self.preparation is None or self.filling is None:
             return {}
         return {"preparation": self.preparation.words(), "filling": self.filling.words()}
+
+
+def is_whole(values: Array) -> bool:
+    """Whether every value is a whole number."""
+    return bool((values == np.round(values)).all())
+
+
+def few_enough(n_values: int, n_rows: int) -> bool:
+    """Whether so many different values in so many rows can be classes."""
+    return n_values <= max(2, min(MAX_CLASSES, n_rows // ROWS_A_CLASS))
+
+
+def task_by_values(t: Array) -> Task:
+    """Classes if the values are few whole numbers, else a regression."""
+    values = np.unique(t)
+    classes = is_whole(values) and few_enough(values.size, t.size) and values.size > 1
+    return "classification" if classes else "regression"

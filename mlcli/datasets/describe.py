@@ -1,7 +1,8 @@
-"""A table file -> what is in it, and what would spoil an experiment with it."""
+"""A table or images -> what they hold, and what would spoil an experiment with them."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,24 +10,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.datasets import npz_headers, npz_images, tabular
-from mlcli.datasets.coding import ORDERS
+from mlcli.datasets import labelled_images, read_npz, read_table
+from mlcli.datasets.cells import ORDERS
 from mlcli.datasets.columns import target_named
-from mlcli.datasets.dataset import Task
-from mlcli.datasets.describe_columns import describe_column, flags_of, short
-from mlcli.datasets.describe_pairs import (
+from mlcli.datasets.dataset import Task, few_enough, task_by_values
+from mlcli.datasets.describe_columns import (
     MOST_CORRELATED,
     SAME_UNITS,
     correlation_ratio,
     correlations,
+    describe_column,
     duplicates,
+    flags_of,
     leak,
     n_duplicate_rows,
+    short,
 )
-from mlcli.datasets.describe_read import Column, read_sample
+from mlcli.datasets.describe_sample import SampledColumn, read_sample
 from mlcli.datasets.files import check_file
-from mlcli.datasets.parts import holds_parts
-from mlcli.datasets.task import few_enough, task_by_values
+from mlcli.datasets.read_table import holds_parts
+from mlcli.datasets.source import open_source
 from mlcli.errors import DataError
 from mlcli.lists import in_shell
 
@@ -45,7 +48,9 @@ def holds_images(path: Path) -> bool:
     if path.is_dir():
         return not holds_parts(path)
     check_file(path)
-    return path.suffix.lower() == ".npz" and npz_images.holds_images(npz_headers.read(path))
+    return path.suffix.lower() == ".npz" and labelled_images.holds_images(
+        read_npz.read_headers(path)
+    )
 
 
 def describe_table(
@@ -54,7 +59,7 @@ def describe_table(
     """What a CSV, TSV, Parquet or NPZ table holds, in JSON's types.
 
     The whole file is read once, in blocks, and described by a sample of its rows if it has more
-    than `describe_read.SAMPLE_ROWS`; an NPZ file is in memory as a whole.
+    than `describe_sample.SAMPLE_ROWS`; an NPZ file is in memory as a whole.
 
     Args:
         path: the file, or a folder of parts.
@@ -63,11 +68,11 @@ def describe_table(
         task: what the target is; left out, judged by its values.
 
     Raises:
-        DataError: the file is no table, has no such column, or its values are not for that task.
+        DataError: it is not a table, has no such column, or its values do not fit that task.
     """
     if not path.is_dir():
         check_file(path)
-    target = target_named(path, tabular.column_names(path), target)
+    target = target_named(path, read_table.column_names(path), target)
     columns, n_rows = read_sample(path, seed)
     n_sampled = columns[0].codes.size
     found: dict[str, Any] = {
@@ -89,7 +94,7 @@ def describe_table(
     return found
 
 
-def _pairs(columns: Sequence[Column]) -> dict[str, Any]:
+def _pairs(columns: Sequence[SampledColumn]) -> dict[str, Any]:
     """The largest correlations among features, and how many columns were correlated."""
     used = [c for c in columns if c.numeric and len(c.values) > 1][:MOST_CORRELATED]
     if len(used) < 2:
@@ -112,11 +117,11 @@ def _or_none(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _task_of(target: Column, asked: Task | None) -> Task | None:
-    """What a target is: as asked, or by its values; None if they are for neither task.
+def _task_of(target: SampledColumn, asked: Task | None) -> Task | None:
+    """The task of a target: the requested one, or by its values; None if neither fits.
 
     Raises:
-        DataError: its values are not for what was asked.
+        DataError: its values do not fit the requested task.
     """
     n_known = int((~target.missing).sum())
     enough = len(target.values) > 1 and few_enough(len(target.values), n_known)
@@ -133,7 +138,7 @@ def _task_of(target: Column, asked: Task | None) -> Task | None:
 
 
 def _describe_target(
-    target: Column, features: Sequence[Column], asked: Task | None
+    target: SampledColumn, features: Sequence[SampledColumn], asked: Task | None
 ) -> dict[str, Any]:
     known, task = ~target.missing, _task_of(target, asked)
     found: dict[str, Any] = {"name": target.name, "task": task, "classes": []}
@@ -159,7 +164,7 @@ def balance(values: Sequence[str], counts: NDArray[np.int64]) -> list[dict[str, 
 
 
 def _with_target(
-    target: Column, features: Sequence[Column], *, classes: bool
+    target: SampledColumn, features: Sequence[SampledColumn], *, classes: bool
 ) -> list[dict[str, Any]]:
     """The features that go most with the target: by r, or by eta where the target is classes."""
     used = [c for c in features if c.numeric and len(c.values) > 1]
@@ -173,7 +178,7 @@ def _with_target(
     return [{"name": used[k].name, "r": sizes[k]} for k in order[:LISTED_PAIRS]]
 
 
-def _warnings(found: dict[str, Any], columns: Sequence[Column]) -> list[str]:
+def _warnings(found: dict[str, Any], columns: Sequence[SampledColumn]) -> list[str]:
     """One sentence for each thing that would spoil an experiment."""
     lines = []
     target = found["target"] or {}
@@ -201,7 +206,7 @@ def _warnings(found: dict[str, Any], columns: Sequence[Column]) -> list[str]:
     return lines
 
 
-def _faults(column: Column, said: dict[str, Any]) -> list[str]:
+def _faults(column: SampledColumn, said: dict[str, Any]) -> list[str]:
     lines = []
     if column.kind == "empty":
         lines.append("has no values")
@@ -227,7 +232,7 @@ def _faults(column: Column, said: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _counts_rows(column: Column) -> bool:
+def _counts_rows(column: SampledColumn) -> bool:
     steps = np.diff(np.asarray(column.numbers))
     return bool((steps == 1).all())
 
@@ -235,3 +240,42 @@ def _counts_rows(column: Column) -> bool:
 def _quoted(names: Sequence[str]) -> str:
     more = f" and {len(names) - LISTED_PAIRS} more" if len(names) > LISTED_PAIRS else ""
     return ", ".join(f"'{name}'" for name in names[:LISTED_PAIRS]) + more
+
+
+def describe_images(
+    path: str, target: str | None = None, resize: tuple[int, int] | None = None
+) -> dict[str, Any]:
+    """What a folder of images by class, or an NPZ file of images, holds, in JSON's types.
+
+    All images are in memory at once, as in training.
+
+    Args:
+        path: the folder or the file.
+        target: the array of the labels in an NPZ file.
+        resize: (h, w) that the images of a folder are brought to.
+
+    Raises:
+        DataError: it holds no images, or they are of several sizes.
+    """
+    source = open_source(path, target=target, resize=resize)
+    data = source.replicate(0, 0)
+    labels, codes = np.unique(data.t, return_inverse=True)
+    names = source.class_names or tuple(f"{label:g}" for label in labels)
+    if source.class_names is not None:
+        codes = data.t.astype(np.int64)
+    classes = balance(names, np.bincount(codes, minlength=len(names)))
+    warnings = [f"rare class: {one['value']} ({one['n']} images)" for one in classes if one["rare"]]
+    n_different = len({hashlib.sha256(image.tobytes()).digest() for image in data.X})
+    if n_different < len(data.t):
+        again = len(data.t) - n_different
+        warnings.append(f"{again} of {len(data.t)} images equal an earlier one")
+    return {
+        "file": source.name,
+        "n_rows": len(data.t),
+        "image_shape": list(source.image_shape or ()),
+        "min": float(data.X.min()),
+        "mean": float(data.X.mean()),
+        "max": float(data.X.max()),
+        "classes": classes,
+        "warnings": warnings,
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from pathlib import Path
 
 from mlcli.errors import DataError
@@ -12,10 +13,11 @@ Stamp = tuple[tuple[str, int, int, int], ...]
 # Where `mlcli data make` writes.
 MADE_FOLDER = "data"
 SUFFIXES = (".csv", ".tsv", ".parquet", ".npz")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def check_file(path: Path) -> None:
-    """Refuse a path that is no readable, non-empty file of a known kind.
+    """Refuse a path that is not a readable, non-empty file of a known kind.
 
     Raises:
         DataError: saying which of these it is.
@@ -36,6 +38,29 @@ def check_file(path: Path) -> None:
         raise DataError(f"{path} can't be read: permission denied", hint="chmod u+r") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} can't be read: {_reason(error)}") from None
+
+
+def visible_entries(folder: Path, hidden: tuple[str, ...]) -> list[os.DirEntry[str]]:
+    """The entries of a folder in the order of their names.
+
+    Args:
+        folder: the folder.
+        hidden: beginnings of names that are left out.
+
+    Raises:
+        DataError: the folder can't be listed, or a name can't be shown.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(
+                (one for one in entries if not one.name.startswith(hidden)), key=lambda e: e.name
+            )
+    except OSError as error:
+        raise DataError(f"{folder} can't be read: {(error.strerror or '').lower()}") from None
+    for entry in found:
+        if not entry.name.isprintable():
+            raise DataError(f"the names in {folder}", must="printable", got=ascii(entry.name))
+    return found
 
 
 def _maker_of(path: Path) -> str:

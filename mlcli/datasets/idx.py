@@ -13,7 +13,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.datasets.limits import refuse_too_many
+from mlcli.datasets.checks import refuse_too_many
 from mlcli.errors import DataError
 
 UNSIGNED_BYTE = 0x08
@@ -26,7 +26,7 @@ def load_idx(path: Path) -> NDArray[np.uint8]:
     """The array of an IDX file of unsigned bytes, packed with gzip or not.
 
     Raises:
-        DataError: it is no such file, or holds more or fewer bytes than its dimensions say.
+        DataError: it is not such a file, or holds more or fewer bytes than its dimensions say.
     """
     return load_with_hash(path)[0]
 

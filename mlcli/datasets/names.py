@@ -1,4 +1,4 @@
-"""Names of the data sets, for who has no time to load the registry; a test holds them equal."""
+"""Names of the data sets, without loading the registry; a test keeps them equal to it."""
 
 from __future__ import annotations
 

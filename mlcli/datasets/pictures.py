@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.datasets.dataset import Dataset
+from mlcli.datasets.images import UnreadableImage, decode_levels
 from mlcli.errors import DataError
 
-if TYPE_CHECKING:
-    from PIL import Image
-
 Array = NDArray[np.float64]
-# Each decoder is one more door for a hostile file.
-FORMATS = ("PNG", "JPEG")
 MOST_BYTES = 100 * 2**20
-MOST_PIXELS = 64_000_000
-GREY = ("1", "L", "LA", "La")
 
 
 @dataclass(frozen=True)
@@ -93,7 +86,7 @@ def grey_images(data: Dataset, shape: tuple[int, ...]) -> Array:
     """Every image of a set, (N, n_h, n_w), colours as their mean and without their opacity.
 
     Args:
-        data: images, one a row.
+        data: one image per row.
         shape: (n_h, n_w) or (n_ch, n_h, n_w) of a row.
     """
     images = data.X.reshape(-1, *shape)
@@ -106,7 +99,7 @@ def first_of_class(
     """The first image of a class in grey, its brightest pixel at 1.
 
     Args:
-        data: images, one a row.
+        data: one image per row.
         shape: of a row, see `grey_images`.
         number: of the class.
         longest_side: see `reduce`.
@@ -130,78 +123,26 @@ def first_of_class(
 def read_picture(path: Path, longest_side: int) -> Picture:
     """A PNG or JPEG file: grey stays grey, all else becomes red, green, blue; clear is white.
 
-    The size that the header claims is judged before anything is decoded.
-
     Args:
         path: the file.
         longest_side: see `reduce`.
 
     Raises:
-        DataError: it can't be read, is no PNG or JPEG, is broken off, or is too large.
+        DataError: it can't be read, is not a PNG or JPEG, is cut off, or is too large.
     """
     if not path.is_file():
         raise DataError("a picture", must="a PNG or JPEG file", got=f"{path} (no such file)")
     try:
-        with warnings.catch_warnings(), path.open("rb") as file:
-            # Of oddities in its notes too; what makes it undecodable is raised.
-            warnings.simplefilter("ignore")
+        with path.open("rb") as file:
             size = path.stat().st_size
             if size > MOST_BYTES:
                 raise DataError(f"{path}", must=f"at most {MOST_BYTES:,} bytes", got=f"{size:,}")
-            pixels = _decoded(path, file)
-    except DataError:
-        raise
-    except Exception as error:
-        # Broken bytes make decoders raise almost anything, SyntaxError and MemoryError included.
-        reason = _reason(error)
-        raise DataError(f"{path}", must="a whole PNG or JPEG picture", got=reason) from None
-    return reduce(path.name, pixels, longest_side)
-
-
-def _reason(error: BaseException) -> str:
-    from PIL import UnidentifiedImageError
-
-    if isinstance(error, UnidentifiedImageError):
-        return "a file of another kind"
-    words = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return f"one that can't be decoded ({words})"
-
-
-def _decoded(path: Path, file: IO[bytes]) -> NDArray[Any]:
-    """(n_h, n_w, n_ch) as the file stores it, upright."""
-    from PIL import Image, ImageOps
-
-    too_large = DataError(
-        f"{path}",
-        must=f"a picture of at most {MOST_PIXELS:,} pixels",
-        got="a larger one",
-        hint="a smaller copy",
-    )
-    try:
-        with Image.open(file, formats=FORMATS) as header:
-            if header.width * header.height > MOST_PIXELS:
-                raise too_large
-            # Checksums of every chunk; decoding alone passes over wrong ones. Ends the image.
-            header.verify()
-    except Image.DecompressionBombError:
-        raise too_large from None
-    file.seek(0)
-    with Image.open(file, formats=FORMATS) as image:
-        return _levels(ImageOps.exif_transpose(image))
-
-
-def _levels(image: Image.Image) -> NDArray[Any]:
-    """(n_h, n_w, n_ch) of 0 to 255, or of 0 to 65535 for 16 bits of grey."""
-    from PIL import Image
-
-    if image.mode.startswith("I"):
-        return np.asarray(image).astype(np.uint16)[:, :, None]
-    mode = "L" if image.mode in GREY else "RGB"
-    if image.has_transparency_data:
-        ground = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(ground, image.convert("RGBA"))
-    levels = np.asarray(image.convert(mode))
-    return levels if mode == "RGB" else levels[:, :, None]
+            levels = decode_levels(path, file, deep=True)
+    except (UnreadableImage, OSError) as error:
+        why = str(error) if isinstance(error, UnreadableImage) else f"{error.strerror}"
+        raise DataError(f"{path}", must="a whole PNG or JPEG picture", got=why) from None
+    levels = levels[:, :, None] if levels.ndim == 2 else levels.transpose(1, 2, 0)
+    return reduce(path.name, np.ascontiguousarray(levels), longest_side)
 
 
 def reduce(name: str, levels: NDArray[Any], longest_side: int) -> Picture:

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlcli.datasets.cells import NotANumber, TextColumn, numbers, refuse_text
-from mlcli.datasets.coding import Coder, coded
+from mlcli.datasets.cells import Coder, NotANumber, TextColumn, coded, numbers, refuse_text
 from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
 
-# Each column of a row group has a buffer of its own: together they have about this.
+# Each column of a row group has its own buffer: this is about their total size.
 BUFFERS_BYTES = 2**26
 SMALLEST_BUFFER, LARGEST_BUFFER = 2**14, 2**20
 # Of one batch, whatever the number of columns.
@@ -24,7 +23,7 @@ def column_names(path: Path) -> list[str]:
     """The names of the columns.
 
     Raises:
-        DataError: the file is no Parquet file.
+        DataError: the file is not a Parquet file.
     """
     with _open(path) as file:
         return list(file.schema_arrow.names)
@@ -41,7 +40,7 @@ def batches(
     columns: Sequence[str],
     rows: int,
     *,
-    asked: frozenset[str],
+    requested: frozenset[str],
     coders: Mapping[str, Coder],
 ) -> Iterator[dict[str, Array]]:
     """At most `rows` rows at a time of some columns.
@@ -50,8 +49,8 @@ def batches(
         path: the file.
         columns: their names.
         rows: at most so many.
-        asked: columns that the user named.
-        coders: of the columns that hold words or dates.
+        requested: columns that the user named.
+        coders: of the columns of text or dates.
 
     Raises:
         DataError: a column holds no numbers, or the file is damaged.
@@ -67,7 +66,7 @@ def batches(
             ):
                 batch = _unpacked(path, packed)
                 yield {
-                    name: _floats(path, name, batch.column(name), first, asked)
+                    name: _floats(path, name, batch.column(name), first, requested)
                     if name not in coders
                     else coded(path, name, texts_of(batch.column(name)), first, coders[name])
                     for name in columns
@@ -94,7 +93,7 @@ def cells(path: Path, rows: int) -> Iterator[Any]:
 
 
 def _open(path: Path, n_columns: int = 1, *, texts_packed: bool = False) -> Any:
-    """The file, its texts each once with the places of the rows that hold them, where asked."""
+    """The open file; with `texts_packed`, columns of text are read as dictionaries."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -161,7 +160,7 @@ def _unpacked(path: Path, batch: Any) -> Any:
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
-def _floats(path: Path, name: str, column: Any, first: int, asked: frozenset[str]) -> Array:
+def _floats(path: Path, name: str, column: Any, first: int, requested: frozenset[str]) -> Array:
     """A column as floats, missing cells as NaN; booleans are 0 and 1."""
     import pyarrow as pa
 
@@ -176,7 +175,7 @@ def _floats(path: Path, name: str, column: Any, first: int, asked: frozenset[str
             return numbers(column.to_pylist(), len(column))
         except NotANumber as error:
             row = first + error.row + 1
-            refuse_text(path, name, f"row {row}", error.text, asked=name in asked)
+            refuse_text(path, name, f"row {row}", error.text, requested=name in requested)
     elif not any(is_kind(kind) for is_kind in plain):
         flag = "--dates" if pa.types.is_temporal(kind) else ""
         hint = "naming the numeric columns with --features"

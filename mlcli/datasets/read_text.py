@@ -7,12 +7,11 @@ a row with too many or too few cells, and needs one block of the file in memory.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mlcli.datasets.cells import MISSING, NotANumber, number, numbers, refuse_text
-from mlcli.datasets.coding import Coder, coded
+from mlcli.datasets.cells import MISSING, Coder, NotANumber, coded, number, numbers, refuse_text
 from mlcli.datasets.dataset import Array
 from mlcli.errors import DataError
 
@@ -31,7 +30,7 @@ def column_names(path: Path) -> list[str]:
     """The heading; line breaks and runs of spaces in a name become one space.
 
     Raises:
-        DataError: the file is no UTF-8 text, or has no rows under its heading.
+        DataError: the file is not UTF-8 text, or has no rows under its heading.
     """
     names = heading(path)
     if not has_rows(path):
@@ -43,7 +42,7 @@ def heading(path: Path) -> list[str]:
     """The same of a file that may have no rows.
 
     Raises:
-        DataError: the file is no UTF-8 text, or has no heading.
+        DataError: the file is not UTF-8 text, or has no heading.
     """
     with path.open("rb") as file:
         if b"\0" in file.read(SNIFFED_BYTES):
@@ -65,7 +64,7 @@ def has_rows(path: Path) -> bool:
     """Whether there is a row under the heading.
 
     Raises:
-        DataError: the file is no UTF-8 text.
+        DataError: the file is not UTF-8 text.
     """
     records = _records(path)
     return next(records, None) is not None and next(records, None) is not None
@@ -75,7 +74,7 @@ def batches(
     path: Path,
     columns: Sequence[str],
     *,
-    asked: frozenset[str],
+    requested: frozenset[str],
     as_text: bool,
     coders: Mapping[str, Coder],
 ) -> Iterator[dict[str, Array]]:
@@ -84,12 +83,12 @@ def batches(
     Args:
         path: the file.
         columns: names as `column_names` gives them.
-        asked: columns that the user named.
+        requested: columns that the user named.
         as_text: take every cell through Python, which also reads booleans; slower.
-        coders: of the columns that hold words or dates.
+        coders: of the columns of text or dates.
 
     Raises:
-        NotAllFloats: a cell is no float and `as_text` is off.
+        NotAllFloats: a cell is not a float and `as_text` is off.
         DataError: a row has the wrong number of cells, or a column holds text.
     """
     import pyarrow as pa
@@ -106,7 +105,7 @@ def batches(
             yield found
             first += batch.num_rows
     except NotANumber as error:
-        _refuse_first_text(path, numeric, asked, error)
+        _refuse_first_text(path, numeric, requested, error)
     except pa.ArrowInvalid as error:
         if "conversion error" in str(error) and not as_text:
             raise NotAllFloats from None
@@ -144,25 +143,11 @@ def rows(path: Path) -> Iterator[list[str]]:
     """The cells of each row as they are written, blank lines and heading left out.
 
     Raises:
-        DataError: the file is no UTF-8 text.
+        DataError: the file is not UTF-8 text.
     """
     records = _records(path)
     next(records, None)
     yield from (cells for _, cells in records)
-
-
-def write_rows(path: Path, out: Path, place: int, change: Callable[[str], str]) -> None:
-    """Copy a file with every cell of the column at `place` changed, but for its heading.
-
-    Raises:
-        DataError: the file is no UTF-8 text.
-    """
-    with out.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter=_delimiter(path), lineterminator="\n")
-        for number, (_, record) in enumerate(_records(path)):
-            if number and len(record) > place:
-                record[place] = change(record[place])
-            writer.writerow(record)
 
 
 def _open(
@@ -215,9 +200,9 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _refuse_first_text(
-    path: Path, columns: Sequence[str], asked: frozenset[str], error: NotANumber
+    path: Path, columns: Sequence[str], requested: frozenset[str], error: NotANumber
 ) -> NoReturn:
-    """Arrow says which row, not which line; a second look finds the line."""
+    """Arrow reports the row, not the line; the file is read again to find the line."""
     records = _records(path)
     names = [_name(cell) for cell in next(records)[1]]
     places = {name: names.index(name) for name in columns}
@@ -226,7 +211,7 @@ def _refuse_first_text(
             try:
                 number(record[place])
             except ValueError:
-                refuse_text(path, name, f"line {line}", record[place], asked=name in asked)
+                refuse_text(path, name, f"line {line}", record[place], requested=name in requested)
     raise DataError(f"{path} changed while it was read, near {error.text!r}")
 
 

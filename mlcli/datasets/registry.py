@@ -23,7 +23,7 @@ class NamedSet:
         licence: under which the data may be used.
         source: where they come from.
         n_classes: K, or None for a regression.
-        image_shape: (h, w) where each row is an image, laid out as in `layout`.
+        image_shape: (h, w) where each row is an image, laid out as in `images`.
         n_own_test: how many of the last rows the set itself keeps for testing.
         class_names: K names where the classes 0..K-1 have names.
     """

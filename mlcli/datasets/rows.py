@@ -7,36 +7,41 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mlcli.datasets import npz_headers, npz_images, tabular
-from mlcli.datasets.cells import TextColumn
-from mlcli.datasets.coding import (
+from mlcli.datasets import labelled_images, read_npz, read_table
+from mlcli.datasets.cells import (
     Coder,
+    TextColumn,
     category_coder,
     class_coder,
     date_coder,
     gap_code,
     is_word,
 )
-from mlcli.datasets.columns import Choice, missing_column
+from mlcli.datasets.columns import ColumnChoice, missing_column
 from mlcli.datasets.dataset import Array
-from mlcli.datasets.files import check_file
+from mlcli.datasets.files import IMAGE_SUFFIXES, check_file
+from mlcli.datasets.images import as_rows, decode, image_shape_of
+from mlcli.datasets.labelled_images import what_is_wrong
 from mlcli.datasets.names import canonical
-from mlcli.datasets.parts import holds_parts
+from mlcli.datasets.read_npz import load
+from mlcli.datasets.read_table import holds_parts
 from mlcli.datasets.read_text import NotAllFloats
 from mlcli.datasets.registry import DATASETS
+from mlcli.datasets.source import open_source
 from mlcli.errors import DataError
 from mlcli.preparation.columns import Preparation
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a model reads.
+class ModelInputs:
+    """The columns or images that a model reads.
 
     Attributes:
         features: names of the D inputs.
         target: column of the target; None: only inputs are read.
-        image_shape: (h, w) or (c, h, w) of a row that is an image; None: rows are no images.
+        image_shape: (h, w) or (c, h, w) of a row that is an image; None if rows are not images.
         resize: (h, w) to which the images of a folder are brought.
         classes: names of the classes, in the order of class_values.
         class_values: the target's value of each.
@@ -59,7 +64,7 @@ class Wanted:
         return self.features if self.preparation is None else self.preparation.raw_names
 
     def coders(self) -> dict[str, Coder]:
-        """What makes numbers of words and dates, the target's classes by their names."""
+        """Coders of the columns of text and dates, and of a target with named classes."""
         found: dict[str, Coder] = {}
         for one in () if self.preparation is None else self.preparation.columns:
             if one.kind == "category":
@@ -101,14 +106,14 @@ class Batch:
     def __getitem__(self, some: slice) -> Batch:
         t = None if self.t is None else self.t[some]
         files = None if self.files is None else self.files[some]
-        # They are said once, with the first rows.
+        # They are reported once, with the first rows.
         return Batch(self.X[some], t, files, () if some.start else self.skipped)
 
 
-def batches(name: str, wanted: Wanted, rows: int) -> Iterator[Batch]:
+def batches(name: str, wanted: ModelInputs, rows: int) -> Iterator[Batch]:
     """The rows of a file, a folder of images or a named set, exactly `rows` at a time.
 
-    The last batch has what is left. Other columns and their order play no part.
+    The last batch may be smaller. Other columns, and the order of columns, are ignored.
 
     Raises:
         DataError: it can't be read, lacks a column, or holds images of another size.
@@ -116,19 +121,17 @@ def batches(name: str, wanted: Wanted, rows: int) -> Iterator[Batch]:
     yield from _in_batches(_parts(name, wanted, rows), rows)
 
 
-def _parts(name: str, wanted: Wanted, rows: int) -> Iterator[Batch]:
+def _parts(name: str, wanted: ModelInputs, rows: int) -> Iterator[Batch]:
     named = DATASETS.get(canonical(name))
     if named is not None:
         return _named(name, wanted)
     path = Path(name).expanduser()
     if path.is_dir() and wanted.image_shape is not None:
-        from mlcli.datasets.loose_images import folder_batches
-
         return folder_batches(path, wanted, min(rows, 256))
     if path.is_dir() and holds_parts(path):
         return table_batches(path, wanted)
     check_file(path)
-    if path.suffix.lower() == ".npz" and npz_images.holds_images(npz_headers.read(path)):
+    if path.suffix.lower() == ".npz" and labelled_images.holds_images(read_npz.read_headers(path)):
         return _npz_images(path, wanted)
     return table_batches(path, wanted)
 
@@ -161,13 +164,13 @@ def _joined(parts: Sequence[Batch]) -> Batch:
     return Batch(np.concatenate([one.X for one in parts]), t, files or None, skipped)
 
 
-def table_batches(path: Path, wanted: Wanted) -> Iterator[Batch]:
+def table_batches(path: Path, wanted: ModelInputs) -> Iterator[Batch]:
     """The rows of a table file, as many at a time as its reader gives.
 
     Raises:
         DataError: it lacks a column, or holds something that the model doesn't read.
     """
-    names = tabular.column_names(path)
+    names = read_table.column_names(path)
     columns = wanted.columns
     needed = columns if wanted.target is None else (*columns, wanted.target)
     for column in needed:
@@ -178,7 +181,9 @@ def table_batches(path: Path, wanted: Wanted) -> Iterator[Batch]:
                 f"{path} has two columns named '{column}'", hint="giving each its own name"
             )
     # The reader settles roles; which of the columns it takes for the target plays no part.
-    choice = Choice(needed[0], tuple(needed[1:]), None, frozenset(needed), coders=wanted.coders())
+    choice = ColumnChoice(
+        needed[0], tuple(needed[1:]), None, frozenset(needed), coders=wanted.coders()
+    )
     try:
         yield from _read(path, choice, wanted)
     except TextColumn as error:
@@ -186,30 +191,28 @@ def table_batches(path: Path, wanted: Wanted) -> Iterator[Batch]:
         raise error.of_target() from None
 
 
-def _read(path: Path, choice: Choice, wanted: Wanted) -> Iterator[Batch]:
+def _read(path: Path, choice: ColumnChoice, wanted: ModelInputs) -> Iterator[Batch]:
     n_read = 0
 
     def batch(part: dict[str, Array]) -> Batch:
         return Batch(wanted.inputs(part), None if wanted.target is None else part[wanted.target])
 
     try:
-        for part in tabular.column_batches(path, choice):
+        for part in read_table.column_batches(path, choice):
             yield batch(part)
             n_read += len(part[choice.target])
         return
     except NotAllFloats:
         pass
-    # Words such as true and false: the slower reader goes on where the fast one stopped.
-    for part in tabular.column_batches(path, choice, as_text=True):
+    # Text such as true and false: the slower reader continues where the fast one stopped.
+    for part in read_table.column_batches(path, choice, as_text=True):
         n = len(part[choice.target])
         if n_read < n:
             yield batch({name: column[n_read:] for name, column in part.items()})
         n_read = max(0, n_read - n)
 
 
-def _named(name: str, wanted: Wanted) -> Iterator[Batch]:
-    from mlcli.datasets.source import open_source
-
+def _named(name: str, wanted: ModelInputs) -> Iterator[Batch]:
     source = open_source(name)
     if source.fresh_draws:
         raise DataError(
@@ -230,11 +233,8 @@ def _named(name: str, wanted: Wanted) -> Iterator[Batch]:
     yield Batch(X, None if wanted.target is None else columns[wanted.target])
 
 
-def _npz_images(path: Path, wanted: Wanted) -> Iterator[Batch]:
-    from mlcli.datasets.layout import as_rows, image_shape_of
-    from mlcli.datasets.read_npz import load
-
-    heads = npz_headers.read(path)
+def _npz_images(path: Path, wanted: ModelInputs) -> Iterator[Batch]:
+    heads = read_npz.read_headers(path)
     shape = heads["X"].shape or ()
     found = image_shape_of(f"'X' in {path}", shape)
     check_images(f"the images of {path}", found, wanted)
@@ -258,7 +258,7 @@ def _npz_images(path: Path, wanted: Wanted) -> Iterator[Batch]:
         yield Batch(as_rows(arrays["X"][some]), None if t is None else t[some])
 
 
-def check_images(what: str, found: tuple[int, ...], wanted: Wanted) -> None:
+def check_images(what: str, found: tuple[int, ...], wanted: ModelInputs) -> None:
     """Refuse images of another size than the model's.
 
     Raises:
@@ -274,3 +274,80 @@ def check_images(what: str, found: tuple[int, ...], wanted: Wanted) -> None:
         return f"{shape[-2]} x {shape[-1]} pixels, {colours}"
 
     raise DataError(what, must=f"{text(wanted.image_shape)}, as in the training", got=text(found))
+
+
+def folder_batches(folder: Path, wanted: ModelInputs, rows: int) -> Iterator[Batch]:
+    """The PNG and JPEG images of a folder and of the folders in it, in the order of their names.
+
+    Args:
+        folder: where they are; hidden files and folders are passed over.
+        wanted: with a target, each image's folder is the name of its class.
+        rows: images at a time.
+
+    Raises:
+        DataError: there are none, one can't be read or is of another size, or a folder's name is
+            that of no class.
+    """
+    paths = sorted(path for path in folder.rglob("*") if _is_image(path.relative_to(folder)))
+    if not paths:
+        raise DataError(f"{folder} holds no .png, .jpg or .jpeg images")
+    for path in paths:
+        # Names become cells of the answer, and text on a terminal.
+        if not str(path.relative_to(folder)).isprintable():
+            raise DataError(f"the names in {folder}", must="printable", got=ascii(path.name))
+    n_read = 0
+    for start in range(0, len(paths), rows):
+        some = paths[start : start + rows]
+        images, skipped = {}, []
+        for path in some:
+            try:
+                image = _decoded(path, wanted)
+            except DataError as error:
+                if not wanted.skip_bad:
+                    raise
+                skipped.append(what_is_wrong(error))
+                continue
+            images[path] = _row(path, image, wanted)
+        some = list(images)
+        X = np.stack(list(images.values())) if images else np.empty((0, len(wanted.features)))
+        t = None if wanted.target is None else np.array([_class(path, wanted) for path in some])
+        files = tuple(path.relative_to(folder).as_posix() for path in some)
+        yield Batch(X, t, files, tuple(skipped))
+        n_read += len(X)
+    if not n_read:
+        raise DataError(f"{folder} holds no image that can be read")
+
+
+def _is_image(path: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.parts)
+    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _decoded(path: Path, wanted: ModelInputs) -> NDArray[np.float64]:
+    try:
+        with path.open("rb") as file:
+            return decode(path, file, wanted.resize).astype(np.float64)
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {(error.strerror or '').lower()}") from None
+
+
+def _row(path: Path, image: NDArray[np.float64], wanted: ModelInputs) -> NDArray[np.float64]:
+    assert wanted.image_shape is not None
+    if image.ndim == 2 and len(wanted.image_shape) == 3 and wanted.image_shape[0] == 3:
+        # As in the training: a grey image is as red as it is green and blue.
+        image = np.broadcast_to(image, (3, *image.shape))
+    check_images(f"{path}", image.shape, wanted)
+    return image.reshape(-1)
+
+
+def _class(path: Path, wanted: ModelInputs) -> float:
+    name = path.parent.name
+    if name not in wanted.classes:
+        raise DataError(
+            f"the folder of {path}",
+            must="the name of a class of the model: " + ", ".join(wanted.classes[:12]),
+            got=repr(name),
+        )
+    value = wanted.class_values[wanted.classes.index(name)]
+    assert value is not None
+    return value

@@ -1,4 +1,4 @@
-"""A name or a file -> a source of data sets, one a replicate."""
+"""`open_source`: a name or a path -> where an experiment gets the data of each replicate from."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from mlcli.datasets.checks import refuse_given
+from mlcli.datasets.columns import NOTHING, Declared
 from mlcli.datasets.dataset import Dataset, Task, Truth
-from mlcli.datasets.declared import NOTHING, Declared
 from mlcli.datasets.files import SUFFIXES
+from mlcli.datasets.in_memory import DeferredSource, SyntheticSource
 from mlcli.datasets.names import canonical
 from mlcli.datasets.registry import DATASETS, NamedSet, lookup
 from mlcli.datasets.synthetic import (
-    GENERATOR,
     SYNTHETIC,
-    AnyGenerator,
     Generator,
     generator_of,
-    of_regression,
 )
-from mlcli.rng import stream
 
 STREAM_ROWS = 2_000_000
 
@@ -41,7 +40,7 @@ class Source(Protocol):
         n_rows: rows of one replicate, after the checks.
         streamed: whether the rows come in batches only (`streaming.StreamSource`).
         task: whether t is a number or the number of a class, where it is known.
-        image_shape: (h, w) or (c, h, w) where each row of X is an image, laid out as in `layout`.
+        image_shape: (h, w) or (c, h, w) where each row of X is an image, laid out as in `images`.
         class_names: K names where classes 0..K-1 have names; None where they are numbers.
         n_own_test: how many of the last rows the set itself keeps for testing.
     """
@@ -83,37 +82,6 @@ class Source(Protocol):
         """
 
 
-class SyntheticSource:
-    """Independent draws of a synthetic set: replicate i comes from the stream (seed, "data", i)."""
-
-    fresh_draws = True
-    streamed = False
-    class_names: tuple[str, ...] | None = None
-    n_own_test = 0
-
-    def __init__(self, generator: AnyGenerator) -> None:
-        spec, known = generator.spec, of_regression(generator)
-        self._generator = generator
-        self.generator = known
-        self.name = spec.name
-        self.feature_names = spec.feature_names
-        self.target_name = spec.t_name
-        self.task: Task | None = spec.task
-        self.image_shape: tuple[int, ...] | None = getattr(spec, "image_shape", None)
-        self.truth: Truth | None = None if known is None else known.spec.truth
-        self.noise_std: float | None = None if known is None else known.chosen.noise_std
-        self.n_rows = generator.chosen.n_samples
-        self.identity: dict[str, Any] = {
-            "kind": "synthetic",
-            "name": spec.name,
-            "generator": GENERATOR,
-            **vars(generator.chosen),
-        }
-
-    def replicate(self, index: int, seed: int) -> Dataset:
-        return self._generator.draw(stream(seed, "data", index))
-
-
 def open_source(
     name_or_path: str,
     *,
@@ -133,9 +101,9 @@ def open_source(
 ) -> Source:
     """Open a named set, a CSV, TSV, Parquet or NPZ file, or a folder, and check it.
 
-    A folder holds the parts of a table (`parts`), or images by class (`image_folder`).
-    An NPZ file with an ``X`` of 3 or 4 dimensions holds images.
-    Parquet of more than `stream_rows` rows, and text that is also larger than
+    A folder holds the parts of a table (`read_table.parts_of`), or images by class
+    (`labelled_images`). An NPZ file with an ``X`` of 3 or 4 dimensions holds images. Parquet of
+    more than `stream_rows` rows, and text that is also larger than
     `streaming.STREAMED_TEXT_BYTES`, become a `StreamSource`, unless a draw column is named.
 
     Args:
@@ -147,8 +115,8 @@ def open_source(
         drop_missing: leave out rows of a file with missing or infinite values.
         n_samples, x_min, x_max, noise_std: of a synthetic set; left out, the set's own.
         stream_rows: the most rows that are read into memory.
-        resize, skip_bad: of a folder of images, as `image_folder.open_folder` takes them.
-        declared: columns of a file that are no numbers, and what is made of them.
+        resize, skip_bad: of a folder of images, as `labelled_images.open_folder` takes them.
+        declared: columns of categories and dates of a file, and how gaps are filled.
 
     Raises:
         DataError: the name, the file or folder, its columns or its values won't do.
@@ -189,7 +157,7 @@ def _is_folder_of_images(name_or_path: str) -> bool:
     path = os.path.expanduser(name_or_path)
     if not os.path.isdir(path):
         return False
-    from mlcli.datasets.parts import holds_parts
+    from mlcli.datasets.read_table import holds_parts
 
     return not holds_parts(Path(path))
 
@@ -197,21 +165,51 @@ def _is_folder_of_images(name_or_path: str) -> bool:
 def _open_folder(
     path: Path, resize: tuple[int, int] | None, skip_bad: bool, columns: dict[str, Any]
 ) -> Source:
-    from mlcli.datasets.image_folder import open_folder
+    from mlcli.datasets.labelled_images import open_folder
 
     refuse_given(path.name, columns, "apply to tables only")
     return open_folder(path, resize, skip_bad=skip_bad)
 
 
 def _open_named(named: NamedSet, columns: dict[str, Any]) -> Source:
-    from mlcli.datasets import tables
+    from mlcli.datasets.bundled import open_bundled
 
     if named.kind == "download":
         refuse_given(named.name, columns, "apply to tables only")
-        return tables.open_images(named)
+        return _open_images(named)
     in_files = {key: columns[key] for key in ("draw_column", "group_column")}
     refuse_given(named.name, in_files, "apply to files only")
-    return tables.open_bundled(named, columns["target"], columns["features"])
+    return open_bundled(named, columns["target"], columns["features"])
+
+
+def _open_images(named: NamedSet) -> Source:
+    """An image set that is on this machine: its training rows, then the rows it tests on.
+
+    Raises:
+        DataError: it isn't.
+    """
+    from mlcli.datasets.fetch import IMAGE_SETS, images, require
+
+    require(named.name)
+    files = IMAGE_SETS[named.name].files
+    identity = {"kind": "download", "name": named.name, "sha256": dict(files)}
+
+    def load() -> Dataset:
+        X_train, y_train, X_test, y_test = images(named.name)
+        # Straight to float64: 440 MB, without a copy of the bytes beside them.
+        X = np.concatenate([X_train, X_test], dtype=np.float64).reshape(named.shape)
+        t = np.concatenate([y_train, y_test], dtype=np.float64)
+        return Dataset(
+            named.name,
+            X,
+            t,
+            source.feature_names,
+            source.target_name,
+            n_own_test=named.n_own_test,
+        )
+
+    source = DeferredSource(named, identity, load)
+    return source
 
 
 def _is_path(text: str) -> bool:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from mlcli.config import SECTIONS, config_class
+from mlcli.datasets.columns import Declared
 from mlcli.datasets.dataset import Dataset
-from mlcli.datasets.declared import Declared
 from mlcli.datasets.source import Source, open_source
-from mlcli.datasets.words_found import ColumnsOfWords
+from mlcli.datasets.tables import TextFeatures
 from mlcli.errors import DataError
 from mlcli.models.parts import PREPARED_SCHEMA
 from mlcli.result import Result
@@ -28,11 +28,11 @@ def source_of(config: Any) -> Source:
     """
     try:
         return _opened(config)
-    except ColumnsOfWords as error:
+    except TextFeatures as error:
         command = next(name for name in SECTIONS if config_class(name) is type(config))
-        if error.target_words and _wants_numbers(command, config):
+        if error.target_texts and _wants_numbers(command, config):
             command = command.replace("_", "-")
-            raise _refusal(command, error.target, error.target_words, error) from None
+            raise _refusal(command, error.target, error.target_texts, error) from None
         raise
 
 
@@ -77,7 +77,7 @@ def _size(text: str | None) -> tuple[int, int] | None:
 
 def prepared_info(data: Dataset) -> dict[str, Any]:
     """What model.json has to say of how inputs are made; empty where nothing was declared."""
-    words = data.prepared_words()
+    words = data.preparation_metadata()
     return {"schema": PREPARED_SCHEMA, **words} if words else {}
 
 
@@ -101,7 +101,7 @@ def refuse_words(command: str, data: Dataset) -> None:
 
 
 def _refusal(
-    command: str, target: str, words: Sequence[str], others: ColumnsOfWords | None = None
+    command: str, target: str, words: Sequence[str], others: TextFeatures | None = None
 ) -> DataError:
     names = ", ".join(words[:SHOWN_CLASSES]) + (", ..." if len(words) > SHOWN_CLASSES else "")
     got, hint = (

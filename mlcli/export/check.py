@@ -1,4 +1,4 @@
-"""Whether an exported file says what the model says: the rows, and the measure."""
+"""The check of an exported file against its model: the rows, and the differences."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _range_of(function: LinearFunction) -> tuple[Floats, Floats]:
 
 
 def ours(model: Model, X: Floats, level: float) -> dict[str, Tensor]:
-    """What the model itself says of rows X (n, D), by the names of a graph's outputs."""
+    """The outputs of the model itself at rows X (n, D), by the names of a graph's outputs."""
     with np.errstate(all="ignore"):
         said = model.predict(X, level)
     if isinstance(said, Classes):
@@ -66,13 +66,13 @@ def differences(
 ) -> dict[str, float]:
     """The largest difference of each output over the rows, relative to its largest value.
 
-    Of classes it is the share of rows that are called otherwise, those left out whose
-    probabilities are so close to a draw that either is right.
+    For classes it is the share of rows with another class, without rows whose probabilities
+    are so close that either class is right.
 
     Args:
-        mine: what the model says, by name.
-        theirs: what the file says; other outputs of it are left alone.
-        threshold: p_0 of two classes; None: the likeliest class is called.
+        mine: outputs of the model, by name.
+        theirs: outputs of the file; those that the model lacks are ignored.
+        threshold: p_0 of two classes; None: the likeliest class is predicted.
     """
     found = {}
     for name, values in mine.items():
@@ -80,7 +80,7 @@ def differences(
             continue
         if name == "class":
             clear = _clear(mine.get("probabilities"), len(values), threshold)
-            # Where classes have names, their numbers stand beside them.
+            # Where classes have names, their numbers are an output too.
             called = theirs.get("class_number", theirs[name])
             found[name] = float(np.mean((called != values) & clear))
             continue

@@ -1,4 +1,4 @@
-"""A graph as a scikit-learn estimator: what stands for models that scikit-learn has no parts for.
+"""A graph as a scikit-learn estimator, for models that scikit-learn itself cannot express.
 
 Its state is JSON and arrays, and it computes in NumPy.
 """
@@ -13,8 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mlcli.errors import InputError
-from mlcli.export.graph import Graph, Tensor, description, read_description
-from mlcli.export.numpy_steps import run
+from mlcli.export.graph import Graph, Tensor, description, read_description, run
 
 # Rows that go through the steps at a time, so that memory stays small.
 ROWS = 1024

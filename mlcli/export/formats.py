@@ -32,9 +32,10 @@ class Format:
     reader: str
 
 
+# The only entry of the metadata: the order of several would be another one each time.
+SAFETENSORS_KEY = "mlcli"
 FORMATS: Mapping[str, Format] = {
     "onnx": Format(".onnx", ("onnx", "onnxruntime"), "onnxruntime"),
-    "torchscript": Format(".pt", (), "torch"),
     "safetensors": Format(".safetensors", (), "numpy"),
     "sklearn": Format(".skops", ("skops",), "skops"),
 }
@@ -48,10 +49,10 @@ class Exported:
         content: its bytes.
         reader: what ran it, with its version.
         differences: see `check.differences`.
-        outputs: names of what it gives.
-        left_out: names of what `predict` gives and the file does not.
+        outputs: names of its outputs.
+        left_out: outputs of `predict` that the file lacks.
         trusted: types of a skops file that a reader has to trust; None: another format.
-        kind: what it holds, in words.
+        kind: what it holds, for the console.
     """
 
     content: bytes
@@ -110,7 +111,7 @@ def graph_of(model: Model, level: float) -> Graph:
     """The model as steps, with intervals of so much probability.
 
     Raises:
-        DataError: it is of a kind that can't be written so.
+        DataError: this kind of model can't be exported.
     """
     from mlcli.export import linear, networks
     from mlcli.models.bayes import BayesModel
@@ -137,11 +138,11 @@ def export(model: Model, to: str, X: Floats, level: float, about: Mapping[str, A
         to: a name of `FORMATS`.
         X: rows for the check, (n, D).
         level: probability of the intervals.
-        about: what the file says of the model, plain JSON.
+        about: metadata of the model, plain JSON.
 
     Raises:
         DataError: the model can't be written so.
-        MlcliError: the file says something else than the model.
+        MlcliError: the outputs of the file differ from those of the model.
     """
     from mlcli.export import check
     from mlcli.models.linear import LinearClasses
@@ -184,37 +185,32 @@ def _onnx(
     return content, run_onnx(content, rows)
 
 
-def _torchscript(
-    model: Model, graph: Graph, rows: Tensor, about: Mapping[str, Any]
-) -> tuple[bytes, dict[str, Tensor]]:
-    import json
-
-    from mlcli.export.graph import INPUT
-    from mlcli.neural.scripted import run_script, script
-
-    steps = [(s.op, s.inputs, s.output, s.tensors, s.settings) for s in graph.steps]
-    # A traced program takes rows of one type only.
-    words = json.dumps({**about, "input_dtype": graph.dtype}, ensure_ascii=False)
-    content = script(steps, graph.tensors, graph.outputs, rows[:2], INPUT, words)
-    return content, run_script(content, rows)
-
-
 def _safetensors(
     model: Model, graph: Graph, rows: Tensor, about: Mapping[str, Any]
 ) -> tuple[bytes, dict[str, Tensor]]:
-    from mlcli.export.safetensors_file import run_safetensors, safetensors_bytes
+    """The tensors of a graph, and its steps as JSON in the heading; read back from the bytes."""
+    import json
 
-    content = safetensors_bytes(graph, about)
-    return content, run_safetensors(content, rows)
+    import numpy as np
+    from safetensors.numpy import load, save
+
+    from mlcli.export.graph import description, read_description, run
+
+    tensors = {name: np.ascontiguousarray(graph.tensors[name]) for name in sorted(graph.tensors)}
+    content = save(tensors, metadata={SAFETENSORS_KEY: description(graph, about)})
+    n_heading = int.from_bytes(content[:8], "little")
+    heading = json.loads(content[8 : 8 + n_heading])
+    read = read_description(heading["__metadata__"][SAFETENSORS_KEY], load(content))
+    return content, run(read, rows)
 
 
-_WRITERS = {"onnx": _onnx, "torchscript": _torchscript, "safetensors": _safetensors}
+_WRITERS = {"onnx": _onnx, "safetensors": _safetensors}
 
 
 def _sklearn(
     model: Model, graph: Graph, X: Floats, mine: Mapping[str, Tensor], threshold: float | None
 ) -> tuple[bytes, dict[str, Tensor], tuple[str, ...], dict[str, float], str]:
-    """Of scikit-learn's own parts, if they say what the model says; else of ours."""
+    """Of scikit-learn's own estimators if their outputs agree with the model; else of ours."""
     from mlcli.export import check
     from mlcli.export.sklearn_file import estimator_of, is_plain, run_skops, skops_bytes
 

@@ -37,7 +37,7 @@ class Monomials:
 
 
 def monomials_of(function: LinearFunction) -> Monomials | None:
-    """A linear function in powers; None: it is no polynomial, or of too many columns."""
+    """A linear function in powers; None: it is not a polynomial, or has too many columns."""
     if isinstance(function, Polynomials):
         return _from_arnoldi(function)
     if isinstance(function, InBasis):

@@ -28,7 +28,7 @@ Arrays = Mapping[str, Array]
 PRECISE = "float64"
 # Activations with a slope on the left that is known after training.
 LEAKY = ("leaky-relu", "rrelu")
-# What is 1 for an image moved by nothing and up to one pixel up, down, left and right.
+# Shifts (down, right) of the views of an image.
 MOVES = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
 
 
@@ -156,9 +156,9 @@ def _member(build: Builder, program: Program, m: int, rows: str, label: str) -> 
 def _views(
     build: Builder, rows: str, shape: tuple[int, ...], ground: float, flips: bool
 ) -> list[str]:
-    """The image itself, moved by a pixel four ways, and mirrored all; `neural.images.views`."""
+    """The image, moved by a pixel four ways, and all mirrored; `neural.augmentation.views`."""
     c, h, w = shape
-    # The number behind the last pixel stands for what comes in from outside.
+    # The number behind the last pixel is the background, which fills what a shift uncovers.
     padded = build.concat([rows, build.constant(rows, ground)])  # (n, c h w + 1)
     places = np.arange(c * h * w).reshape(c, h, w)
     around = np.pad(places, ((0, 0), (1, 1), (1, 1)), constant_values=c * h * w)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlcli.export.graph import INPUT, Graph, Step, Tensor
-from mlcli.export.numpy_steps import SELU_ALPHA, SELU_SCALE
+from mlcli.export.graph import INPUT, SELU_ALPHA, SELU_SCALE, Graph, GraphStep, Tensor
 
 if TYPE_CHECKING:
     import onnx
@@ -27,8 +26,6 @@ SAME = {
     "tanh": "Tanh",
     "relu": "Relu",
 }
-# What onnxruntime computes on a CPU in float32 only.
-SINGLE_ONLY = ("Conv", "AveragePool", "Erf")
 
 
 def onnx_bytes(graph: Graph, metadata: Mapping[str, str], classes: tuple[str, ...]) -> bytes:
@@ -36,7 +33,7 @@ def onnx_bytes(graph: Graph, metadata: Mapping[str, str], classes: tuple[str, ..
 
     Args:
         graph: of the model.
-        metadata: words that go into the file.
+        metadata: written into the file.
         classes: names of the classes, which become the output ``class``; its number is there as
             ``class_number``.
     """
@@ -122,7 +119,7 @@ class _Lowering:
         """A number, by its value."""
         return self.constant(f"number.{value!r}.{dtype}", value, dtype)
 
-    def take(self, step: Step) -> None:
+    def take(self, step: GraphStep) -> None:
         """Add the nodes of a step."""
         dtype, n_axes = self._types[step.inputs[0]]
         out_type: tuple[str, int] = {
@@ -141,7 +138,7 @@ class _Lowering:
             make(step, dtype, n_axes)
         self._types[step.output] = out_type
 
-    def _t(self, step: Step, part: str, n_axes: int = 2) -> str:
+    def _t(self, step: GraphStep, part: str, n_axes: int = 2) -> str:
         """A tensor; of images a vector is brought to their second axis."""
         name = step.tensors[part]
         array = self.graph.tensors[name]
@@ -150,7 +147,7 @@ class _Lowering:
         return self.constant(name, array, str(array.dtype))
 
     def _single(self, op: str, dtype: str, inputs: list[str], output: str, **settings: Any) -> None:
-        """A node that is computed in float32, whatever comes in."""
+        """A node that is computed in float32, whatever the type of its input."""
         from onnx import TensorProto
 
         if dtype == "float32":
@@ -160,52 +157,52 @@ class _Lowering:
         found = self.node(op, *narrow, **settings)
         self.node("Cast", found, output=output, to=TensorProto.DOUBLE)
 
-    def _cast(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _cast(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         self.node("Cast", *step.inputs, output=step.output, to=_type(step.settings["to"]))
 
-    def _standardise(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _standardise(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         centred = self.node("Sub", step.inputs[0], self._t(step, "shift"))
         self.node("Div", centred, self._t(step, "scale"), output=step.output)
 
-    def _scale(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _scale(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         product = self.node("Mul", step.inputs[0], self._t(step, "gain", n_axes))
         self.node("Add", product, self._t(step, "offset", n_axes), output=step.output)
 
-    def _normalise(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _normalise(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         centred = self.node("Sub", step.inputs[0], self._t(step, "mean", n_axes))
         product = self.node("Mul", centred, self._t(step, "gain", n_axes))
         self.node("Add", product, self._t(step, "offset", n_axes), output=step.output)
 
-    def _layer_norm(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _layer_norm(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         inputs = [step.inputs[0], self._t(step, "gain"), self._t(step, "offset")]
         epsilon = step.settings["epsilon"]
         self.node("LayerNormalization", *inputs, output=step.output, axis=1, epsilon=epsilon)
 
-    def _affine(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _affine(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         if "b" not in step.tensors:
             self.node("MatMul", step.inputs[0], self._t(step, "W"), output=step.output)
             return
         product = self.node("MatMul", step.inputs[0], self._t(step, "W"))
         self.node("Add", product, self._t(step, "b"), output=step.output)
 
-    def _gather(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _gather(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         self.node("Gather", step.inputs[0], self._t(step, "index"), output=step.output, axis=1)
 
-    def _concat(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _concat(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         self.node("Concat", *step.inputs, output=step.output, axis=1)
 
-    def _reshape(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _reshape(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         shape = self.constant(f"{step.output}.shape", [-1, *step.settings["shape"]], "int64")
         self.node("Reshape", step.inputs[0], shape, output=step.output)
 
-    def _flatten(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _flatten(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         self.node("Flatten", step.inputs[0], output=step.output, axis=1)
 
-    def _squeeze(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _squeeze(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         axes = self.constant("axis1", [1], "int64")
         self.node("Squeeze", step.inputs[0], axes, output=step.output)
 
-    def _conv(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _conv(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         inputs = [
             step.inputs[0],
             *(self._t(step, part) for part in ("W", "b") if part in step.tensors),
@@ -214,7 +211,7 @@ class _Lowering:
         strides = step.settings["stride"]
         self._single("Conv", dtype, inputs, step.output, strides=strides, pads=[h, w, h, w])
 
-    def _pool(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _pool(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         size, strides = step.settings["size"], step.settings["stride"]
         settings = {"kernel_shape": size, "strides": strides}
         if step.settings["way"] == "max":
@@ -222,22 +219,22 @@ class _Lowering:
         else:
             self._single("AveragePool", dtype, [step.inputs[0]], step.output, **settings)
 
-    def _global(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _global(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         op = "ReduceMax" if step.settings["way"] == "max" else "ReduceMean"
         self.node(op, step.inputs[0], output=step.output, axes=[2, 3], keepdims=0)
 
-    def _softmax(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _softmax(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         self.node("Softmax", step.inputs[0], output=step.output, axis=1)
 
-    def _argmax(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _argmax(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         self.node("ArgMax", step.inputs[0], output=step.output, axis=1, keepdims=0)
 
-    def _above(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _above(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         second = self.node("Gather", step.inputs[0], self.constant("one", 1, "int64"), axis=1)
         above = self.node("Greater", second, self._t(step, "threshold"))
         self.node("Cast", above, output=step.output, to=_type("int64"))
 
-    def _leaky(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _leaky(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         zero = self.number(0.0, dtype)
         right = self.node("Max", step.inputs[0], zero)
         left = self.node("Mul", self.node("Min", step.inputs[0], zero), self._t(step, "slope"))
@@ -248,17 +245,17 @@ class _Lowering:
         less = self.node("Sub", falling, self.number(1.0, dtype))
         return less if alpha == 1.0 else self.node("Mul", less, self.number(alpha, dtype))
 
-    def _elu(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _elu(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         right = self.node("Relu", step.inputs[0])
         left = self._left_of_elu(step.inputs[0], dtype, 1.0)
         self.node("Add", right, left, output=step.output)
 
-    def _selu(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _selu(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         right = self.node("Relu", step.inputs[0])
         both = self.node("Add", right, self._left_of_elu(step.inputs[0], dtype, SELU_ALPHA))
         self.node("Mul", both, self.number(SELU_SCALE, dtype), output=step.output)
 
-    def _gelu(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _gelu(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         x = step.inputs[0]
         inner = self.node("Mul", x, self.number(0.5**0.5, dtype))
         self._single("Erf", dtype, [inner], f"{step.output}.erf")
@@ -266,7 +263,7 @@ class _Lowering:
         half = self.node("Mul", x, self.number(0.5, dtype))
         self.node("Mul", half, both, output=step.output)
 
-    def _silu(self, step: Step, dtype: str, n_axes: int) -> None:
+    def _silu(self, step: GraphStep, dtype: str, n_axes: int) -> None:
         sigmoid = self.node("Sigmoid", step.inputs[0])
         self.node("Mul", step.inputs[0], sigmoid, output=step.output)
 

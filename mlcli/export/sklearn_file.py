@@ -36,7 +36,7 @@ def estimator_of(model: Model, graph: Graph, *, plain: bool = True) -> Any:
 
 
 def _plain(model: Model) -> Any | None:
-    from mlcli.export import sklearn_networks, sklearn_parts
+    from mlcli.export import sklearn_parts
 
     if isinstance(model, LinearNumbers):
         return sklearn_parts.linear_numbers(model)
@@ -44,7 +44,7 @@ def _plain(model: Model) -> Any | None:
         return sklearn_parts.linear_classes(model)
     if isinstance(model, BayesModel):
         return sklearn_parts.bayes(model)
-    return sklearn_networks.networks(model) if isinstance(model, Networks) else None
+    return sklearn_parts.networks(model) if isinstance(model, Networks) else None
 
 
 def is_plain(model: Any) -> bool:
@@ -124,7 +124,7 @@ def _renumber(node: Any, numbers: dict[int, int], names: dict[str, str]) -> None
     if not isinstance(node, dict):
         return
     if "__id__" in node:
-        # Whether two equal words are one object is up to the interpreter.
+        # Whether two equal strings are one object is up to the interpreter.
         key = node["__id__"] if node["__loader__"] != "JsonNode" else -1 - len(numbers)
         node["__id__"] = numbers.setdefault(key, len(numbers))
     if isinstance(node.get("file"), str) and "__loader__" in node:

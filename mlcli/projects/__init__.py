@@ -1,1 +1,1 @@
-"""A new project of somebody's own data: what is proposed for it, and its files."""
+"""A new project for data of the user: the proposed stages and parameters, and its files."""

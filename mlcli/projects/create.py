@@ -13,10 +13,9 @@ from typing import Any
 
 from mlcli.config import config_class
 from mlcli.datasets.dataset import Task
-from mlcli.datasets.describe import describe_table, holds_images
-from mlcli.datasets.describe_images import describe_images
-from mlcli.datasets.image_folder import image_sizes
-from mlcli.datasets.sidecar import read_note
+from mlcli.datasets.describe import describe_images, describe_table, holds_images
+from mlcli.datasets.labelled_images import image_sizes
+from mlcli.datasets.make import read_note
 from mlcli.datasets.source import open_source
 from mlcli.errors import ConfigError, DataError, InputError, MlcliError, NoAnswerError
 from mlcli.experiments import load
@@ -32,7 +31,7 @@ from mlcli.report.folder import replacing
 # What a project is made of, one move each into a folder that was there.
 PARTS = (".dvc", ".dvcignore", ".gitignore", "README.md", "data", "dvc.yaml", "params.yaml")
 FILLED, WHOLE = "filled", "whole"
-# Larger data stay where they are, and params.yaml says where.
+# Larger data are not copied; params.yaml has their path.
 COPIED_BYTES = 100 * 2**20
 # Images of several sizes, or larger than this, are brought to one size.
 LARGEST_SIDE = 64
@@ -44,8 +43,8 @@ class Project:
     """What was made.
 
     Attributes:
-        proposal: what it starts with.
-        copied: whether the data lie in the project.
+        proposal: its stages and parameters.
+        copied: whether the data were copied into the project.
     """
 
     proposal: Proposal
@@ -148,7 +147,7 @@ def _put_data(data: Path, out: Path) -> None:
 
 
 def _checked(proposal: Proposal, folder: Path) -> Proposal:
-    """Only what passes the checks that every run makes before any work, so that nothing fails.
+    """The proposal without the experiments that refuse these data.
 
     Raises:
         DataError: the data can't be read.
@@ -195,7 +194,7 @@ def _filling(target: Path) -> Iterator[Path]:
         with replacing(target) as folder:
             yield folder
         return
-    # The folder itself stays, since somebody may stand in it.
+    # The folder itself stays, since it may be the working directory of a shell.
     folder, whole = partial_of(target / FILLED), partial_of(target / WHOLE)
     folder.mkdir()
     try:
@@ -215,7 +214,7 @@ def _filling(target: Path) -> Iterator[Path]:
 
 
 def _put_back(target: Path) -> None:
-    """Undo what a killed process had moved out of its whole folder into the target."""
+    """Undo the moves of a killed process from its complete folder into the target."""
     for whole in dead_partials(target / WHOLE):
         _take_back(whole)
 

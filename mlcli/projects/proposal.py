@@ -1,4 +1,4 @@
-"""Data of somebody's own -> which commands suit them, with which parameters."""
+"""Data of the user -> the commands that suit them, with parameters."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mlcli.datasets.declared import YEARLY_SPAN
-from mlcli.datasets.describe_pairs import SAME_UNITS
+from mlcli.datasets.columns import YEARLY_SPAN
+from mlcli.datasets.describe_columns import SAME_UNITS
 from mlcli.errors import DataError
 from mlcli.projects import sizes
 
@@ -33,10 +33,10 @@ class Proposal:
     """What a new project starts with.
 
     Attributes:
-        task: regression or classification, in words.
+        task: regression or classification, for the README.
         sections: of params.yaml, each of which is a stage too.
         reasons: what was decided, and from what.
-        left_out: column -> why it is no feature.
+        left_out: column -> why it is not a feature.
         by_values: whether the target is numbers that were taken for classes.
         source: section `data` of params.yaml, which all of them share.
     """
@@ -114,7 +114,7 @@ def for_table(
 
 
 def _declared(features: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """How features that are no numbers, or have gaps, become numbers without any."""
+    """Parameters that turn text and dates into numbers and fill gaps."""
     words = [one["name"] for one in features if one["type"] == "text"]
     dates = [one["name"] for one in features if one["type"] == "date"]
     found: dict[str, Any] = {"categorical": words} if words else {}
@@ -122,7 +122,7 @@ def _declared(features: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         found["dates"] = dates
     if any(one["n_missing"] for one in features if one["type"] != "text"):
         found["impute"] = "median"
-    # A rare category may lie in test rows alone.
+    # A rare category may occur in test rows only.
     return found | ({"unseen": "average"} if words else {})
 
 
@@ -139,7 +139,7 @@ def _n_columns(feature: Mapping[str, Any]) -> int:
 def _left_out(
     found: Mapping[str, Any], target: Mapping[str, Any], draw_column: str | None
 ) -> dict[str, str]:
-    """Every column that is no feature, and why."""
+    """The columns that are not features, and why."""
     leaks = {one["name"]: one["how"] for one in found["target"].get("leaks", ())}
     copies = {
         name: f"holds the same values as '{names[0]}'"
@@ -229,7 +229,7 @@ def for_images(
     """What suits images by class.
 
     Args:
-        found: as `datasets.describe_images.describe_images` gives it.
+        found: as `datasets.describe.describe_images` gives it.
         data: what params.yaml calls them.
         resize: the height and width that they are brought to, if they are.
         target: the array of the labels in an NPZ file, if it was named.

@@ -1,4 +1,4 @@
-"""A proposal -> the texts of a project's files."""
+"""A proposal -> the content of the files of a project."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NO_GIT = """\
 
 
 def params_text(proposal: Proposal) -> str:
-    """params.yaml: each key under its own help, which stands at its first place only."""
+    """params.yaml: each key below its help, which is given where the key first occurs."""
     lines = [
         "# Check this file: `mlcli validate`. Every other key: `mlcli "
         f"{_command(next(iter(proposal.sections)))} --help`, and so on."
@@ -74,7 +74,7 @@ def _comment(text: str, indent: str) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    """A value in YAML, lists in one line; quotes where a word could be something else."""
+    """A value in YAML, lists on one line; quoted where a string could be read as something else."""
     if isinstance(value, list):
         return "[" + ", ".join(_value(item) for item in value) + "]"
     if not isinstance(value, str):
@@ -82,7 +82,7 @@ def _value(value: Any) -> str:
     if PLAIN.fullmatch(value) and value.isprintable() and value.lower() not in WORDS:
         return value
     quoted = json.dumps(value, ensure_ascii=False)
-    # What nobody sees, and what ends a line for some readers of YAML, is written by its number.
+    # Invisible characters, and those that end a line for some YAML readers, are escaped.
     return "".join(one if one.isprintable() else _escaped(one) for one in quoted)
 
 

@@ -102,7 +102,7 @@ def environment(
     Args:
         started: in ISO 8601.
         command_line: the arguments of the process.
-        threads: from `scale.thread_variables.thread_variables`.
+        threads: from `scale.threads.thread_variables`.
     """
     return {
         "started": started,

@@ -1,4 +1,4 @@
-"""Who does independent work: one interface for processes of this machine and for a cluster."""
+"""Workers for independent pieces: one interface to processes of this machine and to a cluster."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from mlcli.errors import ConfigError
-from mlcli.scale.jobs import map_ordered
-from mlcli.scale.processes import each_apart
+from mlcli.scale.processes import each_apart, map_ordered
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -19,13 +18,13 @@ LOCAL = re.compile(r"local:([0-9]{1,4})")
 
 
 class Workers(Protocol):
-    """Workers for pieces that do not need each other; who they are never changes a byte."""
+    """Workers for independent pieces of work; which workers compute never changes a byte."""
 
     def map_ordered(self, function: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
         """Yield ``function(item)`` in the order of the items, each made with one BLAS thread.
 
         Args:
-            function: sees its item and nothing that changes, and reads no file.
+            function: depends on its item and on nothing that changes, and reads no file.
             items: one piece of work each.
 
         Raises:
@@ -81,7 +80,7 @@ def parse_cluster(text: str) -> str | int:
 def open_workers(
     jobs: int | None, cluster: str | None, versions: Mapping[str, str]
 ) -> Iterator[Workers]:
-    """The workers that were asked for, until the block ends.
+    """The workers for ``--jobs`` or ``--cluster``, until the block ends.
 
     Args:
         jobs: processes of this machine.
@@ -95,7 +94,7 @@ def open_workers(
     if cluster is None:
         yield Processes(jobs)
         return
-    from mlcli.scale.connection import connected
+    from mlcli.scale.cluster import connected
 
     with connected(parse_cluster(cluster), versions) as found:
         yield found

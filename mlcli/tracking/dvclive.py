@@ -1,6 +1,6 @@
 """DVCLive: the files that `dvc metrics`, `dvc params` and `dvc plots` read, in dvclive/<command>.
 
-One folder a command, since DVC compares what a path holds at different commits.
+One folder per command, since DVC compares what a path holds at different commits.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mlcli.tracking.place import replaced
 from mlcli.tracking.record import Record
+from mlcli.tracking.target_folder import replaced
 
 ROOT = Path("dvclive")
 # What DVCLive and this file write.

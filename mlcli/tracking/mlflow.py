@@ -16,7 +16,7 @@ LOCAL = "mlruns"
 # What the library takes in one call.
 MOST_METRICS = 1000
 MOST_PARAMS = 100
-# What the user may set otherwise, but for the first: nobody is told of a run but the user's server.
+# The user may override all but the first, which keeps runs from being reported elsewhere.
 ALWAYS = {"MLFLOW_DISABLE_TELEMETRY": "true"}
 UNLESS_SET = {
     # Without SQLAlchemy, which the small library does not bring, files are the only local store.

@@ -34,7 +34,7 @@ class Record:
 
     Attributes:
         folder: where its files are.
-        command, run: what was asked, and the short hash of the question.
+        command, run: the command, and the short hash that names the run.
         config: each parameter as it would be written behind its flag.
         sources: where the value of each came from.
         metrics: every finite number of details.json by its path.
@@ -105,7 +105,7 @@ def read_record(folder: Path) -> Record:
 
 
 def _times(folder: Path) -> tuple[float, float]:
-    """When a run began and how long it took; what is not known is 0."""
+    """When a run began and how long it took; 0 if unknown."""
     try:
         where = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
         spent = json.loads((folder / "timings.json").read_text(encoding="utf-8"))
@@ -164,7 +164,7 @@ def read_series(path: Path) -> Series:
 
 
 def _part(key: str, cell: str) -> str:
-    """How a key's value stands in a name; a number alone would say nothing."""
+    """The value of a key as part of a name; a number gets the key before it."""
     return _slashless(f"{key} {cell}" if _is_float(cell) else cell)
 
 

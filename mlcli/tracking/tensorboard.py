@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlcli.tracking.place import replaced
 from mlcli.tracking.record import Record
+from mlcli.tracking.target_folder import replaced
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
 
 ROOT = Path("runs") / "tensorboard"
-# TensorBoard finds files by this word.
+# TensorBoard finds files by this prefix.
 EVENTS = "events.out.tfevents"
 
 

@@ -23,7 +23,7 @@ from statistics import median
 
 import numpy as np
 
-from mlcli.scale.jobs import cores
+from mlcli.scale.threads import cores
 
 PROJECT = Path(__file__).parents[2]
 BUSY = [sys.executable, "-c", "while True: pass"]

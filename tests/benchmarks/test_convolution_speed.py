@@ -26,8 +26,7 @@ from mlcli.neural.losses import LOSSES
 from mlcli.neural.optimisers import Adam
 from mlcli.neural.training import Settings, train
 from mlcli.rng import stream
-from mlcli.scale.jobs import cores
-from mlcli.scale.threads import n_threads
+from mlcli.scale.threads import cores, n_threads
 from tests.benchmarks.conftest import Stopwatch
 
 N_IMAGES = 5120

@@ -29,8 +29,7 @@ from mlcli.neural.mlp import MLP
 from mlcli.neural.optimisers import SGD
 from mlcli.neural.training import Settings, train
 from mlcli.rng import stream
-from mlcli.scale.jobs import cores
-from mlcli.scale.threads import n_threads
+from mlcli.scale.threads import cores, n_threads
 from tests.benchmarks.conftest import Stopwatch
 from tests.benchmarks.data import digits
 

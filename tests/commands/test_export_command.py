@@ -52,7 +52,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 REFUSED = [
     (
         ["fit-poly", "--to", "onx"],
-        "--to must be one of onnx, torchscript, safetensors, sklearn, got onx; try onnx",
+        "--to must be one of onnx, safetensors, sklearn, got onx; try onnx",
     ),
     (
         ["fit-poly", "--to", "onnx", "--out", "m.pt"],
@@ -113,13 +113,12 @@ def test_a_missing_package_is_named_with_what_installs_it(
     assert not list(empty_folder.iterdir())
 
 
-def test_the_other_formats_do_without_them(
+def test_safetensors_needs_no_further_package(
     mlcli: Run, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("onnx", "onnxruntime", "skops"):
         monkeypatch.setitem(sys.modules, module, None)
-    for to in ("safetensors", "torchscript"):
-        assert mlcli("export", str(runs / "fit-poly"), "--to", to).code == 0
+    assert mlcli("export", str(runs / "fit-poly"), "--to", "safetensors").code == 0
 
 
 def test_an_altered_run_is_refused(mlcli: Run, empty_folder: Path) -> None:
@@ -166,13 +165,13 @@ def test_a_disk_that_is_full_leaves_the_old_file(
     assert len(list(empty_folder.iterdir())) == 1
 
 
-@pytest.mark.parametrize("to", ["onnx", "torchscript", "safetensors", "sklearn"])
+@pytest.mark.parametrize("to", ["onnx", "safetensors", "sklearn"])
 def test_a_file_that_says_something_else_is_not_written(
     mlcli: Run, runs: Path, empty_folder: Path, monkeypatch: pytest.MonkeyPatch, to: str
 ) -> None:
-    from mlcli.export import columns, monomials
+    from mlcli.export import linear, monomials
 
-    real, powers = columns.arnoldi_columns, monomials.monomials_of
+    real, powers = linear.arnoldi_columns, monomials.monomials_of
 
     def wrong(build: Any, basis: Any, degree: int, x: str) -> str:
         return build.scale(real(build, basis, degree, x), 1 + 3e-5)
@@ -227,11 +226,9 @@ def test_random_rows_lie_where_the_data_are(runs: Path) -> None:
 
 
 def test_every_operation_has_a_meaning_and_every_reader_knows_it() -> None:
-    from mlcli.export.numpy_steps import OPERATIONS
+    from mlcli.export.graph import MEANINGS, OPERATIONS
     from mlcli.export.onnx_file import SAME, _Lowering
-    from mlcli.export.operations import MEANINGS
-    from mlcli.neural.scripted import _OPERATIONS
 
-    assert set(OPERATIONS) == set(MEANINGS) == set(_OPERATIONS)
+    assert set(OPERATIONS) == set(MEANINGS)
     known = {op for op in MEANINGS if hasattr(_Lowering, "_" + op.replace("-", "_"))}
     assert known | set(SAME) == set(MEANINGS)

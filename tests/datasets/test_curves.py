@@ -9,11 +9,10 @@ import pytest
 from sklearn.datasets import make_moons
 from sklearn.linear_model import LogisticRegression
 
-from mlcli.datasets.curves import CURVES, CurvesSpec
 from mlcli.datasets.make import write_draws
 from mlcli.datasets.registry import DATASETS, describe
 from mlcli.datasets.source import open_source
-from mlcli.datasets.synthetic import SYNTHETIC, generator_of
+from mlcli.datasets.synthetic import CURVES, SYNTHETIC, CurvesSpec, generator_of
 from mlcli.errors import DataError
 from mlcli.rng import stream
 

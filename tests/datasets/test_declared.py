@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from table_files import put
 
-from mlcli.datasets.declared import MOST_CATEGORIES, Declared
-from mlcli.datasets.rows import Wanted, batches
+from mlcli.datasets.columns import MOST_CATEGORIES, Declared
+from mlcli.datasets.rows import ModelInputs, batches
 from mlcli.datasets.source import open_source
 from mlcli.errors import InputError
 
@@ -83,12 +83,12 @@ def test_new_rows_become_the_same_numbers(tmp_path: Path) -> None:
     for path in files(tmp_path, frame()):
         features = ("when", "sex", "the region", "x")
         data = open_source(path, target="y", features=features, declared=ALL).replicate(0, 0)
-        wanted = Wanted(data.feature_names, "y", preparation=data.preparation)
+        wanted = ModelInputs(data.feature_names, "y", preparation=data.preparation)
         X = np.concatenate([part.X for part in batches(path, wanted, 7)])
         np.testing.assert_array_equal(X, data.X)
 
 
-def test_an_archive_of_arrays_may_hold_words(tmp_path: Path) -> None:
+def test_an_npz_file_may_hold_arrays_of_text(tmp_path: Path) -> None:
     words, t = np.array(["b", "a", "b", "c"]), np.arange(4.0)
     np.savez(tmp_path / "a.npz", word=words, size=np.array([1, 2, 2, 1]), t=t)
     declared = Declared(("word", "size"))
@@ -106,7 +106,7 @@ def test_whole_numbers_of_parquet_are_the_categories_of_text(tmp_path: Path) -> 
         assert source.feature_names == ("zip=7", "zip=missing")
 
 
-def test_a_target_of_words_is_classes_by_name(tmp_path: Path) -> None:
+def test_a_target_of_text_becomes_named_classes(tmp_path: Path) -> None:
     table = frame()
     for path in files(tmp_path, table):
         source = open_source(path, target="kind", features=("y",))
@@ -125,14 +125,16 @@ def test_a_target_of_words_is_classes_by_name(tmp_path: Path) -> None:
         ("a\nb\nc\nd\ne\nf\n", "got 6 words in 6 rows"),
     ],
 )
-def test_some_words_are_no_classes(tmp_path: Path, target: str, words: str) -> None:
+def test_a_target_of_text_that_cannot_be_classes_is_refused(
+    tmp_path: Path, target: str, words: str
+) -> None:
     rows = "".join(f"{i},{cell}\n" for i, cell in enumerate(target.split()))
     said = refused(put(tmp_path, "a.csv", "x,t\n" + rows))
     assert words in said
     assert "--categorical" not in said
 
 
-def test_words_that_are_not_declared_name_the_flag(tmp_path: Path) -> None:
+def test_the_error_for_undeclared_text_names_the_flag(tmp_path: Path) -> None:
     path = files(tmp_path, frame())[0]
     for column, flag in (
         ("sex", "--categorical sex"),
@@ -153,13 +155,15 @@ def test_words_that_are_not_declared_name_the_flag(tmp_path: Path) -> None:
         (Declared(("sex",), ("the region",), "mean"), "must be a date in every row"),
     ],
 )
-def test_what_is_declared_must_be_there(tmp_path: Path, declared: Declared, words: str) -> None:
+def test_declared_columns_must_exist_and_be_features(
+    tmp_path: Path, declared: Declared, words: str
+) -> None:
     path = files(tmp_path, frame())[0]
     features = ("sex", "the region")
     assert words in refused(path, target="y", features=features, declared=declared)
 
 
-def test_the_row_of_a_date_that_is_none_is_named(tmp_path: Path) -> None:
+def test_the_row_of_an_invalid_date_is_named(tmp_path: Path) -> None:
     path = put(tmp_path, "a.csv", "d,t\n2024-01-01,1\n2024-02-30,2\n2024-03-01,3\n")
     said = refused(path, declared=Declared((), ("d",)))
     assert "must be a date in every row" in said
@@ -216,13 +220,13 @@ def test_an_order_or_a_part_above_12_decides(
     np.testing.assert_allclose(X[1, 0] - X[0, 0], days / 365.2425, rtol=1e-7)
 
 
-def test_the_same_day_by_both_readings_is_no_matter(tmp_path: Path) -> None:
+def test_a_date_with_equal_day_and_month_is_not_ambiguous(tmp_path: Path) -> None:
     path = put(tmp_path, "a.csv", monthly(["01/01/2010", "03/03/2010", "12/12/2010"]))
     X = open_source(path, declared=Declared((), ("d",))).replicate(0, 0).X
     np.testing.assert_allclose(np.diff(X[:, 0]), np.array([61, 284]) / 365.2425, rtol=1e-7)
 
 
-def test_a_point_stands_behind_a_day(tmp_path: Path) -> None:
+def test_dates_with_points_have_the_day_first(tmp_path: Path) -> None:
     path = put(tmp_path, "a.csv", monthly([cell.replace("/", ".") for cell in MONTHLY]))
     X = open_source(path, declared=Declared((), ("d",))).replicate(0, 0).X
     np.testing.assert_allclose(np.diff(X[:, 0]), 1 / 365.2425, rtol=1e-7)
@@ -246,7 +250,7 @@ def test_a_wrong_order_is_refused(
     assert words in refused(put(tmp_path, "a.csv", monthly(cells)), declared=Declared((), dates))
 
 
-def test_a_colon_may_be_the_columns_own(tmp_path: Path) -> None:
+def test_the_name_of_a_date_column_may_contain_a_colon(tmp_path: Path) -> None:
     text = monthly([*MONTHLY, "13/10/2010"]).replace("d,t", "d:mdy,t")
     source = open_source(put(tmp_path, "a.csv", text), declared=Declared((), ("d:mdy",)))
     assert source.feature_names[0].startswith("d:mdy")
@@ -265,7 +269,7 @@ def test_a_colon_may_be_the_columns_own(tmp_path: Path) -> None:
         ("x,t\n,1\ninf,2\n3,1\n", Declared((), (), "mean"), "1 infinite value"),
     ],
 )
-def test_columns_that_say_nothing(
+def test_constant_and_empty_declared_columns_are_refused(
     tmp_path: Path, content: str, declared: Declared, words: str
 ) -> None:
     import re
@@ -273,7 +277,7 @@ def test_columns_that_say_nothing(
     assert re.search(words, refused(put(tmp_path, "a.csv", content), declared=declared))
 
 
-def test_an_identifier_is_no_category(tmp_path: Path) -> None:
+def test_an_identifier_is_not_a_category(tmp_path: Path) -> None:
     path = put(tmp_path, "a.csv", "c,t\n" + "".join(f"n{i},{i}\n" for i in range(10_000)))
     said = refused(path, declared=Declared(("c",)))
     assert f"must be at most {MOST_CATEGORIES} categories, got 10000" in said
@@ -288,7 +292,7 @@ def test_only_tables_in_memory_can_be_prepared(tmp_path: Path) -> None:
     assert "is read in batches" in refused(path, declared=declared, stream_rows=2)
 
 
-def test_dropped_rows_take_their_categories_along(tmp_path: Path) -> None:
+def test_categories_of_dropped_rows_are_dropped(tmp_path: Path) -> None:
     path = put(tmp_path, "a.csv", "c,x,t\na,1,1\nb,2,2\nrare,,3\na,4,4\n")
     source = open_source(path, declared=Declared(("c",)), drop_missing=True)
     assert source.feature_names == ("c=b", "x")
@@ -304,7 +308,7 @@ def test_draws_of_one_file_share_their_columns(tmp_path: Path) -> None:
     np.testing.assert_array_equal(second.fitted_to().X, [[0.0], [0.0]])
 
 
-def test_what_nobody_declared_is_not_part_of_the_question() -> None:
+def test_defaults_of_declared_columns_are_not_part_of_the_run_key() -> None:
     from mlcli.experiments.fit_poly.config import FitPolyConfig
 
     asked = FitPolyConfig().question()

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mlcli.datasets import describe_read
+from mlcli.datasets import describe_sample
+from mlcli.datasets.dataset import task_by_values
 from mlcli.datasets.describe import describe_table
 from mlcli.datasets.describe_columns import n_outliers
-from mlcli.datasets.task import task_by_values
 from mlcli.errors import DataError
 
 Run = Callable[..., Any]
@@ -186,8 +186,8 @@ def test_duplicates_rare_classes_and_strangers(tmp_path: Path) -> None:
 
 
 def test_large_files_are_sampled_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(describe_read, "SAMPLE_ROWS", 500)
-    monkeypatch.setattr(describe_read, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(describe_sample, "SAMPLE_ROWS", 500)
+    monkeypatch.setattr(describe_sample, "BLOCK_BYTES", 4096)
     path = write(tmp_path, {"row": np.arange(20_000), "t": np.arange(20_000) * 0.5})
     found = describe_table(path)
     assert (found["n_rows"], found["n_sampled"]) == (20_000, 500)
@@ -198,7 +198,7 @@ def test_large_files_are_sampled_evenly(tmp_path: Path, monkeypatch: pytest.Monk
     assert describe_table(path, seed=1) != found
 
 
-def test_odd_files(tmp_path: Path, mlcli: Run) -> None:
+def test_unusable_files_are_refused_in_one_sentence(tmp_path: Path, mlcli: Run) -> None:
     (tmp_path / "empty.csv").touch()
     (tmp_path / "heading.csv").write_text("a,b\n")
     (tmp_path / "twice.csv").write_text("a,a\n1,2\n")

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlcli.datasets import fashion_mini
-from mlcli.datasets.fashion_mini import FILE, chosen, load, packed, subset
+from mlcli.datasets import bundled
+from mlcli.datasets.bundled import FASHION_MINI, chosen, load_fashion_mini, packed, subset
 from mlcli.datasets.fetch import find, images
 from mlcli.datasets.source import open_source
 from mlcli.errors import DataError
@@ -21,11 +21,14 @@ SHA256 = "60bec350d0080216c1ff94f83e5cb5f4ae68e978ad4731c7ff1e70b247b4c7f4"
 
 
 def test_the_file_is_the_one_that_was_made() -> None:
-    content = FILE.read_bytes()
+    content = FASHION_MINI.read_bytes()
     assert hashlib.sha256(content).hexdigest() == SHA256
-    assert FILE.with_name(FILE.name + ".sha256").read_text() == f"{SHA256}  {FILE.name}\n"
+    assert (
+        FASHION_MINI.with_name(FASHION_MINI.name + ".sha256").read_text()
+        == f"{SHA256}  {FASHION_MINI.name}\n"
+    )
     assert len(content) < 1_350_000
-    licence = FILE.with_name("fashion_mini.LICENSE.txt").read_text(encoding="utf-8")
+    licence = FASHION_MINI.with_name("fashion_mini.LICENSE.txt").read_text(encoding="utf-8")
     assert "MIT License" in licence
     assert "Copyright (c) 2017 Zalando SE" in licence
 
@@ -44,7 +47,7 @@ def test_both_parts_hold_as_many_of_each_class() -> None:
 def test_every_image_is_the_originals() -> None:
     """By its bytes, anywhere in its part, with its class; and the choice can be made again."""
     X_train, y_train, X_test, y_test = images("fashion-mnist")
-    with np.load(FILE) as archive:
+    with np.load(FASHION_MINI) as archive:
         X, y = archive["X"], archive["y"]
     for ours, classes, whole, labels in (
         (X[:2000], y[:2000], X_train, y_train),
@@ -76,18 +79,18 @@ def test_no_clock_is_packed() -> None:
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy = tmp_path / FILE.name
-    monkeypatch.setattr(fashion_mini, "FILE", copy)
+    copy = tmp_path / FASHION_MINI.name
+    monkeypatch.setattr(bundled, "FASHION_MINI", copy)
     with pytest.raises(DataError, match=r"fashion_mini.npz of this package can't be used: no such"):
-        load()
-    copy.write_bytes(FILE.read_bytes()[:-1] + b"\1")
-    (tmp_path / (FILE.name + ".sha256")).write_text(f"{SHA256}  {FILE.name}\n")
+        load_fashion_mini()
+    copy.write_bytes(FASHION_MINI.read_bytes()[:-1] + b"\1")
+    (tmp_path / (FASHION_MINI.name + ".sha256")).write_text(f"{SHA256}  {FASHION_MINI.name}\n")
     with pytest.raises(DataError, match="other bytes than it came with; try installing mlcli"):
-        load()
+        load_fashion_mini()
 
 
 def test_the_file_opens_as_any_file_of_images() -> None:
-    named, file = open_source("fashion-mini").replicate(0, 0), open_source(str(FILE))
+    named, file = open_source("fashion-mini").replicate(0, 0), open_source(str(FASHION_MINI))
     assert (file.task, file.image_shape) == ("classification", (28, 28))
     np.testing.assert_array_equal(file.replicate(0, 0).X, named.X)
     np.testing.assert_array_equal(file.replicate(0, 0).t, named.t)

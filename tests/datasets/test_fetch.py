@@ -9,14 +9,23 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from local_http import Server, running
 
 from mlcli.datasets import fetch as fetching
-from mlcli.datasets.fetch import fetch, find, images
-from mlcli.datasets.imagesets import IMAGE_SETS, TEST_LABELS, TRAIN_IMAGES, ImageSet
+from mlcli.datasets.fetch import (
+    IMAGE_SETS,
+    TEST_LABELS,
+    TRAIN_IMAGES,
+    DownloadFailed,
+    ImageSet,
+    fetch,
+    find,
+    images,
+)
 from mlcli.datasets.registry import describe
 from mlcli.datasets.source import open_source
 from mlcli.errors import DataError
@@ -79,7 +88,7 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_the_happy_path(serve, packed, arrays, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_set_is_downloaded_found_and_loaded(serve, packed, arrays, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     server = serve(Server(packed))
     use_mirrors(monkeypatch, server.address)
     seen: list[tuple[int, int]] = []
@@ -99,7 +108,7 @@ def test_the_happy_path(serve, packed, arrays, tmp_path, monkeypatch) -> None:  
     assert len(server.asked) == n_asked == 4
 
 
-def test_a_broken_download_goes_on_where_it_stopped(serve, packed, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_broken_download_continues_where_it_stopped(serve, packed, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     server, folder = serve(Server(packed, break_after=20_000)), tmp_path / "here"
     use_mirrors(monkeypatch, server.address)
     with pytest.raises(DataError, match="could not be fetched"):
@@ -115,7 +124,9 @@ def test_a_broken_download_goes_on_where_it_stopped(serve, packed, tmp_path, mon
     assert {name: (folder / name).read_bytes() for name in names_in(folder)} == packed
 
 
-def test_a_server_that_ignores_ranges(serve, packed, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_server_that_ignores_ranges_sends_the_whole_file(
+    serve, packed, tmp_path, monkeypatch
+) -> None:  # type: ignore[no-untyped-def]
     server = serve(Server(packed, ignores_range=True))
     use_mirrors(monkeypatch, server.address)
     (tmp_path / (TRAIN_IMAGES + ".part")).write_bytes(packed[TRAIN_IMAGES][:500])
@@ -125,7 +136,7 @@ def test_a_server_that_ignores_ranges(serve, packed, tmp_path, monkeypatch) -> N
 
 
 @pytest.mark.parametrize("start", [b"another file", b"z" * 10**6])
-def test_a_beginning_that_does_not_fit_is_thrown_away(  # type: ignore[no-untyped-def]
+def test_a_beginning_of_another_file_is_discarded(  # type: ignore[no-untyped-def]
     serve, packed, tmp_path, monkeypatch, start: bytes
 ) -> None:
     """Of another mirror's file, or longer than all of it (416)."""
@@ -137,7 +148,7 @@ def test_a_beginning_that_does_not_fit_is_thrown_away(  # type: ignore[no-untype
     assert (tmp_path / TRAIN_IMAGES).read_bytes() == packed[TRAIN_IMAGES]
 
 
-def test_a_complete_beginning_is_used(serve, packed, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_complete_part_file_is_not_downloaded_again(serve, packed, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     server = serve(Server(packed))
     use_mirrors(monkeypatch, server.address)
     (tmp_path / (TRAIN_IMAGES + ".part")).write_bytes(packed[TRAIN_IMAGES])
@@ -167,13 +178,15 @@ def dead_address() -> str:
 
 
 @pytest.mark.parametrize("status", [None, 403, 404, 500])
-def test_the_second_mirror(serve, packed, tmp_path, monkeypatch, status: int | None) -> None:  # type: ignore[no-untyped-def]
+def test_a_second_mirror_is_tried_if_the_first_fails(
+    serve, packed, tmp_path, monkeypatch, status: int | None
+) -> None:  # type: ignore[no-untyped-def]
     first = dead_address() if status is None else serve(Server(packed, status=status)).address
     use_mirrors(monkeypatch, first, serve(Server(packed)).address)
     assert names_in(fetch("mnist", folder=tmp_path)) == sorted(packed)
 
 
-def test_the_second_mirror_sends_the_rest(serve, packed, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_second_mirror_continues_a_download(serve, packed, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     first, second = serve(Server(packed, break_after=20_000)), serve(Server(packed))
     use_mirrors(monkeypatch, first.address, second.address)
     fetch("mnist", folder=tmp_path)
@@ -183,7 +196,9 @@ def test_the_second_mirror_sends_the_rest(serve, packed, tmp_path, monkeypatch) 
     assert second.sent < sum(map(len, packed.values()))
 
 
-def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_network_the_error_names_the_folder_to_fill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     use_mirrors(monkeypatch, dead_address(), dead_address())
     with pytest.raises(DataError) as caught:
         fetch("mnist", folder=tmp_path)
@@ -194,7 +209,7 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert names_in(tmp_path) == []
 
 
-def test_where_sets_are_looked_for(packed, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_folders_are_searched_in_order(packed, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     own, system = tmp_path / "own", tmp_path / "system"
     changed = replace(IMAGE_SETS["mnist"], system_folders=(str(system),))
     monkeypatch.setitem(IMAGE_SETS, "mnist", changed)
@@ -254,3 +269,15 @@ def test_downloads_go_to_the_users_own_folder(
 ) -> None:
     monkeypatch.setenv("MLCLI_DATA", str(tmp_path / "d"))
     assert fetching._cache(IMAGE_SETS["mnist"]) == tmp_path / "d" / "mnist"
+
+
+def test_a_connection_that_ends_early_is_an_error(tmp_path: Path) -> None:
+    class Response:
+        headers: ClassVar = {"Content-Length": "10"}
+
+        def iter_content(self, size: int) -> list[bytes]:
+            return [b"abc"]
+
+    with pytest.raises(DownloadFailed, match="ended after 3 of 10 bytes"):
+        fetching._append(Response(), tmp_path / "a.part", 0, None)
+    assert (tmp_path / "a.part").read_bytes() == b"abc"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from mlcli.datasets.fetch import load_idx
+from mlcli.datasets.idx import load_idx
 from mlcli.errors import DataError
 
 

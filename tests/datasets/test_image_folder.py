@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from table_files import put, refusal
 
-from mlcli.datasets import image_files, limits
-from mlcli.datasets.image_files import decode
+from mlcli.datasets import checks, images
+from mlcli.datasets.images import decode
 from mlcli.datasets.source import open_source
 from mlcli.errors import DataError
 
@@ -56,7 +56,7 @@ def test_grey_images_by_class(pets: Path) -> None:
     assert len(source.feature_names) == 35
 
 
-def test_one_image_in_colour_makes_all_so(pets: Path) -> None:
+def test_one_colour_image_makes_all_images_colour(pets: Path) -> None:
     write(pets, "cat/9.png", COLOUR[0])
     source = open_source(str(pets))
     assert source.image_shape == (3, 5, 7)
@@ -86,7 +86,7 @@ def test_identity_is_of_names_and_bytes(pets: Path) -> None:
     assert len(seen) == 5
 
 
-def test_what_is_passed_over(pets: Path) -> None:
+def test_hidden_files_and_other_files_are_ignored(pets: Path) -> None:
     first = open_source(str(pets)).identity
     (pets / ".cache").mkdir()
     put(pets, "README.md", "two animals")
@@ -134,7 +134,7 @@ def test_kinds_of_pixels(tmp_path: Path) -> None:
     np.testing.assert_allclose(jpeg, [200, 40, 90], atol=3)
 
 
-def test_what_is_transparent_lies_over_white(tmp_path: Path) -> None:
+def test_transparent_pixels_are_laid_over_white(tmp_path: Path) -> None:
     half = pixels(tmp_path, Image.new("RGBA", (2, 2), (255, 0, 100, 51)))
     np.testing.assert_allclose(half[:, 0, 0], [255, 204, 224], atol=1)
     np.testing.assert_array_equal(pixels(tmp_path, Image.new("LA", (2, 2), (0, 0))), 255)
@@ -179,12 +179,21 @@ def test_too_few_classes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"no image", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\xff\xd8\xff\xe0\0\x10JFIF"]
 )
-def test_what_is_no_image_is_named(pets: Path, content: bytes) -> None:
+def test_a_file_that_is_not_an_image_is_named(pets: Path, content: bytes) -> None:
     (pets / "dog" / "a.PNG").write_bytes(content)
     assert f"{pets / 'dog' / 'a.PNG'} can't be read as a PNG or JPEG image" in refusal(str(pets))
 
 
-def test_other_formats_are_not_even_tried(pets: Path) -> None:
+def test_an_image_with_a_wrong_checksum_is_refused(pets: Path) -> None:
+    path = pets / "dog" / "a.PNG"
+    content = bytearray(path.read_bytes())
+    content[content.index(b"IEND") - 5] ^= 0xFF
+    path.write_bytes(content)
+    assert f"{path} can't be read as a PNG or JPEG image" in refusal(str(pets))
+    assert open_source(str(pets), skip_bad=True).n_rows == 3
+
+
+def test_other_formats_are_not_decoded(pets: Path) -> None:
     for kind in ("GIF", "BMP", "TIFF"):
         write(pets, "dog/a.PNG", GREY[0], format=kind)
         assert "can't be read as a PNG or JPEG image" in refusal(str(pets))
@@ -212,26 +221,26 @@ def bomb(width: int, height: int, note: bytes = b"") -> bytes:
 def test_large_images_are_refused_before_they_are_unpacked(
     side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_files, "_pixels", None)
+    monkeypatch.setattr(images, "_pixels", None)
     with pytest.raises(DataError, match=r"a.png must be of at most 67108864 pixels"):
         decode(Path("a.png"), io.BytesIO(bomb(side, side)), None)
 
 
-def test_a_note_that_unpacks_to_too_much() -> None:
+def test_a_png_comment_that_unpacks_to_too_much_is_refused() -> None:
     """Pillow refuses it in words of its own, which no other damage has."""
     with pytest.raises(DataError, match=r"a.png can't be read as a PNG or JPEG image"):
         decode(Path("a.png"), io.BytesIO(bomb(9, 9, note=bytes(2**24))), None)
 
 
 def test_too_many_images(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_VALUES", 3 * 35)
+    monkeypatch.setattr(checks, "MOST_VALUES", 3 * 35)
     assert "must be at most 105 (4 GiB in memory), got 140; try --resize" in refusal(str(pets))
-    monkeypatch.setattr(limits, "MOST_VALUES", 6 * 35)
+    monkeypatch.setattr(checks, "MOST_VALUES", 6 * 35)
     assert open_source(str(pets)).n_rows == 4
     write(pets, "dog/b.png", COLOUR[0])
     assert "got 420" in refusal(str(pets))
     put(pets / "dog", "b.png", "never looked at, since the limit is reached before")
-    monkeypatch.setattr(limits, "MOST_VALUES", 2 * 35)
+    monkeypatch.setattr(checks, "MOST_VALUES", 2 * 35)
     assert "must be at most 70" in refusal(str(pets))
 
 

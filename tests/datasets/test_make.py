@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from mlcli.datasets import make
+from mlcli.datasets.in_memory import SyntheticSource
 from mlcli.datasets.make import write_draws
-from mlcli.datasets.source import SyntheticSource, open_source
+from mlcli.datasets.source import open_source
 from mlcli.errors import DataError
 
 
@@ -111,7 +112,7 @@ def test_the_draw_column_has_one_name() -> None:
     assert make.DRAW_COLUMN == "draw"
 
 
-def test_what_a_note_tells_is_of_the_sets_own_columns(tmp_path: Path) -> None:
+def test_a_note_applies_to_the_original_columns_only(tmp_path: Path) -> None:
     """p(C_1|x) is a function of both features; the task is that of the target alone."""
     path = tmp_path / "planes.csv"
     write_draws("two-planes", path, n_draws=2, seed=0, n_samples=20)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.datasets.matrices import SHAPE, MatricesSpec
 from mlcli.datasets.registry import DATASETS, describe
 from mlcli.datasets.source import open_source
-from mlcli.datasets.synthetic import SYNTHETIC
+from mlcli.datasets.synthetic import SHAPE, SYNTHETIC, MatricesSpec
 from mlcli.errors import DataError
 
 

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from table_files import refusal
 
-from mlcli.datasets import limits
-from mlcli.datasets.layout import as_rows, image_shape_of
+from mlcli.datasets import checks
+from mlcli.datasets.images import as_rows, image_shape_of
 from mlcli.datasets.source import open_source
 from mlcli.errors import DataError
 
@@ -107,7 +107,7 @@ def test_identity_is_of_the_bytes_and_the_reading(tmp_path: Path) -> None:
     assert other.identity["sha256"] != identity["sha256"]
 
 
-def test_two_dimensions_are_columns_as_ever(tmp_path: Path) -> None:
+def test_an_array_of_two_dimensions_is_columns(tmp_path: Path) -> None:
     source = open_source(saved(tmp_path, X=GREY.reshape(6, 35), y=CLASSES))
     assert (source.image_shape, source.task, source.feature_names[34]) == (None, None, "X_34")
 
@@ -148,7 +148,7 @@ def test_missing_values(tmp_path: Path) -> None:
     np.testing.assert_array_equal(source.replicate(0, 0).t, CLASSES[[0, 1, 4, 5]])
 
 
-def test_what_only_tables_or_folders_have(tmp_path: Path) -> None:
+def test_flags_for_tables_and_folders_are_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, X=GREY, y=CLASSES)
     assert "--features can't be used with a.npz" in refusal(path, features=["pixel_0"])
     assert "--draw-column, --group-column can't" in refusal(path, draw_column="y", group_column="y")
@@ -184,7 +184,7 @@ def test_a_small_file_that_unpacks_to_too_much(
     tmp_path: Path, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every size is true, 4 MB in 5 kB; under a lower limit nothing of it is unpacked."""
-    monkeypatch.setattr(limits, "MOST_VALUES", 2**20)
+    monkeypatch.setattr(checks, "MOST_VALUES", 2**20)
     path = zipped(tmp_path, ("X.npy", npy(shape, bytes(60 * 2**16))))
     assert Path(path).stat().st_size < 10_000
     tracemalloc.start()
@@ -197,13 +197,13 @@ def test_a_small_file_that_unpacks_to_too_much(
 
 
 def test_the_limit_holds_the_whole_of_fashion_mnist() -> None:
-    assert 70_000 * 784 < limits.MOST_VALUES == 2**29
+    assert 70_000 * 784 < checks.MOST_VALUES == 2**29
     with pytest.raises(DataError):
-        limits.refuse_too_many("a", 2**29 + 1, "less")
-    limits.refuse_too_many("a", 2**29, "less")
+        checks.refuse_too_many("a", 2**29 + 1, "less")
+    checks.refuse_too_many("a", 2**29, "less")
 
 
-def test_odd_members(tmp_path: Path) -> None:
+def test_members_that_are_not_plain_arrays_are_refused(tmp_path: Path) -> None:
     good = ("y.npy", npy((6,), bytes(6)))
     assert "got no array" in refusal(zipped(tmp_path, ("notes", b"hello there"), good))
     twice = ("X", npy((6,), bytes(6)))

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from mlcli.datasets import streaming
 from mlcli.datasets.describe import describe_table, holds_images
-from mlcli.datasets.rows import Wanted, batches
+from mlcli.datasets.rows import ModelInputs, batches
 from mlcli.datasets.source import open_source
 from mlcli.datasets.streaming import StreamSource
 from tests.datasets.table_files import put, refusal
@@ -87,7 +87,7 @@ def test_parts_streamed_are_the_file(
 
 
 def test_parts_are_scored_as_the_file(both: tuple[str, str]) -> None:
-    wanted = Wanted(("b", "a"), "t")
+    wanted = ModelInputs(("b", "a"), "t")
     whole, parts = (list(batches(path, wanted, 700)) for path in both)
     assert [len(one.X) for one in parts] == [700, 700, 700, 700, 200]
     for one, other in zip(whole, parts, strict=True):
@@ -134,7 +134,7 @@ def test_booleans_in_one_part_only(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         open_source(str(tmp_path)).replicate(0, 0).X[:, 0], [1.5, 2, 1, 0]
     )
-    found = list(batches(str(tmp_path), Wanted(("x",)), 10))
+    found = list(batches(str(tmp_path), ModelInputs(("x",)), 10))
     np.testing.assert_array_equal(found[0].X[:, 0], [1.5, 2, 1, 0])
 
 

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from mlcli.datasets.bundled import load_bundled
+from mlcli.datasets.checks import MOST_PIXELS
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.pictures import (
-    MOST_PIXELS,
     edge_matrix,
     first_of_class,
     grey_images,
@@ -65,7 +65,7 @@ def test_photographs_are_colours_from_0_to_1(name: str) -> None:
     np.testing.assert_allclose(small.pixels[3, 5], whole.pixels[30:40, 50:60].mean(axis=(0, 1)))
 
 
-def test_an_unknown_name_is_told_the_nearest() -> None:
+def test_an_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(DataError, match="'chine'; try china"):
         named_picture("chine", 64)
 
@@ -158,8 +158,8 @@ def wrong_checksum(content: bytes) -> bytes:
         (wrong_checksum(encoded("PNG")), "can't be decoded"),
         (png_that_claims(60, 60), "can't be decoded"),
         (png_that_claims(0, 60), "whole PNG or JPEG"),
-        (png_that_claims(9000, 9000), f"at most {MOST_PIXELS:,} pixels"),
-        (png_that_claims(100_000, 100_000), f"at most {MOST_PIXELS:,} pixels"),
+        (png_that_claims(9000, 9000), f"at most {MOST_PIXELS} pixels"),
+        (png_that_claims(100_000, 100_000), f"at most {MOST_PIXELS} pixels"),
     ],
     ids=[
         "empty",
@@ -177,7 +177,7 @@ def wrong_checksum(content: bytes) -> bytes:
         "bomb",
     ],
 )
-def test_what_is_no_whole_picture_is_one_sentence(
+def test_an_incomplete_picture_is_refused_in_one_sentence(
     tmp_path: Path, content: bytes, said: str
 ) -> None:
     path = tmp_path / "a.png"
@@ -187,7 +187,7 @@ def test_what_is_no_whole_picture_is_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_or_a_folder_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.png"):
         with pytest.raises(DataError, match="no such file"):
             read_picture(path, 64)

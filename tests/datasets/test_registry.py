@@ -55,7 +55,7 @@ def test_columns_of_a_bundled_set() -> None:
         open_source("diabetes", features=["bmj"])
 
 
-def test_what_is_known_is_of_the_sets_own_columns() -> None:
+def test_image_shape_and_task_hold_for_the_original_columns_only() -> None:
     """Some of the pixels aren't an image, and another target is another task."""
     pixels = open_source("digits").feature_names
     assert open_source("digits").image_shape == (8, 8)
@@ -90,7 +90,7 @@ def test_some_columns_keep_the_test_rows() -> None:
     np.testing.assert_array_equal(data.X, whole.replicate(0, 0).X[:, 400:402])
 
 
-def test_both_spellings() -> None:
+def test_names_are_found_with_hyphen_or_underscore() -> None:
     assert open_source("breast_cancer").identity == open_source("breast-cancer").identity
 
 

@@ -13,7 +13,7 @@ from mlcli.rng import stream
 
 
 @given(n=st.integers(2, 500), fraction=st.floats(0.0, 0.99), seed=st.integers(0, 10))
-def test_a_partition(n: int, fraction: float, seed: int) -> None:
+def test_training_and_test_rows_partition_the_table(n: int, fraction: float, seed: int) -> None:
     n_train = round((1 - fraction) * n)
     if n_train == 0 or (n_train == n and fraction > 0):
         with pytest.raises(DataError, match=r"leaves no (training|test) row"):
@@ -26,7 +26,7 @@ def test_a_partition(n: int, fraction: float, seed: int) -> None:
     assert (np.diff(test) > 0).all()
 
 
-def test_no_test_part() -> None:
+def test_a_fraction_of_zero_leaves_no_test_row() -> None:
     train, test = split.train_test_indices(5, 0.0, stream(0))
     np.testing.assert_array_equal(train, np.arange(5))
     assert test.shape == (0,)
@@ -44,7 +44,7 @@ def test_every_row_is_as_likely_in_the_test_part() -> None:
     np.testing.assert_allclose(counts / 2000, 0.3, atol=5 * (0.21 / 2000) ** 0.5)
 
 
-def test_the_mask_is_bernoulli() -> None:
+def test_each_row_of_a_batch_is_drawn_for_the_test_part_alone() -> None:
     mask = split.test_mask(100_000, 0.125, stream(0))
     assert mask.dtype == bool
     assert abs(mask.mean() - 0.125) < 5 * (0.125 * 0.875 / 100_000) ** 0.5

@@ -13,8 +13,7 @@ from pyarrow import parquet
 
 from mlcli.datasets import streaming
 from mlcli.datasets.source import open_source
-from mlcli.datasets.streaming import StreamSource
-from mlcli.datasets.subsample import MOST_ROWS, Subsample, most_rows
+from mlcli.datasets.streaming import MOST_ROWS, StreamSource, Subsample, most_rows
 from mlcli.errors import DataError
 from mlcli.rng import one_of_each
 
@@ -119,7 +118,7 @@ def test_what_is_streamed(tmp_path: Path) -> None:
     assert open_source(draws, draw_column="draw", stream_rows=10).fresh_draws
 
 
-def test_words_in_a_target_that_is_read_in_batches(tmp_path: Path) -> None:
+def test_a_streamed_target_must_be_numbers(tmp_path: Path) -> None:
     words = table(1500) | {"t": np.array(["no", "yes"])[np.arange(1500) % 2]}
     path = put_parquet(tmp_path / "a.parquet", words)
     with pytest.raises(DataError, match="read in batches must be numbers, one for each class"):

@@ -145,7 +145,7 @@ def test_a_synthetic_set_costs_only_numpy() -> None:
         "from mlcli.datasets.registry import describe\n"
         "import mlcli.datasets.fetch, mlcli.datasets.tables\n"
         "describe('sine'), open_source('sine').replicate(0, 0)\n"
-        "print([m for m in ('pandas', 'pyarrow', 'sklearn', 'pooch', 'requests', 'scipy')"
+        "print([m for m in ('pandas', 'pyarrow', 'sklearn', 'platformdirs', 'requests', 'scipy')"
         " if m in sys.modules])\n"
     )
     done = subprocess.run(

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import sys
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -204,7 +203,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-SUFFIXES = {"onnx": "onnx", "torchscript": "pt", "safetensors": "safetensors", "sklearn": "skops"}
+SUFFIXES = {"onnx": "onnx", "safetensors": "safetensors", "sklearn": "skops"}
 KINDS = [name for name in RUNS if name not in ("descent", "mlp-bfloat")]
 # scikit-learn has the parts of these; what it has not is a class of ours.
 OURS = {
@@ -266,29 +265,11 @@ def read_onnx(path: Path, X: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
-def read_torchscript(path: Path, X: np.ndarray) -> dict[str, np.ndarray]:
-    import torch
-
-    extra = {"mlcli.json": ""}
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=DeprecationWarning)
-        program = torch.jit.load(path, _extra_files=extra)
-    about = json.loads(extra["mlcli.json"])
-    double = about["input_dtype"] == "float64"
-    with torch.no_grad():
-        out = program(torch.from_numpy(X.astype(np.float64 if double else np.float32)))
-    found = {name: value.numpy() for name, value in out.items()}
-    if "class" in found:
-        found["class"] = np.array(about["classes"])[found["class"]]
-    return found
-
-
 def read_safetensors(path: Path, X: np.ndarray) -> dict[str, np.ndarray]:
     from safetensors import safe_open
     from safetensors.numpy import load_file
 
-    from mlcli.export.graph import read_description
-    from mlcli.export.numpy_steps import run
+    from mlcli.export.graph import read_description, run
 
     text = safe_open(path, "numpy").metadata()["mlcli"]
     found = run(read_description(text, load_file(path)), X)
@@ -316,7 +297,6 @@ def read_sklearn(path: Path, X: np.ndarray) -> dict[str, np.ndarray]:
 
 READERS = {
     "onnx": read_onnx,
-    "torchscript": read_torchscript,
     "safetensors": read_safetensors,
     "sklearn": read_sklearn,
 }
@@ -368,7 +348,7 @@ def test_the_same_model_gives_the_same_bytes(
     assert str(Path(sys.prefix)).encode() not in first
 
 
-@pytest.mark.parametrize("to", ["onnx", "torchscript", "safetensors"])
+@pytest.mark.parametrize("to", ["onnx", "safetensors"])
 @pytest.mark.parametrize(
     ("name", "flags"),
     [

@@ -84,13 +84,13 @@ def mirror(folder: Path) -> Iterator[dict[str, Any]]:
     """An image set of a few bytes on a server of this process: its name, address and hashes."""
     import gzip
 
-    from mlcli.datasets import imagesets
+    from mlcli.datasets import fetch
 
     contents = {
-        imagesets.TRAIN_IMAGES: bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 4, *range(32)]),
-        imagesets.TRAIN_LABELS: bytes([0, 0, 8, 1, 0, 0, 0, 2, 0, 1]),
-        imagesets.TEST_IMAGES: bytes([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 4, *range(16)]),
-        imagesets.TEST_LABELS: bytes([0, 0, 8, 1, 0, 0, 0, 1, 1]),
+        fetch.TRAIN_IMAGES: bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 4, *range(32)]),
+        fetch.TRAIN_LABELS: bytes([0, 0, 8, 1, 0, 0, 0, 2, 0, 1]),
+        fetch.TEST_IMAGES: bytes([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 4, *range(16)]),
+        fetch.TEST_LABELS: bytes([0, 0, 8, 1, 0, 0, 0, 1, 1]),
     }
     folder.mkdir()
     for name, content in contents.items():

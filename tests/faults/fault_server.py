@@ -183,7 +183,7 @@ def child(asked: dict[str, Any]) -> NoReturn:
 
 def use_mirror(name: str, address: str, files: dict[str, str]) -> None:
     """Put a small image set of the test's own server in the place of a large one."""
-    from mlcli.datasets.imagesets import IMAGE_SETS, ImageSet
+    from mlcli.datasets.fetch import IMAGE_SETS, ImageSet
 
     IMAGE_SETS[name] = ImageSet(name, files, (address,))
 

@@ -74,7 +74,7 @@ def test_training_goes_on_with_the_bytes_of_an_uninterrupted_run(yard: MakeYard)
 
 
 def test_a_table_is_never_without_its_note(yard: MakeYard) -> None:
-    from mlcli.datasets.sidecar import read_note
+    from mlcli.datasets.make import read_note
 
     one = yard("data make")
     table = one.work / "data" / "noisy_cubic.csv"

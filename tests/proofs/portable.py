@@ -52,7 +52,7 @@ OURS = (
 PROBE = """
 import json
 
-from mlcli.scale.thread_variables import set_thread_variables
+from mlcli.scale.threads import set_thread_variables
 
 set_thread_variables()
 

@@ -22,7 +22,6 @@ from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.report.files import write_result
 from mlcli.report.manifest import package_versions
 from mlcli.scale import cluster as dask_cluster
-from mlcli.scale import connection
 from mlcli.scale.workers import Processes, Workers, open_workers
 from tests.faults.fault_processes import of_session, still_there
 
@@ -52,7 +51,7 @@ def test_a_cluster_that_dies_piece_by_piece(
     own_cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dask_cluster, "PATIENCE", 2.0)
-    monkeypatch.setattr(connection, "CONNECT", 2.0)
+    monkeypatch.setattr(dask_cluster, "CONNECT", 2.0)
     whole = written(tmp_path / "whole", Processes(1), lambda done, total: None)
     victim, _ = own_cluster.add_worker(), own_cluster.add_worker()
     own_cluster.wait(2)
@@ -120,7 +119,7 @@ def test_a_worker_without_mlcli_is_named_as_what_is_wrong(own_cluster: Any) -> N
 
 
 def test_something_else_listens_there(mlcli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "CONNECT", 1.0)
+    monkeypatch.setattr(dask_cluster, "CONNECT", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         done = mlcli("fit-poly", "--n-seeds", "2", "--cluster", f"tcp://127.0.0.1:{port}")

@@ -190,12 +190,12 @@ def test_other_versions_are_refused_by_name(cluster: Any) -> None:
         "tcp://host:8786/x",
     ],
 )
-def test_an_address_that_is_none_is_refused(text: str) -> None:
+def test_an_invalid_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"--cluster must be tcp://HOST:PORT or local:N"):
         parse_cluster(text)
 
 
-def test_addresses() -> None:
+def test_addresses_are_parsed() -> None:
     assert parse_cluster("local:12") == 12
     for text in ("tcp://127.0.0.1:8786", "tcp://node-3.cluster.org:1", "tcp://[::1]:8786"):
         assert parse_cluster(text) == text
@@ -215,7 +215,7 @@ def test_addresses() -> None:
         ),
     ],
 )
-def test_what_a_cluster_can_not_do_is_refused_before_any_work(
+def test_work_that_a_cluster_cannot_do_is_refused_at_once(
     mlcli: Run, arguments: str, sentence: str
 ) -> None:
     from PIL import Image
@@ -228,7 +228,7 @@ def test_what_a_cluster_can_not_do_is_refused_before_any_work(
     assert not Path("runs").exists()
 
 
-def test_without_dask_the_way_to_get_it_is_said(mlcli: Run, monkeypatch: Any) -> None:
+def test_without_dask_the_error_says_how_to_install_it(mlcli: Run, monkeypatch: Any) -> None:
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     done = mlcli("kfold", "--n-seeds", "2", "--cluster", "local:2")
     assert done.code == 2

@@ -20,7 +20,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_words_tell_curves_apart(tmp_path: Path) -> None:
+def test_columns_of_text_distinguish_curves(tmp_path: Path) -> None:
     path = written(tmp_path, "variant,epoch,loss,low\nhe,0,1.5,\nhe,1,1.0,0.5\nxavier,0,2.0,nan\n")
     assert read_series(path) == {
         "curves/he/loss": [(0, 1.5), (1, 1.0)],
@@ -29,7 +29,7 @@ def test_words_tell_curves_apart(tmp_path: Path) -> None:
     }
 
 
-def test_numbers_do_where_words_are_not_enough(tmp_path: Path) -> None:
+def test_columns_of_numbers_distinguish_curves_if_text_does_not(tmp_path: Path) -> None:
     path = written(tmp_path, "v,epoch,layer,dead\na,0,1,0.1\na,0,2,0.2\na,1,1,0.3\na,1,2,0.4\n")
     assert read_series(path) == {
         "curves/a/layer 1/dead": [(0, 0.1), (1, 0.3)],
@@ -62,7 +62,7 @@ def test_every_curve_of_the_reports_has_each_step_once() -> None:
     assert n_series > 200
 
 
-def test_names_that_are_alike_once_made_safe_stay_two(
+def test_names_that_become_equal_are_numbered(
     mlcli: Callable[..., Any], empty_folder: Path
 ) -> None:
     assert (

@@ -257,7 +257,7 @@ def test_a_server_that_is_not_there_costs_no_result(
     ("tracker", "folder"),
     [("tensorboard", "runs/tensorboard/train-mlp/{}"), ("dvclive", "dvclive/train-mlp")],
 )
-def test_what_others_wrote_is_never_replaced(
+def test_a_folder_with_other_files_is_never_replaced(
     mlcli: Mlcli, finished: Path, tracker: str, folder: str
 ) -> None:
     mine = Path(folder.format(finished.name)) / "mine.txt"
@@ -374,7 +374,7 @@ sys.exit(f"asked for {asked}" if asked else code)
 """
 
 
-def test_nobody_is_told_but_the_user_s_own_trackers(empty_folder: Path) -> None:
+def test_no_run_is_reported_to_anyone_else(empty_folder: Path) -> None:
     """Each library in a process of its own, where it can't know that it is tested."""
     asked = ("descent", "--n-seeds", "2", "--no-plots", "--quiet", "--track", ",".join(TRACKERS))
     done = subprocess.run(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.files import check_file
-from mlcli.datasets.rows import Wanted, table_batches
+from mlcli.datasets.rows import ModelInputs, table_batches
 from mlcli.errors import DataError, InputError
 from mlcli.experiments.bayes.config import BayesConfig, parse_grid
 from mlcli.linear.bayes.posterior import Prior, gaussian_prior
@@ -88,7 +88,7 @@ def points(config: BayesConfig, data: Dataset, low: Array, high: Array) -> Array
 
 def _read_points(path: Path, data: Dataset) -> Array:
     check_file(path)
-    wanted = Wanted(data.feature_names, preparation=data.preparation)
+    wanted = ModelInputs(data.feature_names, preparation=data.preparation)
     parts = [part.X for part in table_batches(path, wanted)]
     X = np.concatenate(parts) if parts else np.empty((0, len(data.feature_names)))
     X = X if data.filling is None else data.filling(X)

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.datasets.dataset import Dataset
+from mlcli.datasets.dataset import ROWS_A_CLASS, Dataset, few_enough, is_whole, task_by_values
 from mlcli.datasets.source import Source
 from mlcli.datasets.split import stratified_indices, train_test_indices
-from mlcli.datasets.task import ROWS_A_CLASS, few_enough, is_whole, task_by_values
 from mlcli.errors import DataError, InputError
 from mlcli.experiments.source import refuse_words
 from mlcli.rng import stream

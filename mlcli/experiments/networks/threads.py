@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from mlcli.experiments.networks.members import Program
 from mlcli.neural.device import threads
 from mlcli.neural.process_group import ProcessGroup
-from mlcli.scale.jobs import cores
-from mlcli.scale.threads import n_threads
+from mlcli.scale.threads import cores, n_threads
 
 
 @contextmanager

@@ -171,7 +171,7 @@ def _units(problem: Problem, seed_index: int) -> Mapping[str, Any]:
     moved = {} if problem.origin is None else {"input_origin": problem.origin.tolist()}
     filling = {}
     if problem.sets:
-        filling = {"filling": problem.sets[seed_index].prepared_words()["filling"]}
+        filling = {"filling": problem.sets[seed_index].preparation_metadata()["filling"]}
     return {
         **moved,
         "input_shift": np.asarray(split.X_shift).tolist(),

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from mlcli.classification.perceptron.bumps import staircase
 from mlcli.classification.perceptron.formula import Function, parse
 from mlcli.classification.perceptron.rosenblatt import Learnt, learn, mistake_bound
+from mlcli.datasets.dataset import ROWS_A_CLASS, few_enough
 from mlcli.datasets.source import Source
-from mlcli.datasets.task import ROWS_A_CLASS, few_enough
 from mlcli.errors import DataError
 from mlcli.experiments.perceptron.config import PerceptronConfig
 from mlcli.linear.statistics import spread

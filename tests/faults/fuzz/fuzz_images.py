@@ -24,15 +24,15 @@ def make_images(rng: Random, seeds: Path, folder: Path) -> None:
 
 
 def image_doors(folder: Path, rng: Random) -> Doors:
-    from mlcli.datasets.describe_images import describe_images
+    from mlcli.datasets.describe import describe_images
     from mlcli.datasets.pictures import read_picture
-    from mlcli.datasets.rows import Wanted, batches
+    from mlcli.datasets.rows import ModelInputs, batches
     from mlcli.datasets.source import open_source
 
     classes = folder / "classes"
     (path,) = (one for one in (classes / "a").iterdir() if one.stem == "2")
     resize = rng.choice((None, (4, 5)))
-    wanted = Wanted((), None, (3, 7, 9), None)
+    wanted = ModelInputs((), None, (3, 7, 9), None)
     yield "picture", lambda: read_picture(path, 5)
     yield "open", lambda: open_source(str(classes), resize=resize).replicate(0, 0)
     yield "describe", lambda: describe_images(str(classes), None)

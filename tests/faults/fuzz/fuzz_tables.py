@@ -55,7 +55,7 @@ def table_doors(folder: Path, rng: Random) -> Doors:
     from mlcli.console import print_displays
     from mlcli.datasets.describe import describe_table, holds_images
     from mlcli.datasets.describe_columns import OUTLIER_Z
-    from mlcli.datasets.rows import Wanted, batches
+    from mlcli.datasets.rows import ModelInputs, batches
     from mlcli.datasets.source import open_source
     from mlcli.report.files import strict
     from mlcli.report.manifest import question_hash
@@ -88,7 +88,7 @@ def table_doors(folder: Path, rng: Random) -> Doors:
     def predicted() -> None:
         image = (8, 8) if path.name == "images.npz" else None
         names = tuple(f"pixel_{i}" for i in range(64)) if image else ("x", "z")
-        wanted = Wanted(names, rng.choice((None, "y" if image else "t")), image)
+        wanted = ModelInputs(names, rng.choice((None, "y" if image else "t")), image)
         for batch in batches(str(path), wanted, 16):
             assert batch.X.shape[1] == len(names)
 
@@ -98,8 +98,7 @@ def table_doors(folder: Path, rng: Random) -> Doors:
 
 
 def make_note(rng: Random, seeds: Path, folder: Path) -> None:
-    from mlcli.datasets.make import write_draws
-    from mlcli.datasets.sidecar import SUFFIX
+    from mlcli.datasets.make import SUFFIX, write_draws
 
     path = folder / "table.csv"
     write_draws("noisy-cubic", path, n_draws=2, seed=0, n_samples=5)

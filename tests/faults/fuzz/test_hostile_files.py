@@ -22,11 +22,11 @@ import pytest
 from fuzz_seeds import idx_bytes
 from pyarrow import parquet
 
-from mlcli.datasets import limits, read_parquet
+from mlcli.datasets import checks, read_parquet
 from mlcli.datasets.describe import describe_table
 from mlcli.datasets.idx import load_idx
-from mlcli.datasets.rows import Wanted, batches
-from mlcli.datasets.sidecar import SUFFIX, read_note
+from mlcli.datasets.make import SUFFIX, read_note
+from mlcli.datasets.rows import ModelInputs, batches
 from mlcli.datasets.source import open_source
 from mlcli.errors import ConfigError, DataError, InputError
 from mlcli.json_file import MOST_BYTES, parse_json, read_json
@@ -155,7 +155,7 @@ def test_an_npz_archive_that_lies_about_its_size(
     for door in (
         open_source,
         lambda name: describe_table(Path(name)),
-        lambda name: list(batches(name, Wanted(("x",)), 9)),
+        lambda name: list(batches(name, ModelInputs(("x",)), 9)),
     ):
         with pytest.raises(DataError, match=words):
             door(str(path))
@@ -182,7 +182,7 @@ def test_a_small_parquet_file_of_equal_numbers_is_no_way_to_all_memory(
     parquet.write_table(table, path)
     assert path.stat().st_size < table.nbytes / 500
     # As a file of 50 times the columns and rows would.
-    monkeypatch.setattr(limits, "MOST_VALUES", 2 * 10**6)
+    monkeypatch.setattr(checks, "MOST_VALUES", 2 * 10**6)
     with pytest.raises(DataError, match=r"at most 2000000 .* got 2100000"):
         open_source(str(path))
     # Batches are of fewer rows where they have more columns.
@@ -190,7 +190,7 @@ def test_a_small_parquet_file_of_equal_numbers_is_no_way_to_all_memory(
     rows = [
         len(part["t"])
         for part in read_parquet.batches(
-            path, table.column_names, 65536, asked=frozenset(), coders={}
+            path, table.column_names, 65536, requested=frozenset(), coders={}
         )
     ]
     assert max(rows) == 2000 // 21
@@ -221,7 +221,7 @@ def test_times_beyond_the_calendar_are_refused_where_they_are_described(tmp_path
 def test_an_idx_file_is_read_no_further_than_a_data_set_may_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
 ) -> None:
-    monkeypatch.setattr(limits, "MOST_VALUES", 3 * 2**20)
+    monkeypatch.setattr(checks, "MOST_VALUES", 3 * 2**20)
     content = idx_bytes((2**20, 2**10), 0) + b"\0" * (5 * 2**20)
     path = put(tmp_path, "a.idx", gzip.compress(content) if packed else content)
     with pytest.raises(DataError, match=r"at most 3145728 .* got 4194304"):

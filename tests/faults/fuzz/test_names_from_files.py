@@ -18,7 +18,7 @@ import pytest
 from fuzz_seeds import RUNS, csv_text, picture, table
 
 from mlcli.console import visible
-from mlcli.datasets.rows import Wanted, batches
+from mlcli.datasets.rows import ModelInputs, batches
 from mlcli.errors import DataError
 from mlcli.report.files import csv_text as written_csv
 from mlcli.review import sources
@@ -159,7 +159,7 @@ def test_a_cell_that_a_spreadsheet_would_compute_stays_the_same_text() -> None:
 def test_names_of_images_become_cells_and_are_printable(tmp_path: Path) -> None:
     (tmp_path / f"{TITLE}.png").write_bytes(picture("PNG", "L"))
     with pytest.raises(DataError, match="must be printable"):
-        list(batches(str(tmp_path), Wanted((), None, (7, 9)), 2))
+        list(batches(str(tmp_path), ModelInputs((), None, (7, 9)), 2))
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import mlcli
-from mlcli.scale import thread_variables, threads
-from mlcli.scale.thread_variables import (
+from mlcli.scale import threads
+from mlcli.scale.threads import (
     BUSY,
     OPENBLAS,
     OPENBLAS_CHOICES,
@@ -46,7 +46,7 @@ runpy.run_module("mlcli", run_name="__main__", alter_sys=True)
 """
 WORKERS = """
 import json, os, sys
-from mlcli.scale.thread_variables import set_thread_variables
+from mlcli.scale.threads import set_thread_variables
 from mlcli.scale.workers import open_workers
 
 names = json.loads(sys.argv[1])
@@ -95,7 +95,7 @@ def test_workers_inherit_the_settings(tmp_path: Path) -> None:
     assert first in SETTINGS
 
 
-def test_a_worker_that_another_program_started_takes_them_on(cluster: Any) -> None:
+def test_a_worker_started_by_another_program_sets_the_variables(cluster: Any) -> None:
     """Its processes are started without a number of threads."""
 
     def seen(_: int) -> dict[str, str | None]:
@@ -114,7 +114,7 @@ def test_libgomp_reads_the_settings() -> None:
     if not libraries:
         pytest.skip("torch comes with another OpenMP runtime than GNU's")
     code = (
-        "import ctypes; from mlcli.scale import thread_variables as t; t.set_thread_variables();"
+        "import ctypes; from mlcli.scale import threads as t; t.set_thread_variables();"
         f"ctypes.CDLL({str(libraries[0])!r})"
     )
     done = subprocess.run(
@@ -128,7 +128,7 @@ def test_libgomp_reads_the_settings() -> None:
 
 
 @pytest.mark.parametrize("name", CHOICES)
-def test_a_choice_of_the_users_stays_and_nothing_joins_it(name: str) -> None:
+def test_a_variable_set_by_the_user_stays(name: str) -> None:
     environment = {name: "7", "OTHER": "1"}
     set_thread_variables(environment)
     rests = (OPENBLAS,) if name in OPENMP_CHOICES else (QUIET, BUSY)
@@ -146,7 +146,7 @@ def test_a_choice_of_the_users_stays_and_nothing_joins_it(name: str) -> None:
 def test_the_bound_of_the_spin_follows_the_load(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, busy: bool
 ) -> None:
-    monkeypatch.setattr(thread_variables, "LOAD", tmp_path / "loadavg")
+    monkeypatch.setattr(threads, "LOAD", tmp_path / "loadavg")
     (tmp_path / "loadavg").write_text(content)
     assert is_busy() is busy
     environment: dict[str, str] = {}
@@ -157,7 +157,7 @@ def test_the_bound_of_the_spin_follows_the_load(
 def test_without_a_count_of_processes_the_average_load_decides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(thread_variables, "LOAD", tmp_path / "missing")
+    monkeypatch.setattr(threads, "LOAD", tmp_path / "missing")
     monkeypatch.setattr(os, "getloadavg", lambda: (1e6, 0.0, 0.0))
     assert is_busy()
     monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 9.0, 9.0))

@@ -194,6 +194,6 @@ def test_no_bytes_lead_to_a_traceback(content: bytes, suffix: str) -> None:
                 open_source(put(Path(folder), f"a.{suffix}", whole))
 
 
-def test_semicolons_are_named_as_what_they_are(tmp_path: Path) -> None:
+def test_semicolons_between_cells_are_refused(tmp_path: Path) -> None:
     said = refusal(put(tmp_path, "a.csv", "x;t\n1,5;2\n2,5;3\n"))
     assert "must be separated by commas, or by tabs in a .tsv, got semicolons" in said

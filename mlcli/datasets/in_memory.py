@@ -1,4 +1,4 @@
-"""Sources whose rows are in memory, or will be once they are asked for."""
+"""Sources whose rows fit in memory: drawn from a synthetic set, a table, or images."""
 
 from __future__ import annotations
 
@@ -7,10 +7,49 @@ from dataclasses import replace
 from typing import Any
 
 from mlcli.datasets.dataset import Dataset, Task, Truth
-from mlcli.datasets.layout import pixel_names
+from mlcli.datasets.images import pixel_names
 from mlcli.datasets.registry import NamedSet
-from mlcli.datasets.synthetic import AnySpec, Generator, generator_of, of_regression
+from mlcli.datasets.synthetic import (
+    GENERATOR,
+    AnyGenerator,
+    AnySpec,
+    Generator,
+    generator_of,
+    of_regression,
+)
 from mlcli.errors import DataError
+from mlcli.rng import stream
+
+
+class SyntheticSource:
+    """Independent draws of a synthetic set: replicate i comes from the stream (seed, "data", i)."""
+
+    fresh_draws = True
+    streamed = False
+    class_names: tuple[str, ...] | None = None
+    n_own_test = 0
+
+    def __init__(self, generator: AnyGenerator) -> None:
+        spec, known = generator.spec, of_regression(generator)
+        self._generator = generator
+        self.generator = known
+        self.name = spec.name
+        self.feature_names = spec.feature_names
+        self.target_name = spec.t_name
+        self.task: Task | None = spec.task
+        self.image_shape: tuple[int, ...] | None = getattr(spec, "image_shape", None)
+        self.truth: Truth | None = None if known is None else known.spec.truth
+        self.noise_std: float | None = None if known is None else known.chosen.noise_std
+        self.n_rows = generator.chosen.n_samples
+        self.identity: dict[str, Any] = {
+            "kind": "synthetic",
+            "name": spec.name,
+            "generator": GENERATOR,
+            **vars(generator.chosen),
+        }
+
+    def replicate(self, index: int, seed: int) -> Dataset:
+        return self._generator.draw(stream(seed, "data", index))
 
 
 class TableSource:
@@ -76,7 +115,7 @@ class DrawsSource(TableSource):
         )
 
     def is_drawn_from(self, spec: AnySpec, identity: dict[str, Any]) -> None:
-        """Take the name and what is known of a synthetic set, drawn as its identity says."""
+        """Take the name, truth and noise of the synthetic set that the rows were drawn from."""
         keys = ("n_samples", "x_min", "x_max", "noise_std")
         generator = generator_of(spec, **{key: identity.get(key) for key in keys})
         self.name = spec.name
@@ -112,12 +151,12 @@ class DeferredSource(TableSource):
         return self._loaded
 
     def __getstate__(self) -> dict[str, Any]:
-        # Whoever gets it may not have the files: the rows go with it, and no way to read them.
+        # Another process may not have the files, so the rows are pickled instead of `_load`.
         return self.__dict__ | {"_loaded": self.replicate(0, 0), "_load": None}
 
 
 class ImageSource(TableSource):
-    """A file or a folder of images; each row of X is one, as `layout` says.
+    """A file or a folder of images; each row of X is one, as `images` says.
 
     Attributes:
         skipped: a sentence for each image that was left out.

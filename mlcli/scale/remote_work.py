@@ -1,4 +1,4 @@
-"""What runs in a worker on another machine: a function that came over the wire, piece by piece."""
+"""What runs in a worker on another machine: a function that came over the network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from mlcli import __version__
 from mlcli.errors import MlcliError
-from mlcli.scale.thread_variables import set_thread_variables
+from mlcli.scale.threads import set_thread_variables
 
 # They bring threads of their own, which can be limited only once they are loaded.
 THREADED = ("numpy", "scipy.linalg", "sklearn.ensemble", "sklearn.neighbors", "torch")
@@ -24,12 +24,12 @@ _turn = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What a worker must have, and take on, to give the bytes of the process that asks.
+class WorkerTerms:
+    """Versions and threads that a worker must have to compute the same bytes as this process.
 
     Attributes:
         versions: package (and ``python``) -> version.
-        modules: those of `THREADED` that are to be loaded first.
+        modules: modules of `THREADED` to load first.
         threads: kind of library (``blas``, ``openmp``) -> threads.
     """
 
@@ -38,7 +38,7 @@ class Terms:
     threads: Mapping[str, int]
 
 
-def terms_here(versions: Mapping[str, str], *, one_thread: bool) -> Terms:
+def terms_here(versions: Mapping[str, str], *, one_thread: bool) -> WorkerTerms:
     """The terms of this process, with its own threads or with one."""
     from threadpoolctl import threadpool_info
 
@@ -47,52 +47,54 @@ def terms_here(versions: Mapping[str, str], *, one_thread: bool) -> Terms:
         for pool in threadpool_info():
             kind = pool["user_api"]
             threads[kind] = max(threads.get(kind, 1), pool["num_threads"])
-    return Terms(versions, tuple(name for name in THREADED if name in sys.modules), threads)
+    return WorkerTerms(versions, tuple(name for name in THREADED if name in sys.modules), threads)
 
 
 @dataclass(frozen=True)
-class Work:
-    """A function, and the items that it is for: what they share is sent once."""
+class WorkItems:
+    """A function and its items; what they share is sent once."""
 
     function: Callable[[Any], Any]
     items: Sequence[Any]
 
 
-class Shipped:
-    """Work that came over the wire; or why it could not be unpacked.
+class RemoteWork:
+    """Work that came over the network, or why it could not be unpacked.
 
     It travels on as one block: arrays arrive as they left, and not read-only.
     """
 
-    def __init__(self, work: Work | None, terms: Terms, error: Exception | None = None) -> None:
+    def __init__(
+        self, work: WorkItems | None, terms: WorkerTerms, error: Exception | None = None
+    ) -> None:
         self.work = work
         self.terms = terms
         self.error = error
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.work is None:
-            return Shipped, (None, self.terms, self.error)
+            return RemoteWork, (None, self.terms, self.error)
         return unpack, (block_of(self.work), self.terms)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PieceResult:
     """What came of a piece: a value, or the error that it raised."""
 
     value: Any = None
     error: Exception | None = None
 
 
-def block_of(work: Work) -> bytes:
-    """Work as bytes: what can be imported goes by its name, all else in whole."""
+def block_of(work: WorkItems) -> bytes:
+    """Work as bytes: importable objects by name, all others by value."""
     import cloudpickle
 
     block: bytes = cloudpickle.dumps(work)
     return block
 
 
-def unpack(block: bytes, terms: Terms) -> Shipped:
-    """The work of a block. An error is kept for whoever asks for a piece."""
+def unpack(block: bytes, terms: WorkerTerms) -> RemoteWork:
+    """The work of a block. An error is stored, and raised when a piece is computed."""
     import cloudpickle
 
     # Unpacking loads the libraries that the work needs.
@@ -100,23 +102,23 @@ def unpack(block: bytes, terms: Terms) -> Shipped:
 
     try:
         _refuse_others(terms.versions)
-        return Shipped(cloudpickle.loads(block), terms)
+        return RemoteWork(cloudpickle.loads(block), terms)
     except Exception as error:
-        return Shipped(None, terms, error)
+        return RemoteWork(None, terms, error)
 
 
-def call(places: range, *, shipped: Shipped) -> list[Outcome]:
+def call(places: range, *, remote: RemoteWork) -> list[PieceResult]:
     """What the function makes of the items at some places, up to the first error."""
-    found: list[Outcome] = []
+    found: list[PieceResult] = []
     try:
-        if shipped.work is None:
-            raise shipped.error or MlcliError("a worker was sent no work")
-        with _turn, _threads(shipped.terms):
+        if remote.work is None:
+            raise remote.error or MlcliError("a worker was sent no work")
+        with _turn, _threads(remote.terms):
             for place in places:
-                found.append(Outcome(shipped.work.function(shipped.work.items[place])))
+                found.append(PieceResult(remote.work.function(remote.work.items[place])))
     except Exception as error:
         error.add_note("on a worker:\n" + traceback.format_exc())
-        found.append(Outcome(error=error))
+        found.append(PieceResult(error=error))
     return found
 
 
@@ -141,7 +143,7 @@ def _refuse_others(versions: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def _threads(terms: Terms) -> Iterator[None]:
+def _threads(terms: WorkerTerms) -> Iterator[None]:
     from threadpoolctl import threadpool_limits
 
     for name in terms.modules:

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from mlcli.errors import MlcliError
-from mlcli.scale.jobs import map_ordered
+from mlcli.scale.processes import map_ordered
 
 
 @pytest.mark.parametrize("jobs", [None, 1, 2, 5])

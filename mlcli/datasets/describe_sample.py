@@ -10,11 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.datasets import read_npz, read_parquet, read_text, tabular
-from mlcli.datasets.cells import MISSING, NotANumber, number, numbers
-from mlcli.datasets.coding import DATE_FORMATS
+from mlcli.datasets import read_npz, read_parquet, read_table, read_text
+from mlcli.datasets.cells import DATE_FORMATS, MISSING, NotANumber, number, numbers
 from mlcli.datasets.dataset import Array
-from mlcli.datasets.parts import parts_of
+from mlcli.datasets.read_table import parts_of
 from mlcli.errors import DataError
 from mlcli.rng import stream
 
@@ -27,7 +26,7 @@ DATE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\S.*)?$"
 
 
 @dataclass(frozen=True)
-class Column:
+class SampledColumn:
     """The sampled cells of one column.
 
     Attributes:
@@ -58,7 +57,7 @@ class Column:
         return self.kind in ("number", "whole number")
 
 
-def read_sample(path: Path, seed: int = 0) -> tuple[list[Column], int]:
+def read_sample(path: Path, seed: int = 0) -> tuple[list[SampledColumn], int]:
     """The columns of a file, and how many rows it has.
 
     The whole file is read, block by block, and at most `SAMPLE_ROWS` of its rows are kept (fewer
@@ -67,14 +66,14 @@ def read_sample(path: Path, seed: int = 0) -> tuple[list[Column], int]:
     file is in memory as a whole.
 
     Raises:
-        DataError: the file is no table, or damaged.
+        DataError: the file is not a table, or is damaged.
     """
     suffix = path.suffix.lower()
     if suffix == ".npz":
         return _from_npz(path, seed)
-    names = tabular.column_names(path)
+    names = read_table.column_names(path)
     most = max(2, min(SAMPLE_ROWS, SAMPLE_CELLS // max(1, len(names))))
-    table, n_rows = _sampled(_cells(path, names, min(most, tabular.BATCH_ROWS)), most, seed)
+    table, n_rows = _sampled(_cells(path, names, min(most, read_table.BATCH_ROWS)), most, seed)
     if table is None or n_rows == 0:
         raise DataError(f"{path} holds no rows", hint="a file with a heading and rows")
     return [_typed(name, table.column(place)) for place, name in enumerate(names)], n_rows
@@ -119,7 +118,7 @@ def _smallest(table: Any, keys: Array, most: int) -> tuple[Any, Array]:
     return table.take(rows), keys[rows]
 
 
-def _from_npz(path: Path, seed: int) -> tuple[list[Column], int]:
+def _from_npz(path: Path, seed: int) -> tuple[list[SampledColumn], int]:
     found = read_npz.columns(path)
     n_rows = len(found[0][1])
     rows = np.arange(n_rows)
@@ -135,8 +134,8 @@ def _from_npz(path: Path, seed: int) -> tuple[list[Column], int]:
     return columns, n_rows
 
 
-def _typed(name: str, cells: Any) -> Column:
-    """A column of Arrow's, by what its cells say rather than by how they are stored."""
+def _typed(name: str, cells: Any) -> SampledColumn:
+    """A typed column from an Arrow column, by its cells rather than by how they are stored."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(cells.type):
@@ -163,17 +162,17 @@ def _typed(name: str, cells: Any) -> Column:
     return _of_text(name, [None if cell is None else str(cell) for cell in every])
 
 
-def _of_numbers(name: str, floats: Array) -> Column:
+def _of_numbers(name: str, floats: Array) -> SampledColumn:
     known = ~np.isnan(floats)
     values, codes = np.unique(floats[known], return_inverse=True)
     every = np.full(floats.size, -1, dtype=np.int64)
     every[known] = codes
     whole = bool(values.size) and bool((np.isfinite(values) & (values == np.round(values))).all())
     kind: Kind = "empty" if not values.size else "whole number" if whole else "number"
-    return Column(name, kind, floats, every, [f"{value:g}" for value in values])
+    return SampledColumn(name, kind, floats, every, [f"{value:g}" for value in values])
 
 
-def _of_text(name: str, cells: list[str | None]) -> Column:
+def _of_text(name: str, cells: list[str | None]) -> SampledColumn:
     import pandas as pd
 
     try:
@@ -187,8 +186,8 @@ def _of_text(name: str, cells: list[str | None]) -> Column:
     every = codes.astype(np.int64)
     if seconds is not None:
         floats = np.where(every < 0, np.nan, seconds[every])
-        return Column(name, "date", floats, every, texts)
-    return Column(name, "text", None, every, texts, _strange(texts, every))
+        return SampledColumn(name, "date", floats, every, texts)
+    return SampledColumn(name, "text", None, every, texts, _strange(texts, every))
 
 
 def _dates(texts: list[str]) -> Array | None:

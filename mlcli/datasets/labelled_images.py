@@ -1,28 +1,31 @@
-"""A folder of images by class: DIR/name of the class/image.png."""
+"""Images with their classes or numbers: a folder DIR/class/image.png, or an NPZ file of X and y."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.datasets.dataset import Array, Dataset
-from mlcli.datasets.held import ImageSource
-from mlcli.datasets.image_files import decode, head_size
-from mlcli.datasets.layout import pixel_names
-from mlcli.datasets.limits import MOST_PIXELS, refuse_too_many
+from mlcli.datasets.checks import MOST_PIXELS, refuse_too_many
+from mlcli.datasets.columns import DEFAULT_TARGETS
+from mlcli.datasets.dataset import Array, Dataset, Task
+from mlcli.datasets.files import IMAGE_SUFFIXES, sha256, visible_entries
+from mlcli.datasets.images import as_rows, decode, head_size, image_shape_of, pixel_names
+from mlcli.datasets.in_memory import ImageSource
+from mlcli.datasets.read_npz import ArrayHeader, load
 from mlcli.errors import DataError
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
-# Images that aren't read; passing them over would lose rows without a word.
+HIDDEN = (".",)
+# Images that can't be read; ignoring them would lose rows silently.
 OTHER_IMAGES = (".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic")
 
 Pixels = NDArray[np.uint8]
+IMAGES = "X"
 
 
 def open_folder(
@@ -37,7 +40,7 @@ def open_folder(
     Args:
         folder: it holds one folder for each class.
         resize: (h, w) that all images are brought to; left out, they must be of one size.
-        skip_bad: leave out files that are no image or are damaged; the source says which.
+        skip_bad: leave out files that are not images or are damaged; see `ImageSource.skipped`.
 
     Raises:
         DataError: fewer than two classes, a class without images, a file that is no image, images
@@ -92,25 +95,8 @@ def _check_resize(resize: tuple[int, int]) -> None:
         )
 
 
-def _listed(folder: Path) -> list[os.DirEntry[str]]:
-    """What isn't hidden in a folder, in the order of names.
-
-    Raises:
-        DataError: it can't be listed, or a name can't be shown.
-    """
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted((e for e in entries if e.name[0] != "."), key=lambda e: e.name)
-    except OSError as error:
-        raise DataError(f"{folder} can't be read: {(error.strerror or '').lower()}") from None
-    for entry in found:
-        if not entry.name.isprintable():
-            raise DataError(f"the names in {folder}", must="printable", got=ascii(entry.name))
-    return found
-
-
 def _class_names(folder: Path) -> list[str]:
-    names = [entry.name for entry in _listed(folder) if entry.is_dir()]
+    names = [entry.name for entry in visible_entries(folder, HIDDEN) if entry.is_dir()]
     if len(names) < 2:
         got = f"only '{names[0]}'" if names else "none"
         raise DataError(f"the folders in {folder}", must="two or more, one a class", got=got)
@@ -118,7 +104,7 @@ def _class_names(folder: Path) -> list[str]:
 
 
 def _images(folder: Path, name: str) -> list[Path]:
-    found = _listed(folder / name)
+    found = visible_entries(folder / name, HIDDEN)
     for entry in found:
         if Path(entry.name).suffix.lower() in OTHER_IMAGES:
             raise DataError(
@@ -127,7 +113,7 @@ def _images(folder: Path, name: str) -> list[Path]:
     paths = [
         Path(entry.path)
         for entry in found
-        if Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file()
+        if Path(entry.name).suffix.lower() in IMAGE_SUFFIXES and entry.is_file()
     ]
     if not paths:
         nested = any(entry.is_dir() for entry in found)
@@ -193,3 +179,112 @@ def _rows(images: list[Pixels]) -> tuple[Array, tuple[int, ...]]:
         # A grey image among coloured ones is as red as it is green and blue.
         row.reshape(image_shape)[...] = image
     return X, image_shape
+
+
+# Kinds of dtype: integers and booleans are classes, floats are a regression.
+COUNTED, MEASURED = "biu", "f"
+
+
+def holds_images(heads: Mapping[str, ArrayHeader]) -> bool:
+    """Whether an NPZ file is one of images: its X has 3 dimensions or more."""
+    head = heads.get(IMAGES)
+    return head is not None and head.shape is not None and len(head.shape) > 2
+
+
+def open_npz_images(
+    path: Path, heads: Mapping[str, ArrayHeader], target: str | None, *, drop_missing: bool
+) -> ImageSource:
+    """Images X and a target with one number for each, (n,) or (n, 1).
+
+    Integers and booleans are classes, floats a regression. Other arrays are left alone.
+
+    Args:
+        path: the file.
+        heads: of its arrays.
+        target: name of the target; left out, ``t``, else ``y``, else ``target``.
+        drop_missing: leave out images with missing or infinite values.
+
+    Raises:
+        DataError: X is of no shape that `images.image_shape_of` takes, the target is missing, of
+            another length or of one class only, or values are missing.
+    """
+    key = _target(path, heads, target)
+    shape = heads[IMAGES].shape or ()
+    image_shape = image_shape_of(f"'{IMAGES}' in {path}", shape)
+    _check_types(path, heads, key, n=shape[0])
+    arrays = load(path, (IMAGES, key))
+    task: Task = "classification" if heads[key].dtype.kind in COUNTED else "regression"
+    good = _complete(path, arrays, key, drop_missing=drop_missing)
+    images, values = arrays[IMAGES], arrays[key].reshape(-1)  # (n,)
+    if not good.all():
+        images, values = images[good], values[good]
+    t: Array = values.astype(np.float64)
+    if task == "classification":
+        _check_classes(path, key, values, t)
+    data = Dataset(path.name, as_rows(images), t, pixel_names(image_shape), key)
+    identity: dict[str, Any] = {
+        "kind": "file",
+        "file": path.name,
+        "sha256": sha256(path),
+        "target": key,
+        "features": [IMAGES],
+        "image_shape": list(image_shape),
+        "drop_missing": drop_missing,
+    }
+    return ImageSource(data, identity, task, image_shape)
+
+
+def _target(path: Path, heads: Mapping[str, ArrayHeader], asked: str | None) -> str:
+    others = [key for key in heads if key != IMAGES]
+    wanted = DEFAULT_TARGETS if asked is None else (asked,)
+    for name in wanted:
+        if name in others:
+            return name
+    hint = "--target with one of its arrays: " + ", ".join(others[:12])
+    raise DataError(
+        f"{path} has images X but no array {' or '.join(wanted)} of what they are",
+        hint=hint if others else "numpy.savez with X and y",
+    )
+
+
+def _check_types(path: Path, heads: Mapping[str, ArrayHeader], key: str, n: int) -> None:
+    shape = heads[key].shape
+    if shape not in ((n,), (n, 1)):
+        got = "no array" if shape is None else f"the shape {shape}"
+        raise DataError(f"'{key}' in {path}", must=f"of shape ({n},), a number an image", got=got)
+    for name in (IMAGES, key):
+        dtype = heads[name].dtype
+        if dtype.kind not in COUNTED + MEASURED:
+            raise DataError(f"'{name}' in {path}", must="integers or floats", got=str(dtype))
+
+
+def _complete(path: Path, arrays: Mapping[str, Any], key: str, *, drop_missing: bool) -> Any:
+    """Which images have nothing missing or infinite, in their pixels or their target, (n,)."""
+    n = len(arrays[key])
+    good = np.ones(n, dtype=bool)
+    for name in (IMAGES, key):
+        if arrays[name].dtype.kind == MEASURED:
+            finite = np.isfinite(arrays[name])
+            bad = ~finite.all(axis=tuple(range(1, finite.ndim)))  # (n,)
+            good &= ~bad
+            if bad.any() and not drop_missing:
+                raise DataError(
+                    f"'{name}' in {path} has missing or infinite values in {int(bad.sum())} of "
+                    f"{n} images, first in number {int(bad.argmax())}",
+                    hint="--drop-missing to leave those images out",
+                )
+    if good.sum() < 2:
+        raise DataError(f"the images of {path}", must="at least 2", got=str(int(good.sum())))
+    return good
+
+
+def _check_classes(path: Path, key: str, values: Any, t: Array) -> None:
+    classes = np.unique(values)
+    if classes.size < 2:
+        raise DataError(
+            f"'{key}' in {path}", must="of two classes or more", got=f"only {classes[0]}"
+        )
+    if np.unique(t).size != classes.size:
+        raise DataError(
+            f"'{key}' in {path}", must="numbers of classes below 2**53", got=str(classes[-1])
+        )
