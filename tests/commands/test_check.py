@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mlcli.report.manifest import SCHEMA
 from mlcli.params.yaml_file import read_yaml
+from mlcli.report.manifest import SCHEMA
 
 Run = Callable[..., Any]
 PROJECT = Path(__file__).parents[2]
