@@ -13,7 +13,7 @@ import numpy as np
 
 from mlcli.linear.arrays import Floats
 from mlcli.linear.nested import NestedColumns
-from mlcli.linear.ridge import ridge_path
+from mlcli.linear.penalised import ridge_path
 from mlcli.linear.triangle import Triangle, independent, solve_nested
 from mlcli.selection.losses import Loss, squared
 from mlcli.selection.penalised import centred

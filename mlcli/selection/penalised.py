@@ -9,8 +9,7 @@ import numpy as np
 
 from mlcli.certificate import Certificate, worst_of
 from mlcli.linear.arrays import Floats
-from mlcli.linear.coordinate_descent import elastic_net_path
-from mlcli.linear.ridge import ridge_path
+from mlcli.linear.penalised import PathFits, fit_path
 from mlcli.linear.triangle import Triangle
 from mlcli.selection.blocks import training_triangles
 from mlcli.selection.exact import FoldFits
@@ -101,39 +100,16 @@ def penalised_fits(
     for split, triangle in enumerate(training_triangles(parts, folds)):
         for i, size in enumerate(sizes):
             problem = centred(triangle, size, has_constant)
-            path = penalised_path(problem, triangle.n_rows, l1s, l2s)
+            path = centred_path(problem, triangle.n_rows, l1s, l2s)
             W[split, :size, i * k : (i + 1) * k] = problem.with_constant(path.w)
-            largest = max(largest, path.relative_gap)
+            largest = max(largest, float(path.relative_gap.max(initial=0.0)))
             certificate = worst_of(certificate, path.certificate)
     fits = FoldFits(W, np.zeros((folds.n_splits, len(sizes) * k), bool))
     return PenalisedFits(fits, largest, certificate)
 
 
-@dataclass(frozen=True)
-class Path:
-    """Solutions of (3.13) along k strengths.
-
-    Attributes:
-        w: (M, k).
-        degrees_of_freedom: traces of the hat matrices without the constant, (k,).
-        relative_gap: the largest duality gap as a share of E(0); 0 for ridge, which is exact.
-        certificate: of the worst strength; None for ridge.
-    """
-
-    w: Floats
-    degrees_of_freedom: Floats
-    relative_gap: float
-    certificate: Certificate | None
-
-
-def penalised_path(
+def centred_path(
     problem: CentredProblem, n_rows: int, l1s: Sequence[float], l2s: Sequence[float]
-) -> Path:
-    """Ridge by one SVD where no l1 is asked for, else warm-started coordinate descent."""
-    if not any(l1s):
-        ridge = ridge_path(problem.A, problem.b, n_rows, l2s)
-        return Path(ridge.w, ridge.degrees_of_freedom, 0.0, None)
-    found = elastic_net_path(problem.A, problem.b, n_rows, l1s, l2s)
-    at_zero = float(problem.b @ problem.b) / (2 * n_rows) or 1.0
-    largest = float(found.gap.max(initial=0.0)) / at_zero
-    return Path(found.w, found.degrees_of_freedom, largest, found.certificate)
+) -> PathFits:
+    """Ridge by one SVD where every l1 is 0, else warm-started coordinate descent."""
+    return fit_path(problem.A, problem.b, n_rows, l1s if any(l1s) else None, l2s)

@@ -18,6 +18,7 @@ from mlcli.datasets.split import stratified_indices, train_test_indices
 from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.bias_variance.ensemble import open_ensemble
 from mlcli.experiments.fit_poly.config import FitPolyConfig
+from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
 from mlcli.experiments.fit_poly.replicate import run_replicate
 from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.prepared import fitted_alike, prepared_refit, scores_of
@@ -93,7 +94,9 @@ def test_fit_poly_is_a_pipeline_of_a_column_transformer(folder: Path) -> None:
     table = pd.read_csv(folder / "fair.csv")
     t = table["rate_marriage"]
     for index in range(3):
-        found = run_replicate(config, source_of(config), index, None).scores["arnoldi"]
+        found = run_replicate(FitPolyPrepared(config, source_of(config)), index, None).scores[
+            "arnoldi"
+        ]
         rows = stream(3, "split", index)
         train, test = train_test_indices(len(table), config.test_fraction, rows)
         theirs = pipeline(LinearRegression()).fit(table.iloc[train], t.iloc[train])
@@ -198,7 +201,8 @@ def test_test_rows_have_no_say_in_what_is_learnt(folder: Path, tmp_path: Path) -
     changed.loc[test[:50], "age"] = np.nan
     changed.to_csv(tmp_path / "fair.csv", index=False)
     other = FitPolyConfig(**given(tmp_path), degrees=(1, 2), test_fraction=0.3)
-    one, two = (run_replicate(c, source_of(c), 0, None).scores["arnoldi"] for c in (config, other))
+    both = [FitPolyPrepared(c, source_of(c)) for c in (config, other)]
+    one, two = (run_replicate(each, 0, None).scores["arnoldi"] for each in both)
     np.testing.assert_array_equal(one.train_mse, two.train_mse)
     assert (one.test_mse != two.test_mse).all()
 

@@ -14,11 +14,10 @@ from mlcli.errors import NoAnswerError
 from mlcli.linear.bayes.evidence import maximise_evidence
 from mlcli.linear.bayes.relevance import relevance
 from mlcli.linear.bayes.spectrum import spectrum
-from mlcli.linear.coordinate_descent import elastic_net_path, l1_max
 from mlcli.linear.least_squares import lapack_least_squares, standardize
-from mlcli.linear.ridge import ridge_path
+from mlcli.linear.penalised import elastic_net_path, l1_max, ridge_path
 from mlcli.linear.triangle import QRAccumulator, Triangle
-from mlcli.selection.penalised import centred, penalised_path
+from mlcli.selection.penalised import centred, centred_path
 
 CLOSE = 1e-8
 EXACT = 1e18
@@ -80,7 +79,7 @@ def check_elastic_net(design: Design, scaled: bool, second: float) -> None:
     path = elastic_net_path(A, b, b.size, l1s, l2s)
     assert path.certificate.converged, path.certificate
     problem = centred(triangle_of(np.column_stack([np.ones(b.size), A]), b), A.shape[1] + 1, True)
-    streamed = penalised_path(problem, b.size, l1s, l2s)
+    streamed = centred_path(problem, b.size, l1s, l2s)
     assert streamed.certificate is not None
     assert streamed.certificate.converged, streamed.certificate
     for k, (l1, l2) in enumerate(zip(l1s, l2s, strict=True)):

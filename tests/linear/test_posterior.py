@@ -28,7 +28,7 @@ from mlcli.linear.bayes.unknown_noise import (
     student_log_evidence,
     student_posterior,
 )
-from mlcli.linear.ridge import ridge_path
+from mlcli.linear.penalised import ridge_path
 from mlcli.linear.triangle import QRAccumulator, Triangle
 
 Array = np.ndarray

@@ -17,7 +17,7 @@ from mlcli.estimators.logistic import LogisticClassifier
 from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.bias_variance.models import fit_strengths
 from mlcli.experiments.fit_poly.config import FitPolyConfig
-from mlcli.experiments.fit_poly.replicate import split
+from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
 from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.refits import penalised_refit
 from mlcli.experiments.kfold.scores import linear_scores
@@ -263,8 +263,8 @@ def test_seeds_may_leave_out_other_columns_than_the_first_one(
     )
     assert done.code == 0, done.err
     config = FitPolyConfig(degrees=(2,), test_fraction=0.5)
-    source = open_source("a.csv", target="t")
-    found = [split(config, source.replicate(i, 0), i).X_train[:, 1].max() for i in range(6)]
+    prepared = FitPolyPrepared(config, open_source("a.csv", target="t"))
+    found = [prepared.rows(i).X_train[:, 1].max() for i in range(6)]
     assert set(found) == {1.0, 2.0}
     with Path("o/coefficients.csv").open() as file:
         terms = [row["term"] for row in csv.DictReader(file)]

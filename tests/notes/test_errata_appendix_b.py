@@ -17,7 +17,7 @@ from mlcli.linear.bayes.density import (
 )
 from mlcli.linear.bayes.posterior import Posterior, isotropic_posterior
 from mlcli.linear.bayes.spectrum import log_likelihood, spectrum
-from mlcli.linear.ridge import ridge_path
+from mlcli.linear.penalised import ridge_path
 from mlcli.linear.triangle import QRAccumulator, Triangle
 
 Array = np.ndarray

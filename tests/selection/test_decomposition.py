@@ -13,7 +13,7 @@ from sklearn.linear_model import Ridge
 
 from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.design import build
-from mlcli.linear.ridge import ridge_path
+from mlcli.linear.penalised import ridge_path
 from mlcli.selection.bias_variance import (
     EnsembleMoments,
     decompose,

@@ -7,7 +7,7 @@ import pytest
 
 from mlcli.linear.compress import MANY_ROWS, fit_polynomial
 from mlcli.linear.nested import standardised_family
-from mlcli.linear.ridge import ridge_path
+from mlcli.linear.penalised import ridge_path
 from mlcli.selection.blocks import block_triangles, merged, polynomial_blocks
 from mlcli.selection.exact import fold_losses, least_squares_fits
 from mlcli.selection.folds import leave_one_out

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from mlcli.linear.compress import MANY_ROWS
-from mlcli.linear.coordinate_descent import elastic_net_path
 from mlcli.linear.nested import NestedColumns, standardised_family
-from mlcli.linear.ridge import ridge_path
+from mlcli.linear.penalised import elastic_net_path, ridge_path
 from mlcli.selection.blocks import merged
 from mlcli.selection.exact import fold_losses
 from mlcli.selection.folds import Folds, k_fold

@@ -14,7 +14,7 @@ from mlcli.errors import ConfigError, DataError, InputError
 from mlcli.experiments.bayes.columns import Data, basis_of, degrees_of, in_memory, model_degree
 from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.experiments.bayes.inputs import points, read_prior
-from mlcli.experiments.size_hint import smaller_basis
+from mlcli.experiments.column_limit import smaller_basis
 from mlcli.experiments.source import refuse_words
 
 MAX_COLUMNS = 2000

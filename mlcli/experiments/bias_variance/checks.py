@@ -11,8 +11,7 @@ from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.bias_variance.descent import descends, descent_sizes
 from mlcli.experiments.bias_variance.ensemble import fresh_rows, open_ensemble
 from mlcli.experiments.bias_variance.models import sizes, strength_degree
-from mlcli.experiments.fit_poly.checks import MAX_COLUMNS
-from mlcli.experiments.size_hint import smaller_basis
+from mlcli.experiments.column_limit import MAX_COLUMNS, smaller_basis
 from mlcli.experiments.source import refuse_words
 from mlcli.linear.basis import count_columns
 

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
 from mlcli.experiments.bias_variance.config import BiasVarianceConfig
-from mlcli.experiments.fit_poly.estimators import penalised_path
-from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.basis import Basis, fit_basis, spans_powers
 from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.design import build
 from mlcli.linear.orthonormal import fit_columns
+from mlcli.linear.penalised import fit_path, strength_grid, strengths_of
 from mlcli.linear.redundant import UNRELATED, Related
 
 Array = NDArray[np.float64]
@@ -104,10 +103,10 @@ def fit_strengths(
     values = strengths(config).tolist()
     degree = strength_degree(config)
     design = build(config.basis, X, t, degree, intercept=True, scaled=True, related=related)
-    found = penalised_path(design, t.size, config.penalty, values, values)
-    start = float(design.b @ design.b) / (2 * t.size) or 1.0
+    l1s, l2s = strengths_of(config.penalty, values, values)
+    found = fit_path(design.A, design.b, t.size, l1s, l2s)
 
     def predict(points: Array) -> Array:
         return design.predict(points, found.w)  # (n, n_strengths)
 
-    return Path(predict, float(found.gap.max()) / start, found.certificate, design.basis)
+    return Path(predict, float(found.relative_gap.max()), found.certificate, design.basis)

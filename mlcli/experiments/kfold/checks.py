@@ -10,12 +10,12 @@ import numpy as np
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError, InputError
+from mlcli.experiments.column_limit import smaller_basis
 from mlcli.experiments.kfold import streamed
 from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.prepared import fitted_alike
 from mlcli.experiments.kfold.refits import grid
 from mlcli.experiments.kfold.splits import degrees_of, n_replicates, partitions
-from mlcli.experiments.size_hint import smaller_basis
 from mlcli.experiments.source import refuse_words
 from mlcli.linear.basis import count_columns
 

@@ -26,7 +26,7 @@ from mlcli.selection.blocks import merged
 from mlcli.selection.exact import FoldFits, Refit, held_out, least_squares_fits
 from mlcli.selection.folds import Folds
 from mlcli.selection.losses import zero_one
-from mlcli.selection.penalised import centred, penalised_fits, penalised_path
+from mlcli.selection.penalised import centred, centred_path, penalised_fits
 from mlcli.selection.standardised import standardised_blocks
 
 Array = NDArray[np.float64]
@@ -124,7 +124,7 @@ def _all_rows(
     W = np.zeros((columns.sizes[-1], len(columns.sizes) * k))
     for i, size in enumerate(columns.sizes):
         problem = centred(triangle, size, columns.has_constant)
-        path = penalised_path(problem, triangle.n_rows, l1s, l2s)
+        path = centred_path(problem, triangle.n_rows, l1s, l2s)
         W[:size, i * k : (i + 1) * k] = problem.with_constant(path.w)
         certificate = worst_of(certificate, path.certificate)
     return W, certificate

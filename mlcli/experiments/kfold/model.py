@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from mlcli.certificate import require, worst_of
 from mlcli.datasets.dataset import Dataset
-from mlcli.experiments.fit_poly import estimators
-from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.kfold.classes import labels_of
 from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.refits import columns_of, logistic_weights
+from mlcli.experiments.linear_fits import LinearFits, LinearModelSpec, fit
 from mlcli.experiments.source import prepared_info
 from mlcli.linear.design import Design
 from mlcli.linear.nested import StandardisedFamily
@@ -74,7 +73,7 @@ def regression_model(
     data: Dataset,
     degree: int,
     strength: float,
-    fits: estimators.Fits,
+    fits: LinearFits,
     n_train: int,
     error: float | None,
 ) -> Model:
@@ -120,19 +119,18 @@ def _left_out(data: Dataset, design: Design | None) -> dict[str, Any]:
 
 def _regression(
     config: KfoldConfig, data: Dataset, t: Array, degree: int, strength: float
-) -> estimators.Fits:
-    """The fit of `fit-poly` at one degree and strength."""
-    settings = FitPolyConfig(
+) -> LinearFits:
+    """The fit at one degree and strength."""
+    spec = LinearModelSpec(
         degrees=(degree,),
         basis=config.basis,
         intercept=config.intercept,
-        test_fraction=0.0,
         penalty=config.penalty,
         l1=strength,
         l2=strength,
         standardize=config.standardize,
     )
-    fits = estimators.fit(settings, data.X, t, data.feature_names, data.related)
+    fits = fit(spec, data.X, t, data.feature_names, data.related)
     require(worst_of(*fits.certificates), "the fit of the chosen model")
     return fits
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate, require, worst_of
 from mlcli.datasets.dataset import Dataset
-from mlcli.experiments.fit_poly.estimators import at_zero, penalised_path
 from mlcli.experiments.kfold.classes import (
     class_refit,
     labels_of,
@@ -25,6 +24,7 @@ from mlcli.experiments.kfold.refits import grid, least_squares_refit
 from mlcli.experiments.kfold.scores import Scores, linear_scores
 from mlcli.experiments.kfold.splits import Known, degrees_of
 from mlcli.linear.design import build
+from mlcli.linear.penalised import fit_path, strengths_of
 from mlcli.linear.redundant import Related
 from mlcli.selection.exact import Refit
 from mlcli.selection.folds import Folds
@@ -99,8 +99,9 @@ def _predictions(
             scaled=config.standardize,
             related=related,
         )
-        path = penalised_path(design, n_train, config.penalty, strengths, strengths)
-        gap = max(gap, float(path.gap.max()) / at_zero(design, n_train))
+        l1s, l2s = strengths_of(config.penalty, strengths, strengths)
+        path = fit_path(design.A, design.b, n_train, l1s, l2s)
+        gap = max(gap, float(path.relative_gap.max()))
         certificate = worst_of(certificate, path.certificate)
         found.append(design.predict(X[test], path.w).T)  # (n_strengths, n)
     return _Fitted(np.stack(found), gap, certificate)

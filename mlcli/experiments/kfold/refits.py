@@ -9,14 +9,12 @@ from mlcli.certificate import require
 from mlcli.classification.logistic.newton import fit_logistic
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.kfold.config import KfoldConfig
-from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.basis import fit_basis, spans_powers
 from mlcli.linear.compress import fit_polynomial
-from mlcli.linear.coordinate_descent import elastic_net_path
 from mlcli.linear.nested import StandardisedFamily, standardised_family
 from mlcli.linear.orthonormal import fit_columns
+from mlcli.linear.penalised import elastic_net_path, ridge_path, strength_grid
 from mlcli.linear.redundant import UNRELATED, Related
-from mlcli.linear.ridge import ridge_path
 from mlcli.selection.exact import Refit
 
 Array = NDArray[np.float64]

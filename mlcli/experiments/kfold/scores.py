@@ -27,7 +27,7 @@ from mlcli.selection.exact import (
 from mlcli.selection.folds import Folds
 from mlcli.selection.leave_one_out import LeaveOneOut, least_squares_loo, ridge_loo
 from mlcli.selection.losses import LOSSES
-from mlcli.selection.penalised import centred, penalised_fits, penalised_path
+from mlcli.selection.penalised import centred, centred_path, penalised_fits
 from mlcli.selection.standardised import standardised_blocks
 
 Array = NDArray[np.float64]
@@ -199,8 +199,8 @@ def _penalised(
     expected, rows = np.full(shape, np.nan), []
     for i, size in enumerate(columns.sizes):
         problem = centred(all_rows, size, columns.has_constant)
-        path = penalised_path(problem, t.size, l1s, l2s)
-        W, gap = problem.with_constant(path.w), max(gap, path.relative_gap)
+        path = centred_path(problem, t.size, l1s, l2s)
+        W, gap = problem.with_constant(path.w), max(gap, float(path.relative_gap.max(initial=0.0)))
         certificate = worst_of(certificate, path.certificate)
         if known is not None:
             expected[i] = known.expected(columns, W)

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError
-from mlcli.experiments.fit_poly.estimators import Coefficients, Fits
 from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.model import Model, regression_model
 from mlcli.experiments.kfold.replicate import Outcome
 from mlcli.experiments.kfold.scores import Scores
 from mlcli.experiments.kfold.splits import degrees_of, n_replicates
+from mlcli.experiments.linear_fits import Coefficients, LinearFits
 from mlcli.linear.arnoldi import ArnoldiBasis
 from mlcli.linear.basis import fit_basis, spans_powers
 from mlcli.linear.compress import PolynomialAccumulator, PolynomialFit
@@ -81,7 +81,7 @@ class Streamed:
             w, unit = on_all_rows.monomials(W[:size, 0], degree)
             return Coefficients(fixed.terms(source.feature_names), w, unit)
 
-        fits = Fits(
+        fits = LinearFits(
             (degree,),
             rss,
             rank,

@@ -1,9 +1,11 @@
-"""What to try where a basis has more columns than can be fitted."""
+"""How many columns are fitted, and what to try where a basis has more."""
 
 from __future__ import annotations
 
 from mlcli.linear.basis import count_columns
 
+# The most columns of least squares and penalised fits.
+MAX_COLUMNS = 5000
 # Degrees that are tried for a hint; any basis that grows with the degree is too large before.
 HIGHEST = 1000
 

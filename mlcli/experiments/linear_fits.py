@@ -1,4 +1,8 @@
-"""The estimators of `fit-poly`: each fits all degrees to the same training rows."""
+"""Linear basis-function models: all degrees fitted to the same training rows.
+
+`fit` picks the estimator: exact least squares, minimum-norm least squares, exact rational
+arithmetic, or a penalised fit.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
-from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.linear.design import Design, build
+from mlcli.linear.penalised import fit_path, strengths_of
 from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.models.functions import InBasis, LinearFunction, Polynomials, Standardised
 
@@ -27,6 +31,32 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class LinearModelSpec:
+    """Which linear models are fitted.
+
+    Attributes:
+        degrees: of the basis, rising; only 1 for the linear basis.
+        basis: a name of `mlcli.linear.basis`.
+        intercept: whether the constant w_0 is fitted; no penalty touches it.
+        penalty: none, l1, l2 or elastic.
+        l1, l2: strengths of (3.13); a penalty uses its own.
+        standardize: whether the penalty is on the coefficients of standardised columns.
+        solver: of plain least squares: arnoldi, lapack or certified.
+        rcond: where lapack cuts off, as a share of the largest singular value; None: epsilon.
+    """
+
+    degrees: tuple[int, ...]
+    basis: str = "polynomial"
+    intercept: bool = True
+    penalty: str = "none"
+    l1: float = 0.0
+    l2: float = 0.0
+    standardize: bool = True
+    solver: str = "arnoldi"
+    rcond: float | None = None
+
+
+@dataclass(frozen=True)
 class Coefficients:
     """Coefficients of one fit: names, values, and standard errors over sigma where they exist."""
 
@@ -36,8 +66,8 @@ class Coefficients:
 
 
 @dataclass(frozen=True)
-class Fits:
-    """One estimator's fits, one a degree; its functions can be pickled, as all of it can.
+class LinearFits:
+    """One estimator's fits, one per degree. They can be pickled.
 
     Attributes:
         degrees: k of them.
@@ -69,52 +99,47 @@ class Fits:
 
 
 def fit(
-    config: FitPolyConfig,
+    spec: LinearModelSpec,
     X: Array,
     t: Array,
     names: Sequence[str],
     related: Related = UNRELATED,
-) -> Fits:
-    """The estimator that a config asks for, on training rows ``X`` (N, D), ``t`` (N,).
+) -> LinearFits:
+    """Fit the models of a spec to training rows ``X`` (N, D), ``t`` (N,).
 
     `related` as in `linear.design.build`, for the estimators on standardised columns.
     """
     from mlcli.linear.basis import POWERS
 
-    if config.penalty != "none":
-        return fit_penalised(config, X, t, names, related)
-    if config.solver == "lapack":
-        return fit_lapack(config, X, t, names, related)
-    if config.solver == "certified":
-        return fit_certified(config, X, t, names)
-    if config.basis in POWERS:
-        return fit_arnoldi(config, X, t, names)
-    return fit_orthonormal(config, X, t, names)
+    if spec.penalty != "none":
+        return fit_penalised(spec, X, t, names, related)
+    if spec.solver == "lapack":
+        return fit_lapack(spec, X, t, names, related)
+    if spec.solver == "certified":
+        return fit_certified(spec, X, t, names)
+    if spec.basis in POWERS:
+        return fit_arnoldi(spec, X, t, names)
+    return fit_orthonormal(spec, X, t, names)
 
 
-def sizes(config: FitPolyConfig) -> tuple[int, ...]:
-    """The degrees that are fitted: the linear basis has only one size."""
-    return (1,) if config.basis == "linear" else tuple(sorted(set(config.degrees)))
-
-
-def terms(config: FitPolyConfig, X: Array, degree: int, names: Sequence[str]) -> list[str]:
+def terms(spec: LinearModelSpec, X: Array, degree: int, names: Sequence[str]) -> list[str]:
     """The names of the coefficients of one degree."""
     from mlcli.linear.basis import fit_basis
 
     low, high = X.min(axis=0), X.max(axis=0)
-    return fit_basis(config.basis, low, high, degree, intercept=config.intercept).terms(names)
+    return fit_basis(spec.basis, low, high, degree, intercept=spec.intercept).terms(names)
 
 
-def fit_arnoldi(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
+def fit_arnoldi(spec: LinearModelSpec, X: Array, t: Array, names: Sequence[str]) -> LinearFits:
     """Exact least squares in the polynomials up to each degree, from one nested basis."""
     from mlcli.linear.compress import fit_polynomial
 
-    degrees = sizes(config)
-    found = fit_polynomial(X, t, degrees, intercept=config.intercept)
+    degrees = spec.degrees
+    found = fit_polynomial(X, t, degrees, intercept=spec.intercept)
     rank = np.asarray(found.effective_rank, dtype=float)
     box = np.stack([X.min(axis=0), X.max(axis=0)])  # all that the names depend on, (2, D)
-    coefficients = partial(_in_monomials, config, found, box, names)
-    return Fits(
+    coefficients = partial(_in_monomials, spec, found, box, names)
+    return LinearFits(
         degrees,
         found.rss,
         rank,
@@ -130,30 +155,30 @@ def _polynomials(found: PolynomialFit) -> list[LinearFunction]:
 
 
 def _in_monomials(
-    config: FitPolyConfig, found: PolynomialFit, box: Array, names: Sequence[str], index: int
+    spec: LinearModelSpec, found: PolynomialFit, box: Array, names: Sequence[str], index: int
 ) -> Coefficients:
     degree = found.degrees[index]
     c = found.coefficients[: found.basis.size(degree), index]
-    named = terms(config, box, degree, names)
+    named = terms(spec, box, degree, names)
     return Coefficients(named, *found.basis.monomials(c, degree))
 
 
-def fit_orthonormal(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
+def fit_orthonormal(spec: LinearModelSpec, X: Array, t: Array, names: Sequence[str]) -> LinearFits:
     """Exact least squares in any other basis, its columns made orthonormal one after the other."""
     from mlcli.linear.basis import fit_basis
     from mlcli.linear.orthonormal import fit_columns
 
     low, high = X.min(axis=0), X.max(axis=0)
     fits = []
-    for degree in sizes(config):
-        basis = fit_basis(config.basis, low, high, degree, intercept=config.intercept)
+    for degree in spec.degrees:
+        basis = fit_basis(spec.basis, low, high, degree, intercept=spec.intercept)
         fits.append((basis, fit_columns(basis.evaluate(X), t)))
     rank = np.array([float(one.rank) for _, one in fits])
     coefficients = partial(_of_columns, fits, names)
     rss = np.array([one.rss for _, one in fits])
     functions = [InBasis(basis, one.w) for basis, one in fits]
-    return Fits(
-        sizes(config),
+    return LinearFits(
+        spec.degrees,
         rss,
         rank,
         rank,
@@ -181,23 +206,25 @@ def _of_columns(
     return Coefficients(basis.terms(names), one.w, one.unit_std_error())
 
 
-def fit_certified(config: FitPolyConfig, X: Array, t: Array, names: Sequence[str]) -> Fits:
+def fit_certified(spec: LinearModelSpec, X: Array, t: Array, names: Sequence[str]) -> LinearFits:
     """Exact rational arithmetic on the raw monomials: every digit right for the data as stored."""
     from mlcli.linear.basis import fit_basis
     from mlcli.linear.certified import certified_polynomial
 
-    degrees = sizes(config)
-    found = [certified_polynomial(X, t, d, intercept=config.intercept) for d in degrees]
+    degrees = spec.degrees
+    found = [certified_polynomial(X, t, d, intercept=spec.intercept) for d in degrees]
     low, high = X.min(axis=0), X.max(axis=0)
     bases = [
-        fit_basis(config.basis, low, high, degree, intercept=config.intercept) for degree in degrees
+        fit_basis(spec.basis, low, high, degree, intercept=spec.intercept) for degree in degrees
     ]
     rss = np.array([one.rss for one in found])
     rank = np.array([float(one.w.size) for one in found])
     functions = [InBasis(b, f.w) for b, f in zip(bases, found, strict=True)]
     coefficients = partial(_exact, bases, found, names)
     predict = partial(_side_by_side, functions)
-    return Fits(degrees, rss, rank, rank, predict, coefficients, functions=partial(list, functions))
+    return LinearFits(
+        degrees, rss, rank, rank, predict, coefficients, functions=partial(list, functions)
+    )
 
 
 def _exact(
@@ -210,12 +237,12 @@ def _exact(
 
 
 def fit_lapack(
-    config: FitPolyConfig,
+    spec: LinearModelSpec,
     X: Array,
     t: Array,
     names: Sequence[str],
     related: Related = UNRELATED,
-) -> Fits:
+) -> LinearFits:
     """Minimum-norm least squares on standardised columns, small singular values cut off.
 
     At high degree this is another estimator than `fit_arnoldi`: of the 301 columns of degree 300 in
@@ -223,13 +250,13 @@ def fit_lapack(
     """
     from mlcli.linear.least_squares import lapack_least_squares
 
-    designs = _designs(config, X, t, related)
-    fits = [lapack_least_squares(design.A, design.b, config.rcond) for design in designs]
-    constant = float(config.intercept)
+    designs = _designs(spec, X, t, related)
+    fits = [lapack_least_squares(design.A, design.b, spec.rcond) for design in designs]
+    constant = float(spec.intercept)
     rank = np.array([one.rank + constant for one in fits])
     coefficients = partial(_cut_off, designs, fits, names)
     functions = [Standardised(d, f.w, n_rows=t.size) for d, f in zip(designs, fits, strict=True)]
-    made = _standardised(config, designs, functions, rank, rank, coefficients)
+    made = _standardised(spec, designs, functions, rank, rank, coefficients)
     return replace(made, functions=partial(_with_roots, functions, designs, fits))
 
 
@@ -250,22 +277,24 @@ def _cut_off(
 
 
 def fit_penalised(
-    config: FitPolyConfig, X: Array, t: Array, names: Sequence[str], related: Related
-) -> Fits:
+    spec: LinearModelSpec, X: Array, t: Array, names: Sequence[str], related: Related
+) -> LinearFits:
     """The minimum of (3.13) at one pair of strengths, on standardised columns by default."""
-    designs = _designs(config, X, t, related)
+    designs = _designs(spec, X, t, related)
     ws, dof, gaps, certificates = [], [], [], []
     for design in designs:
-        path = penalised_path(design, t.size, config.penalty, [config.l1], [config.l2])
+        path = fit_path(
+            design.A, design.b, t.size, *strengths_of(spec.penalty, [spec.l1], [spec.l2])
+        )
         ws.append(path.w[:, 0])
-        gaps.append(float(path.gap[0]) / at_zero(design, t.size))
+        gaps.append(float(path.relative_gap[0]))
         if path.certificate is not None:
             certificates.append(path.certificate)
-        dof.append(float(path.degrees_of_freedom[0]) + float(config.intercept))
-    rank = np.array([np.count_nonzero(w) + float(config.intercept) for w in ws])
+        dof.append(float(path.degrees_of_freedom[0]) + float(spec.intercept))
+    rank = np.array([np.count_nonzero(w) + float(spec.intercept) for w in ws])
     coefficients = partial(_shrunk, designs, ws, names)
     functions = [Standardised(d, w, n_rows=t.size) for d, w in zip(designs, ws, strict=True)]
-    fits = _standardised(config, designs, functions, rank, np.array(dof), coefficients)
+    fits = _standardised(spec, designs, functions, rank, np.array(dof), coefficients)
     return replace(fits, relative_gap=np.array(gaps), certificates=tuple(certificates))
 
 
@@ -276,62 +305,27 @@ def _shrunk(
     return Coefficients(design.basis.terms(names), design.raw(ws[index]), None)
 
 
-def at_zero(design: Design, n_rows: int) -> float:
-    """E(0) of (3.13), the cost of no coefficient at all; 1 where that is 0."""
-    return float(design.b @ design.b) / (2 * n_rows) or 1.0
-
-
-@dataclass(frozen=True)
-class Path:
-    """Coefficients (M, k) along strengths, their degrees of freedom and duality gaps (k,).
-
-    `certificate` is that of the worst strength, None for ridge, which is exact.
-    """
-
-    w: Array
-    degrees_of_freedom: Array
-    gap: Array
-    certificate: Certificate | None
-
-
-def penalised_path(
-    design: Design, n_rows: int, penalty: str, l1s: Sequence[float], l2s: Sequence[float]
-) -> Path:
-    """A path of (3.13) with the penalty's own strengths; the other ones are zero."""
-    from mlcli.linear.coordinate_descent import elastic_net_path
-    from mlcli.linear.ridge import ridge_path
-
-    if penalty == "l2":
-        ridge = ridge_path(design.A, design.b, n_rows, l2s)
-        return Path(ridge.w, ridge.degrees_of_freedom, np.zeros(len(l2s)), None)
-    l2s = l2s if penalty == "elastic" else [0.0] * len(l1s)
-    found = elastic_net_path(design.A, design.b, n_rows, l1s, l2s)
-    return Path(found.w, found.degrees_of_freedom, found.gap, found.certificate)
-
-
-def _designs(config: FitPolyConfig, X: Array, t: Array, related: Related) -> list[Design]:
-    scaled = config.standardize or config.penalty == "none"
+def _designs(spec: LinearModelSpec, X: Array, t: Array, related: Related) -> list[Design]:
+    scaled = spec.standardize or spec.penalty == "none"
     return [
-        build(
-            config.basis, X, t, degree, intercept=config.intercept, scaled=scaled, related=related
-        )
-        for degree in sizes(config)
+        build(spec.basis, X, t, degree, intercept=spec.intercept, scaled=scaled, related=related)
+        for degree in spec.degrees
     ]
 
 
 def _standardised(
-    config: FitPolyConfig,
+    spec: LinearModelSpec,
     designs: Sequence[Design],
     functions: Sequence[Standardised],
     rank: Array,
     dof: Array,
     coefficients: Callable[[int], Coefficients],
-) -> Fits:
+) -> LinearFits:
     ws = [function.weights for function in functions]
     residuals = [design.b - design.A @ w for design, w in zip(designs, ws, strict=True)]
     rss = np.array([float(r @ r) for r in residuals])
-    return Fits(
-        sizes(config),
+    return LinearFits(
+        spec.degrees,
         rss,
         rank,
         dof,

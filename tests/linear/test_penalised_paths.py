@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from sklearn.linear_model import ElasticNet
 
 from mlcli.linear.basis import fit_basis
-from mlcli.linear.coordinate_descent import duality_gap, elastic_net_path, l1_max
 from mlcli.linear.least_squares import standardize
-from mlcli.linear.ridge import ridge_path
+from mlcli.linear.penalised import duality_gap, elastic_net_path, l1_max, ridge_path
 
 
 def tame(n: int = 60, p: int = 8, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
