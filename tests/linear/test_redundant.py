@@ -16,11 +16,11 @@ from mlcli.datasets.source import open_source
 from mlcli.estimators.logistic import LogisticClassifier
 from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.bias_variance.models import fit_strengths
+from mlcli.experiments.cross_validation.refits import penalised_refit
+from mlcli.experiments.cross_validation.scores import linear_scores
+from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
-from mlcli.experiments.kfold.config import KfoldConfig
-from mlcli.experiments.kfold.refits import penalised_refit
-from mlcli.experiments.kfold.scores import linear_scores
 from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.fit import coefficients, fit_classifier
 from mlcli.experiments.logistic.replicate import parts_of
@@ -276,12 +276,10 @@ RELATED: Related = ([range(2, 4)], [(4, 5)])
 
 
 def test_folds_of_ridge_use_the_columns_that_are_left() -> None:
-    config = KfoldConfig(
-        degrees=(2,), penalty="l2", strength_min=0.1, strength_max=0.1, n_strengths=1
-    )
+    spec = CrossValidationSpec((2,), penalty="l2", strengths=(0.1,))
     t = X[:, 0] * X[:, 1] + X[:, 2] + X[:, 4] ** 2 + rng.normal(0, 0.1, 200)
     folds = k_fold(200, 4, np.random.default_rng(0))
-    found = linear_scores(config, X, t, folds, None, RELATED).test[0, 0]
+    found = linear_scores(spec, X, t, folds, None, RELATED).test[0, 0]
     redundant = find_redundant(X, *RELATED)
     A = fit_basis("polynomial", X.min(axis=0), X.max(axis=0), 2, redundant=redundant).evaluate(X)
     A = (A[:, 1:] - A[:, 1:].mean(axis=0)) / A[:, 1:].std(axis=0)
@@ -290,7 +288,7 @@ def test_folds_of_ridge_use_the_columns_that_are_left() -> None:
         train, test = folds.train_rows(split_), folds.test_rows(split_)
         ridge = Ridge(alpha=2 * 0.1 * train.size, tol=1e-12).fit(A[train], t[train])
         known.append(((t[test] - ridge.predict(A[test])) ** 2).mean())
-        refit = penalised_refit(config, X, t, 2, 0.1, RELATED)(train, test, 0)
+        refit = penalised_refit(spec, X, t, 2, 0.1, RELATED)(train, test, 0)
         np.testing.assert_allclose(refit, ridge.predict(A[test]), atol=1e-10)
     np.testing.assert_allclose(found, known, rtol=1e-9)
 

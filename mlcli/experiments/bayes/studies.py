@@ -24,8 +24,8 @@ from mlcli.experiments.bayes.columns import (
 )
 from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.experiments.bayes.fit import Fitted, fit, maximum_likelihood
-from mlcli.experiments.kfold.config import KfoldConfig
-from mlcli.experiments.kfold.prepared import scores_of
+from mlcli.experiments.cross_validation.scores import scores_of
+from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.linear.basis import count_columns
 from mlcli.linear.bayes.evidence import EvidenceMaximum, maximise_evidence
 from mlcli.linear.bayes.spectrum import log_evidence, spectrum
@@ -100,7 +100,6 @@ def with_folds(config: BayesConfig, data: Dataset, curve: Curve, rng: np.random.
     if data.t.size < 2 * N_FOLDS:
         return curve
     kind = "polynomial" if config.basis == "monomial" else config.basis
-    settings = KfoldConfig(degrees=curve.degrees, basis=kind, intercept=config.intercept)
     folds = k_fold(data.t.size, N_FOLDS, rng)
     n_train = int(folds.n_train.min())
     fitted = tuple(
@@ -110,7 +109,8 @@ def with_folds(config: BayesConfig, data: Dataset, curve: Curve, rng: np.random.
     )
     if not fitted:
         return curve
-    scores = scores_of(settings.model_copy(update={"degrees": fitted}), data, folds, None)
+    spec = CrossValidationSpec(fitted, basis=kind, intercept=config.intercept)
+    scores = scores_of(spec, data, folds, None)
     cv_mse = curve.cv_mse.copy()
     cv_mse[: len(fitted)] = scores.test[:, 0].mean(axis=1)
     return replace(curve, cv_mse=cv_mse)

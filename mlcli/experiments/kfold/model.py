@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mlcli.certificate import require, worst_of
 from mlcli.datasets.dataset import Dataset
-from mlcli.experiments.kfold.classes import labels_of
+from mlcli.experiments.cross_validation.refits import columns_of, labels_of, logistic_weights
 from mlcli.experiments.kfold.config import KfoldConfig
-from mlcli.experiments.kfold.refits import columns_of, logistic_weights
+from mlcli.experiments.kfold.prepare import spec_of
 from mlcli.experiments.linear_fits import LinearFits, LinearModelSpec, fit
 from mlcli.experiments.source import prepared_info
 from mlcli.linear.design import Design
@@ -25,13 +25,13 @@ from mlcli.models.parts import SCHEMA
 from mlcli.result import Columns
 
 Array = NDArray[np.float64]
-Model = tuple[dict[str, Columns], dict[str, Any], Tensors]
+ModelFiles = tuple[dict[str, Columns], dict[str, Any], Tensors]
 
 
 def chosen_model(
     config: KfoldConfig, data: Dataset, degree: int, strength: float, error: float | None
-) -> Model:
-    """Coefficients of the columns in x itself, one row a term (and class), with what they mean.
+) -> ModelFiles:
+    """Coefficients of the columns in x itself, one row per term (and class), with what they mean.
 
     Args:
         config: validated parameters.
@@ -59,9 +59,9 @@ def chosen_model(
         found = [fits.coefficients(0) for fits in every]
         terms, W = list(found[0].terms), np.stack([one.estimate for one in found], axis=1)
         words, arrays = functions.encode([f for fits in every for f in fits.functions()])
-    called: Sequence[Any] = classes.tolist() if data.class_names is None else names
+    labels_shown: Sequence[Any] = classes.tolist() if data.class_names is None else names
     rows: Columns = {
-        "class": [c for c in called for _ in terms],
+        "class": [c for c in labels_shown for _ in terms],
         "term": terms * classes.size,
         "estimate": W.T.ravel().tolist(),
     }
@@ -76,7 +76,7 @@ def regression_model(
     fits: LinearFits,
     n_train: int,
     error: float | None,
-) -> Model:
+) -> ModelFiles:
     """A regression's coefficients with standard errors, and all that its predictions need."""
     found = fits.coefficients(0)
     free = n_train - float(fits.degrees_of_freedom[0])
@@ -144,7 +144,7 @@ def _logistic(
     strength: float,
 ) -> tuple[list[str], Array, Standardised]:
     """Terms and weights (p, K) of the columns in x itself, and the activations as a function."""
-    family = columns_of(config, data.X, data.t, degree, data.related)
+    family = columns_of(spec_of(config), data.X, data.t, degree, data.related)
     P = family.columns.rows(slice(None))
     W = logistic_weights(P, labels, n_classes, [strength], intercept=config.intercept)[:, :, 0]
     terms = family.design.basis.terms(data.feature_names)

@@ -1,4 +1,4 @@
-"""`kfold` on a file that is larger than memory: one pass, one small triangle a fold."""
+"""`kfold` on a file that is larger than memory: one pass, one small R factor per fold."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError
-from mlcli.experiments.kfold.config import KfoldConfig
-from mlcli.experiments.kfold.model import Model, regression_model
-from mlcli.experiments.kfold.replicate import Outcome
-from mlcli.experiments.kfold.scores import Scores
-from mlcli.experiments.kfold.splits import degrees_of, n_replicates
+from mlcli.experiments.cross_validation.scores import CrossValidationScores
+from mlcli.experiments.kfold.model import ModelFiles, regression_model
+from mlcli.experiments.kfold.prepare import KfoldPrepared
+from mlcli.experiments.kfold.replicate import KfoldOutcome
 from mlcli.experiments.linear_fits import Coefficients, LinearFits
 from mlcli.linear.arnoldi import ArnoldiBasis
-from mlcli.linear.basis import fit_basis, spans_powers
+from mlcli.linear.basis import fit_basis
 from mlcli.linear.compress import PolynomialAccumulator, PolynomialFit
 from mlcli.linear.nested import NestedColumns
 from mlcli.linear.streams import Way, ways
@@ -32,41 +31,26 @@ from mlcli.selection.folds import every_block_once
 Array = NDArray[np.float64]
 
 
-def check(config: KfoldConfig) -> None:
-    """Refuse what needs all rows at once.
-
-    Raises:
-        DataError: naming what to ask for instead.
-    """
-    plain = config.model == "linear" and config.penalty == "none" and config.loss == "squared"
-    powers = spans_powers(config.basis, config.intercept)
-    if not plain or config.scheme != "kfold" or not powers:
-        raise DataError(
-            "a file that is read in batches is cross-validated by least squares with the "
-            "polynomial or linear basis, the squared loss and --scheme kfold only",
-            hint="fewer rows for the rest",
-        )
-
-
-class Streamed:
-    """All partitions of one file, each fold a triangle.
+class StreamedKfold:
+    """All partitions of one file, each fold an R factor.
 
     Args:
-        config: validated parameters.
-        source: the file; it is read once, or again where a faster method loses digits.
+        prepared: the run.
+        source: its file; it is read once, or again where a faster method loses digits.
         progress: told how many rows were read.
     """
 
-    def __init__(self, config: KfoldConfig, source: StreamSource, progress: Progress) -> None:
-        self._config, self._source = config, source
-        self._degrees = degrees_of(config)
+    def __init__(self, prepared: KfoldPrepared, source: StreamSource, progress: Progress) -> None:
+        self._config, self._source = prepared.config, source
+        self._n_partitions = prepared.n_replicates * prepared.config.n_repeats
+        self._degrees = prepared.spec.degrees
         self._basis, self._partitions = self._read(progress)
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[KfoldOutcome]:
         """Every partition's scores; leave-one-out would need a second pass and is left out."""
         return [self._outcome(parts) for parts in self._partitions]
 
-    def model(self, degree: int, error: float | None) -> Model:
+    def model(self, degree: int, error: float | None) -> ModelFiles:
         """Least squares on all rows, in powers of x."""
         config, source = self._config, self._source
         triangle = merged(self._partitions[0])
@@ -116,7 +100,7 @@ class Streamed:
     def _pass(self, way: Way, progress: Progress) -> list[list[PolynomialAccumulator]]:
         """Each row goes to a random fold of every partition."""
         config, k = self._config, self._config.n_folds
-        total = n_replicates(config, self._source) * config.n_repeats
+        total = self._n_partitions
         found = [[way.start() for _ in range(k)] for _ in range(total)]
         rngs = [stream(config.seed, "folds", index) for index in range(total)]
         done = 0
@@ -132,7 +116,7 @@ class Streamed:
             progress(done, self._source.n_rows)
         return found
 
-    def _outcome(self, parts: list[Triangle]) -> Outcome:
+    def _outcome(self, parts: list[Triangle]) -> KfoldOutcome:
         basis = self._basis
         sizes = tuple(basis.size(degree) for degree in self._degrees)
         columns = NestedColumns(
@@ -148,7 +132,7 @@ class Streamed:
         rank = ranks(everything, sizes)
         nothing = np.full((len(sizes), 1), np.nan)
         inner = inner_losses(parts, folds, lambda p, f: least_squares_fits(p, f, sizes))
-        scores = Scores(
+        scores = CrossValidationScores(
             losses.test[:, None],
             (rss / n)[:, None],
             (n * rss / (n - rank) ** 2)[:, None],
@@ -156,7 +140,7 @@ class Streamed:
             nothing,
             inner[:, None],
         )
-        return Outcome(scores, folds.n_train, folds.n_test, 1)
+        return KfoldOutcome(scores, folds.n_train, folds.n_test, 1)
 
 
 def _no_rows(index: Any) -> Array:
