@@ -15,7 +15,7 @@ from mlcli.estimators.base import Floats, Regressor, warn_uncertified
 from mlcli.estimators.parameters import ParameterError, default
 from mlcli.experiments.bayes.columns import basis_of, in_memory, model_degree, triangle_of
 from mlcli.experiments.bayes.config import BayesConfig
-from mlcli.experiments.bayes.fit import Fitted, fit
+from mlcli.experiments.bayes.fit import PosteriorFit, fit
 from mlcli.linear.basis import Basis
 from mlcli.linear.triangle import Triangle
 
@@ -115,7 +115,7 @@ class BayesianRegressor(Regressor):
         self._basis: Basis = basis_of(
             config, data.low, data.high, model_degree(config), data.redundant
         )
-        self._model: Fitted = _fit(config, triangle_of(self._basis, data))
+        self._model: PosteriorFit = _fit(config, triangle_of(self._basis, data))
         self.certificate_: Certificate | None = self._model.certificate
         warn_uncertified(self.certificate_, "given precisions, or a lower degree")
         return self
@@ -196,7 +196,7 @@ class BayesianRegressor(Regressor):
         return self._model.posterior.mean
 
 
-def _fit(config: BayesConfig, triangle: Triangle) -> Fitted:
+def _fit(config: BayesConfig, triangle: Triangle) -> PosteriorFit:
     """The posterior; with next to no noise where the evidence has no finite maximum."""
     try:
         return fit(config, triangle)

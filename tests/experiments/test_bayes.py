@@ -17,7 +17,7 @@ from mlcli.experiments.bayes.about import ABOUT
 from mlcli.experiments.bayes.columns import MANY_ROWS, basis_of, in_memory, triangle_of
 from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.experiments.bayes.fit import maximum_likelihood
-from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.experiment import Context
 from mlcli.linear.bayes.evidence import maximise_evidence
 from mlcli.linear.bayes.spectrum import spectrum
 from mlcli.scale.workers import Processes
@@ -220,8 +220,8 @@ def batches_and_whole(
                 return read(*rows)
 
             source.batches = counted
-        bayes.EXPERIMENT.prepare(config, source)
-        found.append(bayes.EXPERIMENT.run(Prepared(config, source), Context(Processes(1))))
+        prepared = bayes.EXPERIMENT.prepare(config, source)
+        found.append(bayes.EXPERIMENT.run(prepared, Context(Processes(1))))
     return found[0], found[1], n_passes
 
 

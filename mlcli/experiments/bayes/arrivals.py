@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlcli.experiments.bayes.columns import basis_of, in_memory, triangle_of
 from mlcli.experiments.bayes.config import BayesConfig
-from mlcli.experiments.bayes.fit import Fitted
+from mlcli.experiments.bayes.fit import PosteriorFit
 from mlcli.linear.basis import Basis
 from mlcli.linear.bayes.posterior import Posterior, Prior, general_posterior, whitened
 from mlcli.linear.bayes.sequential import from_prior, updated
@@ -50,7 +50,7 @@ class Arrivals:
     n_weights: int = 2
 
 
-def arrivals_on_a_line(config: BayesConfig, X: Array, t: Array, fitted: Fitted) -> Arrivals:
+def arrivals_on_a_line(config: BayesConfig, X: Array, t: Array, fitted: PosteriorFit) -> Arrivals:
     """The straight line's two weights as points arrive one at a time.
 
     The precisions are the model's own, 1 for a prior that has several.
@@ -83,7 +83,7 @@ def arrivals_of_two(
     whole: Triangle,
     X: Array,
     t: Array,
-    fitted: Fitted,
+    fitted: PosteriorFit,
     prior: Prior | None,
 ) -> Arrivals:
     """The model's first two weights as points arrive, whatever the others are.
@@ -115,7 +115,7 @@ def arrivals_of_two(
     return Arrivals(found, (first, second), basis.n_columns)
 
 
-def _prior_of(fitted: Fitted, prior: Prior | None, p: int) -> tuple[Prior, Array]:
+def _prior_of(fitted: PosteriorFit, prior: Prior | None, p: int) -> tuple[Prior, Array]:
     """The model's prior as N(m_0, L L^T), and the spread of each weight under it, (p,)."""
     if prior is None:
         assert fitted.prior_precisions is not None  # only a general prior has none

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.datasets.source import Source
 from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.linear.basis import PRODUCTS, Basis, fit_basis
 from mlcli.linear.compress import refuse_loss
@@ -24,7 +24,6 @@ from mlcli.linear.redundant import (
     Redundant,
     Related,
     find_redundant,
-    left_out_notes,
 )
 from mlcli.linear.sample import subsample_indices
 from mlcli.linear.triangle import (
@@ -89,7 +88,7 @@ class Data:
 def in_memory(X: Array, t: Array, related: Related = UNRELATED) -> Data:
     """Data that are arrays, and what their columns were made of where that is known."""
     return Data(
-        lambda: [(X, t)],
+        partial(list, [(X, t)]),
         X.min(axis=0),
         X.max(axis=0),
         t.size,
@@ -185,20 +184,3 @@ def _accumulated(
     if isinstance(accumulator, GramAccumulator):
         refuse_gram(found, c0)
     return found.with_target(c0)
-
-
-def warnings_of(
-    config: BayesConfig, source: Source, at_limit: bool, left_out: Sequence[str]
-) -> list[str]:
-    """What a reader of the posterior should know."""
-    found = left_out_notes(left_out)
-    if at_limit:
-        found.append(
-            "the evidence rises without end as the prior narrows: the columns explain nothing, and "
-            "the prior precision is the largest that was tried"
-        )
-    if source.streamed:
-        found.append("the file is read in batches: no k-fold choice, and a sample in the pictures")
-    if config.basis == "linear" and (config.degree != 1 or set(config.degrees) != {1}):
-        found.append("the linear basis has one size; --degree and --degrees were not used")
-    return found

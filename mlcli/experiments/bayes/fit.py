@@ -33,7 +33,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Fitted:
+class PosteriorFit:
     """A posterior and what led to it.
 
     Attributes:
@@ -70,7 +70,7 @@ class Fitted:
         return predictive(self.posterior, Phi, level)
 
 
-def fit(config: BayesConfig, triangle: Triangle, prior: Prior | None = None) -> Fitted:
+def fit(config: BayesConfig, triangle: Triangle, prior: Prior | None = None) -> PosteriorFit:
     """The posterior that a config asks for.
 
     Args:
@@ -96,8 +96,10 @@ def fit(config: BayesConfig, triangle: Triangle, prior: Prior | None = None) -> 
     return _described(posterior, np.full(data.s.size, best.prior_precision), best)
 
 
-def _described(posterior: Posterior, precisions: Array | None, best: EvidenceMaximum) -> Fitted:
-    return Fitted(
+def _described(
+    posterior: Posterior, precisions: Array | None, best: EvidenceMaximum
+) -> PosteriorFit:
+    return PosteriorFit(
         posterior,
         precisions,
         best.noise_precision,
@@ -109,7 +111,7 @@ def _described(posterior: Posterior, precisions: Array | None, best: EvidenceMax
     )
 
 
-def _unknown_noise(config: BayesConfig, data: Spectrum) -> Fitted:
+def _unknown_noise(config: BayesConfig, data: Spectrum) -> PosteriorFit:
     shape, rate = config.noise_shape, config.noise_rate
     ratio, certificate = config.prior_precision, None
     if ratio is None:
@@ -119,10 +121,10 @@ def _unknown_noise(config: BayesConfig, data: Spectrum) -> Fitted:
     value = student_log_evidence(data, ratio, shape, rate)
     precisions = np.full(data.s.size, ratio * beta)
     gamma = float(data.effective_parameters(ratio))
-    return Fitted(posterior, precisions, beta, value, gamma, certificate=certificate)
+    return PosteriorFit(posterior, precisions, beta, value, gamma, certificate=certificate)
 
 
-def _relevant(config: BayesConfig, triangle: Triangle) -> Fitted:
+def _relevant(config: BayesConfig, triangle: Triangle) -> PosteriorFit:
     """ARD: the dropped columns have the weight 0 and no spread."""
     if triangle.R[-1, -1] == 0.0:
         raise NoAnswerError(
@@ -141,7 +143,7 @@ def _relevant(config: BayesConfig, triangle: Triangle) -> Fitted:
     mean[kept], factor[kept] = white.mean, white.factor
     gamma = float(data.effective_parameters(1.0 / found.noise_precision))
     posterior = Posterior(mean, factor, found.noise_precision)
-    return Fitted(
+    return PosteriorFit(
         posterior,
         found.prior_precisions,
         found.noise_precision,

@@ -23,7 +23,7 @@ from mlcli.experiments.bayes.columns import (
     triangle_of,
 )
 from mlcli.experiments.bayes.config import BayesConfig
-from mlcli.experiments.bayes.fit import Fitted, fit, maximum_likelihood
+from mlcli.experiments.bayes.fit import PosteriorFit, fit, maximum_likelihood
 from mlcli.experiments.cross_validation.scores import scores_of
 from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.linear.basis import count_columns
@@ -47,7 +47,7 @@ N_NODES = 64
 
 
 @dataclass(frozen=True)
-class Curve:
+class EvidenceCurve:
     """The evidence of each degree and the cross-validated error beside it.
 
     Attributes:
@@ -75,7 +75,7 @@ class Curve:
         return self.degrees[at_minimum(self.cv_mse[:, None])[0]]
 
 
-def evidence_curve(config: BayesConfig, data: Data) -> Curve:
+def evidence_curve(config: BayesConfig, data: Data) -> EvidenceCurve:
     """Maximise the evidence of every degree over both precisions; no error beside it yet."""
     degrees = degrees_of(config)
     maxima: list[EvidenceMaximum | None] = []
@@ -85,10 +85,12 @@ def evidence_curve(config: BayesConfig, data: Data) -> Curve:
             maxima.append(maximise_evidence(spectrum(triangle_of(basis, data))))
         except NoAnswerError:
             maxima.append(None)
-    return Curve(degrees, tuple(maxima), np.full(len(degrees), np.nan))
+    return EvidenceCurve(degrees, tuple(maxima), np.full(len(degrees), np.nan))
 
 
-def with_folds(config: BayesConfig, data: Dataset, curve: Curve, rng: np.random.Generator) -> Curve:
+def with_folds(
+    config: BayesConfig, data: Dataset, curve: EvidenceCurve, rng: np.random.Generator
+) -> EvidenceCurve:
     """The curve with the cross-validated error of least squares beside it, where rows suffice.
 
     Args:
@@ -117,7 +119,7 @@ def with_folds(config: BayesConfig, data: Dataset, curve: Curve, rng: np.random.
 
 
 def evidence_surface(
-    config: BayesConfig, triangle: Triangle, best: Fitted
+    config: BayesConfig, triangle: Triangle, best: PosteriorFit
 ) -> tuple[Array, Array, Array]:
     """The log evidence around the model's precisions: alphas (n,), betas (n,), values (n, n)."""
     alpha = best.prior_precision

@@ -1,4 +1,4 @@
-"""What can be said about a run of `bias-variance` before any work."""
+"""What `bias-variance` checks before any work."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlcli.datasets.source import Source
-from mlcli.errors import DataError, InputError
+from mlcli.errors import DataError
 from mlcli.experiments.bias_variance.config import BiasVarianceConfig
-from mlcli.experiments.bias_variance.descent import descends, descent_sizes
+from mlcli.experiments.bias_variance.double_descent import descends, descent_sizes
 from mlcli.experiments.bias_variance.ensemble import fresh_rows, open_ensemble
 from mlcli.experiments.bias_variance.models import sizes, strength_degree
 from mlcli.experiments.column_limit import MAX_COLUMNS, smaller_basis
+from mlcli.experiments.experiment import Prepared
 from mlcli.experiments.source import refuse_words
 from mlcli.linear.basis import count_columns
 
 
-def check(config: BiasVarianceConfig, source: Source) -> None:
-    """Refuse what can't be fitted, before any work.
+def prepare(config: BiasVarianceConfig, source: Source) -> Prepared[BiasVarianceConfig]:
+    """Refuse what can't be fitted.
 
     Raises:
-        InputError: the device, the number of rows, of draws, or the size of the basis won't do.
+        InputError: the number of rows, of draws, or the size of the basis won't do.
     """
-    if config.device not in ("auto", "cpu"):
-        raise InputError(
-            "--device", must="auto or cpu for bias-variance, which is NumPy", got=config.device
-        )
     if source.streamed:
         raise DataError(
             f"{source.name} is read in batches, but an ensemble needs all rows at once",
@@ -51,6 +48,7 @@ def check(config: BiasVarianceConfig, source: Source) -> None:
                 + ("" if source.generator is not None else " on average in a bootstrap"),
                 hint=f"{_smaller(config, source)}, or a higher --n-rows",
             )
+    return Prepared(config, source)
 
 
 def _check_columns(config: BiasVarianceConfig, source: Source, degree: int) -> None:
@@ -97,8 +95,9 @@ def distinct_rows(config: BiasVarianceConfig, source: Source) -> float:
     return float(n_train * (1.0 - (1.0 - 1.0 / n_train) ** n_drawn))
 
 
-def plan(config: BiasVarianceConfig, source: Source) -> Mapping[str, Any]:
+def plan(prepared: Prepared[BiasVarianceConfig]) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
+    config, source = prepared.config, prepared.source
     fresh = source.generator is not None
     rows = fresh_rows(config) if fresh else config.n_rows or n_training_rows(config, source)
     return {

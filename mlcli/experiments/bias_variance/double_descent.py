@@ -20,7 +20,7 @@ HELD = 4_000_000
 
 
 @dataclass(frozen=True)
-class Descent:
+class DoubleDescent:
     """What one seed found in one kind of columns, one value a number of columns, (k,).
 
     Attributes:
@@ -46,7 +46,7 @@ def descends(config: BiasVarianceConfig, source: Source) -> bool:
     return config.descent and source.generator is not None
 
 
-def run_descent(config: BiasVarianceConfig, source: Source, index: int) -> dict[str, Descent]:
+def run_descent(config: BiasVarianceConfig, source: Source, index: int) -> dict[str, DoubleDescent]:
     """Both kinds of columns on the same data sets of one seed; empty where not computed."""
     if not config.descent or source.generator is None:
         return {}
@@ -74,7 +74,7 @@ def _kind(
     ends: tuple[float, float],
     judged: tuple[Array, Array, Array],
     noise_variance: float,
-) -> Descent:
+) -> DoubleDescent:
     nodes, weights, truth = judged
     sizes = descent_sizes(config)
     at_nodes = legendre_columns(nodes, *ends, sizes[-1], kind)  # (n_nodes, P)
@@ -92,7 +92,7 @@ def _kind(
             errors[k].append(weights @ (predictions - truth[:, None]) ** 2)  # (S,)
             norms[k].append(fit.norm)
     found = [decompose(one, truth, weights, noise_variance) for one in moments]
-    return Descent(
+    return DoubleDescent(
         bias_squared=np.array([one.bias_squared[0] for one in found]),
         variance=np.array([one.variance[0] for one in found]),
         sum=np.array([one.total[0] for one in found]),
