@@ -23,9 +23,8 @@ from mlcli.models.functions import InBasis, LinearFunction, Polynomials, Standar
 if TYPE_CHECKING:
     from mlcli.linear.basis import Basis
     from mlcli.linear.certified import CertifiedFit
-    from mlcli.linear.compress import PolynomialFit
-    from mlcli.linear.least_squares import LapackFit
-    from mlcli.linear.orthonormal import ColumnsFit
+    from mlcli.linear.least_squares import ColumnsFit, LapackFit
+    from mlcli.linear.polynomial import PolynomialFit
 
 Array = NDArray[np.float64]
 
@@ -132,7 +131,7 @@ def terms(spec: LinearModelSpec, X: Array, degree: int, names: Sequence[str]) ->
 
 def fit_arnoldi(spec: LinearModelSpec, X: Array, t: Array, names: Sequence[str]) -> LinearFits:
     """Exact least squares in the polynomials up to each degree, from one nested basis."""
-    from mlcli.linear.compress import fit_polynomial
+    from mlcli.linear.polynomial import fit_polynomial
 
     degrees = spec.degrees
     found = fit_polynomial(X, t, degrees, intercept=spec.intercept)
@@ -166,7 +165,7 @@ def _in_monomials(
 def fit_orthonormal(spec: LinearModelSpec, X: Array, t: Array, names: Sequence[str]) -> LinearFits:
     """Exact least squares in any other basis, its columns made orthonormal one after the other."""
     from mlcli.linear.basis import fit_basis
-    from mlcli.linear.orthonormal import fit_columns
+    from mlcli.linear.least_squares import fit_columns
 
     low, high = X.min(axis=0), X.max(axis=0)
     fits = []

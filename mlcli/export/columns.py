@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.export.graph import Builder
-from mlcli.linear.additive import centres
 from mlcli.linear.arnoldi import ArnoldiBasis
-from mlcli.linear.basis import PRODUCTS, Basis
-from mlcli.linear.graded import exponents, graded_monomials
+from mlcli.linear.basis import PRODUCTS, Basis, centres
+from mlcli.linear.monomials import exponents, graded_monomials
 
 Floats = NDArray[np.float64]
 

@@ -15,8 +15,7 @@ from math import sqrt
 import numpy as np
 
 from mlcli.certificate import Certificate
-from mlcli.linear.arrays import Floats, Ints
-from mlcli.linear.least_squares import EPSILON
+from mlcli.linear.arrays import EPSILON, Floats, Ints
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from mlcli.linear.arnoldi import ArnoldiBasis
 from mlcli.linear.basis import PRODUCTS, Basis, fit_basis
-from mlcli.linear.compress import PolynomialFit
-from mlcli.linear.design import Design
-from mlcli.linear.least_squares import Scaling
+from mlcli.linear.design import Design, Scaling
+from mlcli.linear.polynomial import PolynomialFit
 
 Array = NDArray[np.float64]
 Tensors = dict[str, NDArray[Any]]
@@ -49,7 +48,7 @@ class Polynomials:
         return self.fit.predict(X)
 
     def leverage(self, X: Array) -> Array | None:
-        """The columns are orthonormal on the rows of the fit, or will be after one triangle."""
+        """The columns are orthonormal on the rows of the fit, or will be after one R factor."""
         basis = self.fit.basis
         with np.errstate(over="ignore", invalid="ignore"):
             P = basis.evaluate(X)  # (n, p)

@@ -1,6 +1,6 @@
-"""What cross-validation needs of the data: one small triangle a block of rows, from one pass.
+"""What cross-validation needs of the data: one small R factor a block of rows, from one pass.
 
-The triangle of a training part is that of its blocks' triangles put below each other, so no fit
+The R factor of a training part is that of its blocks' R factors put below each other, so no fit
 ever goes back to the rows, and the condition number is never squared.
 """
 
@@ -9,27 +9,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlcli.linear.arnoldi import ArnoldiBasis, fit_arnoldi
-from mlcli.linear.arrays import Floats, Ints
-from mlcli.linear.compress import MANY_ROWS, compressed
-from mlcli.linear.nested import NestedColumns
-from mlcli.linear.sample import subsample_indices
-from mlcli.linear.triangle import QRAccumulator, Triangle
+from mlcli.linear.arrays import Floats, Ints, subsample_indices
+from mlcli.linear.column_families import NestedColumns
+from mlcli.linear.polynomial import MANY_ROWS, compressed
+from mlcli.linear.r_factor import QRAccumulator, RFactor
 from mlcli.selection.folds import Folds
 
 # Rows gathered at a time, so that what is gathered stays in the cache.
 GATHERED = 65_536
 
 
-def block_triangles(columns: NestedColumns, t: Floats, blocks: Sequence[Ints]) -> list[Triangle]:
-    """The triangle of [P t] on each block of rows, by QR; t (N,)."""
+def block_r_factors(columns: NestedColumns, t: Floats, blocks: Sequence[Ints]) -> list[RFactor]:
+    """The R factor of [P t] on each block of rows, by QR; t (N,)."""
     n_columns = columns.sizes[-1]
     return [_of_rows(columns.rows(block), t[block], n_columns) for block in blocks]
 
 
-def _of_rows(P: Floats, t: Floats, n_columns: int) -> Triangle:
+def _of_rows(P: Floats, t: Floats, n_columns: int) -> RFactor:
     accumulator = QRAccumulator(n_columns)
     accumulator.add(P[:, :n_columns], t)
-    return accumulator.triangle()
+    return accumulator.r_factor()
 
 
 def polynomial_blocks(
@@ -39,8 +38,8 @@ def polynomial_blocks(
     blocks: Sequence[Ints],
     *,
     intercept: bool = True,
-) -> tuple[NestedColumns, list[Triangle]]:
-    """Polynomial columns for least squares and their triangles on each block.
+) -> tuple[NestedColumns, list[RFactor]]:
+    """Polynomial columns for least squares and their R factors on each block.
 
     Few rows: columns orthonormal on all of them. Many: orthonormal on a sample, so nearly so on
     all, and each block is compressed by its Gram matrix in one pass, without loss; where a block's
@@ -62,7 +61,7 @@ def polynomial_blocks(
     sizes = tuple(basis.size(degree) for degree in degrees)
     if not many:
         columns = NestedColumns(degrees, sizes, Q.__getitem__, basis.evaluate, intercept)
-        return columns, block_triangles(columns, t, blocks)
+        return columns, block_r_factors(columns, t, blocks)
 
     def rows(index: Ints | slice) -> Floats:
         return basis.evaluate(X[index])
@@ -72,14 +71,14 @@ def polynomial_blocks(
     return columns, [_of_block(basis, c0, X, t, block) for block in blocks]
 
 
-def _of_block(basis: ArnoldiBasis, c0: Floats, X: Floats, t: Floats, block: Ints) -> Triangle:
+def _of_block(basis: ArnoldiBasis, c0: Floats, X: Floats, t: Floats, block: Ints) -> RFactor:
     parts = (block[start : start + GATHERED] for start in range(0, block.size, GATHERED))
     batches = [(X[rows], t[rows]) for rows in parts]
     return compressed(basis, c0, batches).with_target(c0)
 
 
-def training_triangles(parts: Sequence[Triangle], folds: Folds) -> list[Triangle]:
-    """The triangle of each split's training rows.
+def training_r_factors(parts: Sequence[RFactor], folds: Folds) -> list[RFactor]:
+    """The R factor of each split's training rows.
 
     Where every block tests once and all others train, what comes before a block and what comes
     after it is merged once for all: 3 k small QRs instead of k^2.
@@ -94,19 +93,19 @@ def training_triangles(parts: Sequence[Triangle], folds: Folds) -> list[Triangle
     return [merged([parts[b] for b in blocks]) for blocks in folds.train]
 
 
-def merged(parts: Sequence[Triangle]) -> Triangle:
-    """The triangle of all parts' rows together."""
+def merged(parts: Sequence[RFactor]) -> RFactor:
+    """The R factor of all parts' rows together."""
     return _running(parts)[-1]
 
 
-def _running(parts: Sequence[Triangle]) -> list[Triangle]:
+def _running(parts: Sequence[RFactor]) -> list[RFactor]:
     total = [parts[0]]
     for part in parts[1:]:
         total.append(total[-1].merge(part))
     return total
 
 
-def _both(first: Triangle | None, second: Triangle | None) -> Triangle:
+def _both(first: RFactor | None, second: RFactor | None) -> RFactor:
     if first is None or second is None:
         found = second if first is None else first
         if found is None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlcli.linear.arrays import Floats, Ints
-from mlcli.linear.nested import NestedColumns
-from mlcli.linear.triangle import Triangle, condition, solve_nested
-from mlcli.selection.blocks import training_triangles
+from mlcli.linear.column_families import NestedColumns
+from mlcli.linear.r_factor import RFactor, condition, solve_nested
+from mlcli.selection.blocks import training_r_factors
 from mlcli.selection.folds import Folds
 from mlcli.selection.losses import Loss, squared
 
@@ -48,27 +48,27 @@ class FoldLosses:
     n_refits: int
 
 
-def least_squares_fits(parts: Sequence[Triangle], folds: Folds, sizes: Sequence[int]) -> FoldFits:
+def least_squares_fits(parts: Sequence[RFactor], folds: Folds, sizes: Sequence[int]) -> FoldFits:
     """Solution (4.5) on each split's training rows, for each leading block of columns.
 
     With thin Q of all rows this is the same as e_cv = (I - Q_T Q_T^T)^-1 e on the test rows T
-    (the hat matrix's identity), computed through the triangle of the other rows instead.
+    (the hat matrix's identity), computed through the R factor of the other rows instead.
 
     Args:
-        parts: the triangle of [P t] of each block.
+        parts: the R factor of [P t] of each block.
         folds: the splits of those blocks.
         sizes: columns of each model, rising.
     """
     W, unsafe = [], []
-    for triangle in training_triangles(parts, folds):
-        found, _ = solve_nested(triangle, sizes)
+    for r_factor in training_r_factors(parts, folds):
+        found, _ = solve_nested(r_factor, sizes)
         W.append(found)
-        unsafe.append(_unsafe(triangle, sizes))
+        unsafe.append(_unsafe(r_factor, sizes))
     return FoldFits(np.stack(W), np.stack(unsafe))  # (n_splits, p, n_models)
 
 
-def _unsafe(triangle: Triangle, sizes: Sequence[int]) -> np.ndarray:
-    R = triangle.R[:-1, :-1]
+def _unsafe(r_factor: RFactor, sizes: Sequence[int]) -> np.ndarray:
+    R = r_factor.R[:-1, :-1]
     # The condition number of leading columns never falls as columns join.
     if condition(R) <= SAFE_CONDITION:
         return np.zeros(len(sizes), dtype=bool)
@@ -82,7 +82,7 @@ def fold_losses(
     fits: FoldFits,
     loss: Loss = squared,
     *,
-    parts: Sequence[Triangle] | None = None,
+    parts: Sequence[RFactor] | None = None,
     refit: Refit | None = None,
 ) -> FoldLosses:
     """Mean loss (2.7) of every model on every test part.
@@ -93,7 +93,7 @@ def fold_losses(
         folds: the splits.
         fits: the coefficients.
         loss: one of `mlcli.selection.losses`.
-        parts: the blocks' triangles: with them the squared loss needs no second pass.
+        parts: the blocks' R factors: with them the squared loss needs no second pass.
         refit: makes the unsafe fits anew; without it they are taken as they are.
     """
     test = np.empty((fits.W.shape[2], folds.n_splits))
@@ -129,9 +129,9 @@ def held_out(
 
 
 def inner_losses(
-    parts: Sequence[Triangle],
+    parts: Sequence[RFactor],
     folds: Folds,
-    fit: Callable[[Sequence[Triangle], Folds], FoldFits],
+    fit: Callable[[Sequence[RFactor], Folds], FoldFits],
 ) -> Floats:
     """The whole cross-validation done again within each split's training blocks, squared loss.
 
@@ -139,7 +139,7 @@ def inner_losses(
     choosing and fitting together, which the least cross-validated error is too low for.
 
     Args:
-        parts: the triangle of [P t] of each block.
+        parts: the R factor of [P t] of each block.
         folds: a partition in which each block tests once.
         fit: makes the fits of every model from parts and splits.
 

@@ -1,4 +1,4 @@
-"""Cross-validation of penalised fits (3.13): every strength and degree from the same triangles."""
+"""Cross-validation of penalised fits (3.13): every strength and degree from the same R factors."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from mlcli.certificate import Certificate, worst_of
 from mlcli.linear.arrays import Floats
 from mlcli.linear.penalised import PathFits, fit_path
-from mlcli.linear.triangle import Triangle
-from mlcli.selection.blocks import training_triangles
+from mlcli.linear.r_factor import RFactor
+from mlcli.selection.blocks import training_r_factors
 from mlcli.selection.exact import FoldFits
 from mlcli.selection.folds import Folds
 
 
 @dataclass(frozen=True)
 class CentredProblem:
-    """The rows of a triangle without the constant: A^T A and A^T b are those of the centred data.
+    """The rows of an R factor without the constant: A^T A and A^T b are those of the centred data.
 
     Attributes:
         A: (M + 1, M); the last row is zero.
@@ -39,18 +39,18 @@ class CentredProblem:
         return np.concatenate([(self.level - self.slope @ w)[None], w])
 
 
-def centred(triangle: Triangle, size: int, has_constant: bool) -> CentredProblem:
+def centred(r_factor: RFactor, size: int, has_constant: bool) -> CentredProblem:
     """The problem in the first `size` columns, the constant eliminated.
 
-    In a triangle whose first column is that of the constant, the rows below the first belong to
+    In an R factor whose first column is that of the constant, the rows below the first belong to
     columns with their means taken off.
 
     Args:
-        triangle: that of [1 A t], or of [A t].
+        r_factor: that of [1 A t], or of [A t].
         size: columns of the model, the constant included.
         has_constant: whether the first column is the constant.
     """
-    R, first = triangle.R, int(has_constant)
+    R, first = r_factor.R, int(has_constant)
     rest = float(np.linalg.norm(R[size:, -1]))
     A = np.concatenate([R[first:size, first:size], np.zeros((1, size - first))])
     b = np.append(R[first:size, -1], rest)
@@ -74,7 +74,7 @@ class PenalisedFits:
 
 
 def penalised_fits(
-    parts: Sequence[Triangle],
+    parts: Sequence[RFactor],
     folds: Folds,
     sizes: Sequence[int],
     l1s: Sequence[float],
@@ -85,10 +85,10 @@ def penalised_fits(
     """Minimise (3.13) on each split's training rows, for each size and each pair of strengths.
 
     Ridge: one SVD a size and split serves all strengths. With l1: warm-started coordinate descent
-    on the small triangle, which has the same A^T A and A^T b as the rows.
+    on the small R factor, which has the same A^T A and A^T b as the rows.
 
     Args:
-        parts: the triangle of [1 A t], or of [A t], of each block.
+        parts: the R factor of [1 A t], or of [A t], of each block.
         folds: the splits of those blocks.
         sizes: columns of each model, the constant included.
         l1s, l2s: strengths, paired.
@@ -97,10 +97,10 @@ def penalised_fits(
     p, k = parts[0].R.shape[0] - 1, len(l1s)
     W = np.zeros((folds.n_splits, p, len(sizes) * k))
     largest, certificate = 0.0, None
-    for split, triangle in enumerate(training_triangles(parts, folds)):
+    for split, r_factor in enumerate(training_r_factors(parts, folds)):
         for i, size in enumerate(sizes):
-            problem = centred(triangle, size, has_constant)
-            path = centred_path(problem, triangle.n_rows, l1s, l2s)
+            problem = centred(r_factor, size, has_constant)
+            path = centred_path(problem, r_factor.n_rows, l1s, l2s)
             W[split, :size, i * k : (i + 1) * k] = problem.with_constant(path.w)
             largest = max(largest, float(path.relative_gap.max(initial=0.0)))
             certificate = worst_of(certificate, path.certificate)

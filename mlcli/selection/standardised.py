@@ -1,4 +1,4 @@
-"""The triangles of standardised columns, for penalised fits, also of many rows."""
+"""The R factors of standardised columns, for penalised fits, also of many rows."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from mlcli.linear.arrays import Floats, Ints
+from mlcli.linear.arrays import Floats, Ints, subsample_indices
 from mlcli.linear.basis import fit_basis
-from mlcli.linear.compress import MANY_ROWS
-from mlcli.linear.design import Design
-from mlcli.linear.least_squares import Scaling
-from mlcli.linear.nested import NestedColumns, StandardisedFamily, standardised_family
+from mlcli.linear.column_families import NestedColumns, StandardisedFamily, standardised_family
+from mlcli.linear.design import Design, Scaling
+from mlcli.linear.polynomial import MANY_ROWS
+from mlcli.linear.r_factor import RFactor, triangular
 from mlcli.linear.redundant import UNRELATED, Redundant, Related, find_redundant
-from mlcli.linear.sample import subsample_indices
-from mlcli.linear.triangle import Triangle, triangular
-from mlcli.selection.blocks import block_triangles, merged, polynomial_blocks
+from mlcli.selection.blocks import block_r_factors, merged, polynomial_blocks
 
 
 def standardised_blocks(
@@ -29,8 +27,8 @@ def standardised_blocks(
     intercept: bool = True,
     scaled: bool = True,
     related: Related = UNRELATED,
-) -> tuple[StandardisedFamily, list[Triangle]]:
-    """The columns that (3.13) penalises, and the triangle of [1 A t] on each block.
+) -> tuple[StandardisedFamily, list[RFactor]]:
+    """The columns that (3.13) penalises, and the R factor of [1 A t] on each block.
 
     The scale of a column is taken from all rows, once: it uses no target, and the penalty is then
     the same one in every fold, for leave-one-out and for the fit of all rows.
@@ -38,7 +36,7 @@ def standardised_blocks(
     Args:
         kind: a basis of `mlcli.linear.basis`.
         X, t: data, (N, D) and (N,).
-        degrees: a family of `mlcli.linear.nested.families`.
+        degrees: a family of `mlcli.linear.column_families.families`.
         blocks: row numbers of each block.
         intercept: whether there is a constant, which no penalty touches.
         scaled: False leaves the columns unscaled (still centred when there is an intercept).
@@ -49,7 +47,7 @@ def standardised_blocks(
     family = standardised_family(
         kind, X, t, degrees, intercept=intercept, scaled=scaled, related=related
     )
-    return family, block_triangles(family.columns, t, blocks)
+    return family, block_r_factors(family.columns, t, blocks)
 
 
 def _many_rows(
@@ -58,7 +56,7 @@ def _many_rows(
     degrees: tuple[int, ...],
     blocks: Sequence[Ints],
     redundant: Redundant,
-) -> tuple[StandardisedFamily, list[Triangle]]:
+) -> tuple[StandardisedFamily, list[RFactor]]:
     """The same through nearly orthogonal columns P, of which the powers are combinations P T.
 
     The rows are then met once, by a Gram matrix that loses nothing; T comes from a sample.
@@ -104,10 +102,10 @@ def _change(P: Floats, Phi: Floats) -> Floats:
     return np.triu(T + P.T @ (Phi - P @ T))
 
 
-def _transformed(part: Triangle, T: Floats) -> Triangle:
-    """The triangle of [P T, t] from that of [P t], T (p, q).
+def _transformed(part: RFactor, T: Floats) -> RFactor:
+    """The R factor of [P T, t] from that of [P t], T (p, q).
 
     A square T is upper triangular with a diagonal > 0.
     """
     R = np.column_stack([part.R[:, :-1] @ T, part.R[:, -1]])
-    return Triangle(R if T.shape[0] == T.shape[1] else triangular(R), part.n_rows)
+    return RFactor(R if T.shape[0] == T.shape[1] else triangular(R), part.n_rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.linear.compress import fit_polynomial
+from mlcli.linear.polynomial import fit_polynomial
 from mlcli.selection.blocks import merged, polynomial_blocks
 from mlcli.selection.exact import fold_losses, least_squares_fits
 from mlcli.selection.folds import Folds, k_fold

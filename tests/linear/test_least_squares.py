@@ -10,11 +10,8 @@ from sklearn.preprocessing import StandardScaler
 from mlcli.errors import DataError
 from mlcli.linear.arrays import as_pair
 from mlcli.linear.basis import fit_basis
-from mlcli.linear.least_squares import (
-    lapack_least_squares,
-    standardize,
-    to_raw,
-)
+from mlcli.linear.design import standardize, to_raw
+from mlcli.linear.least_squares import lapack_least_squares
 
 
 def data(n: int = 60, p: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

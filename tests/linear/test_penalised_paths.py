@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import ElasticNet
 
 from mlcli.linear.basis import fit_basis
-from mlcli.linear.least_squares import standardize
+from mlcli.linear.design import standardize
 from mlcli.linear.penalised import duality_gap, elastic_net_path, l1_max, ridge_path
 
 

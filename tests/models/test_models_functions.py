@@ -10,9 +10,9 @@ import pytest
 
 from mlcli.errors import DataError
 from mlcli.linear.basis import fit_basis
-from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.design import build
 from mlcli.linear.least_squares import lapack_least_squares
+from mlcli.linear.polynomial import fit_polynomial
 from mlcli.models.functions import (
     InBasis,
     LinearFunction,

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 
-from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.design import build
 from mlcli.linear.penalised import ridge_path
+from mlcli.linear.polynomial import fit_polynomial
 from mlcli.selection.bias_variance import (
     EnsembleMoments,
     decompose,

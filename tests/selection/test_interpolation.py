@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mlcli.linear.compress import fit_polynomial
+from mlcli.linear.polynomial import fit_polynomial
 from mlcli.selection.expected_error import uniform_quadrature
 from mlcli.selection.interpolation import (
     COLUMNS,

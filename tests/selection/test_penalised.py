@@ -1,13 +1,13 @@
-"""Ridge, lasso and elastic net on folds from triangles against refits on rows."""
+"""Ridge, lasso and elastic net on folds from R factors against refits on rows."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from mlcli.linear.compress import MANY_ROWS
-from mlcli.linear.nested import NestedColumns, standardised_family
+from mlcli.linear.column_families import NestedColumns, standardised_family
 from mlcli.linear.penalised import elastic_net_path, ridge_path
+from mlcli.linear.polynomial import MANY_ROWS
 from mlcli.selection.blocks import merged
 from mlcli.selection.exact import fold_losses
 from mlcli.selection.folds import Folds, k_fold

@@ -8,13 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.experiments.bayes.columns import basis_of, in_memory, triangle_of
+from mlcli.experiments.bayes.columns import basis_of, in_memory, r_factor_of
 from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.experiments.bayes.fit import PosteriorFit
 from mlcli.linear.basis import Basis
-from mlcli.linear.bayes.posterior import Posterior, Prior, general_posterior, whitened
-from mlcli.linear.bayes.sequential import from_prior, updated
-from mlcli.linear.triangle import Triangle
+from mlcli.linear.bayes.posterior import (
+    Posterior,
+    Prior,
+    from_prior,
+    general_posterior,
+    updated,
+    whitened,
+)
+from mlcli.linear.r_factor import RFactor
 
 Array = NDArray[np.float64]
 ARRIVALS = (0, 1, 2, 5, 20, 100)
@@ -80,7 +86,7 @@ def arrivals_on_a_line(config: BayesConfig, X: Array, t: Array, fitted: Posterio
 def arrivals_of_two(
     basis: Basis,
     terms: list[str],
-    whole: Triangle,
+    whole: RFactor,
     X: Array,
     t: Array,
     fitted: PosteriorFit,
@@ -95,7 +101,7 @@ def arrivals_of_two(
     Args:
         basis: of the model.
         terms: the name of each column, (p,).
-        whole: the triangle of all rows.
+        whole: the R factor of all rows.
         X, t: the rows in their order, (N, D) and (N,); of a file read in batches a sample.
         fitted: the model.
         prior: m_0 and S_0, where the prior is general.
@@ -105,10 +111,10 @@ def arrivals_of_two(
     if len(two) < 2:
         return Arrivals([])
     found = [_of_two(0, from_prior(prior, fitted.noise_precision), two)]
-    for triangle in _growing(basis, whole, X, t):
-        data = whitened(triangle, prior)
+    for r_factor in _growing(basis, whole, X, t):
+        data = whitened(r_factor, prior)
         now = general_posterior(data, prior, fitted.noise_precision)
-        found.append(_of_two(triangle.n_rows, now, two))
+        found.append(_of_two(r_factor.n_rows, now, two))
     first, second = (
         "constant" if basis.degrees()[k] == 0 else f"weight of {terms[k]}" for k in two
     )
@@ -123,11 +129,11 @@ def _prior_of(fitted: PosteriorFit, prior: Prior | None, p: int) -> tuple[Prior,
     return prior, np.asarray(np.linalg.norm(prior.factor, axis=1))
 
 
-def _growing(basis: Basis, whole: Triangle, X: Array, t: Array) -> Iterator[Triangle]:
-    """The triangles of the first rows, and in the end that of all."""
+def _growing(basis: Basis, whole: RFactor, X: Array, t: Array) -> Iterator[RFactor]:
+    """The R factors of the first rows, and in the end that of all."""
     for n in ARRIVALS:
         if 0 < n <= t.size and n < whole.n_rows:
-            yield triangle_of(basis, in_memory(X[:n], t[:n]))
+            yield r_factor_of(basis, in_memory(X[:n], t[:n]))
     yield whole
 
 

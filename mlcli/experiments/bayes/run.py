@@ -19,7 +19,7 @@ from mlcli.experiments.bayes.columns import (
     Data,
     basis_of,
     model_degree,
-    triangle_of,
+    r_factor_of,
 )
 from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.experiments.bayes.fit import MaximumLikelihood, PosteriorFit, fit, maximum_likelihood
@@ -36,8 +36,8 @@ from mlcli.experiments.experiment import Context
 from mlcli.experiments.source import prepared_info
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import Basis
+from mlcli.linear.r_factor import RFactor
 from mlcli.linear.redundant import left_out_entry, left_out_notes
-from mlcli.linear.triangle import Triangle
 from mlcli.models.bayes import encode
 from mlcli.models.parts import SCHEMA
 from mlcli.result import Columns, Metrics, Result
@@ -63,7 +63,7 @@ class BayesModel:
     """The model of the first data set."""
 
     basis: Basis
-    triangle: Triangle
+    r_factor: RFactor
     fitted: PosteriorFit
     likely: MaximumLikelihood
     terms: list[str]
@@ -109,10 +109,10 @@ def _replicate(prepared: BayesPrepared, index: int) -> BayesReplicate:
 def _model(prepared: BayesPrepared, data: Data) -> BayesModel:
     config = prepared.config
     basis = basis_of(config, data.low, data.high, model_degree(config), data.redundant)
-    triangle = triangle_of(basis, data)
-    fitted = fit(config, triangle, prepared.prior)
+    r_factor = r_factor_of(basis, data)
+    fitted = fit(config, r_factor, prepared.prior)
     terms = basis.terms(prepared.source.feature_names)
-    return BayesModel(basis, triangle, fitted, maximum_likelihood(triangle), terms)
+    return BayesModel(basis, r_factor, fitted, maximum_likelihood(r_factor), terms)
 
 
 def _result(
@@ -180,7 +180,7 @@ def _tables(
         "data": tables.data_table(first),
         "draws": tables.draws_table(basis, fitted, data.low, data.high, config.n_draws, rng),
         "evidence": tables.evidence_table([one.curve for one in replicates]),
-        "evidence_surface": tables.surface_table(*evidence_surface(config, model.triangle, fitted)),
+        "evidence_surface": tables.surface_table(*evidence_surface(config, model.r_factor, fitted)),
         "predictive": tables.predictive_table(basis, fitted, at, first.feature_names),
         "sequential": tables.sequential_table(_arrivals(prepared, model)),
         "weights": tables.weights_table(model.terms, fitted, model.likely),
@@ -191,7 +191,7 @@ def _arrivals(prepared: BayesPrepared, model: BayesModel) -> Arrivals:
     X, t, fitted = prepared.first.X, prepared.first.t, model.fitted
     if X.shape[1] == 1:
         return arrivals_on_a_line(prepared.config, X, t, fitted)
-    return arrivals_of_two(model.basis, model.terms, model.triangle, X, t, fitted, prepared.prior)
+    return arrivals_of_two(model.basis, model.terms, model.r_factor, X, t, fitted, prepared.prior)
 
 
 def _metrics(
@@ -206,7 +206,7 @@ def _metrics(
         "basis": config.basis,
         "degree": model_degree(config),
         **left_out_entry(model.basis.left_out_terms(source.feature_names)),
-        "n_rows": model.triangle.n_rows,
+        "n_rows": model.r_factor.n_rows,
         "n_seeds": len(replicates),
         "log_evidence": fitted.log_evidence,
         "prior_precision": fitted.prior_precision,

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from mlcli.certificate import Certificate
 from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.linear.basis import Basis, fit_basis, spans_powers
-from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.design import build
-from mlcli.linear.orthonormal import fit_columns
+from mlcli.linear.least_squares import fit_columns
 from mlcli.linear.penalised import fit_path, strength_grid, strengths_of
+from mlcli.linear.polynomial import fit_polynomial
 from mlcli.linear.redundant import UNRELATED, Related
 
 Array = NDArray[np.float64]

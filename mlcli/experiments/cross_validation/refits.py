@@ -16,11 +16,11 @@ from mlcli.datasets.dataset import Dataset
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.linear.basis import fit_basis, spans_powers
-from mlcli.linear.compress import fit_polynomial
+from mlcli.linear.column_families import StandardisedFamily, standardised_family
 from mlcli.linear.design import build
-from mlcli.linear.nested import StandardisedFamily, standardised_family
-from mlcli.linear.orthonormal import fit_columns
+from mlcli.linear.least_squares import fit_columns
 from mlcli.linear.penalised import elastic_net_path, fit_path, ridge_path, strengths_of
+from mlcli.linear.polynomial import fit_polynomial
 from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.selection.exact import Refit
 from mlcli.selection.losses import LOSSES, zero_one

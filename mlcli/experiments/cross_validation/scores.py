@@ -17,10 +17,10 @@ from mlcli.experiments.cross_validation.refits import (
 )
 from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.linear.basis import spans_powers
-from mlcli.linear.nested import NestedColumns, families, orthonormal_family
+from mlcli.linear.column_families import NestedColumns, families, orthonormal_family
+from mlcli.linear.r_factor import RFactor, solve_nested
 from mlcli.linear.redundant import UNRELATED, Related
-from mlcli.linear.triangle import Triangle, solve_nested
-from mlcli.selection.blocks import block_triangles, merged, polynomial_blocks
+from mlcli.selection.blocks import block_r_factors, merged, polynomial_blocks
 from mlcli.selection.exact import (
     FoldFits,
     FoldLosses,
@@ -177,16 +177,16 @@ def linear_scores(
 
 def least_squares_columns(
     spec: CrossValidationSpec, X: Array, t: Array, degrees: tuple[int, ...], blocks: Sequence[Ints]
-) -> tuple[NestedColumns, list[Triangle]]:
-    """Columns for least squares and their triangles on blocks of rows."""
+) -> tuple[NestedColumns, list[RFactor]]:
+    """Columns for least squares and their R factors on blocks of rows."""
     if spans_powers(spec.basis, spec.intercept):
         return polynomial_blocks(X, t, degrees, blocks, intercept=spec.intercept)
     columns = orthonormal_family(spec.basis, X, degrees, intercept=spec.intercept)
-    return columns, block_triangles(columns, t, blocks)
+    return columns, block_r_factors(columns, t, blocks)
 
 
 def _blocks(spec: CrossValidationSpec, folds: Folds, n_rows: int) -> tuple[Ints, ...]:
-    """The blocks whose triangles are needed.
+    """The blocks whose R factors are needed.
 
     Leaving one out is a formula for linear smoothers; the inner cross-validation is not.
     """
@@ -276,7 +276,7 @@ def _penalised(
     columns, all_rows, gap = family.columns, merged(parts), 0.0
     constant, certificate = columns.has_constant, None
 
-    def fit(some: Sequence[Triangle], splits: Folds) -> FoldFits:
+    def fit(some: Sequence[RFactor], splits: Folds) -> FoldFits:
         return penalised_fits(some, splits, columns.sizes, l1s, l2s, has_constant=constant).fits
 
     shape = (len(degrees), len(l2s))
@@ -394,13 +394,13 @@ def _indicator_fits(
 
 
 def _fit_all_rows(
-    columns: NestedColumns, triangle: Triangle, l1s: list[float], l2s: list[float]
+    columns: NestedColumns, r_factor: RFactor, l1s: list[float], l2s: list[float]
 ) -> tuple[Array, Certificate | None]:
     k, certificate = len(l2s), None
     W = np.zeros((columns.sizes[-1], len(columns.sizes) * k))
     for i, size in enumerate(columns.sizes):
-        problem = centred(triangle, size, columns.has_constant)
-        path = centred_path(problem, triangle.n_rows, l1s, l2s)
+        problem = centred(r_factor, size, columns.has_constant)
+        path = centred_path(problem, r_factor.n_rows, l1s, l2s)
         W[:size, i * k : (i + 1) * k] = problem.with_constant(path.w)
         certificate = worst_of(certificate, path.certificate)
     return W, certificate

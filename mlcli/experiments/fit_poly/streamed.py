@@ -16,9 +16,8 @@ from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
 from mlcli.experiments.fit_poly.replicate import FitPolyOutcome, FitScores, residual_variances
 from mlcli.experiments.linear_fits import Coefficients, LinearFits, LinearModelSpec, terms
 from mlcli.linear.arnoldi import ArnoldiBasis
-from mlcli.linear.compress import PolynomialAccumulator, PolynomialFit, solve_nested
-from mlcli.linear.streams import Way, ways
-from mlcli.linear.triangle import IllConditioned, Triangle, ranks
+from mlcli.linear.polynomial import PolynomialAccumulator, PolynomialFit, StreamPlan, stream_plans
+from mlcli.linear.r_factor import IllConditioned, RFactor, ranks, solve_nested
 from mlcli.models.functions import Polynomials
 from mlcli.result import Progress
 from mlcli.rng import stream
@@ -54,26 +53,28 @@ def run_streamed(
 ) -> tuple[list[FitPolyOutcome], LinearFits]:
     """Fit and score every seed's random part in one pass over the rows.
 
-    The basis comes from a sample of the rows, and so does a first guess c0; the triangles hold the
+    The basis comes from a sample of the rows, and so does a first guess c0; the R factors hold the
     problem t - P c0 on all rows, which is solved exactly. Where rows that the sample does not stand
-    for would cost digits, all are read again by a safer way (`linear.streams`).
+    for would cost digits, all are read again by a safer method (`linear.polynomial`).
     """
     config, spec, sample = prepared.config, prepared.spec, source.sample
     top, n_seeds = spec.degrees[-1], prepared.n_replicates
-    for way in ways(sample.X, sample.t, source.low, source.high, top, intercept=config.intercept):
-        parts = _read(config, source, n_seeds, progress, way)
+    for plan in stream_plans(
+        sample.X, sample.t, source.low, source.high, top, intercept=config.intercept
+    ):
+        parts = _read(config, source, n_seeds, progress, plan)
         try:
-            found = [way.triangle(both[k].rows) for both in parts for k in ("train", "test")]
+            found = [plan.r_factor(both[k].rows) for both in parts for k in ("train", "test")]
         except IllConditioned:
             continue
-        basis, found = way.settled(found, found[0].merge(found[1]))
+        basis, found = plan.settled(found, found[0].merge(found[1]))
         _refuse_few(prepared, basis, parts)
         outcomes = [
             _outcome(prepared, basis, both, found[2 * i : 2 * i + 2])
             for i, both in enumerate(parts)
         ]
         return outcomes, _fits(spec, source, basis, found[0])
-    raise AssertionError("the last way always serves")
+    raise AssertionError("the last plan always works")
 
 
 def _read(
@@ -81,11 +82,11 @@ def _read(
     source: StreamSource,
     n_seeds: int,
     progress: Progress,
-    way: Way,
+    plan: StreamPlan,
 ) -> list[dict[str, _Part]]:
     """One pass over the file: every row goes to one part of every seed."""
     centre = float(source.sample.t.mean()) if config.intercept else 0.0
-    parts = [{k: _Part(way.start()) for k in ("train", "test")} for _ in range(n_seeds)]
+    parts = [{k: _Part(plan.start()) for k in ("train", "test")} for _ in range(n_seeds)]
     rngs = [stream(config.seed, "split", index) for index in range(n_seeds)]
     done = 0
     for X, t in source.batches():
@@ -99,14 +100,14 @@ def _read(
 
 
 def _fits(
-    spec: LinearModelSpec, source: StreamSource, basis: ArnoldiBasis, triangle: Triangle
+    spec: LinearModelSpec, source: StreamSource, basis: ArnoldiBasis, r_factor: RFactor
 ) -> LinearFits:
     """The first seed's fits with their coefficients in powers of x."""
     degrees = spec.degrees
     n_columns = [basis.size(degree) for degree in degrees]
-    W, rss = solve_nested(triangle, n_columns)
-    rank = ranks(triangle, n_columns).astype(np.float64)
-    on_all_rows = replace(basis, factor=triangle.R[:-1, :-1])
+    W, rss = solve_nested(r_factor, n_columns)
+    rank = ranks(r_factor, n_columns).astype(np.float64)
+    on_all_rows = replace(basis, factor=r_factor.R[:-1, :-1])
 
     def coefficients(index: int) -> Coefficients:
         size = n_columns[index]
@@ -114,7 +115,7 @@ def _fits(
         names = terms(spec, source.sample.X, degrees[index], source.feature_names)
         return Coefficients(names, w, unit)
 
-    fit = PolynomialFit(on_all_rows, W, rss, degrees, rank.astype(np.int64), triangle.n_rows)
+    fit = PolynomialFit(on_all_rows, W, rss, degrees, rank.astype(np.int64), r_factor.n_rows)
     return LinearFits(
         degrees, rss, rank, rank, fit.predict, coefficients, functions=lambda: [Polynomials(fit)]
     )
@@ -139,14 +140,14 @@ def _outcome(
     prepared: FitPolyPrepared,
     basis: ArnoldiBasis,
     both: Mapping[str, _Part],
-    triangles: Sequence[Triangle],
+    r_factors: Sequence[RFactor],
 ) -> FitPolyOutcome:
     config, train, test = prepared.config, both["train"], both["test"]
     n_columns = [basis.size(degree) for degree in prepared.spec.degrees]
-    W, train_rss = solve_nested(triangles[0], n_columns)
-    rank = ranks(triangles[0], n_columns).astype(np.float64)
+    W, train_rss = solve_nested(r_factors[0], n_columns)
+    rank = ranks(r_factors[0], n_columns).astype(np.float64)
     nan = np.full(rank.size, np.nan)
-    test_rss = triangles[1].rss(W) if test.n_rows else nan
+    test_rss = r_factors[1].rss(W) if test.n_rows else nan
     scores = FitScores(
         train_mse=train_rss / train.n_rows,
         test_mse=test_rss / test.n_rows if test.n_rows else nan,

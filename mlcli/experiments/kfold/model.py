@@ -15,8 +15,8 @@ from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.prepare import spec_of
 from mlcli.experiments.linear_fits import LinearFits, LinearModelSpec, fit
 from mlcli.experiments.source import prepared_info
+from mlcli.linear.column_families import StandardisedFamily
 from mlcli.linear.design import Design
-from mlcli.linear.nested import StandardisedFamily
 from mlcli.linear.redundant import left_out_entry
 from mlcli.models import functions
 from mlcli.models.functions import Standardised, Tensors

@@ -20,7 +20,7 @@ from mlcli.experiments.experiment import Prepared
 from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.source import refuse_words
 from mlcli.linear.basis import count_columns, spans_powers
-from mlcli.linear.nested import families
+from mlcli.linear.column_families import families
 from mlcli.linear.penalised import strength_grid
 from mlcli.rng import stream
 from mlcli.selection import folds as schemes

@@ -17,10 +17,9 @@ from mlcli.experiments.kfold.replicate import KfoldOutcome
 from mlcli.experiments.linear_fits import Coefficients, LinearFits
 from mlcli.linear.arnoldi import ArnoldiBasis
 from mlcli.linear.basis import fit_basis
-from mlcli.linear.compress import PolynomialAccumulator, PolynomialFit
-from mlcli.linear.nested import NestedColumns
-from mlcli.linear.streams import Way, ways
-from mlcli.linear.triangle import IllConditioned, Triangle, ranks, solve_nested
+from mlcli.linear.column_families import NestedColumns
+from mlcli.linear.polynomial import PolynomialAccumulator, PolynomialFit, StreamPlan, stream_plans
+from mlcli.linear.r_factor import IllConditioned, RFactor, ranks, solve_nested
 from mlcli.models.functions import Polynomials
 from mlcli.result import Progress
 from mlcli.rng import stream
@@ -53,13 +52,13 @@ class StreamedKfold:
     def model(self, degree: int, error: float | None) -> ModelFiles:
         """Least squares on all rows, in powers of x."""
         config, source = self._config, self._source
-        triangle = merged(self._partitions[0])
+        r_factor = merged(self._partitions[0])
         size = self._basis.size(degree)
-        W, rss = solve_nested(triangle, [size])
-        on_all_rows = replace(self._basis, factor=triangle.R[:-1, :-1])
+        W, rss = solve_nested(r_factor, [size])
+        on_all_rows = replace(self._basis, factor=r_factor.R[:-1, :-1])
         fixed = fit_basis(config.basis, source.low, source.high, degree, intercept=config.intercept)
-        rank = ranks(triangle, [size]).astype(np.float64)
-        fit = PolynomialFit(on_all_rows, W, rss, (degree,), rank.astype(np.int64), triangle.n_rows)
+        rank = ranks(r_factor, [size]).astype(np.float64)
+        fit = PolynomialFit(on_all_rows, W, rss, (degree,), rank.astype(np.int64), r_factor.n_rows)
 
         def coefficients(index: int) -> Coefficients:
             w, unit = on_all_rows.monomials(W[:size, 0], degree)
@@ -74,11 +73,11 @@ class StreamedKfold:
             coefficients,
             functions=lambda: [Polynomials(fit)],
         )
-        return regression_model(config, source.sample, degree, 0.0, fits, triangle.n_rows, error)
+        return regression_model(config, source.sample, degree, 0.0, fits, r_factor.n_rows, error)
 
-    def _read(self, progress: Progress) -> tuple[ArnoldiBasis, list[list[Triangle]]]:
+    def _read(self, progress: Progress) -> tuple[ArnoldiBasis, list[list[RFactor]]]:
         source, sample = self._source, self._source.sample
-        for way in ways(
+        for plan in stream_plans(
             sample.X,
             sample.t,
             source.low,
@@ -86,22 +85,22 @@ class StreamedKfold:
             self._degrees[-1],
             intercept=self._config.intercept,
         ):
-            found = self._pass(way, progress)
+            found = self._pass(plan, progress)
             try:
-                triangles = [[way.triangle(one) for one in parts] for parts in found]
+                r_factors = [[plan.r_factor(one) for one in parts] for parts in found]
             except IllConditioned:
                 continue
-            flat = [one for parts in triangles for one in parts]
-            basis, flat = way.settled(flat, merged(triangles[0]))
+            flat = [one for parts in r_factors for one in parts]
+            basis, flat = plan.settled(flat, merged(r_factors[0]))
             k = self._config.n_folds
             return basis, [flat[start : start + k] for start in range(0, len(flat), k)]
-        raise AssertionError("the last way always serves")
+        raise AssertionError("the last plan always works")
 
-    def _pass(self, way: Way, progress: Progress) -> list[list[PolynomialAccumulator]]:
+    def _pass(self, plan: StreamPlan, progress: Progress) -> list[list[PolynomialAccumulator]]:
         """Each row goes to a random fold of every partition."""
         config, k = self._config, self._config.n_folds
         total = self._n_partitions
-        found = [[way.start() for _ in range(k)] for _ in range(total)]
+        found = [[plan.start() for _ in range(k)] for _ in range(total)]
         rngs = [stream(config.seed, "folds", index) for index in range(total)]
         done = 0
         for X, t in self._source.batches():
@@ -116,7 +115,7 @@ class StreamedKfold:
             progress(done, self._source.n_rows)
         return found
 
-    def _outcome(self, parts: list[Triangle]) -> KfoldOutcome:
+    def _outcome(self, parts: list[RFactor]) -> KfoldOutcome:
         basis = self._basis
         sizes = tuple(basis.size(degree) for degree in self._degrees)
         columns = NestedColumns(

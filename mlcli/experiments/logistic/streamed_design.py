@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from mlcli.errors import DataError
 from mlcli.experiments.logistic.config import LogisticConfig
+from mlcli.linear.arrays import EPSILON
 from mlcli.linear.basis import POWERS, Basis, fit_basis
-from mlcli.linear.design import Design
-from mlcli.linear.least_squares import EPSILON, Scaling
+from mlcli.linear.design import Design, Scaling
 from mlcli.linear.redundant import Redundant, is_binary
 
 Array = NDArray[np.float64]

@@ -3,6 +3,9 @@
 Few rows: the basis is orthonormal on all of them, so coefficients are inner products. Many rows:
 the basis is fitted to some of them and is almost orthonormal on all, so the small remaining
 problem, what the sample's own fit leaves over, can be compressed by a Gram matrix without loss.
+Where a few rows lie far from all of the sample's, polynomials that are small on the sample are
+huge on those; the condition number shows it, and the rows are read again in a basis that is
+bounded on the whole box of the features.
 """
 
 from __future__ import annotations
@@ -14,33 +17,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mlcli.linear.arnoldi import CHUNK, ArnoldiBasis, fit_arnoldi
-from mlcli.linear.arrays import Floats, Ints, as_pair
-from mlcli.linear.moments import (
+from mlcli.linear.arrays import Floats, Ints, as_pair, subsample_indices
+from mlcli.linear.r_factor import (
+    GramAccumulator,
+    IllConditioned,
     MomentAccumulator,
+    QRAccumulator,
+    RFactor,
     changed,
     chebyshev_coefficients,
     chebyshev_nodes,
-)
-from mlcli.linear.sample import subsample_indices
-from mlcli.linear.triangle import (
-    GramAccumulator,
-    IllConditioned,
-    QRAccumulator,
-    Triangle,
     condition,
+    independent,
     solve_nested,
 )
-
-__all__ = [
-    "GramAccumulator",
-    "IllConditioned",
-    "PolynomialAccumulator",
-    "PolynomialFit",
-    "QRAccumulator",
-    "Triangle",
-    "fit_polynomial",
-    "solve_nested",
-]
 
 MANY_ROWS = 50_000
 # A QR of worse columns loses too many digits, and the basis is fitted to all rows instead.
@@ -87,11 +77,11 @@ class PolynomialFit:
 
 
 class PolynomialAccumulator:
-    """Rows in, triangle out: the problem t - P c0 in an `ArnoldiBasis`, for streamed data.
+    """Rows in, R factor out: the problem t - P c0 in an `ArnoldiBasis`, for streamed data.
 
     Args:
         basis: fitted on a sample of the rows.
-        c0: coefficients of a first guess, (p,); `triangle` then asks for their correction.
+        c0: coefficients of a first guess, (p,); `r_factor` then asks for their correction.
         method: one of `methods`: "moments" is the fastest, for one feature spread over its range;
             "gram" serves while the sample's basis is nearly orthogonal on all rows; "qr" always.
     """
@@ -124,26 +114,26 @@ class PolynomialAccumulator:
             rows = _residual_rows(self._basis, self._c0, z[:, part], target[part])
             self._rows.add_rows(rows)
 
-    def triangle(self) -> Triangle:
-        """The triangle of [P, t - P c0].
+    def r_factor(self) -> RFactor:
+        """The R factor of [P, t - P c0].
 
         Raises:
             IllConditioned: this method won't do; read the rows again with the next one.
         """
-        found = self._rows.triangle()
+        found = self._rows.r_factor()
         if not isinstance(self._rows, QRAccumulator):
             refuse_loss(found, self._guess)
         return changed(found, self._change) if isinstance(self._rows, MomentAccumulator) else found
 
 
-def refuse_loss(rest: Triangle, guess: Floats) -> None:
+def refuse_loss(rest: RFactor, guess: Floats) -> None:
     """Refuse a Gram matrix that blurs what the columns explain of the rest.
 
     It squares the condition number, so that rounding moves the sum of squares by its square times
     the part that is explained. A first guess that fits all rows leaves little to explain.
 
     Args:
-        rest: the triangle of [P, t - P guess].
+        rest: the R factor of [P, t - P guess].
         guess: (p,).
 
     Raises:
@@ -201,9 +191,9 @@ def fit_polynomial(
         # A column that vanishes on the sample may not vanish on all rows.
         if basis.rank == basis.n_columns:
             c0 = Q.T @ target[sample]  # (p,)
-            triangle = _triangle_of_all(basis, c0, matrix, target)
-            if triangle is not None:
-                return _fit_many(basis, c0, triangle, degrees)
+            r_factor = _r_factor_of_all(basis, c0, matrix, target)
+            if r_factor is not None:
+                return _fit_many(basis, c0, r_factor, degrees)
     basis, Q = fit_arnoldi(matrix, top, intercept=intercept)
     return _fit_few(basis, Q, target, degrees)
 
@@ -227,19 +217,19 @@ def _fit_few(
     )
 
 
-def _triangle_of_all(
+def _r_factor_of_all(
     basis: ArnoldiBasis, c0: Floats, matrix: Floats, target: Floats
-) -> Triangle | None:
-    """The triangle of [P, t - P c0], or None when the sample's basis is useless on all rows."""
-    triangle = compressed(basis, c0, [(matrix, target)])
-    return None if loses_digits(triangle, c0) else triangle
+) -> RFactor | None:
+    """The R factor of [P, t - P c0], or None when the sample's basis is useless on all rows."""
+    r_factor = compressed(basis, c0, [(matrix, target)])
+    return None if loses_digits(r_factor, c0) else r_factor
 
 
-def loses_digits(rest: Triangle, c0: Floats) -> bool:
+def loses_digits(rest: RFactor, c0: Floats) -> bool:
     """Whether the sample, by its columns or its fit, doesn't stand for all rows.
 
     Args:
-        rest: the triangle of [P, t - P c0] of all rows.
+        rest: the R factor of [P, t - P c0] of all rows.
         c0: the sample's coefficients, (p,).
     """
     length, of_target = (float(np.linalg.norm(R[:, -1])) for R in (rest.R, rest.with_target(c0).R))
@@ -248,8 +238,8 @@ def loses_digits(rest: Triangle, c0: Floats) -> bool:
 
 def compressed(
     basis: ArnoldiBasis, c0: Floats, batches: Iterable[tuple[Floats, Floats]]
-) -> Triangle:
-    """The triangle of [P, t - P c0] by the fastest method that serves.
+) -> RFactor:
+    """The R factor of [P, t - P c0] by the fastest method that serves.
 
     Args:
         basis: fitted on a sample of the rows.
@@ -261,22 +251,22 @@ def compressed(
         for X, t in batches:
             accumulator.add(X, t)
         try:
-            return accumulator.triangle()
+            return accumulator.r_factor()
         except IllConditioned:
             continue
     accumulator = PolynomialAccumulator(basis, c0)
     for X, t in batches:
         accumulator.add(X, t)
-    return accumulator.triangle()
+    return accumulator.r_factor()
 
 
 def _fit_many(
-    basis: ArnoldiBasis, c0: Floats, triangle: Triangle, degrees: Sequence[int]
+    basis: ArnoldiBasis, c0: Floats, r_factor: RFactor, degrees: Sequence[int]
 ) -> PolynomialFit:
     sizes = np.array([basis.size(degree) for degree in degrees])
-    W, rss = solve_nested(triangle.with_target(c0), sizes.tolist())
-    basis = replace(basis, factor=triangle.R[:-1, :-1])
-    return PolynomialFit(basis, W, rss, tuple(degrees), _ranks(basis, sizes), triangle.n_rows)
+    W, rss = solve_nested(r_factor.with_target(c0), sizes.tolist())
+    basis = replace(basis, factor=r_factor.R[:-1, :-1])
+    return PolynomialFit(basis, W, rss, tuple(degrees), _ranks(basis, sizes), r_factor.n_rows)
 
 
 def _residual_rows(basis: ArnoldiBasis, c0: Floats, z: Floats, target: Floats) -> Floats:
@@ -289,3 +279,98 @@ def _residual_rows(basis: ArnoldiBasis, c0: Floats, z: Floats, target: Floats) -
 
 def _ranks(basis: ArnoldiBasis, sizes: Ints) -> Ints:
     return np.array([np.count_nonzero(basis.kept[:size]) for size in sizes], dtype=np.int64)
+
+
+# Points over the box: several a column, and never few.
+POINTS_A_COLUMN = 4
+FEWEST_POINTS = 200
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """A basis and a method by which rows of a stream are added up.
+
+    Attributes:
+        basis: the columns.
+        points: where the basis was made orthonormal, (n, D).
+        Q: its columns there, (n, p).
+        c0: coefficients of a first guess, (p,).
+        method: one of `compress.methods`.
+        last: whether there is no safer one.
+    """
+
+    basis: ArnoldiBasis
+    points: Floats
+    Q: Floats
+    c0: Floats
+    method: str
+    last: bool = False
+
+    def start(self) -> PolynomialAccumulator:
+        """Takes in rows."""
+        return PolynomialAccumulator(self.basis, self.c0, method=self.method)
+
+    def r_factor(self, rows: PolynomialAccumulator) -> RFactor:
+        """The R factor of [P, t] of all rows that were taken in.
+
+        Raises:
+            IllConditioned: digits were lost; try the next plan.
+        """
+        rest = rows.r_factor()
+        if not self.last and loses_digits(rest, self.c0):
+            raise IllConditioned("the sample's columns or its fit don't stand for all rows")
+        return rest.with_target(self.c0)
+
+    def settled(
+        self, r_factors: Sequence[RFactor], of_all: RFactor
+    ) -> tuple[ArnoldiBasis, list[RFactor]]:
+        """The basis without what is a combination of earlier columns on all rows.
+
+        Points over a box know nothing of columns that are alike on the rows.
+
+        Args:
+            r_factors: of parts of the rows, in this basis.
+            of_all: of all rows.
+
+        Returns:
+            The basis, and the same R factors in it.
+        """
+        kept = np.zeros(self.basis.n_columns, dtype=np.bool_)
+        kept[independent(of_all)] = True
+        if not self.last or (kept == self.basis.kept).all():
+            return self.basis, list(r_factors)
+        smaller, Q = fit_arnoldi(
+            self.points, self.basis.degree, intercept=self.basis.intercept, kept=kept
+        )
+        change = self.Q.T @ Q  # (p, p)
+        return smaller, [changed(one, change) for one in r_factors]
+
+
+def stream_plans(
+    X: Floats, t: Floats, low: Floats, high: Floats, degree: int, *, intercept: bool = True
+) -> list[StreamPlan]:
+    """How to take in rows, the fastest first; the last plan always works.
+
+    Args:
+        X, t: a sample of the rows, (n, D) and (n,), with the extremes of every feature.
+        low, high: ranges of the features over all rows, (D,).
+        degree: the highest total degree.
+        intercept: whether the constant is a column.
+    """
+    basis, Q = fit_arnoldi(X, degree, intercept=intercept)
+    # A column that vanishes on the sample may not vanish on all rows.
+    quick = methods(basis) if basis.rank == basis.n_columns else ()
+    found = [StreamPlan(basis, X, Q, Q.T @ t, method) for method in quick]
+    points = np.concatenate([X, _over_box(low, high, basis.n_columns)])
+    bounded, Q = fit_arnoldi(points, degree, intercept=intercept)
+    return [*found, StreamPlan(bounded, points, Q, np.zeros(bounded.n_columns), "qr", last=True)]
+
+
+def _over_box(low: Floats, high: Floats, n_columns: int) -> Floats:
+    """Points of a box, (n, D), the denser the nearer to its faces, as polynomials ask for."""
+    n = max(FEWEST_POINTS, POINTS_A_COLUMN * n_columns)
+    if low.size == 1:
+        angles = (np.arange(n) + 0.5)[:, None] / n
+    else:
+        angles = np.random.default_rng(0).random((n, low.size))
+    return low / 2 + high / 2 + (high / 2 - low / 2) * np.cos(np.pi * angles)

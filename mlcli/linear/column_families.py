@@ -15,7 +15,7 @@ from mlcli.linear.arnoldi import fit_arnoldi
 from mlcli.linear.arrays import Floats, Ints
 from mlcli.linear.basis import fit_basis, spans_powers
 from mlcli.linear.design import Design, build
-from mlcli.linear.orthonormal import orthonormal_columns
+from mlcli.linear.least_squares import orthonormal_columns
 from mlcli.linear.redundant import UNRELATED, Related
 
 MOVING = ("gaussian", "sigmoid")

@@ -1,4 +1,4 @@
-"""Triangles of any number of rows, and polynomial fits through them."""
+"""R factors of any number of rows, and polynomial fits through them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,18 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import PolynomialFeatures
 
 from mlcli.errors import DataError
-from mlcli.linear import compress
+from mlcli.linear import polynomial
 from mlcli.linear.arnoldi import fit_arnoldi
+from mlcli.linear.arrays import subsample_indices
 from mlcli.linear.certified import certified_polynomial
-from mlcli.linear.compress import (
+from mlcli.linear.polynomial import PolynomialAccumulator, fit_polynomial, methods
+from mlcli.linear.r_factor import (
     GramAccumulator,
     IllConditioned,
-    PolynomialAccumulator,
     QRAccumulator,
-    Triangle,
-    fit_polynomial,
-    methods,
+    RFactor,
     solve_nested,
 )
-from mlcli.linear.sample import subsample_indices
 
 
 def problem(n: int, p: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -32,33 +30,33 @@ def problem(n: int, p: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(n, p)), rng.normal(size=n)
 
 
-def compressed(Phi: np.ndarray, t: np.ndarray, kind: type = QRAccumulator) -> Triangle:
+def compressed(Phi: np.ndarray, t: np.ndarray, kind: type = QRAccumulator) -> RFactor:
     accumulator = kind(Phi.shape[1])
     for start in range(0, t.size, 37):
         accumulator.add(Phi[start : start + 37], t[start : start + 37])
-    found: Triangle = accumulator.triangle()
+    found: RFactor = accumulator.r_factor()
     return found
 
 
 @pytest.mark.parametrize("kind", [QRAccumulator, GramAccumulator])
-def test_a_triangle_has_the_rows_products(kind: type) -> None:
+def test_an_r_factor_has_the_rows_products(kind: type) -> None:
     Phi, t = problem(200, 5)
-    triangle = compressed(Phi, t, kind)
+    r_factor = compressed(Phi, t, kind)
     rows = np.column_stack([Phi, t])
-    np.testing.assert_allclose(triangle.R.T @ triangle.R, rows.T @ rows, atol=1e-11)
-    np.testing.assert_array_equal(triangle.R, np.triu(triangle.R))
-    assert triangle.n_rows == 200
+    np.testing.assert_allclose(r_factor.R.T @ r_factor.R, rows.T @ rows, atol=1e-11)
+    np.testing.assert_array_equal(r_factor.R, np.triu(r_factor.R))
+    assert r_factor.n_rows == 200
     W = np.random.default_rng(1).normal(size=(5, 3))
     expected = ((t[:, None] - Phi @ W) ** 2).sum(axis=0)
-    np.testing.assert_allclose(triangle.rss(W), expected, rtol=1e-12)
-    assert triangle.rss(W[:, 0]) == pytest.approx(expected[0], rel=1e-12)
+    np.testing.assert_allclose(r_factor.rss(W), expected, rtol=1e-12)
+    assert r_factor.rss(W[:, 0]) == pytest.approx(expected[0], rel=1e-12)
 
 
-def test_fewer_rows_than_columns_still_make_a_triangle() -> None:
+def test_fewer_rows_than_columns_still_make_an_r_factor() -> None:
     Phi, t = problem(3, 6)
-    triangle = compressed(Phi, t)
-    assert triangle.R.shape == (7, 7)
-    np.testing.assert_allclose(triangle.R[:, :6].T @ triangle.R[:, :6], Phi.T @ Phi, atol=1e-13)
+    r_factor = compressed(Phi, t)
+    assert r_factor.R.shape == (7, 7)
+    np.testing.assert_allclose(r_factor.R[:, :6].T @ r_factor.R[:, :6], Phi.T @ Phi, atol=1e-13)
 
 
 @settings(max_examples=30, deadline=None)
@@ -135,7 +133,7 @@ def test_columns_that_are_only_nearly_orthonormal_still_give_least_squares() -> 
     x, t = rng.uniform(-1, 1, 200), rng.normal(size=200)
     basis, Q = fit_arnoldi(x, 6)
     Q = Q + 1e-7 * rng.normal(size=Q.shape)
-    fit = compress._fit_few(basis, Q, t, [6])
+    fit = polynomial._fit_few(basis, Q, t, [6])
     w = np.linalg.lstsq(Q, t, rcond=None)[0]
     np.testing.assert_allclose(fit.coefficients[:, 0], w, atol=1e-11)
 
@@ -173,7 +171,7 @@ def test_many_rows_lose_nothing(n_features: int, monkeypatch: pytest.MonkeyPatch
     X = x if n_features == 1 else np.column_stack([x, np.sin(7 * x)])
     degrees = [1, 4, 6]
     many = fit_polynomial(X, t, degrees)
-    monkeypatch.setattr(compress, "MANY_ROWS", 10**9)
+    monkeypatch.setattr(polynomial, "MANY_ROWS", 10**9)
     few = fit_polynomial(X, t, degrees)
     np.testing.assert_allclose(many.rss, few.rss, rtol=1e-12)
     np.testing.assert_allclose(many.predict(X[:99]), few.predict(X[:99]), atol=1e-12)
@@ -193,7 +191,7 @@ def test_an_exact_polynomial_in_many_rows_is_found_exactly() -> None:
     assert (fit.rss / (t @ t) < 1e-26).all()
 
 
-def test_every_method_gives_the_same_triangle() -> None:
+def test_every_method_gives_the_same_r_factor() -> None:
     x, t = long_problem(n=20_000)
     # Without a constant nothing may be shifted: x around 0 keeps the range of z whole.
     x = x - x.mean()
@@ -205,7 +203,7 @@ def test_every_method_gives_the_same_triangle() -> None:
             accumulator = PolynomialAccumulator(basis, c0, method=method)
             for part in np.array_split(np.arange(20_000), 3):
                 accumulator.add(x[part], t[part])
-            found.append(accumulator.triangle())
+            found.append(accumulator.r_factor())
         assert len(found) == 3
         for one in found[:-1]:
             scale = np.abs(found[-1].R).max()
@@ -223,13 +221,13 @@ def test_a_basis_that_is_not_orthonormal_beyond_its_sample_falls_back(
 ) -> None:
     x, t = long_problem()
     exact = fit_polynomial(x, t, [55])
-    monkeypatch.setattr(compress, "subsample_indices", lambda X: subsample_indices(X, 60))
+    monkeypatch.setattr(polynomial, "subsample_indices", lambda X: subsample_indices(X, 60))
     basis, _ = fit_arnoldi(x[subsample_indices(x, 60)], 55)
     assert basis.rank == 56
     gram = GramAccumulator(56)
     gram.add(basis.evaluate(x), t)
     with pytest.raises(IllConditioned):
-        gram.triangle()
+        gram.r_factor()
     assert fit_polynomial(x, t, [55]).rss[0] == pytest.approx(exact.rss[0], rel=1e-9)
 
 
@@ -250,7 +248,7 @@ def test_a_stream_of_chunks_is_the_whole() -> None:
     stream = PolynomialAccumulator(basis, c0)
     for part in np.array_split(np.arange(20_000), 7):
         stream.add(x[part], t[part])
-    W, rss = solve_nested(stream.triangle(), [6])
+    W, rss = solve_nested(stream.r_factor(), [6])
     whole = fit_polynomial(x, t, [5])
     assert rss[0] == pytest.approx(whole.rss[0], rel=1e-12)
     y = basis.evaluate(x[:50]) @ (c0 + W[:, 0])
