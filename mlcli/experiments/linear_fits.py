@@ -183,14 +183,17 @@ def fit_orthonormal(spec: LinearModelSpec, X: Array, t: Array, names: Sequence[s
         rank,
         partial(_side_by_side, functions),
         coefficients,
-        functions=partial(_with_own_roots, functions, fits),
+        functions=partial(_with_own_sqrt_factors, functions, fits),
     )
 
 
-def _with_own_roots(
+def _with_own_sqrt_factors(
     functions: Sequence[InBasis], fits: Sequence[tuple[Basis, ColumnsFit]]
 ) -> list[LinearFunction]:
-    return [replace(f, root=one.root()) for f, (_, one) in zip(functions, fits, strict=True)]
+    return [
+        replace(f, sqrt_factor=one.sqrt_factor())
+        for f, (_, one) in zip(functions, fits, strict=True)
+    ]
 
 
 def _side_by_side(functions: Sequence[LinearFunction], points: Array) -> Array:
@@ -256,14 +259,14 @@ def fit_lapack(
     coefficients = partial(_cut_off, designs, fits, names)
     functions = [Standardised(d, f.w, n_rows=t.size) for d, f in zip(designs, fits, strict=True)]
     made = _standardised(spec, designs, functions, rank, rank, coefficients)
-    return replace(made, functions=partial(_with_roots, functions, designs, fits))
+    return replace(made, functions=partial(_with_sqrt_factors, functions, designs, fits))
 
 
-def _with_roots(
+def _with_sqrt_factors(
     functions: Sequence[Standardised], designs: Sequence[Design], fits: Sequence[LapackFit]
 ) -> list[LinearFunction]:
-    roots = [one.unit_std_error(d.A).root for d, one in zip(designs, fits, strict=True)]
-    return [replace(f, root=root) for f, root in zip(functions, roots, strict=True)]
+    factors = [one.unit_std_error(d.A).sqrt_factor for d, one in zip(designs, fits, strict=True)]
+    return [replace(f, sqrt_factor=factor) for f, factor in zip(functions, factors, strict=True)]
 
 
 def _cut_off(
@@ -271,7 +274,7 @@ def _cut_off(
 ) -> Coefficients:
     design, one = designs[index], fits[index]
     unit = one.unit_std_error(design.A)
-    raw_unit = design.raw_unit_std_error(unit.unit, unit.root, design.b.size)
+    raw_unit = design.raw_unit_std_error(unit.unit, unit.sqrt_factor, design.b.size)
     return Coefficients(design.basis.terms(names), design.raw(one.w), raw_unit)
 
 

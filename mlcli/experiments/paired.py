@@ -79,12 +79,12 @@ def welch_test(
     return entry | _interval(mean, width, 1.0, dof, within)
 
 
-def _interval(mean: float, std: float, root: float, dof: float, within: Range) -> dict[str, Any]:
-    """Of a mean whose standard error is std times root."""
-    half = student_t_quantile(0.975, dof) * std * root
+def _interval(mean: float, std: float, scale: float, dof: float, within: Range) -> dict[str, Any]:
+    """Of a mean whose standard error is std times scale."""
+    half = student_t_quantile(0.975, dof) * std * scale
     low, high = interval_ends(mean, half, within)
     entry: dict[str, Any] = {"ci_low": float(low), "ci_high": float(high)}
-    p = p_value(mean, std * root, dof)
+    p = p_value(mean, std * scale, dof)
     return entry if p is None else entry | {"p_value": p}
 
 

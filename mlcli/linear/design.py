@@ -135,16 +135,16 @@ class Design:
         constant, slopes = to_raw(w, self.scaling)
         return self._with_constant(float(constant), slopes)
 
-    def raw_unit_std_error(self, unit: Floats, root: Floats, n_rows: int) -> Floats:
+    def raw_unit_std_error(self, unit: Floats, sqrt_factor: Floats, n_rows: int) -> Floats:
         """Standard errors over sigma of `raw`, from those of the standardised coefficients (M,).
 
         Args:
             unit: square roots of the diagonal of C = (A^T A)^+.
-            root: (M, r) with root root^T = C.
+            sqrt_factor: F (M, r) with F F^T = C.
             n_rows: N; the constant's is sqrt(1/N + m^T C m) with m the columns' means in z-scores.
         """
         means = self.scaling.mean / self.scaling.std
-        constant = float(np.hypot(n_rows**-0.5, np.linalg.norm(means @ root)))
+        constant = float(np.hypot(n_rows**-0.5, np.linalg.norm(means @ sqrt_factor)))
         return self._with_constant(constant, unit / self.scaling.std)
 
     def _with_constant(self, constant: float, slopes: Floats) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 from mlcli.linear.arrays import EPSILON, Floats
 
 # A column whose part outside the earlier ones is below this share of it is rounding, not signal:
-# two Gram-Schmidt passes leave about 1e-16 times the root of the number of rows.
+# two Gram-Schmidt passes leave about 1e-16 times the square root of the number of rows.
 DEPENDENT = 1e-12
 
 
@@ -31,7 +31,7 @@ class ColumnsFit:
     R: Floats
     kept: np.ndarray
 
-    def root(self) -> Floats:
+    def sqrt_factor(self) -> Floats:
         """F with F F^T = (Phi^T Phi)^-1 on the kept columns and 0 elsewhere, (p, rank)."""
         found = np.zeros((self.w.size, self.rank))
         found[self.kept] = np.linalg.solve(self.R, np.eye(self.rank))
@@ -39,7 +39,7 @@ class ColumnsFit:
 
     def unit_std_error(self) -> Floats:
         """Square roots of the diagonal of (Phi^T Phi)^-1 on the kept columns, 0 elsewhere, (p,)."""
-        return np.asarray(np.linalg.norm(self.root(), axis=1))
+        return np.asarray(np.linalg.norm(self.sqrt_factor(), axis=1))
 
 
 @dataclass(frozen=True)
@@ -106,13 +106,15 @@ def fit_columns(Phi: Floats, t: Floats) -> ColumnsFit:
 
 @dataclass(frozen=True)
 class UnitStdError:
-    """Standard errors over sigma: ``unit`` (p,) is the root of the diagonal of C = (A^T A)^+.
+    """Standard errors over sigma, from C = (A^T A)^+.
 
-    ``root`` (p, rank) has root root^T = C.
+    Attributes:
+        unit: square roots of the diagonal of C, (p,).
+        sqrt_factor: F (p, rank) with F F^T = C.
     """
 
     unit: Floats
-    root: Floats
+    sqrt_factor: Floats
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,8 @@ class LapackFit:
         """
         R = np.linalg.qr(A, mode="r")  # (min(N, p), p)
         _, s, Vt = np.linalg.svd(R, full_matrices=False)
-        root = Vt[: self.rank].T / s[: self.rank]  # (p, rank)
-        return UnitStdError(np.sqrt(np.einsum("ij,ij->i", root, root)), root)
+        sqrt_factor = Vt[: self.rank].T / s[: self.rank]  # (p, rank)
+        return UnitStdError(np.sqrt(np.einsum("ij,ij->i", sqrt_factor, sqrt_factor)), sqrt_factor)
 
 
 def lapack_least_squares(A: Floats, b: Floats, rcond: float | None = None) -> LapackFit:

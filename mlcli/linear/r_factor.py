@@ -119,8 +119,8 @@ class GramAccumulator:
         kept = np.flatnonzero(length[:-1])
         block = self._gram[np.ix_(kept, kept)] / np.outer(length[kept], length[kept])
         try:
-            root = np.linalg.cholesky(block).T  # (kept, kept)
-            number = condition(root)
+            upper = np.linalg.cholesky(block).T  # (kept, kept)
+            number = condition(upper)
         except np.linalg.LinAlgError:
             number = np.inf
         if not number <= CONDITION_LIMIT:
@@ -128,8 +128,8 @@ class GramAccumulator:
                 f"the columns' condition number must be at most {CONDITION_LIMIT:.0e} for a Gram"
                 f" matrix, got {number:.1e}; try QRAccumulator"
             )
-        z = np.linalg.solve(root.T, self._gram[kept, -1] / length[kept])
-        R[np.ix_(kept, kept)] = root * length[kept]
+        z = np.linalg.solve(upper.T, self._gram[kept, -1] / length[kept])
+        R[np.ix_(kept, kept)] = upper * length[kept]
         R[kept, -1] = z
         R[-1, -1] = np.sqrt(max(0.0, float(self._gram[-1, -1] - z @ z)))
         return RFactor(R, self._n_rows)

@@ -89,12 +89,12 @@ class InBasis:
     Attributes:
         basis: phi.
         weights: w, (p,).
-        root: (p, r) with root root^T = (Phi^T Phi)^-1, where it is known.
+        sqrt_factor: F (p, r) with F F^T = (Phi^T Phi)^-1, where it is known.
     """
 
     basis: Basis
     weights: Array
-    root: Array | None = None
+    sqrt_factor: Array | None = None
 
     def __call__(self, X: Array) -> Array:
         """See `LinearFunction`."""
@@ -102,16 +102,16 @@ class InBasis:
 
     def leverage(self, X: Array) -> Array | None:
         """See `LinearFunction`."""
-        if self.root is None:
+        if self.sqrt_factor is None:
             return None
-        return np.asarray(((self.basis.evaluate(X) @ self.root) ** 2).sum(axis=1)[:, None])
+        return np.asarray(((self.basis.evaluate(X) @ self.sqrt_factor) ** 2).sum(axis=1)[:, None])
 
     def encode(self) -> tuple[dict[str, Any], Tensors]:
         """See `LinearFunction`."""
         words, tensors = encode_basis(self.basis)
         tensors["weights"] = self.weights
-        if self.root is not None:
-            tensors["root"] = self.root
+        if self.sqrt_factor is not None:
+            tensors["root"] = self.sqrt_factor
         return {"kind": "in-basis", **words}, tensors
 
 
@@ -125,7 +125,7 @@ class Standardised:
         constant: whether the weights' first row is that of a column of ones; None: the design's
             own mean of t is added instead.
         order: columns of the design in the order of the weights, where that is another one.
-        root: (M, r) with root root^T = (A^T A)^-1, where it is known.
+        sqrt_factor: F (M, r) with F F^T = (A^T A)^-1, where it is known.
         n_rows: N, whose 1/N is the constant's share of the leverage.
     """
 
@@ -133,7 +133,7 @@ class Standardised:
     weights: Array
     constant: bool | None = None
     order: NDArray[np.int64] | None = None
-    root: Array | None = None
+    sqrt_factor: Array | None = None
     n_rows: int = 0
 
     def __call__(self, X: Array) -> Array:
@@ -149,10 +149,10 @@ class Standardised:
 
     def leverage(self, X: Array) -> Array | None:
         """See `LinearFunction`."""
-        if self.root is None:
+        if self.sqrt_factor is None:
             return None
         share = 1.0 / self.n_rows if self.design.basis.intercept else 0.0
-        spread = ((self.design.columns(X) @ self.root) ** 2).sum(axis=1)
+        spread = ((self.design.columns(X) @ self.sqrt_factor) ** 2).sum(axis=1)
         return np.asarray(spread[:, None] + share)
 
     def encode(self) -> tuple[dict[str, Any], Tensors]:

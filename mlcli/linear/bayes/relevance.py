@@ -106,7 +106,7 @@ class _State:
         return every[:, :-1], every[:, -1]
 
     @cached_property
-    def root(self) -> Floats:
+    def sqrt_factor(self) -> Floats:
         """F with F F^T the posterior covariance, (k, k)."""
         return np.asarray(np.linalg.solve(self._factors[1], np.eye(self.used.size)))
 
@@ -114,12 +114,12 @@ class _State:
     def mean(self) -> Floats:
         """The posterior mean, (k,)."""
         rows = self.problem.t.size
-        return sqrt(self.beta) * self.root @ (self._factors[0][:rows].T @ self.problem.t)
+        return sqrt(self.beta) * self.sqrt_factor @ (self._factors[0][:rows].T @ self.problem.t)
 
     @cached_property
     def variances(self) -> Floats:
         """The diagonal of the posterior covariance, (k,)."""
-        return np.asarray((self.root**2).sum(axis=1))
+        return np.asarray((self.sqrt_factor**2).sum(axis=1))
 
     @cached_property
     def rss(self) -> float:
@@ -164,7 +164,7 @@ class _State:
 
     def curvature(self) -> Floats:
         """Second derivatives by the same, (k+1, k+1)."""
-        a, m, S = self.alpha[self.used], self.mean, self.root @ self.root.T
+        a, m, S = self.alpha[self.used], self.mean, self.sqrt_factor @ self.sqrt_factor.T
         pairs = np.outer(a, a) * S * (S + 2 * np.outer(m, m))
         SD = S * a
         spread, pull = self.variances - (SD * S).sum(axis=1), SD @ m  # of S and m by -ln beta, ln b
