@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from mlcli.experiments.summary import summary
 from mlcli.linear.statistics import ANY, Range, interval_ends, student_t_quantile
-from mlcli.selection import significance
-from mlcli.selection.significance import p_value
+from mlcli.selection.intervals import holm_adjusted, p_value
 
 ROUNDING = 1e-12
 
@@ -94,6 +93,6 @@ def holm(tests: Mapping[str, dict[str, Any]]) -> None:
     Args:
         tests: each with its ``p_value``; each gets ``p_holm``.
     """
-    adjusted = significance.holm([entry["p_value"] for entry in tests.values()])
+    adjusted = holm_adjusted([entry["p_value"] for entry in tests.values()])
     for entry, p in zip(tests.values(), adjusted, strict=True):
         entry["p_holm"] = p

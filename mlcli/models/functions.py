@@ -163,9 +163,9 @@ class Standardised:
         words["t_mean"] = float(scaling.t_mean)
         tensors |= {"weights": self.weights, "unit": self.design.scale}
         tensors |= {"column_mean": scaling.mean, "column_std": scaling.std}
-        for name in ("order", "root"):
-            if getattr(self, name) is not None:
-                tensors[name] = getattr(self, name)
+        for name, values in (("order", self.order), ("root", self.sqrt_factor)):
+            if values is not None:
+                tensors[name] = values
         return words, tensors
 
 

@@ -15,7 +15,7 @@ from mlcli.linear.arrays import Floats
 from mlcli.linear.column_families import NestedColumns
 from mlcli.linear.penalised import ridge_path
 from mlcli.linear.r_factor import RFactor, independent, solve_nested
-from mlcli.selection.losses import Loss, squared
+from mlcli.selection.cross_validation import Loss, squared
 from mlcli.selection.penalised import centred
 
 CHUNK = 8192
@@ -65,7 +65,7 @@ def least_squares_loo(
         columns: P.
         t: targets, (N,).
         r_factor: R of all rows.
-        loss: one of `mlcli.selection.losses`.
+        loss: one of `mlcli.selection.cross_validation`.
         refit: leaves a row out in fact, where its h_ii is too near 1; without it, NaN.
         keep_rows: whether the losses of the single rows are wanted.
     """
@@ -106,7 +106,7 @@ def ridge_loo(
         r_factor: that of [columns t] on all rows.
         size: how many columns belong to the model.
         l2s: k strengths > 0.
-        loss: one of `mlcli.selection.losses`.
+        loss: one of `mlcli.selection.cross_validation`.
         refit: leaves a row out in fact, where its h_ii is too near 1; without it, NaN.
         keep_rows: whether the losses of the single rows are wanted.
     """

@@ -31,7 +31,7 @@ from mlcli.linear.design import build
 from mlcli.linear.redundant import NOTHING, Related, find_redundant
 from mlcli.models.functions import Standardised
 from mlcli.selection.folds import k_fold
-from mlcli.selection.standardised import standardised_blocks
+from mlcli.selection.penalised import standardised_blocks
 
 rng = np.random.default_rng(0)
 ANGLE = rng.uniform(0, 2 * np.pi, 200)
@@ -297,7 +297,7 @@ def test_many_rows_have_the_same_columns(monkeypatch: pytest.MonkeyPatch) -> Non
     t = X[:, 0] + rng.normal(0, 0.1, 200)
     blocks = [np.arange(120), np.arange(120, 200)]
     plain = standardised_blocks("polynomial", X, t, (1, 2, 3), blocks, related=RELATED)
-    monkeypatch.setattr("mlcli.selection.standardised.MANY_ROWS", 100)
+    monkeypatch.setattr("mlcli.selection.penalised.MANY_ROWS", 100)
     fast = standardised_blocks("polynomial", X, t, (1, 2, 3), blocks, related=RELATED)
     assert fast[0].columns.sizes == plain[0].columns.sizes
     assert fast[0].design.basis.left_out == plain[0].design.basis.left_out != ()

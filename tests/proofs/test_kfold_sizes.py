@@ -9,8 +9,8 @@ from mlcli.experiments.cross_validation.refits import least_squares_refit, penal
 from mlcli.experiments.cross_validation.scores import MOST_INNER_FOLDS, linear_scores
 from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.selection import folds as schemes
+from mlcli.selection.cross_validation import LOSSES
 from mlcli.selection.folds import Folds
-from mlcli.selection.losses import LOSSES
 
 Array = np.ndarray
 DEGREES = (0, 1)

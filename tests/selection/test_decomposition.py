@@ -20,7 +20,7 @@ from mlcli.selection.bias_variance import (
     decompose_on_draws,
     largest_share,
 )
-from mlcli.selection.expected_error import expected_squared_error, uniform_quadrature
+from mlcli.selection.expected_loss import expected_squared_error, uniform_quadrature
 
 Array = NDArray[np.float64]
 

@@ -9,10 +9,19 @@ from mlcli.linear.basis import fit_basis
 from mlcli.linear.column_families import orthonormal_family
 from mlcli.linear.least_squares import fit_columns
 from mlcli.linear.polynomial import MANY_ROWS, fit_polynomial
-from mlcli.selection.blocks import block_r_factors, merged, polynomial_blocks, training_r_factors
-from mlcli.selection.exact import fold_losses, held_out, inner_losses, least_squares_fits
+from mlcli.selection.cross_validation import (
+    absolute,
+    block_r_factors,
+    fold_losses,
+    held_out,
+    inner_losses,
+    least_squares_fits,
+    merged,
+    polynomial_blocks,
+    squared,
+    training_r_factors,
+)
 from mlcli.selection.folds import Folds, k_fold, time_ordered, train_test
-from mlcli.selection.losses import absolute, squared
 
 Array = np.ndarray
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mlcli.linear.polynomial import fit_polynomial
-from mlcli.selection.expected_error import uniform_quadrature
+from mlcli.selection.expected_loss import uniform_quadrature
 from mlcli.selection.interpolation import (
     COLUMNS,
     legendre_columns,

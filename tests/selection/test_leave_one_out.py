@@ -8,11 +8,16 @@ import pytest
 from mlcli.linear.column_families import standardised_family
 from mlcli.linear.penalised import ridge_path
 from mlcli.linear.polynomial import MANY_ROWS, fit_polynomial
-from mlcli.selection.blocks import block_r_factors, merged, polynomial_blocks
-from mlcli.selection.exact import fold_losses, least_squares_fits
+from mlcli.selection.cross_validation import (
+    LOSSES,
+    block_r_factors,
+    fold_losses,
+    least_squares_fits,
+    merged,
+    polynomial_blocks,
+)
 from mlcli.selection.folds import leave_one_out
 from mlcli.selection.leave_one_out import LeaveOneOut, least_squares_loo, ridge_loo
-from mlcli.selection.losses import LOSSES
 from tests.selection.test_exact import cubic
 
 Array = np.ndarray

@@ -33,8 +33,8 @@ from mlcli.linear.r_factor import RFactor
 from mlcli.linear.statistics import normal_cdf
 from mlcli.rng import stream
 from mlcli.scale.workers import Workers
-from mlcli.selection.choice import at_minimum
-from mlcli.selection.expected_error import uniform_quadrature
+from mlcli.selection.cross_validation import at_minimum
+from mlcli.selection.expected_loss import uniform_quadrature
 from mlcli.selection.folds import k_fold
 
 Array = NDArray[np.float64]

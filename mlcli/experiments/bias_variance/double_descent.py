@@ -11,7 +11,7 @@ from mlcli.datasets.source import Source
 from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.rng import stream
 from mlcli.selection.bias_variance import EnsembleMoments, decompose
-from mlcli.selection.expected_error import uniform_quadrature
+from mlcli.selection.expected_loss import uniform_quadrature
 from mlcli.selection.interpolation import COLUMNS, legendre_columns, minimum_norms
 
 Array = NDArray[np.float64]

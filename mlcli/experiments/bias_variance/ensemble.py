@@ -14,7 +14,7 @@ from mlcli.datasets.synthetic import Generator
 from mlcli.experiments.bias_variance.config import FRESH_ROWS, BiasVarianceConfig
 from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.rng import stream
-from mlcli.selection.expected_error import uniform_quadrature
+from mlcli.selection.expected_loss import uniform_quadrature
 
 Array = NDArray[np.float64]
 N_GRID = 161

@@ -22,8 +22,7 @@ from mlcli.linear.least_squares import fit_columns
 from mlcli.linear.penalised import elastic_net_path, fit_path, ridge_path, strengths_of
 from mlcli.linear.polynomial import fit_polynomial
 from mlcli.linear.redundant import UNRELATED, Related
-from mlcli.selection.exact import Refit
-from mlcli.selection.losses import LOSSES, zero_one
+from mlcli.selection.cross_validation import LOSSES, Refit, zero_one
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -20,22 +20,24 @@ from mlcli.linear.basis import spans_powers
 from mlcli.linear.column_families import NestedColumns, families, orthonormal_family
 from mlcli.linear.r_factor import RFactor, solve_nested
 from mlcli.linear.redundant import UNRELATED, Related
-from mlcli.selection.blocks import block_r_factors, merged, polynomial_blocks
-from mlcli.selection.exact import (
+from mlcli.selection.cross_validation import (
+    LOSSES,
     FoldFits,
     FoldLosses,
     Refit,
+    block_r_factors,
     fold_losses,
     held_out,
     inner_losses,
     least_squares_fits,
+    merged,
+    polynomial_blocks,
+    zero_one,
 )
-from mlcli.selection.expected_error import expected_absolute_error, expected_squared_error
+from mlcli.selection.expected_loss import expected_absolute_error, expected_squared_error
 from mlcli.selection.folds import Folds
 from mlcli.selection.leave_one_out import LeaveOneOut, least_squares_loo, ridge_loo
-from mlcli.selection.losses import LOSSES, zero_one
-from mlcli.selection.penalised import centred, centred_path, penalised_fits
-from mlcli.selection.standardised import standardised_blocks
+from mlcli.selection.penalised import centred, centred_path, penalised_fits, standardised_blocks
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -25,10 +25,10 @@ from mlcli.linear.arnoldi import fit_arnoldi
 from mlcli.linear.statistics import NON_NEGATIVE
 from mlcli.rng import stream
 from mlcli.scale.workers import Workers
-from mlcli.selection.expected_error import expected_squared_error, uniform_quadrature
+from mlcli.selection.cross_validation import LOSSES
+from mlcli.selection.expected_loss import expected_squared_error, uniform_quadrature
 from mlcli.selection.folds import k_fold, stratified
 from mlcli.selection.intervals import Interval, corrected, naive
-from mlcli.selection.losses import LOSSES
 from mlcli.selection.nested import (
     PairLosses,
     least_squares_pairs,

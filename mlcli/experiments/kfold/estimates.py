@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mlcli.experiments.kfold.replicate import KfoldOutcome
 from mlcli.experiments.summary import INTERVAL, summary
 from mlcli.linear.statistics import NON_NEGATIVE, Range
-from mlcli.selection.choice import at_minimum, one_standard_error
+from mlcli.selection.cross_validation import at_minimum, one_standard_error
 from mlcli.selection.intervals import Interval, corrected, naive
 
 Array = NDArray[np.float64]

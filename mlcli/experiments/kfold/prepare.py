@@ -24,7 +24,7 @@ from mlcli.linear.column_families import families
 from mlcli.linear.penalised import strength_grid
 from mlcli.rng import stream
 from mlcli.selection import folds as schemes
-from mlcli.selection.expected_error import uniform_quadrature
+from mlcli.selection.expected_loss import uniform_quadrature
 from mlcli.selection.folds import Folds
 
 MAX_COLUMNS = 2000

@@ -18,7 +18,7 @@ from mlcli.experiments.cross_validation.scores import (
 from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.experiments.kfold.prepare import KfoldPrepared
 from mlcli.scale.workers import Workers
-from mlcli.selection.choice import at_minimum, one_standard_error
+from mlcli.selection.cross_validation import at_minimum, one_standard_error
 from mlcli.selection.folds import Folds
 
 Array = NDArray[np.float64]

@@ -24,7 +24,7 @@ from mlcli.experiments.kfold.streamed import StreamedKfold
 from mlcli.experiments.summary import range_of
 from mlcli.linear.redundant import left_out_entry, left_out_notes
 from mlcli.result import Columns, Metrics, Progress, Result
-from mlcli.selection.choice import at_minimum
+from mlcli.selection.cross_validation import at_minimum
 from mlcli.selection.intervals import Interval
 
 SUFFIX = {"squared": "mse", "absolute": "mae", "zero-one": "error_rate"}

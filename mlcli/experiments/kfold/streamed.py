@@ -23,8 +23,7 @@ from mlcli.linear.r_factor import IllConditioned, RFactor, ranks, solve_nested
 from mlcli.models.functions import Polynomials
 from mlcli.result import Progress
 from mlcli.rng import stream
-from mlcli.selection.blocks import merged
-from mlcli.selection.exact import fold_losses, inner_losses, least_squares_fits
+from mlcli.selection.cross_validation import fold_losses, inner_losses, least_squares_fits, merged
 from mlcli.selection.folds import every_block_once
 
 Array = NDArray[np.float64]

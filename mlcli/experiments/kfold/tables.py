@@ -11,7 +11,7 @@ from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.experiments.kfold.bounds import KINDS, Covered
 from mlcli.experiments.kfold.estimates import Estimates
 from mlcli.result import Columns
-from mlcli.selection.choice import at_minimum
+from mlcli.selection.cross_validation import at_minimum
 from mlcli.selection.intervals import Interval, coverage_interval
 
 OF_FIT = ("train", "gcv", "loo", "expected")
