@@ -22,7 +22,7 @@ def paired_test(
     """The mean of paired differences with its interval and the probability of one so far from 0.
 
     Args:
-        differences: one a pair, (n,).
+        differences: one per pair, (n,).
         overlap: n_test / n_train where the pairs are splits of the same rows, whose differences are
             not independent: the variance of the mean is then Nadeau and Bengio's,
             std^2 (1/n + n_test/n_train). 0 for independent pairs.

@@ -67,7 +67,7 @@ def several_features(
     parents: Ints,
     kept: NDArray[np.bool_] | None = None,
 ) -> tuple[Floats, Floats]:
-    """Two full Gram-Schmidt passes a column, in the graded order of the monomials.
+    """Two full Gram-Schmidt passes per column, in the graded order of the monomials.
 
     A monomial with a dropped divisor is skipped: on the data the divisor is a combination of
     earlier columns, so its multiples are too.

@@ -67,7 +67,7 @@ SAMPLE_ROWS = 20_000
 def subsample_indices(X: ArrayLike, n_rows: int = SAMPLE_ROWS) -> Ints:
     """About `n_rows` row numbers at random, and those of each feature's extremes, sorted.
 
-    One of each run of equal length: rows that repeat with a period are all met.
+    One of each run of equal length, so that no row of a periodic pattern is always missed.
     """
     matrix = as_matrix(X)
     N = matrix.shape[0]

@@ -268,14 +268,14 @@ def fourier_rows(x: Floats, low: float, high: float, degree: int) -> Floats:
 
 
 def gaussian_rows(x: Floats, low: float, high: float, degree: int) -> Floats:
-    """exp(-(x - mu)^2 / (2 s^2)), one row a centre: (degree, N)."""
+    """exp(-(x - mu)^2 / (2 s^2)), one row per centre: (degree, N)."""
     mu, s = centres(low, high, degree)
     with np.errstate(over="ignore", under="ignore"):
         return np.asarray(np.exp(-0.5 * ((x - mu[:, None]) / s) ** 2))
 
 
 def sigmoid_rows(x: Floats, low: float, high: float, degree: int) -> Floats:
-    """1 / (1 + exp(-(x - mu) / s)), one row a centre: (degree, N)."""
+    """1 / (1 + exp(-(x - mu) / s)), one row per centre: (degree, N)."""
     mu, s = centres(low, high, degree)
     z = (x - mu[:, None]) / s  # (degree, N)
     # exp of a negative number only, so that no argument can overflow.

@@ -13,7 +13,7 @@ from mlcli.linear.redundant import NOTHING, UNRELATED, Related, find_redundant
 
 
 @dataclass(frozen=True)
-class Scaling:
+class ColumnScaling:
     """What was taken off: z = (phi - mean) / std for each column, b = t - t_mean.
 
     Attributes:
@@ -29,7 +29,7 @@ class Scaling:
 
 def standardize(
     Phi: Floats, t: Floats, *, intercept: bool = True, weights: Floats | None = None
-) -> tuple[Floats, Floats, Scaling]:
+) -> tuple[Floats, Floats, ColumnScaling]:
     """Columns of mean 0 and variance 1, so that (3.13) penalises all weights alike.
 
     Args:
@@ -71,7 +71,7 @@ def standardize(
     rows[flat] = 0.0
     rows /= std[:, None]
     t_mean = float(_means(t, share)) if intercept else 0.0
-    scaling = Scaling(mean * unit, np.where(flat, 1.0, std * unit), t_mean)
+    scaling = ColumnScaling(mean * unit, np.where(flat, 1.0, std * unit), t_mean)
     return rows.T, t - t_mean, scaling
 
 
@@ -80,7 +80,7 @@ def _means(values: Floats, share: Floats | None) -> Floats:
     return np.asarray(values.mean(axis=-1) if share is None else values @ share)
 
 
-def to_raw(w_std: Floats, scaling: Scaling) -> tuple[Floats, Floats]:
+def to_raw(w_std: Floats, scaling: ColumnScaling) -> tuple[Floats, Floats]:
     """Weights of the unscaled columns, and the intercept of (3.10).
 
     w_j = w_std_j / std_j and w_0 = t_mean - sum_j w_j mean_j.
@@ -107,7 +107,7 @@ class Design:
 
     basis: Basis
     scale: Floats  # (D,)
-    scaling: Scaling
+    scaling: ColumnScaling
     A: Floats
     b: Floats
 
@@ -194,5 +194,5 @@ def build(
     A, b, scaling = standardize(Phi, t, intercept=intercept, weights=weights)
     if not scaled:
         A = A * scaling.std
-        scaling = Scaling(scaling.mean, np.ones_like(scaling.std), scaling.t_mean)
+        scaling = ColumnScaling(scaling.mean, np.ones_like(scaling.std), scaling.t_mean)
     return Design(basis, scale, scaling, A, b)

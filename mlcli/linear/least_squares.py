@@ -65,7 +65,7 @@ class OrthonormalColumns:
 
 
 def orthonormal_columns(Phi: Floats) -> OrthonormalColumns:
-    """Two Gram-Schmidt passes a column over Phi (N, p), eq (4.2)."""
+    """Two Gram-Schmidt passes per column over Phi (N, p), eq (4.2)."""
     n_rows, p = Phi.shape
     Q, R = np.zeros((p, n_rows)), np.zeros((p, p))
     kept = np.zeros(p, dtype=bool)
@@ -83,7 +83,7 @@ def orthonormal_columns(Phi: Floats) -> OrthonormalColumns:
 
 
 def fit_columns(Phi: Floats, t: Floats) -> ColumnsFit:
-    """Minimise |t - Phi w|^2, eq (3.5), by two Gram-Schmidt passes a column.
+    """Minimise |t - Phi w|^2, eq (3.5), by two Gram-Schmidt passes per column.
 
     With Phi = Q R the solution of (4.5) is R w = Q^T t: the normal equations, which square the
     condition number, never appear.

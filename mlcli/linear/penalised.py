@@ -20,7 +20,7 @@ from mlcli.linear.arrays import EPSILON, Floats, Ints
 
 @dataclass(frozen=True)
 class RidgePath:
-    """Ridge solutions, one a strength.
+    """Ridge solutions, one per strength.
 
     Attributes:
         w: (p, k).
@@ -99,9 +99,9 @@ def gap_from_products(
     gradient = correlation - 2.0 * l2 * w
     steepest = float(np.abs(gradient).max(initial=0.0))
     # theta is scaled to be feasible, and within that to make the bound as high as it can be.
-    room = l1 / steepest if steepest > 0 else np.inf
+    limit = l1 / steepest if steepest > 0 else np.inf
     best = br / residual if residual > 0 else 1.0
-    c = float(np.clip(best, -room, room))
+    c = float(np.clip(best, -limit, limit))
     dual = c * br - c * c * residual / 2
     if l2 > 0:
         excess = np.maximum(np.abs(correlation) - l1, 0.0)
@@ -252,11 +252,11 @@ def polish(problem: Normal, w: Floats) -> None:
         used = used[w[used] * signs > 0.0]
 
 
-# New columns that one sweep may take in beside the non-zero ones.
+# New columns that one sweep may add to the non-zero ones.
 NEWCOMERS = 10
 # Rounds through A^T A before its rounding is suspected and A itself is used.
 QUICK_SWEEPS = 20
-# With fewer rows a column than this, factoring A costs more than its rows do.
+# With fewer rows per column than this, factoring A costs more than its rows do.
 WORTH_FACTORING = 4
 # Rounds without a lower objective before rounding is taken to have stopped the descent.
 PATIENCE = 3
@@ -270,7 +270,7 @@ ROUNDING = 1e-13
 
 @dataclass(frozen=True)
 class PenalisedPath:
-    """Solutions of (3.13), one a pair of strengths, in the order given.
+    """Solutions of (3.13), one per pair of strengths, in the order given.
 
     Attributes:
         w: (p, k).

@@ -49,7 +49,7 @@ class PolynomialFit:
         basis: the columns q_k, p of them.
         coefficients: W (p, n_degrees), zero where a degree has no column.
         rss: residual sums of squares on the rows of the fit, (n_degrees,), twice (3.5).
-        degrees: as asked for.
+        degrees: as given.
         effective_rank: the independent columns of each degree, (n_degrees,).
         n_rows: N.
     """
@@ -62,7 +62,7 @@ class PolynomialFit:
     n_rows: int
 
     def predict(self, X: ArrayLike) -> Floats:
-        """y(x; w) of (3.8) at X (N, D), one column a degree: (N, n_degrees)."""
+        """y(x; w) of (3.8) at X (N, D), one column per degree: (N, n_degrees)."""
         z = self.basis.scaled(X)
         predictions = np.empty((len(self.degrees), z.shape[1]))
         for start in range(0, z.shape[1], CHUNK):
@@ -81,7 +81,7 @@ class PolynomialAccumulator:
 
     Args:
         basis: fitted on a sample of the rows.
-        c0: coefficients of a first guess, (p,); `r_factor` then asks for their correction.
+        c0: coefficients of a first guess, (p,); `r_factor` belongs to the rest t - P c0.
         method: one of `methods`: "moments" is the fastest, for one feature spread over its range;
             "gram" serves while the sample's basis is nearly orthogonal on all rows; "qr" always.
     """
@@ -99,7 +99,7 @@ class PolynomialAccumulator:
             self._rows = kind(basis.n_columns)
 
     def add(self, X: ArrayLike, t: ArrayLike) -> None:
-        """Take in rows X (n, D) and t (n,).
+        """Add rows X (n, D) and t (n,).
 
         Raises:
             DataError: they are not finite or don't belong together.
@@ -209,7 +209,7 @@ def _fit_few(
     c += correction
     sizes = np.array([basis.size(degree) for degree in degrees])
     inside = np.arange(basis.n_columns)[:, None] < sizes[None]  # (p, n_degrees)
-    # Adding the squares that are left out cancels nothing, unlike t^T t less those taken in.
+    # Adding the squares that are left out cancels nothing, unlike t^T t less those included.
     rss = float(residual @ residual) + np.where(inside, 0.0, c[:, None] ** 2).sum(axis=0)
     ranks = _ranks(basis, sizes)
     return PolynomialFit(
@@ -307,11 +307,11 @@ class StreamPlan:
     last: bool = False
 
     def start(self) -> PolynomialAccumulator:
-        """Takes in rows."""
+        """An empty accumulator for the rows."""
         return PolynomialAccumulator(self.basis, self.c0, method=self.method)
 
     def r_factor(self, rows: PolynomialAccumulator) -> RFactor:
-        """The R factor of [P, t] of all rows that were taken in.
+        """The R factor of [P, t] of all rows that were added.
 
         Raises:
             IllConditioned: digits were lost; try the next plan.
@@ -349,7 +349,7 @@ class StreamPlan:
 def stream_plans(
     X: Floats, t: Floats, low: Floats, high: Floats, degree: int, *, intercept: bool = True
 ) -> list[StreamPlan]:
-    """How to take in rows, the fastest first; the last plan always works.
+    """How to add up rows, the fastest first; the last plan always works.
 
     Args:
         X, t: a sample of the rows, (n, D) and (n,), with the extremes of every feature.
@@ -367,7 +367,7 @@ def stream_plans(
 
 
 def _over_box(low: Floats, high: Floats, n_columns: int) -> Floats:
-    """Points of a box, (n, D), the denser the nearer to its faces, as polynomials ask for."""
+    """Points of a box, (n, D), the denser the nearer to its faces, as polynomials need them."""
     n = max(FEWEST_POINTS, POINTS_A_COLUMN * n_columns)
     if low.size == 1:
         angles = (np.arange(n) + 0.5)[:, None] / n

@@ -71,11 +71,11 @@ class QRAccumulator:
         self._n_rows = 0
 
     def add(self, Phi: Floats, t: Floats) -> None:
-        """Take in rows Phi (n, p) and t (n,)."""
+        """Add rows Phi (n, p) and t (n,)."""
         self.add_rows(np.concatenate([Phi.T, t[None]]))
 
     def add_rows(self, rows: Floats) -> None:
-        """Take in [Phi t] transposed, (p+1, n)."""
+        """Add [Phi t] transposed, (p+1, n)."""
         self._R = triangular(np.vstack([self._R, rows.T]))
         self._n_rows += rows.shape[1]
 
@@ -92,16 +92,16 @@ class GramAccumulator:
         self._n_rows = 0
 
     def add(self, Phi: Floats, t: Floats) -> None:
-        """Take in rows Phi (n, p) and t (n,)."""
+        """Add rows Phi (n, p) and t (n,)."""
         self.add_rows(np.concatenate([Phi.T, t[None]]))
 
     def add_rows(self, rows: Floats) -> None:
-        """Take in [Phi t] transposed, (p+1, n)."""
+        """Add [Phi t] transposed, (p+1, n)."""
         with np.errstate(over="ignore"):
             self.add_gram(rows @ rows.T, rows.shape[1])
 
     def add_gram(self, gram: Floats, n_rows: int) -> None:
-        """Take in the Gram matrix (p+1, p+1) of `n_rows` rows [Phi t]."""
+        """Add the Gram matrix (p+1, p+1) of `n_rows` rows [Phi t]."""
         self._gram += gram
         self._n_rows += n_rows
 
@@ -220,7 +220,7 @@ class MomentAccumulator:
         self._rows = np.empty((degree + 1, CHUNK))
 
     def add(self, u: Floats, t: Floats, guess: Floats | None = None) -> None:
-        """Take in u (n,) and t (n,), less T(u) guess where coefficients (degree + 1,) are given."""
+        """Add u (n,) and t (n,), less T(u) guess where coefficients (degree + 1,) are given."""
         for start in range(0, u.size, CHUNK):
             part = slice(start, start + CHUNK)
             self._add(u[part], t[part], guess)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mlcli.linear.arnoldi import ArnoldiBasis
 from mlcli.linear.basis import PRODUCTS, Basis, fit_basis
-from mlcli.linear.design import Design, Scaling
+from mlcli.linear.design import ColumnScaling, Design
 from mlcli.linear.polynomial import PolynomialFit
 
 Array = NDArray[np.float64]
@@ -251,7 +251,7 @@ def _standardised(words: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]])
     if mean.shape != (n_columns,) or len(weights) != n_columns + int(bool(constant)):
         raise ValueError("the weights are not one a column")
     nothing = np.empty((0, n_columns))
-    scaling = Scaling(mean, std, float(words["t_mean"]))
+    scaling = ColumnScaling(mean, std, float(words["t_mean"]))
     design = Design(basis, tensors["unit"], scaling, nothing, np.empty(0))
     return Standardised(
         design, weights, constant, tensors.get("order"), tensors.get("root"), int(words["n_rows"])

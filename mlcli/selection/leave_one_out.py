@@ -28,7 +28,7 @@ RefitOne = Callable[[int, int], float]
 
 @dataclass(frozen=True)
 class LeaveOneOut:
-    """One value a model, (n_models,) each, in the units of the loss.
+    """One value per model, (n_models,) each, in the units of the loss.
 
     Attributes:
         loo: mean loss of the left-out rows.
@@ -37,7 +37,7 @@ class LeaveOneOut:
         train: mean loss on the rows of the fit.
         degrees_of_freedom: tr H.
         n_refits: left-out rows that were fitted anew, their h_ii being too near 1.
-        rows: the loss of each left-out row, (N, n_models), where it was asked for.
+        rows: the loss of each left-out row, (N, n_models), if `keep_rows`.
     """
 
     loo: Floats

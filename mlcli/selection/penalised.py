@@ -11,7 +11,7 @@ from mlcli.certificate import Certificate, worst_of
 from mlcli.linear.arrays import Floats, Ints, subsample_indices
 from mlcli.linear.basis import fit_basis
 from mlcli.linear.column_families import NestedColumns, StandardisedFamily, standardised_family
-from mlcli.linear.design import Design, Scaling
+from mlcli.linear.design import ColumnScaling, Design
 from mlcli.linear.penalised import PathFits, fit_path
 from mlcli.linear.polynomial import MANY_ROWS
 from mlcli.linear.r_factor import RFactor, triangular
@@ -68,7 +68,7 @@ def _many_rows(
 ) -> tuple[StandardisedFamily, list[RFactor]]:
     """The same through nearly orthogonal columns P, of which the powers are combinations P T.
 
-    The rows are then met once, by a Gram matrix that loses nothing; T comes from a sample.
+    The rows are then read once, by a Gram matrix that loses nothing; T comes from a sample.
     """
     plain, parts = polynomial_blocks(X, t, degrees, blocks)
     largest = np.abs(X).max(axis=0)
@@ -91,7 +91,9 @@ def _many_rows(
     mean, spread = R[0, 1:] / R[0, 0], np.linalg.norm(R[1:, 1:], axis=0)
     std = np.where(spread > 0, spread, 1.0) / np.sqrt(t.size)
     T[:, 1:] = (T[:, 1:] - np.outer(T[:, 0], mean)) / std
-    design = Design(basis, scale, Scaling(mean, std, float(t.mean())), np.empty((0, std.size)), t)
+    design = Design(
+        basis, scale, ColumnScaling(mean, std, float(t.mean())), np.empty((0, std.size)), t
+    )
 
     def rows(index: Ints | slice) -> Floats:
         return plain.rows(index) @ T

@@ -43,7 +43,7 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """What arriving points say of two weights.
+    """The posterior of two weights as points arrive.
 
     Attributes:
         found: after more and more points, the last one after all rows.
@@ -95,7 +95,7 @@ def arrivals_of_two(
     """The model's first two weights as points arrive, whatever the others are.
 
     Each is the marginal of the posterior of all weights under the model's own prior and noise, so
-    that the last is what the model says of the two. Columns that ARD dropped have no spread and
+    that the last is the model's own. Columns that ARD dropped have no spread and
     are passed over.
 
     Args:

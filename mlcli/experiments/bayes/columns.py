@@ -63,7 +63,7 @@ def model_degree(config: BayesConfig) -> int:
 
 @dataclass(frozen=True)
 class Data:
-    """Rows that can be met again and again, in bounded memory.
+    """Rows that can be read again and again, in bounded memory.
 
     Attributes:
         rows: () -> X (n, D), t (n,) in batches.

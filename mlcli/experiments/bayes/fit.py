@@ -73,7 +73,7 @@ class PosteriorFit:
 
 
 def fit(config: BayesConfig, r_factor: RFactor, prior: Prior | None = None) -> PosteriorFit:
-    """The posterior that a config asks for.
+    """The posterior of a config.
 
     Args:
         config: validated parameters.

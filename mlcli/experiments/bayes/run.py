@@ -59,7 +59,7 @@ class BayesReplicate:
 
 
 @dataclass(frozen=True)
-class BayesModel:
+class FirstModel:
     """The model of the first data set."""
 
     basis: Basis
@@ -106,13 +106,13 @@ def _replicate(prepared: BayesPrepared, index: int) -> BayesReplicate:
     return BayesReplicate(_model(prepared, data).fitted, curve)
 
 
-def _model(prepared: BayesPrepared, data: Data) -> BayesModel:
+def _model(prepared: BayesPrepared, data: Data) -> FirstModel:
     config = prepared.config
     basis = basis_of(config, data.low, data.high, model_degree(config), data.redundant)
     r_factor = r_factor_of(basis, data)
     fitted = fit(config, r_factor, prepared.prior)
     terms = basis.terms(prepared.source.feature_names)
-    return BayesModel(basis, r_factor, fitted, maximum_likelihood(r_factor), terms)
+    return FirstModel(basis, r_factor, fitted, maximum_likelihood(r_factor), terms)
 
 
 def _result(
@@ -167,7 +167,7 @@ def _result(
 def _tables(
     prepared: BayesPrepared,
     data: Data,
-    model: BayesModel,
+    model: FirstModel,
     replicates: Sequence[BayesReplicate],
     study: Sequence[Array],
 ) -> dict[str, Columns]:
@@ -187,7 +187,7 @@ def _tables(
     }
 
 
-def _arrivals(prepared: BayesPrepared, model: BayesModel) -> Arrivals:
+def _arrivals(prepared: BayesPrepared, model: FirstModel) -> Arrivals:
     X, t, fitted = prepared.first.X, prepared.first.t, model.fitted
     if X.shape[1] == 1:
         return arrivals_on_a_line(prepared.config, X, t, fitted)
@@ -196,7 +196,7 @@ def _arrivals(prepared: BayesPrepared, model: BayesModel) -> Arrivals:
 
 def _metrics(
     config: BayesConfig,
-    model: BayesModel,
+    model: FirstModel,
     replicates: Sequence[BayesReplicate],
     study: Sequence[Array],
     source: Source,

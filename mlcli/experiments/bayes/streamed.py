@@ -43,7 +43,7 @@ class _Rows(Protocol):
 
 
 def read(config: BayesConfig, source: StreamSource, progress: Progress) -> Data:
-    """The R factor of every degree that a run asks for, in one pass over the rows.
+    """The R factor of every degree of a run, in one pass over the rows.
 
     What the pass holds is a correction to the fit of the source's sample, so that even of a nearly
     exact fit no digits are lost. A method that serves the sample but not all rows is found out at
@@ -98,7 +98,7 @@ def _r_factors(bases: list[Basis], source: StreamSource, progress: Progress) -> 
 
 
 def _stream_plans(basis: Basis, sample: Dataset) -> list[Callable[[], _Rows]]:
-    """How the rows can be taken in, the fastest first: those that serve the sample."""
+    """The methods that can add up the rows, the fastest first: those that work on the sample."""
     if basis.kind in (*PRODUCTS, "linear"):
         # With the constant even where the basis has none: its columns need it all the same.
         found = stream_plans(sample.X, sample.t, basis.low, basis.high, basis.degree)

@@ -51,7 +51,7 @@ class EvidenceCurve:
     """The evidence of each degree and the cross-validated error beside it.
 
     Attributes:
-        maxima: one a degree; None where the evidence has no maximum.
+        maxima: one per degree; None where the evidence has no maximum.
         cv_mse: of least squares, (n_degrees,); NaN where it was not computed.
     """
 

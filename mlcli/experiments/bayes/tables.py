@@ -144,7 +144,7 @@ def evidence_table(curves: Sequence[EvidenceCurve]) -> Columns:
 
 
 def surface_table(alphas: Array, betas: Array, values: Array) -> Columns:
-    """The log evidence on a grid of precisions, a row a pair."""
+    """The log evidence on a grid of precisions, one row per pair."""
     return {
         "prior_precision": np.repeat(alphas, betas.size),
         "noise_precision": np.tile(betas, alphas.size),

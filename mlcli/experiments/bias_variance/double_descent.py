@@ -21,7 +21,7 @@ HELD = 4_000_000
 
 @dataclass(frozen=True)
 class DoubleDescent:
-    """What one seed found in one kind of columns, one value a number of columns, (k,).
+    """What one seed found in one kind of columns, one value per number of columns, (k,).
 
     Attributes:
         bias_squared, variance, sum: as in (A.18), means over the data sets.

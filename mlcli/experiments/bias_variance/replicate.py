@@ -68,7 +68,7 @@ class ErrorDecomposer:
         self._measured: list[Array] = []
 
     def add(self, predict: Predict) -> None:
-        """Take in the k models of one data set."""
+        """Add the k models of one data set."""
         known, t = self._ensemble.known, self._ensemble.t_test
         y = predict(self._ensemble.X_test)  # (n_test, k)
         if self._at_test is None:
@@ -87,7 +87,7 @@ class ErrorDecomposer:
     def terms(self, effective_rank: Array | None) -> DecompositionTerms:
         """The terms of (A.18) over all members."""
         if self._at_test is None:
-            raise RuntimeError("no data set was taken in")
+            raise RuntimeError("no data set was added")
         measured = np.stack(self._measured)  # (S, k)
         known, t = self._ensemble.known, self._ensemble.t_test
         with np.errstate(over="ignore", invalid="ignore"):
@@ -159,7 +159,7 @@ class BiasVarianceOutcome:
 
 
 def shown(config: BiasVarianceConfig) -> list[int]:
-    """Which of the fitted degrees are drawn along x; the highest if none of those asked for."""
+    """Which of the fitted degrees are drawn along x; the highest if none of those in the config."""
     degrees = models.sizes(config)
     wanted = [i for i, degree in enumerate(degrees) if degree in config.shown_degrees]
     return wanted or [len(degrees) - 1]

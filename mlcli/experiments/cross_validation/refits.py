@@ -181,7 +181,7 @@ def logistic_losses(
 
 @dataclass(frozen=True)
 class _Fitted:
-    """What the fits to some rows say of others.
+    """Predictions of fits to some rows at others.
 
     Attributes:
         y: (n_degrees, n_strengths, n).
@@ -197,7 +197,7 @@ class _Fitted:
 def _predictions(
     spec: CrossValidationSpec, X: Array, t: Array, train: Ints, test: Ints, related: Related
 ) -> _Fitted:
-    """Fits of every degree and strength to training rows, asked about test rows."""
+    """Fits of every degree and strength to training rows, evaluated at test rows."""
     degrees, n_train = spec.degrees, train.size
     if spec.penalty == "none":
         refit = least_squares_refit(spec, X, t, degrees)

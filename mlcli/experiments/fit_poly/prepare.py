@@ -145,7 +145,7 @@ def _refuse_unstreamable(config: FitPolyConfig) -> None:
     """Refuse what needs all rows at once.
 
     Raises:
-        DataError: naming what to ask for instead.
+        DataError: naming what to use instead.
     """
     plain = config.solver == "arnoldi" and config.penalty == "none"
     if not plain or config.basis not in ("polynomial", "linear"):

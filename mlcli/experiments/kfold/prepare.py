@@ -172,7 +172,7 @@ def _refuse_unstreamable(config: KfoldConfig) -> None:
     """Refuse what needs all rows at once.
 
     Raises:
-        DataError: naming what to ask for instead.
+        DataError: naming what to use instead.
     """
     plain = config.model == "linear" and config.penalty == "none" and config.loss == "squared"
     powers = spans_powers(config.basis, config.intercept)
