@@ -9,22 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
+from mlcli.linear.basis import POWERS, Basis, fit_basis
+from mlcli.linear.certified import CertifiedFit, certified_polynomial
 from mlcli.linear.design import Design, build
+from mlcli.linear.least_squares import ColumnsFit, LapackFit, fit_columns, lapack_least_squares
 from mlcli.linear.penalised import fit_path, strengths_of
+from mlcli.linear.polynomial import PolynomialFit, fit_polynomial
 from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.models.functions import InBasis, LinearFunction, Polynomials, Standardised
-
-if TYPE_CHECKING:
-    from mlcli.linear.basis import Basis
-    from mlcli.linear.certified import CertifiedFit
-    from mlcli.linear.least_squares import ColumnsFit, LapackFit
-    from mlcli.linear.polynomial import PolynomialFit
 
 Array = NDArray[np.float64]
 
@@ -108,8 +105,6 @@ def fit(
 
     `related` as in `linear.design.build`, for the estimators on standardised columns.
     """
-    from mlcli.linear.basis import POWERS
-
     if spec.penalty != "none":
         return fit_penalised(spec, X, t, names, related)
     if spec.solver == "lapack":
@@ -123,16 +118,12 @@ def fit(
 
 def terms(spec: LinearModelSpec, X: Array, degree: int, names: Sequence[str]) -> list[str]:
     """The names of the coefficients of one degree."""
-    from mlcli.linear.basis import fit_basis
-
     low, high = X.min(axis=0), X.max(axis=0)
     return fit_basis(spec.basis, low, high, degree, intercept=spec.intercept).terms(names)
 
 
 def fit_arnoldi(spec: LinearModelSpec, X: Array, t: Array, names: Sequence[str]) -> LinearFits:
     """Exact least squares in the polynomials up to each degree, from one nested basis."""
-    from mlcli.linear.polynomial import fit_polynomial
-
     degrees = spec.degrees
     found = fit_polynomial(X, t, degrees, intercept=spec.intercept)
     rank = np.asarray(found.effective_rank, dtype=float)
@@ -164,9 +155,6 @@ def _in_monomials(
 
 def fit_orthonormal(spec: LinearModelSpec, X: Array, t: Array, names: Sequence[str]) -> LinearFits:
     """Exact least squares in any other basis, its columns made orthonormal one after the other."""
-    from mlcli.linear.basis import fit_basis
-    from mlcli.linear.least_squares import fit_columns
-
     low, high = X.min(axis=0), X.max(axis=0)
     fits = []
     for degree in spec.degrees:
@@ -210,9 +198,6 @@ def _of_columns(
 
 def fit_certified(spec: LinearModelSpec, X: Array, t: Array, names: Sequence[str]) -> LinearFits:
     """Exact rational arithmetic on the raw monomials: every digit right for the data as stored."""
-    from mlcli.linear.basis import fit_basis
-    from mlcli.linear.certified import certified_polynomial
-
     degrees = spec.degrees
     found = [certified_polynomial(X, t, d, intercept=spec.intercept) for d in degrees]
     low, high = X.min(axis=0), X.max(axis=0)
@@ -250,8 +235,6 @@ def fit_lapack(
     At high degree this is another estimator than `fit_arnoldi`: of the 301 columns of degree 300 in
     double precision only about 70 directions survive the cut.
     """
-    from mlcli.linear.least_squares import lapack_least_squares
-
     designs = _designs(spec, X, t, related)
     fits = [lapack_least_squares(design.A, design.b, spec.rcond) for design in designs]
     constant = float(spec.intercept)
