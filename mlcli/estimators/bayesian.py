@@ -13,11 +13,11 @@ from mlcli.certificate import Certificate
 from mlcli.errors import NoAnswerError
 from mlcli.estimators.base import Floats, Regressor, warn_uncertified
 from mlcli.estimators.parameters import ParameterError, default
-from mlcli.experiments.bayes.columns import basis_of, in_memory, model_degree, triangle_of
+from mlcli.experiments.bayes.columns import basis_of, in_memory, model_degree, r_factor_of
 from mlcli.experiments.bayes.config import BayesConfig
-from mlcli.experiments.bayes.fit import Fitted, fit
+from mlcli.experiments.bayes.fit import PosteriorFit, fit
 from mlcli.linear.basis import Basis
-from mlcli.linear.triangle import Triangle
+from mlcli.linear.r_factor import RFactor
 
 # A target of zeros leaves both precisions open, and any two will do.
 ZEROS = {"noise_precision": 1.0, "prior_precision": 1.0}
@@ -115,7 +115,7 @@ class BayesianRegressor(Regressor):
         self._basis: Basis = basis_of(
             config, data.low, data.high, model_degree(config), data.redundant
         )
-        self._model: Fitted = _fit(config, triangle_of(self._basis, data))
+        self._model: PosteriorFit = _fit(config, r_factor_of(self._basis, data))
         self.certificate_: Certificate | None = self._model.certificate
         warn_uncertified(self.certificate_, "given precisions, or a lower degree")
         return self
@@ -196,14 +196,14 @@ class BayesianRegressor(Regressor):
         return self._model.posterior.mean
 
 
-def _fit(config: BayesConfig, triangle: Triangle) -> Fitted:
+def _fit(config: BayesConfig, r_factor: RFactor) -> PosteriorFit:
     """The posterior; with next to no noise where the evidence has no finite maximum."""
     try:
-        return fit(config, triangle)
+        return fit(config, r_factor)
     except NoAnswerError:
         if config.noise_precision is not None:
             raise
-        square = float(triangle.R[:, -1] @ triangle.R[:, -1]) / triangle.n_rows
+        square = float(r_factor.R[:, -1] @ r_factor.R[:, -1]) / r_factor.n_rows
     warnings.warn(
         "the columns fit the target exactly, so the noise is taken as "
         f"{NO_NOISE:g} of its root mean square; try a lower degree or more rows",
@@ -212,4 +212,4 @@ def _fit(config: BayesConfig, triangle: Triangle) -> Fitted:
     )
     given = {"noise_precision": 1.0 / (NO_NOISE**2 * square)} if square else ZEROS
     kept = config.model_copy(update={"prior": "isotropic", "noise": "gaussian", **given})
-    return fit(kept, triangle)
+    return fit(kept, r_factor)

@@ -14,7 +14,7 @@ from mlcli.classification.logistic.likelihood import (
     log_likelihood,
 )
 from mlcli.classification.logistic.scores import mean_cross_entropy
-from mlcli.linear.bayes.density import normal_log_density
+from mlcli.linear.bayes.posterior import normal_log_density
 
 RNG = np.random.default_rng(0)
 P = RNG.dirichlet(np.ones(3), 8)

@@ -18,7 +18,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from mlcli.datasets.split import stratified_indices
 from mlcli.estimators import BayesianRegressor, LogisticClassifier, PolynomialRegressor
 from mlcli.linear.bayes import relevance
-from mlcli.linear.coordinate_descent import elastic_net_path
+from mlcli.linear.penalised import elastic_net_path
 from mlcli.rng import stream
 
 Run = Callable[..., Any]

@@ -10,9 +10,9 @@ import pytest
 
 from mlcli.errors import DataError
 from mlcli.linear.basis import fit_basis
-from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.design import build
 from mlcli.linear.least_squares import lapack_least_squares
+from mlcli.linear.polynomial import fit_polynomial
 from mlcli.models.functions import (
     InBasis,
     LinearFunction,
@@ -40,7 +40,7 @@ def in_basis() -> LinearFunction:
 
 def standardised() -> LinearFunction:
     design = build("polynomial", X, T, 2, intercept=True, scaled=True)
-    return Standardised(design, RNG.normal(size=5), root=RNG.normal(size=(5, 4)), n_rows=60)
+    return Standardised(design, RNG.normal(size=5), sqrt_factor=RNG.normal(size=(5, 4)), n_rows=60)
 
 
 def activations() -> LinearFunction:
@@ -96,8 +96,8 @@ def test_leverage_of_a_basis_that_was_made_on_some_of_the_rows() -> None:
 
 def test_leverage_of_standardised_columns_has_the_share_of_the_constant() -> None:
     design = build("polynomial", X, T, 2, intercept=True, scaled=True)
-    root = lapack_least_squares(design.A, design.b).unit_std_error(design.A).root
-    found = Standardised(design, np.zeros(5), root=root, n_rows=60).leverage(X)
+    factor = lapack_least_squares(design.A, design.b).unit_std_error(design.A).sqrt_factor
+    found = Standardised(design, np.zeros(5), sqrt_factor=factor, n_rows=60).leverage(X)
     assert found is not None
     whole = Polynomials(fit_polynomial(X, T, (2,))).leverage(X)
     assert found == pytest.approx(whole)

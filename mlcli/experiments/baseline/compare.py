@@ -13,8 +13,7 @@ from mlcli.classification.logistic.scores import brier, mean_cross_entropy
 from mlcli.experiments.baseline.task import Task
 from mlcli.experiments.summary import range_of
 from mlcli.linear.statistics import ANY, Range
-from mlcli.selection.intervals import corrected
-from mlcli.selection.significance import holm, p_value
+from mlcli.selection.intervals import corrected, holm_adjusted, p_value
 
 Array = NDArray[np.float64]
 HIGHER_IS_BETTER = ("accuracy", "r2")
@@ -74,7 +73,7 @@ def compare(task: Task, found: Mapping[str, Mapping[str, Array]]) -> dict[str, A
             found_gap = interval(task, gap, range_of(task.score).of_difference)
             models[method]["difference"] = found_gap | {"p_value": _p_value(task, gap)}
     gaps = [entry["difference"] for name, entry in models.items() if name != "constant"]
-    for one, p in zip(gaps, holm([gap["p_value"] for gap in gaps]), strict=True):
+    for one, p in zip(gaps, holm_adjusted([gap["p_value"] for gap in gaps]), strict=True):
         one["p_holm"] = p
     sign = 1.0 if task.score in HIGHER_IS_BETTER else -1.0
     winners = []

@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 
 from mlcli.classification.logistic.scores import brier
 from mlcli.errors import NoAnswerError
-from mlcli.experiments.fit_poly import estimators
-from mlcli.experiments.fit_poly.config import FitPolyConfig
+from mlcli.experiments import linear_fits
 from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.fit import fit_classifier
-from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.basis import count_columns
 from mlcli.linear.design import build
-from mlcli.linear.ridge import ridge_path
+from mlcli.linear.penalised import ridge_path, strength_grid
 from mlcli.linear.statistics import spread
 
 Array = NDArray[np.float64]
@@ -67,8 +65,8 @@ def constant(rows: Rows) -> Predict:
 
 def linear(rows: Rows) -> Predict:
     """Least squares."""
-    config = FitPolyConfig(degrees=(1,), basis="linear", test_fraction=0.0)
-    fits = estimators.fit(config, rows.X, rows.t, ())
+    spec = linear_fits.LinearModelSpec(degrees=(1,), basis="linear")
+    fits = linear_fits.fit(spec, rows.X, rows.t, ())
     return lambda X: fits.predict(X)[:, 0]
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
+from mlcli.experiments.column_limit import smaller_basis
 from mlcli.experiments.descent import tables
 from mlcli.experiments.descent.config import DescentConfig
 from mlcli.experiments.descent.studies import Replicate, quadratic_of, replicate
 from mlcli.experiments.experiment import Context, Prepared
-from mlcli.experiments.size_hint import smaller_basis
 from mlcli.experiments.source import refuse_words
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import count_columns

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from mlcli.errors import DataError
 from mlcli.experiments.logistic.config import LogisticConfig
+from mlcli.linear.arrays import EPSILON
 from mlcli.linear.basis import POWERS, Basis, fit_basis
-from mlcli.linear.design import Design
-from mlcli.linear.least_squares import EPSILON, Scaling
+from mlcli.linear.design import ColumnScaling, Design
 from mlcli.linear.redundant import Redundant, is_binary
 
 Array = NDArray[np.float64]
@@ -100,7 +100,9 @@ class Columns:
         if not config.standardize:
             std = np.ones_like(std)
         nothing = np.empty((0, mean.size))
-        return Design(self._basis, self._scale, Scaling(mean, std, t_mean), nothing, nothing[:, 0])
+        return Design(
+            self._basis, self._scale, ColumnScaling(mean, std, t_mean), nothing, nothing[:, 0]
+        )
 
     def _evaluate(self, X: Array) -> Array:
         Phi = self._basis.evaluate(X / self._scale)
