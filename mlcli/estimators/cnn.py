@@ -13,8 +13,8 @@ from mlcli.estimators.parameters import ParameterError, default
 from mlcli.experiments.train_cnn.config import TrainCnnConfig
 from mlcli.experiments.train_cnn.run import augmentation_of
 from mlcli.neural.architecture import PRESETS, shapes
-from mlcli.neural.augmented import augmenting
-from mlcli.neural.layer_lines import parse
+from mlcli.neural.augmentation import augmenting
+from mlcli.neural.layer_spec import parse
 
 
 class CNNClassifier(NetworkClassifier):

@@ -16,10 +16,10 @@ from mlcli.experiments.networks.members import Program, loss_of, programs_of
 from mlcli.experiments.networks.problem import Problem, Split, origin_of, parts_of, units_of
 from mlcli.experiments.networks.threads import program_threads
 from mlcli.experiments.networks.variants import Variant, variants_of
+from mlcli.neural.batched_module import Members
 from mlcli.neural.batches import Scaling, View, part_of
 from mlcli.neural.device import find_device, find_dtype
 from mlcli.neural.evaluation import outputs
-from mlcli.neural.members import Members
 from mlcli.neural.training import RunEpoch
 from mlcli.rng import stream
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from mlcli.estimators.parameters import ParameterError
 from mlcli.neural.architecture import shapes
-from mlcli.neural.layer_lines import LayerSpec, parse
+from mlcli.neural.layer_spec import LayerSpec, parse
 
 Shape = tuple[int, int, int]
 # The smallest side of a square that a row of a square number of columns is taken for.

@@ -190,7 +190,7 @@ def _torchscript(
     import json
 
     from mlcli.export.graph import INPUT
-    from mlcli.neural.scripted import run_script, script
+    from mlcli.neural.torchscript import run_script, script
 
     steps = [(s.op, s.inputs, s.output, s.tensors, s.settings) for s in graph.steps]
     # A traced program takes rows of one type only.

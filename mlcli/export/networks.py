@@ -19,7 +19,7 @@ from mlcli.models.networks import Networks, Program
 from mlcli.neural.activations import ACTIVATIONS
 from mlcli.neural.architecture import Layer
 from mlcli.neural.cnn import CNN
-from mlcli.neural.layer_lines import LayerSpec
+from mlcli.neural.layer_spec import LayerSpec
 from mlcli.neural.normalisation import EPSILON
 
 Array = NDArray[Any]
@@ -156,7 +156,7 @@ def _member(build: Builder, program: Program, m: int, rows: str, label: str) -> 
 def _views(
     build: Builder, rows: str, shape: tuple[int, ...], ground: float, flips: bool
 ) -> list[str]:
-    """The image itself, moved by a pixel four ways, and mirrored all; `neural.images.views`."""
+    """The image, moved by a pixel four ways, and all mirrored; `neural.augmentation.views`."""
     c, h, w = shape
     # The number behind the last pixel stands for what comes in from outside.
     padded = build.concat([rows, build.constant(rows, ground)])  # (n, c h w + 1)

@@ -183,7 +183,7 @@ def _program(
     device: str,
 ) -> Program:
     from mlcli.neural import restored
-    from mlcli.neural.pixels import Pixels
+    from mlcli.neural.augmentation import Pixels
     from mlcli.scale.threads import n_threads
 
     n_trained, n_features = int(program["n_trained"]), len(info["features"])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mlcli.neural.shares import Share, draw
+from mlcli.neural.data_parallel import Share, draw
 
 LEAKY_SLOPE = 0.01
 PRELU_START = 0.25

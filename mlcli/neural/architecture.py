@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from mlcli.neural.layer_lines import LayerSpec, parse
+from mlcli.neural.layer_spec import LayerSpec, parse
 
 # (channels, height, width) of images, or (n,) of vectors.
 Shape = tuple[int, ...]

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mlcli.neural.batched_module import Members, Stream
 from mlcli.neural.losses import Loss
-from mlcli.neural.members import Members, Stream
 
 Array = NDArray[Any]
 # Minibatches are gathered a few at a time, as many as stay in the cache.

@@ -7,24 +7,23 @@ group of filters a member; vectors are (M, B, n). On a CPU the channels lie inne
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from mlcli.neural.activations import ACTIVATIONS, PRELU_START, activate
 from mlcli.neural.architecture import Layer, Shape, shapes
-from mlcli.neural.backpropagation import affine
-from mlcli.neural.image_memory import channels_innermost, max_pool
+from mlcli.neural.batched_module import Members
+from mlcli.neural.data_parallel import draw
 from mlcli.neural.initialisation import draw_weights
-from mlcli.neural.layer_lines import LayerSpec, parse
-from mlcli.neural.members import Members
-from mlcli.neural.mlp import per_member
+from mlcli.neural.layer_spec import LayerSpec, parse
+from mlcli.neural.mlp import affine, per_member
 from mlcli.neural.normalisation import batch_norm, batch_norm_channels
-from mlcli.neural.shares import draw
 
 
 class CNN(Members):
@@ -293,3 +292,74 @@ _STEPS: Mapping[str, Callable[[CNN, Layer, Tensor], Tensor]] = MappingProxyType(
         "scan": _scan,
     }
 )
+
+
+def channels_innermost(images: Tensor) -> Tensor:
+    """The same images (B, C, h, w) with the channels of a pixel side by side in memory.
+
+    Convolutions and pooling on a CPU are faster that way, and hand the layout on. Of a single
+    channel torch can't tell the layouts apart and would choose the slow one: its strides are set.
+    """
+    found = images.contiguous(memory_format=torch.channels_last)
+    n_rows, channels, h, w = found.shape
+    return found.as_strided((n_rows, channels, h, w), (channels * h * w, 1, w * channels, channels))
+
+
+def max_pool(Z: Tensor, size: tuple[int, int], stride: tuple[int, int]) -> Tensor:
+    """(8.19) on images (B, C, h, w): the largest of each window.
+
+    Where no gradient will be asked for, nobody needs to know which was the largest: then it is the
+    maximum of as many strided views as a window has pixels.
+    """
+    if torch.is_grad_enabled():
+        pooled: Tensor = functional.max_pool2d(Z, size, stride)
+        return pooled
+    h, w = ((n - f) // s + 1 for n, f, s in zip(Z.shape[2:], size, stride, strict=True))
+    largest: Tensor | None = None
+    for i in range(size[0]):
+        rows = slice(i, i + stride[0] * (h - 1) + 1, stride[0])
+        for j in range(size[1]):
+            view = Z[:, :, rows, j : j + stride[1] * (w - 1) + 1 : stride[1]]  # (B, C, h', w')
+            largest = view if largest is None else torch.maximum(largest, view)
+    assert largest is not None
+    return largest
+
+
+Floats = NDArray[np.float64]
+
+
+@torch.no_grad()
+def each_layer(net: CNN, X: Tensor) -> Iterator[tuple[Layer, Tensor]]:
+    """Each layer with what it puts out in evaluation mode: (M, B, c, h, w) or (M, B, n).
+
+    Args:
+        net: M members.
+        X: images (M, B, c, h, w), or unrolled (M, B, c h w).
+    """
+    net.eval()
+    for i, layer in enumerate(net.layers, start=1):
+        yield layer, net.by_member(net.through(X, i))
+
+
+def relative_changes(net: CNN, X: Tensor, X_moved: Tensor) -> Floats:
+    """||z(X_moved) - z(X)|| / ||z(X)|| of each layer and member, the mean over the rows.
+
+    Rows for which a layer puts out nothing but zeros have no such ratio and are left out.
+
+    0: the layer doesn't see the change; sqrt 2: what it puts out has nothing in common any more.
+
+    Args:
+        net: M members.
+        X: unrolled images, (M, B, c h w).
+        X_moved: the same images after a change.
+
+    Returns:
+        (layers, M); NaN where a layer puts out nothing but zeros for every row.
+    """
+    found = []
+    for (_, Z), (_, Z_moved) in zip(each_layer(net, X), each_layer(net, X_moved), strict=True):
+        size = Z.flatten(2).norm(dim=2)  # (M, B)
+        change = (Z_moved - Z).flatten(2).norm(dim=2)  # (M, B)
+        ratio = torch.where(size > 0, change / size, torch.nan)
+        found.append(ratio.nanmean(dim=1).cpu().numpy().astype(np.float64))
+    return np.stack(found)

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mlcli.neural.batched_module import Members
 from mlcli.neural.batches import Part
+from mlcli.neural.data_parallel import ProcessGroup
 from mlcli.neural.losses import Loss
-from mlcli.neural.members import Members
-from mlcli.neural.process_group import ProcessGroup
 
 Floats = NDArray[np.float64]
 # X (M, B, ...) to outputs (M, B, K): a network, or what is made of it.
@@ -117,3 +117,31 @@ def predict(net: Members, X: NDArray[Any], autocast: bool = False) -> NDArray[An
     """Outputs before the output activation of each member on the same rows, (N, ...): (M, N, K)."""
     rows = torch.as_tensor(np.asarray(X), device=net.theta.device).to(net.theta.dtype)
     return outputs(net, Part(rows, torch.zeros(len(rows), device=rows.device)), autocast)[0]
+
+
+class TrainingScores(NamedTuple):
+    """Loss and accuracy of each member on its training rows, (M,) each."""
+
+    loss: Floats
+    accuracy: Floats
+
+
+@torch.no_grad()
+def training_scores(net: Members, loss: Loss, X: NDArray[Any], t: NDArray[Any]) -> TrainingScores:
+    """Scores as training sees them: batch normalisation takes the statistics of these rows.
+
+    After few steps its moving averages still lag behind the weights, and would judge the lag.
+
+    Args:
+        net: M members.
+        loss: E, of labels.
+        X: inputs, (N, D).
+        t: labels, (N,).
+    """
+    net.train()
+    rows = torch.as_tensor(X).to(net.theta).expand(net.n_members, *X.shape)  # (M, N, D)
+    labels = torch.as_tensor(t, device=net.theta.device).expand(net.n_members, len(t))
+    A = net(rows)
+    right = (A.argmax(dim=2) == labels).double().mean(dim=1)
+    E = loss.value(A, labels).double()
+    return TrainingScores(E.cpu().numpy(), right.cpu().numpy())

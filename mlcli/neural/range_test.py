@@ -13,12 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mlcli.neural.batched_module import Members, Stream
 from mlcli.neural.batches import View
 from mlcli.neural.losses import Loss
-from mlcli.neural.members import Members, Stream
 from mlcli.neural.optimisers import Optimiser
-from mlcli.neural.progress import EpochReport
-from mlcli.neural.training import Settings, train
+from mlcli.neural.training import EpochReport, Settings, train
 
 Floats = NDArray[np.float64]
 

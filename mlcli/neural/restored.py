@@ -13,14 +13,14 @@ import torch
 from numpy.typing import NDArray
 
 from mlcli.neural import architecture
+from mlcli.neural.augmentation import Pixels, average_over_views
+from mlcli.neural.batched_module import Members
 from mlcli.neural.batches import Part, Units
 from mlcli.neural.cnn import CNN
 from mlcli.neural.device import find_device, threads
 from mlcli.neural.evaluation import Look, outputs, rows_at_a_time
-from mlcli.neural.layer_lines import parse
-from mlcli.neural.members import Members
+from mlcli.neural.layer_spec import parse
 from mlcli.neural.mlp import MLP
-from mlcli.neural.pixels import Pixels, average_over_views
 
 Floats = NDArray[np.float64]
 Tensors = Mapping[str, NDArray[Any]]

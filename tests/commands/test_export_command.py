@@ -230,7 +230,7 @@ def test_every_operation_has_a_meaning_and_every_reader_knows_it() -> None:
     from mlcli.export.numpy_steps import OPERATIONS
     from mlcli.export.onnx_file import SAME, _Lowering
     from mlcli.export.operations import MEANINGS
-    from mlcli.neural.scripted import _OPERATIONS
+    from mlcli.neural.torchscript import _OPERATIONS
 
     assert set(OPERATIONS) == set(MEANINGS) == set(_OPERATIONS)
     known = {op for op in MEANINGS if hasattr(_Lowering, "_" + op.replace("-", "_"))}

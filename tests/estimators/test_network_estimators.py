@@ -18,7 +18,7 @@ from mlcli.errors import Interrupted, NoAnswerError
 from mlcli.estimators import CNNClassifier, MLPClassifier, MLPRegressor, ensemble
 from mlcli.estimators.images import fitted_lines, shape_of
 from mlcli.neural.architecture import PRESETS, shapes
-from mlcli.neural.layer_lines import parse
+from mlcli.neural.layer_spec import parse
 from mlcli.rng import stream
 
 Run = Callable[..., Any]

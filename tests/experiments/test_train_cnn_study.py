@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from mlcli.neural.cnn import CNN
-from mlcli.neural.feature_maps import each_layer, relative_changes
+from mlcli.neural.cnn import CNN, each_layer, relative_changes
 from mlcli.neural.fully_convolutional import logit_map, places
 
 Run = Callable[..., Any]

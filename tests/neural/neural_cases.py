@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from mlcli.neural.batched_module import Stream
 from mlcli.neural.losses import LOSSES
-from mlcli.neural.members import Stream
 from mlcli.neural.mlp import MLP
 from mlcli.neural.optimisers import OPTIMISERS, Optimiser
 from mlcli.neural.training import Settings, Trained, train

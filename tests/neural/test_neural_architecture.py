@@ -10,7 +10,7 @@ from torch.nn import functional
 from mlcli.neural.activations import ACTIVATIONS
 from mlcli.neural.architecture import PRESETS, count_parameters, shapes
 from mlcli.neural.cnn import CNN
-from mlcli.neural.layer_lines import ACTIVATION_NAMES, parse
+from mlcli.neural.layer_spec import ACTIVATION_NAMES, parse
 
 SIZES = [(1, 8, 8), (1, 28, 28), (3, 20, 30), (1, 12, 15)]
 

@@ -9,8 +9,8 @@ import torch
 from neural_cases import CROSS_ENTROPY, new, optimiser_of, problem, streams_of, trained
 
 from mlcli.neural.activations import ACTIVATIONS
-from mlcli.neural.backpropagation import NARROW, in_lines
-from mlcli.neural.members import Members
+from mlcli.neural.batched_module import Members
+from mlcli.neural.mlp import NARROW, in_lines
 from mlcli.neural.training import Settings
 
 OPTIONS: list[dict[str, Any]] = [

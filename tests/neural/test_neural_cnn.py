@@ -18,10 +18,10 @@ from mlcli.convolution.convolution import convolve, convolve_backward
 from mlcli.convolution.dense import flatten
 from mlcli.convolution.pooling import pool_max, pool_max_backward
 from mlcli.neural.architecture import PRESETS
-from mlcli.neural.averaging import AveragedWeights
+from mlcli.neural.augmentation import Augmentation
 from mlcli.neural.cnn import CNN
 from mlcli.neural.fully_convolutional import as_convolutional, logit_map
-from mlcli.neural.images import Augmentation
+from mlcli.neural.optimisers import AveragedWeights
 from mlcli.neural.training import Settings, Trained, take_steps, train
 
 SHAPE = (2, 9, 8)

@@ -14,9 +14,17 @@ from torch.nn import functional
 from two_processes import CASES
 
 from mlcli.errors import ConfigError
-from mlcli.neural.process_group import ProcessGroup, Word, _verdict, check_device
-from mlcli.neural.shared_normalisation import shared_batch_norm
-from mlcli.neural.shares import Share, draw, own_rows, shares_of
+from mlcli.neural.data_parallel import (
+    ProcessGroup,
+    Share,
+    Word,
+    _verdict,
+    check_device,
+    draw,
+    own_rows,
+    shares_of,
+)
+from mlcli.neural.normalisation import shared_batch_norm
 
 # Largest difference to one process, relative to the largest number of its kind.
 TOLERANCES = {"float32": 1e-5, "images, float32": 1e-5, "bfloat16": 1e-2}

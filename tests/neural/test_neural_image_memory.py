@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from mlcli.neural.image_memory import channels_innermost, max_pool
+from mlcli.neural.cnn import channels_innermost, max_pool
 
 
 @pytest.mark.parametrize("channels", [1, 3])

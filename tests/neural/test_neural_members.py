@@ -26,8 +26,8 @@ from mlcli.backpropagation.losses import softmax_cross_entropy
 from mlcli.backpropagation.training import train as train_in_numpy
 from mlcli.neural.batches import Part, Scaling, View, bounds, orders, part_of
 from mlcli.neural.evaluation import evaluate, outputs, predict
+from mlcli.neural.layer_statistics import layer_statistics
 from mlcli.neural.mlp import MLP
-from mlcli.neural.statistics import layer_statistics
 from mlcli.neural.training import Settings, train
 
 VARIANTS: list[dict[str, Any]] = [

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from mlcli.neural.activations import ACTIVATIONS, activate
 from mlcli.neural.initialisation import SCHEMES, draw_weights
-from mlcli.neural.statistics import layer_statistics
+from mlcli.neural.layer_statistics import layer_statistics
 
 PEERS = {
     "sigmoid": torch.sigmoid,

@@ -12,17 +12,17 @@ from scipy.integrate import quad
 from scipy.special import ndtr
 
 from mlcli.neural.activations import ACTIVATIONS, LEAKY_SLOPE
+from mlcli.neural.device import one_thread
+from mlcli.neural.evaluation import training_scores
 from mlcli.neural.initialisation import SCHEMES, draw_weights, weight_variance
+from mlcli.neural.layer_statistics import (
+    one_signed,
+    signals,
+    weight_gradient,
+)
 from mlcli.neural.losses import LOSSES
 from mlcli.neural.mean_field import activation_curve, moments, same_sign_share, variances
 from mlcli.neural.mlp import MLP
-from mlcli.neural.propagation import (
-    one_signed,
-    one_thread,
-    signals,
-    training_scores,
-    weight_gradient,
-)
 
 CURVES = [name for name, h in ACTIVATIONS.items() if h.value is not None]
 

@@ -11,9 +11,8 @@ from neural_cases import new, optimiser_of, problem, streams_of, trained
 
 from mlcli.errors import InputError, NoAnswerError
 from mlcli.neural.device import find_device, find_dtype
-from mlcli.neural.progress import EpochReport, TrainState
 from mlcli.neural.schedules import one_cycle
-from mlcli.neural.training import Settings
+from mlcli.neural.training import EpochReport, Settings, TrainState
 
 EVERYTHING = {"activation": "rrelu", "normalisation": "batch", "dropout": 0.2}
 SEEDS = [0, 1, 2]

@@ -15,12 +15,11 @@ import numpy as np
 import torch
 from neural_cases import CROSS_ENTROPY, SQUARE, new, optimiser_of, problem, streams_of
 
-from mlcli.neural.augmented import augmenting
-from mlcli.neural.averaging import AveragedWeights
+from mlcli.neural.augmentation import Augmentation, augmenting
 from mlcli.neural.batches import Scaling, View
 from mlcli.neural.cnn import CNN
-from mlcli.neural.images import Augmentation
-from mlcli.neural.process_group import ProcessGroup, join
+from mlcli.neural.data_parallel import ProcessGroup, join
+from mlcli.neural.optimisers import AveragedWeights
 from mlcli.neural.training import RunEpoch, Settings, take_steps, train
 
 SEEDS = (3, 4)

@@ -1,6 +1,4 @@
-"""`lr-find`: the range test of section 7.4, over seeds, and whether its answer is worth following.
-
-It knows nothing of layers: a network is a `neural.members.Members`, its training data a `View`."""
+"""`lr-find`: the range test of section 7.4 over seeds, and trainings with its result."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
 from mlcli.neural import architecture
 from mlcli.neural.architecture import Layer
+from mlcli.neural.batched_module import Members
 from mlcli.neural.cnn import CNN
-from mlcli.neural.layer_lines import parse
-from mlcli.neural.members import Members
+from mlcli.neural.layer_spec import parse
 from mlcli.neural.mlp import MLP, count_parameters
 
 

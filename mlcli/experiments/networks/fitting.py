@@ -27,11 +27,18 @@ from mlcli.experiments.networks.members import (
 )
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.threads import program_threads
-from mlcli.neural.averaging import AveragedWeights
-from mlcli.neural.members import Members
-from mlcli.neural.process_group import LostError, ProcessGroup, Word, hold_interrupts
-from mlcli.neural.progress import EpochReport, TrainState
-from mlcli.neural.training import RunEpoch, Settings, Trained, take_steps, train
+from mlcli.neural.batched_module import Members
+from mlcli.neural.data_parallel import LostError, ProcessGroup, Word, hold_interrupts
+from mlcli.neural.optimisers import AveragedWeights
+from mlcli.neural.training import (
+    EpochReport,
+    RunEpoch,
+    Settings,
+    Trained,
+    TrainState,
+    take_steps,
+    train,
+)
 from mlcli.result import Checkpoint, Progress
 
 Floats = NDArray[np.float64]
@@ -50,7 +57,7 @@ class Fitted:
             their moving average, which is then `trained.last` too.
         trained: curves and what became of each member.
         moments: epochs at which the layers were looked into, 0 for the start, (T,).
-        layers: `neural.statistics.STATISTICS` of each hidden layer, (T, L, S, M).
+        layers: `neural.layer_statistics.STATISTICS` of each hidden layer, (T, L, S, M).
     """
 
     program: Program

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mlcli.experiments.networks.members import Program, loss_of, view_of
 from mlcli.experiments.networks.problem import Problem
-from mlcli.neural.members import Members
+from mlcli.neural.batched_module import Members
+from mlcli.neural.layer_statistics import STATISTICS, layer_statistics
 from mlcli.neural.mlp import MLP
-from mlcli.neural.statistics import STATISTICS, layer_statistics
 
 Floats = NDArray[np.float64]
 # Rows on which layers are looked into.

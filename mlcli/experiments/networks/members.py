@@ -15,10 +15,10 @@ from mlcli.experiments.networks.architectures import Architecture, architecture_
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
 from mlcli.neural import schedules
+from mlcli.neural.batched_module import Members, Stream
 from mlcli.neural.batches import Scaling, View, bounds
 from mlcli.neural.device import find_device, find_dtype
 from mlcli.neural.losses import LOSSES, Loss
-from mlcli.neural.members import Members, Stream
 from mlcli.neural.optimisers import OPTIMISERS, Optimiser
 from mlcli.neural.schedules import Schedule
 from mlcli.rng import stream

@@ -14,9 +14,9 @@ from mlcli.experiments.networks.fitting import Fitted
 from mlcli.experiments.networks.members import Member, loss_of, view_of
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.threads import program_threads
+from mlcli.neural.batched_module import Members
 from mlcli.neural.batches import Part, part_of
 from mlcli.neural.evaluation import Look, outputs
-from mlcli.neural.members import Members
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from mlcli.errors import EXIT_FAILED, EXIT_INTERRUPTED, ConfigError, MlcliError
-from mlcli.neural.device import find_device
-from mlcli.neural.process_group import (
+from mlcli.neural.data_parallel import (
     LostError,
     ProcessGroup,
     Word,
@@ -17,6 +16,7 @@ from mlcli.neural.process_group import (
     interrupt_once,
     join,
 )
+from mlcli.neural.device import find_device
 from mlcli.scale.torchrun import Launch
 
 T = TypeVar("T")

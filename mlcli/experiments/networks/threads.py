@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mlcli.experiments.networks.members import Program
+from mlcli.neural.data_parallel import ProcessGroup
 from mlcli.neural.device import threads
-from mlcli.neural.process_group import ProcessGroup
 from mlcli.scale.jobs import cores
 from mlcli.scale.threads import n_threads
 

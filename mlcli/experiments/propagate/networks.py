@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.neural.activations import find_activation
 from mlcli.neural.device import DTYPES
+from mlcli.neural.layer_statistics import Signals, one_signed, signals, weight_gradient
 from mlcli.neural.mlp import MLP
-from mlcli.neural.propagation import Signals, one_signed, signals, weight_gradient
 from mlcli.rng import stream
 
 Array = NDArray[np.float64]

@@ -15,9 +15,8 @@ from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.experiments.propagate.networks import NORMALISATIONS, measure_signals, measure_signs
 from mlcli.experiments.propagate.training import N_TRIALS, rows_of, train_pairs
 from mlcli.neural.activations import ACTIVATIONS
-from mlcli.neural.device import find_device
+from mlcli.neural.device import find_device, one_thread
 from mlcli.neural.initialisation import SCHEMES
-from mlcli.neural.propagation import one_thread
 from mlcli.result import Result
 from mlcli.scale.workers import Processes
 

@@ -13,8 +13,8 @@ from mlcli.experiments.propagate.networks import NORMALISATIONS, SIGN_SCHEME, Si
 from mlcli.experiments.propagate.training import Rows, Trained
 from mlcli.experiments.summary import interval_columns, summary
 from mlcli.neural.initialisation import weight_variance
+from mlcli.neural.layer_statistics import Signals
 from mlcli.neural.mean_field import Variances, activation_curve, same_sign_share, variances
-from mlcli.neural.propagation import Signals
 from mlcli.result import Columns, Metrics
 
 Array = NDArray[np.float64]

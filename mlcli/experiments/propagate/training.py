@@ -14,10 +14,10 @@ from mlcli.errors import DataError, InputError
 from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.linear.statistics import spread
 from mlcli.neural.device import find_device
+from mlcli.neural.evaluation import TrainingScores, training_scores
 from mlcli.neural.losses import LOSSES
 from mlcli.neural.mlp import MLP
 from mlcli.neural.optimisers import OPTIMISERS
-from mlcli.neural.propagation import TrainingScores, training_scores
 from mlcli.neural.schedules import one_cycle
 from mlcli.neural.training import Settings, train
 from mlcli.rng import stream

@@ -19,8 +19,7 @@ from mlcli.experiments.summary import summary
 from mlcli.experiments.train_cnn.shifts import DIRECTIONS, shifted
 from mlcli.experiments.train_mlp.tables import members_of
 from mlcli.neural.batches import View, part_of
-from mlcli.neural.cnn import CNN
-from mlcli.neural.feature_maps import each_layer, relative_changes
+from mlcli.neural.cnn import CNN, each_layer, relative_changes
 from mlcli.neural.losses import LOSSES
 from mlcli.result import Columns
 

@@ -29,13 +29,11 @@ from mlcli.experiments.train_cnn.shifts import EQUAL, equal_perceptron
 from mlcli.experiments.train_cnn.study import study_of
 from mlcli.experiments.train_mlp import tables
 from mlcli.experiments.train_mlp.run import DETERMINISM, metrics_of, warnings_of
-from mlcli.neural.augmented import augmenting
+from mlcli.neural.augmentation import Augmentation, Pixels, augmenting, average_over_views
+from mlcli.neural.batched_module import Members
 from mlcli.neural.batches import Part
+from mlcli.neural.data_parallel import ProcessGroup
 from mlcli.neural.evaluation import Look
-from mlcli.neural.images import Augmentation
-from mlcli.neural.members import Members
-from mlcli.neural.pixels import Pixels, average_over_views
-from mlcli.neural.process_group import ProcessGroup
 from mlcli.result import Checkpoint, Progress, Result, in_silence
 
 

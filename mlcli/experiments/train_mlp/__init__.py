@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mlcli.datasets.source import Source
     from mlcli.experiments.train_mlp.config import TrainMlpConfig
-    from mlcli.neural.process_group import ProcessGroup
+    from mlcli.neural.data_parallel import ProcessGroup
     from mlcli.result import Display, Result
 
 

@@ -25,7 +25,7 @@ from mlcli.experiments.networks.variants import Variant, variants_of
 from mlcli.experiments.networks.weights import model_info, model_tensors
 from mlcli.experiments.train_mlp import tables
 from mlcli.experiments.train_mlp.config import TrainMlpConfig
-from mlcli.neural.process_group import ProcessGroup
+from mlcli.neural.data_parallel import ProcessGroup
 from mlcli.result import Checkpoint, Progress, Result, in_silence
 
 DETERMINISM = (

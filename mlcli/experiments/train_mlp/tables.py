@@ -17,7 +17,7 @@ from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.summary import summary
 from mlcli.linear.statistics import SHARE_OF_ROWS, Range
 from mlcli.neural.batches import bounds
-from mlcli.neural.statistics import STATISTICS
+from mlcli.neural.layer_statistics import STATISTICS
 from mlcli.result import Columns
 
 Floats = NDArray[np.float64]

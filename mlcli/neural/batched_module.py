@@ -11,8 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mlcli.neural.process_group import ProcessGroup
-from mlcli.neural.shares import Share
+from mlcli.neural.data_parallel import ProcessGroup, Share
 
 # One seed's random streams: an address ("order", 3) gives a generator, always the same one.
 Stream = Callable[..., np.random.Generator]

@@ -8,12 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mlcli.neural.shares import Share
+from mlcli.neural.batched_module import Members
+from mlcli.neural.batches import Part, Units
+from mlcli.neural.data_parallel import Share
+from mlcli.neural.losses import Loss
+from mlcli.neural.optimisers import Optimiser
+from mlcli.neural.training import Floats, RunEpoch, Settings, take_steps
 
 
 @dataclass(frozen=True)
@@ -183,3 +189,86 @@ def views(X: Tensor, *, flips: bool = True, pixels: int = 1) -> Iterator[Tensor]
         yield view
         if flips:
             yield view.flip(4)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Images whose empty pixels are 0, made from rows in units.
+
+    Attributes:
+        shape: (c, h, w).
+        ground: value of an empty pixel in the data.
+        units: of the rows, shift and scale (M, 1, D); None: the data's own.
+    """
+
+    shape: tuple[int, int, int]
+    ground: float
+    units: Units | None = None
+
+    def images(self, X: Tensor) -> Tensor:
+        """Rows in units (M, B, c h w) to pixels (M, B, c, h, w)."""
+        if self.units is not None:
+            X = X * self.units.scale + self.units.shift
+        return (X - self.ground).reshape(*X.shape[:2], *self.shape)  # (M, B, c, h, w)
+
+    def rows(self, images: Tensor) -> Tensor:
+        """The way back: pixels (M, B, c, h, w) to rows in units (M, B, c h w)."""
+        X = images.flatten(2) + self.ground  # (M, B, c h w)
+        return X if self.units is None else (X - self.units.shift) / self.units.scale
+
+
+@torch.no_grad()
+def average_over_views(
+    net: Members, X: Tensor, pixels: Pixels, *, flips: bool = True, most: int = 1
+) -> Tensor:
+    """Mean over `views` of the outputs before the output activation, in evaluation mode.
+
+    Args:
+        net: M members, on unrolled images.
+        X: unrolled images in units, (M, B, c h w).
+        pixels: what they are in pixels.
+        flips: whether each view comes a second time, as in a mirror.
+        most: pixels by which the views are moved; 0: not moved.
+
+    Returns:
+        (M, B, K).
+    """
+    net.eval()
+    every = views(pixels.images(X), flips=flips, pixels=most)
+    outputs = [net(pixels.rows(view)) for view in every]
+    return torch.stack(outputs).mean(dim=0)  # (M, B, K)
+
+
+def augmenting(
+    augmentation: Augmentation, image_shape: tuple[int, int, int], ground: float
+) -> RunEpoch | None:
+    """Steps of an epoch whose minibatches are changed first; None where nothing changes.
+
+    Args:
+        augmentation: what may happen to an image.
+        image_shape: (c, h, w) of the images whose unrolled pixels are the rows.
+        ground: value of an empty pixel in the data, which comes in from outside.
+    """
+    if augmentation == Augmentation():
+        return None
+
+    def steps(
+        net: Members,
+        optimiser: Optimiser,
+        loss: Loss,
+        part: Part,
+        order: Tensor,
+        settings: Settings,
+        n_steps: int,
+        **more: Any,
+    ) -> Floats:
+        pixels = Pixels(image_shape, ground, part.X_units)
+
+        def change(X: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+            return pixels.rows(augmentation(pixels.images(X), generators, net.share))
+
+        return take_steps(
+            net, optimiser, loss, part, order, settings, n_steps, augment=change, **more
+        )
+
+    return steps
