@@ -16,8 +16,8 @@ from mlcli.experiments.networks.members import Program, loss_of, programs_of
 from mlcli.experiments.networks.problem import Problem, Split, origin_of, parts_of, units_of
 from mlcli.experiments.networks.threads import program_threads
 from mlcli.experiments.networks.variants import Variant, variants_of
-from mlcli.neural.batched_module import Members
-from mlcli.neural.batches import Scaling, View, part_of
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.batches import Scaling, View, member_rows
 from mlcli.neural.device import find_device, find_dtype
 from mlcli.neural.evaluation import outputs
 from mlcli.neural.training import RunEpoch
@@ -57,7 +57,7 @@ class Ensemble:
     config: Any
     problem: Problem
     trained: tuple[Trained, ...]
-    nets: dict[tuple[int, str], Members] = field(default_factory=dict)
+    nets: dict[tuple[int, str], BatchedModule] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         # Networks hold views of their own buffer and can be made anew from the arrays.
@@ -89,11 +89,11 @@ class Ensemble:
             shift = shift - self.problem.origin
         view = View(None, Scaling(shift, scale))
         loss, t = loss_of(self.problem), np.zeros((len(X), 1))
-        part = part_of(net, loss, X, t[:, 0] if loss.labelled else t, view)
+        part = member_rows(net, loss, X, t[:, 0] if loss.labelled else t, view)
         with program_threads(program):
             return outputs(net, part, autocast)[0].astype(np.float64)
 
-    def _net(self, number: int, dtype: np.dtype[Any]) -> Members:
+    def _net(self, number: int, dtype: np.dtype[Any]) -> BatchedModule:
         """The network of a program that computes in float32 or float64."""
         key = number, str(dtype)
         if key not in self.nets:
@@ -108,7 +108,7 @@ class Ensemble:
             single = dtype == SINGLE or device.type == "mps"
             torch_type = find_dtype("float32" if single else "float64", device)
             net = one.program.architecture.build(blank, generators, device, torch_type)
-            net.take_arrays(one.state)
+            net.load_state_arrays(one.state)
             self.nets[key] = net
         return self.nets[key]
 
@@ -184,7 +184,7 @@ def _quiet(done: float, total: float, note: str = "") -> None:
 
 def _trained(one: Fitted) -> Trained:
     history = {name: np.asarray(curve) for name, curve in one.trained.history.items()}
-    return Trained(one.program, one.net.arrays(), history, one.trained.best_epoch)
+    return Trained(one.program, one.net.state_arrays(), history, one.trained.best_epoch)
 
 
 def _split(

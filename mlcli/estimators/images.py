@@ -83,6 +83,6 @@ def _clipped(spec: LayerSpec, shape: Sequence[int]) -> str:
         return spec.line
     down, right = min(spec.stride[0], h), min(spec.stride[1], w)
     if spec.kind == "pool":
-        return f"pool {spec.word} {h}x{w} stride {down}x{right}"
+        return f"pool {spec.pooling} {h}x{w} stride {down}x{right}"
     pad = f"{spec.padding[0]}x{spec.padding[1]}"
     return f"conv {spec.n} {h}x{w} pad {pad} stride {down}x{right}"

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from mlcli.neural.activations import ACTIVATIONS
 from mlcli.neural.layer_spec import LayerSpec, parse
 
 # (channels, height, width) of images, or (n,) of vectors.
@@ -92,7 +93,7 @@ PRESETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Layer:
+class CNNLayer:
     """A layer on inputs of a known shape: a row of the summary table.
 
     Attributes:
@@ -130,7 +131,7 @@ class Layer:
 
 def shapes(
     specs: Sequence[LayerSpec], input_shape: Shape, n_outputs: int | None
-) -> tuple[Layer, ...]:
+) -> tuple[CNNLayer, ...]:
     """Each layer's shapes, parameters and memory, the layers of the outputs included.
 
     Along each axis a filter or a window gives floor((n + 2p - f) / s) + 1 pixels, (8.16) with a
@@ -149,7 +150,7 @@ def shapes(
         raise ValueError(f"images must be (channels, height, width), got {tuple(input_shape)}")
     if n_outputs is not None and n_outputs < 1:
         raise ValueError(f"there must be at least one output, got {n_outputs}")
-    layers: list[Layer] = []
+    layers: list[CNNLayer] = []
     shape = tuple(int(n) for n in input_shape)
     wanted = list(specs)
     for number, spec in enumerate(wanted, start=1):
@@ -167,7 +168,7 @@ def shapes(
     return tuple(layers)
 
 
-def count_parameters(layers: Sequence[Layer]) -> int:
+def count_parameters(layers: Sequence[CNNLayer]) -> int:
     """Learnt numbers of one member."""
     return sum(layer.n_parameters for layer in layers)
 
@@ -176,7 +177,7 @@ def _text(shape: Shape) -> str:
     return " x ".join(map(str, shape)) if len(shape) == 3 else f"vectors of {shape[0]}"
 
 
-def _layer(number: int, spec: LayerSpec, shape: Shape, normalised: bool) -> Layer:
+def _layer(number: int, spec: LayerSpec, shape: Shape, normalised: bool) -> CNNLayer:
     """One layer on its input; `normalised`: a batch-norm follows, whose beta is the bias."""
     where = f"layer {number}, {spec.line!r}"
     for_images = spec.kind in ("conv", "pool", "global", "flatten", "residual", "scan")
@@ -192,17 +193,17 @@ def _layer(number: int, spec: LayerSpec, shape: Shape, normalised: bool) -> Laye
         return _scan(number, spec, shape)
     if spec.kind == "dense":
         made = _biased(f"{number}", (shape[0], spec.n), spec.n, not normalised)
-        return Layer(number, spec, shape, (spec.n,), made, n_values=spec.n)
+        return CNNLayer(number, spec, shape, (spec.n,), made, n_values=spec.n)
     if spec.kind == "global":
-        return Layer(number, spec, shape, shape[:1], n_values=shape[0])
+        return CNNLayer(number, spec, shape, shape[:1], n_values=shape[0])
     n_values = math.prod(shape)
     if spec.kind == "flatten":
-        return Layer(number, spec, shape, (n_values,), n_values=n_values)
+        return CNNLayer(number, spec, shape, (n_values,), n_values=n_values)
     if spec.kind == "batch-norm":
         gains, statistics = _normal(f"{number}", shape[0])
-        return Layer(number, spec, shape, shape, gains, statistics, n_values)
-    slope: Shapes = {f"slope{number}": (1,)} if spec.word == "prelu" else {}
-    return Layer(number, spec, shape, shape, slope, n_values=n_values)
+        return CNNLayer(number, spec, shape, shape, gains, statistics, n_values)
+    slope: Shapes = {f"slope{number}": (1,)} if _learns_slope(spec) else {}
+    return CNNLayer(number, spec, shape, shape, slope, n_values=n_values)
 
 
 def _size(n: int, f: int, s: int, p: int, where: str, axis: str) -> int:
@@ -215,7 +216,7 @@ def _size(n: int, f: int, s: int, p: int, where: str, axis: str) -> int:
     return (n + 2 * p - f) // s + 1
 
 
-def _window(number: int, spec: LayerSpec, shape: Shape, normalised: bool, where: str) -> Layer:
+def _window(number: int, spec: LayerSpec, shape: Shape, normalised: bool, where: str) -> CNNLayer:
     """A convolution, (8.14), or pooling, (8.19)."""
     c, h, w = (
         shape[0],
@@ -223,12 +224,12 @@ def _window(number: int, spec: LayerSpec, shape: Shape, normalised: bool, where:
         _size(shape[2], spec.size[1], spec.stride[1], spec.padding[1], where, "width"),
     )
     if spec.kind == "pool":
-        return Layer(number, spec, shape, (c, h, w), n_values=c * h * w)
+        return CNNLayer(number, spec, shape, (c, h, w), n_values=c * h * w)
     made = _biased(f"{number}", (spec.n, c, *spec.size), spec.n, not normalised)
-    return Layer(number, spec, shape, (spec.n, h, w), made, n_values=spec.n * h * w)
+    return CNNLayer(number, spec, shape, (spec.n, h, w), made, n_values=spec.n * h * w)
 
 
-def _residual(number: int, spec: LayerSpec, shape: Shape) -> Layer:
+def _residual(number: int, spec: LayerSpec, shape: Shape) -> CNNLayer:
     """3x3, normalise, h, 3x3, normalise, add what came in, h; He et al. 2016, figure 2.
 
     Where channels or pixels change, what came in goes through a 1x1 convolution of its own.
@@ -244,19 +245,23 @@ def _residual(number: int, spec: LayerSpec, shape: Shape) -> Layer:
         gains, running = _normal(name[1:], n)
         made |= {name: W, **gains}
         statistics |= running
-    for part in ("_1", "_2") if spec.word == "prelu" else ():
+    for part in ("_1", "_2") if _learns_slope(spec) else ():
         made[f"slope{number}{part}"] = (1,)
     # A convolution and a normalisation each, and h twice.
     n_values = (2 * len(weights) + 2) * n * h * w
-    return Layer(number, spec, shape, (n, h, w), made, statistics, n_values)
+    return CNNLayer(number, spec, shape, (n, h, w), made, statistics, n_values)
 
 
-def _scan(number: int, spec: LayerSpec, shape: Shape) -> Layer:
+def _scan(number: int, spec: LayerSpec, shape: Shape) -> CNNLayer:
     """n filters 1 x w see a row each, n filters h x 1 a column each: n h + n w numbers."""
     (c, h, w), n = shape, spec.n
     made = _biased(f"{number}_rows", (n, c, 1, w), n, True)
     made |= _biased(f"{number}_columns", (n, c, h, 1), n, True)
-    return Layer(number, spec, shape, (n * (h + w),), made, n_values=n * (h + w))
+    return CNNLayer(number, spec, shape, (n * (h + w),), made, n_values=n * (h + w))
+
+
+def _learns_slope(spec: LayerSpec) -> bool:
+    return bool(spec.activation) and ACTIVATIONS[spec.activation].learns_slope
 
 
 def _biased(suffix: str, W: Shape, n: int, bias: bool) -> Shapes:

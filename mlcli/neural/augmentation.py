@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mlcli.neural.batched_module import Members
-from mlcli.neural.batches import Part, Units
-from mlcli.neural.data_parallel import Share
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.batches import MemberRows, Units
+from mlcli.neural.data_parallel import Shard
 from mlcli.neural.losses import Loss
 from mlcli.neural.optimisers import Optimiser
-from mlcli.neural.training import Floats, RunEpoch, Settings, take_steps
+from mlcli.neural.training import Floats, RunEpoch, TrainingSettings, take_steps
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Augmentation:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 
     def __call__(
-        self, X: Tensor, generators: Sequence[torch.Generator], share: Share | None = None
+        self, X: Tensor, generators: Sequence[torch.Generator], shard: Shard | None = None
     ) -> Tensor:
         """Changed images of all members, as `training.take_steps` calls it.
 
@@ -72,11 +72,11 @@ class Augmentation:
         if X.dim() != 5:
             raise ValueError(f"images must be (M, B, c, h, w), got {tuple(X.shape)}")
         if X.shape[0] == 1:
-            return self.apply(X[0], generators[0], share).unsqueeze(0)
+            return self.apply(X[0], generators[0], shard).unsqueeze(0)
         pairs = zip(X, generators, strict=True)
-        return torch.stack([self.apply(Z, generator, share) for Z, generator in pairs])
+        return torch.stack([self.apply(Z, generator, shard) for Z, generator in pairs])
 
-    def apply(self, Z: Tensor, generator: torch.Generator, share: Share | None = None) -> Tensor:
+    def apply(self, Z: Tensor, generator: torch.Generator, shard: Shard | None = None) -> Tensor:
         """Changed images of one member, (B, c, h, w) to the same."""
         steps: list[tuple[float, Callable[..., Tensor]]] = [
             (self.rotate, rotate),
@@ -85,45 +85,45 @@ class Augmentation:
             (self.cutout, cutout),
         ]
         if self.flip:
-            Z = flip(Z, generator, share)
+            Z = flip(Z, generator, shard)
         for size, step in steps:
             if size:
-                Z = step(Z, size, generator, share)
+                Z = step(Z, size, generator, shard)
         return Z
 
 
-def _uniform(n: int, Z: Tensor, generator: torch.Generator, share: Share | None) -> Tensor:
+def _uniform(n: int, Z: Tensor, generator: torch.Generator, shard: Shard | None) -> Tensor:
     """n numbers of U(0, 1) for each image (B, c, h, w), (n, B)."""
-    n_rows = len(Z) if share is None else share.n_rows
+    n_rows = len(Z) if shard is None else shard.n_rows
     u = torch.rand(n, n_rows, generator=generator, device=Z.device)
-    return u if share is None else u[:, share.start : share.end]  # (n, B)
+    return u if shard is None else u[:, shard.start : shard.end]  # (n, B)
 
 
-def flip(Z: Tensor, generator: torch.Generator, share: Share | None = None) -> Tensor:
+def flip(Z: Tensor, generator: torch.Generator, shard: Shard | None = None) -> Tensor:
     """Each image (B, c, h, w) with probability 1/2 as in a mirror."""
-    turned = _uniform(1, Z, generator, share)[0] < 0.5  # (B,)
+    turned = _uniform(1, Z, generator, shard)[0] < 0.5  # (B,)
     return torch.where(turned.view(-1, 1, 1, 1), Z.flip(3), Z)
 
 
-def shift(Z: Tensor, most: int, generator: torch.Generator, share: Share | None = None) -> Tensor:
+def shift(Z: Tensor, most: int, generator: torch.Generator, shard: Shard | None = None) -> Tensor:
     """Each image (B, c, h, w) moved by whole pixels, uniform in -most, ..., most on each axis."""
-    return move(functional.pad(Z, (most,) * 4), most, generator, share)
+    return move(functional.pad(Z, (most,) * 4), most, generator, shard)
 
 
-def crop(Z: Tensor, pad: int, generator: torch.Generator, share: Share | None = None) -> Tensor:
+def crop(Z: Tensor, pad: int, generator: torch.Generator, shard: Shard | None = None) -> Tensor:
     """Each image (B, c, h, w) mirrored outwards by `pad` pixels, then cut to its size anywhere."""
     _fits("crop", pad + 1, Z)
-    return move(functional.pad(Z, (pad,) * 4, mode="reflect"), pad, generator, share)
+    return move(functional.pad(Z, (pad,) * 4, mode="reflect"), pad, generator, shard)
 
 
 def move(
-    padded: Tensor, most: int, generator: torch.Generator, share: Share | None = None
+    padded: Tensor, most: int, generator: torch.Generator, shard: Shard | None = None
 ) -> Tensor:
     """A window somewhere in each image: (B, c, h + 2 most, w + 2 most) to (B, c, h, w)."""
     n, c, h, w = (*padded.shape[:2], *(size - 2 * most for size in padded.shape[2:]))
-    n_rows = n if share is None else share.n_rows
+    n_rows = n if shard is None else shard.n_rows
     corner = torch.randint(2 * most + 1, (2, n_rows, 1), generator=generator, device=padded.device)
-    corner = corner if share is None else corner[:, share.start : share.end]  # (2, B, 1)
+    corner = corner if shard is None else corner[:, shard.start : shard.end]  # (2, B, 1)
     rows = corner[0] + torch.arange(h, device=padded.device)  # (B, h)
     columns = corner[1] + torch.arange(w, device=padded.device)  # (B, w)
     across = rows.view(n, 1, h, 1).expand(n, c, h, padded.shape[3])
@@ -132,10 +132,10 @@ def move(
 
 
 def rotate(
-    Z: Tensor, most: float, generator: torch.Generator, share: Share | None = None
+    Z: Tensor, most: float, generator: torch.Generator, shard: Shard | None = None
 ) -> Tensor:
     """Each image (B, c, h, w) turned about its middle by U(-most, most) degrees, bilinear."""
-    return turn(Z, (2 * _uniform(1, Z, generator, share)[0] - 1) * most)
+    return turn(Z, (2 * _uniform(1, Z, generator, shard)[0] - 1) * most)
 
 
 def turn(Z: Tensor, degrees: Tensor) -> Tensor:
@@ -150,7 +150,7 @@ def turn(Z: Tensor, degrees: Tensor) -> Tensor:
     return functional.grid_sample(Z, grid, mode="bilinear", align_corners=False)
 
 
-def cutout(Z: Tensor, side: int, generator: torch.Generator, share: Share | None = None) -> Tensor:
+def cutout(Z: Tensor, side: int, generator: torch.Generator, shard: Shard | None = None) -> Tensor:
     """Each image (B, c, h, w) with a square of zeros, wholly inside, in all channels.
 
     Raises:
@@ -158,7 +158,7 @@ def cutout(Z: Tensor, side: int, generator: torch.Generator, share: Share | None
     """
     _fits("cutout", side, Z)
     h, w = Z.shape[2:]
-    u = _uniform(2, Z, generator, share).unsqueeze(2)  # (2, B, 1)
+    u = _uniform(2, Z, generator, shard).unsqueeze(2)  # (2, B, 1)
     top, left = ((v * (n - side + 1)).long() for v, n in zip(u, (h, w), strict=True))
     rows = torch.arange(h, device=Z.device) - top  # (B, h)
     columns = torch.arange(w, device=Z.device) - left  # (B, w)
@@ -202,24 +202,24 @@ class Pixels:
     """
 
     shape: tuple[int, int, int]
-    ground: float
+    background: float
     units: Units | None = None
 
     def images(self, X: Tensor) -> Tensor:
         """Rows in units (M, B, c h w) to pixels (M, B, c, h, w)."""
         if self.units is not None:
             X = X * self.units.scale + self.units.shift
-        return (X - self.ground).reshape(*X.shape[:2], *self.shape)  # (M, B, c, h, w)
+        return (X - self.background).reshape(*X.shape[:2], *self.shape)  # (M, B, c, h, w)
 
     def rows(self, images: Tensor) -> Tensor:
         """The way back: pixels (M, B, c, h, w) to rows in units (M, B, c h w)."""
-        X = images.flatten(2) + self.ground  # (M, B, c h w)
+        X = images.flatten(2) + self.background  # (M, B, c h w)
         return X if self.units is None else (X - self.units.shift) / self.units.scale
 
 
 @torch.no_grad()
 def average_over_views(
-    net: Members, X: Tensor, pixels: Pixels, *, flips: bool = True, most: int = 1
+    net: BatchedModule, X: Tensor, pixels: Pixels, *, flips: bool = True, most: int = 1
 ) -> Tensor:
     """Mean over `views` of the outputs before the output activation, in evaluation mode.
 
@@ -239,8 +239,8 @@ def average_over_views(
     return torch.stack(outputs).mean(dim=0)  # (M, B, K)
 
 
-def augmenting(
-    augmentation: Augmentation, image_shape: tuple[int, int, int], ground: float
+def augmented_steps(
+    augmentation: Augmentation, image_shape: tuple[int, int, int], background: float
 ) -> RunEpoch | None:
     """Steps of an epoch whose minibatches are changed first; None where nothing changes.
 
@@ -253,19 +253,19 @@ def augmenting(
         return None
 
     def steps(
-        net: Members,
+        net: BatchedModule,
         optimiser: Optimiser,
         loss: Loss,
-        part: Part,
+        part: MemberRows,
         order: Tensor,
-        settings: Settings,
+        settings: TrainingSettings,
         n_steps: int,
         **more: Any,
     ) -> Floats:
-        pixels = Pixels(image_shape, ground, part.X_units)
+        pixels = Pixels(image_shape, background, part.X_units)
 
         def change(X: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-            return pixels.rows(augmentation(pixels.images(X), generators, net.share))
+            return pixels.rows(augmentation(pixels.images(X), generators, net.shard))
 
         return take_steps(
             net, optimiser, loss, part, order, settings, n_steps, augment=change, **more

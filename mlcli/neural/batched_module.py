@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mlcli.neural.data_parallel import ProcessGroup, Share
+from mlcli.neural.data_parallel import ProcessGroup, Shard
 
 # One seed's random streams: an address ("order", 3) gives a generator, always the same one.
 Stream = Callable[..., np.random.Generator]
@@ -20,7 +20,7 @@ Stream = Callable[..., np.random.Generator]
 ALIGNED = 16
 
 
-class Members(torch.nn.Module):
+class BatchedModule(torch.nn.Module):
     """The base of every network here: M members of one architecture.
 
     All parameters of all members are views of one buffer `theta` (M, P), so that one operation
@@ -77,7 +77,7 @@ class Members(torch.nn.Module):
         self.register_buffer("decays", decays.to(zeros), persistent=False)
         self.noise = [torch.Generator(device) for _ in range(n_members)]
         self.group: ProcessGroup | None = None
-        self.share: Share | None = None
+        self.shard: Shard | None = None
 
     def unpack(self, flat: Tensor) -> dict[str, Tensor]:
         """Each parameter's part of (M, P), as a view (M, ...), by name."""
@@ -92,10 +92,12 @@ class Members(torch.nn.Module):
         outputs: Tensor = self(X)
         return outputs
 
-    def backward(self, A: Tensor, errors: Tensor) -> Tensor:
+    def backward(self, A: Tensor, grad_output: Tensor) -> Tensor:
         """`gradient` (M, P), from outputs A and dE/dA, both (M, B, K), through the graph of A."""
         leaves = self.leaves
-        found = torch.autograd.grad(A, list(leaves.values()), errors.to(A.dtype), allow_unused=True)
+        found = torch.autograd.grad(
+            A, list(leaves.values()), grad_output.to(A.dtype), allow_unused=True
+        )
         return self.pack(dict(zip(leaves, found, strict=True)))
 
     def pack(self, gradients: Mapping[str, Tensor | None]) -> Tensor:
@@ -120,31 +122,18 @@ class Members(torch.nn.Module):
         for generator, stream in zip(self.noise, streams, strict=True):
             generator.manual_seed(int(stream("noise", epoch).integers(2**63 - 1)))
 
-    def kept(self) -> dict[str, Tensor]:
-        """All that makes up the members' state, by name, each with leading axis M; not copied."""
-        return {name: tensor.detach() for name, tensor in self.state_dict().items()}
-
-    def named(self, state: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
-        """A state as `kept` gives it: each parameter and each buffer by name, (M, ...).
+    def named_arrays(self, state: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+        """Each parameter and each buffer of a `state_dict` by name, (M, ...).
 
         On a CPU the arrays share their memory with the state.
         """
         parts = self.unpack(state["theta"]) | {k: v for k, v in state.items() if k != "theta"}
         return {name: tensor.cpu().numpy() for name, tensor in parts.items()}
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """A copy of `kept` as arrays, which outlives the network and its device."""
-        return {name: tensor.cpu().numpy().copy() for name, tensor in self.kept().items()}
+    def state_arrays(self) -> dict[str, NDArray[Any]]:
+        """A copy of `state_dict` as arrays, which outlives the network and its device."""
+        return {name: tensor.cpu().numpy().copy() for name, tensor in self.state_dict().items()}
 
-    def take_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Become the members whose `arrays` these are, whatever their type and device were."""
-        self.put_back({name: torch.from_numpy(array) for name, array in arrays.items()})
-
-    @torch.no_grad()
-    def put_back(self, tensors: Mapping[str, Tensor], members: Tensor | None = None) -> None:
-        """Take the state from `tensors`, of all members or only of those where `members` (M,)."""
-        for name, mine in self.kept().items():
-            if members is None:
-                mine.copy_(tensors[name])
-            else:
-                mine[members] = tensors[name][members]
+    def load_state_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Load what `state_arrays` returned, whatever type and device it came from."""
+        self.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})

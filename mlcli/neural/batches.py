@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mlcli.neural.batched_module import Members, Stream
+from mlcli.neural.batched_module import BatchedModule, Stream
 from mlcli.neural.losses import Loss
 
 Array = NDArray[Any]
@@ -60,7 +60,7 @@ class Units(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Part:
+class MemberRows:
     """A `View` of rows where the network lives and in its floating-point type.
 
     Attributes:
@@ -107,7 +107,9 @@ class Part:
         return X, t
 
 
-def part_of(net: Members, loss: Loss, X: Array, t: Array, view: View | None = None) -> Part:
+def member_rows(
+    net: BatchedModule, loss: Loss, X: Array, t: Array, view: View | None = None
+) -> MemberRows:
     """Rows and targets of all members, where the network lives.
 
     Args:
@@ -130,10 +132,10 @@ def part_of(net: Members, loss: Loss, X: Array, t: Array, view: View | None = No
     targets = targets.to(torch.int64 if loss.labelled else theta.dtype)
     rows = torch.as_tensor(np.asarray(X), device=theta.device).to(theta.dtype)
     index = None if view.index is None else torch.as_tensor(view.index, device=theta.device)
-    return Part(rows, targets, index, _units(net, view.X), _units(net, view.t))
+    return MemberRows(rows, targets, index, _units(net, view.X), _units(net, view.t))
 
 
-def _units(net: Members, scaling: Scaling | None) -> Units | None:
+def _units(net: BatchedModule, scaling: Scaling | None) -> Units | None:
     if scaling is None:
         return None
     arrays = (np.asarray(scaling.shift), np.asarray(scaling.scale))
@@ -141,7 +143,7 @@ def _units(net: Members, scaling: Scaling | None) -> Units | None:
     return Units(shift.unsqueeze(1), scale.unsqueeze(1))  # (M, 1, ...)
 
 
-def bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
+def batch_bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
     """Where each minibatch of an epoch starts and ends.
 
     The last has the rows that are left; a single row that is left joins the one before, since
@@ -158,7 +160,7 @@ def bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
     return list(pairwise(cuts))
 
 
-def orders(streams: Sequence[Stream], epoch: int, part: Part) -> Tensor:
+def epoch_orders(streams: Sequence[Stream], epoch: int, part: MemberRows) -> Tensor:
     """The row numbers of each member in the order of an epoch, (M, n).
 
     The order is addressed by member and epoch, so a resumed run needs no generator's state.
@@ -169,13 +171,13 @@ def orders(streams: Sequence[Stream], epoch: int, part: Part) -> Tensor:
 
 
 def minibatches(
-    part: Part, order: Tensor, cuts: Sequence[tuple[int, int]]
+    part: MemberRows, order: Tensor, cuts: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """X (M, B, ...) and t (M, B) or (M, B, K) of each minibatch of an epoch.
 
     Args:
         part: the rows of all members.
-        order: row numbers of each member, (M, n), see `orders`.
+        order: row numbers of each member, (M, n), see `epoch_orders`.
         cuts: start and end of each minibatch.
     """
     n_members = len(order)

@@ -17,16 +17,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from mlcli.neural.activations import ACTIVATIONS, PRELU_START, activate
-from mlcli.neural.architecture import Layer, Shape, shapes
-from mlcli.neural.batched_module import Members
-from mlcli.neural.data_parallel import draw
+from mlcli.neural.architecture import CNNLayer, Shape, shapes
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.data_parallel import draw_noise
 from mlcli.neural.initialisation import draw_weights
 from mlcli.neural.layer_spec import LayerSpec, parse
 from mlcli.neural.mlp import affine, per_member
 from mlcli.neural.normalisation import batch_norm, batch_norm_channels
 
 
-class CNN(Members):
+class CNN(BatchedModule):
     """M convolutional networks of the same layers.
 
     Parameters: filters W<l> (M, n_f, c, f_h, f_w), dense W<l> (M, n_in, n_out), biases b<l> (M, n),
@@ -162,8 +162,8 @@ class CNN(Members):
         mean, var = self.get_buffer(f"mean{suffix}"), self.get_buffer(f"var{suffix}")
         if Z.dim() == 3:
             vectors = gamma.unsqueeze(1), beta.unsqueeze(1)
-            return batch_norm(Z, *vectors, mean, var, self.training, self.share)
-        return batch_norm_channels(Z, gamma, beta, mean, var, self.training, self.share)
+            return batch_norm(Z, *vectors, mean, var, self.training, self.shard)
+        return batch_norm_channels(Z, gamma, beta, mean, var, self.training, self.shard)
 
     def activate(self, Z: Tensor, name: str, suffix: str) -> Tensor:
         """z = h(a) pointwise, (8.23); shape of Z."""
@@ -177,7 +177,7 @@ class CNN(Members):
         if slopes is not None:
             slopes = slopes.view(-1, *[1] * (A.dim() - 1))  # (M, 1, ...)
         generators = self.noise if self.training else None
-        return _back(activate([name] * self.n_members, A, slopes, generators, self.share), Z)
+        return _back(activate([name] * self.n_members, A, slopes, generators, self.shard), Z)
 
     def by_member(self, Z: Tensor) -> Tensor:
         """Images (B, M c, h, w) as (M, B, c, h, w); vectors (M, B, n) as they are."""
@@ -206,70 +206,70 @@ def _fans(shape: Shape) -> tuple[int, int]:
     return n_in * math.prod(size), n_out * math.prod(size)
 
 
-def _slope_after(layers: Sequence[Layer]) -> float:
+def _slope_after(layers: Sequence[CNNLayer]) -> float:
     """Slope on the left of the next h, 0 where no h comes before the next weights."""
     for layer in layers:
         if layer.spec.kind in ("activation", "residual"):
-            return ACTIVATIONS[layer.spec.word].slope
+            return ACTIVATIONS[layer.spec.activation].negative_slope
         if layer is not layers[0] and layer.parameters.keys() & {f"W{layer.number}"}:
             break
     return 0.0
 
 
-def _pool(net: CNN, layer: Layer, Z: Tensor) -> Tensor:
+def _pool(net: CNN, layer: CNNLayer, Z: Tensor) -> Tensor:
     """(8.19), or the mean instead of the maximum."""
-    if layer.spec.word == "max":
+    if layer.spec.pooling == "max":
         return max_pool(Z, layer.spec.size, layer.spec.stride)
     return functional.avg_pool2d(Z, layer.spec.size, layer.spec.stride)
 
 
-def _activation(net: CNN, layer: Layer, Z: Tensor) -> Tensor:
-    return net.activate(Z, layer.spec.word, f"{layer.number}")
+def _activation(net: CNN, layer: CNNLayer, Z: Tensor) -> Tensor:
+    return net.activate(Z, layer.spec.activation, f"{layer.number}")
 
 
-def _dropout(net: CNN, layer: Layer, Z: Tensor) -> Tensor:
+def _dropout(net: CNN, layer: CNNLayer, Z: Tensor) -> Tensor:
     """Z times 1/(1 - p) with probability 1 - p, else 0, from each member's own noise."""
     if not net.training or layer.spec.rate == 0:
         return Z
     keep = 1.0 - layer.spec.rate
-    mask = draw(
-        net.by_member(Z), net.noise, net.share, lambda own, g: own.bernoulli_(keep, generator=g)
+    mask = draw_noise(
+        net.by_member(Z), net.noise, net.shard, lambda own, g: own.bernoulli_(keep, generator=g)
     )
     return Z * _back(mask.div_(keep), Z)
 
 
-def _global(net: CNN, layer: Layer, Z: Tensor) -> Tensor:
+def _global(net: CNN, layer: CNNLayer, Z: Tensor) -> Tensor:
     """The mean or maximum of each channel: (B, M c, h, w) to (M, B, c)."""
-    pooled = Z.mean(dim=(2, 3)) if layer.spec.word == "avg" else Z.amax(dim=(2, 3))  # (B, M c)
+    pooled = Z.mean(dim=(2, 3)) if layer.spec.pooling == "avg" else Z.amax(dim=(2, 3))  # (B, M c)
     return pooled.view(len(Z), net.n_members, -1).transpose(0, 1)  # (M, B, c)
 
 
-def _flatten(net: CNN, layer: Layer, Z: Tensor) -> Tensor:
+def _flatten(net: CNN, layer: CNNLayer, Z: Tensor) -> Tensor:
     """(8.24), channel outermost: (B, M c, h, w) to (M, B, c h w)."""
     return net.by_member(Z).flatten(2)
 
 
-def _dense(net: CNN, layer: Layer, Z: Tensor) -> Tensor:
+def _dense(net: CNN, layer: CNNLayer, Z: Tensor) -> Tensor:
     """(8.25): (M, B, n_in) to (M, B, n_out)."""
     W, b = net.leaves[f"W{layer.number}"], net.leaves.get(f"b{layer.number}")
     return affine(Z, W, None if b is None else b.unsqueeze(1))
 
 
-def _residual(net: CNN, layer: Layer, Z: Tensor) -> Tensor:
+def _residual(net: CNN, layer: CNNLayer, Z: Tensor) -> Tensor:
     """h(z + F(z)) with F = normalise conv h normalise conv, see `architecture`."""
-    name, spec, word = f"{layer.number}", layer.spec, layer.spec.word
+    name, spec, h = f"{layer.number}", layer.spec, layer.spec.activation
     first = LayerSpec("", "conv", stride=spec.stride, padding=(1, 1))
     A = net.normalise(net.convolve(Z, f"{name}_1", first), f"{name}_1")  # (B, M n, h', w')
-    A = net.convolve(net.activate(A, word, f"{name}_1"), f"{name}_2", _SAME)
+    A = net.convolve(net.activate(A, h, f"{name}_1"), f"{name}_2", _SAME)
     A = net.normalise(A, f"{name}_2")
     skip = Z
     if f"W{name}_skip" in layer.parameters:
         straight = LayerSpec("", "conv", stride=spec.stride)
         skip = net.normalise(net.convolve(Z, f"{name}_skip", straight), f"{name}_skip")
-    return net.activate(A + skip, word, f"{name}_2")
+    return net.activate(A + skip, h, f"{name}_2")
 
 
-def _scan(net: CNN, layer: Layer, Z: Tensor) -> Tensor:
+def _scan(net: CNN, layer: CNNLayer, Z: Tensor) -> Tensor:
     """Whole rows, then whole columns, each channel outermost: (M, B, n h + n w)."""
     whole = LayerSpec("", "conv")
     rows = net.convolve(Z, f"{layer.number}_rows", whole)  # (B, M n, h, 1)
@@ -278,7 +278,7 @@ def _scan(net: CNN, layer: Layer, Z: Tensor) -> Tensor:
 
 
 _SAME = LayerSpec("", "conv", padding=(1, 1))
-_STEPS: Mapping[str, Callable[[CNN, Layer, Tensor], Tensor]] = MappingProxyType(
+_STEPS: Mapping[str, Callable[[CNN, CNNLayer, Tensor], Tensor]] = MappingProxyType(
     {
         "conv": lambda net, layer, Z: net.convolve(Z, f"{layer.number}", layer.spec),
         "pool": _pool,
@@ -329,7 +329,7 @@ Floats = NDArray[np.float64]
 
 
 @torch.no_grad()
-def each_layer(net: CNN, X: Tensor) -> Iterator[tuple[Layer, Tensor]]:
+def each_layer(net: CNN, X: Tensor) -> Iterator[tuple[CNNLayer, Tensor]]:
     """Each layer with what it puts out in evaluation mode: (M, B, c, h, w) or (M, B, n).
 
     Args:

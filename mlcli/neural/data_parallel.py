@@ -36,7 +36,7 @@ from mlcli.errors import (
 # Seconds that a process waits for the others: to come, in a sum, and for word of why one is gone.
 JOIN_SECONDS = 120.0
 SUM_SECONDS = 60.0
-WORD_SECONDS = 3.0
+EXIT_STATUS_SECONDS = 3.0
 POLL_SECONDS = 0.02
 
 
@@ -44,17 +44,17 @@ class LostError(MlcliError):
     """Another process of the training is gone, or does not answer."""
 
 
-class Word(NamedTuple):
+class ExitStatus(NamedTuple):
     """Why a process ended: its exit code and its sentence; of one that missed another, no code."""
 
     code: int | None
-    sentence: str
+    message: str
 
     def error(self, more: str) -> MlcliError:
         """The error of this exit code, with more to say."""
         kinds = (InputError, NoAnswerError, Interrupted)
         kind = next((one for one in kinds if one.exit_code == self.code), MlcliError)
-        return kind(f"{self.sentence}; {more}")
+        return kind(f"{self.message}; {more}")
 
 
 def hold_interrupts() -> None:
@@ -135,42 +135,42 @@ class ProcessGroup:
         try:
             self._store.set(keys[self.rank], text)
             while not self._store.check(keys):
-                if time.monotonic() > deadline or any(word for word in self._words() if word):
+                if time.monotonic() > deadline or any(word for word in self._statuses() if word):
                     raise LostError("a process says nothing")
                 time.sleep(POLL_SECONDS)
             return [self._store.get(key).decode() for key in keys]
         except RuntimeError as error:
             raise LostError(f"the processes don't reach each other: {error}") from None
 
-    def leave_word(self, code: int | None, sentence: str) -> None:
+    def report_exit(self, code: int | None, message: str) -> None:
         """Say why this process ends, for those that will miss it."""
         try:
-            self._store.set(f"mlcli/word/{self.rank}", json.dumps([code, sentence]))
+            self._store.set(f"mlcli/word/{self.rank}", json.dumps([code, message]))
         except RuntimeError:
             # With the store the launch itself is gone.
             return
 
-    def _words(self) -> list[Word | None]:
+    def _statuses(self) -> list[ExitStatus | None]:
         keys = [f"mlcli/word/{rank}" for rank in range(self.size)]
         return [
-            Word(*json.loads(self._store.get(key))) if self._store.check([key]) else None
+            ExitStatus(*json.loads(self._store.get(key))) if self._store.check([key]) else None
             for key in keys
         ]
 
-    def why(self, *, interrupted: bool) -> Word:
+    def why(self, *, interrupted: bool) -> ExitStatus:
         """Why the training can't go on, when this process was interrupted or misses another."""
-        mine = Word(EXIT_INTERRUPTED if interrupted else None, "interrupted")
-        self.leave_word(*mine)
+        mine = ExitStatus(EXIT_INTERRUPTED if interrupted else None, "interrupted")
+        self.report_exit(*mine)
         self._hang_up()
-        words: Sequence[Word | None] = [None] * self.size
-        deadline = time.monotonic() + WORD_SECONDS
+        words: Sequence[ExitStatus | None] = [None] * self.size
+        deadline = time.monotonic() + EXIT_STATUS_SECONDS
         try:
             while None in words and time.monotonic() < deadline:
-                words = self._words()
+                words = self._statuses()
                 time.sleep(POLL_SECONDS)
         except RuntimeError:
-            return mine if interrupted else Word(1, "the launch of the processes is gone")
-        return _verdict(words)
+            return mine if interrupted else ExitStatus(1, "the launch of the processes is gone")
+        return common_cause(words)
 
     def _hang_up(self) -> None:
         """Let a sum of the others that waits for this process fail now, so that they give word."""
@@ -185,18 +185,18 @@ class ProcessGroup:
         dist.destroy_process_group()
 
 
-def _verdict(words: Sequence[Word | None]) -> Word:
+def common_cause(words: Sequence[ExitStatus | None]) -> ExitStatus:
     """What brought the processes down, from what each of them says of itself."""
     for rank, word in enumerate(words):
         if word is not None and word.code not in (None, EXIT_INTERRUPTED):
-            return Word(word.code, f"process {rank}: {word.sentence}")
+            return ExitStatus(word.code, f"process {rank}: {word.message}")
     dead = [str(rank) for rank, word in enumerate(words) if word is None]
     if dead:
         some = f"process {dead[0]}" if len(dead) == 1 else f"processes {', '.join(dead)}"
-        return Word(1, f"{some} of {len(words)} died or does not answer any more")
+        return ExitStatus(1, f"{some} of {len(words)} died or does not answer any more")
     if any(word is not None and word.code == EXIT_INTERRUPTED for word in words):
-        return Word(EXIT_INTERRUPTED, "interrupted")
-    return Word(1, f"the {len(words)} processes don't reach each other any more")
+        return ExitStatus(EXIT_INTERRUPTED, "interrupted")
+    return ExitStatus(1, f"the {len(words)} processes don't reach each other any more")
 
 
 def join(rank: int, size: int, local_rank: int, local_size: int) -> ProcessGroup:
@@ -253,7 +253,7 @@ def check_device(device: torch.device, local_size: int) -> None:
 
 
 @dataclass(frozen=True)
-class Share:
+class Shard:
     """The rows of a minibatch that this process computes.
 
     Attributes:
@@ -275,27 +275,27 @@ class Share:
         return self.end - self.start < self.n_rows
 
 
-def shares_of(
+def shards_of(
     cuts: Sequence[tuple[int, int]], group: ProcessGroup | None
-) -> Sequence[Share | None]:
+) -> Sequence[Shard | None]:
     """This process's share of each minibatch; None where it works alone.
 
     A minibatch of fewer rows than processes is computed by all of them, and the first one's counts.
     """
     if group is None:
         return [None] * len(cuts)
-    return [_share(end - start, group) for start, end in cuts]
+    return [_shard(end - start, group) for start, end in cuts]
 
 
-def _share(n_rows: int, group: ProcessGroup) -> Share:
+def _shard(n_rows: int, group: ProcessGroup) -> Shard:
     if n_rows < group.size:
-        return Share(n_rows, 0, n_rows, float(group.rank == 0), group)
+        return Shard(n_rows, 0, n_rows, float(group.rank == 0), group)
     start, end = (n_rows * rank // group.size for rank in (group.rank, group.rank + 1))
-    return Share(n_rows, start, end, (end - start) / n_rows, group)
+    return Shard(n_rows, start, end, (end - start) / n_rows, group)
 
 
-def own_rows(
-    order: Tensor, cuts: Sequence[tuple[int, int]], shares: Sequence[Share | None]
+def shard_rows(
+    order: Tensor, cuts: Sequence[tuple[int, int]], shards: Sequence[Shard | None]
 ) -> tuple[Tensor, Sequence[tuple[int, int]]]:
     """The rows of this process alone: their numbers (M, n), and start and end of each minibatch.
 
@@ -305,9 +305,9 @@ def own_rows(
         shares: of each minibatch.
     """
     mine = [
-        (cut[0] + share.start, cut[0] + share.end)
-        for cut, share in zip(cuts, shares, strict=True)
-        if share is not None
+        (cut[0] + shard.start, cut[0] + shard.end)
+        for cut, shard in zip(cuts, shards, strict=True)
+        if shard is not None
     ]
     if not mine:
         return order, cuts
@@ -316,10 +316,10 @@ def own_rows(
     return rows, list(pairwise(ends))
 
 
-def draw(
+def draw_noise(
     like: Tensor,
     generators: Sequence[torch.Generator],
-    share: Share | None,
+    shard: Shard | None,
     fill: Callable[[Tensor, torch.Generator], Tensor],
 ) -> Tensor:
     """Random numbers of the shape of `like` (M, B, ...), each member's from its own generator.
@@ -330,9 +330,9 @@ def draw(
         share: whose rows `like` has; None: a whole minibatch.
         fill: (numbers of one member (B, ...), its generator) draws them in place.
     """
-    n_rows = like.shape[1] if share is None else share.n_rows
+    n_rows = like.shape[1] if shard is None else shard.n_rows
     # Always laid out row by row: the order in which numbers are drawn follows the memory.
     noise = like.new_empty(len(like), n_rows, *like.shape[2:])
     for drawn, generator in zip(noise, generators, strict=True):
         fill(drawn, generator)
-    return noise if share is None else noise[:, share.start : share.end]
+    return noise if shard is None else noise[:, shard.start : shard.end]

@@ -11,21 +11,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mlcli.neural.batched_module import Members
-from mlcli.neural.batches import Part
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.batches import MemberRows
 from mlcli.neural.data_parallel import ProcessGroup
 from mlcli.neural.losses import Loss
 
 Floats = NDArray[np.float64]
 # X (M, B, ...) to outputs (M, B, K): a network, or what is made of it.
-Look = Callable[[Tensor], Tensor]
+Forward = Callable[[Tensor], Tensor]
 # Rows of all members that go through the network at a time, and numbers in them: what the layers
 # make of these should stay in the cache.
 N_ROWS = 2048
 N_NUMBERS = 400_000
 
 
-class Scores(NamedTuple):
+class EvaluationScores(NamedTuple):
     """Loss (M,) and, where targets are labels, accuracy (M,) of each member."""
 
     loss: Floats
@@ -37,7 +37,7 @@ def rows_at_a_time(n_members: int, n_numbers: int) -> int:
     return max(1, min(N_ROWS, N_NUMBERS // n_numbers) // n_members)
 
 
-def computing(net: Members, autocast: bool) -> AbstractContextManager[Any]:
+def computing(net: BatchedModule, autocast: bool) -> AbstractContextManager[Any]:
     """The context of a forward pass: bfloat16 where it is safe, if asked for."""
     if not autocast:
         return nullcontext()
@@ -45,10 +45,10 @@ def computing(net: Members, autocast: bool) -> AbstractContextManager[Any]:
 
 
 def _outputs(
-    net: Members,
-    part: Part,
+    net: BatchedModule,
+    part: MemberRows,
     autocast: bool,
-    look: Look | None = None,
+    forward: Forward | None = None,
     group: ProcessGroup | None = None,
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
     """How many rows, their outputs (M, n, K) in evaluation mode, and their targets.
@@ -64,12 +64,14 @@ def _outputs(
         end = min(start + n_rows, part.n_rows)
         X, t = part.rows(start, end, net.n_members)  # (M, n, ...), (M, n) or (M, n, K)
         with computing(net, autocast):
-            A = (look or net)(X)
+            A = (forward or net)(X)
         yield end - start, A.to(net.theta.dtype), t
 
 
 @torch.no_grad()
-def evaluate(net: Members, loss: Loss, part: Part, autocast: bool = False) -> Scores:
+def evaluate(
+    net: BatchedModule, loss: Loss, part: MemberRows, autocast: bool = False
+) -> EvaluationScores:
     """Loss and accuracy of each member on all of its rows.
 
     Args:
@@ -88,12 +90,12 @@ def evaluate(net: Members, loss: Loss, part: Part, autocast: bool = False) -> Sc
         net.group.add(total)
         net.group.add(n_right)
     E = total.cpu().numpy().astype(np.float64) / part.n_rows
-    return Scores(E, n_right.cpu().numpy() / part.n_rows if loss.labelled else None)
+    return EvaluationScores(E, n_right.cpu().numpy() / part.n_rows if loss.labelled else None)
 
 
 @torch.no_grad()
 def outputs(
-    net: Members, part: Part, autocast: bool = False, look: Look | None = None
+    net: BatchedModule, part: MemberRows, autocast: bool = False, forward: Forward | None = None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Outputs before the output activation and targets of each member's rows.
 
@@ -106,17 +108,17 @@ def outputs(
     Returns:
         (M, n, K), and labels (M, n) or targets (M, n, K), these in the member's own units.
     """
-    every = _outputs(net, part, autocast, look)
+    every = _outputs(net, part, autocast, forward)
     found = [(A.cpu().numpy(), t.cpu().numpy()) for _, A, t in every]
     values, targets = zip(*found, strict=True)
     return np.concatenate(values, axis=1), np.concatenate(targets, axis=1)
 
 
 @torch.no_grad()
-def predict(net: Members, X: NDArray[Any], autocast: bool = False) -> NDArray[Any]:
+def predict(net: BatchedModule, X: NDArray[Any], autocast: bool = False) -> NDArray[Any]:
     """Outputs before the output activation of each member on the same rows, (N, ...): (M, N, K)."""
     rows = torch.as_tensor(np.asarray(X), device=net.theta.device).to(net.theta.dtype)
-    return outputs(net, Part(rows, torch.zeros(len(rows), device=rows.device)), autocast)[0]
+    return outputs(net, MemberRows(rows, torch.zeros(len(rows), device=rows.device)), autocast)[0]
 
 
 class TrainingScores(NamedTuple):
@@ -127,7 +129,9 @@ class TrainingScores(NamedTuple):
 
 
 @torch.no_grad()
-def training_scores(net: Members, loss: Loss, X: NDArray[Any], t: NDArray[Any]) -> TrainingScores:
+def training_scores(
+    net: BatchedModule, loss: Loss, X: NDArray[Any], t: NDArray[Any]
+) -> TrainingScores:
     """Scores as training sees them: batch normalisation takes the statistics of these rows.
 
     After few steps its moving averages still lag behind the weights, and would judge the lag.

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mlcli.neural.architecture import Layer
+from mlcli.neural.architecture import CNNLayer
 from mlcli.neural.cnn import CNN
 
 
@@ -31,14 +31,14 @@ def as_convolutional(net: CNN) -> CNN:
         ValueError: some layer has no convolution that does the same; the sentence names it.
     """
     lines: list[str] = []
-    source: list[Layer | None] = []
+    source: list[CNNLayer | None] = []
     images: tuple[int, ...] | None = None  # what flatten took in, until a dense layer takes it
     averaged = False
     for layer in net.layers:
         kind = layer.spec.kind
         if kind == "flatten":
             images = layer.input
-        elif kind == "global" and layer.spec.word == "avg":
+        elif kind == "global" and layer.spec.pooling == "avg":
             averaged = True
         elif kind == "dense":
             size = "1x1" if images is None else f"{images[1]}x{images[2]}"
@@ -66,7 +66,7 @@ def as_convolutional(net: CNN) -> CNN:
     return twin
 
 
-def _check(layer: Layer, flat: bool, averaged: bool) -> None:
+def _check(layer: CNNLayer, flat: bool, averaged: bool) -> None:
     """Refuse what has no twin among the convolutions."""
     kind, where = layer.spec.kind, f"layer {layer.number}, {layer.name!r}"
     if kind in ("scan", "global"):
@@ -84,7 +84,7 @@ def _check_line(net: CNN, averaged: bool) -> None:
         raise ValueError(f"layer {last.number}, {last.name!r}: the outputs must be a dense layer")
 
 
-def _copy(net: CNN, old: Layer, twin: CNN, new: Layer) -> None:
+def _copy(net: CNN, old: CNNLayer, twin: CNN, new: CNNLayer) -> None:
     """Parameters and running statistics of a layer into its twin's."""
     for theirs, mine in _pairs(old.parameters, new.parameters):
         value = net.leaves[theirs]

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlcli.neural.activations import activate, find_activation
-from mlcli.neural.batched_module import Members
-from mlcli.neural.batches import View, part_of
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.batches import View, member_rows
 from mlcli.neural.losses import Loss
-from mlcli.neural.mlp import MLP, Seen
+from mlcli.neural.mlp import MLP, LayerOutputs
 
 Floats = NDArray[np.float64]
 # A neuron is saturated on a row where h' is below this share of the largest h'.
@@ -61,32 +61,32 @@ def layer_statistics(
         t: labels (N,) or targets (N, K).
         view: which rows each member sees, in which units; None: all, as they are.
     """
-    part = part_of(net, loss, X, t, view)
+    part = member_rows(net, loss, X, t, view)
     net.eval()
-    seen: list[Seen] = []
+    seen: list[LayerOutputs] = []
     rows, targets = part.rows(0, part.n_rows, net.n_members)
     A = net(rows, seen)  # (M, N, K)
-    errors = loss.with_errors(A.detach(), targets)[1]
-    deltas = torch.autograd.grad(A, [layer.a for layer in seen], errors, retain_graph=True)
-    gradients = net.unpack(net.backward(A, errors))
+    delta = loss.value_and_delta(A.detach(), targets)[1]
+    deltas = torch.autograd.grad(A, [layer.a for layer in seen], delta, retain_graph=True)
+    gradients = net.unpack(net.backward(A, delta))
     return [
         _of_layer(net, layer, delta, gradients[f"W{layer.layer}"])
         for layer, delta in zip(seen, deltas, strict=True)
     ]
 
 
-def _of_layer(net: MLP, seen: Seen, delta: Tensor, gradient: Tensor) -> LayerStatistics:
-    slopes = _slopes(net, seen).abs()  # (M, N, n)
-    steepest = [find_activation(name).steepest for name in net.activations]
-    bound = SATURATION * torch.tensor(steepest).to(slopes).view(-1, 1, 1)
+def _of_layer(net: MLP, seen: LayerOutputs, delta: Tensor, gradient: Tensor) -> LayerStatistics:
+    derivatives = _derivatives(net, seen).abs()  # (M, N, n)
+    largest = [find_activation(name).max_derivative for name in net.activations]
+    bound = SATURATION * torch.tensor(largest).to(derivatives).view(-1, 1, 1)
     n_rows = delta.shape[1]
     found = [
         seen.a.mean(dim=(1, 2)),
         seen.a.std(dim=(1, 2), correction=0),
         seen.z.mean(dim=(1, 2)),
         seen.z.std(dim=(1, 2), correction=0),
-        (slopes == 0).all(dim=1).double().mean(dim=1),
-        (slopes < bound).double().mean(dim=(1, 2)),
+        (derivatives == 0).all(dim=1).double().mean(dim=1),
+        (derivatives < bound).double().mean(dim=(1, 2)),
         n_rows * delta.square().mean(dim=(1, 2)).sqrt(),
         gradient.square().mean(dim=(1, 2)).sqrt(),
     ]
@@ -94,7 +94,7 @@ def _of_layer(net: MLP, seen: Seen, delta: Tensor, gradient: Tensor) -> LayerSta
     return LayerStatistics(seen.layer, *arrays)
 
 
-def _slopes(net: MLP, seen: Seen) -> Tensor:
+def _derivatives(net: MLP, seen: LayerOutputs) -> Tensor:
     """h'(a) of a layer, (M, N, n)."""
     a = seen.a.detach().requires_grad_()
     slopes = net.unpack(net.theta).get(f"slope{seen.layer}")
@@ -115,41 +115,41 @@ class Signals(NamedTuple):
     backward: Floats
 
 
-def signals(net: MLP, activation: str, X: Floats, errors: Floats) -> Signals:
-    """Send rows forward and given errors backward, (7.1), with statistics of the minibatch.
+def signals(net: MLP, activation: str, X: Floats, delta: Floats) -> Signals:
+    """Propagate rows forward and a given delta backward, (7.1), with minibatch statistics.
 
-    The errors stand at the output, so that what is measured depends on no loss.
+    delta is given at the output, so that the measurement depends on no loss.
 
     Args:
         net: M members; from now on with `activation`, so that one draw of the weights can serve
             all activations of equal gain.
         activation: h of every member.
         X: inputs, (M, N, D).
-        errors: delta^(L+1), (M, N, K).
+        delta: delta^(L+1), (M, N, K).
     """
     net.activations = [activation] * net.n_members
     net.train()
-    seen: list[Seen] = []
+    seen: list[LayerOutputs] = []
     A = net(_like(net, X), seen)  # (M, N, K)
     layers = [layer.a for layer in seen]
-    deltas = torch.autograd.grad(A, layers, _like(net, errors))
+    deltas = torch.autograd.grad(A, layers, _like(net, delta))
     forward = torch.stack([a.detach().square().mean(dim=(1, 2)) for a in layers])
     backward = torch.stack([delta.square().mean(dim=(1, 2)) for delta in deltas])
     return Signals(forward.cpu().numpy(), backward.cpu().numpy())
 
 
-def weight_gradient(net: MLP, layer: int, X: Floats, errors: Floats) -> Floats:
+def weight_gradient(net: MLP, layer: int, X: Floats, delta: Floats) -> Floats:
     """dE/dW^(l) of one minibatch, (7.23) summed over its rows, (M, n^(l-1), n^(l)).
 
     Args:
         net: M members.
         layer: l.
         X: inputs, (M, B, D).
-        errors: delta^(L+1), (M, B, K).
+        delta: delta^(L+1), (M, B, K).
     """
     net.train()
     A = net(_like(net, X))
-    (gradient,) = torch.autograd.grad(A, net.leaves[f"W{layer}"], _like(net, errors))
+    (gradient,) = torch.autograd.grad(A, net.leaves[f"W{layer}"], _like(net, delta))
     return gradient.cpu().numpy().astype(np.float64)
 
 
@@ -171,5 +171,5 @@ def one_signed(gradients: Floats, n: int) -> tuple[NDArray[np.int64], NDArray[np
     return one_sign.sum(axis=(1, 2)), alive.sum(axis=(1, 2))
 
 
-def _like(net: Members, values: NDArray[Any]) -> torch.Tensor:
+def _like(net: BatchedModule, values: NDArray[Any]) -> torch.Tensor:
     return torch.as_tensor(values).to(net.theta)

@@ -27,7 +27,7 @@ REACH = 9.0
 N_HALVINGS = 40
 
 
-class Moments(NamedTuple):
+class GaussianMoments(NamedTuple):
     """Means over a ~ N(0, q).
 
     Attributes:
@@ -46,7 +46,7 @@ class Moments(NamedTuple):
         return self.square - self.mean**2
 
 
-class Variances(NamedTuple):
+class LayerVariances(NamedTuple):
     """What theory says of the hidden layers l = 1, ..., L; each array (L,).
 
     Attributes:
@@ -89,7 +89,7 @@ def _curve(name: str, a: Tensor) -> tuple[Tensor, Tensor]:
     return z.detach(), slope
 
 
-def moments(name: str, q: float) -> Moments:
+def moments(name: str, q: float) -> GaussianMoments:
     """E h(a), E h(a)^2 and E h'(a)^2 for a ~ N(0, q), to 12 digits for q up to 1e24.
 
     Gauss-Legendre rules on panels of x = a / sqrt(q), split at 0, where h may have a kink, and
@@ -107,12 +107,12 @@ def moments(name: str, q: float) -> Moments:
     x, w = _gaussian_rule()
     z, slope = _curve(name, math.sqrt(q) * torch.cat([x, -x]))
     w = torch.cat([w, w])
-    return Moments(*(float((w * f).sum()) for f in (z, z.square(), slope.square())))
+    return GaussianMoments(*(float((w * f).sum()) for f in (z, z.square(), slope.square())))
 
 
 def variances(
     activation: str, scheme: str, sizes: Sequence[int], *, batch_norm: bool = False
-) -> Variances:
+) -> LayerVariances:
     """Var a^(l) and Var delta^(l) for inputs of mean square 1 and zero biases.
 
     Forward, (7.9) with the mean square of z = h(a) in place of its variance, since h need not be
@@ -139,7 +139,7 @@ def variances(
     Raises:
         ValueError: a name is unknown, or h has a slope that is learnt or drawn.
     """
-    slope = find_activation(activation).slope
+    slope = find_activation(activation).negative_slope
     var_w = [weight_variance(scheme, *pair, slope) for pair in pairwise(sizes)]
     n_layers = len(sizes) - 2
     forward, seen = np.ones(n_layers), []
@@ -158,14 +158,14 @@ def variances(
             gain = sizes[layer + 2] * var_w[layer + 1]
         error *= gain * seen[layer].slope_square
         backward[layer] = error
-    return Variances(forward, backward)
+    return LayerVariances(forward, backward)
 
 
-def _moments_or_nan(name: str, q: float) -> Moments:
+def _moments_or_nan(name: str, q: float) -> GaussianMoments:
     """Moments, or no number where the signal has left the range of a float."""
     if 1e-300 < q < 1e300:
         return moments(name, q)
-    return Moments(math.nan, math.nan, math.nan)
+    return GaussianMoments(math.nan, math.nan, math.nan)
 
 
 def same_sign_share(activation: str, q: float, n: int) -> float:

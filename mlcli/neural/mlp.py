@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from mlcli.neural.activations import ACTIVATIONS, PRELU_START, activate, find_activation
-from mlcli.neural.batched_module import Members
-from mlcli.neural.data_parallel import draw
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.data_parallel import draw_noise
 from mlcli.neural.initialisation import draw_weights
 from mlcli.neural.normalisation import batch_norm, layer_norm
 
@@ -23,7 +23,7 @@ NORMALISATIONS = ("none", "batch", "layer")
 NARROW = 16
 
 
-class Seen(NamedTuple):
+class LayerOutputs(NamedTuple):
     """What a hidden layer computed.
 
     Attributes:
@@ -45,7 +45,7 @@ def per_member(value: str | Sequence[str], n_members: int) -> list[str]:
     return names
 
 
-class MLP(Members):
+class MLP(BatchedModule):
     """M perceptrons of the same sizes. A hidden layer: affine, normalise, h, dropout.
 
     Attributes:
@@ -90,12 +90,13 @@ class MLP(Members):
             raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
         n_members = len(generators)
         activations = per_member(activation, n_members)
-        shapes = _shapes(sizes, normalisation, "prelu" in activations)
+        learns_slopes = any(find_activation(name).learns_slope for name in activations)
+        shapes = _shapes(sizes, normalisation, learns_slopes)
         weights = [name for name in shapes if name.startswith("W")]
         super().__init__(n_members, shapes, weights, torch.device(device), dtype)
         self.sizes, self.activations = tuple(sizes), activations
         self.normalisation, self.dropout = normalisation, dropout
-        self._tape: list[Past] = []
+        self._tape: list[LayerCache] = []
         if normalisation == "batch":
             for layer, n in enumerate(self.sizes[1:-1], start=1):
                 self.register_buffer(f"mean{layer}", self.theta.new_zeros(n_members, n))
@@ -105,7 +106,7 @@ class MLP(Members):
     @torch.no_grad()
     def _start(self, generators: Sequence[np.random.Generator], schemes: Sequence[str]) -> None:
         """Weights by each member's scheme, gamma = 1, slopes of prelu at their start."""
-        slopes = [find_activation(name).slope for name in self.activations]
+        slopes = [find_activation(name).negative_slope for name in self.activations]
         for name, parameter in self.leaves.items():
             if name.startswith("gamma"):
                 parameter.fill_(1.0)
@@ -118,7 +119,7 @@ class MLP(Members):
                 ):
                     W.copy_(torch.from_numpy(draw_weights(rng, scheme, shape, n_in, n_out, slope)))
 
-    def forward(self, X: Tensor, seen: list[Seen] | None = None) -> Tensor:
+    def forward(self, X: Tensor, seen: list[LayerOutputs] | None = None) -> Tensor:
         """Outputs before the output activation, (6.12)-(6.15).
 
         Args:
@@ -134,9 +135,9 @@ class MLP(Members):
         Z = X
         for layer in range(1, n_layers):
             A = self._normalise(self._affine(Z, layer), layer, p)  # (M, B, n)
-            Z = activate(self.activations, A, p.get(f"slope{layer}"), generators, self.share)
+            Z = activate(self.activations, A, p.get(f"slope{layer}"), generators, self.shard)
             if seen is not None:
-                seen.append(Seen(layer, A, Z))
+                seen.append(LayerOutputs(layer, A, Z))
             if self.training and self.dropout > 0:
                 Z = Z * self._mask(Z)
         return self._affine(Z, n_layers)  # (M, B, K)
@@ -155,31 +156,31 @@ class MLP(Members):
         Z = X
         for layer in range(1, len(self.sizes) - 1):
             Z = self._hidden_layer(Z, layer)
-        self._tape.append(Past(Z))
+        self._tape.append(LayerCache(Z))
         return self._affine(Z, len(self.sizes) - 1)  # (M, B, K)
 
     def _hidden_layer(self, Z: Tensor, layer: int) -> Tensor:
         """What a hidden layer makes of z^(l-1), in training: (M, B, n_in) to (M, B, n)."""
         p, a = self.leaves, self._affine(Z, layer)
         slopes, graph = p.get(f"slope{layer}"), None
-        if self.normalisation == "none" and in_lines(self.activations):
-            z = activate(self.activations, a, slopes, self.noise, self.share)
+        if self.normalisation == "none" and has_analytic_gradient(self.activations):
+            z = activate(self.activations, a, slopes, self.noise, self.shard)
         else:
             with torch.enable_grad():
                 a.requires_grad_()
                 N = self._normalise(a, layer, p)
-                graph = a, activate(self.activations, N, slopes, self.noise, self.share)
+                graph = a, activate(self.activations, N, slopes, self.noise, self.shard)
             z = graph[1].detach()
         mask = self._mask(z) if self.dropout > 0 else None
-        self._tape.append(Past(Z, a, z, mask, graph))
+        self._tape.append(LayerCache(Z, a, z, mask, graph))
         return z if mask is None else z * mask
 
     @torch.no_grad()
-    def backward(self, A: Tensor, errors: Tensor) -> Tensor:
+    def backward(self, A: Tensor, grad_output: Tensor) -> Tensor:
         """`gradient` (M, P) by the recursion of (6.40); of outputs with a graph, through that."""
         if A.requires_grad:
-            return super().backward(A, errors)
-        return self.pack(gradients_of(self.activations, self._tape, errors, self.leaves))
+            return super().backward(A, grad_output)
+        return self.pack(backpropagate(self.activations, self._tape, grad_output, self.leaves))
 
     def _affine(self, Z: Tensor, layer: int) -> Tensor:
         """a of a layer, (M, B, n_in) to (M, B, n_out)."""
@@ -193,13 +194,13 @@ class MLP(Members):
         if self.normalisation == "layer":
             return layer_norm(A, gamma, beta)
         mean, var = self.get_buffer(f"mean{layer}"), self.get_buffer(f"var{layer}")
-        return batch_norm(A, gamma, beta, mean, var, self.training, self.share)
+        return batch_norm(A, gamma, beta, mean, var, self.training, self.shard)
 
     def _mask(self, Z: Tensor) -> Tensor:
         """1/(1 - p) with probability 1 - p, else 0, from each member's own noise; as Z."""
         keep = 1.0 - self.dropout
-        return draw(
-            Z, self.noise, self.share, lambda own, g: own.bernoulli_(keep, generator=g)
+        return draw_noise(
+            Z, self.noise, self.shard, lambda own, g: own.bernoulli_(keep, generator=g)
         ).div_(keep)
 
 
@@ -229,7 +230,7 @@ def _shapes(
 
 
 @dataclass(frozen=True)
-class Past:
+class LayerCache:
     """What the backward pass needs of a layer.
 
     Attributes:
@@ -258,27 +259,27 @@ def affine(Z: Tensor, W: Tensor, b: Tensor | None) -> Tensor:
     return A if b is None else A.add_(b)
 
 
-def in_lines(names: Sequence[str]) -> bool:
+def has_analytic_gradient(names: Sequence[str]) -> bool:
     """Whether the derivatives of all these activations are written out."""
-    return all(ACTIVATIONS[name].errors is not None for name in names)
+    return all(ACTIVATIONS[name].backward is not None for name in names)
 
 
-def gradients_of(
-    names: Sequence[str], tape: Sequence[Past], errors: Tensor, p: Mapping[str, Tensor]
+def backpropagate(
+    names: Sequence[str], tape: Sequence[LayerCache], grad_output: Tensor, p: Mapping[str, Tensor]
 ) -> dict[str, Tensor | None]:
     """dE/dW^(l) = z^(l-1)T delta^(l), dE/db^(l) = sum_alpha delta^(l), (6.39), of every layer.
 
     Args:
         names: activation of each member.
         tape: of each layer, first layer first; the last is the output layer.
-        errors: delta^(L+1), (M, B, K).
+        grad_output: delta^(L+1), (M, B, K).
         p: parameters by name.
 
     Returns:
         By the names of the parameters.
     """
     found: dict[str, Tensor | None] = dict.fromkeys(p)
-    delta = errors
+    delta = grad_output
     for layer in range(len(tape), 0, -1):
         past = tape[layer - 1]
         if layer < len(tape):
@@ -303,7 +304,7 @@ def _outer(Z_in: Tensor, delta: Tensor) -> Tensor:
 
 def _through(
     names: Sequence[str],
-    past: Past,
+    past: LayerCache,
     D: Tensor,
     layer: int,
     p: Mapping[str, Tensor],
@@ -313,7 +314,7 @@ def _through(
     if past.graph is None:
         assert past.a is not None
         assert past.z is not None
-        return _errors(names, D, past.a, past.z)
+        return _activation_backward(names, D, past.a, past.z)
     a, z = past.graph
     own = [name for name in (f"gamma{layer}", f"beta{layer}", f"slope{layer}") if name in p]
     derivatives = torch.autograd.grad(z, [a, *(p[name] for name in own)], D, allow_unused=True)
@@ -321,14 +322,14 @@ def _through(
     return derivatives[0]
 
 
-def _errors(names: Sequence[str], D: Tensor, a: Tensor, z: Tensor) -> Tensor:
+def _activation_backward(names: Sequence[str], D: Tensor, a: Tensor, z: Tensor) -> Tensor:
     """dE/da = dE/dz h'(a), each member with its own h, (M, B, n)."""
     parts, start = [], 0
     for name, run in groupby(names):
         members = slice(start, start + len(list(run)))
         start = members.stop
-        line = ACTIVATIONS[name].errors
-        assert line is not None
+        backward = ACTIVATIONS[name].backward
+        assert backward is not None
         whole = members == slice(0, len(names))
-        parts.append(line(*((D, a, z) if whole else (D[members], a[members], z[members]))))
+        parts.append(backward(*((D, a, z) if whole else (D[members], a[members], z[members]))))
     return parts[0] if len(parts) == 1 else torch.cat(parts)  # (M, B, n)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mlcli.neural.data_parallel import Share
+from mlcli.neural.data_parallel import Shard
 
 EPSILON = 1e-5
 # The weight of the newest minibatch in the moving averages.
@@ -22,7 +22,7 @@ def batch_norm(
     mean: Tensor,
     var: Tensor,
     training: bool,
-    share: Share | None = None,
+    shard: Shard | None = None,
 ) -> Tensor:
     """(7.24): x_hat = (a - mu_B) / sqrt(sigma_B^2 + eps), gamma x_hat + beta.
 
@@ -47,7 +47,7 @@ def batch_norm(
     n_members, n_rows, n = A.shape
     # Statistics are per channel, so members and neurons together are the channels.
     channels = A.transpose(0, 1).reshape(n_rows, -1)  # (B, M n)
-    out = batch_norm_channels(channels, gamma, beta, mean, var, True, share)
+    out = batch_norm_channels(channels, gamma, beta, mean, var, True, shard)
     return out.view(n_rows, n_members, n).transpose(0, 1)  # (M, B, n)
 
 
@@ -58,12 +58,12 @@ def batch_norm_channels(
     mean: Tensor,
     var: Tensor,
     training: bool,
-    share: Share | None = None,
+    shard: Shard | None = None,
 ) -> Tensor:
     """The same of channels side by side, (B, M c, ...); gamma and the others have M c entries."""
     averages = mean.view(-1), var.view(-1)
-    if training and share is not None and share.split:
-        out, *found = shared_batch_norm(Z, gamma.reshape(-1), beta.reshape(-1), EPSILON, share)
+    if training and shard is not None and shard.split:
+        out, *found = shared_batch_norm(Z, gamma.reshape(-1), beta.reshape(-1), EPSILON, shard)
         with torch.no_grad():
             for average, new in zip(averages, found, strict=True):
                 average.mul_(1 - MOMENTUM).add_(new, alpha=MOMENTUM)
@@ -94,7 +94,7 @@ def layer_norm(A: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
 
 
 def shared_batch_norm(
-    Z: Tensor, gamma: Tensor, beta: Tensor, epsilon: float, share: Share
+    Z: Tensor, gamma: Tensor, beta: Tensor, epsilon: float, shard: Shard
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Each channel with the mean and variance of all processes' rows.
 
@@ -109,43 +109,43 @@ def shared_batch_norm(
         gamma z_hat + beta as Z, and of the whole minibatch the mean (C,) and the variance (C,),
         divided by one less than its numbers.
     """
-    found: tuple[Tensor, Tensor, Tensor] = _BatchNorm.apply(Z, gamma, beta, epsilon, share)  # type: ignore[no-untyped-call]
+    found: tuple[Tensor, Tensor, Tensor] = _BatchNorm.apply(Z, gamma, beta, epsilon, shard)  # type: ignore[no-untyped-call]
     return found
 
 
 class _BatchNorm(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, Z: Tensor, gamma: Tensor, beta: Tensor, epsilon: float, share: Share
+        ctx: Any, Z: Tensor, gamma: Tensor, beta: Tensor, epsilon: float, shard: Shard
     ) -> tuple[Tensor, Tensor, Tensor]:
         values = Z.to(gamma.dtype)
         axes = (0, *range(2, Z.dim()))
-        n = share.n_rows * Z[0, 0].numel()
+        n = shard.n_rows * Z[0, 0].numel()
         mean = values.sum(dim=axes) / n  # (C,)
-        share.group.add(mean)
+        shard.group.add(mean)
         centred = values - _along(mean, Z)
         # About the mean: a difference of squares would lose the digits of the variance.
         total = centred.square().sum(dim=axes)  # (C,)
-        share.group.add(total)
+        shard.group.add(total)
         rate = torch.rsqrt(total / n + epsilon)  # (C,)
         normal = centred.mul_(_along(rate, Z))
         ctx.save_for_backward(normal, gamma, rate)
-        ctx.share, ctx.axes, ctx.n = share, axes, n
+        ctx.shard, ctx.axes, ctx.n = shard, axes, n
         var = total / max(n - 1, 1)
         ctx.mark_non_differentiable(mean, var)
         return (normal * _along(gamma, Z) + _along(beta, Z)).to(Z.dtype), mean, var
 
     @staticmethod
-    def backward(ctx: Any, *errors: Tensor) -> Any:
+    def backward(ctx: Any, *grad_output: Tensor) -> Any:
         normal, gamma, rate = ctx.saved_tensors
-        D = errors[0].to(gamma.dtype)
+        D = grad_output[0].to(gamma.dtype)
         # Those of this process's rows: the gradients of all processes are added up later.
         d_beta, d_gamma = D.sum(dim=ctx.axes), (D * normal).sum(dim=ctx.axes)  # (C,) each
         sums = torch.stack([d_beta, d_gamma]) / ctx.n  # (2, C)
-        ctx.share.group.add(sums)
+        ctx.shard.group.add(sums)
         inner = D - _along(sums[0], D) - normal * _along(sums[1], D)
         d_Z = inner * _along(gamma * rate, D)
-        return d_Z.to(errors[0].dtype), d_gamma, d_beta, None, None
+        return d_Z.to(grad_output[0].dtype), d_gamma, d_beta, None, None
 
 
 def _along(channels: Tensor, like: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mlcli.neural.batched_module import Members
+from mlcli.neural.batched_module import BatchedModule
 
 Rates = float | Sequence[float]
 
@@ -90,19 +90,19 @@ class Optimiser(ABC):
     def _update(self, gradient: Tensor, minus_eta: Tensor) -> None:
         """theta after a step whose rates are `minus_eta` (M, 1), changed in place."""
 
-    def kept(self) -> dict[str, Tensor]:
+    def buffers(self) -> dict[str, Tensor]:
         """The tensors that the optimiser remembers, each (M, P); not copied."""
         return {}
 
     def state_dict(self) -> dict[str, Tensor]:
         """A copy of all that the next step depends on besides theta and the settings."""
-        copies = {name: tensor.clone() for name, tensor in self.kept().items()}
+        copies = {name: tensor.clone() for name, tensor in self.buffers().items()}
         return {"n_steps": torch.tensor(self.n_steps), **copies}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from where `state_dict` was taken."""
         self.n_steps = int(state["n_steps"])
-        for name, mine in self.kept().items():
+        for name, mine in self.buffers().items():
             mine.copy_(state[name])
 
 
@@ -138,7 +138,7 @@ class SGD(Optimiser):
             direction = gradient.add(v, alpha=self.momentum) if self.nesterov else v
         self.theta.addcmul_(direction, minus_eta)
 
-    def kept(self) -> dict[str, Tensor]:
+    def buffers(self) -> dict[str, Tensor]:
         """The velocity."""
         return {} if self._velocity is None else {"velocity": self._velocity}
 
@@ -183,7 +183,7 @@ class Adam(Optimiser):
         direction = torch.div(self._m, scale, out=scale)
         self.theta.addcmul_(direction, minus_eta / (1 - beta1**n))
 
-    def kept(self) -> dict[str, Tensor]:
+    def buffers(self) -> dict[str, Tensor]:
         """The moving averages m of the gradient and v of its square."""
         return {"m": self._m, "v": self._v}
 
@@ -217,7 +217,7 @@ class AveragedWeights:
     Attributes:
         decay: d.
         n_updates: n.
-        state: the average by name as `Members.kept`, each (M, ...); empty before the first update.
+        state: the average by name, as `BatchedModule.state_dict`; empty before the first update.
     """
 
     def __init__(self, decay: float) -> None:
@@ -236,26 +236,26 @@ class AveragedWeights:
         self.state: dict[str, Tensor] = {}
 
     @torch.no_grad()
-    def update(self, net: Members) -> None:
+    def update(self, net: BatchedModule) -> None:
         """Take in the members as they are now."""
         self.n_updates += 1
         if self.n_updates == 1:
-            self.state = {name: tensor.clone() for name, tensor in net.kept().items()}
+            self.state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
             return
-        share = (1 - self.decay) / (1 - self.decay**self.n_updates)
-        for name, tensor in net.kept().items():
-            self.state[name].lerp_(tensor, share)
+        weight = (1 - self.decay) / (1 - self.decay**self.n_updates)
+        for name, tensor in net.state_dict().items():
+            self.state[name].lerp_(tensor, weight)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """A copy of everything, by name, ready for a file of arrays."""
         copies = {f"average.{k}": tensor.cpu().numpy().copy() for k, tensor in self.state.items()}
         return {"n_updates": np.array(self.n_updates), **copies}
 
-    def resume(self, arrays: Mapping[str, NDArray[Any]], net: Members) -> None:
+    def resume(self, arrays: Mapping[str, NDArray[Any]], net: BatchedModule) -> None:
         """Go on from `arrays`, where the network lives."""
         self.n_updates = int(arrays["n_updates"])
         self.state = {
             name: torch.from_numpy(arrays[f"average.{name}"].copy()).to(tensor)
-            for name, tensor in net.kept().items()
+            for name, tensor in net.state_dict().items()
             if f"average.{name}" in arrays
         }

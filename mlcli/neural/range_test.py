@@ -13,23 +13,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mlcli.neural.batched_module import Members, Stream
+from mlcli.neural.batched_module import BatchedModule, Stream
 from mlcli.neural.batches import View
 from mlcli.neural.losses import Loss
 from mlcli.neural.optimisers import Optimiser
-from mlcli.neural.training import EpochReport, Settings, train
+from mlcli.neural.training import EpochReport, TrainingSettings, train
 
 Floats = NDArray[np.float64]
 
 
 @contextmanager
-def untouched(net: Members, optimiser: Optimiser) -> Iterator[None]:
+def untouched(net: BatchedModule, optimiser: Optimiser) -> Iterator[None]:
     """Whatever the block does to members and optimiser is undone, however it ends.
 
     Kept are parameters, buffers, the gradient, training or evaluation mode, each member's noise,
     the optimiser's memory, its steps and who is frozen, and torch's global generators.
     """
-    state = {name: tensor.clone() for name, tensor in net.kept().items()}
+    state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     gradient, training = net.gradient.clone(), net.training
     noise = [generator.get_state() for generator in net.noise]
     memory, minus_eta = optimiser.state_dict(), optimiser.minus_eta
@@ -38,7 +38,7 @@ def untouched(net: Members, optimiser: Optimiser) -> Iterator[None]:
         try:
             yield
         finally:
-            net.put_back(state)
+            net.load_state_dict(state)
             net.gradient.copy_(gradient)
             net.train(training)
             for generator, before in zip(net.noise, noise, strict=True):
@@ -49,7 +49,7 @@ def untouched(net: Members, optimiser: Optimiser) -> Iterator[None]:
 
 
 def range_test(
-    net: Members,
+    net: BatchedModule,
     optimiser: Optimiser,
     loss: Loss,
     X: NDArray[Any],
@@ -94,7 +94,7 @@ def range_test(
     settings = _settings(rates, batch_size, clip_norm, autocast)
     with untouched(net, optimiser):
         optimiser.n_steps = 0
-        for tensor in optimiser.kept().values():
+        for tensor in optimiser.buffers().values():
             tensor.zero_()
         # With eta = 1 the schedule is the rate itself.
         optimiser.minus_eta = -torch.ones_like(optimiser.learning_rate)
@@ -102,9 +102,11 @@ def range_test(
     return losses
 
 
-def _settings(rates: Floats, batch_size: int, clip_norm: float | None, autocast: bool) -> Settings:
+def _settings(
+    rates: Floats, batch_size: int, clip_norm: float | None, autocast: bool
+) -> TrainingSettings:
     """A training of as many steps as there are rates, which goes on when a member diverges."""
-    return Settings(
+    return TrainingSettings(
         # Never too few: an epoch has at least one step.
         n_epochs=len(rates),
         max_steps=len(rates),

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from mlcli.neural import architecture
 from mlcli.neural.augmentation import Pixels, average_over_views
-from mlcli.neural.batched_module import Members
-from mlcli.neural.batches import Part, Units
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.batches import MemberRows, Units
 from mlcli.neural.cnn import CNN
 from mlcli.neural.device import find_device, threads
-from mlcli.neural.evaluation import Look, outputs, rows_at_a_time
+from mlcli.neural.evaluation import Forward, outputs, rows_at_a_time
 from mlcli.neural.layer_spec import parse
 from mlcli.neural.mlp import MLP
 
@@ -26,13 +26,13 @@ Floats = NDArray[np.float64]
 Tensors = Mapping[str, NDArray[Any]]
 
 
-def perceptrons(
+def restore_mlp(
     sizes: Sequence[int],
     activations: Sequence[str],
     normalisation: str,
     tensors: Tensors,
     device: str,
-) -> Members:
+) -> BatchedModule:
     """Trained multilayer perceptrons, one an activation.
 
     Args:
@@ -59,13 +59,13 @@ def perceptrons(
     return _filled(net, tensors)
 
 
-def convolutional(
+def restore_cnn(
     lines: Sequence[str],
     input_shape: tuple[int, ...],
     n_outputs: int,
     tensors: Tensors,
     device: str,
-) -> Members:
+) -> BatchedModule:
     """Trained convolutional networks.
 
     Args:
@@ -104,8 +104,8 @@ def _dtype(tensors: Tensors) -> torch.dtype:
     return torch.from_numpy(next(iter(tensors.values()))[:0]).dtype
 
 
-def _filled(net: Members, tensors: Tensors) -> Members:
-    state = net.kept()
+def _filled(net: BatchedModule, tensors: Tensors) -> BatchedModule:
+    state = net.state_dict()
     own = net.unpack(state["theta"]) | {k: v for k, v in state.items() if k != "theta"}
     if own.keys() != tensors.keys():
         raise ValueError("the names of the arrays are not those of the network")
@@ -118,7 +118,7 @@ def _filled(net: Members, tensors: Tensors) -> Members:
 
 
 @dataclass(frozen=True)
-class Restored:
+class RestoredNetworks:
     """Members with the units in which they see and say, as when they were judged.
 
     Attributes:
@@ -132,7 +132,7 @@ class Restored:
         origin: what is taken off the inputs in float64 first, (D,); `shift` has it in it. None: 0.
     """
 
-    net: Members
+    net: BatchedModule
     shift: Floats
     scale: Floats
     n_beside: int
@@ -146,7 +146,7 @@ class Restored:
         """Rows that go through the network at a time."""
         return rows_at_a_time(self.n_beside, self.shift.shape[1])
 
-    def _look(self, units: Units) -> Look | None:
+    def _look(self, units: Units) -> Forward | None:
         if self.views is None:
             return None
         pixels, flips = self.views
@@ -174,6 +174,6 @@ class Restored:
                 index = None
                 if X.ndim == 3:
                     index = torch.arange(len(rows), device=theta.device).view(len(X), -1)
-                part = Part(rows.to(theta.device), nothing, index, units)
+                part = MemberRows(rows.to(theta.device), nothing, index, units)
                 found.append(outputs(self.net, part, self.autocast, self._look(units))[0])
         return np.concatenate(found, axis=1).astype(np.float64)

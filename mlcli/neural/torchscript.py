@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from mlcli.neural.activations import ACTIVATIONS
+
 # op, names of inputs, name of the output, names of tensors by part, other settings.
 Step = tuple[str, Sequence[str], str, Mapping[str, str], Mapping[str, Any]]
 Arrays = Mapping[str, NDArray[Any]]
@@ -164,12 +166,6 @@ _OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "cos": _pointwise(torch.cos),
         "exp": _pointwise(torch.exp),
         "sqrt": _pointwise(torch.sqrt),
-        "sigmoid": _pointwise(torch.sigmoid),
-        "tanh": _pointwise(torch.tanh),
-        "relu": _pointwise(torch.relu),
-        "elu": _pointwise(functional.elu),
-        "selu": _pointwise(functional.selu),
-        "gelu": _pointwise(functional.gelu),
-        "silu": _pointwise(functional.silu),
+        **{h.name: _pointwise(h.value) for h in ACTIVATIONS.values() if h.function and h.value},
     }
 )

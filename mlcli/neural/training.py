@@ -1,7 +1,7 @@
 """The one training loop: minibatch gradient descent of all members at once (sections 6.3, 7).
 
 It knows no architecture: a network maps X (M, B, ...) to outputs (M, B, K) and has its parameters
-in one buffer (M, P), see `Members`.
+in one buffer (M, P), see `BatchedModule`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlcli.errors import NoAnswerError
-from mlcli.neural.batched_module import Members, Stream
-from mlcli.neural.batches import Part, View, bounds, minibatches, orders, part_of
-from mlcli.neural.data_parallel import own_rows, shares_of
-from mlcli.neural.evaluation import Scores, computing, evaluate
+from mlcli.neural.batched_module import BatchedModule, Stream
+from mlcli.neural.batches import (
+    MemberRows,
+    View,
+    batch_bounds,
+    epoch_orders,
+    member_rows,
+    minibatches,
+)
+from mlcli.neural.data_parallel import shard_rows, shards_of
+from mlcli.neural.evaluation import EvaluationScores, computing, evaluate
 from mlcli.neural.losses import Loss
 from mlcli.neural.optimisers import Optimiser, clip_norms
 from mlcli.neural.schedules import Schedule, constant
@@ -32,7 +39,7 @@ Weights = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingSettings:
     """How to train.
 
     Attributes:
@@ -64,12 +71,12 @@ class Settings:
 
     def n_steps(self, n_rows: int) -> int:
         """Steps of a whole training on so many rows."""
-        n_steps = self.n_epochs * len(bounds(n_rows, self.batch_size))
+        n_steps = self.n_epochs * len(batch_bounds(n_rows, self.batch_size))
         return n_steps if self.max_steps is None else min(n_steps, self.max_steps)
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """A training that is done; the network has its last or best weights.
 
     Attributes:
@@ -96,18 +103,20 @@ class Trained:
 
 
 # Takes the steps of an epoch, as `take_steps` does.
-RunEpoch = Callable[[Members, Optimiser, Loss, Part, Tensor, Settings, int], Floats]
+RunEpoch = Callable[
+    [BatchedModule, Optimiser, Loss, MemberRows, Tensor, TrainingSettings, int], Floats
+]
 # (X (M, B, ...), one generator per member) to other X of that shape; X itself stays as it is.
 Augment = Callable[[Tensor, Sequence[torch.Generator]], Tensor]
 
 
 def train(
-    net: Members,
+    net: BatchedModule,
     optimiser: Optimiser,
     loss: Loss,
     X: Rows,
     t: Rows,
-    settings: Settings,
+    settings: TrainingSettings,
     streams: Sequence[Stream],
     *,
     view: View | None = None,
@@ -116,7 +125,7 @@ def train(
     on_epoch: Callable[[EpochReport], None] | None = None,
     state: TrainState | None = None,
     run_epoch: RunEpoch | None = None,
-) -> Trained:
+) -> TrainingResult:
     """Train all members, each as if it were alone, up to rounding.
 
     Args:
@@ -143,27 +152,27 @@ def train(
         raise ValueError(f"give one stream per member ({net.n_members}), got {len(streams)}")
     if settings.n_epochs < 1:
         raise ValueError(f"there must be at least one epoch, got {settings.n_epochs}")
-    part = part_of(net, loss, X, t, view)
-    others = None if validation is None else part_of(net, loss, *validation, validation_view)
+    part = member_rows(net, loss, X, t, view)
+    others = None if validation is None else member_rows(net, loss, *validation, validation_view)
     n_steps, steps_of_epoch = settings.n_steps(part.n_rows), run_epoch or take_steps
-    progress = Progress(net, optimiser, settings.patience, settings.keep_best)
+    progress = TrainingProgress(net, optimiser, settings.patience, settings.keep_best)
     if state is not None:
         progress.resume(state)
     while optimiser.n_steps < n_steps and not progress.stopped.all():
         net.seed_noise(streams, progress.epoch)
-        order = orders(streams, progress.epoch, part)
+        order = epoch_orders(streams, progress.epoch, part)
         losses = steps_of_epoch(net, optimiser, loss, part, order, settings, n_steps)
         progress.epoch += 1
-        report = _judge(progress, losses, loss, part, others, settings)
+        report = _evaluate_epoch(progress, losses, loss, part, others, settings)
         if on_epoch is not None:
             on_epoch(report)
-    return _trained(progress)
+    return _result(progress)
 
 
-def _trained(progress: Progress) -> Trained:
+def _result(progress: TrainingProgress) -> TrainingResult:
     """What a training comes to when its last epoch is done."""
     last, best = progress.finish()
-    return Trained(
+    return TrainingResult(
         history={name: np.stack(curve) for name, curve in progress.history.items()},
         n_epochs=progress.epoch,
         n_steps=progress.optimiser.n_steps,
@@ -176,16 +185,16 @@ def _trained(progress: Progress) -> Trained:
 
 
 def take_steps(
-    net: Members,
+    net: BatchedModule,
     optimiser: Optimiser,
     loss: Loss,
-    part: Part,
+    part: MemberRows,
     order: Tensor,
-    settings: Settings,
+    settings: TrainingSettings,
     n_steps: int,
     *,
     augment: Augment | None = None,
-    on_step: Callable[[Members], None] | None = None,
+    on_step: Callable[[BatchedModule], None] | None = None,
 ) -> Floats:
     """One step per minibatch; E of each before its step, (n, M).
 
@@ -202,11 +211,11 @@ def take_steps(
     """
     net.train()
     theta = net.theta
-    cuts = bounds(order.shape[1], settings.batch_size)[: n_steps - optimiser.n_steps]
+    cuts = batch_bounds(order.shape[1], settings.batch_size)[: n_steps - optimiser.n_steps]
     losses = torch.empty(len(cuts), net.n_members, dtype=theta.dtype, device=theta.device)
-    shares = shares_of(cuts, net.group)
-    for i, (rows, t) in enumerate(minibatches(part, *own_rows(order, cuts, shares))):
-        net.share = shares[i]
+    shards = shards_of(cuts, net.group)
+    for i, (rows, t) in enumerate(minibatches(part, *shard_rows(order, cuts, shards))):
+        net.shard = shards[i]
         X = rows if augment is None else augment(rows, net.noise)  # (M, B, ...)
         with computing(net, settings.autocast):
             A = net(X) if settings.autocast else net.propagate(X)  # (M, B, K)
@@ -216,31 +225,33 @@ def take_steps(
         optimiser.step(gradient, settings.schedule(optimiser.n_steps, n_steps))
         if on_step is not None:
             on_step(net)
-    net.share = None
+    net.shard = None
     if net.group is not None:
         net.group.add(losses)
     return losses.cpu().numpy().astype(np.float64)
 
 
-def _loss_and_gradient(net: Members, loss: Loss, A: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+def _loss_and_gradient(
+    net: BatchedModule, loss: Loss, A: Tensor, t: Tensor
+) -> tuple[Tensor, Tensor]:
     """This process's part of E (M,), and dE/dtheta (M, P) of the whole minibatch."""
     with torch.no_grad():
-        E, errors = loss.with_errors(A.detach().to(net.theta.dtype), t)
-    share = net.share
-    if share is None:
-        return E, net.backward(A, errors)
-    gradient = net.backward(A, errors.mul_(share.weight))
-    share.group.add(gradient)
-    return E * share.weight, gradient
+        E, delta = loss.value_and_delta(A.detach().to(net.theta.dtype), t)
+    shard = net.shard
+    if shard is None:
+        return E, net.backward(A, delta)
+    gradient = net.backward(A, delta.mul_(shard.weight))
+    shard.group.add(gradient)
+    return E * shard.weight, gradient
 
 
-def _judge(
-    progress: Progress,
+def _evaluate_epoch(
+    progress: TrainingProgress,
     losses: Floats,
     loss: Loss,
-    part: Part,
-    others: Part | None,
-    settings: Settings,
+    part: MemberRows,
+    others: MemberRows | None,
+    settings: TrainingSettings,
 ) -> EpochReport:
     """Evaluate after an epoch, look for divergence, stop whom it is time to stop."""
     net, n_steps = progress.net, progress.optimiser.n_steps
@@ -269,7 +280,9 @@ def _judge(
     )
 
 
-def _check_finite(progress: Progress, losses: Floats, n_before: int, settings: Settings) -> None:
+def _check_finite(
+    progress: TrainingProgress, losses: Floats, n_before: int, settings: TrainingSettings
+) -> None:
     """Name the first step and member whose loss is not finite, or mark the member.
 
     Args:
@@ -327,13 +340,13 @@ class EpochReport:
     epoch: int
     step: int
     step_losses: Floats
-    train: Scores | None
-    validation: Scores | None
+    train: EvaluationScores | None
+    validation: EvaluationScores | None
     stopped: Flags
     state: Callable[[], TrainState]
 
 
-class Progress:
+class TrainingProgress:
     """Which members still train, and the best each has been.
 
     Attributes:
@@ -346,7 +359,11 @@ class Progress:
     """
 
     def __init__(
-        self, net: Members, optimiser: Optimiser, patience: int | None, keep_best: bool = False
+        self,
+        net: BatchedModule,
+        optimiser: Optimiser,
+        patience: int | None,
+        keep_best: bool = False,
     ) -> None:
         """Nothing done yet; the best is kept if it is asked for, and always with a patience."""
         self.net, self.optimiser, self.patience = net, optimiser, patience
@@ -363,7 +380,7 @@ class Progress:
         self._last = self._copy() if patience is not None else {}
 
     def _copy(self) -> Weights:
-        return {name: tensor.clone() for name, tensor in self.net.kept().items()}
+        return {name: tensor.clone() for name, tensor in self.net.state_dict().items()}
 
     def mask(self, members: Flags) -> Tensor:
         """Flags of members where the network lives, (M,)."""
@@ -372,7 +389,7 @@ class Progress:
     def hold_stopped(self) -> None:
         """Stopped members stay at their best, running statistics included."""
         if self.patience is not None and self.stopped.any():
-            self.net.put_back(self._best, self.mask(self.stopped))
+            _copy_members(self.net.state_dict(), self._best, self.mask(self.stopped), self.stopped)
 
     def watch(self, loss: Floats, min_delta: float) -> None:
         """Keep each member's best; stop those that have not bettered it for `patience` epochs.
@@ -384,11 +401,11 @@ class Progress:
         better = (loss < self.best_loss - min_delta) & ~self.stopped
         self.best_loss = np.where(better, loss, self.best_loss)
         self.best_epoch = np.where(better, self.epoch, self.best_epoch)
-        _take(self._best, self.net.kept(), self.mask(better), better)
+        _copy_members(self._best, self.net.state_dict(), self.mask(better), better)
         if self.patience is None:
             return
         late = (self.epoch - self.best_epoch >= self.patience) & ~self.stopped
-        _take(self._last, self.net.kept(), self.mask(late), late)
+        _copy_members(self._last, self.net.state_dict(), self.mask(late), late)
         self.stop(self.stopped | late)
         self.hold_stopped()
 
@@ -407,11 +424,11 @@ class Progress:
         if self.patience is not None:
             # A diverged member has no last state of its own: it stays where it was frozen.
             stopped = self.stopped & (self.diverged_at == 0)
-            _take(last, self._last, self.mask(stopped), stopped)
-            self.net.put_back(self._best)
+            _copy_members(last, self._last, self.mask(stopped), stopped)
+            self.net.load_state_dict(self._best)
         return last, self._best
 
-    def record(self, name: str, scores: Scores | None) -> None:
+    def record(self, name: str, scores: EvaluationScores | None) -> None:
         """Add an epoch to the curves."""
         if scores is not None:
             self.record_curve(f"{name}_loss", scores.loss)
@@ -424,7 +441,7 @@ class Progress:
 
     def state(self) -> TrainState:
         """A copy of everything, see `TrainState`."""
-        tensors = {f"net.{name}": tensor for name, tensor in self.net.kept().items()}
+        tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
         tensors |= {f"last.{name}": tensor for name, tensor in self._last.items()}
         tensors |= {f"optimiser.{k}": tensor for k, tensor in self.optimiser.state_dict().items()}
@@ -445,7 +462,7 @@ class Progress:
             return {name: torch.from_numpy(array) for name, array in part(prefix).items()}
 
         self.epoch = state.epoch
-        self.net.put_back(tensors("net."))
+        self.net.load_state_dict(tensors("net."))
         self.optimiser.load_state_dict(tensors("optimiser."))
         for kept, prefix in ((self._best, "best."), (self._last, "last.")):
             for name, tensor in tensors(prefix).items():
@@ -457,7 +474,7 @@ class Progress:
         self.stop(state.arrays["stopped"].copy())
 
 
-def _take(into: Weights, source: Weights, mask: Tensor, members: Flags) -> None:
+def _copy_members(into: Weights, source: Weights, mask: Tensor, members: Flags) -> None:
     """Copy the state of some members, flagged twice: where the network lives, and here."""
     if members.any():
         for name, tensor in into.items():

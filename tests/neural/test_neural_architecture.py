@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +13,7 @@ from torch.nn import functional
 from mlcli.neural.activations import ACTIVATIONS
 from mlcli.neural.architecture import PRESETS, count_parameters, shapes
 from mlcli.neural.cnn import CNN
-from mlcli.neural.layer_spec import ACTIVATION_NAMES, parse
+from mlcli.neural.layer_spec import parse
 
 SIZES = [(1, 8, 8), (1, 28, 28), (3, 20, 30), (1, 12, 15)]
 
@@ -37,15 +40,15 @@ def test_a_line_is_read_word_by_word() -> None:
         ]
     )
     assert (conv.n, conv.size, conv.stride, conv.padding) == (32, (3, 5), (2, 1), (1, 2))
-    assert (pool.word, pool.size, pool.stride) == ("avg", (3, 3), (2, 2))
+    assert (pool.pooling, pool.size, pool.stride) == ("avg", (3, 3), (2, 2))
     assert parse(["pool max 2x3"])[0].stride == (2, 3)
     assert drop.rate == 0.25
-    assert (residual.n, residual.stride, residual.word) == (64, (2, 2), "gelu")
+    assert (residual.n, residual.stride, residual.activation) == (64, (2, 2), "gelu")
     assert parse([conv.line])[0] == conv
 
 
 @pytest.mark.parametrize(
-    ("line", "sentence"),
+    ("line", "message"),
     [
         ("con 3 3x3", r"layer 2, 'con 3 3x3': the layer must be one of .*; did you mean conv"),
         ("rellu", "did you mean relu"),
@@ -64,14 +67,14 @@ def test_a_line_is_read_word_by_word() -> None:
         ("residual 4 relo", "what follows must be one of stride"),
     ],
 )
-def test_what_is_no_layer_is_refused_with_its_place(line: str, sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence) as caught:
+def test_what_is_no_layer_is_refused_with_its_place(line: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
         parse(["relu", line])
     assert str(caught.value).startswith("layer 2, ")
 
 
 @pytest.mark.parametrize(
-    ("lines", "sentence"),
+    ("lines", "message"),
     [
         (["conv 2 3x3", "conv 2 8x3"], "layer 2, 'conv 2 8x3': its height .* got 8 on 7 pixels"),
         (["conv 2 3x11 pad 1"], "its width .* got 11 on 10 pixels .8 with 1 zeros"),
@@ -81,8 +84,8 @@ def test_what_is_no_layer_is_refused_with_its_place(line: str, sentence: str) ->
         (["global avg", "pool max 2"], "got vectors of 3"),
     ],
 )
-def test_an_impossible_shape_is_refused_with_its_layer(lines: list[str], sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence):
+def test_an_impossible_shape_is_refused_with_its_layer(lines: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         made(lines)
 
 
@@ -147,5 +150,7 @@ def test_fully_convolutional_means_no_dense_layer() -> None:
     assert {spec.kind for spec in parse(PRESETS["residual"])} >= {"residual", "global"}
 
 
-def test_activations_have_one_list() -> None:
-    assert tuple(ACTIVATIONS) == ACTIVATION_NAMES
+def test_every_activation_is_a_layer_and_listing_them_does_not_import_torch() -> None:
+    assert [spec.activation for spec in parse(tuple(ACTIVATIONS))] == list(ACTIVATIONS)
+    code = "import sys, mlcli.neural.architecture; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

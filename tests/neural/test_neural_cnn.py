@@ -22,7 +22,7 @@ from mlcli.neural.augmentation import Augmentation
 from mlcli.neural.cnn import CNN
 from mlcli.neural.fully_convolutional import as_convolutional, logit_map
 from mlcli.neural.optimisers import AveragedWeights
-from mlcli.neural.training import Settings, Trained, take_steps, train
+from mlcli.neural.training import TrainingResult, TrainingSettings, take_steps, train
 
 SHAPE = (2, 9, 8)
 TINY = (
@@ -110,14 +110,14 @@ class Peer:
         self.norms[suffix] = self.take(suffix, kind(n).double(), ("gamma", "beta"))
         return self.norms[suffix]
 
-    def h(self, word: str, suffix: str) -> nn.Module:
-        if word == "prelu":
+    def h(self, name: str, suffix: str) -> nn.Module:
+        if name == "prelu":
             module = nn.PReLU()
             module.weight.data = self.net.leaves[f"slope{suffix}"][self.m].detach().clone()
             self.known[f"slope{suffix}"] = module.weight
             return module
         return {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU, "elu": nn.ELU, "silu": nn.SiLU}[
-            word
+            name
         ]()
 
     def module(self, layer: Any) -> nn.Module:
@@ -127,7 +127,7 @@ class Peer:
         if spec.kind == "batch-norm":
             return self.norm(name, nn.BatchNorm2d if len(layer.input) == 3 else nn.BatchNorm1d)
         if spec.kind == "activation":
-            return self.h(spec.word, name)
+            return self.h(spec.activation, name)
         if spec.kind == "dense":
             bias = f"b{name}" in self.net.shapes
             return self.take(name, nn.Linear(layer.input[0], spec.n, bias=bias))
@@ -137,7 +137,7 @@ class Peer:
             first = nn.Sequential(
                 self.conv(f"{name}_1", stride=spec.stride, padding=1),
                 self.norm(f"{name}_1"),
-                self.h(spec.word, f"{name}_1"),
+                self.h(spec.activation, f"{name}_1"),
                 self.conv(f"{name}_2", padding=1),
                 self.norm(f"{name}_2"),
             )
@@ -146,12 +146,12 @@ class Peer:
                 skip = nn.Sequential(
                     self.conv(f"{name}_skip", stride=spec.stride), self.norm(f"{name}_skip")
                 )
-            return Residual(first, skip, self.h(spec.word, f"{name}_2"))
+            return Residual(first, skip, self.h(spec.activation, f"{name}_2"))
         pool = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
         if spec.kind == "pool":
-            return pool[spec.word](spec.size, spec.stride)
+            return pool[spec.pooling](spec.size, spec.stride)
         if spec.kind == "global":
-            kind = {"max": nn.AdaptiveMaxPool2d, "avg": nn.AdaptiveAvgPool2d}[spec.word]
+            kind = {"max": nn.AdaptiveMaxPool2d, "avg": nn.AdaptiveAvgPool2d}[spec.pooling]
             return nn.Sequential(kind(1), nn.Flatten())
         assert spec.kind == "flatten"
         return nn.Flatten()
@@ -167,7 +167,7 @@ def test_logits_and_gradients_as_torch(kind: str, n_members: int) -> None:
     for training in (True, True, False):
         net.train(training)
         A = net.propagate(X)
-        errors = CROSS_ENTROPY.with_errors(A.detach(), t)[1]
+        errors = CROSS_ENTROPY.value_and_delta(A.detach(), t)[1]
         gradients = net.unpack(net.backward(A, errors))
         for m, peer in enumerate(peers):
             peer.whole.train(training)
@@ -206,9 +206,11 @@ def test_as_the_layers_in_numpy() -> None:
     np.testing.assert_allclose(gradients["W5"][0].numpy(), flatten(pooled).T @ delta, atol=1e-12)
 
 
-def trained(net: CNN, seeds: Sequence[int], X: Any, t: Any, n: int, **how: Any) -> Trained:
+def trained(net: CNN, seeds: Sequence[int], X: Any, t: Any, n: int, **how: Any) -> TrainingResult:
     optimiser = optimiser_of(net, "adam", 0.01)
-    return train(net, optimiser, CROSS_ENTROPY, X, t, Settings(n, 16), streams_of(seeds), **how)
+    return train(
+        net, optimiser, CROSS_ENTROPY, X, t, TrainingSettings(n, 16), streams_of(seeds), **how
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -359,7 +361,7 @@ def test_a_small_net_learns_digits_and_resumes_bit_for_bit() -> None:
     def new() -> CNN:
         return CNN(lines, (1, 8, 8), 10, [s("weights") for s in streams_of([0, 1])])
 
-    def run(net: CNN, average: AveragedWeights, n: int, **how: Any) -> Trained:
+    def run(net: CNN, average: AveragedWeights, n: int, **how: Any) -> TrainingResult:
         steps = partial(take_steps, augment=augment, on_step=average.update)
         return trained(
             net, [0, 1], X[:500], t[:500], n, run_epoch=steps, validation=(X[500:], t[500:]), **how

@@ -173,16 +173,16 @@ def test_an_average_of_weights_is_the_weighted_mean() -> None:
     g, states = generator(), []
     for _ in range(5):
         with torch.no_grad():
-            for tensor in net.kept().values():
+            for tensor in net.state_dict().values():
                 tensor.add_(torch.rand(tensor.shape, generator=g, dtype=tensor.dtype))
-        states.append({name: tensor.clone() for name, tensor in net.kept().items()})
+        states.append({name: tensor.clone() for name, tensor in net.state_dict().items()})
         average.update(net)
     weights = torch.tensor([0.8**k for k in range(5)]).flip(0).double()
-    assert average.state.keys() == net.kept().keys()
+    assert average.state.keys() == net.state_dict().keys()
     for name, tensor in average.state.items():
         stacked = torch.stack([state[name] for state in states], dim=-1)
         torch.testing.assert_close(tensor, (stacked * weights).sum(-1) / weights.sum())
-        assert torch.equal(net.kept()[name], states[-1][name])
+        assert torch.equal(net.state_dict()[name], states[-1][name])
 
 
 def test_an_average_goes_on_from_its_arrays() -> None:

@@ -212,25 +212,25 @@ def gradients(  # type: ignore[no-untyped-def]
     return weight_gradient(net, 2, X, errors)
 
 
-def share(found, n: int) -> float:  # type: ignore[no-untyped-def]
+def shard(found, n: int) -> float:  # type: ignore[no-untyped-def]
     same, alive = one_signed(found, n)
     return float(same.sum() / alive.sum())
 
 
 def test_positive_activations_lock_the_signs_of_a_single_row() -> None:
     for n in (2, 5, 10):
-        assert share(gradients("sigmoid", 1), n) == 1
-        assert share(gradients("relu", 1), n) == 1
+        assert shard(gradients("sigmoid", 1), n) == 1
+        assert shard(gradients("relu", 1), n) == 1
     for n in (2, 3, 5):
-        assert share(gradients("tanh", 1), n) == pytest.approx(2.0 ** (1 - n), abs=0.05)
+        assert shard(gradients("tanh", 1), n) == pytest.approx(2.0 ** (1 - n), abs=0.05)
 
 
 def test_more_rows_leave_what_theory_says_and_normalisation_nothing() -> None:
     for name in ("sigmoid", "tanh", "gelu"):
         for n in (2, 3):
-            found = share(gradients(name, 128), n)
+            found = shard(gradients(name, 128), n)
             assert found == pytest.approx(same_sign_share(name, 1.0, n), abs=0.02), name
-    assert share(gradients("sigmoid", 128, "batch"), 2) == pytest.approx(0.5, abs=0.02)
+    assert shard(gradients("sigmoid", 128, "batch"), 2) == pytest.approx(0.5, abs=0.02)
     # Two equally correlated sums: 1/2 + arcsin(rho) / pi, for ReLU with rho = 1 / pi.
     expected = 0.5 + math.asin(1 / math.pi) / math.pi
     assert same_sign_share("relu", 2.0, 2) == pytest.approx(expected, rel=1e-12)

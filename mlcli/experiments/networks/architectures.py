@@ -14,8 +14,8 @@ from mlcli.errors import InputError
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
 from mlcli.neural import architecture
-from mlcli.neural.architecture import Layer
-from mlcli.neural.batched_module import Members
+from mlcli.neural.architecture import CNNLayer
+from mlcli.neural.batched_module import BatchedModule
 from mlcli.neural.cnn import CNN
 from mlcli.neural.layer_spec import parse
 from mlcli.neural.mlp import MLP, count_parameters
@@ -49,7 +49,7 @@ class Architecture(Protocol):
         generators: Sequence[np.random.Generator],
         device: Any,
         dtype: Any,
-    ) -> Members:
+    ) -> BatchedModule:
         """Members of these variants where they start."""
 
     def info(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class Perceptron:
         generators: Sequence[np.random.Generator],
         device: Any,
         dtype: Any,
-    ) -> Members:
+    ) -> BatchedModule:
         """See `Architecture`."""
         return MLP(
             self.sizes,
@@ -115,7 +115,7 @@ class Convolutional:
     """Layers on images of one size."""
 
     lines: tuple[str, ...]
-    layers: tuple[Layer, ...]
+    layers: tuple[CNNLayer, ...]
     kind = "cnn"
     n_hidden = 0
 
@@ -145,7 +145,7 @@ class Convolutional:
         generators: Sequence[np.random.Generator],
         device: Any,
         dtype: Any,
-    ) -> Members:
+    ) -> BatchedModule:
         """See `Architecture`."""
         return CNN(
             parse(self.lines),
@@ -171,7 +171,7 @@ def architecture_of(problem: Problem, variant: Variant) -> Architecture:
     """
     if "hidden" in variant.values:
         sizes = (problem.X.shape[1], *variant.hidden_sizes, problem.n_outputs)
-        slopes = variant.activation == "prelu"
+        slopes = variant.learns_slopes
         return Perceptron(sizes, variant.normalisation, variant.dropout, slopes)
     shape = image_shape_of(problem)
     try:

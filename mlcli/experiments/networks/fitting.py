@@ -27,14 +27,14 @@ from mlcli.experiments.networks.members import (
 )
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.threads import program_threads
-from mlcli.neural.batched_module import Members
-from mlcli.neural.data_parallel import LostError, ProcessGroup, Word, hold_interrupts
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.data_parallel import ExitStatus, LostError, ProcessGroup, hold_interrupts
 from mlcli.neural.optimisers import AveragedWeights
 from mlcli.neural.training import (
     EpochReport,
     RunEpoch,
-    Settings,
-    Trained,
+    TrainingResult,
+    TrainingSettings,
     TrainState,
     take_steps,
     train,
@@ -61,8 +61,8 @@ class Fitted:
     """
 
     program: Program
-    net: Members
-    trained: Trained
+    net: BatchedModule
+    trained: TrainingResult
     moments: NDArray[np.int64]
     layers: Floats
 
@@ -127,7 +127,7 @@ class Watch:
 
     def ended(self, error: BaseException) -> MlcliError:
         """Write the state, and say what ended the training and where the same command goes on."""
-        word = Word(EXIT_INTERRUPTED, "interrupted")
+        word = ExitStatus(EXIT_INTERRUPTED, "interrupted")
         if self._group is not None:
             # First, so that no other interrupt comes into the writing.
             hold_interrupts()
@@ -197,10 +197,10 @@ def fit_all(
     return found
 
 
-def settings_of(config: Any, program: Program, n_rows: int, *, raises: bool) -> Settings:
+def settings_of(config: Any, program: Program, n_rows: int, *, raises: bool) -> TrainingSettings:
     """How the members of a program train."""
     common = program.common
-    return Settings(
+    return TrainingSettings(
         n_epochs=config.n_epochs,
         batch_size=common.batch_size,
         schedule=schedule_of(config, common.schedule, n_rows, common.batch_size),
@@ -215,7 +215,7 @@ def settings_of(config: Any, program: Program, n_rows: int, *, raises: bool) -> 
 
 
 def _averaging(
-    config: Any, net: Members, kept: Mapping[str, NDArray[Any]], run_epoch: RunEpoch | None
+    config: Any, net: BatchedModule, kept: Mapping[str, NDArray[Any]], run_epoch: RunEpoch | None
 ) -> tuple[AveragedWeights | None, RunEpoch | None]:
     """The moving average of the weights, if it is asked for, and steps that feed it."""
     # lr-find has no such field: its comparison judges the last weights.
@@ -285,6 +285,6 @@ def _fit(
     )
     net.group = None
     if average is not None:
-        net.put_back(average.state)
+        net.load_state_dict(average.state)
         trained = replace(trained, last=average.state)
     return Fitted(program, net, trained, *looks.stacked)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlcli.experiments.networks.members import Program, loss_of, view_of
 from mlcli.experiments.networks.problem import Problem
-from mlcli.neural.batched_module import Members
+from mlcli.neural.batched_module import BatchedModule
 from mlcli.neural.layer_statistics import STATISTICS, layer_statistics
 from mlcli.neural.mlp import MLP
 
@@ -49,7 +49,7 @@ class Looks:
         self._layers: list[Floats] = list(kept.get("layers", empty))
         self._empty = empty
 
-    def look(self, net: Members, epoch: int) -> None:
+    def look(self, net: BatchedModule, epoch: int) -> None:
         """Look into the layers if this epoch is one of the moments."""
         if epoch not in self._wanted or epoch in self._moments:
             return

@@ -15,8 +15,8 @@ from mlcli.experiments.networks.architectures import Architecture, architecture_
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
 from mlcli.neural import schedules
-from mlcli.neural.batched_module import Members, Stream
-from mlcli.neural.batches import Scaling, View, bounds
+from mlcli.neural.batched_module import BatchedModule, Stream
+from mlcli.neural.batches import Scaling, View, batch_bounds
 from mlcli.neural.device import find_device, find_dtype
 from mlcli.neural.losses import LOSSES, Loss
 from mlcli.neural.optimisers import OPTIMISERS, Optimiser
@@ -106,7 +106,7 @@ def computing_on(config: Any) -> tuple[Any, Any]:
     return device, find_dtype("float64" if config.precision == "float64" else "float32", device)
 
 
-def network_of(config: Any, program: Program) -> Members:
+def network_of(config: Any, program: Program) -> BatchedModule:
     """The members of a program where they start.
 
     Raises:
@@ -131,7 +131,7 @@ def out_of_memory(error: BaseException) -> BaseException:
     return error
 
 
-def optimiser_of(config: Any, program: Program, net: Members) -> Optimiser:
+def optimiser_of(config: Any, program: Program, net: BatchedModule) -> Optimiser:
     """The optimiser of a program, each member with its own rate and penalties."""
     name = program.common.optimiser
     options: dict[str, Any] = {}
@@ -162,7 +162,7 @@ def schedule_of(config: Any, name: str, n_rows: int, batch_size: int) -> Schedul
         batch_size: rows of a minibatch.
     """
     epochs = config.n_epochs / 2 if config.decay_epochs is None else config.decay_epochs
-    s = epochs * len(bounds(n_rows, batch_size))
+    s = epochs * len(batch_bounds(n_rows, batch_size))
     cycles = (config.cycle_share, config.cycle_start, config.cycle_final)
     made: dict[str, Callable[[], Schedule]] = {
         "constant": schedules.constant,

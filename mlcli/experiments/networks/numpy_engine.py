@@ -20,11 +20,11 @@ from mlcli.backpropagation.losses import softmax_cross_entropy, square
 from mlcli.backpropagation.training import DivergedError, train
 from mlcli.errors import InputError
 from mlcli.experiments.networks.variants import Variant
-from mlcli.neural.batches import Part, bounds
+from mlcli.neural.batches import MemberRows, batch_bounds
 from mlcli.neural.losses import Loss
 from mlcli.neural.mlp import MLP
 from mlcli.neural.optimisers import Optimiser
-from mlcli.neural.training import RunEpoch, Settings
+from mlcli.neural.training import RunEpoch, TrainingSettings
 from mlcli.rng import stream
 
 Floats = NDArray[Any]
@@ -84,14 +84,14 @@ def _run_epoch(
     net: Any,
     optimiser: Optimiser,
     loss: Loss,
-    part: Part,
+    part: MemberRows,
     order: Any,
-    settings: Settings,
+    settings: TrainingSettings,
     n_steps: int,
 ) -> Floats:
     """See `neural.training.train`; on a CPU torch's tensors and these arrays share their memory."""
     n_before = optimiser.n_steps
-    cuts = bounds(order.shape[1], settings.batch_size)[: n_steps - n_before]
+    cuts = batch_bounds(order.shape[1], settings.batch_size)[: n_steps - n_before]
     losses = np.full((len(cuts), net.n_members), np.nan)
     for m in range(net.n_members):
         if float(optimiser.minus_eta[m, 0]) == 0.0:
@@ -125,10 +125,10 @@ def _train_member(
     labelled: bool,
 ) -> Floats:
     """Losses of each step of one member; its parameters and velocity are written back."""
-    named = net.named(net.kept())
+    named = net.named_arrays(net.state_dict())
     network = as_network(named, net.activations[m], m)
-    velocity = optimiser.kept().get("velocity")
-    moving = None if velocity is None else net.named({"theta": velocity})
+    velocity = optimiser.buffers().get("velocity")
+    moving = None if velocity is None else net.named_arrays({"theta": velocity})
     start = None if moving is None else as_vector(moving, network, m)
     losses = np.full(len(batches), np.nan)
     try:

@@ -14,14 +14,14 @@ from mlcli.experiments.networks.fitting import Fitted
 from mlcli.experiments.networks.members import Member, loss_of, view_of
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.threads import program_threads
-from mlcli.neural.batched_module import Members
-from mlcli.neural.batches import Part, part_of
-from mlcli.neural.evaluation import Look, outputs
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.batches import MemberRows, member_rows
+from mlcli.neural.evaluation import Forward, outputs
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 # How a network looks at the rows of a part.
-Looking = Callable[[Members, Part], Look]
+Looking = Callable[[BatchedModule, MemberRows], Forward]
 PARTS = ("train", "validation", "test")
 
 
@@ -77,7 +77,7 @@ def _of_program(
     for name in PARTS:
         view = view_of(problem, fitted.program, name)
         if view.index is not None and view.index.size:
-            part = part_of(fitted.net, loss_of(problem), problem.X, problem.t, view)
+            part = member_rows(fitted.net, loss_of(problem), problem.X, problem.t, view)
             seen = look(fitted.net, part) if look is not None and name == "test" else None
             said[name] = outputs(fitted.net, part, autocast, seen)
     found = []

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from mlcli.errors import EXIT_FAILED, EXIT_INTERRUPTED, ConfigError, MlcliError
 from mlcli.neural.data_parallel import (
+    ExitStatus,
     LostError,
     ProcessGroup,
-    Word,
     check_device,
     interrupt_once,
     join,
@@ -43,13 +43,13 @@ def joined(launch: Launch) -> Iterator[ProcessGroup]:
     except LostError:
         raise group.why(interrupted=False).error("nothing was changed") from None
     except MlcliError as error:
-        group.leave_word(error.exit_code, str(error))
+        group.report_exit(error.exit_code, str(error))
         raise
     except KeyboardInterrupt:
-        group.leave_word(EXIT_INTERRUPTED, "interrupted")
+        group.report_exit(EXIT_INTERRUPTED, "interrupted")
         raise
     except Exception as error:
-        group.leave_word(EXIT_FAILED, f"this is a bug: {type(error).__name__}: {error}")
+        group.report_exit(EXIT_FAILED, f"this is a bug: {type(error).__name__}: {error}")
         raise
     group.leave()
 
@@ -71,14 +71,16 @@ def agreed(group: ProcessGroup, make: Callable[[], T], question: Callable[[T], s
         said = [0, question(made)]
     except MlcliError as error:
         failed, said = error, [error.exit_code, str(error)]
-    words = [Word(*json.loads(text)) for text in group.exchange(json.dumps(said))]
+    words = [ExitStatus(*json.loads(text)) for text in group.exchange(json.dumps(said))]
     if failed is not None:
         raise failed
     assert made is not None
     for rank, word in enumerate(words):
         if word.code:
-            raise Word(word.code, f"process {rank}: {word.sentence}").error("nothing was changed")
-        if word.sentence != words[0].sentence:
+            raise ExitStatus(word.code, f"process {rank}: {word.message}").error(
+                "nothing was changed"
+            )
+        if word.message != words[0].message:
             raise ConfigError(
                 f"the parameters and data of process {rank}",
                 must="those of process 0",

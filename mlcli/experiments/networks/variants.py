@@ -17,6 +17,7 @@ from mlcli.config.networks import (
     sizes_of,
 )
 from mlcli.errors import InputError
+from mlcli.neural.activations import ACTIVATIONS
 
 # Lists that are one value: a piecewise schedule has one list of ends.
 NO_COMPARISON = ("piecewise_ends", "piecewise_factors", "layers")
@@ -72,8 +73,13 @@ class Variant:
     def program(self) -> tuple[Any, ...]:
         """What members that train as one program have in common."""
         common = [value for name, value in self.values.items() if name not in PER_MEMBER]
-        # A learnt slope is a parameter more.
-        return (*common, self.values.get("activation") == "prelu")
+        # Learnt slopes are further parameters.
+        return (*common, self.learns_slopes)
+
+    @property
+    def learns_slopes(self) -> bool:
+        """Whether the slopes of the activation are parameters."""
+        return "activation" in self.values and ACTIVATIONS[self.values["activation"]].learns_slope
 
 
 def text(value: Any) -> str:

@@ -60,7 +60,7 @@ def model_tensors(keep: str, fitted: Sequence[Fitted]) -> dict[str, dict[str, ND
     for number, one in enumerate(fitted):
         rows = kept_members(keep, one)
         for name, state in (("best", one.trained.best), ("last", one.trained.last)):
-            for key, array in one.net.named(state).items():
+            for key, array in one.net.named_arrays(state).items():
                 files[name][f"program{number}.{key}"] = array[rows]
     return files
 

@@ -57,7 +57,7 @@ def measure_signals(
     X, errors = (_normal(config, word, config.n_rows) for word in ("rows", "errors"))
     gains: dict[float, list[str]] = {}
     for name in config.activations:
-        gains.setdefault(find_activation(name).slope, []).append(name)
+        gains.setdefault(find_activation(name).negative_slope, []).append(name)
     found = {}
     for depth in config.depths:
         for names in gains.values():

@@ -14,7 +14,7 @@ from mlcli.experiments.propagate.training import Rows, Trained
 from mlcli.experiments.summary import interval_columns, summary
 from mlcli.neural.initialisation import weight_variance
 from mlcli.neural.layer_statistics import Signals
-from mlcli.neural.mean_field import Variances, activation_curve, same_sign_share, variances
+from mlcli.neural.mean_field import LayerVariances, activation_curve, same_sign_share, variances
 from mlcli.result import Columns, Metrics
 
 Array = NDArray[np.float64]
@@ -44,7 +44,7 @@ def factors(side: str, values: Array) -> Array:
 
 def _each(
     config: PropagateConfig, measured: Measured
-) -> Iterator[tuple[str, str, str, int, Signals, Variances]]:
+) -> Iterator[tuple[str, str, str, int, Signals, LayerVariances]]:
     """normalisation, activation, init, depth, what was measured, and theory."""
     for normalisation in NORMALISATIONS:
         for activation in config.activations:

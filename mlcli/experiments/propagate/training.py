@@ -19,7 +19,7 @@ from mlcli.neural.losses import LOSSES
 from mlcli.neural.mlp import MLP
 from mlcli.neural.optimisers import OPTIMISERS
 from mlcli.neural.schedules import one_cycle
-from mlcli.neural.training import Settings, train
+from mlcli.neural.training import TrainingSettings, train
 from mlcli.rng import stream
 
 Array = NDArray[np.float64]
@@ -161,7 +161,7 @@ def _train(
     optimiser = OPTIMISERS["adam"](net.theta, net.decays, [rate for _, rate in members])
     n_epochs = max(1, round(n_steps * config.train_batch / rows.labels.size))
     # Without the slow start of a cycle the rates that train best diverge on the way.
-    settings = Settings(
+    settings = TrainingSettings(
         n_epochs,
         config.train_batch,
         one_cycle(),

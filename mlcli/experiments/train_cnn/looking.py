@@ -18,7 +18,7 @@ from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.summary import summary
 from mlcli.experiments.train_cnn.shifts import DIRECTIONS, shifted
 from mlcli.experiments.train_mlp.tables import members_of
-from mlcli.neural.batches import View, part_of
+from mlcli.neural.batches import View, member_rows
 from mlcli.neural.cnn import CNN, each_layer, relative_changes
 from mlcli.neural.losses import LOSSES
 from mlcli.result import Columns
@@ -38,7 +38,7 @@ def in_units(fitted: Fitted, problem: Problem, images: NDArray[Any]) -> Any:
     """Images (n, c, h, w) as every member of a network sees them, a tensor (M, n, c h w)."""
     units = view_of(problem, fitted.program, PARTS[-1], 1).X
     rows = images.reshape(len(images), -1)  # (n, c h w)
-    part = part_of(fitted.net, LOSSES["square"], rows, np.zeros((len(rows), 1)), View(X=units))
+    part = member_rows(fitted.net, LOSSES["square"], rows, np.zeros((len(rows), 1)), View(X=units))
     return part.rows(0, len(rows), fitted.net.n_members)[0]
 
 

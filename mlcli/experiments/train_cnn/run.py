@@ -29,11 +29,11 @@ from mlcli.experiments.train_cnn.shifts import EQUAL, equal_perceptron
 from mlcli.experiments.train_cnn.study import study_of
 from mlcli.experiments.train_mlp import tables
 from mlcli.experiments.train_mlp.run import DETERMINISM, metrics_of, warnings_of
-from mlcli.neural.augmentation import Augmentation, Pixels, augmenting, average_over_views
-from mlcli.neural.batched_module import Members
-from mlcli.neural.batches import Part
+from mlcli.neural.augmentation import Augmentation, Pixels, augmented_steps, average_over_views
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.batches import MemberRows
 from mlcli.neural.data_parallel import ProcessGroup
-from mlcli.neural.evaluation import Look
+from mlcli.neural.evaluation import Forward
 from mlcli.result import Checkpoint, Progress, Result, in_silence
 
 
@@ -145,7 +145,7 @@ def _fit(
         n_parameters = programs[0].architecture.n_parameters
         equal = [equal_perceptron(problem, variants[0], n_parameters)]
     every = [*programs, *programs_of(config, problem, equal)]
-    steps = augmenting(augmentation_of(config), image_shape_of(problem), problem.ground)
+    steps = augmented_steps(augmentation_of(config), image_shape_of(problem), problem.ground)
     fitted = fit_all(
         config,
         problem,
@@ -165,7 +165,7 @@ def _outcomes(config: TrainCnnConfig, problem: Problem, fitted: Sequence[Fitted]
         return plain
     name = headline(problem)
 
-    def look(net: Members, part: Part) -> Look:
+    def look(net: BatchedModule, part: MemberRows) -> Forward:
         pixels = Pixels(image_shape_of(problem), problem.ground, part.X_units)
         return partial(average_over_views, net, pixels=pixels, flips=config.augment_flip)
 

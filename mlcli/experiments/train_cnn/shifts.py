@@ -16,7 +16,7 @@ from mlcli.experiments.networks.outcome import PARTS
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.threads import program_threads
 from mlcli.experiments.networks.variants import Variant
-from mlcli.neural.batches import View, part_of
+from mlcli.neural.batches import View, member_rows
 from mlcli.neural.evaluation import evaluate
 
 Floats = NDArray[np.float64]
@@ -108,6 +108,6 @@ def _score(
     config: Any, problem: Problem, fitted: Fitted, X: NDArray[Any], t: NDArray[Any], view: View
 ) -> Floats:
     loss = loss_of(problem)
-    part = part_of(fitted.net, loss, X, t, view)
+    part = member_rows(fitted.net, loss, X, t, view)
     scores = evaluate(fitted.net, loss, part, config.precision == "bf16")
     return 2.0 * scores.loss if scores.accuracy is None else scores.accuracy

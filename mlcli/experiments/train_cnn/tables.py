@@ -56,7 +56,7 @@ def filters_table(fitted: Sequence[Fitted], shown: Variant) -> Columns:
     """
     columns: dict[str, list[Any]] = {"filter": [], "channel": [], "weights": []}
     one, m = members_of(fitted, shown)[0]
-    named = one.net.named(one.net.kept())
+    named = one.net.named_arrays(one.net.state_dict())
     first = next((name for name, W in named.items() if name.startswith("W") and W.ndim == 5), None)
     if first is None:
         return columns

@@ -16,7 +16,7 @@ from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.summary import summary
 from mlcli.linear.statistics import SHARE_OF_ROWS, Range
-from mlcli.neural.batches import bounds
+from mlcli.neural.batches import batch_bounds
 from mlcli.neural.layer_statistics import STATISTICS
 from mlcli.result import Columns
 
@@ -221,7 +221,7 @@ def schedules_table(config: Any, problem: Problem, variants: Sequence[Variant]) 
     n_rows = problem.splits[0].train.size
     for variant in variants:
         schedule = schedule_of(config, variant.schedule, n_rows, variant.batch_size)
-        a_epoch = len(bounds(n_rows, variant.batch_size))
+        a_epoch = len(batch_bounds(n_rows, variant.batch_size))
         n_steps = a_epoch * config.n_epochs
         steps = np.unique(np.linspace(0, n_steps - 1, min(N_POINTS, n_steps)).round().astype(int))
         for step in steps.tolist():
