@@ -12,19 +12,19 @@ from scipy import stats
 from mlcli.config import networks
 from mlcli.datasets.source import open_source
 from mlcli.errors import Interrupted
-from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.experiment import Context
 from mlcli.experiments.networks import fitting, metrics
-from mlcli.experiments.networks.members import (
+from mlcli.experiments.networks.member_groups import (
     Member,
+    member_groups_of,
     network_of,
-    programs_of,
     schedule_of,
 )
-from mlcli.experiments.networks.outcome import Outcome
+from mlcli.experiments.networks.outcome import MemberOutcome
 from mlcli.experiments.networks.problem import problem_of
 from mlcli.experiments.networks.variants import Variant, nest, variants_of
 from mlcli.experiments.train_mlp.config import TrainMlpConfig
-from mlcli.experiments.train_mlp.run import run
+from mlcli.experiments.train_mlp.run import prepare, run
 from mlcli.neural.activations import ACTIVATIONS
 from mlcli.neural.initialisation import SCHEMES
 from mlcli.neural.mlp import NORMALISATIONS
@@ -74,10 +74,10 @@ def test_a_list_of_values_is_a_comparison() -> None:
 def test_members_of_one_shape_are_one_program() -> None:
     asked = config(init="he,xavier", learning_rate="0.1,0.2", activation="relu,tanh,prelu")
     problem = problem_of(asked, open_source("iris"))
-    programs = programs_of(asked, problem, variants_of(asked))
+    programs = member_groups_of(asked, problem, variants_of(asked))
     assert [len(program.members) for program in programs] == [16, 8]
     assert {m.variant.activation for m in programs[1].members} == {"prelu"}
-    alone = programs_of(asked, problem, variants_of(asked), isolate=True)
+    alone = member_groups_of(asked, problem, variants_of(asked), isolate=True)
     assert [len(program.members) for program in alone] == [1] * 24
     for program in programs:
         net = network_of(asked, program)
@@ -140,9 +140,11 @@ def test_a_set_s_own_test_part_is_never_split() -> None:
     assert problem.independent
 
 
-def outcome(variant: Variant, seed: int, value: float) -> Outcome:
+def outcome(variant: Variant, seed: int, value: float) -> MemberOutcome:
     empty = np.zeros(0)
-    return Outcome(Member(variant, seed), {"test_accuracy": value}, empty, empty, None, None, 0)
+    return MemberOutcome(
+        Member(variant, seed), {"test_accuracy": value}, empty, empty, None, None, 0
+    )
 
 
 @pytest.mark.parametrize("independent", [True, False])
@@ -194,7 +196,7 @@ def test_interrupted_work_goes_on_bit_for_bit(
 ) -> None:
     monkeypatch.setattr(fitting, "COPY_SECONDS", -1.0)
     asked, source = config(**values), open_source("iris")
-    whole = run(Prepared(asked, source), Context(Processes()))
+    whole = run(prepare(asked, source), Context(Processes()))
     checkpoint = FileCheckpoint(tmp_path / ".x.checkpoint.npz")
     seen: list[float] = []
 
@@ -205,9 +207,9 @@ def test_interrupted_work_goes_on_bit_for_bit(
 
     for _ in calls:
         with pytest.raises(Interrupted, match="goes on after epoch"):
-            run(Prepared(asked, source), Context(Processes(), interrupting, checkpoint))
+            run(prepare(asked, source), Context(Processes(), interrupting, checkpoint))
         assert checkpoint.exists()
-    resumed = run(Prepared(asked, source), Context(Processes(), interrupting, checkpoint))
+    resumed = run(prepare(asked, source), Context(Processes(), interrupting, checkpoint))
     # Nothing was done twice.
     assert len(seen) == len(set(seen))
     assert all_bytes(resumed) == all_bytes(whole)
@@ -231,7 +233,7 @@ def test_the_average_of_weights_is_what_is_judged() -> None:
     source = open_source("iris")
 
     def outcome_of(**values: Any) -> Any:
-        return run(Prepared(config(**values), source), Context(Processes()))
+        return run(prepare(config(**values), source), Context(Processes()))
 
     last, same, smooth = (outcome_of(average_decay=d) for d in (None, 0.0, 0.99))
     assert all_bytes(same) == all_bytes(last)

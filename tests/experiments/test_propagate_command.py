@@ -12,7 +12,7 @@ import pytest
 from mlcli.experiments.propagate.about import ABOUT
 from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.experiments.propagate.tables import verdict
-from mlcli.experiments.propagate.training import Trained
+from mlcli.experiments.propagate.training import PairTraining
 
 Run = Callable[..., Any]
 SMALL = (
@@ -106,7 +106,7 @@ def test_between_training_and_failing_it_is_open() -> None:
         ((0.1,), (False, True)),
     ):
         values = np.array(accuracies)
-        found = verdict(config, Trained(0.1, values, values, values), 320)
+        found = verdict(config, PairTraining(0.1, values, values, values), 320)
         assert (found["trains"], found["fails"]) == expected, accuracies
 
 

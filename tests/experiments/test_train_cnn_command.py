@@ -14,10 +14,10 @@ import pytest
 from mlcli.config.networks import ArchitectureName
 from mlcli.datasets.source import open_source
 from mlcli.errors import Interrupted
-from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.experiment import Context
 from mlcli.experiments.networks import fitting
 from mlcli.experiments.train_cnn.config import TrainCnnConfig
-from mlcli.experiments.train_cnn.run import run
+from mlcli.experiments.train_cnn.run import prepare, run
 from mlcli.experiments.train_cnn.shifts import shifted
 from mlcli.neural.architecture import PRESETS
 from mlcli.report.checkpoint import FileCheckpoint
@@ -124,7 +124,7 @@ def test_interrupted_work_goes_on_bit_for_bit(
         tensors = [a.tobytes() for file in result.model_tensors.values() for a in file.values()]
         return [json_text(result.metrics), *map(csv_text, result.tables.values()), *tensors]
 
-    whole = run(Prepared(asked, source), Context(Processes()))
+    whole = run(prepare(asked, source), Context(Processes()))
     checkpoint = FileCheckpoint(tmp_path / "c.npz")
     seen: list[float] = []
 
@@ -135,8 +135,8 @@ def test_interrupted_work_goes_on_bit_for_bit(
 
     for _ in range(2):
         with pytest.raises(Interrupted):
-            run(Prepared(asked, source), Context(Processes(), interrupting, checkpoint))
-    resumed = run(Prepared(asked, source), Context(Processes(), interrupting, checkpoint))
+            run(prepare(asked, source), Context(Processes(), interrupting, checkpoint))
+    resumed = run(prepare(asked, source), Context(Processes(), interrupting, checkpoint))
     assert texts(resumed) == texts(whole)
 
 

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Response:
+class FilterResponse:
     """What a filter gives on a picture.
 
     Attributes:
@@ -35,7 +35,7 @@ class Response:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerSize:
     """The size of a convolutional layer, counted from its arrays.
 
     Attributes:
@@ -69,7 +69,7 @@ def padded(config: FiltersConfig, Z: Array, f_h: int, f_w: int) -> Array:
     return np.asarray(np.pad(Z, ((0, 0), (0, 0), (p, p), (p, p))))
 
 
-def respond(config: FiltersConfig, picture: Picture, kernel: Array) -> Response:
+def respond(config: FiltersConfig, picture: Picture, kernel: Array) -> FilterResponse:
     """A filter laid on the picture as `config.channels` says.
 
     Args:
@@ -90,10 +90,10 @@ def respond(config: FiltersConfig, picture: Picture, kernel: Array) -> Response:
         for n, f in zip((n_h, n_w), F.shape[2:], strict=True)
     )
     maps = dict(zip(names, a[:, 0], strict=True))
-    return Response(maps, (o_h, o_w), len(Z) * (F.size + 1))
+    return FilterResponse(maps, (o_h, o_w), len(Z) * (F.size + 1))
 
 
-def layer(config: FiltersConfig, picture: Picture, n_filters: int, f: int) -> Layer:
+def layer(config: FiltersConfig, picture: Picture, n_filters: int, f: int) -> LayerSize:
     """A layer of n_f filters of f x f on the picture's channels.
 
     Args:
@@ -104,7 +104,7 @@ def layer(config: FiltersConfig, picture: Picture, n_filters: int, f: int) -> La
     F, b = np.zeros((n_filters, Z.shape[1], f, f)), np.zeros(n_filters)
     local = windows(padded(config, Z, f, f), f, f, config.stride)
     shape = (local.shape[2], local.shape[3], n_filters)
-    return Layer(F.size + b.size, (Z.size + 1) * prod(shape), shape, Z.size)
+    return LayerSize(F.size + b.size, (Z.size + 1) * prod(shape), shape, Z.size)
 
 
 def shapes(n: int) -> dict[str, list[int | str]]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mlcli.datasets.pictures import Picture
 from mlcli.experiments.filters.config import FiltersConfig
 from mlcli.experiments.filters.layers import (
-    Layer,
-    Response,
+    FilterResponse,
+    LayerSize,
     depth_pool,
     grey,
     layer,
@@ -21,7 +21,7 @@ from mlcli.experiments.filters.layers import (
     turned_edges,
     variance_kept,
 )
-from mlcli.experiments.filters.shifts import REPRESENTATIONS, Shifted
+from mlcli.experiments.filters.shifts import REPRESENTATIONS, ShiftStudy
 from mlcli.experiments.filters.tables import pool_of
 from mlcli.experiments.summary import summary
 from mlcli.result import Metrics
@@ -49,7 +49,9 @@ def matrix_metrics(filtered: Mapping[str, Array]) -> Metrics:
     return found
 
 
-def filter_metrics(responses: Mapping[str, Response], kernels: Mapping[str, Array]) -> Metrics:
+def filter_metrics(
+    responses: Mapping[str, FilterResponse], kernels: Mapping[str, Array]
+) -> Metrics:
     """Shape, parameters and size of each response."""
     found: Metrics = {}
     for name, response in responses.items():
@@ -87,7 +89,7 @@ def layer_metrics(config: FiltersConfig, picture: Picture) -> Metrics:
     }
 
 
-def _asked(found: Layer) -> Metrics:
+def _asked(found: LayerSize) -> Metrics:
     numbers_out = found.shape[0] * found.shape[1] * found.shape[2]
     return {
         "n_parameters": found.n_parameters,
@@ -145,7 +147,7 @@ def shape_metrics(table: Mapping[str, Sequence[Any]]) -> Metrics:
     return {"n_cases": len(agree), "n_agree": sum(agree)}
 
 
-def shift_metrics(found: Sequence[Shifted]) -> Metrics:
+def shift_metrics(found: Sequence[ShiftStudy]) -> Metrics:
     """Each representation at each shift, over seeds."""
     metrics: Metrics = {"equivariance_difference": max(one.equivariance for one in found)}
     for d in range(len(found[0].lit)):

@@ -23,7 +23,7 @@ REACH = 1
 
 
 @dataclass(frozen=True)
-class Shifted:
+class ShiftStudy:
     """What is left of images after shifts by 0, 1, ... pixels.
 
     Attributes:
@@ -82,7 +82,7 @@ def cosines(A: Array, B: Array) -> Array:
     return np.asarray(units[0] @ units[1].T)
 
 
-def shift_images(config: FiltersConfig, images: Array, classes: Array, index: int) -> Shifted:
+def shift_images(config: FiltersConfig, images: Array, classes: Array, index: int) -> ShiftStudy:
     """The shift study of one seed: images drawn without repeats, each with its own direction.
 
     Args:
@@ -118,7 +118,7 @@ def shift_images(config: FiltersConfig, images: Array, classes: Array, index: in
             # first is taken, on every processor.
             nearest = np.round(table - 3 * np.eye(m), 12).argmax(axis=1)
             same_class[d, r] = (classes[chosen][nearest] == classes[chosen]).mean()
-    return Shifted(similarity, others, same_class, lit, equivariance)
+    return ShiftStudy(similarity, others, same_class, lit, equivariance)
 
 
 def pointwise_example(seed: int) -> tuple[Array, Array, Array]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlcli.datasets.pictures import Picture
 from mlcli.experiments.filters.config import FiltersConfig
 from mlcli.experiments.filters.layers import (
-    Response,
+    FilterResponse,
     depth_pool,
     grey,
     orientation_maps,
@@ -20,7 +20,7 @@ from mlcli.experiments.filters.layers import (
 )
 from mlcli.experiments.filters.shifts import (
     REPRESENTATIONS,
-    Shifted,
+    ShiftStudy,
     on_canvas,
     pointwise_example,
 )
@@ -62,7 +62,7 @@ def panels(named: Mapping[str, Array]) -> Columns:
     return {"panel": names} | {f"column_{j + 1}": pixels[:, j] for j in range(width)}
 
 
-def picture_panels(picture: Picture, responses: Mapping[str, Response]) -> Columns:
+def picture_panels(picture: Picture, responses: Mapping[str, FilterResponse]) -> Columns:
     """The channels of the picture and every response."""
     named = {
         f"picture {name}": picture.pixels[:, :, k] for k, name in enumerate(picture.channel_names)
@@ -130,7 +130,7 @@ def unrolled(image: Array, max_shift: int) -> Columns:
     return found
 
 
-def shifts(found: Sequence[Shifted]) -> Columns:
+def shifts(found: Sequence[ShiftStudy]) -> Columns:
     """Similarity and class against the shift, a block of rows a representation."""
     n_shifts = len(found[0].lit)
     columns: dict[str, list[Any]] = {"representation": [], "shift": []}

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.experiments.lr_find.answer import SAFETY, cycle_of, eta_max_of
-from mlcli.experiments.lr_find.compare import Compared
-from mlcli.experiments.lr_find.config import LrFindConfig
-from mlcli.experiments.lr_find.sweep import Swept, training_of
-from mlcli.experiments.networks.members import schedule_of
+from mlcli.experiments.lr_find.comparison import RecipeComparison
+from mlcli.experiments.lr_find.config import LrFindConfig, training_of
+from mlcli.experiments.lr_find.range_tests import VariantRangeTest
+from mlcli.experiments.networks.member_groups import schedule_of
+from mlcli.experiments.networks.tables import curves_table, members_table
 from mlcli.experiments.summary import band
-from mlcli.experiments.train_mlp.tables import curves_table, members_table
 from mlcli.optimisation.range_test.rules import RULES
 from mlcli.result import Columns
 
@@ -24,14 +24,14 @@ N_SCHEDULE = 100
 BAND = ("low", "median", "high")
 
 
-def sweep_table(swept: Sequence[Swept]) -> Columns:
+def sweep_table(tested: Sequence[VariantRangeTest]) -> Columns:
     """Loss against rate, as it is, its level, and smoothed: median and central 95 % of the seeds.
 
     Medians, since the mean of curves that diverge is that of the first to do so. A seed leaves
     where one of these is no longer finite; `n` are there. `first_seed` is one raw curve.
     """
     columns: dict[str, list[Any]] = {"variant": [], "step": [], "rate": [], "n": []}
-    for one in swept:
+    for one in tested:
         level = np.stack([s.level for s in one.suggestions], axis=1)  # (n, S)
         smoothed = np.stack([s.smoothed for s in one.suggestions], axis=1)
         there = np.isfinite(smoothed) & np.isfinite(level) & np.isfinite(one.losses)
@@ -53,10 +53,10 @@ def _band(values: Floats) -> tuple[float, ...]:
     return tuple(map(float, band(values))) if values.size else (np.nan, np.nan, np.nan)
 
 
-def suggestions_table(swept: Sequence[Swept]) -> Columns:
+def suggestions_table(tested: Sequence[VariantRangeTest]) -> Columns:
     """One row a member: how its sweep ended, and its rates."""
     every = [
-        (one.variant.label, s, found) for one in swept for s, found in enumerate(one.suggestions)
+        (one.variant.label, s, found) for one in tested for s, found in enumerate(one.suggestions)
     ]
     critical = [found.eta_crit for _, _, found in every]
     return {
@@ -75,10 +75,10 @@ def _step(place: int | None) -> int | None:
     return None if place is None else place + 1
 
 
-def schedule_table(config: LrFindConfig, swept: Sequence[Swept]) -> Columns:
+def schedule_table(config: LrFindConfig, tested: Sequence[VariantRangeTest]) -> Columns:
     """The one-cycle schedule of each variant against the share of the training that is done."""
     columns: dict[str, list[Any]] = {"variant": [], "share": [], "learning_rate": []}
-    for one in swept:
+    for one in tested:
         eta_max = eta_max_of(one)
         if eta_max is None:
             continue
@@ -91,19 +91,19 @@ def schedule_table(config: LrFindConfig, swept: Sequence[Swept]) -> Columns:
     return columns
 
 
-def compare_table(compared: Sequence[Compared]) -> Columns:
+def compare_table(compared: Sequence[RecipeComparison]) -> Columns:
     """Curves of the trainings against the epoch: means over the seeds and their intervals."""
-    tables = [curves_table(one.ways, one.fitted, one.problem) for one in compared]
+    tables = [curves_table(one.recipes, one.fitted, one.problem) for one in compared]
     return _joined(compared, tables, "epoch")
 
 
-def compare_members_table(compared: Sequence[Compared]) -> Columns:
+def compare_members_table(compared: Sequence[RecipeComparison]) -> Columns:
     """Scores of the trainings, one row a member."""
     tables = [members_table(one.outcomes) for one in compared]
     return _joined(compared, tables, "seed")
 
 
-def _joined(compared: Sequence[Compared], tables: Sequence[Columns], empty: str) -> Columns:
+def _joined(compared: Sequence[RecipeComparison], tables: Sequence[Columns], empty: str) -> Columns:
     """One table below the other, with the network before the way it was trained."""
     if not tables:
         return {"variant": [], "training": [], empty: []}

@@ -22,7 +22,7 @@ from mlcli.neural.mlp import MLP, count_parameters
 
 
 class Architecture(Protocol):
-    """A shape of network, equal for all members of a program.
+    """A shape of network, equal for all members of a group.
 
     Attributes:
         kind: what model.json calls it.

@@ -25,7 +25,7 @@ FAR = 1e3
 
 
 @dataclass(frozen=True)
-class Split:
+class NetworkSplit:
     """Rows of one seed: training, validation (may be empty) and test, and the units they give.
 
     Attributes:
@@ -42,7 +42,7 @@ class Split:
     t_shift: float
     t_scale: float
 
-    def moved(self, origin: Floats) -> Split:
+    def moved(self, origin: Floats) -> NetworkSplit:
         """The same of rows without `origin`, of which the units were taken."""
         return replace(self, X_shift=self.X_shift + origin)
 
@@ -70,7 +70,7 @@ class Problem:
     X: Array
     t: Array
     class_names: tuple[str, ...]
-    splits: tuple[Split, ...]
+    splits: tuple[NetworkSplit, ...]
     image_shape: tuple[int, ...] | None
     independent: bool
     class_values: tuple[float, ...] = ()
@@ -88,7 +88,7 @@ class Problem:
         return rows if self.origin is None else rows + self.origin
 
     @property
-    def ground(self) -> float:
+    def background(self) -> float:
         """Value of an empty pixel in X, where rows are images: the least there is."""
         return float(self.X.min())
 
@@ -238,8 +238,8 @@ def _parts(
     if config.validation_fraction > 0:
         rng = stream(config.seed, "validation", index)
         within = None if strata is None else strata[rest]
-        kept, watched = parts_of(rest.size, within, config.validation_fraction, rng)
-        train, validation = rest[kept], rest[watched]
+        saved, watched = parts_of(rest.size, within, config.validation_fraction, rng)
+        train, validation = rest[saved], rest[watched]
     if train.size < 2:
         raise DataError(
             f"the training rows of {source.name}",
@@ -252,7 +252,7 @@ def _parts(
 
 def _split(
     config: Any, source: Source, parts: Sequence[Ints], X: Array, t: Array, task: str
-) -> Split:
+) -> NetworkSplit:
     """Parts of the rows of X, with the units that the first of them, the training rows, give."""
     train, validation, test = parts
     shift, scale = units_of(config.scaling, X[train], source.image_shape is not None)
@@ -260,7 +260,7 @@ def _split(
     if task == "regression":
         t_train = t[train]
         t_shift, t_scale = float(t_train.mean()), float(t_train.std()) or 1.0
-    return Split(train, validation, test, shift, scale, t_shift, t_scale)
+    return NetworkSplit(train, validation, test, shift, scale, t_shift, t_scale)
 
 
 def parts_of(

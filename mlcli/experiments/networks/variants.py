@@ -24,7 +24,7 @@ NO_COMPARISON = ("piecewise_ends", "piecewise_factors", "layers")
 MAX_MEMBERS = 20_000
 # What stands for a preset where the layers are the user's own.
 OWN_LAYERS = "own"
-# Values that make members of one program differ; all others give another program.
+# Values that make members of one group differ; all others give another group.
 PER_MEMBER = ("activation", "init", "learning_rate", "l1", "l2")
 
 
@@ -70,8 +70,8 @@ class Variant:
         return sizes_of(self.values["hidden"])
 
     @property
-    def program(self) -> tuple[Any, ...]:
-        """What members that train as one program have in common."""
+    def group(self) -> tuple[Any, ...]:
+        """What members that train as one group have in common."""
         common = [value for name, value in self.values.items() if name not in PER_MEMBER]
         # Learnt slopes are further parameters.
         return (*common, self.learns_slopes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
@@ -12,8 +13,8 @@ from mlcli.errors import DataError, InputError
 from mlcli.experiments.experiment import Context, Prepared
 from mlcli.experiments.propagate import tables
 from mlcli.experiments.propagate.config import PropagateConfig
-from mlcli.experiments.propagate.networks import NORMALISATIONS, measure_signals, measure_signs
-from mlcli.experiments.propagate.training import N_TRIALS, rows_of, train_pairs
+from mlcli.experiments.propagate.measurements import NORMALISATIONS, measure_signals, measure_signs
+from mlcli.experiments.propagate.training import N_TRIALS, TrainingRows, rows_of, train_pairs
 from mlcli.neural.activations import ACTIVATIONS
 from mlcli.neural.device import find_device, one_thread
 from mlcli.neural.initialisation import SCHEMES
@@ -32,8 +33,19 @@ DETERMINISM = (
 )
 
 
-def check(config: PropagateConfig, source: Source) -> None:
-    """Refuse unknown names and rows that can't be classified, before any work.
+@dataclass(frozen=True)
+class PreparedPropagate(Prepared[PropagateConfig]):
+    """Measurements and trainings that can start.
+
+    Attributes:
+        rows: on which deep networks are trained.
+    """
+
+    rows: TrainingRows
+
+
+def prepare(config: PropagateConfig, source: Source) -> PreparedPropagate:
+    """The rows to train on, once names, device, sizes and rows are known to do.
 
     Raises:
         InputError: a name, the device, the sizes or the rows won't do.
@@ -60,7 +72,7 @@ def check(config: PropagateConfig, source: Source) -> None:
             f"{source.name} is read in batches, which propagate can't use",
             hint="a file with fewer rows",
         )
-    rows_of(config, source)
+    return PreparedPropagate(config, source, rows_of(config, source))
 
 
 def _check_names(flag: str, names: Iterable[str], known: tuple[str, ...]) -> None:
@@ -75,22 +87,23 @@ def _check_names(flag: str, names: Iterable[str], known: tuple[str, ...]) -> Non
             )
 
 
-def plan(config: PropagateConfig, source: Source) -> Mapping[str, Any]:
+def plan(prepared: PreparedPropagate) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
+    config = prepared.config
     n_pairs = len(config.activations) * len(config.inits) * len(NORMALISATIONS)
     return {
         "pairs, with and without batch normalisation": n_pairs,
         "measured networks": n_pairs * len(config.depths) * config.n_seeds,
         "trained networks": n_pairs * config.train_seeds,
         "trials of a learning rate": n_pairs * len(config.train_rates) * N_TRIALS,
-        "rows to train on": rows_of(config, source).labels.size,
+        "rows to train on": prepared.rows.labels.size,
     }
 
 
-def run(prepared: Prepared[PropagateConfig], context: Context) -> Result:
+def run(prepared: PreparedPropagate, context: Context) -> Result:
     """Measure, compare with theory, train."""
     config, source = prepared.config, prepared.source
-    rows, workers = rows_of(config, source), context.workers
+    rows, workers = prepared.rows, context.workers
     if (kind := find_device(config.device).type) == "cpu":
         # Whatever a worker elsewhere would take.
         config = config.model_copy(update={"device": kind})

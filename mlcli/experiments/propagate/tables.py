@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.experiments.propagate.config import PropagateConfig
-from mlcli.experiments.propagate.networks import NORMALISATIONS, SIGN_SCHEME, Signs
-from mlcli.experiments.propagate.training import Rows, Trained
+from mlcli.experiments.propagate.measurements import NORMALISATIONS, SIGN_SCHEME, Signs
+from mlcli.experiments.propagate.training import PairTraining, TrainingRows
 from mlcli.experiments.summary import interval_columns, summary
 from mlcli.neural.initialisation import weight_variance
 from mlcli.neural.layer_statistics import Signals
@@ -139,7 +139,7 @@ def sign_points(found: Mapping[tuple[str, ...], Signs]) -> Columns:
     return {"activation": names, "dE_dw_1": w[:, 0], "dE_dw_2": w[:, 1]}
 
 
-def verdict(config: PropagateConfig, one: Trained, n_rows: int) -> dict[str, bool]:
+def verdict(config: PropagateConfig, one: PairTraining, n_rows: int) -> dict[str, bool]:
     """Whether the interval of the accuracy lies above the threshold, and whether below.
 
     If neither, it is open: some seeds train. Of a single seed the value itself decides.
@@ -156,7 +156,7 @@ def verdict(config: PropagateConfig, one: Trained, n_rows: int) -> dict[str, boo
 
 def trains(
     config: PropagateConfig,
-    trained: Mapping[tuple[str, ...], Mapping[str, Trained]],
+    trained: Mapping[tuple[str, ...], Mapping[str, PairTraining]],
     n_rows: int,
 ) -> Columns:
     """What training on so many rows makes of every pair."""
@@ -185,10 +185,10 @@ def trains(
 
 def metrics(
     config: PropagateConfig,
-    rows: Rows,
+    rows: TrainingRows,
     measured: Measured,
     signs: Mapping[tuple[str, ...], Signs],
-    trained: Mapping[tuple[str, ...], Mapping[str, Trained]],
+    trained: Mapping[tuple[str, ...], Mapping[str, PairTraining]],
 ) -> Metrics:
     """Everything of metrics.json but the name of the data."""
     found: Metrics = {

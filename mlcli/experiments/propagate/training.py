@@ -30,7 +30,7 @@ N_TRIALS, TRIAL = 2, 1 / 3
 
 
 @dataclass(frozen=True)
-class Rows:
+class TrainingRows:
     """What is learnt: inputs in z-scores (N, D), labels (N,), and how many classes there are."""
 
     X: Array
@@ -43,7 +43,7 @@ class Rows:
         return float(np.bincount(self.labels).max() / self.labels.size)
 
 
-def rows_of(config: PropagateConfig, source: Source) -> Rows:
+def rows_of(config: PropagateConfig, source: Source) -> TrainingRows:
     """A random choice of the data's rows, the same for all pairs.
 
     Raises:
@@ -61,7 +61,7 @@ def rows_of(config: PropagateConfig, source: Source) -> Rows:
     order = stream(config.seed, "training rows").permutation(labels.size)[: config.train_rows]
     X = data.X.reshape(labels.size, -1)[order].astype(np.float64)
     X = (X - X.mean(axis=0)) / spread(X)
-    rows = Rows(X, labels[order].astype(np.int64), values.size)
+    rows = TrainingRows(X, labels[order].astype(np.int64), values.size)
     if config.train_batch > labels[order].size:
         raise InputError(
             "--train-batch",
@@ -78,7 +78,7 @@ def rows_of(config: PropagateConfig, source: Source) -> Rows:
 
 
 @dataclass(frozen=True)
-class Trained:
+class PairTraining:
     """How one pair trains.
 
     Attributes:
@@ -95,8 +95,8 @@ class Trained:
 
 
 def train_pairs(
-    config: PropagateConfig, rows: Rows, activation: str, normalisation: str
-) -> Mapping[str, Trained]:
+    config: PropagateConfig, rows: TrainingRows, activation: str, normalisation: str
+) -> Mapping[str, PairTraining]:
     """Train every initialisation with one activation, all networks of a kind at once.
 
     The rate is chosen on networks and orders of their own, so that the accuracies which are
@@ -104,7 +104,7 @@ def train_pairs(
     """
     members = [(init, rate) for init in config.inits for rate in config.train_rates]
     trials = list(range(N_TRIALS))
-    scores = _train(
+    scores = _train_members(
         config,
         rows,
         activation,
@@ -121,7 +121,7 @@ def train_pairs(
     best = [int(np.lexsort((loss[k], -tried[k]))[0]) for k in range(len(config.inits))]
     chosen = [(init, config.train_rates[best[k]]) for k, init in enumerate(config.inits)]
     seeds = list(range(config.train_seeds))
-    scores = _train(
+    scores = _train_members(
         config,
         rows,
         activation,
@@ -133,13 +133,14 @@ def train_pairs(
     )
     accuracy, loss = (part.reshape(len(chosen), -1) for part in (scores.accuracy, scores.loss))
     return {
-        init: Trained(rate, tried[k], accuracy[k], loss[k]) for k, (init, rate) in enumerate(chosen)
+        init: PairTraining(rate, tried[k], accuracy[k], loss[k])
+        for k, (init, rate) in enumerate(chosen)
     }
 
 
-def _train(
+def _train_members(
     config: PropagateConfig,
-    rows: Rows,
+    rows: TrainingRows,
     activation: str,
     normalisation: str,
     members: Sequence[tuple[str, float]],

@@ -8,23 +8,22 @@ from typing import Any
 
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.lr_find.answer import cycle_of
-from mlcli.experiments.lr_find.config import LrFindConfig
-from mlcli.experiments.lr_find.sweep import training_of
-from mlcli.experiments.networks.fitting import Fitted, fit_all
-from mlcli.experiments.networks.members import programs_of
+from mlcli.experiments.lr_find.config import LrFindConfig, training_of
+from mlcli.experiments.networks.fitting import FittedGroup, fit_all
+from mlcli.experiments.networks.member_groups import member_groups_of
 from mlcli.experiments.networks.metrics import (
     headline,
-    of_variant,
+    outcomes_of_variant,
     paired_tests,
     variant_metrics,
 )
-from mlcli.experiments.networks.outcome import Outcome, outcomes_of
+from mlcli.experiments.networks.outcome import MemberOutcome, outcomes_of
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
 from mlcli.result import Progress
 
 # Each way to train: its schedule, its rate in units of eta_max, and what it is called in figures.
-WAYS: Mapping[str, tuple[str, float, str]] = {
+RECIPES: Mapping[str, tuple[str, float, str]] = {
     "one_cycle": ("one-cycle", 1.0, "one cycle up to eta_max"),
     "fixed_eta_max": ("constant", 1.0, "fixed at eta_max"),
     "fixed_eta_max_100th": ("constant", 0.01, "fixed at eta_max / 100"),
@@ -35,56 +34,56 @@ PARTS = ("validation", "test")
 
 
 @dataclass(frozen=True)
-class Way(Variant):
-    """A variant that trains in one of the ways of `WAYS`."""
+class Recipe(Variant):
+    """A variant that trains in one of the ways of `RECIPES`."""
 
-    way: str = ""
+    recipe: str = ""
 
     @property
     def path(self) -> tuple[str, ...]:
         """Where its metrics stand."""
-        return (self.way,)
+        return (self.recipe,)
 
     @property
     def label(self) -> str:
         """What figures call it."""
-        return WAYS[self.way][2]
+        return RECIPES[self.recipe][2]
 
 
 @dataclass(frozen=True)
-class Compared:
+class RecipeComparison:
     """The trainings of one variant.
 
     Attributes:
         problem: rows and splits.
         variant: the network.
         ways: how it was trained.
-        fitted: programs with their curves.
+        fitted: groups with their curves.
         outcomes: of every member.
         metrics: scores of each way, and the differences between them.
     """
 
     problem: Problem
     variant: Variant
-    ways: tuple[Way, ...]
-    fitted: tuple[Fitted, ...]
-    outcomes: tuple[Outcome, ...]
+    recipes: tuple[Recipe, ...]
+    fitted: tuple[FittedGroup, ...]
+    outcomes: tuple[MemberOutcome, ...]
     metrics: dict[str, Any]
 
 
-def ways_of(variant: Variant, eta_max: float) -> tuple[Way, ...]:
+def recipes_of(variant: Variant, eta_max: float) -> tuple[Recipe, ...]:
     """The variant, trained in each way."""
     found = []
-    for name, (schedule, share, _) in WAYS.items():
+    for name, (schedule, share, _) in RECIPES.items():
         rate = float(f"{share * eta_max:.6g}")
         values = {**variant.values, "schedule": schedule, "learning_rate": rate}
-        found.append(Way(values, variant.compared, name))
+        found.append(Recipe(values, variant.compared, name))
     return tuple(found)
 
 
-def compare(
+def compare_recipes(
     config: LrFindConfig, problem: Problem, variant: Variant, eta_max: float, progress: Progress
-) -> Compared:
+) -> RecipeComparison:
     """Train the seeds of a variant in every way, on the same splits and from the same start.
 
     Args:
@@ -102,45 +101,52 @@ def compare(
     # Layers are not looked into here.
     unseen = {"n_statistics": 0} if config.network == "mlp" else {}
     training = training_of(config, n_epochs=config.compare_epochs, **unseen, **cycle)
-    ways = ways_of(variant, eta_max)
-    programs = programs_of(training, problem, ways)
+    recipes = recipes_of(variant, eta_max)
+    groups = member_groups_of(training, problem, recipes)
     try:
-        fitted = fit_all(training, problem, programs, checkpoint=None, progress=progress)
+        fitted = fit_all(training, problem, groups, checkpoint=None, progress=progress)
     except NoAnswerError:
         raise NoAnswerError(
             "every training of the comparison diverged", hint="--compare-epochs 0"
         ) from None
     outcomes = [_fewer_scores(one) for one in outcomes_of(training, problem, fitted)]
-    return Compared(
-        problem, variant, ways, tuple(fitted), tuple(outcomes), _metrics(problem, ways, outcomes)
+    return RecipeComparison(
+        problem,
+        variant,
+        recipes,
+        tuple(fitted),
+        tuple(outcomes),
+        _metrics(problem, recipes, outcomes),
     )
 
 
-def _fewer_scores(outcome: Outcome) -> Outcome:
+def _fewer_scores(outcome: MemberOutcome) -> MemberOutcome:
     kept = {f"{part}_{name}" for part in PARTS for name in ("loss", "accuracy", "mse", "r2")}
     return replace(outcome, scores={k: v for k, v in outcome.scores.items() if k in kept})
 
 
-def _metrics(problem: Problem, ways: Sequence[Way], outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    extra = {way.path: {"learning_rate": way.learning_rate} for way in ways}
-    tests = paired_tests(problem, ways, outcomes)
-    found = variant_metrics(problem, ways, outcomes, extra)
+def _metrics(
+    problem: Problem, recipes: Sequence[Recipe], outcomes: Sequence[MemberOutcome]
+) -> dict[str, Any]:
+    extra = {recipe.path: {"learning_rate": recipe.learning_rate} for recipe in recipes}
+    tests = paired_tests(problem, recipes, outcomes)
+    found = variant_metrics(problem, recipes, outcomes, extra)
     found["differences"] = {
         name: entry for name, entry in tests.items() if name.startswith("one_cycle - ")
     }
-    for way in ways[1:]:
-        better = _n_better(problem, outcomes, ways[0], way)
-        found["differences"][f"one_cycle - {way.name}"]["n_better"] = better
+    for recipe in recipes[1:]:
+        better = _n_better(problem, outcomes, recipes[0], recipe)
+        found["differences"][f"one_cycle - {recipe.name}"]["n_better"] = better
     return found
 
 
-def _n_better(problem: Problem, outcomes: Sequence[Outcome], a: Way, b: Way) -> int:
+def _n_better(problem: Problem, outcomes: Sequence[MemberOutcome], a: Recipe, b: Recipe) -> int:
     """Seeds in which a beats b on the test rows; a training that diverged is beaten by any other.
 
     Unlike the mean difference it says something where some seeds diverged.
     """
     name, sign = headline(problem), 1.0 if problem.labelled else -1.0
-    pairs = zip(of_variant(outcomes, a), of_variant(outcomes, b), strict=True)
+    pairs = zip(outcomes_of_variant(outcomes, a), outcomes_of_variant(outcomes, b), strict=True)
     return sum(
         not one.diverged_at
         and (bool(other.diverged_at) or sign * (one.scores[name] - other.scores[name]) > 0)

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from mlcli.errors import InputError
 from mlcli.experiments.networks.architectures import image_shape_of
-from mlcli.experiments.networks.fitting import Fitted
-from mlcli.experiments.networks.members import Program, network_of
+from mlcli.experiments.networks.fitting import FittedGroup
+from mlcli.experiments.networks.member_groups import MemberGroup, group_threads, network_of
 from mlcli.experiments.networks.outcome import softmax
 from mlcli.experiments.networks.problem import Problem
-from mlcli.experiments.networks.threads import program_threads
+from mlcli.experiments.networks.tables import fitted_members
 from mlcli.experiments.networks.variants import Variant
-from mlcli.experiments.train_cnn.looking import in_units
-from mlcli.experiments.train_mlp.tables import members_of
+from mlcli.experiments.train_cnn.feature_maps import standardised
 from mlcli.neural.cnn import CNN
 from mlcli.neural.fully_convolutional import (
     as_convolutional,
@@ -37,7 +36,7 @@ N_COMPARED = 256
 
 
 @dataclass(frozen=True)
-class Deployed:
+class DenseInference:
     """What a network says of a larger picture.
 
     Attributes:
@@ -59,7 +58,7 @@ class Deployed:
     largest_difference: float
 
 
-def check_deploy(config: Any, problem: Problem, programs: Sequence[Program]) -> None:
+def check_deploy_size(config: Any, problem: Problem, groups: Sequence[MemberGroup]) -> None:
     """Refuse a size that holds no image, and networks that know but one size.
 
     Raises:
@@ -76,8 +75,8 @@ def check_deploy(config: Any, problem: Problem, programs: Sequence[Program]) -> 
             must=f"at least {side}, the size of the images",
             got=str(config.deploy_size),
         )
-    for program in programs:
-        net = network_of(config, Program(program.members[:1], program.architecture))
+    for group in groups:
+        net = network_of(config, MemberGroup(group.members[:1], group.architecture))
         assert isinstance(net, CNN)
         try:
             as_convolutional(net)
@@ -88,12 +87,14 @@ def check_deploy(config: Any, problem: Problem, programs: Sequence[Program]) -> 
             ) from None
 
 
-def deploy(config: Any, problem: Problem, fitted: Sequence[Fitted], shown: Variant) -> Deployed:
+def infer_densely(
+    config: Any, problem: Problem, fitted: Sequence[FittedGroup], shown: Variant
+) -> DenseInference:
     """The first seed of a variant on a picture of its own first test images."""
-    one, m = members_of(fitted, shown)[0]
+    one, m = fitted_members(fitted, shown)[0]
     net = one.net
     assert isinstance(net, CNN)
-    split = problem.splits[one.program.members[m].seed_index]
+    split = problem.splits[one.group.members[m].seed_index]
     c, h, w = image_shape_of(problem)
     down, across = places(net)
     along = zip((h, w), (down, across), strict=True)
@@ -101,14 +102,14 @@ def deploy(config: Any, problem: Problem, fitted: Sequence[Fitted], shown: Varia
     corners = [(top, left) for top in tops for left in lefts]
     rows = split.test[: len(corners)]
     images = problem.X[rows].reshape(-1, c, h, w)
-    fill = problem.ground
-    with program_threads(one.program):
-        tiles = in_units(one, problem, images).reshape(net.n_members, -1, c, h, w)
-        blank = in_units(one, problem, np.full((1, c, h, w), fill)).reshape(-1, c, h, w)
+    fill = problem.background
+    with group_threads(one.group):
+        tiles = standardised(one, problem, images).reshape(net.n_members, -1, c, h, w)
+        blank = standardised(one, problem, np.full((1, c, h, w), fill)).reshape(-1, c, h, w)
         X = collage(tiles, corners, blank, config.deploy_size)  # (M, 1, c, S, S)
         A = logit_map(net, X)[m, 0].cpu().numpy().astype(np.float64)  # (K, h', w')
         compared = problem.X[split.test[:N_COMPARED]].reshape(-1, c, h, w)
-        largest = largest_difference(net, in_units(one, problem, compared))
+        largest = largest_difference(net, standardised(one, problem, compared))
     n_classes, n_y, n_x = A.shape
     P = softmax(A.reshape(n_classes, -1).T).T.reshape(A.shape)
     y, x = (
@@ -122,7 +123,7 @@ def deploy(config: Any, problem: Problem, fitted: Sequence[Fitted], shown: Varia
         raw += problem.origin[0]
     labels = problem.t[rows]
     found = tuple((*place, int(k)) for place, k in zip(corners, labels, strict=False))
-    return Deployed(raw, found, P, y, x, (down[1], across[1]), largest)
+    return DenseInference(raw, found, P, y, x, (down[1], across[1]), largest)
 
 
 def _starts(size: int, n: int, first: float, stride: int) -> list[int]:
@@ -139,7 +140,7 @@ def _starts(size: int, n: int, first: float, stride: int) -> list[int]:
     return [min(max(at, 0), size - n) for at in snapped]
 
 
-def map_table(problem: Problem, deployed: Deployed | None) -> Columns:
+def class_map_table(problem: Problem, deployed: DenseInference | None) -> Columns:
     """Each place of the map: its middle, what is seen there, and how sure that is."""
     columns: dict[str, list[Any]] = {
         name: [] for name in ("y", "x", "height", "width", "label", "class", "probability")
@@ -160,7 +161,7 @@ def map_table(problem: Problem, deployed: Deployed | None) -> Columns:
     return columns
 
 
-def picture_table(problem: Problem, deployed: Deployed | None) -> Columns:
+def picture_table(problem: Problem, deployed: DenseInference | None) -> Columns:
     """The picture, and the class of each image in it; of several channels, their mean.
 
     The pixels stand in the first row, with spaces between, and a stroke between rows.
@@ -182,7 +183,7 @@ def picture_table(problem: Problem, deployed: Deployed | None) -> Columns:
     return columns
 
 
-def _seen(problem: Problem, deployed: Deployed, tile: int) -> int:
+def _seen(problem: Problem, deployed: DenseInference, tile: int) -> int:
     """The class at the place nearest to the middle of a tile."""
     _, h, w = image_shape_of(problem)
     top, left, _ = deployed.tiles[tile]
@@ -191,7 +192,7 @@ def _seen(problem: Problem, deployed: Deployed, tile: int) -> int:
     return int(deployed.P[:, i, j].argmax())
 
 
-def deploy_metrics(problem: Problem, deployed: Deployed) -> dict[str, Any]:
+def dense_inference_metrics(problem: Problem, deployed: DenseInference) -> dict[str, Any]:
     """Size of picture and map, and how many images are seen as what they are."""
     n_right = sum(
         _seen(problem, deployed, i) == label for i, (*_, label) in enumerate(deployed.tiles)
