@@ -1,6 +1,7 @@
-"""Other views of the same images, in pixels whose empty value is 0.
+"""Augmentation of images in training, and averages over views in evaluation.
 
-All images of a minibatch change at once, each in its own way, drawn from its member's generator.
+Images are in pixels whose empty value is 0. All images of a minibatch change at once, each with
+random numbers of its own from its member's generator.
 """
 
 from __future__ import annotations
@@ -24,17 +25,16 @@ from mlcli.neural.training import Floats, RunEpoch, TrainingSettings, take_steps
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes that leave the meaning of an image as it is; 0 and False: none of it.
+    """Random changes that keep the label of an image; 0 and False turn a change off.
 
-    They act in the order in which they stand here. What comes in from outside an image is 0,
-    except with `crop`.
+    They are applied in this order. Pixels from outside an image are 0, except with `crop`.
 
     Attributes:
-        flip: left and right change places in half of the images.
-        rotate: most degrees that an image is turned by, either way.
-        shift: most pixels that it is moved by, up, down, left and right.
-        crop: pixels by which it is mirrored outwards on all sides, to be cut to its size again.
-        cutout: side of a square of zeros somewhere in the image, in pixels.
+        flip: mirror half of the images left to right.
+        rotate: largest rotation, in degrees, in either direction.
+        shift: largest shift in pixels, along each axis.
+        crop: pixels of reflected border, before a random crop to the original size.
+        cutout: side in pixels of a square of zeros at a random place.
     """
 
     flip: bool = False
@@ -44,7 +44,7 @@ class Augmentation:
     cutout: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what is negative.
+        """Check the sizes.
 
         Raises:
             ValueError: a size is negative.
@@ -56,18 +56,18 @@ class Augmentation:
     def __call__(
         self, X: Tensor, generators: Sequence[torch.Generator], shard: Shard | None = None
     ) -> Tensor:
-        """Changed images of all members, as `training.take_steps` calls it.
+        """Augmented images of all members, as `training.take_steps` calls it.
 
         Args:
-            X: (M, B, c, h, w); stays as it is.
+            X: (M, B, c, h, w); not changed.
             generators: one per member.
-            share: which images of a minibatch X has; None: all.
+            shard: which images of a minibatch X has; None: all.
 
         Returns:
             (M, B, c, h, w).
 
         Raises:
-            ValueError: X are no images, or are too small for it.
+            ValueError: X has not five axes, or the images are too small.
         """
         if X.dim() != 5:
             raise ValueError(f"images must be (M, B, c, h, w), got {tuple(X.shape)}")
@@ -77,7 +77,7 @@ class Augmentation:
         return torch.stack([self.apply(Z, generator, shard) for Z, generator in pairs])
 
     def apply(self, Z: Tensor, generator: torch.Generator, shard: Shard | None = None) -> Tensor:
-        """Changed images of one member, (B, c, h, w) to the same."""
+        """Augmented images of one member, (B, c, h, w) to the same."""
         steps: list[tuple[float, Callable[..., Tensor]]] = [
             (self.rotate, rotate),
             (self.shift, shift),
@@ -100,7 +100,7 @@ def _uniform(n: int, Z: Tensor, generator: torch.Generator, shard: Shard | None)
 
 
 def flip(Z: Tensor, generator: torch.Generator, shard: Shard | None = None) -> Tensor:
-    """Each image (B, c, h, w) with probability 1/2 as in a mirror."""
+    """Each image (B, c, h, w), mirrored with probability 1/2."""
     turned = _uniform(1, Z, generator, shard)[0] < 0.5  # (B,)
     return torch.where(turned.view(-1, 1, 1, 1), Z.flip(3), Z)
 
@@ -111,7 +111,7 @@ def shift(Z: Tensor, most: int, generator: torch.Generator, shard: Shard | None 
 
 
 def crop(Z: Tensor, pad: int, generator: torch.Generator, shard: Shard | None = None) -> Tensor:
-    """Each image (B, c, h, w) mirrored outwards by `pad` pixels, then cut to its size anywhere."""
+    """Each image (B, c, h, w) reflected outwards by `pad` pixels, then cropped at random."""
     _fits("crop", pad + 1, Z)
     return move(functional.pad(Z, (pad,) * 4, mode="reflect"), pad, generator, shard)
 
@@ -119,7 +119,7 @@ def crop(Z: Tensor, pad: int, generator: torch.Generator, shard: Shard | None = 
 def move(
     padded: Tensor, most: int, generator: torch.Generator, shard: Shard | None = None
 ) -> Tensor:
-    """A window somewhere in each image: (B, c, h + 2 most, w + 2 most) to (B, c, h, w)."""
+    """A random window of each image: (B, c, h + 2 most, w + 2 most) to (B, c, h, w)."""
     n, c, h, w = (*padded.shape[:2], *(size - 2 * most for size in padded.shape[2:]))
     n_rows = n if shard is None else shard.n_rows
     corner = torch.randint(2 * most + 1, (2, n_rows, 1), generator=generator, device=padded.device)
@@ -134,24 +134,24 @@ def move(
 def rotate(
     Z: Tensor, most: float, generator: torch.Generator, shard: Shard | None = None
 ) -> Tensor:
-    """Each image (B, c, h, w) turned about its middle by U(-most, most) degrees, bilinear."""
+    """Each image (B, c, h, w) rotated about its centre by U(-most, most) degrees, bilinear."""
     return turn(Z, (2 * _uniform(1, Z, generator, shard)[0] - 1) * most)
 
 
 def turn(Z: Tensor, degrees: Tensor) -> Tensor:
-    """Images (B, c, h, w) turned about their middle by degrees (B,), anticlockwise as seen."""
+    """Images (B, c, h, w) rotated about their centre by degrees (B,), anticlockwise."""
     h, w = Z.shape[2:]
     angle = degrees.to(Z.dtype) * (math.pi / 180)
     cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    # From a place in the result to one in the image. Both axes run from -1 to 1 whatever the
-    # sides, so that the sides' ratio makes a turn of it.
+    # Maps places of the result to places of the image. Both axes run from -1 to 1 whatever the
+    # sides, so a rotation needs the ratio of the sides.
     rows = [torch.stack([cos, -sin * (h / w), zero], 1), torch.stack([sin * (w / h), cos, zero], 1)]
     grid = functional.affine_grid(torch.stack(rows, 1), list(Z.shape), align_corners=False)
     return functional.grid_sample(Z, grid, mode="bilinear", align_corners=False)
 
 
 def cutout(Z: Tensor, side: int, generator: torch.Generator, shard: Shard | None = None) -> Tensor:
-    """Each image (B, c, h, w) with a square of zeros, wholly inside, in all channels.
+    """Each image (B, c, h, w) with a square of zeros inside it, in all channels.
 
     Raises:
         ValueError: the square is larger than the image.
@@ -174,12 +174,12 @@ def _fits(name: str, size: int, Z: Tensor) -> None:
 
 
 def views(X: Tensor, *, flips: bool = True, pixels: int = 1) -> Iterator[Tensor]:
-    """The images themselves, moved by so many pixels up, down, left and right, and mirrored all.
+    """Views: the images as they are and shifted up, down, left and right, each also mirrored.
 
     Args:
         X: (M, B, c, h, w).
-        flips: whether each view comes a second time, as in a mirror.
-        pixels: 0: not moved. What comes in is 0.
+        flips: whether each view also comes mirrored.
+        pixels: of the shift; 0: none. Pixels from outside are 0.
     """
     h, w = X.shape[3:]
     padded = functional.pad(X, (pixels,) * 4)  # (M, B, c, h + 2 pixels, w + 2 pixels)
@@ -193,11 +193,14 @@ def views(X: Tensor, *, flips: bool = True, pixels: int = 1) -> Iterator[Tensor]
 
 @dataclass(frozen=True)
 class Pixels:
-    """Images whose empty pixels are 0, made from rows in units.
+    """Converts rows in a network's units to images whose empty pixels are 0, and back.
+
+    In units every pixel may have a mean of its own. A shift moves pixels, not those means, so it
+    is done in pixels.
 
     Attributes:
         shape: (c, h, w).
-        ground: value of an empty pixel in the data.
+        background: value of an empty pixel in the data.
         units: of the rows, shift and scale (M, 1, D); None: the data's own.
     """
 
@@ -212,7 +215,7 @@ class Pixels:
         return (X - self.background).reshape(*X.shape[:2], *self.shape)  # (M, B, c, h, w)
 
     def rows(self, images: Tensor) -> Tensor:
-        """The way back: pixels (M, B, c, h, w) to rows in units (M, B, c h w)."""
+        """The inverse: pixels (M, B, c, h, w) to rows in units (M, B, c h w)."""
         X = images.flatten(2) + self.background  # (M, B, c h w)
         return X if self.units is None else (X - self.units.shift) / self.units.scale
 
@@ -226,9 +229,9 @@ def average_over_views(
     Args:
         net: M members, on unrolled images.
         X: unrolled images in units, (M, B, c h w).
-        pixels: what they are in pixels.
-        flips: whether each view comes a second time, as in a mirror.
-        most: pixels by which the views are moved; 0: not moved.
+        pixels: the conversion to pixels.
+        flips: whether each view also comes mirrored.
+        most: pixels of the shifts; 0: none.
 
     Returns:
         (M, B, K).
@@ -242,12 +245,12 @@ def average_over_views(
 def augmented_steps(
     augmentation: Augmentation, image_shape: tuple[int, int, int], background: float
 ) -> RunEpoch | None:
-    """Steps of an epoch whose minibatches are changed first; None where nothing changes.
+    """Steps of an epoch on augmented minibatches; None where nothing is augmented.
 
     Args:
-        augmentation: what may happen to an image.
+        augmentation: what to do to each image.
         image_shape: (c, h, w) of the images whose unrolled pixels are the rows.
-        ground: value of an empty pixel in the data, which comes in from outside.
+        background: value of an empty pixel in the data.
     """
     if augmentation == Augmentation():
         return None

@@ -1,7 +1,7 @@
 """Convolutional networks of section 8 with a leading member axis.
 
-Inside, images of all members lie side by side as channels, (B, M c, h, w), and a convolution has a
-group of filters a member; vectors are (M, B, n). On a CPU the channels lie innermost in memory.
+Inside, the images of all members are the channels of one batch, (B, M c, h, w), and a convolution
+is grouped, one group per member. Vectors are (M, B, n). On a CPU channels are last in memory.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class CNN(BatchedModule):
     Parameters: filters W<l> (M, n_f, c, f_h, f_w), dense W<l> (M, n_in, n_out), biases b<l> (M, n),
     gamma<l> and beta<l> (M, n), slope<l> (M, 1), with the number l of the layer; a residual layer
     has W<l>_1, W<l>_2 and W<l>_skip, a scan W<l>_rows and W<l>_columns. A layer whose outputs are
-    batch normalised has no bias: beta stands in its place.
+    batch normalised has no bias: beta takes its place.
 
     Attributes:
-        layers: with their shapes, those of the outputs included.
+        layers: with their shapes, the output layers included.
         input_shape: (c, h, w).
     """
 
@@ -53,16 +53,16 @@ class CNN(BatchedModule):
         """Draw the weights; biases start at zero.
 
         Args:
-            specs: the layers, or the lines that describe them, without the layers of the outputs.
+            specs: the layers, or their lines of text, without the output layers.
             input_shape: (c, h, w).
-            n_outputs: K; None: the layers make the outputs themselves.
+            n_outputs: K; None: the layers include the output layers.
             generators: for the weights, one per member.
             scheme: of initialisation, one name or one per member.
-            device: where the network lives.
+            device: of every parameter and buffer.
             dtype: of every parameter and buffer.
 
         Raises:
-            ValueError: a line is no layer, a shape is impossible, or a name is not allowed.
+            ValueError: a line can't be parsed, a shape is impossible, or a name is not allowed.
         """
         lines = [one if isinstance(one, str) else one.line for one in specs]
         layers = shapes(parse(lines), input_shape, n_outputs)
@@ -104,12 +104,12 @@ class CNN(BatchedModule):
             (M, B, K).
 
         Raises:
-            ValueError: the network has no place for images of this size.
+            ValueError: the network can't take images of this size.
         """
         return self.through(X, len(self.layers))
 
     def through(self, X: Tensor, n_layers: int) -> Tensor:
-        """What the first layers make of X: images (B, M c, h, w) or vectors (M, B, n)."""
+        """Output of the first n layers: images (B, M c, h, w) or vectors (M, B, n)."""
         Z = self._images(X)  # (B, M c, h, w)
         for layer in self.layers[:n_layers]:
             Z = _STEPS[layer.spec.kind](self, layer, Z)
@@ -125,7 +125,7 @@ class CNN(BatchedModule):
         return channels_innermost(images) if images.device.type == "cpu" else images
 
     def _check_size(self, shape: Shape) -> None:
-        """Refuse images for which some layer would need other weights or finds too few pixels."""
+        """Refuse images for which some layer would need weights of another shape."""
         there = shapes([layer.spec for layer in self.layers], shape, None)
         for mine, theirs in zip(self.layers, there, strict=True):
             if mine.parameters != theirs.parameters:
@@ -157,7 +157,7 @@ class CNN(BatchedModule):
         )
 
     def normalise(self, Z: Tensor, suffix: str) -> Tensor:
-        """(7.24) over the rows of the minibatch and, of images, their pixels; shape of Z."""
+        """(7.24) over the rows of the minibatch and, for images, their pixels; shape of Z."""
         gamma, beta = self.leaves[f"gamma{suffix}"], self.leaves[f"beta{suffix}"]
         mean, var = self.get_buffer(f"mean{suffix}"), self.get_buffer(f"var{suffix}")
         if Z.dim() == 3:
@@ -170,8 +170,8 @@ class CNN(BatchedModule):
         value = ACTIVATIONS[name].value
         if value is not None:
             return value(Z)
-        # A slope of each member's own: the member axis in front, and in the order in which it is
-        # drawn, so that a member's noise is the same alone and beside others.
+        # Each member has slopes of its own. The member axis goes first, as in `draw_noise`, so that
+        # a member's noise is the same alone and beside others.
         A = self.by_member(Z).contiguous()  # (M, B, ...)
         slopes = self.leaves.get(f"slope{suffix}")
         if slopes is not None:
@@ -189,7 +189,7 @@ class CNN(BatchedModule):
 
 
 def _back(Z: Tensor, like: Tensor) -> Tensor:
-    """The way back from `by_member`, to the layout that Z came in."""
+    """The inverse of `by_member`, in the memory layout of `like`."""
     if like.dim() == 3:
         return Z
     images = Z.transpose(0, 1).flatten(1, 2)  # (B, M c, h, w)
@@ -199,7 +199,7 @@ def _back(Z: Tensor, like: Tensor) -> Tensor:
 
 
 def _fans(shape: Shape) -> tuple[int, int]:
-    """Connections into a neuron and out of one; those of a filter have its area in them."""
+    """Connections into a neuron and out of one; for a filter times its area."""
     if len(shape) == 2:
         return shape[0], shape[1]
     n_out, n_in, *size = shape
@@ -207,7 +207,7 @@ def _fans(shape: Shape) -> tuple[int, int]:
 
 
 def _slope_after(layers: Sequence[CNNLayer]) -> float:
-    """Slope on the left of the next h, 0 where no h comes before the next weights."""
+    """Slope on the left of the next h; 0 if the next weights come first."""
     for layer in layers:
         if layer.spec.kind in ("activation", "residual"):
             return ACTIVATIONS[layer.spec.activation].negative_slope
@@ -295,10 +295,10 @@ _STEPS: Mapping[str, Callable[[CNN, CNNLayer, Tensor], Tensor]] = MappingProxyTy
 
 
 def channels_innermost(images: Tensor) -> Tensor:
-    """The same images (B, C, h, w) with the channels of a pixel side by side in memory.
+    """The same images (B, C, h, w) in the channels-last memory format.
 
-    Convolutions and pooling on a CPU are faster that way, and hand the layout on. Of a single
-    channel torch can't tell the layouts apart and would choose the slow one: its strides are set.
+    It makes convolutions and pooling faster on a CPU. With a single channel torch can't tell the
+    formats apart and would choose the slow one, so the strides are set.
     """
     found = images.contiguous(memory_format=torch.channels_last)
     n_rows, channels, h, w = found.shape
@@ -308,8 +308,8 @@ def channels_innermost(images: Tensor) -> Tensor:
 def max_pool(Z: Tensor, size: tuple[int, int], stride: tuple[int, int]) -> Tensor:
     """(8.19) on images (B, C, h, w): the largest of each window.
 
-    Where no gradient will be asked for, nobody needs to know which was the largest: then it is the
-    maximum of as many strided views as a window has pixels.
+    Without gradients the place of the maximum is not needed: then it is the maximum of strided
+    views, one per pixel of the window, which is faster.
     """
     if torch.is_grad_enabled():
         pooled: Tensor = functional.max_pool2d(Z, size, stride)
@@ -330,7 +330,7 @@ Floats = NDArray[np.float64]
 
 @torch.no_grad()
 def each_layer(net: CNN, X: Tensor) -> Iterator[tuple[CNNLayer, Tensor]]:
-    """Each layer with what it puts out in evaluation mode: (M, B, c, h, w) or (M, B, n).
+    """Each layer with its output in evaluation mode: (M, B, c, h, w) or (M, B, n).
 
     Args:
         net: M members.
@@ -344,9 +344,8 @@ def each_layer(net: CNN, X: Tensor) -> Iterator[tuple[CNNLayer, Tensor]]:
 def relative_changes(net: CNN, X: Tensor, X_moved: Tensor) -> Floats:
     """||z(X_moved) - z(X)|| / ||z(X)|| of each layer and member, the mean over the rows.
 
-    Rows for which a layer puts out nothing but zeros have no such ratio and are left out.
-
-    0: the layer doesn't see the change; sqrt 2: what it puts out has nothing in common any more.
+    0: the layer is invariant; sqrt 2: the outputs are uncorrelated. Rows whose output is all zeros
+    are left out.
 
     Args:
         net: M members.
@@ -354,7 +353,7 @@ def relative_changes(net: CNN, X: Tensor, X_moved: Tensor) -> Floats:
         X_moved: the same images after a change.
 
     Returns:
-        (layers, M); NaN where a layer puts out nothing but zeros for every row.
+        (layers, M); NaN where the output is all zeros for every row.
     """
     found = []
     for (_, Z), (_, Z_moved) in zip(each_layer(net, X), each_layer(net, X_moved), strict=True):

@@ -1,7 +1,10 @@
-"""The processes that train the same members together, each on its share of every minibatch.
+"""Data-parallel training: processes train the same members, each on its shard of every minibatch.
 
-Sums over all of them go through gloo on a CPU and NCCL on GPUs. What a process leaves behind when
-it ends, and why, stands in the store of the launch, where the others look when it is gone.
+Sums over processes go through gloo on a CPU and NCCL on GPUs. A process that ends writes its exit
+status to the store of the launch, where the others read why it is gone.
+
+Random numbers of a minibatch are drawn for all of its rows by every process, which uses those of
+its own rows: so the numbers don't depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from mlcli.errors import (
     NoAnswerError,
 )
 
-# Seconds that a process waits for the others: to come, in a sum, and for word of why one is gone.
+# Seconds that a process waits for the others: to join, in a sum, and for their exit statuses.
 JOIN_SECONDS = 120.0
 SUM_SECONDS = 60.0
 EXIT_STATUS_SECONDS = 3.0
@@ -41,24 +44,24 @@ POLL_SECONDS = 0.02
 
 
 class LostError(MlcliError):
-    """Another process of the training is gone, or does not answer."""
+    """Another process of the training has ended or does not answer."""
 
 
 class ExitStatus(NamedTuple):
-    """Why a process ended: its exit code and its sentence; of one that missed another, no code."""
+    """Why a process ended: exit code and message. No code: it lost another process."""
 
     code: int | None
     message: str
 
     def error(self, more: str) -> MlcliError:
-        """The error of this exit code, with more to say."""
+        """The error of this exit code, with another clause."""
         kinds = (InputError, NoAnswerError, Interrupted)
         kind = next((one for one in kinds if one.exit_code == self.code), MlcliError)
         return kind(f"{self.message}; {more}")
 
 
 def hold_interrupts() -> None:
-    """From here on Ctrl-C and SIGTERM, which follow when a process dies, change nothing."""
+    """Ignore Ctrl-C and SIGTERM from now on; the launcher sends them when a process dies."""
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
@@ -77,12 +80,12 @@ def interrupt_once() -> None:
 
 
 class ProcessGroup:
-    """All processes of a data-parallel training, as one of them sees them.
+    """All processes of a data-parallel training, seen from one of them.
 
     Attributes:
-        rank: the number of this one, from 0.
-        size: how many there are.
-        local_size: how many of them this machine has.
+        rank: of this process, from 0.
+        size: number of processes.
+        local_size: number of processes on this machine.
     """
 
     def __init__(self, rank: int, size: int, local_size: int, store: Any) -> None:
@@ -102,10 +105,10 @@ class ProcessGroup:
             raise LostError(f"a sum over {self.size} processes failed: {error}") from None
 
     def from_first(self, arrays: Mapping[str, NDArray[Any]] | None) -> dict[str, NDArray[Any]]:
-        """Arrays by name that the first process has, on each of them.
+        """Broadcast the first process's arrays to all processes.
 
         Args:
-            arrays: those of this process, of which the first one's count; None: none.
+            arrays: of this process, by name; only those of the first one are used. None: none.
 
         Raises:
             LostError: a process is gone.
@@ -124,18 +127,18 @@ class ProcessGroup:
             return {name: found[name] for name in found.files}
 
     def exchange(self, text: str) -> list[str]:
-        """What every process says, in the order of ranks.
+        """Gather one text from every process, in order of ranks.
 
         Raises:
-            LostError: one has ended, or says nothing for `JOIN_SECONDS`.
+            LostError: one has ended, or sends nothing for `JOIN_SECONDS`.
         """
         self._n_exchanged += 1
-        keys = [f"mlcli/said/{self._n_exchanged}/{rank}" for rank in range(self.size)]
+        keys = [f"mlcli/exchange/{self._n_exchanged}/{rank}" for rank in range(self.size)]
         deadline = time.monotonic() + JOIN_SECONDS
         try:
             self._store.set(keys[self.rank], text)
             while not self._store.check(keys):
-                if time.monotonic() > deadline or any(word for word in self._statuses() if word):
+                if time.monotonic() > deadline or any(self._statuses()):
                     raise LostError("a process says nothing")
                 time.sleep(POLL_SECONDS)
             return [self._store.get(key).decode() for key in keys]
@@ -143,37 +146,37 @@ class ProcessGroup:
             raise LostError(f"the processes don't reach each other: {error}") from None
 
     def report_exit(self, code: int | None, message: str) -> None:
-        """Say why this process ends, for those that will miss it."""
+        """Store why this process ends, for the others to read."""
         try:
-            self._store.set(f"mlcli/word/{self.rank}", json.dumps([code, message]))
+            self._store.set(f"mlcli/exit/{self.rank}", json.dumps([code, message]))
         except RuntimeError:
             # With the store the launch itself is gone.
             return
 
     def _statuses(self) -> list[ExitStatus | None]:
-        keys = [f"mlcli/word/{rank}" for rank in range(self.size)]
+        keys = [f"mlcli/exit/{rank}" for rank in range(self.size)]
         return [
             ExitStatus(*json.loads(self._store.get(key))) if self._store.check([key]) else None
             for key in keys
         ]
 
     def why(self, *, interrupted: bool) -> ExitStatus:
-        """Why the training can't go on, when this process was interrupted or misses another."""
+        """Why the training ended, once this process was interrupted or lost another."""
         mine = ExitStatus(EXIT_INTERRUPTED if interrupted else None, "interrupted")
         self.report_exit(*mine)
         self._hang_up()
-        words: Sequence[ExitStatus | None] = [None] * self.size
+        statuses: Sequence[ExitStatus | None] = [None] * self.size
         deadline = time.monotonic() + EXIT_STATUS_SECONDS
         try:
-            while None in words and time.monotonic() < deadline:
-                words = self._statuses()
+            while None in statuses and time.monotonic() < deadline:
+                statuses = self._statuses()
                 time.sleep(POLL_SECONDS)
         except RuntimeError:
             return mine if interrupted else ExitStatus(1, "the launch of the processes is gone")
-        return common_cause(words)
+        return common_cause(statuses)
 
     def _hang_up(self) -> None:
-        """Let a sum of the others that waits for this process fail now, so that they give word."""
+        """Make sums that wait for this process fail now, so that the others report their status."""
         try:
             dist.destroy_process_group()
         except (RuntimeError, ValueError, AssertionError):
@@ -181,22 +184,22 @@ class ProcessGroup:
             return
 
     def leave(self) -> None:
-        """The training is done; the others may still need this process's answers until then."""
+        """Leave the group after the training."""
         dist.destroy_process_group()
 
 
-def common_cause(words: Sequence[ExitStatus | None]) -> ExitStatus:
-    """What brought the processes down, from what each of them says of itself."""
-    for rank, word in enumerate(words):
-        if word is not None and word.code not in (None, EXIT_INTERRUPTED):
-            return ExitStatus(word.code, f"process {rank}: {word.message}")
-    dead = [str(rank) for rank, word in enumerate(words) if word is None]
+def common_cause(statuses: Sequence[ExitStatus | None]) -> ExitStatus:
+    """The exit status that explains all of them; None: a process that reported nothing."""
+    for rank, status in enumerate(statuses):
+        if status is not None and status.code not in (None, EXIT_INTERRUPTED):
+            return ExitStatus(status.code, f"process {rank}: {status.message}")
+    dead = [str(rank) for rank, status in enumerate(statuses) if status is None]
     if dead:
         some = f"process {dead[0]}" if len(dead) == 1 else f"processes {', '.join(dead)}"
-        return ExitStatus(1, f"{some} of {len(words)} died or does not answer any more")
-    if any(word is not None and word.code == EXIT_INTERRUPTED for word in words):
+        return ExitStatus(1, f"{some} of {len(statuses)} died or does not answer any more")
+    if any(status is not None and status.code == EXIT_INTERRUPTED for status in statuses):
         return ExitStatus(EXIT_INTERRUPTED, "interrupted")
-    return ExitStatus(1, f"the {len(words)} processes don't reach each other any more")
+    return ExitStatus(1, f"the {len(statuses)} processes don't reach each other any more")
 
 
 def join(rank: int, size: int, local_rank: int, local_size: int) -> ProcessGroup:
@@ -230,7 +233,7 @@ def join(rank: int, size: int, local_rank: int, local_size: int) -> ProcessGroup
 
 
 def check_device(device: torch.device, local_size: int) -> None:
-    """Refuse a device that the processes of this machine can't share out.
+    """Refuse a device that the processes of this machine can't share.
 
     Raises:
         ConfigError: naming what there is.
@@ -259,7 +262,7 @@ class Shard:
     Attributes:
         n_rows: of the whole minibatch.
         start, end: which of them.
-        weight: of the mean over these rows in the mean over all.
+        weight: share of the whole minibatch, by which a mean over these rows is weighted.
         group: all processes.
     """
 
@@ -278,9 +281,9 @@ class Shard:
 def shards_of(
     cuts: Sequence[tuple[int, int]], group: ProcessGroup | None
 ) -> Sequence[Shard | None]:
-    """This process's share of each minibatch; None where it works alone.
+    """This process's shard of each minibatch; None where it works alone.
 
-    A minibatch of fewer rows than processes is computed by all of them, and the first one's counts.
+    A minibatch with fewer rows than processes is computed by all; only the first one's counts.
     """
     if group is None:
         return [None] * len(cuts)
@@ -297,12 +300,12 @@ def _shard(n_rows: int, group: ProcessGroup) -> Shard:
 def shard_rows(
     order: Tensor, cuts: Sequence[tuple[int, int]], shards: Sequence[Shard | None]
 ) -> tuple[Tensor, Sequence[tuple[int, int]]]:
-    """The rows of this process alone: their numbers (M, n), and start and end of each minibatch.
+    """Rows of this process: row numbers (M, n), and start and end of each minibatch in them.
 
     Args:
         order: row numbers of each member, (M, N).
         cuts: start and end of each whole minibatch.
-        shares: of each minibatch.
+        shards: of each minibatch.
     """
     mine = [
         (cut[0] + shard.start, cut[0] + shard.end)
@@ -325,13 +328,13 @@ def draw_noise(
     """Random numbers of the shape of `like` (M, B, ...), each member's from its own generator.
 
     Args:
-        like: one number for each of these.
+        like: gives the shape, type and device.
         generators: one per member.
-        share: whose rows `like` has; None: a whole minibatch.
+        shard: which rows `like` has; None: a whole minibatch.
         fill: (numbers of one member (B, ...), its generator) draws them in place.
     """
     n_rows = like.shape[1] if shard is None else shard.n_rows
-    # Always laid out row by row: the order in which numbers are drawn follows the memory.
+    # Contiguous, because numbers are drawn in the order of memory.
     noise = like.new_empty(len(like), n_rows, *like.shape[2:])
     for drawn, generator in zip(noise, generators, strict=True):
         fill(drawn, generator)

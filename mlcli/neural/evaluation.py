@@ -1,4 +1,4 @@
-"""What trained members say about rows: outputs, loss and accuracy of each."""
+"""Outputs, loss and accuracy of trained members."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mlcli.neural.data_parallel import ProcessGroup
 from mlcli.neural.losses import Loss
 
 Floats = NDArray[np.float64]
-# X (M, B, ...) to outputs (M, B, K): a network, or what is made of it.
+# X (M, B, ...) to outputs (M, B, K): a network, or a function of one.
 Forward = Callable[[Tensor], Tensor]
-# Rows of all members that go through the network at a time, and numbers in them: what the layers
-# make of these should stay in the cache.
+# Rows of all members per forward pass, and numbers in them, at most: activations should fit into
+# the cache.
 N_ROWS = 2048
 N_NUMBERS = 400_000
 
@@ -33,12 +33,12 @@ class EvaluationScores(NamedTuple):
 
 
 def rows_at_a_time(n_members: int, n_numbers: int) -> int:
-    """Rows of so many numbers that each member is asked about at a time."""
+    """Rows of n numbers per member and forward pass."""
     return max(1, min(N_ROWS, N_NUMBERS // n_numbers) // n_members)
 
 
 def computing(net: BatchedModule, autocast: bool) -> AbstractContextManager[Any]:
-    """The context of a forward pass: bfloat16 where it is safe, if asked for."""
+    """The context of a forward pass: autocast to bfloat16, or nothing."""
     if not autocast:
         return nullcontext()
     return torch.autocast(net.theta.device.type, torch.bfloat16)
@@ -51,9 +51,9 @@ def _outputs(
     forward: Forward | None = None,
     group: ProcessGroup | None = None,
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """How many rows, their outputs (M, n, K) in evaluation mode, and their targets.
+    """Number of rows, outputs (M, n, K) in evaluation mode, and targets, batch by batch.
 
-    Of a group of processes each takes its turn.
+    Processes of a group take turns, each batch by one of them.
     """
     net.eval()
     n_rows = rows_at_a_time(net.n_members, part.X[0].numel())
@@ -103,7 +103,7 @@ def outputs(
         net: M members.
         part: the rows.
         autocast: forward passes in bfloat16.
-        look: takes the place of the network, as an average over views does; None: the network.
+        forward: replaces the network, such as an average over views; None: the network.
 
     Returns:
         (M, n, K), and labels (M, n) or targets (M, n, K), these in the member's own units.
@@ -132,9 +132,9 @@ class TrainingScores(NamedTuple):
 def training_scores(
     net: BatchedModule, loss: Loss, X: NDArray[Any], t: NDArray[Any]
 ) -> TrainingScores:
-    """Scores as training sees them: batch normalisation takes the statistics of these rows.
+    """Scores in training mode: batch normalisation uses the statistics of these rows.
 
-    After few steps its moving averages still lag behind the weights, and would judge the lag.
+    After few steps its moving averages still lag behind the weights.
 
     Args:
         net: M members.

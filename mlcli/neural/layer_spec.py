@@ -1,4 +1,4 @@
-"""The lines in which the layers of a convolutional network are written."""
+"""Layers of a convolutional network as lines of text, parsed into `LayerSpec`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """One layer as it was asked for.
+    """One layer as specified.
 
     Attributes:
         line: as written, with single spaces.
@@ -44,16 +44,16 @@ def parse(lines: Sequence[str]) -> tuple[LayerSpec, ...]:
     """The layers of a list of lines.
 
     Raises:
-        ValueError: a line is no layer; the sentence names the line, and the nearest word.
+        ValueError: a line can't be parsed; the message names it and the nearest valid word.
     """
     return tuple(_parse(number, line) for number, line in enumerate(lines, start=1))
 
 
 def _parse(number: int, line: str) -> LayerSpec:
-    words = str(line).lower().split()
-    text = " ".join(words)
+    tokens = str(line).lower().split()
+    text = " ".join(tokens)
     try:
-        kind, rest = (words[0], words[1:]) if words else ("", [])
+        kind, rest = (tokens[0], tokens[1:]) if tokens else ("", [])
         if kind in ACTIVATIONS:
             _done(rest)
             return LayerSpec(text, "activation", activation=kind)
@@ -76,7 +76,7 @@ def _done(rest: Sequence[str]) -> None:
 
 
 def _count(what: str, rest: list[str]) -> int:
-    """The next word, a whole number above 0."""
+    """Pops the next token, a whole number above 0."""
     word = rest.pop(0) if rest else ""
     if not word.isdecimal() or int(word) < 1:
         raise ValueError(f"{what} must be a whole number above 0, got {word!r}")
@@ -84,7 +84,7 @@ def _count(what: str, rest: list[str]) -> int:
 
 
 def _pair(what: str, rest: list[str], least: int = 1) -> Pair:
-    """The next word, `3` or `3x5`, height first."""
+    """Pops the next token, `3` or `3x5`, height first."""
     word = rest.pop(0) if rest else ""
     found = re.fullmatch(r"(\d+)(?:x(\d+))?", word, re.ASCII)
     pair = (0, 0) if found is None else (int(found[1]), int(found[2] or found[1]))
@@ -94,7 +94,7 @@ def _pair(what: str, rest: list[str], least: int = 1) -> Pair:
 
 
 def _options(spec: LayerSpec, rest: list[str], known: tuple[str, ...]) -> LayerSpec:
-    """The words that may follow: `stride 2`, `pad same`, `pad 1`."""
+    """Reads the options at the end: `stride 2`, `pad same`, `pad 1`."""
     while rest:
         word = rest.pop(0)
         if word not in known:
@@ -128,7 +128,7 @@ def _conv(spec: LayerSpec, rest: list[str]) -> LayerSpec:
 
 def _pool(spec: LayerSpec, rest: list[str]) -> LayerSpec:
     pooling, size = _pooling(rest), _pair("the size of the window", rest)
-    # Windows side by side, as figure 22 has them, if nothing else is said.
+    # By default windows don't overlap, as in figure 22.
     return _options(replace(spec, pooling=pooling, size=size, stride=size), rest, ("stride",))
 
 

@@ -1,4 +1,4 @@
-"""What flows forward and backward through each layer of each member (sections 7.1 and 7.2)."""
+"""Statistics of activations, errors and gradients of each layer (sections 7.1 to 7.3)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LayerStatistics(NamedTuple):
         preactivation_std: of a.
         activation_mean: of z = h(a).
         activation_std: of z.
-        dead: share of neurons with h' = 0 on every row: none of their weights moves.
+        dead: share of neurons with h' = 0 on every row, whose weights get no gradient.
         saturated: share of rows and neurons where h' is below 5 % of its largest value.
         error_rms: root of the mean square of delta^(l) = dE/da times the number of rows, (7.1).
         gradient_rms: root of the mean square of dE/dW^(l).
@@ -52,14 +52,14 @@ STATISTICS = LayerStatistics._fields[1:]
 def layer_statistics(
     net: MLP, loss: Loss, X: NDArray[Any], t: NDArray[Any], view: View | None = None
 ) -> list[LayerStatistics]:
-    """Statistics of each hidden layer on one batch, in evaluation mode; the network stays as it is.
+    """Statistics of each hidden layer on one batch, in evaluation mode; the network is not changed.
 
     Args:
         net: M members.
         loss: E.
         X: inputs, (N, D).
         t: labels (N,) or targets (N, K).
-        view: which rows each member sees, in which units; None: all, as they are.
+        view: rows and units of each member; None: all rows, as they are.
     """
     part = member_rows(net, loss, X, t, view)
     net.eval()
@@ -121,8 +121,8 @@ def signals(net: MLP, activation: str, X: Floats, delta: Floats) -> Signals:
     delta is given at the output, so that the measurement depends on no loss.
 
     Args:
-        net: M members; from now on with `activation`, so that one draw of the weights can serve
-            all activations of equal gain.
+        net: M members; its activation is set, so that one draw of the weights can serve all
+            activations of equal gain.
         activation: h of every member.
         X: inputs, (M, N, D).
         delta: delta^(L+1), (M, N, K).
@@ -154,14 +154,14 @@ def weight_gradient(net: MLP, layer: int, X: Floats, delta: Floats) -> Floats:
 
 
 def one_signed(gradients: Floats, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """How many gradients of n weights of one neuron have no two entries of opposite signs.
+    """Count gradients of n weights of one neuron whose entries have no opposite signs.
 
     Args:
-        gradients: (M, n_in, n_out), one neuron a column.
-        n: entries that are looked at together, at most n_in.
+        gradients: (M, n_in, n_out), one neuron per column.
+        n: entries per group, at most n_in.
 
     Returns:
-        Of each member how many have one sign, and of how many that are not all zero, (M,) each.
+        Per member the number of groups with one sign, and of groups that are not all zero, (M,).
     """
     n_members, n_in, n_out = gradients.shape
     groups = gradients[:, : n_in // n * n].reshape(n_members, n_in // n, n, n_out)

@@ -18,7 +18,7 @@ class Loss(NamedTuple):
     """A loss E.
 
     Attributes:
-        name: what the field calls it.
+        name: cross-entropy or square.
         value: (A (M, B, K), t) -> E of each member, (M,).
         value_and_delta: the same, and delta = dE/dA (M, B, K).
         labelled: t are labels (M, B), so there is an accuracy; else t is (M, B, K).
@@ -60,8 +60,8 @@ def _log_softmax(A: Tensor) -> Tensor:
 def square(A: Tensor, T: Tensor) -> Tensor:
     """E = 1/m_B sum_alpha 1/2 sum_k (y_k - t_k)^2, y = a.
 
-    With the 1/2, missing in (6.21) and (6.23), that makes (6.24) right; summed, not averaged, over
-    the K outputs.
+    The 1/2, missing in (6.21) and (6.23), makes (6.24) right. Summed, not averaged, over the K
+    outputs.
 
     Args:
         A: outputs, (M, B, K).

@@ -1,7 +1,7 @@
-"""What the variance of signals and errors does from layer to layer in a wide network (section 7.1).
+"""Variance of signals and errors from layer to layer in a wide network (section 7.1).
 
-In a wide layer a sum over many independent weights is Gaussian, so that one number a layer says
-all: a^(l) ~ N(0, q^(l)). For ReLU the factors hold at any width, in the mean over the weights.
+In a wide layer a sum over many independent weights is Gaussian, so one number per layer describes
+it: a^(l) ~ N(0, q^(l)). For ReLU the factors hold at any width, in the mean over the weights.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 N_NODES = 16
 # The Gaussian's density beyond is below 1e-17 of its peak.
 REACH = 9.0
-# Panels halve towards 0 that often: what h does near 0 is resolved up to std(a) = 1e12.
+# Panels halve towards 0 so many times: h near 0 is resolved up to std(a) = 1e12.
 N_HALVINGS = 40
 
 
@@ -47,7 +47,7 @@ class GaussianMoments(NamedTuple):
 
 
 class LayerVariances(NamedTuple):
-    """What theory says of the hidden layers l = 1, ..., L; each array (L,).
+    """Theory of the hidden layers l = 1, ..., L; each array (L,).
 
     Attributes:
         forward: Var a^(l), as it enters h.
@@ -119,16 +119,16 @@ def variances(
     centred: q^(l) = n^(l-1) Var(w^(l)) E h(a)^2 with a ~ N(0, q^(l-1)), and q^(1) = D Var(w^(1)).
     Backward, (7.16) with the h' that (7.11) leaves out:
     Var delta^(l) = n^(l+1) Var(w^(l+1)) E h'(a)^2 Var delta^(l+1).
-    For ReLU E h^2 = q/2 and E h'^2 = 1/2: a factor of n Var(w) / 2 both ways.
+    For ReLU E h^2 = q/2 and E h'^2 = 1/2: a factor of n Var(w) / 2 in both directions.
 
     With batch normalisation before h, a^(l) is the normalised one: its variance is 1. Let
     u = sum_j w_j z_j be its input and g = dE/da. In a large minibatch the derivative of (7.24) is
     dE/du = (g - mean g - a mean(g a)) / sigma, whose variance is that of g over sigma^2, and
-    sigma^2 = n^(l-1) Var(w) Var h(a). The weights fall out:
+    sigma^2 = n^(l-1) Var(w) Var h(a). The weights cancel:
     Var delta^(l-1) = n^(l) / n^(l-1) E h'(a)^2 / Var h(a) Var delta^(l) with a ~ N(0, 1).
-    For ReLU and equal widths that is pi / (pi - 1) = 1.467 (Yang et al. 2019). It takes the rows
-    of a minibatch for equally long, which they stay for ReLU, sigmoid and tanh; for SiLU and GELU
-    they grow unlike, errors gather where h is steep, and the true factor is larger.
+    For ReLU and equal widths that is pi / (pi - 1) = 1.467 (Yang et al. 2019). It assumes rows of
+    equal norm, which holds for ReLU, sigmoid and tanh. For SiLU and GELU the norms grow apart,
+    errors concentrate where h is steep, and the true factor is larger.
 
     Args:
         activation: h.
@@ -162,14 +162,14 @@ def variances(
 
 
 def _moments_or_nan(name: str, q: float) -> GaussianMoments:
-    """Moments, or no number where the signal has left the range of a float."""
+    """Moments, or NaN where the signal has left the range of a float."""
     if 1e-300 < q < 1e300:
         return moments(name, q)
     return GaussianMoments(math.nan, math.nan, math.nan)
 
 
 def same_sign_share(activation: str, q: float, n: int) -> float:
-    """How often the gradient of n of a neuron's weights has one sign, in a large minibatch.
+    """Probability that the gradient of n weights of a neuron has one sign, in a large minibatch.
 
     By (7.23) the gradient sums delta z_k over the rows. With delta centred and nearly independent
     of z, the sums are Gaussian, and two of them have the correlation

@@ -19,12 +19,12 @@ from mlcli.neural.initialisation import draw_weights
 from mlcli.neural.normalisation import batch_norm, layer_norm
 
 NORMALISATIONS = ("none", "batch", "layer")
-# Products with fewer columns than this are twice as fast the other way round.
+# Products with fewer columns than this are twice as fast transposed.
 NARROW = 16
 
 
 class LayerOutputs(NamedTuple):
-    """What a hidden layer computed.
+    """Outputs of a hidden layer.
 
     Attributes:
         layer: l = 1, ..., L.
@@ -38,7 +38,7 @@ class LayerOutputs(NamedTuple):
 
 
 def per_member(value: str | Sequence[str], n_members: int) -> list[str]:
-    """One name for all members, or one name each, as M names."""
+    """One name for all members, or one name per member, as M names."""
     names = [value] * n_members if isinstance(value, str) else list(value)
     if len(names) != n_members:
         raise ValueError(f"give one name or one per member ({n_members}), got {len(names)}")
@@ -74,7 +74,7 @@ class MLP(BatchedModule):
             scheme: of initialisation, one name or one per member.
             normalisation: none, batch or layer, before h.
             dropout: probability that an activation is dropped in training.
-            device: where the network lives.
+            device: of every parameter and buffer.
             dtype: of every parameter and buffer.
 
         Raises:
@@ -144,7 +144,7 @@ class MLP(BatchedModule):
 
     @torch.no_grad()
     def propagate(self, X: Tensor) -> Tensor:
-        """`forward` in training, remembering each layer instead of a graph of them.
+        """`forward` in training, which stores each layer instead of a graph.
 
         Args:
             X: inputs, (M, B, D).
@@ -160,7 +160,7 @@ class MLP(BatchedModule):
         return self._affine(Z, len(self.sizes) - 1)  # (M, B, K)
 
     def _hidden_layer(self, Z: Tensor, layer: int) -> Tensor:
-        """What a hidden layer makes of z^(l-1), in training: (M, B, n_in) to (M, B, n)."""
+        """Output of a hidden layer in training: (M, B, n_in) to (M, B, n)."""
         p, a = self.leaves, self._affine(Z, layer)
         slopes, graph = p.get(f"slope{layer}"), None
         if self.normalisation == "none" and has_analytic_gradient(self.activations):
@@ -177,7 +177,7 @@ class MLP(BatchedModule):
 
     @torch.no_grad()
     def backward(self, A: Tensor, grad_output: Tensor) -> Tensor:
-        """`gradient` (M, P) by the recursion of (6.40); of outputs with a graph, through that."""
+        """`gradient` (M, P) by the recursion (6.40); through the graph if the outputs have one."""
         if A.requires_grad:
             return super().backward(A, grad_output)
         return self.pack(backpropagate(self.activations, self._tape, grad_output, self.leaves))
@@ -205,7 +205,7 @@ class MLP(BatchedModule):
 
 
 def count_parameters(sizes: Sequence[int], normalisation: str, learns_slopes: bool) -> int:
-    """Learnt numbers of one member: weights, biases, gamma, beta, slopes."""
+    """Number of parameters of one member: weights, biases, gamma, beta, slopes."""
     return sum(math.prod(shape) for shape in _shapes(sizes, normalisation, learns_slopes).values())
 
 
@@ -217,7 +217,7 @@ def _shapes(
     for layer, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
         shapes[f"W{layer}"] = (n_in, n_out)
         last = layer == len(sizes) - 1
-        # (7.24) takes the mean away, and a bias with it: beta stands in its place.
+        # (7.24) subtracts the mean and with it a bias: beta takes its place.
         if last or normalisation != "batch":
             shapes[f"b{layer}"] = (1, n_out)
         if last:
@@ -231,15 +231,15 @@ def _shapes(
 
 @dataclass(frozen=True)
 class LayerCache:
-    """What the backward pass needs of a layer.
+    """What the backward pass needs from a layer.
 
     Attributes:
-        Z_in: what the affine map took in, (M, B, n_in).
-        a: preactivations, (M, B, n), where h' is a line; they may be gone in the output layer.
+        Z_in: input of the affine map, (M, B, n_in).
+        a: preactivations, (M, B, n), where h' is written out; None in the output layer.
         z: activations, before dropout, (M, B, n).
         mask: of dropout, or None.
-        graph: preactivations before normalisation, and z with a graph back to them, where h' or
-            the normalisation is left to autograd.
+        graph: preactivations before normalisation, and z with a graph back to them, where
+            autograd computes the derivative.
     """
 
     Z_in: Tensor
@@ -260,7 +260,7 @@ def affine(Z: Tensor, W: Tensor, b: Tensor | None) -> Tensor:
 
 
 def has_analytic_gradient(names: Sequence[str]) -> bool:
-    """Whether the derivatives of all these activations are written out."""
+    """Whether all these activations have a derivative that is written out."""
     return all(ACTIVATIONS[name].backward is not None for name in names)
 
 
@@ -276,7 +276,7 @@ def backpropagate(
         p: parameters by name.
 
     Returns:
-        By the names of the parameters.
+        The gradients by the names of the parameters.
     """
     found: dict[str, Tensor | None] = dict.fromkeys(p)
     delta = grad_output
@@ -310,7 +310,7 @@ def _through(
     p: Mapping[str, Tensor],
     found: dict[str, Tensor | None],
 ) -> Tensor:
-    """dE/da of a layer from dE/dz, (M, B, n); those of gamma, beta and slopes into `found`."""
+    """dE/da of a layer from dE/dz, (M, B, n); gradients of gamma, beta, slopes go to `found`."""
     if past.graph is None:
         assert past.a is not None
         assert past.z is not None

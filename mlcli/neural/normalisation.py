@@ -26,8 +26,8 @@ def batch_norm(
 ) -> Tensor:
     """(7.24): x_hat = (a - mu_B) / sqrt(sigma_B^2 + eps), gamma x_hat + beta.
 
-    In training mu_B and sigma_B^2 (divided by m_B) are the minibatch's, and the moving averages
-    take them in, the variance as m_B/(m_B - 1) sigma_B^2; in evaluation the averages serve.
+    In training mu_B and sigma_B^2 (divided by m_B) are those of the minibatch and update the moving
+    averages, the variance as m_B/(m_B - 1) sigma_B^2. In evaluation the averages are used.
 
     Args:
         A: (M, B, n).
@@ -35,8 +35,8 @@ def batch_norm(
         beta: (M, 1, n).
         mean: moving average, (M, n), changed in place in training.
         var: moving average, (M, n), changed in place in training.
-        training: whether the minibatch's own statistics serve.
-        share: which rows of the minibatch A has; None: all.
+        training: whether to use the statistics of the minibatch.
+        shard: which rows of the minibatch A has; None: all.
 
     Returns:
         (M, B, n).
@@ -96,18 +96,17 @@ def layer_norm(A: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
 def shared_batch_norm(
     Z: Tensor, gamma: Tensor, beta: Tensor, epsilon: float, shard: Shard
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Each channel with the mean and variance of all processes' rows.
+    """Normalise each channel with the mean and variance of all processes' rows.
 
     Args:
         Z: this process's rows, (B, C, ...).
         gamma: (C,).
         beta: (C,).
-        epsilon: what is added to the variance.
-        share: which rows they are.
+        epsilon: added to the variance.
+        shard: which rows they are.
 
     Returns:
-        gamma z_hat + beta as Z, and of the whole minibatch the mean (C,) and the variance (C,),
-        divided by one less than its numbers.
+        gamma z_hat + beta, as Z; mean (C,) and unbiased variance (C,) of the whole minibatch.
     """
     found: tuple[Tensor, Tensor, Tensor] = _BatchNorm.apply(Z, gamma, beta, epsilon, shard)  # type: ignore[no-untyped-call]
     return found
@@ -124,7 +123,7 @@ class _BatchNorm(torch.autograd.Function):
         mean = values.sum(dim=axes) / n  # (C,)
         shard.group.add(mean)
         centred = values - _along(mean, Z)
-        # About the mean: a difference of squares would lose the digits of the variance.
+        # Centred first: a difference of squares would lose digits of the variance.
         total = centred.square().sum(dim=axes)  # (C,)
         shard.group.add(total)
         rate = torch.rsqrt(total / n + epsilon)  # (C,)
@@ -139,7 +138,7 @@ class _BatchNorm(torch.autograd.Function):
     def backward(ctx: Any, *grad_output: Tensor) -> Any:
         normal, gamma, rate = ctx.saved_tensors
         D = grad_output[0].to(gamma.dtype)
-        # Those of this process's rows: the gradients of all processes are added up later.
+        # Of this process's rows: gradients of all processes are summed later.
         d_beta, d_gamma = D.sum(dim=ctx.axes), (D * normal).sum(dim=ctx.axes)  # (C,) each
         sums = torch.stack([d_beta, d_gamma]) / ctx.n  # (2, C)
         ctx.shard.group.add(sums)

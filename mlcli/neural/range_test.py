@@ -24,10 +24,10 @@ Floats = NDArray[np.float64]
 
 @contextmanager
 def untouched(net: BatchedModule, optimiser: Optimiser) -> Iterator[None]:
-    """Whatever the block does to members and optimiser is undone, however it ends.
+    """Restore members and optimiser after the block, however it ends.
 
-    Kept are parameters, buffers, the gradient, training or evaluation mode, each member's noise,
-    the optimiser's memory, its steps and who is frozen, and torch's global generators.
+    Saved are parameters, buffers, the gradient, training or evaluation mode, each member's noise,
+    the optimiser's state and frozen members, and torch's global generators.
     """
     state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     gradient, training = net.gradient.clone(), net.training
@@ -64,7 +64,7 @@ def range_test(
 ) -> Floats:
     """E of each minibatch before its step with the rate eta_t, for all members at once.
 
-    The optimiser starts at rest, and every member, frozen or not, takes part with the same rates.
+    The optimiser starts without momentum, and every member, frozen or not, has the same rates.
     A member whose loss is no longer finite is frozen at the end of the epoch.
 
     Args:
@@ -81,7 +81,7 @@ def range_test(
         autocast: forward passes in bfloat16.
 
     Returns:
-        (n, M); NaN at the steps that were not taken, since no member was left.
+        (n, M); NaN at steps after the last member diverged.
 
     Raises:
         ValueError: the arguments don't belong together.
@@ -105,7 +105,7 @@ def range_test(
 def _settings(
     rates: Floats, batch_size: int, clip_norm: float | None, autocast: bool
 ) -> TrainingSettings:
-    """A training of as many steps as there are rates, which goes on when a member diverges."""
+    """A training with one step per rate, which goes on when a member diverges."""
     return TrainingSettings(
         # Never too few: an epoch has at least one step.
         n_epochs=len(rates),

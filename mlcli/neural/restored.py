@@ -1,4 +1,4 @@
-"""Networks made again from their description and their trained numbers, to be asked about rows."""
+"""Networks rebuilt from model.json and their arrays, for prediction."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def restore_mlp(
     tensors: Tensors,
     device: str,
 ) -> BatchedModule:
-    """Trained multilayer perceptrons, one an activation.
+    """Trained multilayer perceptrons, one per activation.
 
     Args:
         sizes: D, n^(1), ..., n^(L), K.
@@ -69,7 +69,7 @@ def restore_cnn(
     """Trained convolutional networks.
 
     Args:
-        lines: the layers, without those of the outputs.
+        lines: the layers, without the output layers.
         input_shape: (c, h, w).
         n_outputs: K.
         tensors: every parameter and running statistic by name, (M, ...).
@@ -79,7 +79,7 @@ def restore_cnn(
         ValueError: they are not those of such networks.
     """
     n_members = len(next(iter(tensors.values())))
-    # Before anything of such a size is given memory.
+    # Checked before memory is allocated.
     for layer in architecture.shapes(parse(lines), input_shape, n_outputs):
         for name, shape in layer.parameters.items():
             if tensors[name].shape != (n_members, *shape):
@@ -96,7 +96,7 @@ def restore_cnn(
 
 
 def _any_weights(n_members: int) -> list[np.random.Generator]:
-    """Every weight is overwritten: where the first ones come from plays no part."""
+    """Generators for weights that are overwritten."""
     return [np.random.default_rng(0) for _ in range(n_members)]
 
 
@@ -119,17 +119,16 @@ def _filled(net: BatchedModule, tensors: Tensors) -> BatchedModule:
 
 @dataclass(frozen=True)
 class RestoredNetworks:
-    """Members with the units in which they see and say, as when they were judged.
+    """Members with their units, which predict with the bits of their evaluation.
 
     Attributes:
         net: M members.
         shift, scale: units of their inputs, (M, D) each.
-        n_beside: members that were judged side by side, which set the rows of a batch.
+        n_beside: members that were evaluated together, which set the rows of a batch.
         n_threads: threads of their kernels.
         autocast: whether they compute in bfloat16.
-        views: what the rows are in pixels, and whether images are mirrored too, where outputs are
-            means over views.
-        origin: what is taken off the inputs in float64 first, (D,); `shift` has it in it. None: 0.
+        views: conversion to pixels, and whether to mirror, where outputs are means over views.
+        origin: subtracted from the inputs in float64 first, (D,); included in `shift`. None: 0.
     """
 
     net: BatchedModule

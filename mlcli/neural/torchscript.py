@@ -1,4 +1,4 @@
-"""Steps of a graph as TorchScript, a program that runs without this package."""
+"""A graph of operations as a TorchScript program, which runs without this package."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Step = tuple[str, Sequence[str], str, Mapping[str, str], Mapping[str, Any]]
 Arrays = Mapping[str, NDArray[Any]]
 Operation = Callable[[Sequence[Tensor], Mapping[str, Tensor], Mapping[str, Any]], Tensor]
 ABOUT = "mlcli.json"
-# Where each line came from, with the paths of this machine, and a number made of that.
+# Source locations with the paths of this machine, and a hash of them.
 _LEFT_OUT = re.compile(r"\.debug_pkl$|/\.data/serialization_id$")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -43,9 +43,9 @@ def script(
         steps: in the order in which they are taken.
         tensors: by name.
         outputs: names of values by the names of the outputs.
-        rows: two or more, (n, ...), in the type in which rows come in.
-        entry: name of the value that the rows are.
-        about: words that go along, as the extra file `ABOUT`.
+        rows: two or more example rows, (n, ...), in the input type.
+        entry: name of the input value.
+        about: text that is stored as the extra file `ABOUT`.
     """
     held = {name: torch.from_numpy(np.array(array)) for name, array in tensors.items()}
 
@@ -76,7 +76,7 @@ def run_script(content: bytes, rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
 
 @contextmanager
 def _deprecated() -> Iterator[None]:
-    """Torch advises against TorchScript for new work; whoever asked for it knows what for."""
+    """Silence torch's advice against TorchScript: the user chose this format."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
         yield

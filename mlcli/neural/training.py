@@ -1,7 +1,7 @@
-"""The one training loop: minibatch gradient descent of all members at once (sections 6.3, 7).
+"""The training loop: minibatch gradient descent of all members at once (sections 6.3, 7).
 
-It knows no architecture: a network maps X (M, B, ...) to outputs (M, B, K) and has its parameters
-in one buffer (M, P), see `BatchedModule`.
+It works for any `BatchedModule`: a network that maps X (M, B, ...) to outputs (M, B, K) and has its
+parameters in one buffer (M, P).
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ class TrainingSettings:
         n_epochs: passes over the rows.
         batch_size: rows of a minibatch.
         schedule: factor on the learning rates at each step.
-        clip_norm: longest gradient of a member, or None.
-        patience: epochs without a better loss, of validation where there is one, after which a
-            member stops; each member ends at its best weights. None: no early stopping, the last.
+        clip_norm: largest norm of a member's gradient, or None.
+        patience: early stopping: epochs without a better (validation) loss after which a member
+            stops; each member ends with its best weights. None: the last weights.
         min_delta: by how much a loss must fall to count as better.
-        keep_best: remember each member's best weights without early stopping too.
+        keep_best: keep each member's best weights without early stopping too.
         evaluate_training: loss and accuracy on all training rows after each epoch.
-        raise_on_divergence: if not, a member whose loss is no longer finite is only marked.
-        autocast: forward passes in bfloat16; parameters stay as they are.
-        max_steps: steps after which the training ends, in the middle of an epoch if need be.
+        raise_on_divergence: whether a loss that is not finite is an error; else it is recorded.
+        autocast: forward passes in bfloat16; parameters keep their type.
+        max_steps: steps after which the training ends, even in the middle of an epoch.
     """
 
     n_epochs: int
@@ -77,12 +77,12 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A training that is done; the network has its last or best weights.
+    """Curves and states of a finished training; the network has its last or best weights.
 
     Attributes:
         history: curves by name, (epochs, M): minibatch_loss, the mean of E over the epoch's
             minibatches before each step; train_loss, train_accuracy, validation_loss,
-            validation_accuracy as far as they were asked for.
+            validation_accuracy, as far as they were computed.
         n_epochs: epochs done.
         n_steps: steps done.
         stopped: members that stopped early, (M,).
@@ -102,11 +102,11 @@ class TrainingResult:
     best: Mapping[str, Tensor]
 
 
-# Takes the steps of an epoch, as `take_steps` does.
+# Takes the steps of one epoch; its arguments are those of `take_steps`.
 RunEpoch = Callable[
     [BatchedModule, Optimiser, Loss, MemberRows, Tensor, TrainingSettings, int], Floats
 ]
-# (X (M, B, ...), one generator per member) to other X of that shape; X itself stays as it is.
+# (X (M, B, ...), one generator per member) to augmented X of that shape; X itself is not changed.
 Augment = Callable[[Tensor, Sequence[torch.Generator]], Tensor]
 
 
@@ -136,13 +136,13 @@ def train(
         t: labels (N,) or targets (N, K).
         settings: how to train.
         streams: randomness of each member: ("order", epoch) and ("noise", epoch) are drawn from.
-        view: which rows each member trains on, in which units; None: all, as they are.
+        view: training rows and units of each member; None: all rows, as they are.
         validation: X and t of other rows.
-        validation_view: which of these each member is judged on, in which units.
-        on_epoch: called after each epoch; what it raises ends the training.
+        validation_view: rows and units of each member among these.
+        on_epoch: called after each epoch; an exception from it ends the training.
         state: of an interrupted training with the same arguments, to go on from.
-        run_epoch: takes the steps of an epoch; None: `take_steps` as it is. A `partial` of that
-            augments minibatches or averages weights.
+        run_epoch: takes the steps of an epoch; None: `take_steps`. A `partial` of it can augment
+            minibatches or average weights.
 
     Raises:
         NoAnswerError: the loss of a member is no longer a finite number.
@@ -170,7 +170,7 @@ def train(
 
 
 def _result(progress: TrainingProgress) -> TrainingResult:
-    """What a training comes to when its last epoch is done."""
+    """The result after the last epoch."""
     last, best = progress.finish()
     return TrainingResult(
         history={name: np.stack(curve) for name, curve in progress.history.items()},
@@ -206,8 +206,8 @@ def take_steps(
         order: row numbers of each member in this epoch, (M, N).
         settings: how to train.
         n_steps: steps of the whole training, on which the schedule depends.
-        augment: what becomes of each minibatch's X before it goes in.
-        on_step: called after each step, to average the weights for example.
+        augment: applied to X of each minibatch.
+        on_step: called after each step, for example to average the weights.
     """
     net.train()
     theta = net.theta
@@ -253,14 +253,14 @@ def _evaluate_epoch(
     others: MemberRows | None,
     settings: TrainingSettings,
 ) -> EpochReport:
-    """Evaluate after an epoch, look for divergence, stop whom it is time to stop."""
+    """Evaluate after an epoch, check for divergence, and apply early stopping."""
     net, n_steps = progress.net, progress.optimiser.n_steps
-    progress.hold_stopped()
+    progress.restore_stopped()
     _check_finite(progress, losses, n_steps - len(losses), settings)
     train_scores = None
     if settings.evaluate_training:
         train_scores = evaluate(net, loss, part, settings.autocast)
-        # The last step of the epoch has no minibatch after it that would show what it did.
+        # The last step of the epoch shows in no minibatch loss of this epoch.
         _check_finite(progress, train_scores.loss[None], n_steps, settings)
     validation = None if others is None else evaluate(net, loss, others, settings.autocast)
     progress.record_curve("minibatch_loss", losses.mean(axis=0))
@@ -268,7 +268,9 @@ def _evaluate_epoch(
     progress.record("validation", validation)
     if progress.keep_best:
         watched = validation or train_scores
-        progress.watch(losses.mean(axis=0) if watched is None else watched.loss, settings.min_delta)
+        progress.update_best(
+            losses.mean(axis=0) if watched is None else watched.loss, settings.min_delta
+        )
     return EpochReport(
         epoch=progress.epoch,
         step=n_steps,
@@ -283,13 +285,13 @@ def _evaluate_epoch(
 def _check_finite(
     progress: TrainingProgress, losses: Floats, n_before: int, settings: TrainingSettings
 ) -> None:
-    """Name the first step and member whose loss is not finite, or mark the member.
+    """Raise for the first loss that is not finite, or record and stop the member.
 
     Args:
         progress: of the members.
         losses: (n, M), of the steps n_before + 1, ...
         n_before: steps before them.
-        settings: whether to raise.
+        settings: says whether to raise.
     """
     bad = ~np.isfinite(losses) & (progress.diverged_at == 0) & ~progress.stopped
     if not bad.any():
@@ -312,11 +314,11 @@ def _check_finite(
 
 @dataclass(frozen=True)
 class TrainState:
-    """Everything from which a training goes on as if it had never stopped.
+    """Everything needed to resume a training with the same results.
 
     Attributes:
         epoch: epochs that are done.
-        arrays: by name, ready for a file of arrays.
+        arrays: state by name.
     """
 
     epoch: int
@@ -325,16 +327,16 @@ class TrainState:
 
 @dataclass(frozen=True)
 class EpochReport:
-    """An epoch that is done.
+    """Results of one epoch.
 
     Attributes:
         epoch: 1, 2, ...
         step: steps so far.
         step_losses: E of each minibatch of the epoch before its step, (n_steps, M).
-        train: on the training rows, after the epoch; None if not asked for.
+        train: on the training rows, after the epoch; None if not computed.
         validation: on the validation rows; None if there are none.
         stopped: members that train no more, (M,).
-        state: gives the state to write down, copied when called, so call it in the callback.
+        state: returns a copy of the current state; call it in the callback.
     """
 
     epoch: int
@@ -347,14 +349,14 @@ class EpochReport:
 
 
 class TrainingProgress:
-    """Which members still train, and the best each has been.
+    """Early stopping and history: which members still train, and the best state of each.
 
     Attributes:
         epoch: epochs that are done.
         stopped: members that train no more, (M,).
         diverged_at: step of each member's first loss that was not finite, 0 if there is none, (M,).
-        best_loss: smallest watched loss of each member, (M,).
-        best_epoch: where it was, (M,).
+        best_loss: smallest loss of each member, of validation where there is one, (M,).
+        best_epoch: its epoch, (M,).
         history: curves by name, one array (M,) per epoch.
     """
 
@@ -365,7 +367,7 @@ class TrainingProgress:
         patience: int | None,
         keep_best: bool = False,
     ) -> None:
-        """Nothing done yet; the best is kept if it is asked for, and always with a patience."""
+        """Start before the first epoch; with a patience the best is always kept."""
         self.net, self.optimiser, self.patience = net, optimiser, patience
         n = net.n_members
         self.epoch = 0
@@ -376,23 +378,23 @@ class TrainingProgress:
         self.history: dict[str, list[Floats]] = {}
         self.keep_best = keep_best or patience is not None
         self._best = self._copy() if self.keep_best else {}
-        # Where early stopping found each member, before it went back to its best.
+        # State of each member when it was stopped, before its best was restored.
         self._last = self._copy() if patience is not None else {}
 
     def _copy(self) -> Weights:
         return {name: tensor.clone() for name, tensor in self.net.state_dict().items()}
 
     def mask(self, members: Flags) -> Tensor:
-        """Flags of members where the network lives, (M,)."""
+        """Flags of members on the network's device, (M,)."""
         return torch.from_numpy(members).to(self.net.theta.device)
 
-    def hold_stopped(self) -> None:
-        """Stopped members stay at their best, running statistics included."""
+    def restore_stopped(self) -> None:
+        """Reset stopped members to their best, running statistics included."""
         if self.patience is not None and self.stopped.any():
             _copy_members(self.net.state_dict(), self._best, self.mask(self.stopped), self.stopped)
 
-    def watch(self, loss: Floats, min_delta: float) -> None:
-        """Keep each member's best; stop those that have not bettered it for `patience` epochs.
+    def update_best(self, loss: Floats, min_delta: float) -> None:
+        """Keep each member's best; stop those without a better one for `patience` epochs.
 
         Args:
             loss: of this epoch, (M,).
@@ -407,29 +409,29 @@ class TrainingProgress:
         late = (self.epoch - self.best_epoch >= self.patience) & ~self.stopped
         _copy_members(self._last, self.net.state_dict(), self.mask(late), late)
         self.stop(self.stopped | late)
-        self.hold_stopped()
+        self.restore_stopped()
 
     def stop(self, members: Flags) -> None:
-        """These members train no more."""
+        """Stop and freeze these members."""
         self.stopped = members
         self.optimiser.freeze(self.mask(members))
 
     def finish(self) -> tuple[Weights, Weights]:
-        """Every member at its best, if there is a patience.
+        """Load every member's best state, if there is a patience.
 
         Returns:
             The last and the best state of all members; the best is empty where it was not kept.
         """
         last = self._copy()
         if self.patience is not None:
-            # A diverged member has no last state of its own: it stays where it was frozen.
+            # A diverged member stays where it was frozen.
             stopped = self.stopped & (self.diverged_at == 0)
             _copy_members(last, self._last, self.mask(stopped), stopped)
             self.net.load_state_dict(self._best)
         return last, self._best
 
     def record(self, name: str, scores: EvaluationScores | None) -> None:
-        """Add an epoch to the curves."""
+        """Add the scores of an epoch to the curves."""
         if scores is not None:
             self.record_curve(f"{name}_loss", scores.loss)
             if scores.accuracy is not None:
@@ -440,7 +442,7 @@ class TrainingProgress:
         self.history.setdefault(name, []).append(values)
 
     def state(self) -> TrainState:
-        """A copy of everything, see `TrainState`."""
+        """A copy of the state."""
         tensors = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
         tensors |= {f"last.{name}": tensor for name, tensor in self._last.items()}
@@ -452,7 +454,7 @@ class TrainingProgress:
         return TrainState(self.epoch, arrays)
 
     def resume(self, state: TrainState) -> None:
-        """Go on from a state of a training with the same settings."""
+        """Load the state of a training with the same settings."""
 
         def part(prefix: str) -> dict[str, NDArray[Any]]:
             named = state.arrays.items()
@@ -464,9 +466,9 @@ class TrainingProgress:
         self.epoch = state.epoch
         self.net.load_state_dict(tensors("net."))
         self.optimiser.load_state_dict(tensors("optimiser."))
-        for kept, prefix in ((self._best, "best."), (self._last, "last.")):
+        for copies, prefix in ((self._best, "best."), (self._last, "last.")):
             for name, tensor in tensors(prefix).items():
-                kept[name].copy_(tensor)
+                copies[name].copy_(tensor)
         self.diverged_at = state.arrays["diverged_at"].copy()
         self.best_loss = state.arrays["best_loss"].copy()
         self.best_epoch = state.arrays["best_epoch"].copy()
@@ -475,7 +477,7 @@ class TrainingProgress:
 
 
 def _copy_members(into: Weights, source: Weights, mask: Tensor, members: Flags) -> None:
-    """Copy the state of some members, flagged twice: where the network lives, and here."""
+    """Copy the state of some members, flagged on the device (`mask`) and on the CPU (`members`)."""
     if members.any():
         for name, tensor in into.items():
             tensor[mask] = source[name][mask]
