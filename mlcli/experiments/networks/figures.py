@@ -1,4 +1,4 @@
-"""Figures that the commands with networks share."""
+"""Figures of trained networks, shared by `train-mlp`, `train-cnn` and `lr-find`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from mlcli.plotting import (
 MOST_IMAGES = 27
 
 LINES = ("-", "--", ":", "-.")
-# Variants beyond this many are not told apart in a figure.
+# A figure shows this many variants at most.
 MOST_VARIANTS = 12
 MOST_CLASSES = 20
 
 
 def line_style(place: int) -> dict[str, Any]:
-    """Colour and dashes of the variant at a place."""
+    """Colour and dashes of the variant at this position."""
     return {
         "color": COLOURS[place % len(COLOURS)],
         "linestyle": LINES[place // len(COLOURS) % len(LINES)],
@@ -111,7 +111,7 @@ def scores(table: Table, metrics: Mapping[str, Any], name: str, label: str) -> F
     for place, variant in enumerate(shown):
         values = numbers(where(table, variant=variant)[name])
         values = values[np.isfinite(values)]
-        # Points beside each other where they would hide each other; no randomness.
+        # Points are spread where they would overlap, without randomness.
         spread = np.linspace(-0.16, 0.16, values.size) if values.size > 1 else np.zeros(1)
         axes.plot(
             values,
@@ -146,7 +146,7 @@ def scores(table: Table, metrics: Mapping[str, Any], name: str, label: str) -> F
 
 
 def summaries_in(metrics: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
-    """Every mean over seeds of one name in a metrics.json: one a variant, in their order."""
+    """The summaries of one metric in a metrics.json, one per variant, in their order."""
     for key, value in metrics.items():
         if isinstance(value, Mapping):
             if key == name:
@@ -161,7 +161,7 @@ def shown_in(members: Table) -> str:
 
 
 def confusion(table: Table, shown: str) -> Figure:
-    """Shares of each class by the class they were called, for one variant."""
+    """Confusion matrix of one variant, as shares of each true class."""
     if not table["class"]:
         return nothing_to_draw("A regression has no classes to confuse.")
     rows = where(table, variant=shown)
@@ -199,9 +199,9 @@ def confusion(table: Table, shown: str) -> Figure:
 
 
 def calibration(table: Table, shown: str) -> Figure:
-    """Share called right against confidence; with intervals for one variant.
+    """Accuracy against confidence; with intervals for one variant.
 
-    Bins with less than a row a seed are left out.
+    Bins with less than one row per seed are left out.
     """
     if not table["variant"]:
         return nothing_to_draw("A regression has no confidence to check.")
@@ -269,7 +269,7 @@ def schedule(table: Table) -> Figure:
 
 
 def misclassified(table: Table, *, classes: bool) -> Figure:
-    """Images that were called wrong."""
+    """Misclassified images."""
     if not classes:
         return nothing_to_draw("A regression has no classes to be called wrong.")
     if not table["row"]:

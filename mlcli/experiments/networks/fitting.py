@@ -1,4 +1,4 @@
-"""Train every group, watched, kept for an interrupt, and looked into layer by layer."""
+"""Train every group of members, with checkpoints, layer statistics and progress."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from mlcli.neural.training import (
 )
 from mlcli.result import Checkpoint, Progress
 
-# Rows on which layers are looked into.
+# Rows on which the statistics of layers are taken.
 STATISTICS_ROWS = 256
 
 
@@ -54,14 +54,14 @@ FILE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class FittedGroup:
-    """A group that is trained.
+    """A group of members after training.
 
     Attributes:
         group: its members.
-        net: with the weights that are judged: the best under early stopping, else the last, or
-            their moving average, which is then `trained.last` too.
-        trained: curves and what became of each member.
-        moments: epochs at which the layers were looked into, 0 for the start, (T,).
+        net: with the weights that are evaluated: the best under early stopping, else the last, or
+            their moving average, which is then also `trained.last`.
+        trained: curves and states.
+        moments: epochs of the layer statistics, 0 for the start, (T,).
         layers: `neural.layer_statistics.STATISTICS` of each hidden layer, (T, L, S, M).
     """
 
@@ -73,7 +73,7 @@ class FittedGroup:
 
 
 class CheckpointCallback:
-    """Told of every epoch: keeps the state, looks into the layers, moves the progress bar."""
+    """Called after every epoch: saves checkpoints and moves the progress bar."""
 
     def __init__(
         self,
@@ -83,47 +83,47 @@ class CheckpointCallback:
         progress: Progress,
         process_group: ProcessGroup | None = None,
     ) -> None:
-        """Take up what an interrupted run left.
+        """Load the checkpoint of an interrupted run.
 
         Args:
             groups: all of them, in the order in which they train.
             n_epochs: of each.
-            checkpoint: where states are kept, if anywhere.
-            progress: told how far all groups are.
+            checkpoint: where states are saved, if anywhere.
+            progress: called with the epochs that are done.
             process_group: processes that train together; the first has the checkpoint.
         """
         self.n_epochs, self.n_groups = n_epochs, len(groups)
         self._checkpoint, self._progress = checkpoint, progress
-        self._group = process_group
+        self._process_group = process_group
         saved = None if checkpoint is None else checkpoint.load()
         saved = saved if process_group is None else process_group.from_first(saved)
-        self._kept: dict[str, NDArray[Any]] = dict(saved or {})
+        self._saved: dict[str, NDArray[Any]] = dict(saved or {})
         self._t_copied, self._t_written = time.monotonic(), -math.inf
 
-    def part(self, number: int) -> dict[str, NDArray[Any]]:
-        """What was kept of a group, by name; empty where nothing was."""
+    def state_of(self, number: int) -> dict[str, NDArray[Any]]:
+        """The saved state of a group, by name; empty if there is none."""
         prefix = f"{number}/"
-        named = self._kept.items()
+        named = self._saved.items()
         return {key.removeprefix(prefix): a for key, a in named if key.startswith(prefix)}
 
-    def keep(self, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Remember a group's state; every now and then in the file too."""
+    def save(self, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Copy a group's state, and write the file if `FILE_SECONDS` have passed."""
         prefix = f"{number}/"
-        others = {k: a for k, a in self._kept.items() if not k.startswith(prefix)}
-        self._kept = others | {f"{prefix}{name}": array for name, array in arrays.items()}
+        others = {k: a for k, a in self._saved.items() if not k.startswith(prefix)}
+        self._saved = others | {f"{prefix}{name}": array for name, array in arrays.items()}
         self._t_copied = time.monotonic()
         if self._t_copied - self._t_written > FILE_SECONDS:
             self.write()
 
     def write(self) -> None:
-        """Put all that is remembered into the file."""
-        if self._checkpoint is not None and self._kept:
-            self._checkpoint.save(self._kept)
+        """Write all states into the file."""
+        if self._checkpoint is not None and self._saved:
+            self._checkpoint.save(self._saved)
             self._t_written = time.monotonic()
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time for another copy of the state."""
+        """Whether `COPY_SECONDS` have passed since the last copy of the state."""
         return self._checkpoint is not None and time.monotonic() - self._t_copied > COPY_SECONDS
 
     def show(self, number: int, epoch: int, note: str) -> None:
@@ -131,26 +131,26 @@ class CheckpointCallback:
         self._progress(number * self.n_epochs + epoch, self.n_groups * self.n_epochs, note)
 
     def ended(self, error: BaseException) -> MlcliError:
-        """Write the state, and say what ended the training and where the same command goes on."""
-        word = ExitStatus(EXIT_INTERRUPTED, "interrupted")
-        if self._group is not None:
-            # First, so that no other interrupt comes into the writing.
+        """Write the state; the error says why the training ended and where it will resume."""
+        status = ExitStatus(EXIT_INTERRUPTED, "interrupted")
+        if self._process_group is not None:
+            # First, so that no other interrupt disturbs the writing.
             hold_interrupts()
         self.write()
-        if self._group is not None:
+        if self._process_group is not None:
             # The frames of a sum that was interrupted would keep its connections open.
             clear_frames(error.__traceback__)
-            word = self._group.why(interrupted=isinstance(error, KeyboardInterrupt))
+            status = self._process_group.why(interrupted=isinstance(error, KeyboardInterrupt))
         where = "no file was left half written"
-        if self._group is not None and self._group.rank > 0:
+        if self._process_group is not None and self._process_group.rank > 0:
             where = "the same command goes on from what process 0 wrote, if it came to that"
-        if self._kept and self._checkpoint is not None:
-            epochs = [int(a) for key, a in self._kept.items() if key.endswith("/epoch")]
+        if self._saved and self._checkpoint is not None:
+            epochs = [int(a) for key, a in self._saved.items() if key.endswith("/epoch")]
             where = (
                 f"the same command goes on after epoch {sum(epochs)} of "
                 f"{self.n_groups * self.n_epochs}"
             )
-        return word.error(where)
+        return status.error(where)
 
 
 def fit_all(
@@ -163,25 +163,25 @@ def fit_all(
     run_epoch: RunEpoch | None = None,
     process_group: ProcessGroup | None = None,
 ) -> list[FittedGroup]:
-    """Train every group; after an interrupt go on where it was.
+    """Train every group, or resume an interrupted training.
 
     Args:
         config: has the fields of a training.
         problem: rows and splits.
         groups: members by shape.
-        checkpoint: where states are kept, if anywhere.
-        progress: told how far the work is.
+        checkpoint: where states are saved, if anywhere.
+        progress: called with the epochs that are done.
         run_epoch: see `neural.training.train`.
         process_group: processes that each train on a shard of every minibatch; None: this
             process alone.
 
     Raises:
         NoAnswerError: the only variant diverged, or every one did.
-        Interrupted: Ctrl-C, after the state was kept.
-        MlcliError: another process is gone, after the state was kept.
+        Interrupted: Ctrl-C, after the state was saved.
+        MlcliError: another process ended, after the state was saved.
         InputError: the members don't fit into memory.
     """
-    watch = CheckpointCallback(groups, config.n_epochs, checkpoint, progress, process_group)
+    callback = CheckpointCallback(groups, config.n_epochs, checkpoint, progress, process_group)
     # In a comparison a variant that diverges is part of the answer.
     alone = len({one.variant.name for group in groups for one in group.members}) == 1
     try:
@@ -189,11 +189,11 @@ def fit_all(
         for number, group in enumerate(groups):
             with group_threads(group, process_group):
                 one = _fit(
-                    config, problem, group, number, watch, run_epoch, process_group, raises=alone
+                    config, problem, group, number, callback, run_epoch, process_group, raises=alone
                 )
             found.append(one)
     except (KeyboardInterrupt, LostError) as error:
-        raise watch.ended(error) from None
+        raise callback.ended(error) from None
     except (RuntimeError, MemoryError) as error:
         raise out_of_memory_error(error) from None
     diverged = np.concatenate([one.trained.diverged_at for one in found])
@@ -225,7 +225,7 @@ def settings_of(config: Any, group: MemberGroup, n_rows: int, *, raises: bool) -
 def _averaging(
     config: Any, net: BatchedModule, saved: Mapping[str, NDArray[Any]], run_epoch: RunEpoch | None
 ) -> tuple[AveragedWeights | None, RunEpoch | None]:
-    """The moving average of the weights, if it is asked for, and steps that feed it."""
+    """The moving average of the weights and the steps that update it, or None."""
     # lr-find has no such field: its comparison judges the last weights.
     decay = getattr(config, "average_decay", None)
     if decay is None:
@@ -242,7 +242,7 @@ def _fit(
     problem: Problem,
     group: MemberGroup,
     number: int,
-    watch: CheckpointCallback,
+    callback: CheckpointCallback,
     run_epoch: RunEpoch | None,
     process_group: ProcessGroup | None,
     *,
@@ -253,24 +253,24 @@ def _fit(
     optimiser = optimiser_of(config, group, net)
     view = view_of(problem, group, "train")
     assert view.index is not None
-    saved = watch.part(number)
-    looks = LayerStatisticsCallback(config, problem, group, saved)
+    saved = callback.state_of(number)
+    statistics = LayerStatisticsCallback(config, problem, group, saved)
     if not saved:
-        looks.look(net, 0)
+        statistics.record(net, 0)
     t_start, first = time.monotonic(), int(saved.get("epoch", np.array(0)))
 
     def on_epoch(report: EpochReport) -> None:
-        looks.look(net, report.epoch)
-        if watch.is_due or report.epoch == config.n_epochs:
+        statistics.record(net, report.epoch)
+        if callback.is_due or report.epoch == config.n_epochs:
             state = report.state()
             more = {} if average is None else average.arrays()
             more["epoch"] = np.array(state.epoch)
-            watch.keep(number, {**state.arrays, **looks.arrays, **more})
+            callback.save(number, {**state.arrays, **statistics.arrays, **more})
         seen = (report.epoch - first) * view.index.size  # type: ignore[union-attr]
         rate = optimiser.learning_rate.mean() * settings.schedule(report.step, n_steps)
         note = f"loss {np.nanmean(report.step_losses):.4g}, rate {rate:.2g}, "
         note += f"{seen / (time.monotonic() - t_start):,.0f} samples/s"
-        watch.show(number, report.epoch, note)
+        callback.show(number, report.epoch, note)
 
     average, run_epoch = _averaging(config, net, saved, run_epoch)
     settings = settings_of(config, group, view.index.shape[1], raises=raises)
@@ -295,11 +295,11 @@ def _fit(
     if average is not None:
         net.load_state_dict(average.state)
         trained = replace(trained, last=average.state)
-    return FittedGroup(group, net, trained, *looks.stacked)
+    return FittedGroup(group, net, trained, *statistics.stacked)
 
 
 class LayerStatisticsCallback:
-    """Statistics of the layers at a few moments of a training."""
+    """Records statistics of the layers at a few epochs of a training."""
 
     def __init__(
         self,
@@ -308,13 +308,13 @@ class LayerStatisticsCallback:
         group: MemberGroup,
         saved: Mapping[str, NDArray[Any]],
     ) -> None:
-        """Choose the moments, and take up those that an interrupted run has seen.
+        """Choose the epochs, and load the statistics of an interrupted run.
 
         Args:
             config: has n_epochs and n_statistics.
             problem: rows and splits.
             group: the members.
-            kept: arrays of an interrupted run, or nothing.
+            saved: arrays of an interrupted run, or empty.
         """
         self._problem = problem
         self._view = view_of(problem, group, "train", STATISTICS_ROWS)
@@ -328,8 +328,8 @@ class LayerStatisticsCallback:
         self._layers: list[Floats] = list(saved.get("layers", empty))
         self._empty = empty
 
-    def look(self, net: BatchedModule, epoch: int) -> None:
-        """Look into the layers if this epoch is one of the moments."""
+    def record(self, net: BatchedModule, epoch: int) -> None:
+        """Record the statistics if this epoch is one of the chosen."""
         if epoch not in self._wanted or epoch in self._moments:
             return
         assert isinstance(net, MLP)
@@ -346,6 +346,6 @@ class LayerStatisticsCallback:
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The same, to be kept."""
+        """The same as arrays for a checkpoint."""
         moments, layers = self.stacked
         return {"moments": moments, "layers": layers}

@@ -1,4 +1,4 @@
-"""Members and the groups in which they train side by side."""
+"""Members, the groups in which they train together, and what a group is built from."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from mlcli.rng import stream
 from mlcli.scale.jobs import cores
 from mlcli.scale.threads import n_threads
 
-# Members of a group beyond this much memory train in a second one, whatever the machine has, so
-# that the bytes don't depend on it.
+# A group needs at most this much memory, whatever the machine has, so that results don't depend
+# on it. Further members form another group.
 GROUP_BYTES = 1 << 30
-# Arrays as large as the parameters: they, gradients and their parts, two moments, best and last.
+# Arrays as large as the parameters: parameters, gradients and their parts, two moments, best, last.
 COPIES = 8
 
 
 @dataclass(frozen=True)
 class Member:
-    """One network: a variant with a seed.
+    """One network: a variant and a seed.
 
     Attributes:
         variant: its settings.
@@ -49,7 +49,7 @@ class Member:
 
 @dataclass(frozen=True)
 class MemberGroup:
-    """Members of one shape, which train as one.
+    """Members of one shape, which train together as one `BatchedModule`.
 
     Attributes:
         members: in order of variants, then of seeds.
@@ -61,20 +61,20 @@ class MemberGroup:
 
     @property
     def common(self) -> Variant:
-        """A variant whose values outside `variants.PER_MEMBER` are those of all members."""
+        """The first variant: outside `variants.PER_MEMBER` its values are those of all members."""
         return self.members[0].variant
 
 
 def member_groups_of(
     config: Any, problem: Problem, variants: Sequence[Variant], *, isolate: bool = False
 ) -> list[MemberGroup]:
-    """Members grouped by shape, at most as many as fit into `GROUP_BYTES`; isolated, one each.
+    """Members grouped by shape, at most as many as fit into `GROUP_BYTES`; one each with `isolate`.
 
     Raises:
-        InputError: a network can't be on these rows.
+        InputError: a network does not fit these rows.
     """
     found, n_seeds = [], config.n_seeds
-    # Variants of one group need not stand side by side: sorted by when it first appears.
+    # Variants of one group need not be adjacent: sorted by the first appearance of their shape.
     keys = [variant.group for variant in variants]
     ordered = sorted(variants, key=lambda variant: keys.index(variant.group))
     for _, alike_variants in groupby(ordered, key=lambda variant: variant.group):
@@ -91,7 +91,7 @@ def member_groups_of(
 
 
 def streams_of(group: MemberGroup, seed: int) -> list[Stream]:
-    """The randomness of each member: its seed's, whatever its variant and whoever is beside it."""
+    """Random streams of each member, which depend on its seed only."""
     return [partial(stream, seed, "member", one.seed_index) for one in group.members]
 
 
@@ -111,7 +111,7 @@ def device_and_dtype(config: Any) -> tuple[Any, Any]:
 
 
 def network_of(config: Any, group: MemberGroup) -> BatchedModule:
-    """The members of a group where they start.
+    """The members of a group with initial weights.
 
     Raises:
         InputError: the device is absent, or the members don't fit into memory.
@@ -126,7 +126,7 @@ def network_of(config: Any, group: MemberGroup) -> BatchedModule:
 
 
 def out_of_memory_error(error: BaseException) -> BaseException:
-    """The sentence for a failed allocation; any other error as it is."""
+    """An InputError for a failed allocation; any other error unchanged."""
     text = str(error)
     if isinstance(error, MemoryError) or "memory" in text.lower() or "alloc" in text.lower():
         return InputError(
@@ -136,7 +136,7 @@ def out_of_memory_error(error: BaseException) -> BaseException:
 
 
 def optimiser_of(config: Any, group: MemberGroup, net: BatchedModule) -> Optimiser:
-    """The optimiser of a group, each member with its own rate and penalties."""
+    """The optimiser of a group; each member has its own rate and penalties."""
     name = group.common.optimiser
     options: dict[str, Any] = {}
     if name in ("momentum", "nesterov"):

@@ -1,4 +1,4 @@
-"""Metrics of every variant over its seeds, and tests of the differences between variants."""
+"""Metrics of every variant over its seeds, tests of differences between variants, and warnings."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def headline(problem: Problem) -> str:
 
 
 def shown_variant(variants: Sequence[Variant], outcomes: Sequence[MemberOutcome]) -> Variant:
-    """The variant that is looked at row by row: the least mean loss on validation rows.
+    """The variant whose single rows are shown: the least mean loss on validation rows.
 
-    Not on test rows, whose errors it is to show. Without validation rows, on those of training.
+    Not on test rows, whose errors it shows. Without validation rows, on training rows.
     """
 
     def loss(variant: Variant) -> float:
@@ -59,7 +59,7 @@ def variant_metrics(
     """``{mean, std, ci_low, ci_high, n}`` of every score of every variant, nested by its path.
 
     Args:
-        problem: what was learnt.
+        problem: rows and splits.
         variants: all of them.
         outcomes: of every member.
         extra: more metrics of a variant, by its path.
@@ -108,7 +108,7 @@ def paired_tests(
 
 
 def rows_of(problem: Problem, name: str) -> int | None:
-    """The number of rows behind a score, by the part in its name; None: of no part."""
+    """The number of rows behind a score, from the part in its name; None if it names no part."""
     part = getattr(problem.splits[0], name.partition("_")[0], None)
     return None if part is None else int(part.size)
 
@@ -161,7 +161,7 @@ def metrics_of(
 
 
 def warnings_of(config: Any, fitted: Sequence[FittedGroup]) -> list[str]:
-    """What a reader of the scores should know."""
+    """Warnings: members that diverged, and single seeds without an interval."""
     said = []
     steps: dict[str, list[int]] = {}
     for one in fitted:

@@ -1,4 +1,4 @@
-"""The CSV tables of `train-mlp`."""
+"""CSV tables of trained networks, shared by `train-mlp`, `train-cnn` and `lr-find`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BAND = ("mean", "ci_low", "ci_high")
 def fitted_members(
     fitted: Sequence[FittedGroup], variant: Variant
 ) -> list[tuple[FittedGroup, int]]:
-    """The group and the place in it of each member of a variant, in order of seeds."""
+    """The group and the index in it of each member of a variant, in order of seeds."""
     return [
         (one, m)
         for one in fitted
@@ -62,7 +62,7 @@ def curves_table(
 ) -> Columns:
     """Each curve of each variant against the epoch: the mean over its seeds and its interval.
 
-    Members of a group that has ended earlier than another keep their last value.
+    Curves of a group that stopped earlier than another are extended by their last value.
     """
     columns: dict[str, list[Any]] = {"variant": [], "epoch": []}
     for variant in variants:
@@ -82,7 +82,7 @@ def _at(curve: Floats | None, epoch: int, m: int) -> float:
 
 
 def layers_table(variants: Sequence[Variant], fitted: Sequence[FittedGroup]) -> Columns:
-    """What flows through each hidden layer at each moment: means over seeds and intervals."""
+    """Statistics of each hidden layer at each recorded epoch: means over seeds and intervals."""
     columns: dict[str, list[Any]] = {"variant": [], "epoch": [], "layer": []}
     for variant in variants:
         members = fitted_members(fitted, variant)
@@ -101,11 +101,11 @@ def layers_table(variants: Sequence[Variant], fitted: Sequence[FittedGroup]) -> 
 
 
 def members_table(outcomes: Sequence[MemberOutcome], shown: Variant | None = None) -> Columns:
-    """One row a member: its seed, its scores, and where it diverged, if it did.
+    """One row per member: its seed, its scores, and the step at which it diverged.
 
     Args:
         outcomes: of every member.
-        shown: the variant that figures of single rows are about; its column is then 1.
+        shown: the variant whose single rows are drawn; it has 1 in the column `shown`.
     """
     names = list(outcomes[0].scores)
     marked: dict[str, list[int]] = {}
@@ -121,7 +121,7 @@ def members_table(outcomes: Sequence[MemberOutcome], shown: Variant | None = Non
 
 
 def tests_table(tests: Mapping[str, Any]) -> Columns:
-    """Differences between variants, one row a pair."""
+    """Differences between variants, one row per pair."""
     keys = ("mean", "std", "ci_low", "ci_high", "n", "p_value", "p_holm")
     return {
         "difference": list(tests),
@@ -132,7 +132,7 @@ def tests_table(tests: Mapping[str, Any]) -> Columns:
 def confusion_table(
     problem: Problem, variants: Sequence[Variant], outcomes: Sequence[MemberOutcome]
 ) -> Columns:
-    """Test rows of each class by the class they were called, as shares of the class."""
+    """Confusion matrix: predicted classes of the test rows, as shares of the true class."""
     columns: dict[str, list[Any]] = {"variant": [], "class": [], "called": []}
     if not problem.labelled:
         return columns | {"share": [], "share_ci_low": [], "share_ci_high": []}
@@ -152,7 +152,7 @@ def confusion_table(
 
 
 def calibration_table(variants: Sequence[Variant], outcomes: Sequence[MemberOutcome]) -> Columns:
-    """Share called right against mean confidence, in bins of the confidence.
+    """Accuracy against mean confidence, in bins of the confidence.
 
     A bin that is empty for a seed is left out of its mean.
     """
@@ -178,10 +178,9 @@ def calibration_table(variants: Sequence[Variant], outcomes: Sequence[MemberOutc
 def misclassified_table(
     config: Any, problem: Problem, shown: Variant, outcomes: Sequence[MemberOutcome]
 ) -> Columns:
-    """Test rows of the first seed that a variant calls wrong, the surest first.
+    """Misclassified test rows of a variant's first seed, in order of falling confidence.
 
-    Where rows are images their pixels stand in the last column, with spaces between, and a stroke
-    between rows of pixels.
+    Pixels of images are in the last column, separated by spaces, and by a slash between rows.
     """
     columns: dict[str, list[Any]] = {
         name: [] for name in ("row", "class", "called", "confidence", "probability", "pixels")

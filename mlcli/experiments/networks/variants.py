@@ -1,4 +1,4 @@
-"""Several values of a parameter are a comparison: each combination of them is a variant."""
+"""Variants: one per combination where a parameter has several values."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from mlcli.config.networks import (
 from mlcli.errors import InputError
 from mlcli.neural.activations import ACTIVATIONS
 
-# Lists that are one value: a piecewise schedule has one list of ends.
+# Parameters whose list is one value, such as the ends of a piecewise schedule.
 NO_COMPARISON = ("piecewise_ends", "piecewise_factors", "layers")
 MAX_MEMBERS = 20_000
-# What stands for a preset where the layers are the user's own.
+# The name of the architecture where the user gives the layers.
 OWN_LAYERS = "own"
-# Values that make members of one group differ; all others give another group.
+# Parameters in which members of one group may differ.
 PER_MEMBER = ("activation", "init", "learning_rate", "l1", "l2")
 
 
@@ -41,7 +41,7 @@ class Variant:
     compared: tuple[str, ...]
 
     def __getattr__(self, name: str) -> Any:
-        # A copy in the making is asked for its methods before it has any values.
+        # copy and pickle look up methods before `values` is set.
         values = self.__dict__.get("values", {})
         try:
             return values[name]
@@ -50,7 +50,7 @@ class Variant:
 
     @property
     def path(self) -> tuple[str, ...]:
-        """Where its metrics stand: ``init_xavier``, one step for each compared parameter."""
+        """Keys of its metrics: ``init_xavier``, one for each compared parameter."""
         return tuple(f"{name}_{text(self.values[name])}" for name in self.compared)
 
     @property
@@ -60,7 +60,7 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """What figures call it: ``xavier``; where nothing is compared, its preset or ``all``."""
+        """Its label in figures: ``xavier``; where nothing is compared, its preset or ``all``."""
         named = ", ".join(text(self.values[name]) for name in self.compared)
         return named or str(self.values.get("architecture", "all"))
 
@@ -71,7 +71,7 @@ class Variant:
 
     @property
     def group(self) -> tuple[Any, ...]:
-        """What members that train as one group have in common."""
+        """Values that are the same for all members of a group."""
         common = [value for name, value in self.values.items() if name not in PER_MEMBER]
         # Learnt slopes are further parameters.
         return (*common, self.learns_slopes)
@@ -83,14 +83,14 @@ class Variant:
 
 
 def text(value: Any) -> str:
-    """A value as it stands in a name."""
+    """A value as part of a name."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def variants_of(config: Any) -> list[Variant]:
-    """Every combination of the values that a config lists, in their order.
+    """Every combination of the values in a config, in their order.
 
-    The learning rate, where it is not given, is the one that suits the optimiser.
+    If no learning rate is given, it is the default of the optimiser.
     """
     shared = (MlpFields, CnnFields, FitFields, ScheduleFields)
     fields = {name: field for model in shared for name, field in model.model_fields.items()}
@@ -113,7 +113,7 @@ def variants_of(config: Any) -> list[Variant]:
 
 
 def _listed(config: Any, name: str) -> Sequence[Any]:
-    """The values of a parameter; layers of one's own take the place of every preset."""
+    """The values of a parameter; layers of the user replace the presets."""
     if name == "architecture" and config.layers:
         return (OWN_LAYERS,)
     return getattr(config, name) or (None,)
@@ -127,7 +127,7 @@ def lines_of(config: Any, architecture: str) -> tuple[str, ...]:
 
 
 def check_members(variants: Sequence[Variant], n_seeds: int) -> None:
-    """Refuse more members than anyone can mean.
+    """Refuse more than `MAX_MEMBERS` members.
 
     Raises:
         InputError: there are too many.

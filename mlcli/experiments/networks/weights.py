@@ -1,4 +1,4 @@
-"""What is written of trained members, and whether they fit into memory."""
+"""model.json and the weights of trained members."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def model_tensors(keep: str, fitted: Sequence[FittedGroup]) -> dict[str, dict[st
 
 
 def kept_members(keep: str, fitted: FittedGroup) -> list[int]:
-    """Places in a group of the members whose weights are written."""
+    """Indices in a group of the members whose weights are written."""
     members = fitted.group.members
     return [m for m, one in enumerate(members) if keep == "all" or one.seed_index == 0]
 
@@ -44,14 +44,14 @@ def model_info(
     fitted: Sequence[FittedGroup],
     outcomes: Sequence[MemberOutcome],
 ) -> dict[str, Any]:
-    """All that is needed to use the weights again."""
+    """Everything that is needed to use the weights: model.json."""
     groups = []
     for one in fitted:
         members = [one.group.members[m] for m in kept_members(config.keep_weights, one)]
         groups.append(
             {
                 **one.group.architecture.info(),
-                # What sets the rows of a batch and the threads, and with them the last bits.
+                # They determine the rows per batch and the threads, and with them the last bits.
                 "n_trained": len(one.group.members),
                 "batch_size": one.group.common.batch_size,
                 "multiplications": one.group.architecture.multiplications,
@@ -94,9 +94,9 @@ def model_info(
 
 
 def _prepared(problem: Problem) -> dict[str, Any]:
-    """How the inputs are made; what fills gaps stands with each member."""
+    """The preparation of inputs; values that fill gaps are stored with each member."""
     found = prepared_info(problem.sets[0]) if problem.sets else {}
-    return {key: words for key, words in found.items() if key != "filling"}
+    return {key: value for key, value in found.items() if key != "filling"}
 
 
 def _variants(
@@ -127,13 +127,13 @@ def _variants(
 
 
 def _units(problem: Problem, seed_index: int) -> Mapping[str, Any]:
-    """x becomes (x - shift) / scale before the first layer, the output y scale + shift after it.
+    """Units of a seed: (x - shift) / scale before the first layer, y scale + shift after the last.
 
-    A scale that is one for all columns stands once.
+    A scale that is the same for all columns is written once.
     """
     split = problem.splits[seed_index]
     same = bool((split.X_scale == split.X_scale[0]).all())
-    # Taken off in float64 before the shift, with which it does the same as the shift alone.
+    # Subtracted in float64 before the rest of the shift, which includes it.
     moved = {} if problem.origin is None else {"input_origin": problem.origin.tolist()}
     filling = {}
     if problem.sets:
