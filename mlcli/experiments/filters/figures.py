@@ -1,4 +1,4 @@
-"""The figures of `filters`, but for those of matrices with their numbers."""
+"""The figures of `filters`: pictures, curves, and matrices with their numbers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def figures(folder: Path) -> dict[str, Figure]:
 
 
 def panels(table: Table) -> dict[str, Array]:
-    """Pictures by name from a table with a row of pixels a line."""
+    """Pictures by name from a table with one row of pixels per line."""
     names = np.array(table["panel"])
     pixels = np.array([numbers(column) for key, column in table.items() if key != "panel"]).T
     found = {}
@@ -60,7 +60,7 @@ def panels(table: Table) -> dict[str, Array]:
 
 
 def bare(axes: Axes, title: str) -> None:
-    """An axes that holds a picture: no ticks, no grid, a thin frame for what is white."""
+    """Axes for a picture: no ticks, no grid, a thin frame around white."""
     axes.set_title(title, fontsize=10)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -213,7 +213,7 @@ def turned(table: Table) -> Figure:
 
 
 def matrix_of(table: Table, name: str, key: str = "matrix") -> Array:
-    """One matrix of a table with an entry a line."""
+    """One matrix of a table with one entry per line."""
     rows = where(table, **{key: name})
     i, j = (numbers(rows[axis]).astype(int) - 1 for axis in ("row", "column"))
     matrix = np.zeros((i.max() + 1, j.max() + 1))
@@ -252,7 +252,7 @@ def _frame(axes: Axes, shape: tuple[int, ...], title: str) -> None:
 
 
 def matrices(table: Table) -> Figure:
-    """(8.1) and what each filter makes of it."""
+    """(8.1) and the response of each filter."""
     names = [name for name in distinct(table["matrix"]) if name not in POOLING]
     n_columns = min(3, len(names))
     n_rows = ceil(len(names) / n_columns)

@@ -52,7 +52,7 @@ class PreparedFilters(Prepared[FiltersConfig]):
 
 
 def prepare(config: FiltersConfig, source: Source) -> PreparedFilters:
-    """The picture and the filters, once they are known to fit.
+    """Check images, picture and filters; the picture and the filters.
 
     Raises:
         InputError: the device, the images, the picture or a filter won't do.

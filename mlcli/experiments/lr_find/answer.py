@@ -1,4 +1,4 @@
-"""What the seeds of a variant suggest together, and the sentences where they suggest nothing."""
+"""The suggested rates of a variant over its seeds, and the errors if there are none."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ EARLY = 20
 
 
 def summary_of_rates(rates: Floats) -> dict[str, Any]:
-    """``{mean, std, ci_low, ci_high, n, scale}`` of the rates that are there.
+    """``{mean, std, ci_low, ci_high, n, scale}`` of the finite rates.
 
     Rates spread over decades and are symmetric, if at all, in their logarithm.
     """
     return {**geometric_summary(rates), "scale": "log10"}
 
 
-def rates_in(tested: VariantRangeTest) -> dict[str, Any]:
+def rates_in(range_tests: VariantRangeTest) -> dict[str, Any]:
     """eta_crit, eta_max, eta_min and the rules of one variant, and how many seeds have none."""
-    critical = tested.values("eta_crit")
+    critical = range_tests.values("eta_crit")
     return {
         "eta_crit": summary_of_rates(critical),
         "eta_max": summary_of_rates(critical / SAFETY),
         "eta_min": summary_of_rates(critical / SAFETY**2),
-        "suggestions": {name: summary_of_rates(tested.values(name)) for name in RULES},
-        "n_diverged": tested.count("found", "at-once"),
-        "n_without_eta_crit": tested.count("flat", "at-once", "bounded"),
+        "suggestions": {name: summary_of_rates(range_tests.values(name)) for name in RULES},
+        "n_diverged": range_tests.count("found", "at-once"),
+        "n_without_eta_crit": range_tests.count("flat", "at-once", "bounded"),
     }
 
 
-def eta_max_of(tested: VariantRangeTest) -> float | None:
+def eta_max_of(range_tests: VariantRangeTest) -> float | None:
     """The rate to train with, in three digits; None where no seed has one."""
-    mean = summary_of_rates(tested.values("eta_crit"))["mean"]
+    mean = summary_of_rates(range_tests.values("eta_crit"))["mean"]
     return None if mean is None else float(f"{mean / SAFETY:.{DIGITS}g}")
 
 
@@ -68,24 +68,24 @@ def cycle_of(config: LrFindConfig, eta_max: float) -> dict[str, Any]:
 
 
 def one_cycle_section(
-    config: LrFindConfig, tested: VariantRangeTest, eta_max: float
+    config: LrFindConfig, range_tests: VariantRangeTest, eta_max: float
 ) -> dict[str, Any]:
-    """A whole section of a training: the network of a variant, its data, and the schedule."""
+    """A section of params.yaml for a training: the network of a variant, its data, the schedule."""
     keys = inherited_keys(LrFindConfig, section_of(config))
     given = config.model_dump(mode="json", include=set(keys))
-    values = {key: tested.variant.values.get(key, value) for key, value in given.items()}
+    values = {key: range_tests.variant.values.get(key, value) for key, value in given.items()}
     kept = {key: value for key, value in values.items() if value is not None}
     return kept | cycle_of(config, eta_max)
 
 
-def certificates_of(tested: Sequence[VariantRangeTest]) -> dict[str, list[Certificate]]:
-    """How close together a rate that still trains and one that diverges were seen.
+def certificates_of(range_tests: Sequence[VariantRangeTest]) -> dict[str, list[Certificate]]:
+    """The ratio of a rate that diverges to one that still trains.
 
     At eta_crit the level of the loss is near its smallest, and at the rate of the divergence it is
     `--divergence` times that. Seeds without an eta_crit have a sentence of their own.
     """
     found = {}
-    for one in tested:
+    for one in range_tests:
         ratios = [
             float(one.rates[each.onset.diverged]) / each.eta_crit
             for each in one.suggestions
@@ -103,13 +103,13 @@ def falls_early(config: LrFindConfig, suggestions: Sequence[Suggestion]) -> bool
     return bool(steps) and bool(np.median(steps) < config.n_steps / EARLY)
 
 
-def refuse_no_answer(config: LrFindConfig, tested: Sequence[VariantRangeTest]) -> None:
-    """Say why there is no suggestion, if no seed of any variant has an eta_crit.
+def refuse_no_answer(config: LrFindConfig, range_tests: Sequence[VariantRangeTest]) -> None:
+    """Raise if no seed of any variant has an eta_crit.
 
     Raises:
-        NoAnswerError: with what most of the sweeps have in common, and what to try.
+        NoAnswerError: with the most common outcome, and what to try.
     """
-    every = [suggestion for one in tested for suggestion in one.suggestions]
+    every = [suggestion for one in range_tests for suggestion in one.suggestions]
     if any(np.isfinite(one.eta_crit) for one in every):
         return
     outcomes = [one.onset.outcome for one in every]
@@ -141,15 +141,15 @@ def refuse_no_answer(config: LrFindConfig, tested: Sequence[VariantRangeTest]) -
     )
 
 
-def warnings_of(config: LrFindConfig, tested: Sequence[VariantRangeTest]) -> list[str]:
-    """What a reader of the numbers should know."""
+def warnings_of(config: LrFindConfig, range_tests: Sequence[VariantRangeTest]) -> list[str]:
+    """Warnings about seeds without a suggestion."""
     said = []
     whys = {
         "flat": "have a loss that never falls",
         "at-once": "diverge before their loss has fallen",
         "bounded": f"do not diverge up to {config.rate_max:g}",
     }
-    for one in tested:
+    for one in range_tests:
         if falls_early(config, one.suggestions):
             said.append(
                 f"the loss{f' of {one.variant.name}' if one.variant.name else ''} falls within the "
@@ -159,8 +159,8 @@ def warnings_of(config: LrFindConfig, tested: Sequence[VariantRangeTest]) -> lis
         for outcome, why in whys.items():
             if count := one.count(outcome):
                 said.append(f"{count} of {config.n_seeds} members{of} {why}: they have no eta_crit")
-    if len(tested) > 1:
-        first = next(one for one in tested if eta_max_of(one) is not None)
+    if len(range_tests) > 1:
+        first = next(one for one in range_tests if eta_max_of(one) is not None)
         said.append(f"one_cycle.yaml has the settings of {first.variant.name} alone")
     if config.n_seeds == 1:
         said.append("one seed has no interval; std and the bounds are null")

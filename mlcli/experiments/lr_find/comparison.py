@@ -1,4 +1,4 @@
-"""Whether the suggestion is worth following: trainings with it, and with rates that are fixed."""
+"""Trainings with the suggested one-cycle schedule, compared with fixed rates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
 from mlcli.result import Progress
 
-# Each way to train: its schedule, its rate in units of eta_max, and what it is called in figures.
+# Each way to train: schedule, rate in units of eta_max, and label in figures.
 RECIPES: Mapping[str, tuple[str, float, str]] = {
     "one_cycle": ("one-cycle", 1.0, "one cycle up to eta_max"),
     "fixed_eta_max": ("constant", 1.0, "fixed at eta_max"),
@@ -35,18 +35,18 @@ PARTS = ("validation", "test")
 
 @dataclass(frozen=True)
 class Recipe(Variant):
-    """A variant that trains in one of the ways of `RECIPES`."""
+    """A variant that trains by one of `RECIPES`."""
 
     recipe: str = ""
 
     @property
     def path(self) -> tuple[str, ...]:
-        """Where its metrics stand."""
+        """Keys of its metrics."""
         return (self.recipe,)
 
     @property
     def label(self) -> str:
-        """What figures call it."""
+        """Its label in figures."""
         return RECIPES[self.recipe][2]
 
 
@@ -72,7 +72,7 @@ class RecipeComparison:
 
 
 def recipes_of(variant: Variant, eta_max: float) -> tuple[Recipe, ...]:
-    """The variant, trained in each way."""
+    """The variant with each recipe."""
     found = []
     for name, (schedule, share, _) in RECIPES.items():
         rate = float(f"{share * eta_max:.6g}")
@@ -84,21 +84,21 @@ def recipes_of(variant: Variant, eta_max: float) -> tuple[Recipe, ...]:
 def compare_recipes(
     config: LrFindConfig, problem: Problem, variant: Variant, eta_max: float, progress: Progress
 ) -> RecipeComparison:
-    """Train the seeds of a variant in every way, on the same splits and from the same start.
+    """Train the seeds of a variant by every recipe, with the same splits and initial weights.
 
     Args:
         config: validated parameters.
         problem: rows and splits.
         variant: the network.
         eta_max: what is suggested.
-        progress: told how many epochs are done.
+        progress: called with the epochs that are done.
 
     Raises:
         NoAnswerError: every training diverged.
         Interrupted: Ctrl-C.
     """
     cycle = cycle_of(config, eta_max)
-    # Layers are not looked into here.
+    # No statistics of layers here.
     unseen = {"n_statistics": 0} if config.network == "mlp" else {}
     training = training_of(config, n_epochs=config.compare_epochs, **unseen, **cycle)
     recipes = recipes_of(variant, eta_max)
@@ -121,8 +121,8 @@ def compare_recipes(
 
 
 def _fewer_scores(outcome: MemberOutcome) -> MemberOutcome:
-    kept = {f"{part}_{name}" for part in PARTS for name in ("loss", "accuracy", "mse", "r2")}
-    return replace(outcome, scores={k: v for k, v in outcome.scores.items() if k in kept})
+    names = {f"{part}_{name}" for part in PARTS for name in ("loss", "accuracy", "mse", "r2")}
+    return replace(outcome, scores={k: v for k, v in outcome.scores.items() if k in names})
 
 
 def _metrics(
@@ -141,9 +141,9 @@ def _metrics(
 
 
 def _n_better(problem: Problem, outcomes: Sequence[MemberOutcome], a: Recipe, b: Recipe) -> int:
-    """Seeds in which a beats b on the test rows; a training that diverged is beaten by any other.
+    """Seeds in which a beats b on the test rows; a diverged training loses to any other.
 
-    Unlike the mean difference it says something where some seeds diverged.
+    Unlike the mean difference it is defined where some seeds diverged.
     """
     name, sign = headline(problem), 1.0 if problem.labelled else -1.0
     pairs = zip(outcomes_of_variant(outcomes, a), outcomes_of_variant(outcomes, b), strict=True)

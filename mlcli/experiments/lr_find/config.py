@@ -24,7 +24,7 @@ class LrFindConfig(SourceFields, ImageFields, MlpFields, CnnFields, FitFields, S
     inherits: ClassVar[Mapping[str, str]] = {"mlp": "train_mlp", "cnn": "train_cnn"}
     inherits_by: ClassVar[str] = "network"
     not_inherited: ClassVar[frozenset[str]] = frozenset({"n_seeds"})
-    # What is looked for is no parameter; pydantic takes a class variable out of the fields.
+    # The result of the search is not a parameter; a class variable is not a field of pydantic.
     learning_rate: ClassVar[None] = None  # type: ignore[misc]
 
     network: Literal["mlp", "cnn"] = param(
@@ -110,12 +110,12 @@ class LrFindConfig(SourceFields, ImageFields, MlpFields, CnnFields, FitFields, S
 
 
 def section_of(config: LrFindConfig) -> str:
-    """The section of the training whose rate is looked for."""
+    """The section of the training whose learning rate is wanted."""
     return LrFindConfig.inherits[config.network]
 
 
 def training_of(config: LrFindConfig, **more: Any) -> Any:
-    """The training of the same network, with other settings where `more` has them."""
+    """The config of the training of the same network, with `more` as other settings."""
     section = section_of(config)
     shared = {key: getattr(config, key) for key in inherited_keys(LrFindConfig, section)}
     model: Any = config_class(section)

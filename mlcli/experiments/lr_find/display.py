@@ -27,7 +27,7 @@ def _variants(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
 
 
 def display(metrics: Mapping[str, Any]) -> list[Display]:
-    """The rates, what trainings with them come to, and the differences."""
+    """The rates, scores of trainings with them, and the differences."""
     variants = list(_variants(metrics))
     shown = [_rates(metrics, variants)]
     compared = [(name, one["comparison"]) for name, one in variants if "comparison" in one]

@@ -1,4 +1,4 @@
-"""Sweep the learning rate of every member, and read off each curve what it suggests."""
+"""The range test of every member, and the learning rates that it suggests."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from mlcli.neural.range_test import range_test
 from mlcli.optimisation.range_test.suggestion import Suggestion, suggest
 
 Floats = NDArray[np.float64]
-# Minibatches whose loss is looked at before the first step: the level from which it must fall.
+# Minibatches whose loss is measured before the first step: the level from which it must fall.
 N_STILL = 9
 
 
 @dataclass(frozen=True)
 class VariantRangeTest:
-    """The sweeps of one variant.
+    """The range tests of one variant.
 
     Attributes:
         variant: what the members have in common.
@@ -52,7 +52,7 @@ class VariantRangeTest:
         return np.array([one.rules[name] for one in self.suggestions])
 
     def count(self, *outcomes: str) -> int:
-        """Seeds whose sweep ended in one of these ways, see `optimisation.range_test.onset`."""
+        """Number of seeds with one of these outcomes, see `optimisation.range_test.onset`."""
         return sum(one.onset.outcome in outcomes for one in self.suggestions)
 
 
@@ -75,7 +75,7 @@ def range_tests_of(
         problem: rows and splits.
         variants: all of them.
         groups: their members by shape.
-        done: told of each group that is done.
+        done: called after each group, with a note.
 
     Raises:
         InputError: the members don't fit into memory.

@@ -75,52 +75,55 @@ def run(prepared: PreparedLrFind, context: Context) -> Result:
     parts = StepProgress(
         len(groups) + (len(variants) if config.compare_epochs else 0), context.progress
     )
-    tested = range_tests_of(config, problem, variants, groups, parts.finish)
-    refuse_no_answer(config, tested)
-    compared = _compare_all(config, problem, tested, parts)
-    first = next(one for one in tested if eta_max_of(one) is not None)
+    range_tests = range_tests_of(config, problem, variants, groups, parts.finish)
+    refuse_no_answer(config, range_tests)
+    compared = _compare_all(config, problem, range_tests, parts)
+    first = next(one for one in range_tests if eta_max_of(one) is not None)
     eta_max = eta_max_of(first)
     assert eta_max is not None
     return Result(
-        metrics=_metrics(config, source, problem, tested, compared),
+        metrics=_metrics(config, source, problem, range_tests, compared),
         tables={
             "compare": tables.compare_table(compared),
             "compare_members": tables.compare_members_table(compared),
-            "schedule": tables.schedule_table(config, tested),
-            "suggestions": tables.suggestions_table(tested),
-            "sweep": tables.sweep_table(tested),
+            "schedule": tables.schedule_table(config, range_tests),
+            "suggestions": tables.suggestions_table(range_tests),
+            "sweep": tables.sweep_table(range_tests),
         },
         sections={"one_cycle": {section_of(config): one_cycle_section(config, first, eta_max)}},
         determinism=DETERMINISM,
-        warnings=warnings_of(config, tested),
-        certificates=certificates_of(tested),
+        warnings=warnings_of(config, range_tests),
+        certificates=certificates_of(range_tests),
         certificate_hint="more --n-steps",
     )
 
 
 class StepProgress:
-    """The progress of work in parts of about equal size."""
+    """Progress of work that consists of parts of about equal size."""
 
     def __init__(self, n_parts: int, progress: Progress) -> None:
-        """Nothing done yet."""
+        """Start with no part done."""
         self._n_parts, self._n_done, self._progress = n_parts, 0, progress
 
     def finish(self, note: str = "") -> None:
-        """A part is done."""
+        """Report that a part is done."""
         self._n_done += 1
         self._progress(self._n_done, self._n_parts, note)
 
     def inside(self, done: float, total: float, note: str = "") -> None:
-        """How far the next part is."""
+        """Report how far the next part is."""
         self._progress(self._n_done + done / total, self._n_parts, note)
 
 
 def _compare_all(
-    config: LrFindConfig, problem: Problem, tested: Sequence[VariantRangeTest], parts: StepProgress
+    config: LrFindConfig,
+    problem: Problem,
+    range_tests: Sequence[VariantRangeTest],
+    parts: StepProgress,
 ) -> list[RecipeComparison]:
-    """The trainings of every variant that has an answer; none without epochs."""
+    """The trainings of every variant that has a suggestion; none if `compare_epochs` is 0."""
     found = []
-    for one in tested if config.compare_epochs else ():
+    for one in range_tests if config.compare_epochs else ():
         eta_max = eta_max_of(one)
         if eta_max is not None:
             found.append(compare_recipes(config, problem, one.variant, eta_max, parts.inside))
@@ -132,13 +135,13 @@ def _metrics(
     config: LrFindConfig,
     source: Source,
     problem: Problem,
-    tested: Sequence[VariantRangeTest],
+    range_tests: Sequence[VariantRangeTest],
     compared: Sequence[RecipeComparison],
 ) -> dict[str, Any]:
     trained = {one.variant.path: {"comparison": one.metrics} for one in compared}
     split = problem.splits[0]
     return nest(
-        [(one.variant, rates_in(one) | trained.get(one.variant.path, {})) for one in tested]
+        [(one.variant, rates_in(one) | trained.get(one.variant.path, {})) for one in range_tests]
     ) | {
         "data": {
             "name": source.name,
@@ -154,6 +157,6 @@ def _metrics(
             "n_steps": config.n_steps,
             "n_seeds": config.n_seeds,
             "compare_epochs": config.compare_epochs,
-            "variants": {str(i): " / ".join(one.variant.path) for i, one in enumerate(tested)},
+            "variants": {str(i): " / ".join(one.variant.path) for i, one in enumerate(range_tests)},
         },
     }

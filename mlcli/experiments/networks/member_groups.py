@@ -206,9 +206,9 @@ def view_of(problem: Problem, group: MemberGroup, part: str, n_rows: int | None 
 
 @contextmanager
 def group_threads(group: MemberGroup, process_group: ProcessGroup | None = None) -> Iterator[None]:
-    """Train and judge a group with its own number of threads.
+    """Use the number of threads that suits a group.
 
-    Processes of a process_group each have their share of the rows, and of the processors.
+    With several processes each has a share of the rows and of the processors.
     """
     a_row, n_rows = group.architecture.multiplications, group.common.batch_size
     if process_group is not None:

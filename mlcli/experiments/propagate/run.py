@@ -21,7 +21,7 @@ from mlcli.neural.initialisation import SCHEMES
 from mlcli.result import Result
 from mlcli.scale.workers import Processes
 
-# With a slope that is learnt or drawn there is no one curve h(a); with zeros there is no signal.
+# A learnt or drawn slope has no single curve h(a); weights of zero give no signal.
 KNOWN_ACTIVATIONS = tuple(name for name, h in ACTIVATIONS.items() if h.value is not None)
 KNOWN_INITS = tuple(name for name in SCHEMES if name != "zeros")
 # Bytes of the largest measured network, times the copies that are held at once.
@@ -45,7 +45,7 @@ class PreparedPropagate(Prepared[PropagateConfig]):
 
 
 def prepare(config: PropagateConfig, source: Source) -> PreparedPropagate:
-    """The rows to train on, once names, device, sizes and rows are known to do.
+    """Check names, device, sizes and rows; the rows to train on.
 
     Raises:
         InputError: a name, the device, the sizes or the rows won't do.
@@ -105,7 +105,7 @@ def run(prepared: PreparedPropagate, context: Context) -> Result:
     config, source = prepared.config, prepared.source
     rows, workers = prepared.rows, context.workers
     if (kind := find_device(config.device).type) == "cpu":
-        # Whatever a worker elsewhere would take.
+        # A worker on another machine must use the same device.
         config = config.model_copy(update={"device": kind})
     elif not isinstance(workers, Processes):
         raise InputError("--device", must="cpu with --cluster", got=kind, hint="--device cpu")
@@ -127,7 +127,9 @@ def run(prepared: PreparedPropagate, context: Context) -> Result:
     for name in config.activations:
         pieces["signs", name] = partial(measure_signs, config, name)
     found: dict[tuple[str, ...], Any] = {}
-    for address, one in zip(pieces, workers.map_ordered(_alone, pieces.values()), strict=True):
+    for address, one in zip(
+        pieces, workers.map_ordered(_in_one_thread, pieces.values()), strict=True
+    ):
         found[address] = one
         context.progress(len(found), len(pieces))
     signals, signs, trained = (
@@ -147,6 +149,6 @@ def run(prepared: PreparedPropagate, context: Context) -> Result:
     )
 
 
-def _alone(work: Any) -> Any:
+def _in_one_thread(work: Any) -> Any:
     with one_thread():
         return work()

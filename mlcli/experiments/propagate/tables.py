@@ -1,4 +1,4 @@
-"""The curves and the metrics of `propagate`, measurement beside theory."""
+"""Tables and metrics of `propagate`: measurement and theory."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ REACH = 4.0
 
 
 def _log10(values: Array) -> Array:
-    """log10, and no number where the value has left the range of a float."""
+    """log10; NaN where the value has left the range of a float."""
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.log10(values)
     return np.where(np.isfinite(found), found, np.nan)
 
 
 def factors(side: str, values: Array) -> Array:
-    """The mean over the layers of what one layer does to a variance, (L, ...) to (...).
+    """The mean over the layers of the factor of a variance per layer, (L, ...) to (...).
 
     Forward Var a^(l+1) / Var a^(l), backward Var delta^(l) / Var delta^(l+1). Of each ratio the
     mean over the weights is exact for ReLU forward; where a variance fluctuates about a fixed
@@ -79,7 +79,7 @@ def signals(config: PropagateConfig, measured: Measured) -> Columns:
         for side in SIDES:
             logs = interval_columns(f"log10_{side}", _log10(getattr(found, side)).T)
             logs[f"log10_{side}_theory"] = list(_log10(getattr(theory, side)))
-            # Five decimals are below any interval, and keep the file small.
+            # Five decimals are finer than any interval, and keep the file small.
             part |= _rounded(logs, 5)
         for name, values in part.items():
             columns.setdefault(name, []).extend(values)
@@ -100,7 +100,7 @@ def activations(config: PropagateConfig) -> Columns:
 
 
 def _sign_limit(config: PropagateConfig, activation: str, normalisation: str, n: int) -> float:
-    """What a large minibatch leaves of the lock: with batch normalisation nothing."""
+    """The share of one-signed gradients in a large minibatch; 2^(1-n) with batch normalisation."""
     if normalisation == "batch":
         return float(2.0 ** (1 - n))
     q = config.width * weight_variance(SIGN_SCHEME, config.width, config.width)
@@ -159,7 +159,7 @@ def trains(
     trained: Mapping[tuple[str, ...], Mapping[str, PairTraining]],
     n_rows: int,
 ) -> Columns:
-    """What training on so many rows makes of every pair."""
+    """Training result of every pair."""
     columns: dict[str, list[Any]] = {}
     for normalisation in NORMALISATIONS:
         for activation in config.activations:
@@ -203,7 +203,7 @@ def metrics(
     }
     for normalisation, activation, init, depth, signal, theory in _each(config, measured):
         for side in SIDES:
-            # Normalised, a has variance 1 in every layer: there is nothing to say of it.
+            # With normalisation a has variance 1 in every layer.
             if normalisation == "batch" and side == "forward":
                 continue
             place = f"batch_norm_{side}" if normalisation == "batch" else side

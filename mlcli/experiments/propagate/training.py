@@ -1,4 +1,4 @@
-"""Which pairs of initialisation and activation train at all, found out by training them."""
+"""Training accuracy of every pair of initialisation and activation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ N_TRIALS, TRIAL = 2, 1 / 3
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """What is learnt: inputs in z-scores (N, D), labels (N,), and how many classes there are."""
+    """Inputs in z-scores (N, D), labels (N,), and the number of classes."""
 
     X: Array
     labels: NDArray[np.int64]
@@ -47,7 +47,7 @@ def rows_of(config: PropagateConfig, source: Source) -> TrainingRows:
     """A random choice of the data's rows, the same for all pairs.
 
     Raises:
-        InputError: the target is no class, or parameters don't fit the rows.
+        InputError: the target is not a class, or parameters don't fit the rows.
     """
     data = source.replicate(0, config.seed).fitted_to()
     values, labels = np.unique(data.t, return_inverse=True)
@@ -79,7 +79,7 @@ def rows_of(config: PropagateConfig, source: Source) -> TrainingRows:
 
 @dataclass(frozen=True)
 class PairTraining:
-    """How one pair trains.
+    """Result of training one pair.
 
     Attributes:
         learning_rate: the best of the rates that were tried.
@@ -97,10 +97,10 @@ class PairTraining:
 def train_pairs(
     config: PropagateConfig, rows: TrainingRows, activation: str, normalisation: str
 ) -> Mapping[str, PairTraining]:
-    """Train every initialisation with one activation, all networks of a kind at once.
+    """Train every initialisation with one activation, all networks at once.
 
-    The rate is chosen on networks and orders of their own, so that the accuracies which are
-    reported don't profit from the choice.
+    The rate is chosen on other networks and orders, so that the reported accuracies are not biased
+    by the choice.
     """
     members = [(init, rate) for init in config.inits for rate in config.train_rates]
     trials = list(range(N_TRIALS))
@@ -116,7 +116,7 @@ def train_pairs(
     )
     shape = (len(config.inits), len(config.train_rates), N_TRIALS)
     tried = scores.accuracy.reshape(shape).mean(axis=2)
-    # Equal accuracies, mostly those of chance, are told apart by the loss.
+    # Ties in the accuracy, mostly at chance level, are broken by the loss.
     loss = np.nan_to_num(scores.loss, nan=np.inf, posinf=np.inf).reshape(shape).mean(axis=2)
     best = [int(np.lexsort((loss[k], -tried[k]))[0]) for k in range(len(config.inits))]
     chosen = [(init, config.train_rates[best[k]]) for k, init in enumerate(config.inits)]
@@ -144,12 +144,12 @@ def _train_members(
     activation: str,
     normalisation: str,
     members: Sequence[tuple[str, float]],
-    word: str,
+    purpose: str,
     seeds: Sequence[int],
     n_steps: int,
 ) -> TrainingScores:
     """Scores of members (init, rate) after so many steps."""
-    streams = [partial(stream, config.seed, word, index) for index in seeds]
+    streams = [partial(stream, config.seed, purpose, index) for index in seeds]
     sizes = [rows.X.shape[1], *[config.train_width] * config.train_depth, rows.n_classes]
     net = MLP(
         sizes,
@@ -161,7 +161,7 @@ def _train_members(
     )
     optimiser = OPTIMISERS["adam"](net.theta, net.decays, [rate for _, rate in members])
     n_epochs = max(1, round(n_steps * config.train_batch / rows.labels.size))
-    # Without the slow start of a cycle the rates that train best diverge on the way.
+    # Without the warm-up of a cycle the best rates diverge.
     settings = TrainingSettings(
         n_epochs,
         config.train_batch,

@@ -1,4 +1,4 @@
-"""Into a trained network: its feature maps, and what each layer makes of a shift."""
+"""Feature maps of a trained network, and the invariance of its layers under shifts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NEW_STAGE = ("conv", "residual", "scan", "flatten", "global", "dense")
 
 
 def standardised(fitted: FittedGroup, problem: Problem, images: NDArray[Any]) -> Any:
-    """Images (n, c, h, w) as every member of a network sees them, a tensor (M, n, c h w)."""
+    """Images (n, c, h, w) in the units of every member, a tensor (M, n, c h w)."""
     units = view_of(problem, fitted.group, PARTS[-1], 1).X
     rows = images.reshape(len(images), -1)  # (n, c h w)
     part = member_rows(fitted.net, LOSSES["square"], rows, np.zeros((len(rows), 1)), View(X=units))
@@ -42,10 +42,10 @@ def standardised(fitted: FittedGroup, problem: Problem, images: NDArray[Any]) ->
 
 
 def features_table(problem: Problem, fitted: Sequence[FittedGroup], shown: Variant) -> Columns:
-    """What each stage of a variant's first seed makes of its first test image.
+    """Output of each stage of a variant's first seed for its first test image.
 
-    A stage ends before the next convolution; drawn are the channels that answer most. The entries
-    stand in the last column, with spaces between, and a stroke between rows.
+    A stage ends before the next convolution; only channels with the largest mean are listed. The
+    entries are in the last column, separated by spaces, and by a slash between rows.
     """
     columns: dict[str, list[Any]] = {name: [] for name in ("stage", "layer", "channel", "values")}
     one, m = fitted_members(fitted, shown)[0]
@@ -82,7 +82,7 @@ def _append(columns: dict[str, list[Any]], stage: int, name: str, maps: NDArray[
 def invariance_table(
     config: Any, problem: Problem, fitted: Sequence[FittedGroup], shown: Variant
 ) -> Columns:
-    """How much of each layer's output a shift of the image changes: means over seeds, intervals."""
+    """Relative change of each layer's output under a shift: means over seeds and intervals."""
     columns: dict[str, list[Any]] = {
         name: []
         for name in (

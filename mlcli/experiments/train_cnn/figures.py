@@ -25,7 +25,7 @@ from mlcli.plotting import (
     where,
 )
 
-# Ten colours that stay apart for most eyes; the label stands in each cell as well.
+# Ten colours that most readers can tell apart; the label is written in each cell as well.
 CLASS_COLOURS = (
     "#0072B2",
     "#E69F00",
@@ -133,7 +133,7 @@ def filters(table: Table) -> Figure:
 
 
 def invariance(table: Table) -> Figure:
-    """How much of each layer's output a shift changes, layer by layer."""
+    """Relative change of each layer's output under a shift."""
     if not table["layer"]:
         return nothing_to_draw("The test images were not shifted (max_shift is 0).")
     figure = new_figure(7.4, 4.8)
@@ -164,7 +164,7 @@ def _grid(text: str) -> NDArray[np.float64]:
 
 
 def feature_maps(table: Table) -> Figure:
-    """Each stage in a row: the channels that answer most to one test image."""
+    """Each stage in a row: the channels with the largest response to one test image."""
     stages = distinct(table["stage"])
     if len(stages) < 2:
         return nothing_to_draw("No layer of the network puts out images.")
@@ -185,7 +185,7 @@ def feature_maps(table: Table) -> Figure:
 
 
 def class_map(picture: Table, cells: Table) -> Figure:
-    """A larger picture, and beside it what the network sees at each place."""
+    """A larger picture, and the predicted class at each place."""
     if not cells["label"]:
         return nothing_to_draw("No larger picture was asked for (deploy_size is not set).")
     pixels = _grid(picture["pixels"][0])

@@ -72,7 +72,7 @@ def prepare(config: TrainCnnConfig, source: Source) -> PreparedCnn:
 
 
 def augmentation_of(config: TrainCnnConfig) -> Augmentation:
-    """What may happen to an image in training."""
+    """The augmentation of images in training."""
     prefix = "augment_"
     names = [name for name in TrainCnnConfig.model_fields if name.startswith(prefix)]
     return Augmentation(**{name.removeprefix(prefix): getattr(config, name) for name in names})
@@ -166,17 +166,17 @@ def _fit(
 def _outcomes(
     config: TrainCnnConfig, problem: Problem, fitted: Sequence[FittedGroup]
 ) -> list[MemberOutcome]:
-    """The outcome of every member, over views where they are asked for, beside that of one view."""
+    """Evaluate every member; with `test_views` as a mean over views, next to that of one view."""
     plain = outcomes_of(config, problem, fitted)
     if not config.test_views:
         return plain
     name = headline(problem)
 
-    def look(net: BatchedModule, part: MemberRows) -> Forward:
+    def forward(net: BatchedModule, part: MemberRows) -> Forward:
         pixels = Pixels(image_shape_of(problem), problem.background, part.X_units)
         return partial(average_over_views, net, pixels=pixels, flips=config.augment_flip)
 
-    found = outcomes_of(config, problem, fitted, look)
+    found = outcomes_of(config, problem, fitted, forward)
     for one, before in zip(found, plain, strict=True):
         one.scores[f"{name}_one_view"] = before.scores[name]
     return found

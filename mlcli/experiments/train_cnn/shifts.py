@@ -1,4 +1,4 @@
-"""What becomes of a trained network's answers when the test images are shifted (section 8.2)."""
+"""Scores of trained networks on shifted test images (section 8.2)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from mlcli.neural.evaluation import evaluate
 
 Floats = NDArray[np.float64]
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
-# Where the metrics of the perceptron of equal size stand.
+# The key of the metrics of the perceptron with about as many parameters.
 MATCHED_PATH = ("equal_mlp",)
-# Test rows of a member that are shifted.
+# At most so many test rows of a member are shifted.
 MOST_ROWS = 1000
 
 
@@ -32,12 +32,12 @@ class ParameterMatchedMLP(Variant):
 
     @property
     def path(self) -> tuple[str, ...]:
-        """Where its metrics stand."""
+        """Keys of its metrics."""
         return MATCHED_PATH
 
     @property
     def label(self) -> str:
-        """What figures call it."""
+        """Its label in figures."""
         return "perceptron"
 
 
@@ -46,7 +46,7 @@ def parameter_matched_mlp(
 ) -> ParameterMatchedMLP:
     """One hidden layer of as many neurons as give the nearest number of parameters.
 
-    It learns by the same optimiser, rate and schedule, and has dropout where the other has some.
+    It has the same optimiser, rate and schedule, and dropout if the other network has some.
     """
     n_features, n_outputs = problem.X.shape[1], problem.n_outputs
     n_hidden = max(1, round((n_parameters - n_outputs) / (n_features + n_outputs + 1)))
@@ -57,12 +57,12 @@ def parameter_matched_mlp(
         "normalisation": "none",
         "dropout": 0.25 if drops else 0.0,
     }
-    kept = {k: v for k, v in variant.values.items() if k not in ("architecture", "lines")}
-    return ParameterMatchedMLP({**kept, **own}, ("hidden",))
+    shared = {k: v for k, v in variant.values.items() if k not in ("architecture", "lines")}
+    return ParameterMatchedMLP({**shared, **own}, ("hidden",))
 
 
 def shifted(images: NDArray[Any], down: int, right: int, fill: float) -> NDArray[Any]:
-    """Images (n, c, h, w) moved by whole pixels; what comes in from outside is `fill`."""
+    """Images (n, c, h, w) shifted by whole pixels; pixels from outside are `fill`."""
     h, w = images.shape[2:]
     moved = np.full_like(images, fill)
     if abs(down) < h and abs(right) < w:

@@ -1,4 +1,4 @@
-"""What section 8 says of trained networks, measured: layers, shifts, invariance, class maps."""
+"""The claims of section 8, measured on trained networks: layers, shifts, invariance, class maps."""
 
 from __future__ import annotations
 
@@ -46,23 +46,25 @@ def study_of(
     config: Any,
     problem: Problem,
     variants: Sequence[Variant],
-    equal: Sequence[Variant],
+    matched: Sequence[Variant],
     fitted: Sequence[FittedGroup],
     shown: Variant,
 ) -> CnnStudy:
-    """Look into trained networks, and shift and enlarge what they are shown.
+    """Measure feature maps, filters, invariance, shifted images and dense inference.
 
     Args:
         config: validated parameters.
         problem: rows and splits.
         variants: the convolutional ones.
-        equal: the perceptron beside them, or nothing.
+        matched: the perceptron with about as many parameters, or empty.
         fitted: all groups.
-        shown: the variant that is looked into.
+        shown: the variant whose layers are shown.
     """
     shifts = accuracies(config, problem, fitted, config.max_shift) if config.max_shift else {}
     moved = invariance_table(config, problem, fitted, shown)
-    deployed = None if config.deploy_size is None else infer_densely(config, problem, fitted, shown)
+    inference = (
+        None if config.deploy_size is None else infer_densely(config, problem, fitted, shown)
+    )
     layers = summary_table(variants[:1], fitted)
     metrics: dict[str, Any] = {"layers": _layers(layers)}
     if shifts:
@@ -74,20 +76,20 @@ def study_of(
                 )
                 for pixels in range(config.max_shift + 1)
             }
-            for variant in (*variants, *equal)
+            for variant in (*variants, *matched)
         }
-    if deployed is not None:
-        metrics["deployed"] = dense_inference_metrics(problem, deployed)
+    if inference is not None:
+        metrics["deployed"] = dense_inference_metrics(problem, inference)
     return CnnStudy(
         metrics,
         {
-            "class_map": class_map_table(problem, deployed),
+            "class_map": class_map_table(problem, inference),
             "feature_maps": features_table(problem, fitted, shown),
             "filters": filters_table(fitted, shown),
             "invariance": moved,
-            "picture": picture_table(problem, deployed),
+            "picture": picture_table(problem, inference),
             "shifts": shifts_table(
-                [*variants, *equal] if shifts else [], config.n_seeds, shifts, problem
+                [*variants, *matched] if shifts else [], config.n_seeds, shifts, problem
             ),
             "summary": summary_table(variants, fitted),
         },
@@ -107,7 +109,7 @@ def layers_of(fitted: Sequence[FittedGroup], variant: Variant) -> Convolutional:
 
 
 def summary_table(variants: Sequence[Variant], fitted: Sequence[FittedGroup]) -> Columns:
-    """Each layer of each architecture: its shape, its parameters, the memory of a row."""
+    """Each layer of each architecture: shape, parameters, memory per row."""
     columns: dict[str, list[Any]] = {
         name: [] for name in ("architecture", "layer", "output", "parameters", "bytes_a_row")
     }
@@ -127,9 +129,9 @@ def summary_table(variants: Sequence[Variant], fitted: Sequence[FittedGroup]) ->
 
 
 def filters_table(fitted: Sequence[FittedGroup], shown: Variant) -> Columns:
-    """The first layer's filters of a variant's first seed, one row a filter and channel.
+    """The first layer's filters of a variant's first seed, one row per filter and channel.
 
-    The entries stand in the last column, with spaces between, and a stroke between rows.
+    The entries are in the last column, separated by spaces, and by a slash between rows.
     """
     columns: dict[str, list[Any]] = {"filter": [], "channel": [], "weights": []}
     one, m = fitted_members(fitted, shown)[0]

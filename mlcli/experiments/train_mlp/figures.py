@@ -36,7 +36,7 @@ from mlcli.plotting import (
 
 # A layer with more neurons shows the first and the last ones.
 MOST_NEURONS = 7
-# More shapes are not told apart at this size.
+# At most so many shapes fit.
 MOST_SHAPES = 4
 # A deeper network shows its first and its last layers.
 MOST_COLUMNS = 9
@@ -157,7 +157,7 @@ class NetworkShape:
 
 
 def shapes_in(model: Mapping[str, Any]) -> list[NetworkShape]:
-    """The different shapes of network that model.json tells of, in its order."""
+    """The different shapes of network in a model.json, in its order."""
     found: dict[tuple[int, ...], dict[str, None]] = {}
     for group in model["programs"]:
         names = found.setdefault(tuple(group["sizes"]), {})
