@@ -26,7 +26,7 @@ OPTIONS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_written_out_as_by_autograd(options: dict[str, Any]) -> None:
+def test_analytic_gradients_equal_those_of_autograd(options: dict[str, Any]) -> None:
     net = new([0, 1, 2], **options)
     X, labels = (torch.from_numpy(array) for array in problem(12))
     rows, t = X.expand(3, *X.shape), labels.expand(3, *labels.shape)
@@ -47,13 +47,15 @@ def test_written_out_as_by_autograd(options: dict[str, Any]) -> None:
     assert (autograd[1] != 0).any()
 
 
-def test_only_lines_are_written_out() -> None:
+def test_which_activations_have_an_analytic_gradient() -> None:
     assert has_analytic_gradient(["relu", "tanh"])
     assert not has_analytic_gradient(["relu", "gelu"])
     assert not has_analytic_gradient(["prelu"])
 
 
-def test_training_by_either_ends_at_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_with_analytic_gradients_and_autograd_gives_the_same_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def end() -> torch.Tensor:
         net = new([0, 1], activation="relu")
         settings = TrainingSettings(3, 8, clip_norm=1.0)

@@ -159,7 +159,7 @@ class Peer:
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "noise"])
 @pytest.mark.parametrize("n_members", [1, 2])
-def test_logits_and_gradients_as_torch(kind: str, n_members: int) -> None:
+def test_logits_and_gradients_equal_those_of_torch(kind: str, n_members: int) -> None:
     net = built(KINDS[kind], range(n_members))
     peers = [Peer(net, m) for m in range(n_members)]
     X, t = rows(n_members=n_members), torch.tensor([[0, 1, 2, 3, 1, 1]] * n_members)
@@ -185,7 +185,7 @@ def test_logits_and_gradients_as_torch(kind: str, n_members: int) -> None:
                 close(net.get_buffer(f"var{suffix}")[m], norm.running_var)
 
 
-def test_as_the_layers_in_numpy() -> None:
+def test_layers_equal_those_of_the_numpy_convolution_package() -> None:
     net = built(["conv 3 3x3 pad same stride 2", "relu", "pool max 2", "flatten"], [0])
     net.train()
     X = rows(n_members=1)
@@ -214,7 +214,7 @@ def trained(net: CNN, seeds: Sequence[int], X: Any, t: Any, n: int, **how: Any) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_together_as_alone(kind: str) -> None:
+def test_members_trained_together_equal_those_trained_alone(kind: str) -> None:
     X, t = rows(40, 1)[0].numpy(), np.arange(40) % 4
     augment = partial(take_steps, augment=Augmentation(flip=True, shift=1, cutout=2))
     seeds = [3, 1, 4]
@@ -262,7 +262,7 @@ def test_dropout_drops_in_training_only_and_keeps_the_mean() -> None:
     assert torch.equal(net.through(X, 3), X.flatten(2))
 
 
-def test_augmentation_has_the_noise_of_its_member_and_epoch() -> None:
+def test_augmentation_draws_from_the_member_s_noise_of_the_epoch() -> None:
     seen: list[torch.Tensor] = []
 
     def watch(X: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
@@ -291,7 +291,7 @@ CONVERTED = {
 
 
 @pytest.mark.parametrize("kind", CONVERTED)
-def test_a_dense_head_is_a_convolution(kind: str) -> None:
+def test_dense_layers_equal_their_convolutions(kind: str) -> None:
     net = built(CONVERTED[kind])
     net.train()
     net(rows())
@@ -304,7 +304,7 @@ def test_a_dense_head_is_a_convolution(kind: str) -> None:
     torch.testing.assert_close(logits.mean(dim=(3, 4)), net(X), rtol=0, atol=1e-12)
 
 
-def test_a_map_has_at_each_place_the_logits_of_its_window() -> None:
+def test_a_logit_map_holds_the_logits_of_each_window() -> None:
     net = built(["conv 3 3x3", "relu", "flatten", "dense 5", "tanh"], shape=(2, 6, 5))
     big = rows(2, shape=(2, 9, 7))
     logits = logit_map(net, big)
@@ -320,14 +320,14 @@ def test_a_map_has_at_each_place_the_logits_of_its_window() -> None:
 
 
 @pytest.mark.parametrize("name", ["fcn", "nin", "residual"])
-def test_other_sizes_in_evaluation(name: str) -> None:
+def test_fully_convolutional_networks_take_images_of_other_sizes(name: str) -> None:
     net = CNN(PRESETS[name], (1, 12, 12), 4, [np.random.default_rng(0)])
     net.eval()
     X = torch.randn(1, 2, 1, 20, 31, generator=torch.manual_seed(0))
     torch.testing.assert_close(logit_map(net, X).mean(dim=(3, 4)), net(X), rtol=0, atol=1e-5)
 
 
-def test_what_can_not_be_is_refused_with_its_layer() -> None:
+def test_a_layer_without_an_equivalent_convolution_is_refused_by_name() -> None:
     net = built(TINY)
     with pytest.raises(ValueError, match=r"layer 8, 'dense 7': .* 2 x 9 x 8 .* got 2 x 12 x 8"):
         net(rows(shape=(2, 12, 8)))
@@ -353,7 +353,7 @@ def digits() -> tuple[Any, Any]:
     return X[some].reshape(-1, 1, 8, 8) / 16, t[some]
 
 
-def test_a_small_net_learns_digits_and_resumes_bit_for_bit() -> None:
+def test_a_small_network_learns_digits_and_resumes_bit_for_bit() -> None:
     X, t = digits()
     lines = ["conv 8 3x3 pad same", "pool max 2", "batch-norm", "relu", "dropout 0.1", "flatten"]
     augment = Augmentation(rotate=10, cutout=2)

@@ -58,7 +58,9 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_two_processes_follow_the_path_of_one(together: dict[str, np.ndarray], case: str) -> None:
+def test_two_processes_train_to_the_same_weights_as_one(
+    together: dict[str, np.ndarray], case: str
+) -> None:
     alone = CASES[case](None)
     mine = {k.partition("/")[2]: v for k, v in together.items() if k.startswith(f"{case}/")}
     assert mine.keys() == alone.keys()
@@ -81,7 +83,7 @@ def group_of(rank: int, size: int) -> ProcessGroup:
 
 
 @pytest.mark.parametrize("size", [2, 3, 5])
-def test_shares_are_every_row_once_and_weigh_one(size: int) -> None:
+def test_shards_hold_every_row_once_and_their_weights_sum_to_one(size: int) -> None:
     cuts = [(0, 7), (7, 14), (14, 16), (16, 17)]
     order = torch.arange(2 * 17).reshape(2, 17)
     every = [shards_of(cuts, group_of(rank, size)) for rank in range(size)]
@@ -101,7 +103,7 @@ def test_shares_are_every_row_once_and_weigh_one(size: int) -> None:
         )
 
 
-def test_noise_does_not_depend_on_the_memory_of_what_it_is_for() -> None:
+def test_noise_does_not_depend_on_the_memory_layout_of_its_tensor() -> None:
     def drawn(like: torch.Tensor) -> torch.Tensor:
         generators = [torch.Generator().manual_seed(seed) for seed in (1, 2)]
         return draw_noise(like, generators, None, lambda own, g: own.uniform_(generator=g))
@@ -110,7 +112,7 @@ def test_noise_does_not_depend_on_the_memory_of_what_it_is_for() -> None:
     assert torch.equal(drawn(rows), drawn(columns))
 
 
-def test_what_ended_a_training_is_the_first_cause() -> None:
+def test_the_reported_cause_is_the_first_failure() -> None:
     lost, interrupted = ExitStatus(None, "interrupted"), ExitStatus(130, "interrupted")
     failed = ExitStatus(2, "the networks don't fit into memory")
     assert common_cause([lost, failed]) == ExitStatus(
@@ -140,7 +142,7 @@ class Alone(ProcessGroup):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
-def test_shared_batch_statistics_are_those_of_torch(dtype: torch.dtype) -> None:
+def test_batch_norm_over_several_processes_equals_that_of_torch(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     values = torch.randn(6, 4, 3, 2).to(dtype).requires_grad_()
     wide = torch.float64 if dtype == torch.float64 else torch.float32

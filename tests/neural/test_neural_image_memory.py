@@ -10,7 +10,7 @@ from mlcli.neural.cnn import channels_innermost, max_pool
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_convolutions_hand_on_the_layout(channels: int) -> None:
+def test_convolutions_keep_the_channels_last_layout(channels: int) -> None:
     images = torch.rand(2, channels, 6, 5)
     found = channels_innermost(images)
     assert torch.equal(found, images)

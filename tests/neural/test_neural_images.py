@@ -33,7 +33,7 @@ def placed(Z: torch.Tensor, down: int, right: int) -> torch.Tensor:
     return moved
 
 
-def test_a_shift_is_one_of_all_and_each_turns_up() -> None:
+def test_every_shift_occurs_and_no_other() -> None:
     Z = pictures(300)
     moved = augmentation.shift(Z, 2, generator())
     found = set()
@@ -46,7 +46,7 @@ def test_a_shift_is_one_of_all_and_each_turns_up() -> None:
     assert len({place for _, *place in found for place in [tuple(place)]}) == 25
 
 
-def test_a_crop_is_a_shift_that_mirrors() -> None:
+def test_a_crop_is_a_shift_with_reflected_borders() -> None:
     Z = pictures(100)
     cut = augmentation.crop(Z, 2, generator())
     moved = augmentation.shift(Z, 2, generator())
@@ -57,7 +57,7 @@ def test_a_crop_is_a_shift_that_mirrors() -> None:
         augmentation.crop(Z, 6, generator())
 
 
-def test_flips_are_half_and_twice_is_none() -> None:
+def test_half_of_the_images_are_flipped_and_two_flips_cancel() -> None:
     Z = pictures(400)
     turned = augmentation.flip(Z, generator())
     mirrored = (turned == Z.flip(3)).all(dim=(1, 2, 3))
@@ -67,7 +67,7 @@ def test_flips_are_half_and_twice_is_none() -> None:
 
 
 @pytest.mark.parametrize(("h", "w"), [(7, 7), (6, 9), (8, 6)])
-def test_turns_by_right_angles_are_exact(h: int, w: int) -> None:
+def test_rotations_by_right_angles_are_exact(h: int, w: int) -> None:
     Z = pictures(3, h=h, w=w).double()
     same = turn(Z, torch.zeros(3, dtype=torch.float64))
     torch.testing.assert_close(same, Z)
@@ -119,7 +119,7 @@ def test_cutouts_are_squares_of_one_size_everywhere() -> None:
         augmentation.cutout(Z, 7, generator())
 
 
-def test_same_generator_same_images_and_members_as_alone() -> None:
+def test_augmentation_depends_only_on_the_member_s_generator() -> None:
     X = torch.stack([pictures(), pictures() + 1])
     kept = X.clone()
     every = Augmentation(flip=True, rotate=15, shift=1, crop=2, cutout=2)
@@ -150,7 +150,7 @@ def test_outputs_are_averaged_over_views() -> None:
     torch.testing.assert_close(mean, sum(net(view) for view in views(X)) / 10)
 
 
-def test_views_move_pixels_and_not_the_means_of_their_places() -> None:
+def test_views_shift_pixels_and_not_the_standardisation() -> None:
     """In units each pixel has a mean of its own; what comes in is the ground of the data."""
     X = torch.stack([pictures(6)[:3], pictures(6)[3:]])  # (2, 3, 2, 6, 9)
     g = generator()
@@ -185,7 +185,7 @@ def test_an_average_of_weights_is_the_weighted_mean() -> None:
         assert torch.equal(net.state_dict()[name], states[-1][name])
 
 
-def test_an_average_goes_on_from_its_arrays() -> None:
+def test_averaged_weights_resume_from_their_arrays() -> None:
     net, average = new([0], normalisation="batch"), AveragedWeights(0.9)
     average.update(net)
     average.update(net)

@@ -45,7 +45,9 @@ NORMAL = {"weight": "gamma", "bias": "beta"}
 
 @pytest.mark.parametrize("options", VARIANTS, ids=str)
 @pytest.mark.parametrize("name", ["momentum", "adamw"])
-def test_together_as_alone(options: dict[str, Any], name: str) -> None:
+def test_members_trained_together_equal_those_trained_alone(
+    options: dict[str, Any], name: str
+) -> None:
     seeds, rates = [3, 1, 4], [0.05, 0.01, 0.1]
     together = new(seeds, **options)
     start = together.theta.clone()
@@ -89,12 +91,12 @@ def test_members_differ_in_activation_and_scheme() -> None:
         np.testing.assert_allclose(predict(alone, X)[0], outputs[m], atol=1e-10)
 
 
-def test_weights_do_not_depend_on_the_type() -> None:
+def test_initial_weights_do_not_depend_on_the_dtype() -> None:
     double, single = new([7]), new([7], dtype=torch.float32)
     assert torch.equal(double.theta.float(), single.theta)
 
 
-def test_a_hundred_steps_as_in_numpy() -> None:
+def test_a_hundred_steps_equal_those_of_the_numpy_network() -> None:
     X, labels = problem(64)
     start = new_network(np.random.default_rng(0), SIZES, tanh())
     net = new([0])
@@ -168,7 +170,7 @@ def close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize("norm", ["none", "batch", "layer"])
-def test_forward_and_backward_as_torch(norm: str) -> None:
+def test_outputs_and_gradients_equal_those_of_torch(norm: str) -> None:
     net = new([0, 1], normalisation=norm)
     with torch.no_grad():
         net.theta.add_(0.2 * torch.randn(net.theta.shape, generator=torch.manual_seed(0)))
@@ -195,7 +197,7 @@ def test_forward_and_backward_as_torch(norm: str) -> None:
 
 
 @pytest.mark.parametrize("loss", [CROSS_ENTROPY, SQUARE])
-def test_losses_and_their_errors_as_autograd(loss: Any) -> None:
+def test_losses_and_their_deltas_equal_those_of_autograd(loss: Any) -> None:
     g = torch.Generator().manual_seed(0)
     A = torch.randn(3, 8, 4, generator=g, dtype=torch.float64, requires_grad=True)
     t: torch.Tensor = torch.randn(3, 8, 4, generator=g, dtype=torch.float64)
@@ -234,7 +236,7 @@ def test_regression_learns_and_scores_have_no_accuracy() -> None:
     assert scores.accuracy is None
 
 
-def test_dropout_keeps_the_mean_and_drops_the_share() -> None:
+def test_dropout_keeps_the_mean_and_drops_the_given_share() -> None:
     net = new([0, 1], sizes=(1, 4000, 1), dropout=0.25, activation="linear")
     net.seed_noise(streams_of([0, 1]), 0)
     mask = net._mask(torch.ones(2, 10, 4000))
@@ -268,7 +270,7 @@ def test_a_wrong_architecture_is_refused(options: dict[str, Any]) -> None:
         new([0, 1], **options)
 
 
-def test_a_view_is_the_same_as_a_table_of_ones_own() -> None:
+def test_a_view_of_rows_equals_a_table_of_these_rows() -> None:
     X, labels = problem(60)
     rng = np.random.default_rng(0)
     index = np.stack([rng.permutation(60)[:40] for _ in range(2)])
@@ -300,7 +302,7 @@ def test_a_view_is_the_same_as_a_table_of_ones_own() -> None:
         np.testing.assert_allclose(layers[1].error_rms[m], alone_layers[1].error_rms[0])
 
 
-def test_targets_in_units_of_their_own() -> None:
+def test_targets_are_standardised_per_member() -> None:
     rng = np.random.default_rng(0)
     X, T = rng.normal(size=(20, 5)), rng.normal(3, 7, (20, 1))
     net = new([0, 1], sizes=(5, 4, 1))

@@ -28,7 +28,7 @@ PEERS = {
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_activations_and_their_derivatives_as_torch(name: str) -> None:
+def test_activations_and_their_derivatives_equal_those_of_torch(name: str) -> None:
     ours = torch.linspace(-8, 8, 41, dtype=torch.float64).view(1, 41, 1).requires_grad_()
     theirs = ours.detach().clone().requires_grad_()
     z = activate([name], ours, torch.full((1, 1, 1), 0.25, dtype=torch.float64))
@@ -83,7 +83,7 @@ def test_initial_weights_have_mean_zero_and_the_variance_of_their_scheme(scheme:
 
 
 @pytest.mark.parametrize("shape", [(4, 9), (9, 4), (5, 5), (6, 2, 3)])
-def test_orthogonal_weights_are(shape: tuple[int, ...]) -> None:
+def test_orthogonal_weights_are_orthogonal(shape: tuple[int, ...]) -> None:
     W = draw_weights(np.random.default_rng(0), "orthogonal", shape, 1, 1).reshape(shape[0], -1)
     small = W @ W.T if W.shape[0] <= W.shape[1] else W.T @ W
     np.testing.assert_allclose(small, np.eye(len(small)), atol=1e-14)

@@ -189,7 +189,7 @@ def test_names_without_a_curve_are_refused() -> None:
         weight_variance("hee", 2, 2)
 
 
-def test_beyond_the_range_of_a_float_there_is_no_number() -> None:
+def test_theory_is_nan_beyond_the_range_of_a_float() -> None:
     theory = variances("relu", "normal", [512] * 202)
     assert np.isfinite(theory.forward[:100]).all()
     assert np.isnan(theory.forward[-1])
@@ -243,7 +243,7 @@ def test_one_signed_counts_zeros_with_either_sign_and_leaves_out_the_dead() -> N
     assert (same.tolist(), alive.tolist()) == ([3], [4])
 
 
-def test_training_scores_take_the_statistics_of_the_rows() -> None:
+def test_training_scores_use_the_batch_statistics_of_their_rows() -> None:
     rngs = [np.random.default_rng(i) for i in range(3)]
     net = MLP([4, 8, 2], rngs, activation="relu", normalisation="batch")
     X = 50.0 + np.random.default_rng(0).standard_normal((20, 4))
@@ -254,7 +254,7 @@ def test_training_scores_take_the_statistics_of_the_rows() -> None:
     assert found.accuracy.shape == (3,)
 
 
-def test_threads_are_given_back() -> None:
+def test_one_thread_restores_the_number_of_threads() -> None:
     before = torch.get_num_threads()
     with one_thread():
         assert torch.get_num_threads() == 1

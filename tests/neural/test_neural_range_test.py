@@ -59,7 +59,9 @@ def half_trained(name: str, mode: bool) -> tuple[MLP, Optimiser]:
 
 @pytest.mark.parametrize("name", ["sgd", "nesterov", "adam", "adamw"])
 @pytest.mark.parametrize("mode", [True, False], ids=["training", "evaluation"])
-def test_afterwards_everything_is_bit_for_bit_as_before(name: str, mode: bool) -> None:
+def test_a_range_test_leaves_network_and_optimiser_bit_for_bit_unchanged(
+    name: str, mode: bool
+) -> None:
     net, optimiser = half_trained(name, mode)
     before = everything(net, optimiser)
     X, t = problem()
@@ -70,7 +72,7 @@ def test_afterwards_everything_is_bit_for_bit_as_before(name: str, mode: bool) -
     assert not (np.abs(losses[-1] - losses[0]) < 0.1).any()
 
 
-def test_an_interrupt_in_the_middle_leaves_no_trace_either() -> None:
+def test_an_interrupted_range_test_leaves_them_unchanged_too() -> None:
     net, optimiser = half_trained("adam", mode=True)
     before = everything(net, optimiser)
 
@@ -87,7 +89,7 @@ def test_an_interrupt_in_the_middle_leaves_no_trace_either() -> None:
 
 
 @pytest.mark.parametrize("name", ["momentum", "adam"])
-def test_with_one_rate_it_is_the_training_with_that_rate(name: str) -> None:
+def test_a_range_test_with_a_constant_rate_equals_training_at_that_rate(name: str) -> None:
     net = new(SEEDS)
     X, t = problem()
     # A training before it does not show: the sweep starts at rest.
@@ -104,7 +106,7 @@ def test_with_one_rate_it_is_the_training_with_that_rate(name: str) -> None:
     np.testing.assert_allclose(per_epoch, other.history["minibatch_loss"], rtol=1e-13)
 
 
-def test_members_that_end_do_not_end_the_others() -> None:
+def test_a_diverged_member_does_not_end_the_range_test_of_others() -> None:
     X, t = problem()
     net = new(SEEDS, activation=["relu", "tanh", "relu"])
     with np.errstate(over="ignore"):

@@ -150,7 +150,7 @@ def test_single_and_bfloat16_learn_as_double(dtype: torch.dtype, autocast: bool)
         assert not np.allclose(rough.history["train_loss"], exact.history["train_loss"], rtol=1e-6)
 
 
-def test_metrics_can_be_left_out() -> None:
+def test_training_scores_are_optional() -> None:
     net = new([0])
     reports: list[EpochReport] = []
     run = trained(
@@ -179,7 +179,7 @@ def test_arguments_that_do_not_belong_together_are_refused() -> None:
             trained(net, **({"seeds": [0, 1]} | change))  # type: ignore[arg-type]
 
 
-def test_devices_by_name() -> None:
+def test_devices_are_found_by_name_and_unknown_ones_refused() -> None:
     assert find_device("cpu").type == "cpu"
     assert find_device("auto").type in {"cpu", "cuda", "mps"}
     assert find_dtype("float64", torch.device("cpu")) is torch.float64

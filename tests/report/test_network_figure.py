@@ -75,5 +75,5 @@ def test_shapes_of_a_run_with_what_they_apply() -> None:
     assert "= h(" in texts(architecture(shapes_in(model)))
 
 
-def test_no_network_is_said() -> None:
+def test_a_run_without_weights_draws_a_note_instead() -> None:
     assert "No weights" in texts(architecture([]))
