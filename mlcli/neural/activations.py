@@ -2,8 +2,9 @@
 
 To add one, add its entry to `ACTIVATIONS` and its name to `config.networks.ActivationName`, the
 choices of the flag. Layer specifications, initial weights, the backward pass, the theory of wide
-networks, `propagate` and TorchScript take it from here; ONNX files need its operations in
-`export.onnx_file`. Torch is imported when a function is called, so that names are cheap to list.
+networks, `propagate` and TorchScript derive theirs from the entry. The NumPy network has those of
+`backpropagation.activations`, and exported files need an operation of the same name in
+`export.operations`. Torch is imported when a function is first called, so that names are cheap.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class Activation:
         function: h by its full name in torch; empty for a straight line on either side of 0.
         negative_slope: h'(a) for large negative a. Decides the gain of He's initialisation:
             Var(w) = 2 / ((1 + negative_slope^2) n).
-        max_derivative: the largest h', to which saturation is relative.
+        reference_derivative: h' of a neuron that is not saturated, relative to which saturation is
+            measured: the largest h' of sigmoid, 1 for the others.
         backward: (dE/dz, a, z) to dE/da = dE/dz h'(a), written out; it may overwrite dE/dz.
             None: left to autograd.
         learns_slope: whether the slope on the left is a parameter (prelu), which starts at
@@ -48,7 +50,7 @@ class Activation:
     name: str
     function: str = ""
     negative_slope: float = 0.0
-    max_derivative: float = 1.0
+    reference_derivative: float = 1.0
     backward: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
     learns_slope: bool = False
     draws_slope: bool = False
@@ -73,7 +75,7 @@ class Activation:
 
     @property
     def is_leaky(self) -> bool:
-        """Whether h is a straight line on either side of 0, whose left slope is a parameter."""
+        """Whether h is a leaky ReLU: a straight line on either side of 0."""
         return not self.function and self.negative_slope < 1.0
 
 
@@ -114,7 +116,9 @@ ACTIVATIONS: Mapping[str, Activation] = MappingProxyType(
     {
         h.name: h
         for h in (
-            Activation("sigmoid", "torch.sigmoid", max_derivative=0.25, backward=_sigmoid_backward),
+            Activation(
+                "sigmoid", "torch.sigmoid", reference_derivative=0.25, backward=_sigmoid_backward
+            ),
             Activation("tanh", "torch.tanh", backward=_tanh_backward),
             Activation("relu", "torch.relu", backward=_relu_backward),
             Activation("leaky-relu", negative_slope=LEAKY_SLOPE, backward=_leaky_relu_backward),

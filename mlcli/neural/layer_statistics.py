@@ -16,7 +16,7 @@ from mlcli.neural.losses import Loss
 from mlcli.neural.mlp import MLP, LayerOutputs
 
 Floats = NDArray[np.float64]
-# A neuron is saturated on a row where h' is below this share of the largest h'.
+# A neuron is saturated on a row where h' is below this share of `reference_derivative`.
 SATURATION = 0.05
 
 
@@ -30,7 +30,7 @@ class LayerStatistics(NamedTuple):
         activation_mean: of z = h(a).
         activation_std: of z.
         dead: share of neurons with h' = 0 on every row, whose weights get no gradient.
-        saturated: share of rows and neurons where h' is below 5 % of its largest value.
+        saturated: share of rows and neurons where h' is below 5 % of `reference_derivative`.
         error_rms: root of the mean square of delta^(l) = dE/da times the number of rows, (7.1).
         gradient_rms: root of the mean square of dE/dW^(l).
     """
@@ -77,8 +77,8 @@ def layer_statistics(
 
 def _of_layer(net: MLP, seen: LayerOutputs, delta: Tensor, gradient: Tensor) -> LayerStatistics:
     derivatives = _derivatives(net, seen).abs()  # (M, N, n)
-    largest = [find_activation(name).max_derivative for name in net.activations]
-    bound = SATURATION * torch.tensor(largest).to(derivatives).view(-1, 1, 1)
+    reference = [find_activation(name).reference_derivative for name in net.activations]
+    bound = SATURATION * torch.tensor(reference).to(derivatives).view(-1, 1, 1)
     n_rows = delta.shape[1]
     found = [
         seen.a.mean(dim=(1, 2)),
