@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 # eta_max = eta_crit / 10 and eta_min = eta_max / 10 of section 7.4.
 SAFETY = 10.0
 DIGITS = 3
-# A loss that falls within one step in so many of the sweep falls early.
+# A loss that falls within the first n_steps / EARLY steps falls early.
 EARLY = 20
 
 
@@ -33,29 +33,29 @@ def summary_of_rates(rates: Floats) -> dict[str, Any]:
     return {**geometric_summary(rates), "scale": "log10"}
 
 
-def rates_in(range_tests: VariantRangeTest) -> dict[str, Any]:
+def rates_in(range_test: VariantRangeTest) -> dict[str, Any]:
     """eta_crit, eta_max, eta_min and the rules of one variant, and how many seeds have none."""
-    critical = range_tests.values("eta_crit")
+    critical = range_test.values("eta_crit")
     return {
         "eta_crit": summary_of_rates(critical),
         "eta_max": summary_of_rates(critical / SAFETY),
         "eta_min": summary_of_rates(critical / SAFETY**2),
-        "suggestions": {name: summary_of_rates(range_tests.values(name)) for name in RULES},
-        "n_diverged": range_tests.count("found", "at-once"),
-        "n_without_eta_crit": range_tests.count("flat", "at-once", "bounded"),
+        "suggestions": {name: summary_of_rates(range_test.values(name)) for name in RULES},
+        "n_diverged": range_test.count("found", "at-once"),
+        "n_without_eta_crit": range_test.count("flat", "at-once", "bounded"),
     }
 
 
-def eta_max_of(range_tests: VariantRangeTest) -> float | None:
+def eta_max_of(range_test: VariantRangeTest) -> float | None:
     """The rate to train with, in three digits; None where no seed has one."""
-    mean = summary_of_rates(range_tests.values("eta_crit"))["mean"]
+    mean = summary_of_rates(range_test.values("eta_crit"))["mean"]
     return None if mean is None else float(f"{mean / SAFETY:.{DIGITS}g}")
 
 
 def cycle_of(config: LrFindConfig, eta_max: float) -> dict[str, Any]:
     """The one-cycle schedule of section 7.4, as keys of a training: up to eta_max, down to eta_0.
 
-    An eta_0 above eta_min would be no end to come down to: then it is eta_min.
+    If eta_0 is above eta_min, the cycle ends at eta_min.
     """
     start = 1.0 / SAFETY
     final = min(start, float(f"{config.eta_0 / eta_max:.6g}"))
@@ -68,12 +68,12 @@ def cycle_of(config: LrFindConfig, eta_max: float) -> dict[str, Any]:
 
 
 def one_cycle_section(
-    config: LrFindConfig, range_tests: VariantRangeTest, eta_max: float
+    config: LrFindConfig, range_test: VariantRangeTest, eta_max: float
 ) -> dict[str, Any]:
     """A section of params.yaml for a training: the network of a variant, its data, the schedule."""
     keys = inherited_keys(LrFindConfig, section_of(config))
     given = config.model_dump(mode="json", include=set(keys))
-    values = {key: range_tests.variant.values.get(key, value) for key, value in given.items()}
+    values = {key: range_test.variant.values.get(key, value) for key, value in given.items()}
     kept = {key: value for key, value in values.items() if value is not None}
     return kept | cycle_of(config, eta_max)
 

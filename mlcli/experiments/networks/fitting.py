@@ -226,7 +226,7 @@ def _averaging(
     config: Any, net: BatchedModule, saved: Mapping[str, NDArray[Any]], run_epoch: RunEpoch | None
 ) -> tuple[AveragedWeights | None, RunEpoch | None]:
     """The moving average of the weights and the steps that update it, or None."""
-    # lr-find has no such field: its comparison judges the last weights.
+    # lr-find has no such field: its comparison evaluates the last weights.
     decay = getattr(config, "average_decay", None)
     if decay is None:
         return None, run_epoch
