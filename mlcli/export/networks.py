@@ -144,7 +144,7 @@ def _member(build: Builder, program: Program, m: int, rows: str, label: str) -> 
     if restored.views is None:
         return seen(rows)
     pixels, flips = restored.views
-    every = [seen(view) for view in _views(build, rows, pixels.shape, pixels.ground, flips)]
+    every = [seen(view) for view in _views(build, rows, pixels.shape, pixels.background, flips)]
     total = every[0]
     for other in every[1:]:
         total = build.add("add", total, other)
@@ -152,12 +152,12 @@ def _member(build: Builder, program: Program, m: int, rows: str, label: str) -> 
 
 
 def _views(
-    build: Builder, rows: str, shape: tuple[int, ...], ground: float, flips: bool
+    build: Builder, rows: str, shape: tuple[int, ...], background: float, flips: bool
 ) -> list[str]:
     """The image, moved by a pixel four ways, and all mirrored; `neural.augmentation.views`."""
     c, h, w = shape
     # The number behind the last pixel stands for what comes in from outside.
-    padded = build.concat([rows, build.constant(rows, ground)])  # (n, c h w + 1)
+    padded = build.concat([rows, build.constant(rows, background)])  # (n, c h w + 1)
     places = np.arange(c * h * w).reshape(c, h, w)
     around = np.pad(places, ((0, 0), (1, 1), (1, 1)), constant_values=c * h * w)
     found = []
