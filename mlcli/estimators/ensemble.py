@@ -11,15 +11,19 @@ import numpy as np
 from mlcli.errors import Interrupted
 from mlcli.estimators.base import Array, Floats, Ints
 from mlcli.estimators.parameters import ParameterError
-from mlcli.experiments.networks.fitting import Fitted, fit_all
-from mlcli.experiments.networks.members import Program, loss_of, programs_of
-from mlcli.experiments.networks.problem import Problem, Split, origin_of, parts_of, units_of
-from mlcli.experiments.networks.threads import program_threads
+from mlcli.experiments.networks.fitting import FittedGroup, fit_all
+from mlcli.experiments.networks.member_groups import (
+    MemberGroup,
+    group_threads,
+    loss_of,
+    member_groups_of,
+)
+from mlcli.experiments.networks.problem import NetworkSplit, Problem, origin_of, parts_of, units_of
 from mlcli.experiments.networks.variants import Variant, variants_of
-from mlcli.neural.batches import Scaling, View, part_of
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.batches import Scaling, View, member_rows
 from mlcli.neural.device import find_device, find_dtype
 from mlcli.neural.evaluation import outputs
-from mlcli.neural.members import Members
 from mlcli.neural.training import RunEpoch
 from mlcli.rng import stream
 
@@ -37,7 +41,7 @@ class Trained:
         best_epoch: of each member, (m,).
     """
 
-    program: Program
+    program: MemberGroup
     state: dict[str, Array]
     history: dict[str, Floats]
     best_epoch: Ints
@@ -57,7 +61,7 @@ class Ensemble:
     config: Any
     problem: Problem
     trained: tuple[Trained, ...]
-    nets: dict[tuple[int, str], Members] = field(default_factory=dict)
+    nets: dict[tuple[int, str], BatchedModule] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         # Networks hold views of their own buffer and can be made anew from the arrays.
@@ -79,7 +83,7 @@ class Ensemble:
                 found.append(a * split.t_scale + split.t_shift)
         return np.stack(found)
 
-    def _program_outputs(self, number: int, splits: Sequence[Split], X: Array) -> Floats:
+    def _program_outputs(self, number: int, splits: Sequence[NetworkSplit], X: Array) -> Floats:
         program, autocast = self.trained[number].program, self.config.precision == "bf16"
         net = self._net(number, SINGLE if autocast else X.dtype)
         shift, scale = (
@@ -89,11 +93,11 @@ class Ensemble:
             shift = shift - self.problem.origin
         view = View(None, Scaling(shift, scale))
         loss, t = loss_of(self.problem), np.zeros((len(X), 1))
-        part = part_of(net, loss, X, t[:, 0] if loss.labelled else t, view)
-        with program_threads(program):
+        part = member_rows(net, loss, X, t[:, 0] if loss.labelled else t, view)
+        with group_threads(program):
             return outputs(net, part, autocast)[0].astype(np.float64)
 
-    def _net(self, number: int, dtype: np.dtype[Any]) -> Members:
+    def _net(self, number: int, dtype: np.dtype[Any]) -> BatchedModule:
         """The network of a program that computes in float32 or float64."""
         key = number, str(dtype)
         if key not in self.nets:
@@ -108,7 +112,7 @@ class Ensemble:
             single = dtype == SINGLE or device.type == "mps"
             torch_type = find_dtype("float32" if single else "float64", device)
             net = one.program.architecture.build(blank, generators, device, torch_type)
-            net.take_arrays(one.state)
+            net.load_state_arrays(one.state)
             self.nets[key] = net
         return self.nets[key]
 
@@ -164,7 +168,7 @@ def train_ensemble(
     task = "classification" if n_classes else "regression"
     names = tuple(map(str, range(n_classes)))
     problem = Problem(task, rows, targets, names, splits, image_shape, False, (), origin, t_origin)
-    programs = programs_of(config, problem, variants_of(config))
+    programs = member_groups_of(config, problem, variants_of(config))
     try:
         fitted = fit_all(
             config, problem, programs, checkpoint=None, progress=_quiet, run_epoch=run_epoch
@@ -182,9 +186,9 @@ def _quiet(done: float, total: float, note: str = "") -> None:
     pass
 
 
-def _trained(one: Fitted) -> Trained:
+def _trained(one: FittedGroup) -> Trained:
     history = {name: np.asarray(curve) for name, curve in one.trained.history.items()}
-    return Trained(one.program, one.net.arrays(), history, one.trained.best_epoch)
+    return Trained(one.group, one.net.state_arrays(), history, one.trained.best_epoch)
 
 
 def _split(
@@ -194,7 +198,7 @@ def _split(
     labels: Ints | None,
     index: int,
     image_shape: tuple[int, ...] | None,
-) -> Split:
+) -> NetworkSplit:
     train, validation = np.arange(len(t)), np.arange(0)
     if config.patience is not None and config.validation_fraction > 0:
         rng = stream(config.seed, "validation", index)
@@ -205,4 +209,4 @@ def _split(
     t_shift, t_scale = 0.0, 1.0
     if labels is None:
         t_shift, t_scale = float(t[train].mean()), float(t[train].std()) or 1.0
-    return Split(train, validation, np.arange(0), shift, scale, t_shift, t_scale)
+    return NetworkSplit(train, validation, np.arange(0), shift, scale, t_shift, t_scale)

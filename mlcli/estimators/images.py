@@ -10,7 +10,7 @@ import numpy as np
 
 from mlcli.estimators.parameters import ParameterError
 from mlcli.neural.architecture import shapes
-from mlcli.neural.layer_lines import LayerSpec, parse
+from mlcli.neural.layer_spec import LayerSpec, parse
 
 Shape = tuple[int, int, int]
 # The smallest side of a square that a row of a square number of columns is taken for.
@@ -83,6 +83,6 @@ def _clipped(spec: LayerSpec, shape: Sequence[int]) -> str:
         return spec.line
     down, right = min(spec.stride[0], h), min(spec.stride[1], w)
     if spec.kind == "pool":
-        return f"pool {spec.word} {h}x{w} stride {down}x{right}"
+        return f"pool {spec.pooling} {h}x{w} stride {down}x{right}"
     pad = f"{spec.padding[0]}x{spec.padding[1]}"
     return f"conv {spec.n} {h}x{w} pad {pad} stride {down}x{right}"

@@ -183,7 +183,7 @@ def _program(
     device: str,
 ) -> Program:
     from mlcli.neural import restored
-    from mlcli.neural.pixels import Pixels
+    from mlcli.neural.augmentation import Pixels
     from mlcli.scale.threads import n_threads
 
     n_trained, n_features = int(program["n_trained"]), len(info["features"])
@@ -198,11 +198,11 @@ def _program(
     if info["kind"] == "mlp":
         sizes = [int(n) for n in program["sizes"]]
         activations = [str(one["activation"]) for one in members]
-        net = restored.perceptrons(sizes, activations, str(program["normalisation"]), own, device)
+        net = restored.restore_mlp(sizes, activations, str(program["normalisation"]), own, device)
     else:
         shape = tuple(int(n) for n in program["input_shape"])
         lines = [str(line) for line in program["layers"]]
-        net = restored.convolutional(lines, shape, len(info["classes"]) or 1, own, device)
+        net = restored.restore_cnn(lines, shape, len(info["classes"]) or 1, own, device)
         if info["views"]:
             pixels = Pixels(shape, float(info["views"]["ground"]))  # type: ignore[arg-type]
             views = (pixels, bool(info["views"]["flips"]))
@@ -218,7 +218,7 @@ def _program(
     shift = _units(members, "input_shift", n_features)
     scale = _units(members, "input_scale", n_features)
     return Program(
-        restored.Restored(net, shift, scale, n_trained, threads, autocast, views, origin),
+        restored.RestoredNetworks(net, shift, scale, n_trained, threads, autocast, views, origin),
         n_asked,
         _units(members[:n_asked], "output_shift", 1),
         _units(members[:n_asked], "output_scale", 1),

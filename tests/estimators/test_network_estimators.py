@@ -18,7 +18,7 @@ from mlcli.errors import Interrupted, NoAnswerError
 from mlcli.estimators import CNNClassifier, MLPClassifier, MLPRegressor, ensemble
 from mlcli.estimators.images import fitted_lines, shape_of
 from mlcli.neural.architecture import PRESETS, shapes
-from mlcli.neural.layer_lines import parse
+from mlcli.neural.layer_spec import parse
 from mlcli.rng import stream
 
 Run = Callable[..., Any]
@@ -295,7 +295,7 @@ def test_a_network_survives_a_pickle() -> None:
 def test_programs_too_large_for_one_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = blobs()
     whole = MLPClassifier("8", n_members=3, n_epochs=3, random_state=1).fit(X, y)
-    monkeypatch.setattr("mlcli.experiments.networks.members.PROGRAM_BYTES", 1)
+    monkeypatch.setattr("mlcli.experiments.networks.member_groups.GROUP_BYTES", 1)
     parts = MLPClassifier("8", n_members=3, n_epochs=3, random_state=1).fit(X, y)
     assert len(parts._model.trained) == 3
     np.testing.assert_allclose(parts.predict_proba(X), whole.predict_proba(X), atol=1e-5)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from mlcli.experiments.baseline.config import BaselineConfig
 from mlcli.experiments.baseline.task import Task
 from mlcli.experiments.networks.fitting import fit_all
-from mlcli.experiments.networks.members import programs_of
+from mlcli.experiments.networks.member_groups import member_groups_of
 from mlcli.experiments.networks.outcome import outcomes_of
-from mlcli.experiments.networks.problem import Problem, Split, origin_of
+from mlcli.experiments.networks.problem import NetworkSplit, Problem, origin_of
 from mlcli.experiments.networks.variants import variants_of
 from mlcli.experiments.train_cnn.config import TrainCnnConfig
 from mlcli.experiments.train_mlp.config import TrainMlpConfig
@@ -35,7 +35,7 @@ def network_predictions(
     """
     problem = _problem(config, task)
     settings = _settings(config, method, problem)
-    programs = programs_of(settings, problem, variants_of(settings))
+    programs = member_groups_of(settings, problem, variants_of(settings))
     fitted = fit_all(settings, problem, programs, checkpoint=None, progress=progress)
     outcomes = outcomes_of(settings, problem, fitted)
     by_split = sorted(outcomes, key=lambda one: one.member.seed_index)
@@ -91,7 +91,7 @@ def _problem(config: BaselineConfig, task: Task) -> Problem:
     )
 
 
-def _split(task: Task, X: Array, parts: tuple[Ints, Ints, Ints], start: int) -> Split:
+def _split(task: Task, X: Array, parts: tuple[Ints, Ints, Ints], start: int) -> NetworkSplit:
     """Units of the training rows of X (N, D), and parts of the rows from `start` on."""
     train = parts[0]
     shift, scale = X[train].mean(axis=0), spread(X[train])
@@ -102,4 +102,4 @@ def _split(task: Task, X: Array, parts: tuple[Ints, Ints, Ints], start: int) -> 
     if not task.n_classes:
         t_shift, t_scale = float(task.t[train].mean()), float(task.t[train].std()) or 1.0
     train, validation, test = (rows + start for rows in parts)
-    return Split(train, validation, test, shift, scale, t_shift, t_scale)
+    return NetworkSplit(train, validation, test, shift, scale, t_shift, t_scale)

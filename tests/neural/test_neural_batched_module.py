@@ -24,11 +24,11 @@ from mlcli.backpropagation.activations import tanh
 from mlcli.backpropagation.layers import Layer, new_network
 from mlcli.backpropagation.losses import softmax_cross_entropy
 from mlcli.backpropagation.training import train as train_in_numpy
-from mlcli.neural.batches import Part, Scaling, View, bounds, orders, part_of
+from mlcli.neural.batches import MemberRows, Scaling, View, batch_bounds, epoch_orders, member_rows
 from mlcli.neural.evaluation import evaluate, outputs, predict
+from mlcli.neural.layer_statistics import layer_statistics
 from mlcli.neural.mlp import MLP
-from mlcli.neural.statistics import layer_statistics
-from mlcli.neural.training import Settings, train
+from mlcli.neural.training import TrainingSettings, train
 
 VARIANTS: list[dict[str, Any]] = [
     {},
@@ -45,13 +45,15 @@ NORMAL = {"weight": "gamma", "bias": "beta"}
 
 @pytest.mark.parametrize("options", VARIANTS, ids=str)
 @pytest.mark.parametrize("name", ["momentum", "adamw"])
-def test_together_as_alone(options: dict[str, Any], name: str) -> None:
+def test_members_trained_together_equal_those_trained_alone(
+    options: dict[str, Any], name: str
+) -> None:
     seeds, rates = [3, 1, 4], [0.05, 0.01, 0.1]
     together = new(seeds, **options)
     start = together.theta.clone()
     X, labels = problem()
-    part = part_of(together, CROSS_ENTROPY, X, labels)
-    settings = Settings(4, 8, clip_norm=1.0)
+    part = member_rows(together, CROSS_ENTROPY, X, labels)
+    settings = TrainingSettings(4, 8, clip_norm=1.0)
     run = trained(
         together,
         seeds,
@@ -72,8 +74,8 @@ def test_together_as_alone(options: dict[str, Any], name: str) -> None:
                 single.history[curve][:, 0], run.history[curve][:, m], atol=1e-10
             )
         assert torch.equal(
-            orders(streams_of(seeds), 2, part)[m],
-            orders(streams_of([seed]), 2, part)[0],
+            epoch_orders(streams_of(seeds), 2, part)[m],
+            epoch_orders(streams_of([seed]), 2, part)[0],
         )
 
 
@@ -89,12 +91,12 @@ def test_members_differ_in_activation_and_scheme() -> None:
         np.testing.assert_allclose(predict(alone, X)[0], outputs[m], atol=1e-10)
 
 
-def test_weights_do_not_depend_on_the_type() -> None:
+def test_initial_weights_do_not_depend_on_the_dtype() -> None:
     double, single = new([7]), new([7], dtype=torch.float32)
     assert torch.equal(double.theta.float(), single.theta)
 
 
-def test_a_hundred_steps_as_in_numpy() -> None:
+def test_a_hundred_steps_equal_those_of_the_numpy_network() -> None:
     X, labels = problem(64)
     start = new_network(np.random.default_rng(0), SIZES, tanh())
     net = new([0])
@@ -102,12 +104,12 @@ def test_a_hundred_steps_as_in_numpy() -> None:
         for name, parameter in net.leaves.items():
             array = start[int(name[1:]) - 1].W.T if name[0] == "W" else start[int(name[1:]) - 1].b
             parameter.copy_(torch.from_numpy(array.copy()))
-    streams, parts = streams_of([0]), bounds(64, 8)
-    rows = part_of(net, CROSS_ENTROPY, X, labels)
+    streams, parts = streams_of([0]), batch_bounds(64, 8)
+    rows = member_rows(net, CROSS_ENTROPY, X, labels)
     batches = [
         order[a:b]
         for epoch in range(13)
-        for order in orders(streams, epoch, rows).numpy()
+        for order in epoch_orders(streams, epoch, rows).numpy()
         for a, b in parts
     ]
     peer = train_in_numpy(
@@ -118,7 +120,7 @@ def test_a_hundred_steps_as_in_numpy() -> None:
         net,
         [0],
         data=(X, labels),
-        settings=Settings(13, 8),
+        settings=TrainingSettings(13, 8),
         on_epoch=lambda report: steps.append(report.step_losses[:, 0]),
     )
     assert len(np.concatenate(steps)) >= 100
@@ -168,7 +170,7 @@ def close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize("norm", ["none", "batch", "layer"])
-def test_forward_and_backward_as_torch(norm: str) -> None:
+def test_outputs_and_gradients_equal_those_of_torch(norm: str) -> None:
     net = new([0, 1], normalisation=norm)
     with torch.no_grad():
         net.theta.add_(0.2 * torch.randn(net.theta.shape, generator=torch.manual_seed(0)))
@@ -177,7 +179,7 @@ def test_forward_and_backward_as_torch(norm: str) -> None:
     for training in (True, True, False):
         net.train(training)
         A = net(X.expand(2, 20, 5))
-        errors = CROSS_ENTROPY.with_errors(A.detach(), labels.expand(2, 20))[1]
+        errors = CROSS_ENTROPY.value_and_delta(A.detach(), labels.expand(2, 20))[1]
         gradients = net.unpack(net.backward(A, errors))
         for m, peer in enumerate(peers):
             peer.train(training)
@@ -195,7 +197,7 @@ def test_forward_and_backward_as_torch(norm: str) -> None:
 
 
 @pytest.mark.parametrize("loss", [CROSS_ENTROPY, SQUARE])
-def test_losses_and_their_errors_as_autograd(loss: Any) -> None:
+def test_losses_and_their_deltas_equal_those_of_autograd(loss: Any) -> None:
     g = torch.Generator().manual_seed(0)
     A = torch.randn(3, 8, 4, generator=g, dtype=torch.float64, requires_grad=True)
     t: torch.Tensor = torch.randn(3, 8, 4, generator=g, dtype=torch.float64)
@@ -205,7 +207,7 @@ def test_losses_and_their_errors_as_autograd(loss: Any) -> None:
     else:
         peers = [0.5 * functional.mse_loss(A[m], t[m], reduction="sum") / 8 for m in range(3)]
     sum(peers).backward()
-    E, errors = loss.with_errors(A.detach(), t)
+    E, errors = loss.value_and_delta(A.detach(), t)
     torch.testing.assert_close(E, torch.stack(peers).detach(), atol=1e-14, rtol=0)
     torch.testing.assert_close(loss.value(A.detach(), t), E, atol=1e-14, rtol=0)
     torch.testing.assert_close(errors, A.grad, atol=1e-15, rtol=0)
@@ -217,18 +219,24 @@ def test_regression_learns_and_scores_have_no_accuracy() -> None:
     T = np.stack([X.sum(axis=1), X[:, 0] * X[:, 1]], axis=1)
     net = new([0, 1], sizes=(5, 16, 2))
     run = train(
-        net, optimiser_of(net, "adam", 0.01), SQUARE, X, T, Settings(40, 20), streams_of([0, 1])
+        net,
+        optimiser_of(net, "adam", 0.01),
+        SQUARE,
+        X,
+        T,
+        TrainingSettings(40, 20),
+        streams_of([0, 1]),
     )
     assert (run.history["train_loss"][-1] < 0.02).all()
     assert "train_accuracy" not in run.history
     rows, targets = torch.from_numpy(X), torch.from_numpy(T)
     residual = predict(net, X) - T
-    scores = evaluate(net, SQUARE, Part(rows, targets))
+    scores = evaluate(net, SQUARE, MemberRows(rows, targets))
     np.testing.assert_allclose(scores.loss, 0.5 * (residual**2).sum(axis=2).mean(axis=1))
     assert scores.accuracy is None
 
 
-def test_dropout_keeps_the_mean_and_drops_the_share() -> None:
+def test_dropout_keeps_the_mean_and_drops_the_given_share() -> None:
     net = new([0, 1], sizes=(1, 4000, 1), dropout=0.25, activation="linear")
     net.seed_noise(streams_of([0, 1]), 0)
     mask = net._mask(torch.ones(2, 10, 4000))
@@ -241,10 +249,10 @@ def test_dropout_keeps_the_mean_and_drops_the_share() -> None:
 
 
 def test_minibatches_cover_all_rows_and_leave_no_single_row() -> None:
-    assert bounds(10, 4) == [(0, 4), (4, 8), (8, 10)]
-    assert bounds(9, 4) == [(0, 4), (4, 9)]
-    assert bounds(3, 8) == [(0, 3)]
-    assert bounds(2, 1) == [(0, 1), (1, 2)]
+    assert batch_bounds(10, 4) == [(0, 4), (4, 8), (8, 10)]
+    assert batch_bounds(9, 4) == [(0, 4), (4, 9)]
+    assert batch_bounds(3, 8) == [(0, 3)]
+    assert batch_bounds(2, 1) == [(0, 1), (1, 2)]
 
 
 @pytest.mark.parametrize(
@@ -262,13 +270,13 @@ def test_a_wrong_architecture_is_refused(options: dict[str, Any]) -> None:
         new([0, 1], **options)
 
 
-def test_a_view_is_the_same_as_a_table_of_ones_own() -> None:
+def test_a_view_of_rows_equals_a_table_of_these_rows() -> None:
     X, labels = problem(60)
     rng = np.random.default_rng(0)
     index = np.stack([rng.permutation(60)[:40] for _ in range(2)])
     units = Scaling(rng.normal(size=(2, 5)), rng.uniform(0.5, 2, (2, 5)))
     views = [View(index[:, :30], units), View(index[:, 30:], units)]
-    settings = Settings(3, 8, keep_best=True)
+    settings = TrainingSettings(3, 8, keep_best=True)
     together = new([0, 1], normalisation="batch")
     run = trained(
         together,
@@ -294,12 +302,12 @@ def test_a_view_is_the_same_as_a_table_of_ones_own() -> None:
         np.testing.assert_allclose(layers[1].error_rms[m], alone_layers[1].error_rms[0])
 
 
-def test_targets_in_units_of_their_own() -> None:
+def test_targets_are_standardised_per_member() -> None:
     rng = np.random.default_rng(0)
     X, T = rng.normal(size=(20, 5)), rng.normal(3, 7, (20, 1))
     net = new([0, 1], sizes=(5, 4, 1))
     units = Scaling(np.array([[1.0], [2.0]]), np.array([[3.0], [5.0]]))
-    part = part_of(net, SQUARE, X, T, View(t=units))
+    part = member_rows(net, SQUARE, X, T, View(t=units))
     A, t = outputs(net, part)
     np.testing.assert_allclose(t[1], (T - 2) / 5)
     np.testing.assert_allclose(A, predict(net, X))
@@ -307,4 +315,4 @@ def test_targets_in_units_of_their_own() -> None:
     expected = 0.5 * ((A - t) ** 2).sum(axis=2).mean(axis=1)
     np.testing.assert_allclose(evaluate(net, SQUARE, part).loss, expected)
     with pytest.raises(ValueError, match="2 members"):
-        part_of(net, SQUARE, X, T, View(np.zeros((3, 4), dtype=np.int64)))
+        member_rows(net, SQUARE, X, T, View(np.zeros((3, 4), dtype=np.int64)))

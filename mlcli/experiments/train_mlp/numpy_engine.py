@@ -1,6 +1,6 @@
-"""The steps of an epoch by the network that is written out in NumPy, member by member.
+"""Engine numpy: the steps of an epoch by the NumPy network of `backpropagation`, member by member.
 
-Everything else, from the initial draws to the evaluation, is the same as with torch.
+Everything else, from the initial weights to the evaluation, is the same as with torch.
 """
 
 from __future__ import annotations
@@ -20,17 +20,23 @@ from mlcli.backpropagation.losses import softmax_cross_entropy, square
 from mlcli.backpropagation.training import DivergedError, train
 from mlcli.errors import InputError
 from mlcli.experiments.networks.variants import Variant
-from mlcli.neural.batches import Part, bounds
+from mlcli.neural.activations import ACTIVATIONS as TORCH_ACTIVATIONS
+from mlcli.neural.activations import find_activation
+from mlcli.neural.batches import MemberRows, batch_bounds
 from mlcli.neural.losses import Loss
 from mlcli.neural.mlp import MLP
 from mlcli.neural.optimisers import Optimiser
-from mlcli.neural.training import RunEpoch, Settings
+from mlcli.neural.training import RunEpoch, TrainingSettings
 from mlcli.rng import stream
 
 Floats = NDArray[Any]
-# What the written-out network knows of each parameter that is compared.
+# Values of each compared parameter that the NumPy network supports.
 KNOWN: Mapping[str, tuple[Any, ...]] = {
-    "activation": ("sigmoid", "tanh", "relu", "leaky-relu", "rrelu", "prelu", "elu", "selu"),
+    "activation": tuple(
+        name
+        for name, h in TORCH_ACTIVATIONS.items()
+        if name.replace("-", "_") in ACTIVATIONS or h.learns_slope or h.draws_slope
+    ),
     "optimiser": ("sgd", "momentum"),
     "normalisation": ("none", "batch"),
     "dropout": (0.0,),
@@ -40,7 +46,7 @@ KNOWN: Mapping[str, tuple[Any, ...]] = {
 
 
 def check_engine(config: Any, variants: Sequence[Variant]) -> None:
-    """Refuse for engine numpy what only torch's network has.
+    """Refuse settings that the NumPy network does not support.
 
     Raises:
         InputError: naming the first such value.
@@ -61,19 +67,19 @@ def check_engine(config: Any, variants: Sequence[Variant]) -> None:
     for variant in variants:
         for name, known in KNOWN.items():
             if variant.values[name] not in known:
-                words = ", ".join(
+                choices = ", ".join(
                     f"{value:g}" if isinstance(value, float) else value for value in known
                 )
                 raise InputError(
                     f"--{name} for --engine numpy",
-                    must=words if len(known) == 1 else f"one of {words}",
+                    must=choices if len(known) == 1 else f"one of {choices}",
                     got=f"{variant.values[name]}",
                     hint="--engine torch",
                 )
 
 
 def run_epoch_of(config: Any) -> RunEpoch | None:
-    """What takes the steps of an epoch for a config's engine; None: torch."""
+    """The function that takes the steps of an epoch; None: torch's."""
     if config.engine != "numpy":
         return None
     return partial(_run_epoch, config)
@@ -84,14 +90,14 @@ def _run_epoch(
     net: Any,
     optimiser: Optimiser,
     loss: Loss,
-    part: Part,
+    part: MemberRows,
     order: Any,
-    settings: Settings,
+    settings: TrainingSettings,
     n_steps: int,
 ) -> Floats:
     """See `neural.training.train`; on a CPU torch's tensors and these arrays share their memory."""
     n_before = optimiser.n_steps
-    cuts = bounds(order.shape[1], settings.batch_size)[: n_steps - n_before]
+    cuts = batch_bounds(order.shape[1], settings.batch_size)[: n_steps - n_before]
     losses = np.full((len(cuts), net.n_members), np.nan)
     for m in range(net.n_members):
         if float(optimiser.minus_eta[m, 0]) == 0.0:
@@ -124,11 +130,11 @@ def _train_member(
     config: Any,
     labelled: bool,
 ) -> Floats:
-    """Losses of each step of one member; its parameters and velocity are written back."""
-    named = net.named(net.kept())
+    """Train one member in place; losses of each step."""
+    named = net.named_arrays(net.state_dict())
     network = as_network(named, net.activations[m], m)
-    velocity = optimiser.kept().get("velocity")
-    moving = None if velocity is None else net.named({"theta": velocity})
+    velocity = optimiser.buffers().get("velocity")
+    moving = None if velocity is None else net.named_arrays({"theta": velocity})
     start = None if moving is None else as_vector(moving, network, m)
     losses = np.full(len(batches), np.nan)
     try:
@@ -144,7 +150,7 @@ def _train_member(
             rng=stream(config.seed, "rrelu", m, optimiser.n_steps),
         )
     except DivergedError as error:
-        # Steps before it had finite losses, which no one asks for any more.
+        # Steps before it had finite losses, which are not needed.
         losses[: error.step - 1] = 0.0
         losses[error.step - 1] = error.loss
         return losses
@@ -179,9 +185,10 @@ def as_network(named: Mapping[str, Floats], activation: str, m: int) -> Network:
 
 
 def _activation(name: str, slopes: Floats | None, m: int) -> Activation | Leaky:
-    if name == "rrelu":
+    h = find_activation(name)
+    if h.draws_slope:
         return RReLU()
-    if name == "prelu":
+    if h.learns_slope:
         assert slopes is not None
         return PReLU(slopes[m].reshape(-1).copy())
     return ACTIVATIONS[name.replace("-", "_")]
@@ -198,7 +205,7 @@ def _names(network: Network) -> list[list[str]]:
 
 
 def as_vector(named: Mapping[str, Floats], network: Network, m: int) -> Floats:
-    """What stands in the places of member m's parameters, as `layers.on_one_vector` orders them."""
+    """Member m's parameters or velocities as one vector, in the order of `on_one_vector`."""
     parts = []
     for names, layer in zip(_names(network), network, strict=True):
         for name, array in zip(names, parameters((layer,)), strict=True):
@@ -209,7 +216,7 @@ def as_vector(named: Mapping[str, Floats], network: Network, m: int) -> Floats:
 
 
 def write_vector(named: Mapping[str, Floats], network: Network, vector: Floats, m: int) -> None:
-    """The opposite of `as_vector`, into the arrays of member m."""
+    """The inverse of `as_vector`: write a vector into the arrays of member m."""
     start = 0
     for names, layer in zip(_names(network), network, strict=True):
         for name, array in zip(names, parameters((layer,)), strict=True):
@@ -221,7 +228,7 @@ def write_vector(named: Mapping[str, Floats], network: Network, vector: Floats, 
 
 
 def write_back(named: Mapping[str, Floats], network: Network, m: int) -> None:
-    """Parameters and running statistics of a network into the arrays of member m."""
+    """Write parameters and running statistics of a network into the arrays of member m."""
     write_vector(named, network, np.concatenate([a.ravel() for a in parameters(network)]), m)
     for i, layer in enumerate(network, start=1):
         if layer.norm is not None:

@@ -7,12 +7,11 @@ import pytest
 import torch
 from neural_cases import new
 
-from mlcli.neural import images
-from mlcli.neural.averaging import AveragedWeights
+from mlcli.neural import augmentation
+from mlcli.neural.augmentation import Augmentation, Pixels, average_over_views, turn, views
 from mlcli.neural.batches import Units
 from mlcli.neural.cnn import CNN
-from mlcli.neural.images import Augmentation, turn, views
-from mlcli.neural.pixels import Pixels, average_over_views
+from mlcli.neural.optimisers import AveragedWeights
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -34,9 +33,9 @@ def placed(Z: torch.Tensor, down: int, right: int) -> torch.Tensor:
     return moved
 
 
-def test_a_shift_is_one_of_all_and_each_turns_up() -> None:
+def test_every_shift_occurs_and_no_other() -> None:
     Z = pictures(300)
-    moved = images.shift(Z, 2, generator())
+    moved = augmentation.shift(Z, 2, generator())
     found = set()
     for down in range(-2, 3):
         for right in range(-2, 3):
@@ -47,28 +46,28 @@ def test_a_shift_is_one_of_all_and_each_turns_up() -> None:
     assert len({place for _, *place in found for place in [tuple(place)]}) == 25
 
 
-def test_a_crop_is_a_shift_that_mirrors() -> None:
+def test_a_crop_is_a_shift_with_reflected_borders() -> None:
     Z = pictures(100)
-    cut = images.crop(Z, 2, generator())
-    moved = images.shift(Z, 2, generator())
+    cut = augmentation.crop(Z, 2, generator())
+    moved = augmentation.shift(Z, 2, generator())
     inside = moved != 0
     assert torch.equal(cut[inside], moved[inside])
     assert (cut != 0).all()
     with pytest.raises(ValueError, match="crop must fit into images of 6 x 9"):
-        images.crop(Z, 6, generator())
+        augmentation.crop(Z, 6, generator())
 
 
-def test_flips_are_half_and_twice_is_none() -> None:
+def test_half_of_the_images_are_flipped_and_two_flips_cancel() -> None:
     Z = pictures(400)
-    turned = images.flip(Z, generator())
+    turned = augmentation.flip(Z, generator())
     mirrored = (turned == Z.flip(3)).all(dim=(1, 2, 3))
     assert ((turned == Z).all(dim=(1, 2, 3)) ^ mirrored).all()
     assert mirrored.double().mean().item() == pytest.approx(0.5, abs=0.1)
-    assert torch.equal(images.flip(turned, generator()), Z)
+    assert torch.equal(augmentation.flip(turned, generator()), Z)
 
 
 @pytest.mark.parametrize(("h", "w"), [(7, 7), (6, 9), (8, 6)])
-def test_turns_by_right_angles_are_exact(h: int, w: int) -> None:
+def test_rotations_by_right_angles_are_exact(h: int, w: int) -> None:
     Z = pictures(3, h=h, w=w).double()
     same = turn(Z, torch.zeros(3, dtype=torch.float64))
     torch.testing.assert_close(same, Z)
@@ -86,7 +85,7 @@ def test_rotations_stay_within_bounds_and_differ() -> None:
     # An arm from the middle to the right; where it points to tells the angle.
     Z = torch.zeros(200, 1, 15, 21)
     Z[:, :, 7, 11:18] = 1.0
-    turned = images.rotate(Z, 20.0, generator())[:, 0]
+    turned = augmentation.rotate(Z, 20.0, generator())[:, 0]
     y, x = torch.arange(7.0, -8.0, -1.0), torch.arange(-10.0, 11.0)
     up, right = (turned.sum(2) * y).sum(1), (turned.sum(1) * x).sum(1)
     degrees = torch.rad2deg(torch.atan2(up, right))
@@ -106,7 +105,7 @@ def test_rotations_stay_within_bounds_and_differ() -> None:
 
 def test_cutouts_are_squares_of_one_size_everywhere() -> None:
     Z = pictures(500)
-    cut = images.cutout(Z, 3, generator())
+    cut = augmentation.cutout(Z, 3, generator())
     hole = cut == 0
     assert torch.equal(cut[~hole], Z[~hole])
     assert (hole.sum(dim=(2, 3)) == 9).all()
@@ -114,13 +113,13 @@ def test_cutouts_are_squares_of_one_size_everywhere() -> None:
     rows = hole[:, 0].any(dim=2)
     assert (rows.sum(dim=1) == 3).all()
     assert hole[:, 0].any(dim=0).all()
-    whole = images.cutout(Z, 6, generator())
+    whole = augmentation.cutout(Z, 6, generator())
     assert ((whole == 0).sum(dim=(2, 3)) == 36).all()
     with pytest.raises(ValueError, match="cutout must fit into images of 6 x 9"):
-        images.cutout(Z, 7, generator())
+        augmentation.cutout(Z, 7, generator())
 
 
-def test_same_generator_same_images_and_members_as_alone() -> None:
+def test_augmentation_depends_only_on_the_member_s_generator() -> None:
     X = torch.stack([pictures(), pictures() + 1])
     kept = X.clone()
     every = Augmentation(flip=True, rotate=15, shift=1, crop=2, cutout=2)
@@ -151,7 +150,7 @@ def test_outputs_are_averaged_over_views() -> None:
     torch.testing.assert_close(mean, sum(net(view) for view in views(X)) / 10)
 
 
-def test_views_move_pixels_and_not_the_means_of_their_places() -> None:
+def test_views_shift_pixels_and_not_the_standardisation() -> None:
     """In units each pixel has a mean of its own; what comes in is the ground of the data."""
     X = torch.stack([pictures(6)[:3], pictures(6)[3:]])  # (2, 3, 2, 6, 9)
     g = generator()
@@ -174,19 +173,19 @@ def test_an_average_of_weights_is_the_weighted_mean() -> None:
     g, states = generator(), []
     for _ in range(5):
         with torch.no_grad():
-            for tensor in net.kept().values():
+            for tensor in net.state_dict().values():
                 tensor.add_(torch.rand(tensor.shape, generator=g, dtype=tensor.dtype))
-        states.append({name: tensor.clone() for name, tensor in net.kept().items()})
+        states.append({name: tensor.clone() for name, tensor in net.state_dict().items()})
         average.update(net)
     weights = torch.tensor([0.8**k for k in range(5)]).flip(0).double()
-    assert average.state.keys() == net.kept().keys()
+    assert average.state.keys() == net.state_dict().keys()
     for name, tensor in average.state.items():
         stacked = torch.stack([state[name] for state in states], dim=-1)
         torch.testing.assert_close(tensor, (stacked * weights).sum(-1) / weights.sum())
-        assert torch.equal(net.kept()[name], states[-1][name])
+        assert torch.equal(net.state_dict()[name], states[-1][name])
 
 
-def test_an_average_goes_on_from_its_arrays() -> None:
+def test_averaged_weights_resume_from_their_arrays() -> None:
     net, average = new([0], normalisation="batch"), AveragedWeights(0.9)
     average.update(net)
     average.update(net)

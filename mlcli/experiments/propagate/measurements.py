@@ -1,4 +1,4 @@
-"""Networks as they are drawn: their signals, their errors, and the signs of their gradients."""
+"""Measurements on networks with initial weights: signals, errors, signs of gradients."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.neural.activations import find_activation
 from mlcli.neural.device import DTYPES
+from mlcli.neural.layer_statistics import Signals, one_signed, signals, weight_gradient
 from mlcli.neural.mlp import MLP
-from mlcli.neural.propagation import Signals, one_signed, signals, weight_gradient
 from mlcli.rng import stream
 
 Array = NDArray[np.float64]
@@ -26,9 +26,9 @@ POINT_ROWS, POINT_NEURONS = 25, 8
 def _draw(
     config: PropagateConfig, depth: int, activation: str, scheme: str, normalisation: str
 ) -> MLP:
-    """One network a seed, of equal widths, its weights from the seed's own stream.
+    """One network per seed, of equal widths, with weights from the seed's own stream.
 
-    In float64 and on the CPU: what N(0, 1) makes of 50 layers is beyond float32.
+    In float64 and on the CPU: with N(0, 1) weights 50 layers exceed the range of float32.
     """
     return MLP(
         [config.width] * (depth + 2),
@@ -40,11 +40,11 @@ def _draw(
     )
 
 
-def _normal(config: PropagateConfig, word: str, n_rows: int, *address: int) -> Array:
-    """Standard normal rows or errors of each seed, (n_seeds, n_rows, width)."""
+def _normal(config: PropagateConfig, name: str, n_rows: int, *address: int) -> Array:
+    """Standard normal rows or delta of each seed, (n_seeds, n_rows, width)."""
     return np.stack(
         [
-            stream(config.seed, word, index, *address).standard_normal((n_rows, config.width))
+            stream(config.seed, name, index, *address).standard_normal((n_rows, config.width))
             for index in range(config.n_seeds)
         ]
     )
@@ -54,16 +54,16 @@ def measure_signals(
     config: PropagateConfig, scheme: str, normalisation: str
 ) -> Mapping[tuple[str, int], Signals]:
     """Signals and errors of every activation and depth under one initialisation."""
-    X, errors = (_normal(config, word, config.n_rows) for word in ("rows", "errors"))
+    X, delta = (_normal(config, name, config.n_rows) for name in ("rows", "errors"))
     gains: dict[float, list[str]] = {}
     for name in config.activations:
-        gains.setdefault(find_activation(name).slope, []).append(name)
+        gains.setdefault(find_activation(name).negative_slope, []).append(name)
     found = {}
     for depth in config.depths:
         for names in gains.values():
             net = _draw(config, depth, names[0], scheme, normalisation)
             for name in names:
-                found[name, depth] = signals(net, name, X, errors)
+                found[name, depth] = signals(net, name, X, delta)
     return found
 
 
@@ -82,12 +82,12 @@ class Signs:
 
 
 def measure_signs(config: PropagateConfig, activation: str) -> Signs:
-    """How often the gradients of n weights of one neuron have one sign, (7.23)."""
+    """Share of gradients of n weights of one neuron that have one sign, (7.23)."""
     shares = {}
     for normalisation in NORMALISATIONS:
         net = _draw(config, SIGN_DEPTH, activation, SIGN_SCHEME, normalisation)
         for size in config.batch_sizes:
-            # One row has no variance to normalise by.
+            # One row has no variance for the normalisation.
             if normalisation == "none" or size > 1:
                 for n, share in _shares(config, net, size).items():
                     shares[normalisation, size, n] = share
@@ -99,8 +99,8 @@ def measure_signs(config: PropagateConfig, activation: str) -> Signs:
 def _shares(config: PropagateConfig, net: MLP, size: int) -> dict[int, Array]:
     totals = {n: np.zeros((2, config.n_seeds)) for n in config.sign_counts}
     for batch in range(config.n_batches):
-        X, errors = (_normal(config, word, size, size, batch) for word in ("rows", "errors"))
-        gradient = weight_gradient(net, SIGN_LAYER, X, errors)
+        X, delta = (_normal(config, name, size, size, batch) for name in ("rows", "errors"))
+        gradient = weight_gradient(net, SIGN_LAYER, X, delta)
         for n, total in totals.items():
             total += np.stack(one_signed(gradient, n))
     return {n: same / np.maximum(alive, 1) for n, (same, alive) in totals.items()}
@@ -109,6 +109,6 @@ def _shares(config: PropagateConfig, net: MLP, size: int) -> dict[int, Array]:
 def _points(config: PropagateConfig, net: MLP) -> Array:
     found = []
     for row in range(POINT_ROWS):
-        X, errors = (_normal(config, word, 1, 1, row) for word in ("point rows", "point errors"))
-        found.append(weight_gradient(net, SIGN_LAYER, X, errors)[0, :2, :POINT_NEURONS].T)
+        X, delta = (_normal(config, name, 1, 1, row) for name in ("point rows", "point errors"))
+        found.append(weight_gradient(net, SIGN_LAYER, X, delta)[0, :2, :POINT_NEURONS].T)
     return np.concatenate(found)  # (POINT_ROWS POINT_NEURONS, 2)

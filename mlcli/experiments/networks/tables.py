@@ -1,4 +1,4 @@
-"""The CSV tables of `train-mlp`."""
+"""CSV tables of trained networks, shared by `train-mlp`, `train-cnn` and `lr-find`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.experiments.networks.fitting import Fitted
-from mlcli.experiments.networks.members import schedule_of
-from mlcli.experiments.networks.metrics import of_variant, rows_of
-from mlcli.experiments.networks.outcome import Outcome
+from mlcli.experiments.networks.fitting import FittedGroup
+from mlcli.experiments.networks.member_groups import schedule_of
+from mlcli.experiments.networks.metrics import outcomes_of_variant, rows_of
+from mlcli.experiments.networks.outcome import MemberOutcome
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.summary import summary
 from mlcli.linear.statistics import SHARE_OF_ROWS, Range
-from mlcli.neural.batches import bounds
-from mlcli.neural.statistics import STATISTICS
+from mlcli.neural.batches import batch_bounds
+from mlcli.neural.layer_statistics import STATISTICS
 from mlcli.result import Columns
 
 Floats = NDArray[np.float64]
@@ -33,12 +33,14 @@ N_POINTS = 401
 BAND = ("mean", "ci_low", "ci_high")
 
 
-def members_of(fitted: Sequence[Fitted], variant: Variant) -> list[tuple[Fitted, int]]:
-    """The program and the place in it of each member of a variant, in order of seeds."""
+def fitted_members(
+    fitted: Sequence[FittedGroup], variant: Variant
+) -> list[tuple[FittedGroup, int]]:
+    """The group and the index in it of each member of a variant, in order of seeds."""
     return [
         (one, m)
         for one in fitted
-        for m, member in enumerate(one.program.members)
+        for m, member in enumerate(one.group.members)
         if member.variant.path == variant.path
     ]
 
@@ -56,15 +58,15 @@ def _append_band(
 
 
 def curves_table(
-    variants: Sequence[Variant], fitted: Sequence[Fitted], problem: Problem
+    variants: Sequence[Variant], fitted: Sequence[FittedGroup], problem: Problem
 ) -> Columns:
     """Each curve of each variant against the epoch: the mean over its seeds and its interval.
 
-    Members of a program that has ended earlier than another keep their last value.
+    Curves of a group that stopped earlier than another are extended by their last value.
     """
     columns: dict[str, list[Any]] = {"variant": [], "epoch": []}
     for variant in variants:
-        members = members_of(fitted, variant)
+        members = fitted_members(fitted, variant)
         n_epochs = max(one.trained.n_epochs for one, _ in members)
         for epoch in range(n_epochs):
             columns["variant"].append(variant.label)
@@ -79,14 +81,14 @@ def _at(curve: Floats | None, epoch: int, m: int) -> float:
     return np.nan if curve is None else float(curve[min(epoch, len(curve) - 1), m])
 
 
-def layers_table(variants: Sequence[Variant], fitted: Sequence[Fitted]) -> Columns:
-    """What flows through each hidden layer at each moment: means over seeds and intervals."""
+def layers_table(variants: Sequence[Variant], fitted: Sequence[FittedGroup]) -> Columns:
+    """Statistics of each hidden layer at each recorded epoch: means over seeds and intervals."""
     columns: dict[str, list[Any]] = {"variant": [], "epoch": [], "layer": []}
     for variant in variants:
-        members = members_of(fitted, variant)
+        members = fitted_members(fitted, variant)
         # With early stopping some members see fewer moments.
         n_moments = min(len(one.moments) for one, _ in members)
-        n_layers = members[0][0].program.architecture.n_hidden
+        n_layers = members[0][0].group.architecture.n_hidden
         for place in range(n_moments):
             for layer in range(n_layers):
                 columns["variant"].append(variant.label)
@@ -98,12 +100,12 @@ def layers_table(variants: Sequence[Variant], fitted: Sequence[Fitted]) -> Colum
     return columns
 
 
-def members_table(outcomes: Sequence[Outcome], shown: Variant | None = None) -> Columns:
-    """One row a member: its seed, its scores, and where it diverged, if it did.
+def members_table(outcomes: Sequence[MemberOutcome], shown: Variant | None = None) -> Columns:
+    """One row per member: its seed, its scores, and the step at which it diverged.
 
     Args:
         outcomes: of every member.
-        shown: the variant that figures of single rows are about; its column is then 1.
+        shown: the variant whose single rows are drawn; it has 1 in the column `shown`.
     """
     names = list(outcomes[0].scores)
     marked: dict[str, list[int]] = {}
@@ -119,7 +121,7 @@ def members_table(outcomes: Sequence[Outcome], shown: Variant | None = None) -> 
 
 
 def tests_table(tests: Mapping[str, Any]) -> Columns:
-    """Differences between variants, one row a pair."""
+    """Differences between variants, one row per pair."""
     keys = ("mean", "std", "ci_low", "ci_high", "n", "p_value", "p_holm")
     return {
         "difference": list(tests),
@@ -128,14 +130,16 @@ def tests_table(tests: Mapping[str, Any]) -> Columns:
 
 
 def confusion_table(
-    problem: Problem, variants: Sequence[Variant], outcomes: Sequence[Outcome]
+    problem: Problem, variants: Sequence[Variant], outcomes: Sequence[MemberOutcome]
 ) -> Columns:
-    """Test rows of each class by the class they were called, as shares of the class."""
+    """Confusion matrix: predicted classes of the test rows, as shares of the true class."""
     columns: dict[str, list[Any]] = {"variant": [], "class": [], "called": []}
     if not problem.labelled:
         return columns | {"share": [], "share_ci_low": [], "share_ci_high": []}
     for variant in variants:
-        counts = np.array([one.counts for one in of_variant(outcomes, variant)])  # (S, K, K)
+        counts = np.array(
+            [one.counts for one in outcomes_of_variant(outcomes, variant)]
+        )  # (S, K, K)
         shares = counts / np.maximum(counts.sum(axis=2, keepdims=True), 1)
         for i, true in enumerate(problem.class_names):
             for j, called in enumerate(problem.class_names):
@@ -147,15 +151,17 @@ def confusion_table(
     return columns
 
 
-def calibration_table(variants: Sequence[Variant], outcomes: Sequence[Outcome]) -> Columns:
-    """Share called right against mean confidence, in bins of the confidence.
+def calibration_table(variants: Sequence[Variant], outcomes: Sequence[MemberOutcome]) -> Columns:
+    """Accuracy against mean confidence, in bins of the confidence.
 
     A bin that is empty for a seed is left out of its mean.
     """
     columns: dict[str, list[Any]] = {"variant": [], "predicted": [], "rows": []}
     columns |= {"observed": [], "observed_ci_low": [], "observed_ci_high": []}
     for variant in variants:
-        bins = [one.calibration for one in of_variant(outcomes, variant) if one.calibration]
+        bins = [
+            one.calibration for one in outcomes_of_variant(outcomes, variant) if one.calibration
+        ]
         for place in range(len(bins[0].counts) if bins else 0):
             filled = [one for one in bins if one.counts[place] > 0]
             if not filled:
@@ -170,17 +176,16 @@ def calibration_table(variants: Sequence[Variant], outcomes: Sequence[Outcome]) 
 
 
 def misclassified_table(
-    config: Any, problem: Problem, shown: Variant, outcomes: Sequence[Outcome]
+    config: Any, problem: Problem, shown: Variant, outcomes: Sequence[MemberOutcome]
 ) -> Columns:
-    """Test rows of the first seed that a variant calls wrong, the surest first.
+    """Misclassified test rows of a variant's first seed, in order of falling confidence.
 
-    Where rows are images their pixels stand in the last column, with spaces between, and a stroke
-    between rows of pixels.
+    Pixels of images are in the last column, separated by spaces, and by a slash between rows.
     """
     columns: dict[str, list[Any]] = {
         name: [] for name in ("row", "class", "called", "confidence", "probability", "pixels")
     }
-    first = of_variant(outcomes, shown)[0]
+    first = outcomes_of_variant(outcomes, shown)[0]
     if not problem.labelled or first.diverged_at:
         return columns
     P, t = first.predicted, first.truth
@@ -206,9 +211,11 @@ def _pixels(problem: Problem, row: int) -> str:
     return "/".join(" ".join(f"{value:g}" for value in line) for line in image)
 
 
-def predictions_table(problem: Problem, shown: Variant, outcomes: Sequence[Outcome]) -> Columns:
+def predictions_table(
+    problem: Problem, shown: Variant, outcomes: Sequence[MemberOutcome]
+) -> Columns:
     """Targets of the first seed's test rows and what a variant predicts."""
-    first = of_variant(outcomes, shown)[0]
+    first = outcomes_of_variant(outcomes, shown)[0]
     if problem.labelled:
         return {"row": [], "target": [], "predicted": []}
     rows = problem.splits[0].test
@@ -221,7 +228,7 @@ def schedules_table(config: Any, problem: Problem, variants: Sequence[Variant]) 
     n_rows = problem.splits[0].train.size
     for variant in variants:
         schedule = schedule_of(config, variant.schedule, n_rows, variant.batch_size)
-        a_epoch = len(bounds(n_rows, variant.batch_size))
+        a_epoch = len(batch_bounds(n_rows, variant.batch_size))
         n_steps = a_epoch * config.n_epochs
         steps = np.unique(np.linspace(0, n_steps - 1, min(N_POINTS, n_steps)).round().astype(int))
         for step in steps.tolist():

@@ -1,4 +1,4 @@
-"""Into a trained network: its feature maps, and what each layer makes of a shift."""
+"""Feature maps of a trained network, and the invariance of its layers under shifts."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.experiments.networks.architectures import image_shape_of
-from mlcli.experiments.networks.fitting import Fitted
-from mlcli.experiments.networks.members import view_of
+from mlcli.experiments.networks.fitting import FittedGroup
+from mlcli.experiments.networks.member_groups import group_threads, view_of
 from mlcli.experiments.networks.outcome import PARTS
 from mlcli.experiments.networks.problem import Problem
-from mlcli.experiments.networks.threads import program_threads
+from mlcli.experiments.networks.tables import fitted_members
 from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.summary import summary
 from mlcli.experiments.train_cnn.shifts import DIRECTIONS, shifted
-from mlcli.experiments.train_mlp.tables import members_of
-from mlcli.neural.batches import View, part_of
-from mlcli.neural.cnn import CNN
-from mlcli.neural.feature_maps import each_layer, relative_changes
+from mlcli.neural.batches import View, member_rows
+from mlcli.neural.cnn import CNN, each_layer, relative_changes
 from mlcli.neural.losses import LOSSES
 from mlcli.result import Columns
 
@@ -35,27 +33,27 @@ DRAWN = ("conv", "pool", "batch-norm", "activation", "residual")
 NEW_STAGE = ("conv", "residual", "scan", "flatten", "global", "dense")
 
 
-def in_units(fitted: Fitted, problem: Problem, images: NDArray[Any]) -> Any:
-    """Images (n, c, h, w) as every member of a network sees them, a tensor (M, n, c h w)."""
-    units = view_of(problem, fitted.program, PARTS[-1], 1).X
+def standardised(fitted: FittedGroup, problem: Problem, images: NDArray[Any]) -> Any:
+    """Images (n, c, h, w) in the units of every member, a tensor (M, n, c h w)."""
+    units = view_of(problem, fitted.group, PARTS[-1], 1).X
     rows = images.reshape(len(images), -1)  # (n, c h w)
-    part = part_of(fitted.net, LOSSES["square"], rows, np.zeros((len(rows), 1)), View(X=units))
+    part = member_rows(fitted.net, LOSSES["square"], rows, np.zeros((len(rows), 1)), View(X=units))
     return part.rows(0, len(rows), fitted.net.n_members)[0]
 
 
-def features_table(problem: Problem, fitted: Sequence[Fitted], shown: Variant) -> Columns:
-    """What each stage of a variant's first seed makes of its first test image.
+def features_table(problem: Problem, fitted: Sequence[FittedGroup], shown: Variant) -> Columns:
+    """Output of each stage of a variant's first seed for its first test image.
 
-    A stage ends before the next convolution; drawn are the channels that answer most. The entries
-    stand in the last column, with spaces between, and a stroke between rows.
+    A stage ends before the next convolution; only channels with the largest mean are listed. The
+    entries are in the last column, separated by spaces, and by a slash between rows.
     """
     columns: dict[str, list[Any]] = {name: [] for name in ("stage", "layer", "channel", "values")}
-    one, m = members_of(fitted, shown)[0]
+    one, m = fitted_members(fitted, shown)[0]
     assert isinstance(one.net, CNN)
-    row = problem.splits[one.program.members[m].seed_index].test[0]
+    row = problem.splits[one.group.members[m].seed_index].test[0]
     image = problem.X[row].reshape(1, *image_shape_of(problem))
-    with program_threads(one.program):
-        X = in_units(one, problem, image)
+    with group_threads(one.group):
+        X = standardised(one, problem, image)
         every = list(each_layer(one.net, X))
     seen = problem.in_data(problem.X[row]).reshape(image.shape[1:])
     _append(columns, 0, "image", seen)
@@ -82,9 +80,9 @@ def _append(columns: dict[str, list[Any]], stage: int, name: str, maps: NDArray[
 
 
 def invariance_table(
-    config: Any, problem: Problem, fitted: Sequence[Fitted], shown: Variant
+    config: Any, problem: Problem, fitted: Sequence[FittedGroup], shown: Variant
 ) -> Columns:
-    """How much of each layer's output a shift of the image changes: means over seeds, intervals."""
+    """Relative change of each layer's output under a shift: means over seeds and intervals."""
     columns: dict[str, list[Any]] = {
         name: []
         for name in (
@@ -101,7 +99,7 @@ def invariance_table(
     }
     if not config.max_shift:
         return columns
-    members = members_of(fitted, shown)
+    members = fitted_members(fitted, shown)
     changes = {id(one): _changes(config, problem, one) for one, _ in members}
     layers = members[0][0].net.layers
     assert isinstance(layers, tuple)
@@ -119,19 +117,21 @@ def invariance_table(
     return columns
 
 
-def _changes(config: Any, problem: Problem, fitted: Fitted) -> Floats:
+def _changes(config: Any, problem: Problem, fitted: FittedGroup) -> Floats:
     """(shifts, layers, M): the mean of four directions, on the first member's test images."""
-    net, fill = fitted.net, problem.ground
+    net, fill = fitted.net, problem.background
     assert isinstance(net, CNN)
-    rows = problem.splits[fitted.program.members[0].seed_index].test[:N_IMAGES]
+    rows = problem.splits[fitted.group.members[0].seed_index].test[:N_IMAGES]
     images = problem.X[rows].reshape(-1, *image_shape_of(problem))
     found = []
-    with program_threads(fitted.program):
-        X = in_units(fitted, problem, images)
+    with group_threads(fitted.group):
+        X = standardised(fitted, problem, images)
         for pixels in range(1, min(config.max_shift, MOST_PIXELS) + 1):
             every = [
                 relative_changes(
-                    net, X, in_units(fitted, problem, shifted(images, d * pixels, r * pixels, fill))
+                    net,
+                    X,
+                    standardised(fitted, problem, shifted(images, d * pixels, r * pixels, fill)),
                 )
                 for d, r in DIRECTIONS
             ]

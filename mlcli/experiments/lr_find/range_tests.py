@@ -1,39 +1,37 @@
-"""Sweep the learning rate of every member, and read off each curve what it suggests."""
+"""The range test of every member, and the learning rates that it suggests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config import config_class, inherited_keys
 from mlcli.experiments.lr_find.config import LrFindConfig
-from mlcli.experiments.networks.members import (
-    Program,
+from mlcli.experiments.networks.member_groups import (
+    MemberGroup,
+    group_threads,
     loss_of,
     network_of,
     optimiser_of,
-    out_of_memory,
+    out_of_memory_error,
     streams_of,
     view_of,
 )
 from mlcli.experiments.networks.problem import Problem
-from mlcli.experiments.networks.threads import program_threads
 from mlcli.experiments.networks.variants import Variant
 from mlcli.neural.range_test import range_test
 from mlcli.optimisation.range_test.suggestion import Suggestion, suggest
 
 Floats = NDArray[np.float64]
-# Minibatches whose loss is looked at before the first step: the level from which it must fall.
+# Minibatches whose loss is measured before the first step: the level from which it must fall.
 N_STILL = 9
 
 
 @dataclass(frozen=True)
-class Swept:
-    """The sweeps of one variant.
+class VariantRangeTest:
+    """The range tests of one variant.
 
     Attributes:
         variant: what the members have in common.
@@ -54,21 +52,8 @@ class Swept:
         return np.array([one.rules[name] for one in self.suggestions])
 
     def count(self, *outcomes: str) -> int:
-        """Seeds whose sweep ended in one of these ways, see `optimisation.range_test.onset`."""
+        """Number of seeds with one of these outcomes, see `optimisation.range_test.onset`."""
         return sum(one.onset.outcome in outcomes for one in self.suggestions)
-
-
-def section_of(config: LrFindConfig) -> str:
-    """The section of the training whose rate is looked for."""
-    return LrFindConfig.inherits[config.network]
-
-
-def training_of(config: LrFindConfig, **more: Any) -> Any:
-    """The training of the same network, with other settings where `more` has them."""
-    section = section_of(config)
-    shared = {key: getattr(config, key) for key in inherited_keys(LrFindConfig, section)}
-    model: Any = config_class(section)
-    return model(**shared, n_seeds=config.n_seeds, **more)
 
 
 def rates_of(config: LrFindConfig) -> Floats:
@@ -76,21 +61,21 @@ def rates_of(config: LrFindConfig) -> Floats:
     return np.geomspace(config.rate_min, config.rate_max, config.n_steps)
 
 
-def sweep_all(
+def range_tests_of(
     config: LrFindConfig,
     problem: Problem,
     variants: Sequence[Variant],
-    programs: Sequence[Program],
+    groups: Sequence[MemberGroup],
     done: Callable[[str], None],
-) -> list[Swept]:
+) -> list[VariantRangeTest]:
     """The range test of every member, in order of variants.
 
     Args:
         config: validated parameters.
         problem: rows and splits.
         variants: all of them.
-        programs: their members by shape.
-        done: told of each program that is done.
+        groups: their members by shape.
+        done: called after each group, with a note.
 
     Raises:
         InputError: the members don't fit into memory.
@@ -98,12 +83,12 @@ def sweep_all(
     rates = rates_of(config)
     curves: dict[tuple[str, ...], list[Floats]] = {one.path: [] for one in variants}
     still = np.zeros(N_STILL)
-    for program in programs:
-        with program_threads(program):
-            losses = _sweep(config, problem, program, np.concatenate([still, rates]))
-        for m, member in enumerate(program.members):
+    for group in groups:
+        with group_threads(group):
+            losses = _range_test_of_group(config, problem, group, np.concatenate([still, rates]))
+        for m, member in enumerate(group.members):
             curves[member.variant.path].append(losses[:, m])
-        done(f"{len(program.members)} members swept")
+        done(f"{len(group.members)} members swept")
     found = []
     for variant in variants:
         every = np.stack(curves[variant.path], axis=1)  # (N_STILL + n, S)
@@ -112,25 +97,27 @@ def sweep_all(
             suggest(rates, curve, float(start), config.smoothing, config.divergence)
             for start, curve in zip(starts, losses.T, strict=True)
         )
-        found.append(Swept(variant, rates, losses, suggested))
+        found.append(VariantRangeTest(variant, rates, losses, suggested))
     return found
 
 
-def _sweep(config: LrFindConfig, problem: Problem, program: Program, rates: Floats) -> Floats:
-    net = network_of(config, program)
+def _range_test_of_group(
+    config: LrFindConfig, problem: Problem, group: MemberGroup, rates: Floats
+) -> Floats:
+    net = network_of(config, group)
     try:
         return range_test(
             net,
-            optimiser_of(config, program, net),
+            optimiser_of(config, group, net),
             loss_of(problem),
             problem.X,
             problem.t,
             rates,
-            streams_of(program, config.seed),
-            batch_size=program.common.batch_size,
-            view=view_of(problem, program, "train"),
+            streams_of(group, config.seed),
+            batch_size=group.common.batch_size,
+            view=view_of(problem, group, "train"),
             clip_norm=config.clip_norm,
             autocast=config.precision == "bf16",
         )
     except (RuntimeError, MemoryError) as error:
-        raise out_of_memory(error) from None
+        raise out_of_memory_error(error) from None

@@ -19,7 +19,7 @@ NUMBERS = (
     ("test_loss", "test loss"),
     ("train_loss", "train loss"),
 )
-# Scores that are there where they were asked for.
+# Scores that depend on the settings.
 OPTIONAL = (
     ("test_rounded_accuracy", "rounded right"),
     ("test_accuracy_one_view", "one view"),

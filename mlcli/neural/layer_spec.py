@@ -1,4 +1,4 @@
-"""The lines in which the layers of a convolutional network are written."""
+"""Layers of a convolutional network as lines of text, parsed into `LayerSpec`."""
 
 from __future__ import annotations
 
@@ -8,26 +8,14 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import MappingProxyType
 
+from mlcli.neural.activations import ACTIVATIONS
+
 Pair = tuple[int, int]
-# The names of `activations.ACTIVATIONS`, without its torch.
-ACTIVATION_NAMES = (
-    "sigmoid",
-    "tanh",
-    "relu",
-    "leaky-relu",
-    "rrelu",
-    "prelu",
-    "elu",
-    "gelu",
-    "silu",
-    "selu",
-    "linear",
-)
 
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """One layer as it was asked for.
+    """One layer as specified.
 
     Attributes:
         line: as written, with single spaces.
@@ -36,7 +24,8 @@ class LayerSpec:
         size: height and width of the filter or window.
         stride: s along the height and along the width.
         padding: p, zeros on either side, along the height and along the width.
-        word: max or avg of pools; the activation of an activation or a residual.
+        pooling: max or avg, of pool and global.
+        activation: of activation and residual.
         rate: the probability that dropout drops an activation.
     """
 
@@ -46,7 +35,8 @@ class LayerSpec:
     size: Pair = (1, 1)
     stride: Pair = (1, 1)
     padding: Pair = (0, 0)
-    word: str = ""
+    pooling: str = ""
+    activation: str = ""
     rate: float = 0.0
 
 
@@ -54,21 +44,21 @@ def parse(lines: Sequence[str]) -> tuple[LayerSpec, ...]:
     """The layers of a list of lines.
 
     Raises:
-        ValueError: a line is no layer; the sentence names the line, and the nearest word.
+        ValueError: a line can't be parsed; the message names it and the nearest valid word.
     """
     return tuple(_parse(number, line) for number, line in enumerate(lines, start=1))
 
 
 def _parse(number: int, line: str) -> LayerSpec:
-    words = str(line).lower().split()
-    text = " ".join(words)
+    tokens = str(line).lower().split()
+    text = " ".join(tokens)
     try:
-        kind, rest = (words[0], words[1:]) if words else ("", [])
-        if kind in ACTIVATION_NAMES:
+        kind, rest = (tokens[0], tokens[1:]) if tokens else ("", [])
+        if kind in ACTIVATIONS:
             _done(rest)
-            return LayerSpec(text, "activation", word=kind)
+            return LayerSpec(text, "activation", activation=kind)
         if kind not in _READERS:
-            raise ValueError(_unknown("the layer", kind, (*_READERS, *ACTIVATION_NAMES)))
+            raise ValueError(_unknown("the layer", kind, (*_READERS, *ACTIVATIONS)))
         return _READERS[kind](LayerSpec(text, kind), rest)
     except ValueError as error:
         raise ValueError(f"layer {number}, {text!r}: {error}") from None
@@ -86,7 +76,7 @@ def _done(rest: Sequence[str]) -> None:
 
 
 def _count(what: str, rest: list[str]) -> int:
-    """The next word, a whole number above 0."""
+    """Pops the next token, a whole number above 0."""
     word = rest.pop(0) if rest else ""
     if not word.isdecimal() or int(word) < 1:
         raise ValueError(f"{what} must be a whole number above 0, got {word!r}")
@@ -94,7 +84,7 @@ def _count(what: str, rest: list[str]) -> int:
 
 
 def _pair(what: str, rest: list[str], least: int = 1) -> Pair:
-    """The next word, `3` or `3x5`, height first."""
+    """Pops the next token, `3` or `3x5`, height first."""
     word = rest.pop(0) if rest else ""
     found = re.fullmatch(r"(\d+)(?:x(\d+))?", word, re.ASCII)
     pair = (0, 0) if found is None else (int(found[1]), int(found[2] or found[1]))
@@ -104,7 +94,7 @@ def _pair(what: str, rest: list[str], least: int = 1) -> Pair:
 
 
 def _options(spec: LayerSpec, rest: list[str], known: tuple[str, ...]) -> LayerSpec:
-    """The words that may follow: `stride 2`, `pad same`, `pad 1`."""
+    """Reads the options at the end: `stride 2`, `pad same`, `pad 1`."""
     while rest:
         word = rest.pop(0)
         if word not in known:
@@ -123,7 +113,7 @@ def _options(spec: LayerSpec, rest: list[str], known: tuple[str, ...]) -> LayerS
     return spec
 
 
-def _way(rest: list[str]) -> str:
+def _pooling(rest: list[str]) -> str:
     word = rest.pop(0) if rest else ""
     if word not in ("max", "avg"):
         raise ValueError(_unknown("the way to pool", word, ("max", "avg")))
@@ -137,13 +127,13 @@ def _conv(spec: LayerSpec, rest: list[str]) -> LayerSpec:
 
 
 def _pool(spec: LayerSpec, rest: list[str]) -> LayerSpec:
-    word, size = _way(rest), _pair("the size of the window", rest)
-    # Windows side by side, as figure 22 has them, if nothing else is said.
-    return _options(replace(spec, word=word, size=size, stride=size), rest, ("stride",))
+    pooling, size = _pooling(rest), _pair("the size of the window", rest)
+    # By default windows don't overlap, as in figure 22.
+    return _options(replace(spec, pooling=pooling, size=size, stride=size), rest, ("stride",))
 
 
 def _global(spec: LayerSpec, rest: list[str]) -> LayerSpec:
-    spec = replace(spec, word=_way(rest))
+    spec = replace(spec, pooling=_pooling(rest))
     _done(rest)
     return spec
 
@@ -172,9 +162,9 @@ def _dense(spec: LayerSpec, rest: list[str]) -> LayerSpec:
 
 
 def _residual(spec: LayerSpec, rest: list[str]) -> LayerSpec:
-    spec = replace(spec, n=_count("the number of filters", rest), word="relu")
-    if rest and rest[-1] in ACTIVATION_NAMES:
-        spec = replace(spec, word=rest.pop())
+    spec = replace(spec, n=_count("the number of filters", rest), activation="relu")
+    if rest and rest[-1] in ACTIVATIONS:
+        spec = replace(spec, activation=rest.pop())
     return _options(spec, rest, ("stride",))
 
 
