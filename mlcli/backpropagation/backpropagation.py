@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.backpropagation.activations import Activation
-from mlcli.backpropagation.batch_norm import (
+from mlcli.backpropagation.activations import Activation, Leaked, leak, leak_backward, leak_frozen
+from mlcli.backpropagation.layers import (
+    Network,
     Normalised,
     normalise,
     normalise_backward,
     normalise_frozen,
 )
-from mlcli.backpropagation.layers import Network
-from mlcli.backpropagation.leaky import Leaked, leak, leak_backward, leak_frozen
 
 Floats = NDArray[np.floating[Any]]
 

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.backpropagation.backpropagation import backward, forward
-from mlcli.backpropagation.batch_norm import update_running
-from mlcli.backpropagation.layers import Network, on_one_vector, parameters
+from mlcli.backpropagation.layers import Network, on_one_vector, parameters, update_running
 from mlcli.backpropagation.losses import Loss, Targets
 from mlcli.errors import NoAnswerError
 

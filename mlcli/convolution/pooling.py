@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.convolution.windows import add_windows, windows
+from mlcli.convolution.convolution import add_windows, windows
 
 Floats = NDArray[np.floating[Any]]
 

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from mlcli.classification.logistic.model import probabilities
+from mlcli.classification.softmax import probabilities
 from mlcli.estimators.base import Array, Classifier, Floats
 from mlcli.estimators.parameters import ParameterError, default
 from mlcli.experiments.logistic import fit as logistic

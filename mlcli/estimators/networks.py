@@ -10,7 +10,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from mlcli.classification.logistic.model import softmax
+from mlcli.classification.softmax import softmax
 from mlcli.config.fields import Section, is_several
 from mlcli.estimators.base import Array, Classifier, Estimator, Floats, Ints, Regressor
 from mlcli.estimators.ensemble import Ensemble

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mlcli.classification.logistic.model import probabilities
+from mlcli.classification.softmax import probabilities
 from mlcli.errors import ConfigError
 from mlcli.linear.student import student_t_quantile
 from mlcli.models import functions

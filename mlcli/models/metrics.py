@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.logistic.scores import confusion
 from mlcli.linear.statistics import AT_MOST_ONE, Range
 from mlcli.models.moments import Estimate, Moments
 from mlcli.models.prediction import Array, Classes, Numbers
+from mlcli.scores import confusion
 from mlcli.selection.intervals import coverage_interval
 
 Ints = NDArray[np.int64]

@@ -91,7 +91,7 @@ class Networks:
         return Numbers(mean, std, mean - half, mean + half, spread)
 
     def _classes(self, X: Array) -> Classes:
-        from mlcli.classification.logistic.model import softmax
+        from mlcli.classification.softmax import softmax
 
         every = [softmax(A) for one in self.programs for A in one.outputs(X)]
         P = np.mean(every, axis=0) if len(every) > 1 else every[0]

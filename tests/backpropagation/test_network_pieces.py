@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from mlcli.backpropagation.activations import ACTIVATIONS, elu, leaky_relu, relu
-from mlcli.backpropagation.batch_norm import (
+from mlcli.backpropagation.initialisation import VARIANCES, draw_weights, variance
+from mlcli.backpropagation.layers import (
     new_batch_norm,
     normalise,
     normalise_frozen,
     update_running,
 )
-from mlcli.backpropagation.initialisation import VARIANCES, draw_weights, variance
 from mlcli.backpropagation.losses import LOSSES, softmax_cross_entropy
 
 A = np.array([-800.0, -30.0, -2.0, -1e-3, 0.0, 1e-3, 0.5, 3.0, 40.0, 800.0])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlcli.classification.logistic.model import sigmoid
-from mlcli.classification.logistic.newton import Fit, fit_newton
-from mlcli.classification.logistic.objective import Objective, even_weights
+from mlcli.classification.newton import Fit, fit_newton
+from mlcli.classification.objective import Objective, even_weights
+from mlcli.classification.softmax import sigmoid
 from tests.benchmarks.conftest import Stopwatch
 
 N_ROWS, N_FEATURES, L2 = 100_000, 50, 1e-4

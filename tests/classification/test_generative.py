@@ -8,13 +8,13 @@ from scipy.stats import multivariate_normal
 
 from mlcli.backpropagation.activations import sigmoid as sigmoid_activation
 from mlcli.backpropagation.gradient_check import central_differences
-from mlcli.classification.logistic.generative import (
+from mlcli.classification.generative import (
     class_scores,
     log_odds,
     normal_class_weights,
     posterior,
 )
-from mlcli.classification.logistic.model import probabilities, sigmoid
+from mlcli.classification.softmax import probabilities, sigmoid
 
 COVARIANCE = np.array([[1.0, 0.4], [0.4, 2.0]])
 MEANS = np.array([[1.0, 0.5], [-0.5, -1.0]])

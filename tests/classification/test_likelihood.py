@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from mlcli.backpropagation.losses import sigmoid_cross_entropy, square
-from mlcli.classification.logistic.information import information
-from mlcli.classification.logistic.likelihood import (
+from mlcli.classification.information import (
     bernoulli_log_probability,
     categorical_log_probability,
     empirical_cross_entropy,
+    information,
     log_likelihood,
 )
-from mlcli.classification.logistic.scores import mean_cross_entropy
 from mlcli.linear.bayes.density import normal_log_density
+from mlcli.scores import mean_cross_entropy
 
 RNG = np.random.default_rng(0)
 P = RNG.dirichlet(np.ones(3), 8)

@@ -7,16 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mlcli.classification.logistic.first_order import fit_descent, fit_lbfgs
-from mlcli.classification.logistic.model import probabilities, sigmoid, softmax
-from mlcli.classification.logistic.newton import Fit, fit_logistic, fit_newton, standard_errors
-from mlcli.classification.logistic.objective import (
+from mlcli.classification.first_order import fit_descent, fit_lbfgs
+from mlcli.classification.newton import Fit, fit_logistic, fit_newton, standard_errors
+from mlcli.classification.objective import (
     Objective,
     balanced_weights,
     class_row_weights,
     even_weights,
 )
-from mlcli.classification.logistic.sparse import sparse_target
+from mlcli.classification.quadratic import sparse_target
+from mlcli.classification.softmax import probabilities, sigmoid, softmax
 
 
 def rows(n_classes: int, n: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from mlcli.classification.logistic.first_order import fit_descent, fit_lbfgs
-from mlcli.classification.logistic.newton import Fit, fit_newton
-from mlcli.classification.logistic.newton_in_passes import NewtonInPasses
-from mlcli.classification.logistic.objective import Objective, even_weights
-from mlcli.classification.logistic.optimality import certificate_at
+from mlcli.classification.first_order import fit_descent, fit_lbfgs
+from mlcli.classification.newton import Fit, certificate_at, fit_newton
+from mlcli.classification.objective import Objective, even_weights
+from mlcli.classification.streamed_newton import NewtonInPasses
 
 Solver = Callable[[Objective], Fit]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.classification.logistic.model import probabilities
-from mlcli.classification.logistic.newton import fit_newton
-from mlcli.classification.logistic.newton_in_passes import NewtonInPasses
-from mlcli.classification.logistic.objective import Objective, balanced_weights
+from mlcli.classification.newton import fit_newton
+from mlcli.classification.objective import Objective, balanced_weights
+from mlcli.classification.softmax import probabilities
+from mlcli.classification.streamed_newton import NewtonInPasses
 
 STRENGTHS = [(0.0, 0.01), (0.02, 0.0), (0.0, 0.0)]
 

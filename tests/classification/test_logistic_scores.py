@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.classification.logistic.information import information
-from mlcli.classification.logistic.scores import (
+from mlcli.classification.information import information
+from mlcli.scores import (
     average_precision,
     brier,
     calibration,

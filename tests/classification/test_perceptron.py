@@ -5,11 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.classification.perceptron.bumps import bump, staircase, step_unit
-from mlcli.classification.perceptron.formula import parse
-from mlcli.classification.perceptron.gates import INPUTS, NAND, half_adder, single_unit, xor
-from mlcli.classification.perceptron.rosenblatt import learn, mistake_bound
+from mlcli.classification.approximation import bump, staircase, step_unit
+from mlcli.classification.perceptron import (
+    INPUTS,
+    NAND,
+    half_adder,
+    learn,
+    mistake_bound,
+    single_unit,
+    xor,
+)
 from mlcli.errors import ConfigError
+from mlcli.experiments.perceptron.formula import parse
 
 
 def test_the_tables_of_the_notes() -> None:

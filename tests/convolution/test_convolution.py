@@ -9,12 +9,18 @@ from hypothesis import strategies as st
 
 from mlcli.backpropagation.gradient_check import central_differences, relative_error
 from mlcli.convolution.convolution import (
+    add_windows,
     convolve,
     convolve_backward,
     convolve_pointwise,
     convolve_pointwise_backward,
+    dense_as_filters,
+    flatten,
+    output_size,
+    pad_same,
+    same_padding,
+    windows,
 )
-from mlcli.convolution.dense import dense_as_filters, flatten
 from mlcli.convolution.edges import (
     difference,
     orientations,
@@ -22,13 +28,6 @@ from mlcli.convolution.edges import (
     sobel,
     sobel_diagonal,
     vertical_edge,
-)
-from mlcli.convolution.windows import (
-    add_windows,
-    output_size,
-    pad_same,
-    same_padding,
-    windows,
 )
 
 # (n_h, n_w), (f_h, f_w), stride, padding: stride that doesn't fit, even and oblong filters, f = n.

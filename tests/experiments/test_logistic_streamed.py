@@ -10,15 +10,6 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from mlcli.classification.logistic.scores import (
-    average_precision,
-    brier,
-    calibration,
-    confusion,
-    decisions,
-    mean_cross_entropy,
-    roc_auc,
-)
 from mlcli.datasets.source import open_source
 from mlcli.datasets.split import test_mask as bernoulli
 from mlcli.datasets.streaming import StreamSource
@@ -32,6 +23,15 @@ from mlcli.experiments.logistic.streamed import run_streamed
 from mlcli.experiments.logistic.streamed_scores import Predictions
 from mlcli.rng import stream
 from mlcli.scale.workers import Processes
+from mlcli.scores import (
+    average_precision,
+    brier,
+    calibration,
+    confusion,
+    decisions,
+    mean_cross_entropy,
+    roc_auc,
+)
 
 N = 40_000
 Table = dict[str, np.ndarray]

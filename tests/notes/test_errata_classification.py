@@ -7,11 +7,11 @@ import pytest
 from scipy.stats import norm
 
 from mlcli.backpropagation.gradient_check import central_differences
-from mlcli.classification.logistic.generative import log_odds, posterior
-from mlcli.classification.logistic.model import sigmoid, softmax
-from mlcli.classification.logistic.objective import Objective, even_weights
-from mlcli.classification.logistic.scores import mean_cross_entropy
-from mlcli.classification.perceptron.bumps import Staircase
+from mlcli.classification.approximation import Staircase
+from mlcli.classification.generative import log_odds, posterior
+from mlcli.classification.objective import Objective, even_weights
+from mlcli.classification.softmax import sigmoid, softmax
+from mlcli.scores import mean_cross_entropy
 
 Array = np.ndarray
 RNG = np.random.default_rng(0)

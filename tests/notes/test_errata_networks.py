@@ -16,8 +16,8 @@ from mlcli.backpropagation.backpropagation import Gradient, Kept, backward, forw
 from mlcli.backpropagation.gradient_check import central_differences
 from mlcli.backpropagation.layers import Network, new_network
 from mlcli.backpropagation.losses import sigmoid_cross_entropy, square
-from mlcli.classification.perceptron.bumps import bump
-from mlcli.classification.perceptron.gates import AND, INPUTS, XOR_OUTPUT, single_unit, xor
+from mlcli.classification.approximation import bump
+from mlcli.classification.perceptron import AND, INPUTS, XOR_OUTPUT, single_unit, xor
 
 Array = np.ndarray
 SIZES = (3, 4, 5, 2)

@@ -5,21 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.optimisation.descent.flow import (
+from mlcli.optimisation.descent import (
+    Quadratic,
+    best_momentum,
+    best_plain,
+    descend,
+    diagonal_loss,
     distances_to_flow,
     exact_flow,
     integrated_flow,
-    order,
-)
-from mlcli.optimisation.descent.gradient import descend, momentum_critical_rate
-from mlcli.optimisation.descent.quadratic import Quadratic, diagonal_loss, least_squares_loss
-from mlcli.optimisation.descent.rates import (
-    best_momentum,
-    best_plain,
+    least_squares_loss,
     measured_critical_rate,
     measured_rate,
+    minibatch_excess,
+    momentum_critical_rate,
+    noise_floor,
+    order,
 )
-from mlcli.optimisation.descent.stochastic import minibatch_excess, noise_floor
 
 Array = np.ndarray
 

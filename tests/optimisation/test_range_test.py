@@ -11,11 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mlcli.optimisation.range_test import rules
-from mlcli.optimisation.range_test.onset import onset, window
-from mlcli.optimisation.range_test.rules import RULES, longest_fall, readable
-from mlcli.optimisation.range_test.smoothing import centred, exponential
-from mlcli.optimisation.range_test.suggestion import suggest
+from mlcli.optimisation.range_test import (
+    RULES,
+    centred,
+    exponential,
+    longest_fall,
+    minimum,
+    onset,
+    readable,
+    slide,
+    steep,
+    suggest,
+    valley,
+    window,
+)
 
 Floats = np.ndarray
 RATES = np.geomspace(1e-5, 10, 200)
@@ -169,13 +178,13 @@ def test_the_rules_are_those_of_fastai_where_those_are_right() -> None:
     eta, s = readable(RATES, exponential(curve(), 0.9), 173)
     assert eta[0] == RATES[20]
     assert eta[-1] == RATES[168]
-    assert rules.slide(eta, s) == fastai_slide(eta, s)
-    assert rules.minimum(eta, s) == eta[s.argmin()] / 10
+    assert slide(eta, s) == fastai_slide(eta, s)
+    assert minimum(eta, s) == eta[s.argmin()] / 10
     slope = (s[1:] - s[:-1]) / (np.log(eta[1:]) - np.log(eta[:-1]))
-    assert rules.steep(eta, s) == eta[slope.argmin()]
+    assert steep(eta, s) == eta[slope.argmin()]
     # The steps that fall are contiguous after the first: fastai's start is one too early.
     one_early = fastai_valley(eta[10:], np.r_[s[10] * 0.5, s[11:]])
-    assert 1e-3 < rules.valley(eta, s) < 1e-1
+    assert 1e-3 < valley(eta, s) < 1e-1
     assert 1e-3 < one_early < 1e-1
 
 
@@ -186,7 +195,7 @@ def test_valley_knows_where_the_fall_starts() -> None:
     down = np.linspace(2, 1, 12)
     assert longest_fall(down).tolist() == list(range(12))
     rates = np.geomspace(1, 2, 12)
-    assert rules.valley(rates, down) == rates[0 + 3 + 1]
+    assert valley(rates, down) == rates[0 + 3 + 1]
 
 
 def test_the_steepest_slope_is_that_on_a_logarithmic_axis() -> None:
@@ -194,7 +203,7 @@ def test_the_steepest_slope_is_that_on_a_logarithmic_axis() -> None:
     losses = -0.1 * np.arange(50.0)
     losses[40:] -= 0.2
     rates = np.geomspace(1e-5, 1, 50)
-    assert rules.steep(rates, losses) == rates[39]
+    assert steep(rates, losses) == rates[39]
 
 
 any_losses = arrays(np.float64, st.integers(0, 60), elements=st.floats(allow_nan=True))

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.logistic.scores import brier, mean_cross_entropy
 from mlcli.experiments.baseline.task import Task
 from mlcli.experiments.summary import range_of
 from mlcli.linear.statistics import ANY, Range
+from mlcli.scores import brier, mean_cross_entropy
 from mlcli.selection.intervals import corrected
 from mlcli.selection.significance import holm, p_value
 

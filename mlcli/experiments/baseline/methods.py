@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.logistic.scores import brier
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.fit_poly import estimators
 from mlcli.experiments.fit_poly.config import FitPolyConfig
@@ -24,6 +23,7 @@ from mlcli.linear.basis import count_columns
 from mlcli.linear.design import build
 from mlcli.linear.ridge import ridge_path
 from mlcli.linear.statistics import spread
+from mlcli.scores import brier
 
 Array = NDArray[np.float64]
 # X (n, D) -> numbers (n,), or probabilities (n, K).

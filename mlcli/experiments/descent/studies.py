@@ -13,16 +13,24 @@ from mlcli.datasets.source import Source
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.descent.config import DescentConfig
 from mlcli.linear.basis import Basis, fit_basis
-from mlcli.optimisation.descent.flow import distances_to_flow, exact_flow, integrated_flow, order
-from mlcli.optimisation.descent.gradient import Path, descend, momentum_critical_rate
-from mlcli.optimisation.descent.quadratic import Quadratic, diagonal_loss, least_squares_loss
-from mlcli.optimisation.descent.rates import (
+from mlcli.optimisation.descent import (
+    Path,
+    Quadratic,
     best_momentum,
     best_plain,
+    descend,
+    diagonal_loss,
+    distances_to_flow,
+    exact_flow,
+    integrated_flow,
+    least_squares_loss,
     measured_critical_rate,
     measured_rate,
+    minibatch_excess,
+    momentum_critical_rate,
+    noise_floor,
+    order,
 )
-from mlcli.optimisation.descent.stochastic import minibatch_excess, noise_floor
 from mlcli.rng import stream
 
 Array = NDArray[np.float64]

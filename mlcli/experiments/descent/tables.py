@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 from mlcli.experiments.descent.config import DescentConfig
 from mlcli.experiments.descent.studies import Replicate
 from mlcli.experiments.summary import band, summary
-from mlcli.optimisation.descent.flow import exact_flow
-from mlcli.optimisation.descent.gradient import descend
-from mlcli.optimisation.descent.quadratic import Quadratic
-from mlcli.optimisation.descent.rates import best_momentum, best_plain
+from mlcli.optimisation.descent import Quadratic, best_momentum, best_plain, descend, exact_flow
 from mlcli.result import Columns
 
 Array = NDArray[np.float64]

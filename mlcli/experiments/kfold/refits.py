@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import require
-from mlcli.classification.logistic.newton import fit_logistic
+from mlcli.classification.newton import fit_logistic
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.strengths import strength_grid

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.logistic.first_order import fit_descent, fit_lbfgs
-from mlcli.classification.logistic.model import probabilities
-from mlcli.classification.logistic.newton import Fit, fit_newton, standard_errors
-from mlcli.classification.logistic.objective import Objective, balanced_weights, class_row_weights
+from mlcli.classification.first_order import fit_descent, fit_lbfgs
+from mlcli.classification.newton import Fit, fit_newton, standard_errors
+from mlcli.classification.objective import Objective, balanced_weights, class_row_weights
+from mlcli.classification.softmax import probabilities
 from mlcli.datasets.dataset import Dataset
 from mlcli.errors import DataError, NoAnswerError
 from mlcli.experiments.logistic.config import BALANCE, LogisticConfig

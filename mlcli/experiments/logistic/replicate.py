@@ -9,8 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
-from mlcli.classification.logistic.information import Information, information
-from mlcli.classification.logistic.scores import (
+from mlcli.classification.information import Information, information
+from mlcli.datasets.dataset import Dataset
+from mlcli.datasets.source import Source
+from mlcli.datasets.split import stratified_indices
+from mlcli.experiments.logistic.config import LogisticConfig
+from mlcli.experiments.logistic.fit import Classes, Classifier, classes_of, fit_classifier
+from mlcli.experiments.logistic.studies import Saturation, Separable, saturation, separable
+from mlcli.rng import stream
+from mlcli.scores import (
     Calibration,
     Decisions,
     average_precision,
@@ -22,13 +29,6 @@ from mlcli.classification.logistic.scores import (
     rates,
     roc_auc,
 )
-from mlcli.datasets.dataset import Dataset
-from mlcli.datasets.source import Source
-from mlcli.datasets.split import stratified_indices
-from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.fit import Classes, Classifier, classes_of, fit_classifier
-from mlcli.experiments.logistic.studies import Saturation, Separable, saturation, separable
-from mlcli.rng import stream
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

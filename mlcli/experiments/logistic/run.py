@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlcli.classification.logistic.model import n_columns
+from mlcli.classification.softmax import n_columns
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError, InputError

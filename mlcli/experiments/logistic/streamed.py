@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.logistic.model import n_columns, probabilities
-from mlcli.classification.logistic.newton import Fit, errors_of_curvature, fit_newton
-from mlcli.classification.logistic.newton_in_passes import NewtonInPasses
-from mlcli.classification.logistic.objective import Objective, even_weights
+from mlcli.classification.newton import Fit, errors_of_curvature, fit_newton
+from mlcli.classification.objective import Objective, even_weights
+from mlcli.classification.softmax import n_columns, probabilities
+from mlcli.classification.streamed_newton import NewtonInPasses
 from mlcli.datasets.split import stratified_indices, test_mask
 from mlcli.datasets.streaming import MAX_VALUES, StreamSource
 from mlcli.errors import DataError

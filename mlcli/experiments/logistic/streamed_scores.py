@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.logistic.information import Information, information
-from mlcli.classification.logistic.scores import (
+from mlcli.classification.information import Information, information
+from mlcli.experiments.logistic.config import LogisticConfig
+from mlcli.experiments.logistic.replicate import N_CELLS, N_GRID, called_of, curves
+from mlcli.scores import (
     Calibration,
     Decisions,
     brier,
@@ -15,8 +17,6 @@ from mlcli.classification.logistic.scores import (
     mean_cross_entropy,
     rates,
 )
-from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.replicate import N_CELLS, N_GRID, called_of, curves
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

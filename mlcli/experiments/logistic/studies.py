@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
-from mlcli.classification.logistic.model import sigmoid
-from mlcli.classification.logistic.newton import fit_newton
-from mlcli.classification.logistic.objective import Objective, even_weights
+from mlcli.classification.newton import fit_newton
+from mlcli.classification.objective import Objective, even_weights
+from mlcli.classification.softmax import sigmoid
 from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.fit import Classifier
 

@@ -24,7 +24,7 @@ from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.threads import program_threads
 from mlcli.experiments.networks.variants import Variant
 from mlcli.neural.range_test import range_test
-from mlcli.optimisation.range_test.suggestion import Suggestion, suggest
+from mlcli.optimisation.range_test import Suggestion, suggest
 
 Floats = NDArray[np.float64]
 # Minibatches whose loss is looked at before the first step: the level from which it must fall.
@@ -54,7 +54,7 @@ class Swept:
         return np.array([one.rules[name] for one in self.suggestions])
 
     def count(self, *outcomes: str) -> int:
-        """Seeds whose sweep ended in one of these ways, see `optimisation.range_test.onset`."""
+        """Seeds whose sweep ended in one of these ways, see `range_test.onset`."""
         return sum(one.onset.outcome in outcomes for one in self.suggestions)
 
 

@@ -15,7 +15,7 @@ from mlcli.experiments.lr_find.sweep import Swept, training_of
 from mlcli.experiments.networks.members import schedule_of
 from mlcli.experiments.summary import band
 from mlcli.experiments.train_mlp.tables import curves_table, members_table
-from mlcli.optimisation.range_test.rules import RULES
+from mlcli.optimisation.range_test import RULES
 from mlcli.result import Columns
 
 Floats = NDArray[np.float64]

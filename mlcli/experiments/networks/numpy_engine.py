@@ -12,10 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.backpropagation.activations import ACTIVATIONS, Activation, identity
-from mlcli.backpropagation.batch_norm import BatchNorm
-from mlcli.backpropagation.layers import Layer, Network, parameters
-from mlcli.backpropagation.leaky import Leaky, PReLU, RReLU
+from mlcli.backpropagation.activations import ACTIVATIONS, Activation, Leaky, PReLU, RReLU, identity
+from mlcli.backpropagation.layers import BatchNorm, Layer, Network, parameters
 from mlcli.backpropagation.losses import softmax_cross_entropy, square
 from mlcli.backpropagation.training import DivergedError, train
 from mlcli.errors import InputError

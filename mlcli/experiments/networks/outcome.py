@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.logistic.scores import Calibration, calibration, confusion
 from mlcli.experiments.networks.fitting import Fitted
 from mlcli.experiments.networks.members import Member, loss_of, view_of
 from mlcli.experiments.networks.problem import Problem
@@ -17,6 +16,7 @@ from mlcli.experiments.networks.threads import program_threads
 from mlcli.neural.batches import Part, part_of
 from mlcli.neural.evaluation import Look, outputs
 from mlcli.neural.members import Members
+from mlcli.scores import Calibration, calibration, confusion
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

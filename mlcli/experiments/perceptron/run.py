@@ -9,22 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
-from mlcli.classification.perceptron.bumps import staircase
-from mlcli.classification.perceptron.formula import parse
-from mlcli.classification.perceptron.gates import (
+from mlcli.classification.approximation import staircase
+from mlcli.classification.perceptron import (
     AND,
     INPUTS,
     NAND,
     XOR_OUTPUT,
     half_adder,
+    learn,
     single_unit,
     xor,
 )
-from mlcli.classification.perceptron.rosenblatt import learn
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
 from mlcli.experiments.experiment import Context, Prepared
 from mlcli.experiments.perceptron.config import PerceptronConfig
+from mlcli.experiments.perceptron.formula import parse
 from mlcli.experiments.perceptron.studies import (
     Approximation,
     Taught,

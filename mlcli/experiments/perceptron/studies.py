@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.perceptron.bumps import staircase
-from mlcli.classification.perceptron.formula import Function, parse
-from mlcli.classification.perceptron.rosenblatt import Learnt, learn, mistake_bound
+from mlcli.classification.approximation import staircase
+from mlcli.classification.perceptron import Learnt, learn, mistake_bound
 from mlcli.datasets.source import Source
 from mlcli.datasets.task import ROWS_A_CLASS, few_enough
 from mlcli.errors import DataError
 from mlcli.experiments.perceptron.config import PerceptronConfig
+from mlcli.experiments.perceptron.formula import Function, parse
 from mlcli.linear.statistics import spread
 from mlcli.rng import stream
 

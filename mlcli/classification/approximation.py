@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.perceptron.gates import Unit
+from mlcli.classification.perceptron import Unit
 
 Floats = NDArray[np.float64]
 BLOCK = 4096

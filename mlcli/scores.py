@@ -1,4 +1,4 @@
-"""How good probabilities and the decisions made from them are."""
+"""How good predictions are: errors of numbers, and scores of probabilities and decisions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.logistic.model import Floats
+from mlcli.classification.softmax import Floats
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlcli.classification.logistic.model import Floats
-from mlcli.classification.logistic.newton import Fit, separates, without_absent_classes
-from mlcli.classification.logistic.objective import Centring, Objective
-from mlcli.classification.logistic.optimality import certificate_at
-from mlcli.classification.logistic.sparse import soft_threshold
+from mlcli.classification.newton import Fit, certificate_at, separates, without_absent_classes
+from mlcli.classification.objective import Centring, Objective
+from mlcli.classification.quadratic import soft_threshold
+from mlcli.classification.softmax import Floats
 
 # E may rise for a step or two; so far above its start it does not come back.
 RISE = 1.0

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.logistic.model import Floats, n_columns, probabilities
+from mlcli.classification.softmax import Floats, n_columns, probabilities
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlcli.classification.logistic.model import Floats, softmax
+from mlcli.classification.softmax import Floats, softmax
 
 
 def log_odds(log_density_1: Floats, log_density_2: Floats, prior_1: float) -> Floats:

@@ -7,8 +7,7 @@ from math import log
 import numpy as np
 
 from mlcli.certificate import Certificate
-from mlcli.classification.logistic.model import Floats, n_columns
-from mlcli.classification.logistic.newton import (
+from mlcli.classification.newton import (
     ARMIJO,
     HALVINGS,
     PATIENCE,
@@ -17,10 +16,12 @@ from mlcli.classification.logistic.newton import (
     TARGET,
     VANISHED,
     Fit,
+    gap_certificate,
+    largest_move,
 )
-from mlcli.classification.logistic.objective import Bools, Ints, Objective, kkt_violation
-from mlcli.classification.logistic.optimality import gap_certificate, largest_move
-from mlcli.classification.logistic.quadratic import Quadratic, Step
+from mlcli.classification.objective import Bools, Ints, Objective, kkt_violation
+from mlcli.classification.quadratic import Quadratic, Step
+from mlcli.classification.softmax import Floats, n_columns
 
 
 class NewtonInPasses:

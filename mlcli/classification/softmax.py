@@ -1,4 +1,4 @@
-"""From a linear function of the columns to the probabilities of classes."""
+"""Sigmoid and softmax: from activations to the probabilities of classes."""
 
 from __future__ import annotations
 
