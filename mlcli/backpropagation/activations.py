@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.classification import softmax
+
 Floats = NDArray[np.floating[Any]]
 
 # The pair that keeps mean 0 and variance 1 a fixed point (Klambauer et al. 2017).
@@ -34,12 +36,6 @@ class Activation:
     derivative: Callable[[Floats], Floats]
 
 
-def _sigmoid(a: Floats) -> Floats:
-    # exp of a positive number would overflow; exp(-|a|) serves both signs.
-    e = np.exp(-np.abs(a))
-    return np.asarray(np.where(a >= 0, 1.0, e) / (1.0 + e))
-
-
 def identity() -> Activation:
     """h(a) = a, h'(a) = 1: the output of regression, below (6.15)."""
     return Activation("identity", lambda a: a, np.ones_like)
@@ -47,7 +43,7 @@ def identity() -> Activation:
 
 def sigmoid() -> Activation:
     """h(a) = 1 / (1 + exp(-a)), h' = z (1 - z) <= 1/4: the reason why (7.2) vanishes."""
-    return Activation("sigmoid", _sigmoid, lambda z: z * (1.0 - z))
+    return Activation("sigmoid", softmax.sigmoid, lambda z: z * (1.0 - z))
 
 
 def tanh() -> Activation:

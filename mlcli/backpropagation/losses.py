@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.classification.softmax import sigmoid
+
 Floats = NDArray[np.floating[Any]]
 Targets = NDArray[Any]
 # (a, t) -> E and delta^(L+1) / m_B, the errors with the factor of (6.39) already in them.
@@ -64,10 +66,8 @@ def sigmoid_cross_entropy(A: Floats, T: Targets) -> tuple[float, Floats]:
         T: targets in 0..1, (m_B, K).
     """
     m = len(A)
-    e = np.exp(-np.abs(A))
-    E = float((np.maximum(A, 0.0) - A * T + np.log1p(e)).sum()) / m
-    y = np.where(A >= 0, 1.0, e) / (1.0 + e)
-    return E, np.asarray((y - T) / m, dtype=A.dtype)
+    E = float((np.maximum(A, 0.0) - A * T + np.log1p(np.exp(-np.abs(A)))).sum()) / m
+    return E, np.asarray((sigmoid(A) - T) / m, dtype=A.dtype)
 
 
 LOSSES: Mapping[str, Loss] = MappingProxyType(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.classification.perceptron import Unit
+from mlcli.classification.softmax import sigmoid
 
 Floats = NDArray[np.float64]
 BLOCK = 4096
@@ -73,8 +74,8 @@ class Staircase:
         distance = x[:, None] - self.edges  # (n, N + 1)
         if steepness is None:
             return (distance > 0).astype(np.float64)
-        with np.errstate(over="ignore", under="ignore"):
-            return np.asarray(0.5 * (1.0 + np.tanh(0.5 * steepness * distance)))
+        with np.errstate(over="ignore"):
+            return sigmoid(steepness * distance)
 
 
 def staircase(f: Callable[[Floats], Floats], low: float, high: float, n_bins: int) -> Staircase:

@@ -9,7 +9,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.softmax import Floats, n_columns, probabilities
+from mlcli.classification.softmax import (
+    Floats,
+    n_columns,
+    probabilities,
+    probabilities_and_rest,
+)
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -252,33 +257,6 @@ class Centring:
         W = W.copy()
         W[self.constant] -= (self.shift * W).sum(axis=0)
         return W
-
-
-def probabilities_and_rest(A: Floats) -> tuple[Floats, Floats]:
-    """s of each column of activations, and 1 - s, each to its own last digits.
-
-    Args:
-        A: (N, 1) for the sigmoid, or (N, K) for the softmax.
-
-    Returns:
-        Both of A's shape.
-    """
-    if A.shape[1] == 1:
-        small = np.exp(-np.abs(A))
-        total = 1.0 + small
-        likely, unlikely = 1.0 / total, small / total
-        positive = A >= 0
-        return np.where(positive, likely, unlikely), np.where(positive, unlikely, likely)
-    rows, top = np.arange(A.shape[0]), A.argmax(axis=1)
-    others = np.exp(A - A[rows, top][:, None])
-    others[rows, top] = 0.0
-    sum_of_others = others.sum(axis=1)
-    total = (1.0 + sum_of_others)[:, None]
-    S = others / total
-    S[rows, top] = 1.0 / total[:, 0]
-    rest = 1.0 - S
-    rest[rows, top] = sum_of_others / total[:, 0]
-    return S, rest
 
 
 def kkt_violation(W: Floats, gradient: Floats, l1: Floats, scale: Floats) -> float:

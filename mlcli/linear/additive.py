@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mlcli.classification.softmax import sigmoid
 from mlcli.linear.arrays import Floats
 
 
@@ -36,7 +37,4 @@ def sigmoid_rows(x: Floats, low: float, high: float, degree: int) -> Floats:
     """1 / (1 + exp(-(x - mu) / s)), one row a centre: (degree, N)."""
     mu, s = centres(low, high, degree)
     z = (x - mu[:, None]) / s  # (degree, N)
-    # exp of a negative number only, so that no argument can overflow.
-    with np.errstate(under="ignore"):
-        decay = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1.0, decay) / (1.0 + decay)
+    return sigmoid(z)

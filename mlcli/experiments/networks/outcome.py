@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.classification.softmax import softmax
 from mlcli.experiments.networks.fitting import Fitted
 from mlcli.experiments.networks.members import Member, loss_of, view_of
 from mlcli.experiments.networks.problem import Problem
@@ -118,13 +119,6 @@ def _of_member(
     scores["test_calibration_error"] = np.nan if diverged_at else float(bins.expected_error)
     counts = confusion(t, called, problem.n_outputs)
     return Outcome(member, scores, P, t, counts, bins, diverged_at)
-
-
-def softmax(A: Floats) -> Floats:
-    """y_k = exp(a_k) / sum_j exp(a_j), (5.20) corrected, (n, K)."""
-    with np.errstate(invalid="ignore"):
-        e = np.exp(A - A.max(axis=1, keepdims=True))
-        return np.asarray(e / e.sum(axis=1, keepdims=True))
 
 
 def _classes(A: Floats, t: NDArray[Any], t_scale: float) -> dict[str, float]:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.classification.softmax import softmax
 from mlcli.errors import InputError
 from mlcli.experiments.networks.architectures import image_shape_of
 from mlcli.experiments.networks.fitting import Fitted
 from mlcli.experiments.networks.members import Program, network_of
-from mlcli.experiments.networks.outcome import softmax
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.threads import program_threads
 from mlcli.experiments.networks.variants import Variant
