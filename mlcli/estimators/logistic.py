@@ -140,8 +140,8 @@ class LogisticClassifier(Classifier):
     def predict(self, X: Any) -> Array:
         """The likeliest class at rows X (n, D): (n,)."""
         A = self._activations(X)
-        called = (A[:, 0] > 0).astype(np.int64) if A.shape[1] == 1 else A.argmax(axis=1)
-        return np.asarray(self.classes_[called])
+        predicted = (A[:, 0] > 0).astype(np.int64) if A.shape[1] == 1 else A.argmax(axis=1)
+        return np.asarray(self.classes_[predicted])
 
     def _activations(self, X: Any) -> Floats:
         check_is_fitted(self)

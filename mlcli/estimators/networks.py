@@ -17,6 +17,7 @@ from mlcli.estimators.ensemble import Ensemble
 from mlcli.estimators.parameters import ParameterError, seed_of
 from mlcli.linear.statistics import ANY, SHARE, Range, interval_ends
 from mlcli.linear.student import student_t_quantile
+from mlcli.scores import mean_squared_error
 
 # Rows are computed with in their own type.
 FLOATS = (np.float64, np.float32)
@@ -156,7 +157,7 @@ class NetworkRegressor(Regressor, Network):
             return None
         said = self._model.outputs(X)[:, :, 0]  # (M, N)
         pairs = zip(said, unseen, strict=True)
-        square = float(np.mean([((t[rows] - y[rows]) ** 2).mean() for y, rows in pairs]))
+        square = float(np.mean([mean_squared_error(t[rows], y[rows]) for y, rows in pairs]))
         if len(said) > 1:
             spread = said.var(axis=0, ddof=1)
             square -= float(np.mean([spread[rows].mean() for rows in unseen]))
@@ -182,8 +183,8 @@ class NetworkClassifier(Classifier, Network):
 
     def predict(self, X: Any) -> Array:
         """The likeliest class by the mean probabilities at rows X (n, D): (n,)."""
-        called = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[called])
+        predicted = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[predicted])
 
     def proba_interval(self, X: Any, level: float = 0.95) -> tuple[Floats, Floats]:
         """The interval of the mean probabilities of ever so many members, (n, K) each.

@@ -56,7 +56,7 @@ def ours(model: Model, X: Floats, level: float) -> dict[str, Tensor]:
     with np.errstate(all="ignore"):
         said = model.predict(X, level)
     if isinstance(said, Classes):
-        found: dict[str, Tensor] = {"class": said.called}
+        found: dict[str, Tensor] = {"class": said.predicted}
         return found if said.P is None else found | {"probabilities": said.P}
     return said.columns()
 

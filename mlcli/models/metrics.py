@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlcli.linear.statistics import AT_MOST_ONE, Range
 from mlcli.models.moments import Estimate, Moments
 from mlcli.models.prediction import Array, Classes, Numbers
-from mlcli.scores import confusion
+from mlcli.scores import brier_scores, calibration, confusion_matrix, cross_entropies
 from mlcli.selection.intervals import coverage_interval
 
 Ints = NDArray[np.int64]
@@ -79,23 +79,18 @@ class ClassMetrics:
     def __init__(self, n_classes: int) -> None:
         self.counts: Ints = np.zeros((n_classes, n_classes), dtype=np.int64)
         self._moments = Moments(("loss", "brier"))
-        self._rows, self._right = np.zeros(N_BINS), np.zeros(N_BINS)
-        self._said = np.zeros(N_BINS)
+        self._bins = calibration(np.zeros(0, np.bool_), np.zeros(0), N_BINS)
 
     def see(self, found: Classes, labels: Ints) -> None:
         """Take in a batch of predictions and the numbers of the classes, (n,)."""
-        self.counts += confusion(labels, found.called, len(self.counts))
+        self.counts += confusion_matrix(labels, found.predicted, len(self.counts))
         if found.P is None:
             return
-        rows = np.arange(labels.size)
-        told = np.maximum(found.P[rows, labels], np.finfo(np.float64).tiny)
-        square = ((found.P - np.eye(len(self.counts))[labels]) ** 2).sum(axis=1)
-        self._moments.see(loss=-np.log(told), brier=square)
-        p = found.P[rows, found.called]
-        bins = np.minimum((p * N_BINS).astype(np.int64), N_BINS - 1)
-        self._rows += np.bincount(bins, minlength=N_BINS)
-        self._right += np.bincount(bins[found.called == labels], minlength=N_BINS)
-        self._said += np.bincount(bins, p, N_BINS)
+        self._moments.see(
+            loss=cross_entropies(labels, found.P), brier=brier_scores(labels, found.P)
+        )
+        p = found.P[np.arange(labels.size), found.predicted]
+        self._bins += calibration(found.predicted == labels, p, N_BINS)
 
     def estimates(self, level: float) -> dict[str, Estimate]:
         """Each metric by name."""
@@ -115,14 +110,15 @@ class ClassMetrics:
         Chance alone makes it positive: the second is what probabilities that are right to the last
         digit would have had on so many rows, its mean and the central part.
         """
-        filled = self._rows > 0
-        n, right, said = self._rows[filled], self._right[filled], self._said[filled]
-        value = float(np.abs(right - said).sum() / n.sum())
+        filled = self._bins.counts > 0
+        n, expected = self._bins.counts[filled], self._bins.predicted_sum[filled]
         rng = np.random.default_rng(0)
-        drawn = rng.binomial(n.astype(np.int64), np.minimum(said / n, 1.0), (N_DRAWS, n.size))
-        errors = np.abs(drawn - said).sum(axis=1) / n.sum()
+        drawn = rng.binomial(n, np.minimum(expected / n, 1.0), (N_DRAWS, n.size))
+        errors = np.abs(drawn - expected).sum(axis=1) / n.sum()
         low, high = np.quantile(errors, [(1 - level) / 2, (1 + level) / 2])
-        return Estimate(value), Estimate(float(errors.mean()), float(low), float(high))
+        return Estimate(self._bins.expected_error), Estimate(
+            float(errors.mean()), float(low), float(high)
+        )
 
     @property
     def n_rows(self) -> int:

@@ -95,12 +95,12 @@ class Networks:
 
         every = [softmax(A) for one in self.programs for A in one.outputs(X)]
         P = np.mean(every, axis=0) if len(every) > 1 else every[0]
-        called = P.argmax(axis=1)
+        predicted = P.argmax(axis=1)
         spread = None
         if len(every) > 1:
             rows = np.arange(len(X))
-            spread = np.std([one[rows, called] for one in every], axis=0, ddof=1)
-        return Classes(self.described.classes, called, P, spread)
+            spread = np.std([one[rows, predicted] for one in every], axis=0, ddof=1)
+        return Classes(self.described.classes, predicted, P, spread)
 
 
 def load_networks(

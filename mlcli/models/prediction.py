@@ -45,21 +45,21 @@ class Classes:
 
     Attributes:
         names: of the K classes.
-        called: number of the class of each row, (n,).
+        predicted: number of the class of each row, (n,).
         P: probabilities, (n, K); None: the model has none.
-        spread: standard deviation of the called class's probability over an ensemble, (n,).
+        spread: standard deviation of the predicted class's probability over an ensemble, (n,).
     """
 
     names: tuple[str, ...]
-    called: NDArray[np.int64]
+    predicted: NDArray[np.int64]
     P: Array | None = None
     spread: Array | None = None
 
     def columns(self) -> dict[str, Any]:
         """As a table."""
-        found: dict[str, Any] = {"class": np.array(self.names, dtype=object)[self.called]}
+        found: dict[str, Any] = {"class": np.array(self.names, dtype=object)[self.predicted]}
         if self.P is not None:
-            found["probability"] = self.P[np.arange(len(self.P)), self.called]
+            found["probability"] = self.P[np.arange(len(self.P)), self.predicted]
             if self.spread is not None:
                 found["spread"] = self.spread
             found |= {f"p_{name}": self.P[:, k] for k, name in enumerate(self.names)}

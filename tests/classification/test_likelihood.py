@@ -26,7 +26,7 @@ def test_a_categorical_likelihood_is_the_product_over_rows() -> None:
     product = np.prod([P[n, k] ** T[n, k] for n in range(8) for k in range(3)])
     found = log_likelihood(categorical_log_probability(P, T))
     assert found == pytest.approx(np.log(product), rel=1e-13)
-    assert found == pytest.approx(-8 * mean_cross_entropy(P, LABELS), rel=1e-13)
+    assert found == pytest.approx(-8 * mean_cross_entropy(LABELS, P), rel=1e-13)
 
 
 def test_a_bernoulli_likelihood_is_the_product_over_rows() -> None:
@@ -70,7 +70,7 @@ def test_the_cross_entropy_of_two_classes_is_the_loss() -> None:
     loss, _ = sigmoid_cross_entropy(np.log(p / (1 - p))[:, None], t[:, None])
     assert found == pytest.approx(loss, rel=1e-12)
     assert found == pytest.approx(
-        mean_cross_entropy(np.column_stack([1 - p, p]), t.astype(np.int64)), rel=1e-12
+        mean_cross_entropy(t.astype(np.int64), np.column_stack([1 - p, p])), rel=1e-12
     )
 
 

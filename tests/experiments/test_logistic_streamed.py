@@ -18,19 +18,19 @@ from mlcli.experiments import logistic
 from mlcli.experiments.experiment import Context, Prepared
 from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.fit import coefficients, fit_classifier
-from mlcli.experiments.logistic.replicate import called_of
+from mlcli.experiments.logistic.replicate import predicted_classes
 from mlcli.experiments.logistic.streamed import run_streamed
 from mlcli.experiments.logistic.streamed_scores import Predictions
 from mlcli.rng import stream
 from mlcli.scale.workers import Processes
 from mlcli.scores import (
     average_precision,
-    brier,
+    brier_score,
     calibration,
-    confusion,
-    decisions,
+    confusion_matrix,
     mean_cross_entropy,
     roc_auc,
+    threshold_counts,
 )
 
 N = 40_000
@@ -97,24 +97,26 @@ def test_the_optimum_and_the_scores_are_those_in_memory(
             assert (errors is None) == (errors_whole is None)
             if errors is not None:
                 np.testing.assert_allclose(errors, errors_whole, rtol=1e-6)
-        np.testing.assert_array_equal(outcome.confusion, confusion(of, called_of(config, P), K))
-        assert scores["test_accuracy"] == (called_of(config, P) == of).mean()
-        assert scores["test_cross_entropy"] == pytest.approx(mean_cross_entropy(P, of), rel=1e-9)
-        assert scores["test_brier"] == pytest.approx(brier(P, of), rel=1e-9)
+        np.testing.assert_array_equal(
+            outcome.confusion, confusion_matrix(of, predicted_classes(config, P), K)
+        )
+        assert scores["test_accuracy"] == (predicted_classes(config, P) == of).mean()
+        assert scores["test_cross_entropy"] == pytest.approx(mean_cross_entropy(of, P), rel=1e-9)
+        assert scores["test_brier"] == pytest.approx(brier_score(of, P), rel=1e-9)
         P_train = model.predict(X[~test])
-        right = (called_of(config, P_train) == labels[~test]).mean()
+        right = (predicted_classes(config, P_train) == labels[~test]).mean()
         assert scores["train_accuracy"] == pytest.approx(right, rel=1e-12)
         assert scores["train_cross_entropy"] == pytest.approx(
-            mean_cross_entropy(P_train, labels[~test]), rel=1e-9
+            mean_cross_entropy(labels[~test], P_train), rel=1e-9
         )
-        curves: Any = [decisions(P[:, k], of == k) for k in ([1] if K == 2 else range(K))]
+        curves: Any = [threshold_counts(of == k, P[:, k]) for k in ([1] if K == 2 else range(K))]
         # The bound is a promise; rows that share a bin are nearly always half and half.
         auc = float(np.mean([roc_auc(one) for one in curves]))
         assert abs(scores["test_roc_auc"] - auc) <= min(5e-6, found.auc_error)
         precision = float(np.mean([average_precision(one) for one in curves]))
         assert scores["test_average_precision"] == pytest.approx(precision, abs=1e-3)
         chosen, hit = (P[:, 1], of == 1) if K == 2 else (P.max(axis=1), P.argmax(axis=1) == of)
-        bins = calibration(chosen, hit, config.n_calibration_bins)
+        bins = calibration(hit, chosen, config.n_calibration_bins)
         np.testing.assert_array_equal(outcome.calibration.counts, bins.counts)
         np.testing.assert_allclose(outcome.calibration.observed, bins.observed, rtol=1e-12)
         if K == 2:

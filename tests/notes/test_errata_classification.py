@@ -100,4 +100,4 @@ def test_5_22_needs_1_over_n_to_agree_with_5_13() -> None:
     printed = -float((T * np.log(P)).sum())
     assert printed / 15 == pytest.approx(by_5_13, rel=1e-13)
     assert printed != pytest.approx(by_5_13, rel=0.5)
-    assert mean_cross_entropy(P, LABELS) == pytest.approx(by_5_13, rel=1e-13)
+    assert mean_cross_entropy(LABELS, P) == pytest.approx(by_5_13, rel=1e-13)

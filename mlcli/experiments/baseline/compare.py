@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from mlcli.experiments.baseline.task import Task
 from mlcli.experiments.summary import range_of
 from mlcli.linear.statistics import ANY, Range
-from mlcli.scores import brier, mean_cross_entropy
+from mlcli.scores import (
+    accuracy,
+    brier_score,
+    mean_absolute_error,
+    mean_cross_entropy,
+    mean_squared_error,
+    r2_score,
+)
 from mlcli.selection.intervals import corrected
 from mlcli.selection.significance import holm, p_value
 
@@ -34,18 +41,17 @@ def scores_of(task: Task, predicted: Sequence[Array]) -> dict[str, Array]:
 
 
 def _of_numbers(y: Array, t: Array, t_train: Array) -> dict[str, float]:
-    mse = float(((y - t) ** 2).mean())
-    # Against what the constant leaves over: 0 for the constant itself.
-    left = float(((t - t_train.mean()) ** 2).mean())
-    r2 = 1 - mse / left if left > 0 else np.nan
-    return {"mse": mse, "mae": float(np.abs(y - t).mean()), "r2": r2}
+    mse = mean_squared_error(t, y)
+    # Against the error of the constant, so that the constant itself has 0.
+    of_constant = mean_squared_error(t, np.full(t.size, t_train.mean()))
+    return {"mse": mse, "mae": mean_absolute_error(t, y), "r2": r2_score(mse, of_constant)}
 
 
 def _of_classes(P: Array, t: NDArray[np.int64]) -> dict[str, float]:
     return {
-        "accuracy": float((P.argmax(axis=1) == t).mean()),
-        "brier": brier(P, t),
-        "cross-entropy": mean_cross_entropy(P, t),
+        "accuracy": accuracy(t, P.argmax(axis=1)),
+        "brier": brier_score(t, P),
+        "cross-entropy": mean_cross_entropy(t, P),
     }
 
 

@@ -23,7 +23,7 @@ from mlcli.linear.basis import count_columns
 from mlcli.linear.design import build
 from mlcli.linear.ridge import ridge_path
 from mlcli.linear.statistics import spread
-from mlcli.scores import brier
+from mlcli.scores import brier_score, mean_squared_error
 
 Array = NDArray[np.float64]
 # X (n, D) -> numbers (n,), or probabilities (n, K).
@@ -178,9 +178,9 @@ def _chosen(rows: Rows, choices: Sequence[Any], fit: Callable[[Rows, Any], Predi
             losses.append(np.inf)
             continue
         if rows.n_classes:
-            losses.append(brier(found, rows.t[held]))
+            losses.append(brier_score(rows.t[held], found))
         else:
-            losses.append(float(((found - rows.t[held]) ** 2).mean()))
+            losses.append(mean_squared_error(rows.t[held], found))
     return fit(rows, choices[int(np.argmin(losses))])
 
 

@@ -19,20 +19,23 @@ from mlcli.experiments.logistic.studies import Saturation, Separable, saturation
 from mlcli.rng import stream
 from mlcli.scores import (
     Calibration,
-    Decisions,
+    ThresholdCounts,
+    accuracy,
     average_precision,
-    brier,
+    brier_score,
     calibration,
-    confusion,
-    decisions,
+    class_rates,
+    confusion_matrix,
     mean_cross_entropy,
-    rates,
+    rates_at_thresholds,
     roc_auc,
+    threshold_counts,
 )
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 N_GRID = 101
+GRID = np.linspace(0, 1, N_GRID)
 N_CELLS = 10
 
 
@@ -42,11 +45,11 @@ class Outcome:
 
     Attributes:
         scores: by name; NaN where one is not defined.
-        confusion: test rows of class i called j, (K, K).
+        confusion: test rows of class i that are predicted to be of class j, (K, K).
         roc: recall at even false-positive rates, mean over the classes, (N_GRID,), or None.
         precision: precision at even recalls, the same.
         by_threshold: precision, recall and accuracy at even p_0, (3, N_GRID), of two classes.
-        calibration: of class 1 of two, of the called class of more.
+        calibration: of class 1 of two, of the predicted class of more.
         information: of the cells of the test rows; of the truth where p(C_1|x) is known.
         certificate: of the fit on the training rows.
         no_minimum: whether the training rows can be separated, so that E has no finite minimum.
@@ -97,12 +100,11 @@ def run_replicate(config: LogisticConfig, source: Source, index: int) -> Outcome
         config, parts.X[parts.train], labels[parts.train], K, related=parts.data.related
     )
     P, t = model.predict(parts.X[parts.test]), labels[parts.test]
-    called = called_of(config, P)
-    counts = confusion(t, called, K)
+    counts = confusion_matrix(t, predicted_classes(config, P), K)
     roc, precision, areas = _curves(P, t)
     chosen = P[:, 1] if K == 2 else P.max(axis=1)
     right = (t == 1) if K == 2 else (P.argmax(axis=1) == t)
-    bins = calibration(chosen, right, config.n_calibration_bins)
+    bins = calibration(right, chosen, config.n_calibration_bins)
     scores = _scores(config, model, parts, P, counts) | areas
     scores["test_calibration_error"] = bins.expected_error
     every = {"cells": _cells(P, t)}
@@ -114,7 +116,7 @@ def run_replicate(config: LogisticConfig, source: Source, index: int) -> Outcome
         counts,
         roc,
         precision,
-        _by_threshold(P[:, 1], t) if K == 2 else None,
+        rates_at_thresholds(t == 1, P[:, 1], GRID) if K == 2 else None,
         bins,
         every,
         model.fit.certificate,
@@ -125,8 +127,8 @@ def run_replicate(config: LogisticConfig, source: Source, index: int) -> Outcome
     )
 
 
-def called_of(config: LogisticConfig, P: Array) -> Ints:
-    """The class each row is called: by the threshold (5.2), or of more than two the likeliest."""
+def predicted_classes(config: LogisticConfig, P: Array) -> Ints:
+    """The predicted class of each row: by the threshold (5.2), or of K > 2 the likeliest."""
     if P.shape[1] == 2:
         return (P[:, 1] > config.threshold).astype(np.int64)
     return np.asarray(P.argmax(axis=1))
@@ -138,20 +140,20 @@ def _scores(
     labels, K = parts.classes.labels, parts.classes.size
     t, t_train = labels[parts.test], labels[parts.train]
     P_train = model.predict(parts.X[parts.train])
-    found = rates(counts)
+    found = class_rates(counts)
     # Of two classes the rates are those of C_1; of more, plain means over the classes.
     of = slice(1, 2) if K == 2 else slice(None)
     common = np.bincount(t_train, minlength=K).argmax()
     W = model.fit.W[int(model.intercept) :]
     return {
-        "test_accuracy": float(np.diag(counts).sum() / t.size),
-        "test_cross_entropy": mean_cross_entropy(P, t),
-        "test_brier": brier(P, t),
+        "test_accuracy": accuracy(t, predicted_classes(config, P)),
+        "test_cross_entropy": mean_cross_entropy(t, P),
+        "test_brier": brier_score(t, P),
         "test_precision": float(np.nan_to_num(found.precision[of]).mean()),
         "test_recall": float(np.nan_to_num(found.recall[of]).mean()),
         "test_f1": float(np.nan_to_num(found.f1[of]).mean()),
-        "train_accuracy": float((called_of(config, P_train) == t_train).mean()),
-        "train_cross_entropy": mean_cross_entropy(P_train, t_train),
+        "train_accuracy": accuracy(t_train, predicted_classes(config, P_train)),
+        "train_cross_entropy": mean_cross_entropy(t_train, P_train),
         "commonest_class_accuracy": float((t == common).mean()),
         "n_steps": float(model.fit.n_steps),
         "converged": float(model.fit.converged),
@@ -163,37 +165,26 @@ def _scores(
 
 def _curves(P: Array, t: Ints) -> tuple[Array | None, Array | None, dict[str, float]]:
     of = [1] if P.shape[1] == 2 else list(range(P.shape[1]))
-    return curves([decisions(P[:, k], t == k) for k in of])
+    return curves([threshold_counts(t == k, P[:, k]) for k in of])
 
 
 def curves(
-    found: Sequence[Decisions | None],
+    found: Sequence[ThresholdCounts | None],
 ) -> tuple[Array | None, Array | None, dict[str, float]]:
     """Curves at even places and their areas, means over the classes, each against all others."""
     every = [one for one in found if one is not None]
     if not every:
         return None, None, {"test_roc_auc": np.nan, "test_average_precision": np.nan}
-    grid = np.linspace(0, 1, N_GRID)
-    roc = np.mean([np.interp(grid, d.false_positive_rate, d.recall) for d in every], axis=0)
+    roc = np.mean([np.interp(GRID, d.false_positive_rate, d.recall) for d in every], axis=0)
     # The precision of a recall is that of the first threshold that reaches it.
     precision = np.mean(
-        [d.precision[np.searchsorted(d.recall, np.minimum(grid, 1 - 1e-12))] for d in every], axis=0
+        [d.precision[np.searchsorted(d.recall, np.minimum(GRID, 1 - 1e-12))] for d in every], axis=0
     )
     areas = {
         "test_roc_auc": float(np.mean([roc_auc(d) for d in every])),
         "test_average_precision": float(np.mean([average_precision(d) for d in every])),
     }
     return roc, precision, areas
-
-
-def _by_threshold(p: Array, t: Ints) -> Array:
-    """Precision, recall and accuracy of two classes at even thresholds, (3, N_GRID)."""
-    called = p[None, :] > np.linspace(0, 1, N_GRID)[:, None]  # (N_GRID, n)
-    hits = (called & (t == 1)).sum(axis=1)
-    n_called, n_positive = called.sum(axis=1), max(int((t == 1).sum()), 1)
-    with np.errstate(invalid="ignore"):
-        precision = np.where(n_called > 0, hits / n_called, np.nan)
-    return np.stack([precision, hits / n_positive, (called == (t == 1)).mean(axis=1)])
 
 
 def _cells(P: Array, t: Ints) -> Information:

@@ -272,7 +272,7 @@ class _Run:
         config, fit = self._config, seed.fit
         W = fit.W[int(config.intercept) :]
         roc, precision, areas = test.curves()
-        bins, of_train = test.calibration(), train.scores()
+        bins, of_train = test.calibration, train.scores()
         commonest = int(seed.ranges.counts.argmax())
         scores = (
             {f"test_{name}": value for name, value in test.scores().items()}

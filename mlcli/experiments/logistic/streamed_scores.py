@@ -7,21 +7,21 @@ from numpy.typing import NDArray
 
 from mlcli.classification.information import Information, information
 from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.replicate import N_CELLS, N_GRID, called_of, curves
+from mlcli.experiments.logistic.replicate import N_CELLS, N_GRID, curves, predicted_classes
 from mlcli.scores import (
-    Calibration,
-    Decisions,
-    brier,
+    ThresholdCounts,
+    brier_score,
     calibration,
-    confusion,
+    class_rates,
+    confusion_matrix,
     mean_cross_entropy,
-    rates,
 )
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 # Bins of the log odds of a class against all others, even between those of a sample.
 MOST_BINS, FEWEST_BINS = 2**16, 2**8
+NO_ROWS = np.zeros(0)
 
 
 class Predictions:
@@ -49,7 +49,8 @@ class Predictions:
         odds = [_odds(sample, k) for k in self._of]
         self._ranges = [(float(one.min()), float(np.ptp(one))) for one in odds]
         self._thresholds = np.zeros((2, N_GRID + 1), dtype=np.int64)
-        self._bins = np.zeros((3, config.n_calibration_bins))
+        # Of class 1 of two, of the predicted class of more.
+        self.calibration = calibration(NO_ROWS > 0, NO_ROWS, config.n_calibration_bins)
         self._cells = np.zeros((2, N_CELLS, K))
         self._sums = np.zeros(2)
 
@@ -59,22 +60,17 @@ class Predictions:
         if n == 0:
             return
         self.n_rows += n
-        self.counts += confusion(t, called_of(self._config, P), K)
-        self._sums += [n * mean_cross_entropy(P, t), n * brier(P, t)]
+        self.counts += confusion_matrix(t, predicted_classes(self._config, P), K)
+        self._sums += [n * mean_cross_entropy(t, P), n * brier_score(t, P)]
         for place, k in enumerate(self._of):
             self._add_odds(place, P, k, t == k)
         if K == 2:
-            # Below how many of the even thresholds p is not: it is called where p > p_0.
+            # How many of the even thresholds are below p: a row is predicted positive there.
             above = np.searchsorted(np.linspace(0, 1, N_GRID), P[:, 1], side="left")
             for row, some in enumerate((t == 1, t == 0)):
                 self._thresholds[row] += np.bincount(above[some], minlength=N_GRID + 1)
         chosen, right = (P[:, 1], t == 1) if K == 2 else (P.max(axis=1), P.argmax(axis=1) == t)
-        found = calibration(chosen, right, self._bins.shape[1])
-        filled = np.where(found.counts > 0, found.counts, 0)
-        self._bins += [
-            filled,
-            *(np.nan_to_num(one) * filled for one in (found.predicted, found.observed)),
-        ]
+        self.calibration += calibration(right, chosen, self._config.n_calibration_bins)
         cell = np.searchsorted(self._bounds, P[:, -1])
         np.add.at(self._cells[0], (cell, t), 1.0)
         np.add.at(self._cells[1], cell, P)
@@ -88,7 +84,7 @@ class Predictions:
 
     def scores(self) -> dict[str, float]:
         """Accuracy, cross-entropy, Brier score and the rates, by name."""
-        found, n = rates(self.counts), self.n_rows
+        found, n = class_rates(self.counts), self.n_rows
         of = slice(1, 2) if self._K == 2 else slice(None)
         return {
             "accuracy": float(np.diag(self.counts).sum() / n),
@@ -102,7 +98,7 @@ class Predictions:
     def curves(self) -> tuple[Array | None, Array | None, dict[str, float]]:
         """As `replicate.curves`."""
         every = zip(self._odds, self._ranges, strict=True)
-        return curves([_decisions(counts, *one) for counts, one in every])
+        return curves([_threshold_counts(counts, *one) for counts, one in every])
 
     def largest_error_of_auc(self) -> float:
         """How far the area under the ROC curve may be from that of all thresholds, at the most."""
@@ -122,13 +118,6 @@ class Predictions:
         accuracy = (hits + n_negative - false) / self.n_rows
         return np.stack([precision, hits / max(int(n_positive), 1), accuracy])
 
-    def calibration(self) -> Calibration:
-        """Of class 1 of two, of the called class of more."""
-        counts = self._bins[0].astype(np.int64)
-        with np.errstate(invalid="ignore"):
-            predicted, observed = self._bins[1:] / counts
-        return Calibration(predicted, observed, counts)
-
     def cells(self) -> Information:
         """(C.5) for the rows in cells of like predictions; of about equal numbers of rows."""
         p, q = self._cells / self.n_rows
@@ -142,7 +131,7 @@ def _odds(P: Array, k: int) -> Array:
     return np.asarray(np.log(np.maximum(P[:, k], least)) - np.log(np.maximum(others, least)))
 
 
-def _decisions(counts: Ints, low: float, width: float) -> Decisions | None:
+def _threshold_counts(counts: Ints, low: float, width: float) -> ThresholdCounts | None:
     """From the rows of each bin, (2, n_bins), positive ones first."""
     n_positive, n_negative = (int(n) for n in counts.sum(axis=1))
     if not (n_positive and n_negative):
@@ -151,7 +140,7 @@ def _decisions(counts: Ints, low: float, width: float) -> Decisions | None:
     true, false = np.cumsum(counts[:, filled], axis=1).astype(np.float64)
     thresholds = low + width * filled / counts.shape[1]
     first = np.zeros(1)
-    return Decisions(
+    return ThresholdCounts(
         np.concatenate([[np.inf], thresholds]),
         np.concatenate([first, true]),
         np.concatenate([first, false]),
