@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mlcli.backpropagation.activations import Activation, Leaky, PReLU, identity
+from mlcli.backpropagation.activations import ActivationFunction, Leaky, PReLU, identity
 from mlcli.backpropagation.initialisation import draw_weights
 
 Floats = NDArray[np.floating[Any]]
@@ -25,7 +25,7 @@ class BatchNorm:
         beta: learnt shift, (n,).
         running_mean: moving average of mu_B, (n,); updated in place.
         running_var: moving average of the unbiased variance, (n,); updated in place.
-        epsilon: added to the variance before the root.
+        epsilon: added to the variance before the square root.
         rate: weight of the newest batch in the moving averages.
     """
 
@@ -38,7 +38,7 @@ class BatchNorm:
 
 
 @dataclass(frozen=True)
-class Normalised:
+class BatchNormCache:
     """What the backward pass and the running statistics need of one minibatch.
 
     Attributes:
@@ -59,7 +59,7 @@ def new_batch_norm(n: int, dtype: DTypeLike = np.float64) -> BatchNorm:
     return BatchNorm(np.ones(n, dtype), np.zeros(n, dtype), np.zeros(n, dtype), np.ones(n, dtype))
 
 
-def normalise(norm: BatchNorm, X: Floats) -> tuple[Floats, Normalised]:
+def normalise(norm: BatchNorm, X: Floats) -> tuple[Floats, BatchNormCache]:
     """z^(i) = gamma * x_hat^(i) + beta, x_hat = (x - mu_B) / sqrt(sigma_B^2 + epsilon), eq (7.24).
 
     The printed (7.24) lacks the superscript of x_hat.
@@ -81,16 +81,16 @@ def normalise(norm: BatchNorm, X: Floats) -> tuple[Floats, Normalised]:
     var = np.asarray((centred * centred).mean(axis=0))  # (n,)
     inverse_std = 1.0 / np.sqrt(var + norm.epsilon)
     x_hat = centred * inverse_std
-    return norm.gamma * x_hat + norm.beta, Normalised(x_hat, inverse_std, mean, var)
+    return norm.gamma * x_hat + norm.beta, BatchNormCache(x_hat, inverse_std, mean, var)
 
 
 def normalise_frozen(norm: BatchNorm, X: Floats) -> Floats:
-    """(7.24) with the running statistics in place of the minibatch's: testing; (m, n) to (m, n)."""
+    """(7.24) with the running statistics, for evaluation; (m, n) to (m, n)."""
     scale = norm.gamma / np.sqrt(norm.running_var + norm.epsilon)
     return np.asarray((X - norm.running_mean) * scale + norm.beta)
 
 
-def update_running(norm: BatchNorm, kept: Normalised) -> None:
+def update_running(norm: BatchNorm, kept: BatchNormCache) -> None:
     """Move the running statistics towards those of the minibatch, in place.
 
     running += rate (batch - running); the variance enters with the factor m_B / (m_B - 1), which
@@ -105,15 +105,15 @@ def update_running(norm: BatchNorm, kept: Normalised) -> None:
 
 
 def normalise_backward(
-    norm: BatchNorm, kept: Normalised, delta: Floats
+    norm: BatchNorm, kept: BatchNormCache, delta: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Errors of the inputs of (7.24) from those of its outputs.
+    """Derivatives of E by the inputs and parameters of (7.24) from those by its outputs.
 
     With d^(i) = dE/dz^(i):
     dE/dgamma = sum_i d^(i) * x_hat^(i), dE/dbeta = sum_i d^(i),
     dE/dx^(i) = gamma / sqrt(sigma_B^2 + epsilon)
                 * (d^(i) - dE/dbeta / m_B - x_hat^(i) * dE/dgamma / m_B):
-    mu_B and sigma_B^2 depend on every row, which takes two directions out of d.
+    mu_B and sigma_B^2 depend on every row, which removes two directions from d.
 
     Args:
         norm: parameters.
@@ -131,7 +131,7 @@ def normalise_backward(
 
 
 @dataclass(frozen=True)
-class Layer:
+class DenseLayer:
     """One layer l: a = W z^(l-1) + b, then (7.24) if normalised, then h.
 
     Attributes:
@@ -143,17 +143,17 @@ class Layer:
 
     W: Floats
     b: Floats
-    h: Activation | Leaky
+    h: ActivationFunction | Leaky
     norm: BatchNorm | None = None
 
 
-Network = tuple[Layer, ...]
+Network = tuple[DenseLayer, ...]
 
 
 def new_network(
     rng: np.random.Generator,
     sizes: Sequence[int],
-    h: Activation | Leaky,
+    h: ActivationFunction | Leaky,
     *,
     scheme: str = "xavier",
     distribution: Literal["normal", "uniform"] = "normal",
@@ -165,7 +165,7 @@ def new_network(
     Args:
         rng: for the weights.
         sizes: D, n^(1), ..., n^(L), K.
-        h: activation of the hidden layers; each neuron gets a slope of its own from a PReLU.
+        h: activation of the hidden layers; with a PReLU each neuron has its own slope.
         scheme: variance of the weights, see `initialisation.variance`.
         distribution: normal or uniform.
         normalised: batch normalisation in each hidden layer.
@@ -182,12 +182,12 @@ def new_network(
         W = draw_weights(rng, n_in, n_out, scheme, distribution, dtype)
         norm = new_batch_norm(n_out, dtype) if hidden and normalised else None
         own = PReLU(np.full(n_out, h.alpha, dtype)) if isinstance(h, PReLU) else h
-        layers.append(Layer(W, np.zeros(n_out, dtype), own if hidden else identity(), norm))
+        layers.append(DenseLayer(W, np.zeros(n_out, dtype), own if hidden else identity(), norm))
     return tuple(layers)
 
 
 def parameters(network: Network) -> list[Floats]:
-    """W, b, then gamma, beta where normalised and alpha of a PReLU: what each layer learns."""
+    """The parameters layer by layer: W, b, then gamma, beta if normalised and alpha of a PReLU."""
     found = []
     for layer in network:
         found += [layer.W, layer.b]
@@ -225,5 +225,5 @@ def on_one_vector(network: Network) -> tuple[Network, Floats]:
             )
         if isinstance(h, PReLU):
             h = PReLU(view(h.alpha))
-        layers.append(Layer(W, b, h, norm))
+        layers.append(DenseLayer(W, b, h, norm))
     return tuple(layers), w

@@ -32,23 +32,23 @@ def categorical_log_probability(P: Floats, T: Floats) -> Floats:
 
 
 def log_likelihood(log_probabilities: Floats) -> float:
-    """ln prod_n q_n, eqs (5.23) and (5.24): it is maximised, its negative minimised."""
+    """ln prod_n q_n, eqs (5.23) and (5.24): maximising it is minimising the cross-entropy."""
     return float(log_probabilities.sum())
 
 
 def empirical_cross_entropy(log_probabilities: Floats) -> float:
-    """H(p, q) = -1/N sum_alpha ln q(x_alpha, t_alpha), eqs (C.9) and (C.10), in nats a row.
+    """H(p, q) = -1/N sum_alpha ln q(x_alpha, t_alpha), eqs (C.9) and (C.10), in nats per row.
 
     p is the empirical distribution (C.7), 1/N on each row, and q any model: (C.8) gives the
-    cross-entropy loss (5.13), and (C.11) the squared error (3.5) up to constants. Print has
-    ln(1 - ln p) where ln(1 - p) is meant.
+    cross-entropy loss (5.13), and (C.11) the squared error (3.5) up to constants. The printed
+    (C.10) has ln(1 - ln p) where ln(1 - p) is meant.
     """
     return -float(log_probabilities.mean())
 
 
 @dataclass(frozen=True)
 class Information:
-    """The three terms of (C.5), each added up by itself.
+    """The three terms of (C.5), each computed independently.
 
     Attributes:
         entropy: H(p) = -sum p ln p (C.2).
@@ -62,14 +62,14 @@ class Information:
 
     @property
     def gap(self) -> float:
-        """|H(p, q) - H(p) - D(p||q)|, 0 but for rounding (C.4)."""
+        """|H(p, q) - H(p) - D(p||q)|, 0 up to rounding (C.4)."""
         return abs(self.cross_entropy - self.entropy - self.divergence)
 
 
 def information(p: Floats, q: Floats) -> Information:
     """The terms for two distributions over the same events, any shape, each adding up to 1.
 
-    Where p is 0 nothing is added, whatever q is; where only q is 0 the divergence is infinite.
+    Events with p = 0 add nothing, whatever q is; if only q is 0, the divergence is infinite.
     """
     seen = p > 0
     p, q = p[seen], q[seen]

@@ -7,24 +7,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mlcli.certificate import Certificate
-from mlcli.classification.objective import Bools, Centring, Ints, Objective, even_weights
-from mlcli.classification.quadratic import Quadratic, Step, is_definite, null_floor
+from mlcli.classification.objective import Bools, CentredObjective, Ints, Objective, even_weights
+from mlcli.classification.quadratic import NewtonQuadratic, NewtonStep, is_definite, null_floor
 from mlcli.classification.softmax import Floats
 
 GAP = "relative duality gap"
 TOLERANCE = 1e-9
 SLOPE = "largest KKT violation / E"
 SLOPE_TOLERANCE = 1e-6
-# The largest move of an activation at which a Newton step gives a bound; 1 is enough in exact
-# arithmetic.
+# A Newton step gives a bound where no activation changes by more than this; in exact arithmetic 1
+# would be enough.
 LARGEST_MOVE = 0.5
-# Multiplications of a Hessian that is computed for a certificate alone, and its largest order.
+# The most multiplications and weights for which a Hessian is computed just for a certificate.
 MOST_WORK = 2e10
 MOST_WEIGHTS = 3000
 
 
 def gap_certificate(
-    value: float, step: Step, move: float, drift: float = 0.0, *, one_class: bool = False
+    value: float, step: NewtonStep, move: float, drift: float = 0.0, *, one_class: bool = False
 ) -> Certificate:
     r"""An upper bound of (E(W) - min E) / E(W) from a Newton step at W: between 0 and 1.
 
@@ -33,16 +33,16 @@ def gap_certificate(
     probabilities as long as no row's activations move against each other by more than 1, and they
     are a feasible point of the dual problem, because the quadratic's minimum has exactly their
     gradient. The gap of the two is sum_n r_n KL(s_n + S_n D_n | s_n) plus that of the penalty,
-    which is at most `Step.decrease`, since KL <= chi^2. Where H was computed at other weights,
-    whose activations differ by at most c, the gap is at most e^c times as much.
+    which is at most `NewtonStep.decrease`, since KL <= chi^2. Where H was computed at other
+    weights, whose activations differ by at most c, the gap is at most e^c times as much.
 
-    Where an activation moves by more, there is no such point, and since E > 0 the bound is 1: so
-    weights on separable classes, whose E has no finite minimum, are never certified.
+    Where an activation moves by more, there is no such point, and since E > 0 the bound is 1.
+    Weights on separable classes, whose E has no finite minimum, are therefore never certified.
 
     Args:
         value: E(W).
-        step: from W.
-        move: at least the largest move of a row's activations against each other along the step.
+        step: the Newton step at W.
+        move: an upper bound of the largest relative change of a row's activations along the step.
         drift: c.
         one_class: whether all rows are of one class, so that E is 0 at its minimum.
     """
@@ -53,12 +53,12 @@ def gap_certificate(
 
 
 def largest_move(largest_values: Floats, direction: Floats) -> float:
-    """At least the largest move of a row's activations against each other, from max_n |phi_nj|."""
+    """An upper bound of `exact_move`, from max_n |phi_nj|."""
     return float(largest_values @ _spread(direction))
 
 
 def exact_move(Phi: Floats, direction: Floats) -> float:
-    """The largest move itself on the rows Phi (N, p)."""
+    """The largest change of a row's activations relative to each other, on the rows Phi (N, p)."""
     return float(_spread(Phi @ direction).max())
 
 
@@ -69,7 +69,7 @@ def _spread(moves: Floats) -> Floats:
 
 
 def certificate_at(objective: Objective, W: Floats) -> Certificate:
-    """The certificate of weights that any solver found, (p, K) or (p, 1).
+    """The certificate of weights from any solver, (p, K) or (p, 1).
 
     It is the relative duality gap where E is convex and the Hessian is affordable. For the mean
     square, which is not convex and has no such bound, or very many weights, it is the largest
@@ -85,45 +85,45 @@ def certificate_at(objective: Objective, W: Floats) -> Certificate:
             slope = objective.violation(W)
             relative = slope / value if value > 0 else float(slope > 0)
             return Certificate(SLOPE, relative, SLOPE_TOLERANCE)
-        quadratic = Quadratic(objective.hessian(W), objective.gauge)
+        quadratic = NewtonQuadratic(objective.hessian(W), objective.gauge)
         step = quadratic.step(W, gradient, objective.l1 * objective.penalised[:, 0], value)
         move = exact_move(objective.Phi, step.direction)
         return gap_certificate(value, step, move, one_class=objective.one_class)
 
 
-# Steps go on to this relative gap, far below the tolerance, as long as rounding lets it fall: the
-# weights are then exact to about its root.
+# The relative gap at which Newton's method stops: far below the tolerance, since the weights are
+# exact to about its square root. Rounding can end it earlier.
 TARGET = 1e-20
-# Relative to E: a rise that is rounding.
+# A rise of E by less than this, relative to E, is rounding.
 ROUNDING = 1e-14
-# The share of the fall that the gradient promises that a step must reach (Armijo).
+# A step must reach this share of the decrease that the gradient predicts (Armijo).
 ARMIJO = 1e-4
-# Halvings of a step before it is taken to be lost in rounding.
+# After so many halvings a step is lost in rounding.
 HALVINGS = 60
-# A Hessian is used again as long as each step is at most this share of the last.
+# A Hessian is reused as long as each step is at most this share of the last one.
 SHRINKS = 0.03
-# Steps without progress before rounding is taken to have stopped the descent.
+# After so many steps without progress, rounding has ended the descent.
 PATIENCE = 10
-# With more rows a weight than this, steps on some of them first save steps on all.
+# With more rows per weight than this, a fit to a sample of the rows is the start.
 MANY_ROWS = 100
-# Without a penalty, a loss at which rows that are all classified correctly are called separable.
+# Without a penalty, rows that are all classified correctly at a loss below this are separable.
 SEPARATED = 1e-4
-# A gap, if the step were short, that shows that what is left is the drift of weights to infinity.
+# At a relative decrease below this, only the drift of the weights to infinity is left.
 VANISHED = 1e-14
 # An activation whose exponential is 0.
 FAR = 1000.0
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Weights of the classes.
+class LogisticFit:
+    """Result of a solver for logistic regression.
 
     Attributes:
         W: (p, 1) for two classes, else (p, K).
         n_steps: steps taken.
         certificate: how far E(W) is from its minimum.
         diverged_at: the step at which the loss had grown without bound, or None.
-        separable: whether E falls without end as weights grow, so that it has no finite minimum.
+        separable: whether E falls for ever as the weights grow, so that it has no finite minimum.
     """
 
     W: Floats
@@ -138,42 +138,44 @@ class Fit:
         return self.certificate.converged
 
 
-def fit_newton(objective: Objective, start: Floats | None = None, max_steps: int = 100) -> Fit:
+def fit_newton(
+    objective: Objective, start: Floats | None = None, max_steps: int = 100
+) -> LogisticFit:
     """Minimise E by damped Newton steps, W <- W - H^-1 grad E.
 
-    Each step solves a weighted least-squares problem, whence IRLS; with an l1 term it solves the
-    lasso on the same quadratic (`Quadratic`). Steps are halved until E falls by a share of what
-    the gradient promises, so that they converge from any start. H is kept while the steps shrink
-    tenfold each, since a new one costs as much as many gradients. The end is decided by the
-    duality gap (`optimality.gap_certificate`).
+    Each step solves a weighted least-squares problem, hence the name IRLS; with an l1 term it
+    solves the lasso on the same quadratic (`NewtonQuadratic`). Steps are halved until E falls by a
+    share of what the gradient predicts, so that they converge from any start. H is reused while
+    the steps shrink fast, since a new one costs as much as many gradients. The duality gap
+    (`gap_certificate`) decides when to stop.
 
     Args:
         objective: E, with the cross-entropy loss.
-        start: weights to begin with; left out, those of a part of the rows where there are many,
-            else zeros.
-        max_steps: at most so many steps.
+        start: initial weights; by default those of a fit to a sample of the rows where there are
+            many rows, else zeros.
+        max_steps: the largest number of steps.
 
     Raises:
         ValueError: the loss is the mean square, whose Hessian need not be positive.
     """
     if objective.loss != "cross-entropy":
         raise ValueError("Newton's method needs the cross-entropy, whose Hessian is positive")
-    # A trial step may overflow: E is then no number, and the step is halved.
+    # A trial step may overflow: E is then NaN, and the step is halved.
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        centring = Centring.of(objective)
+        centring = CentredObjective.of(objective)
         begin = None if start is None else centring.centred(start)
         found = _Newton(centring.objective, begin).fit(max_steps)
         return replace(found, W=centring.raw(found.W))
 
 
 class _Newton:
-    """Where the steps are."""
+    """State of `fit_newton`: weights, E and its gradient there, and the last Hessian."""
 
     def __init__(self, objective: Objective, start: Floats | None) -> None:
         self._objective = objective
         self._l1 = objective.l1 * objective.penalised[:, 0]  # (p,)
-        self._quadratic: Quadratic | None = None
-        # How far activations are from those at which the Hessian was computed, at most.
+        self._quadratic: NewtonQuadratic | None = None
+        # An upper bound of the change of the activations since the Hessian was computed.
         self._drift = np.inf
         if start is None:
             self._W, self._quadratic = _start(objective)
@@ -182,8 +184,8 @@ class _Newton:
         self._W = without_absent_classes(objective, self._W)
         self._value, self._gradient = objective.evaluate(self._W)
 
-    def fit(self, max_steps: int) -> Fit:
-        """Step until the gap is at its target, or rounding or the number of steps ends it."""
+    def fit(self, max_steps: int) -> LogisticFit:
+        """Step until the gap reaches `TARGET`, rounding stops the descent, or steps run out."""
         last, n_idle = np.inf, 0
         n_steps = 0
         while True:
@@ -192,13 +194,13 @@ class _Newton:
             gap = certificate.value
             stalled = certificate.converged and step.decrease > 0.25 * last
             if gap <= TARGET or stalled or n_steps >= max_steps or n_idle >= PATIENCE:
-                return Fit(self._W, n_steps, certificate)
+                return LogisticFit(self._W, n_steps, certificate)
             if not certificate.converged and self._separable(step):
-                return Fit(self._W, n_steps, certificate, separable=True)
+                return LogisticFit(self._W, n_steps, certificate, separable=True)
             before = self._value
             if not self._descend(step):
                 if self._drift == 0.0:
-                    return Fit(self._W, n_steps, certificate)
+                    return LogisticFit(self._W, n_steps, certificate)
                 self._quadratic = None
             else:
                 n_steps += 1
@@ -206,19 +208,19 @@ class _Newton:
             n_idle = n_idle + 1 if idle else 0
             last = step.decrease
 
-    def _step(self, last: float) -> Step:
-        """From the Hessian at hand if that is good enough, else from a new one."""
+    def _step(self, last: float) -> NewtonStep:
+        """The step of the last Hessian if it is good enough, else of a new one."""
         if self._quadratic is not None:
             step = self._quadratic.step(self._W, self._gradient, self._l1, self._value)
             done = step.decrease <= TARGET * self._value
             short = step.decrease <= SHRINKS**2 * last and self._value > 0
             if (not done and short) or (done and self._drift < 1.0):
                 return step
-        self._quadratic = Quadratic(self._objective.hessian(self._W), self._objective.gauge)
+        self._quadratic = NewtonQuadratic(self._objective.hessian(self._W), self._objective.gauge)
         self._drift = 0.0
         return self._quadratic.step(self._W, self._gradient, self._l1, self._value)
 
-    def _certificate(self, step: Step) -> Certificate:
+    def _certificate(self, step: NewtonStep) -> Certificate:
         objective = self._objective
         move, one_class = (
             largest_move(objective.largest_values, step.direction),
@@ -230,17 +232,20 @@ class _Newton:
             certificate = gap_certificate(self._value, step, move, self._drift)
         return certificate
 
-    def _separable(self, step: Step) -> bool:
-        """Whether E has no finite minimum: it has no penalty and W separates all rows, or what is
-        left to gain is nothing while activations go on growing."""
+    def _separable(self, step: NewtonStep) -> bool:
+        """Whether E has no finite minimum.
+
+        Either W separates all rows and there is no penalty, or E hardly falls any more while the
+        activations still grow.
+        """
         if self._drift == 0.0 and step.solved and step.decrease <= VANISHED * self._value:
             return True
         if self._value > SEPARATED:
             return False
         return separates(self._objective, self._W, self._certificate(step))
 
-    def _descend(self, step: Step) -> bool:
-        """Take the step, or as much of it as lowers E; False where nothing does."""
+    def _descend(self, step: NewtonStep) -> bool:
+        """Take the longest part of the step that lowers E enough; False if there is none."""
         size = 1.0
         for _ in range(HALVINGS):
             W = self._W + size * step.direction
@@ -258,8 +263,8 @@ class _Newton:
         return True
 
 
-def _start(objective: Objective) -> tuple[Floats, Quadratic | None]:
-    """The fit of every so many-th row, and its Hessian: near those of all, for a fraction."""
+def _start(objective: Objective) -> tuple[Floats, NewtonQuadratic | None]:
+    """The weights and the Hessian of a fit to every n-th row, as the start for all rows."""
     nothing = np.zeros(objective.shape)
     stride = objective.labels.size // (MANY_ROWS * int(np.prod(objective.shape)))
     if stride < 4:
@@ -277,11 +282,11 @@ def _start(objective: Objective) -> tuple[Floats, Quadratic | None]:
     found = fit_newton(part, nothing)
     if not found.converged:
         return nothing, None
-    return found.W, Quadratic(part.hessian(found.W), part.gauge)
+    return found.W, NewtonQuadratic(part.hessian(found.W), part.gauge)
 
 
 def separates(objective: Objective, W: Floats, certificate: Certificate) -> bool:
-    """Whether W without a certificate classifies every row correctly and no penalty acts.
+    """Whether W has no certificate, classifies every row correctly, and there is no penalty.
 
     E then falls for ever as W grows, and has no finite minimum.
     """
@@ -291,9 +296,9 @@ def separates(objective: Objective, W: Floats, certificate: Certificate) -> bool
 
 
 def without_absent_classes(objective: Objective, W: Floats) -> Floats:
-    """W with probabilities of 0 for classes without a row, where a constant without penalty is.
+    """W with a probability of 0 for each class without rows, by its unpenalised constant.
 
-    E falls for ever as their constants do; from a thousand on it falls by nothing.
+    E falls for ever as these constants fall; beyond -1000 it no longer changes.
     """
     absent = np.bincount(objective.labels, objective.row_weights, objective.n_classes) == 0
     if not absent.any() or (constant := objective.free_constant) is None:
@@ -311,24 +316,26 @@ def without_absent_classes(objective: Objective, W: Floats) -> Floats:
 def standard_errors(objective: Objective, W: Floats) -> Floats:
     """Square roots of the diagonal of (N H)^-1, W's shape: the curvature at the minimum.
 
-    What a maximum-likelihood fit with even row weights would vary by from one sample of N rows to
-    another; a penalty makes it smaller, and the estimate biased.
+    They are the standard errors of a maximum-likelihood fit with even row weights to N rows; a
+    penalty makes them smaller and the estimate biased.
     """
-    return errors_of_curvature(objective.hessian(W), objective.gauge, objective.labels.size)
+    return standard_errors_from_hessian(
+        objective.hessian(W), objective.gauge, objective.labels.size
+    )
 
 
-def errors_of_curvature(H: Floats, gauge: Bools, n_rows: int) -> Floats:
-    """The same from H (K p, K p) itself and N, (p, K).
+def standard_errors_from_hessian(H: Floats, gauge: Bools, n_rows: int) -> Floats:
+    """`standard_errors` from the Hessian H (K p, K p) and the number of rows N, (p, K).
 
-    Of a column with a gauge direction they are those of weights that add up to 0 over the classes.
-    They are NaN for weights that the rows do not determine, such as those of equal columns.
+    Of a column with a gauge direction they refer to weights that add up to 0 over the classes. They
+    are NaN for weights that the rows do not determine, such as those of equal columns.
     """
     p = gauge.size
     k = H.shape[0] // p
     H = H.copy()
     blocks, of = H.reshape(k, p, k, p), np.flatnonzero(gauge)
     added = np.einsum("jmjm->m", blocks[:, of][:, :, :, of]) / k  # (m,)
-    # Curvature along the gauge directions alone, which is taken off the inverse again.
+    # Curvature along the gauge directions alone, which is subtracted from the inverse again.
     blocks[:, of, :, of] += added[:, None, None] / k
     diagonal = np.diagonal(H)
     scale = np.where(diagonal > 0, np.sqrt(np.maximum(diagonal, 0.0)), 1.0)
@@ -357,8 +364,8 @@ def fit_logistic(
     free: Ints | None = None,
     start: Floats | None = None,
     max_steps: int = 100,
-) -> Fit:
-    """The minimum of the mean cross-entropy + l2 |W|^2, with a column of weights for every class.
+) -> LogisticFit:
+    """The minimum of the mean cross-entropy + l2 |W|^2, with one column of weights per class.
 
     Two classes have the column 0 and that of class 1, so that Phi W are activations for `softmax`.
 
@@ -368,8 +375,8 @@ def fit_logistic(
         n_classes: K.
         l2: strength > 0: classes that can be separated have no finite minimum without it.
         free: columns without a penalty, usually the constant.
-        start: weights to begin with, (p, K).
-        max_steps: at most so many steps.
+        start: initial weights, (p, K).
+        max_steps: the largest number of steps.
 
     Raises:
         ValueError: the strength is not positive.

@@ -17,11 +17,11 @@ INPUTS: Bits = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
 
 
 @dataclass(frozen=True)
-class Unit:
+class ThresholdUnit:
     """A TLU: Theta(w . x + b), eq (6.1).
 
     Attributes:
-        w: weights, one an input.
+        w: weights, one per input.
         b: bias.
     """
 
@@ -34,10 +34,10 @@ class Unit:
 
 
 # Figure 7a and Table 2.
-NAND = Unit((-1.0, -1.0), 1.5)
-AND = Unit((1.0, 1.0), -1.5)
+NAND = ThresholdUnit((-1.0, -1.0), 1.5)
+AND = ThresholdUnit((1.0, 1.0), -1.5)
 # Figure 7b and Table 3: with one hidden unit the inputs must reach the output too.
-XOR_OUTPUT = Unit((1.0, 1.0, -2.0), -0.5)
+XOR_OUTPUT = ThresholdUnit((1.0, 1.0, -2.0), -0.5)
 
 
 def xor(X: Bits) -> Bits:
@@ -47,7 +47,7 @@ def xor(X: Bits) -> Bits:
 
 
 def nand(a: Bits, b: Bits) -> Bits:
-    """The unit of Figure 7a on two wires, (n,) each."""
+    """The unit of Figure 7a for two inputs, (n,) each."""
     return NAND.fire(np.column_stack([a, b]))
 
 
@@ -59,28 +59,28 @@ def half_adder(X: Bits) -> tuple[Bits, Bits]:
     return total, nand(first, first)
 
 
-def single_unit(table: tuple[int, int, int, int]) -> Unit | None:
+def single_unit(table: tuple[int, int, int, int]) -> ThresholdUnit | None:
     """A unit with that truth table over `INPUTS`, or None: XOR and its negation have none.
 
     Weights of -1, 0, 1 and half-integer biases realise every threshold function of two bits, so
-    that the search is exact.
+    that the search is exhaustive.
     """
     for w1, w2, b in product((-1, 0, 1), (-1, 0, 1), (-1.5, -0.5, 0.5, 1.5)):
-        unit = Unit((float(w1), float(w2)), b)
+        unit = ThresholdUnit((float(w1), float(w2)), b)
         if tuple(unit.fire(INPUTS).tolist()) == table:
             return unit
     return None
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """Where the rule ended.
+class PerceptronFit:
+    """Result of Rosenblatt's learning rule.
 
     Attributes:
         w: weights, the bias last, (D + 1,).
         mistakes: corrections made.
         passes: passes over the rows, the last one without a mistake if it converged.
-        n_wrong: rows that are not on their side of w, counted with w itself.
+        n_wrong: rows on the wrong side of w.
     """
 
     w: Floats
@@ -90,27 +90,27 @@ class Learnt:
 
     @property
     def certificate(self) -> Certificate:
-        """Every row is on its side."""
+        """The number of rows on the wrong side, which must be 0."""
         return Certificate("rows on the wrong side", float(self.n_wrong), 0.0)
 
     @property
     def converged(self) -> bool:
-        """Whether every row is on its side."""
+        """Whether every row is on the right side."""
         return self.certificate.converged
 
 
 def with_bias(X: Floats) -> Floats:
-    """Rows with a 1 behind them, (n, D) -> (n, D + 1), so that b is one more weight."""
+    """Rows with a 1 appended, (n, D) -> (n, D + 1), so that b is one more weight."""
     return np.column_stack([X, np.ones(X.shape[0])])
 
 
-def learn(X: Floats, sides: Floats, max_passes: int) -> Learnt:
+def fit_perceptron(X: Floats, sides: Floats, max_passes: int) -> PerceptronFit:
     """w <- w + s x for each row x on the wrong side of (6.2), until none is.
 
     Args:
         X: rows, (n, D).
         sides: s, +1 or -1, (n,).
-        max_passes: passes after which rows that no line separates are given up.
+        max_passes: the largest number of passes, for rows that no line separates.
     """
     signed = with_bias(X) * sides[:, None]  # (n, D + 1)
     w, mistakes, passes, before = np.zeros(signed.shape[1]), 0, 0, -1
@@ -120,14 +120,14 @@ def learn(X: Floats, sides: Floats, max_passes: int) -> Learnt:
             if row @ w <= 0:
                 w = w + row
                 mistakes += 1
-    return Learnt(w, mistakes, passes, int(np.count_nonzero(signed @ w <= 0)))
+    return PerceptronFit(w, mistakes, passes, int(np.count_nonzero(signed @ w <= 0)))
 
 
 def mistake_bound(X: Floats, sides: Floats, separator: Floats) -> float:
     """(R / gamma)^2 of Novikoff: no order of the rows makes more mistakes.
 
     R is the longest row, the bias's 1 included, gamma the smallest s w . x / |w| of a separating w;
-    any separator gives a valid bound, the one of the widest margin the best.
+    any separator gives a valid bound, and the one with the widest margin the best.
 
     Args:
         X: rows, (n, D).

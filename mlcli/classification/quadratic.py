@@ -14,8 +14,8 @@ EPSILON = float(np.finfo(np.float64).eps)
 PIVOT = 1e-10
 
 
-class Solver:
-    """Solves H x = b; where H is singular to rounding, by its eigenvectors.
+class SymmetricSolver:
+    """Solves H x = b for positive semidefinite H, by eigenvectors where H is singular to rounding.
 
     Args:
         H: (q, q), its diagonal 1 (or 0).
@@ -25,7 +25,7 @@ class Solver:
         self._values: Floats = np.empty(0)
         self._vectors: Floats = np.empty((0, 0))
         self._H: Floats | None = None
-        # NumPy's own LAPACK: SciPy's is another library, whose threads would get in its way.
+        # NumPy's own LAPACK: that of SciPy has its own threads, which slow NumPy's down.
         if is_definite(H):
             self._H = H
             return
@@ -34,8 +34,7 @@ class Solver:
     def solve(self, b: Floats, noise: float) -> Floats:
         """x, of the shape of b: (q,), or where H is not singular (q, n).
 
-        Along eigenvectors whose eigenvalue is rounding, b is followed where it is more than `noise`
-        and left alone where it is not.
+        Along eigenvectors whose eigenvalue is rounding, components of b up to `noise` are ignored.
         """
         if self._H is not None:
             return np.asarray(np.linalg.solve(self._H, b), dtype=np.float64)
@@ -47,7 +46,7 @@ class Solver:
 
 
 def is_definite(H: Floats) -> bool:
-    """Whether H of unit diagonal is far enough from singular to be solved with as it is."""
+    """Whether H with unit diagonal is far enough from singular for a direct solution."""
     try:
         pivots = np.diagonal(np.linalg.cholesky(H)) ** 2
     except np.linalg.LinAlgError:
@@ -60,11 +59,11 @@ def null_floor(eigenvalues: Floats) -> float:
     return 4.0 * EPSILON * eigenvalues.size * float(max(eigenvalues[-1], EPSILON))
 
 
-# Rounds of a sweep and an exact solve; each lowers the objective.
+# The most rounds of a sweep and exact solves; each lowers the objective.
 MAX_ROUNDS = 1000
-# Weights at 0 that one sweep may take in beside those that are not 0.
+# So many weights that are 0 may join a sweep, or as many as are not 0 if that is more.
 NEWCOMERS = 10
-# Exact solves after one sweep.
+# The most exact solves after one sweep.
 SOLVES = 50
 
 
@@ -78,19 +77,19 @@ def sparse_target(
 ) -> tuple[Floats, bool]:
     """The v that minimises g^T (v - start) + (v - start)^T H (v - start) / 2 + sum_j l1_j |v_j|.
 
-    Sweeps of coordinate descent find which weights are 0; for the others the minimum is a linear
-    system, towards whose solution v moves as far as the objective falls. It ends where the
-    conditions of the minimum (KKT) hold to rounding.
+    Sweeps of coordinate descent find which weights are 0; for the others the minimum solves a
+    linear system, towards whose solution v moves as far as the objective falls. The loop ends when
+    the KKT conditions hold to rounding.
 
     Args:
         H: (q, q), positive semidefinite.
         g: gradient at the start, (q,).
         l1: strengths, (q,), 0 for a weight without a penalty.
         start: (q,).
-        noise: slopes along directions without curvature that are taken for rounding.
+        noise: slopes up to this along directions without curvature count as rounding.
 
     Returns:
-        v (q,), and whether the conditions hold there.
+        v (q,), and whether the KKT conditions hold there.
     """
     v = start.copy()
     least, solved = np.inf, False
@@ -116,13 +115,13 @@ def sparse_target(
 
 
 def _violations(downhill: Floats, l1: Floats, v: Floats) -> Floats:
-    """The least-norm subgradient's components, without their signs, (q,)."""
+    """Absolute components of the least-norm subgradient, (q,)."""
     at_zero = np.maximum(np.abs(downhill) - l1, 0.0)
     return np.where(v == 0, at_zero, np.abs(downhill - l1 * np.sign(v)))
 
 
 def _working_set(excess: Floats, l1: Floats, v: Floats) -> Ints:
-    """The weights at 0 that most want to leave, then those that are not 0 or have no penalty."""
+    """Weights at 0 that violate the KKT conditions most, then those that are not 0 or are free."""
     used = (v != 0) | (l1 == 0)
     n_used = int(used.sum())
     out = np.flatnonzero(~used & (excess > 0))
@@ -151,10 +150,10 @@ def _sweep(H: Floats, l1: Floats, v: Floats, downhill: Floats, working: Ints) ->
 def _solve_support(
     H: Floats, g: Floats, l1: Floats, start: Floats, v: Floats, noise: float
 ) -> bool:
-    """Move towards the minimum over the weights that are not 0 at their signs; changes v.
+    """Move towards the minimum over the weights that are not 0, their signs fixed; changes v.
 
-    Along that line the objective is a convex piecewise quadratic, with a corner where a weight
-    changes its sign: v goes to its lowest point, and a weight that ends at a corner is 0.
+    Along that line the objective is a convex piecewise quadratic, with a kink where a weight
+    changes its sign: v goes to its lowest point, and a weight that ends at a kink becomes 0.
 
     Returns:
         Whether a weight became 0 or changed its sign, so that another solve may go further.
@@ -166,7 +165,7 @@ def _solve_support(
     d = v - start
     block = H[np.ix_(used, used)]
     slope = -(g[used] + H[used] @ d) - l1[used] * signs
-    step = Solver(block).solve(slope, noise)
+    step = SymmetricSolver(block).solve(slope, noise)
     fall = float(step @ slope)
     if not fall > 0.0:
         return False
@@ -196,13 +195,13 @@ def _solve_support(
     return True
 
 
-# Relative to sqrt(E): slopes along directions without curvature that are taken for rounding.
+# Relative to sqrt(E): slopes up to this along directions without curvature are rounding.
 NOISE = 1e-13
 
 
 @dataclass(frozen=True)
-class Step:
-    """The way to the minimum of the quadratic.
+class NewtonStep:
+    """The step to the minimum of the quadratic.
 
     Attributes:
         direction: (p, K).
@@ -216,15 +215,15 @@ class Step:
     solved: bool
 
 
-class Quadratic:
+class NewtonQuadratic:
     """E near W: gradient and Hessian of its smooth part, and the l1 term.
 
-    Weights are measured in units that make the diagonal of H 1, so that columns of any scale are
-    solved for with the same accuracy. Along a gauge direction (`Objective.gauge`) E is constant:
-    there H gets a curvature of 1, and since the gradient is 0 there the minimum does not move.
+    Weights are in units that make the diagonal of H equal 1, so that columns of any scale are
+    solved with the same accuracy. Along a gauge direction (`Objective.gauge`) E is constant:
+    there H gets a curvature of 1, and since the gradient along it is 0 the minimum stays.
 
     Args:
-        H: (K p, K p), the weights of a class next to each other.
+        H: (K p, K p), ordered class by class.
         gauge: columns with a gauge direction, (p,).
     """
 
@@ -242,16 +241,16 @@ class Quadratic:
             blocks = scaled.reshape(k, p, k, p)
             blocks[:, of, :, of] += np.einsum("jm,km->mjk", n, n)
         self._H = scaled
-        self._solver: Solver | None = None
+        self._solver: SymmetricSolver | None = None
 
-    def step(self, W: Floats, gradient: Floats, l1: Floats, value: float) -> Step:
-        """To the minimum.
+    def step(self, W: Floats, gradient: Floats, l1: Floats, value: float) -> NewtonStep:
+        """The step from W to the minimum.
 
         Args:
             W: weights, (p, K).
             gradient: of the smooth part at W, (p, K).
             l1: strengths, (p,).
-            value: E(W), in whose units slopes are known to be rounding.
+            value: E(W), which sets the size of slopes that are rounding.
         """
         p, k = W.shape
         if self._gauge.any():
@@ -266,21 +265,21 @@ class Quadratic:
             step = np.where(target == 0, -W.T.ravel(), (target - w) / self._scale)
         else:
             if self._solver is None:
-                self._solver = Solver(self._H)
+                self._solver = SymmetricSolver(self._H)
             step = -self._solver.solve(g, noise) / self._scale
         direction = step.reshape(k, p).T
         if self._gauge.any():
             mean = direction.mean(axis=1, keepdims=True)
             direction = np.where(self._gauge[:, None], direction - mean, direction)
         decrease, downhill = _decrease(W, direction, gradient, l1[:, None])
-        return Step(direction, decrease, solved and downhill)
+        return NewtonStep(direction, decrease, solved and downhill)
 
 
 def _decrease(W: Floats, direction: Floats, gradient: Floats, l1: Floats) -> tuple[float, bool]:
     """-g^T d - l1 (|W + d|_1 - |W|_1), without cancellation where no weight changes its sign.
 
     Returns:
-        It, with its own rounding added; and whether it is not negative but for that rounding.
+        It plus a bound of its rounding, and whether it is at least 0 up to that rounding.
     """
     s = np.where(W != 0, np.sign(W), np.sign(direction))
     turned = np.where(np.sign(W + direction) == -s, 2.0 * np.abs(W + direction), 0.0)

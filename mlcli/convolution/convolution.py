@@ -82,7 +82,7 @@ def pad_same(Z: Floats, f_h: int, f_w: int) -> Floats:
 
 
 def windows(Z: Floats, f_h: int, f_w: int, stride: int = 1, padding: int = 0) -> Floats:
-    """a^(ij;f) of (8.8) for i, j in steps of s: a view if nothing is padded, without copies.
+    """a^(ij;f) of (8.8) for i, j in steps of s: a view unless it pads.
 
     Args:
         Z: images, (m, n_ch, n_h, n_w).
@@ -106,21 +106,21 @@ def windows(Z: Floats, f_h: int, f_w: int, stride: int = 1, padding: int = 0) ->
 
 
 def add_windows(parts: Floats, n_h: int, n_w: int, stride: int = 1, padding: int = 0) -> Floats:
-    """The transpose of `windows`: a pixel gets the sum of what all windows hold for it.
+    """The transpose of `windows`: each pixel is the sum of its entries in all windows.
 
     Args:
         parts: (m, n_ch, o_h, o_w, f_h, f_w).
         n_h: height of the images.
         n_w: width of the images.
         stride: s.
-        padding: p; what falls on it is dropped.
+        padding: p; entries on the padding are dropped.
 
     Returns:
         (m, n_ch, n_h, n_w).
     """
     m, n_ch, o_h, o_w, f_h, f_w = parts.shape
     total = np.zeros((m, n_ch, n_h + 2 * padding, n_w + 2 * padding), parts.dtype)
-    # One pass for each entry of the window: the pixels of one pass are all different.
+    # One pass per entry of the window: the pixels of one pass are all different.
     for i in range(f_h):
         for j in range(f_w):
             rows = slice(i, i + stride * o_h, stride)
@@ -135,7 +135,7 @@ def _unrolled(Z: Floats, F: Floats, stride: int, padding: int) -> tuple[Floats, 
         raise ValueError(f"the filters must have {Z.shape[1]} channels, got {F.shape[1]}")
     local = windows(Z, F.shape[2], F.shape[3], stride, padding)
     m, _, o_h, o_w = local.shape[:4]
-    # Pixels last: a row of an image is then copied in one run, and the product is a tensor already.
+    # Pixels last: rows of an image are then contiguous, and the product already is a tensor.
     columns = local.transpose(0, 1, 4, 5, 2, 3).reshape(m, F[0].size, o_h * o_w)
     return columns, o_h, o_w
 
@@ -145,7 +145,7 @@ def convolve(
 ) -> Floats:
     """a_cij = sum_k (z_k^(i s, j s; f), F_k^c)_F + b_c, eqs (8.9), (8.10) and (8.14).
 
-    What the notes call convolution is cross-correlation: the filter is not turned round.
+    What the notes call convolution is cross-correlation: the filter is not flipped.
 
     Args:
         Z: images, (m, n_ch, n_h, n_w).
@@ -173,7 +173,7 @@ def convolve_backward(
     """Derivatives of E by the input, the filters and the biases of `convolve`: the chain rule.
 
     dE/dF^c = sum_{alpha, ij} delta_cij z^(i s, j s; f), dE/db_c = sum_{alpha, ij} delta_cij, and
-    dE/dz is every delta_cij F^c laid back on the window that it came from.
+    dE/dz adds delta_cij F^c to the window of each output.
 
     Args:
         Z: as in `convolve`, (m, n_ch, n_h, n_w).
@@ -189,13 +189,13 @@ def convolve_backward(
         ValueError: as `convolve`.
     """
     columns, o_h, o_w = _unrolled(Z, F, stride, padding)
-    errors = delta.reshape(len(Z), len(F), o_h * o_w)  # (m, n_f, o_h o_w)
-    each = np.matmul(errors, columns.transpose(0, 2, 1))  # (m, n_f, n_ch f_h f_w)
+    delta = delta.reshape(len(Z), len(F), o_h * o_w)  # (m, n_f, o_h o_w)
+    each = np.matmul(delta, columns.transpose(0, 2, 1))  # (m, n_f, n_ch f_h f_w)
     F_gradient = each.sum(axis=0).reshape(F.shape)  # (n_f, n_ch, f_h, f_w)
-    parts = np.matmul(F.reshape(len(F), -1).T, errors)  # (m, n_ch f_h f_w, o_h o_w)
+    parts = np.matmul(F.reshape(len(F), -1).T, delta)  # (m, n_ch f_h f_w, o_h o_w)
     by_window = parts.reshape(len(Z), *F.shape[1:], o_h, o_w).transpose(0, 1, 4, 5, 2, 3)
     Z_gradient = add_windows(by_window, Z.shape[2], Z.shape[3], stride, padding)
-    return Z_gradient, F_gradient, np.asarray(errors.sum(axis=(0, 2)))
+    return Z_gradient, F_gradient, np.asarray(delta.sum(axis=(0, 2)))
 
 
 def convolve_pointwise(Z: Floats, f: Floats, b: Floats | None = None) -> Floats:
@@ -231,14 +231,14 @@ def convolve_pointwise_backward(
     """
     m, n_ch = Z.shape[:2]
     pixels = Z.reshape(m, n_ch, -1)  # (m, n_ch, n_h n_w)
-    errors = delta.reshape(m, len(f), -1)  # (m, n_f, n_h n_w)
-    f_gradient = np.matmul(errors, pixels.transpose(0, 2, 1)).sum(axis=0)  # (n_f, n_ch)
-    Z_gradient: Floats = np.matmul(f.T, errors).reshape(Z.shape)
-    return Z_gradient, np.asarray(f_gradient), np.asarray(errors.sum(axis=(0, 2)))
+    delta = delta.reshape(m, len(f), -1)  # (m, n_f, n_h n_w)
+    f_gradient = np.matmul(delta, pixels.transpose(0, 2, 1)).sum(axis=0)  # (n_f, n_ch)
+    Z_gradient: Floats = np.matmul(f.T, delta).reshape(Z.shape)
+    return Z_gradient, np.asarray(f_gradient), np.asarray(delta.sum(axis=(0, 2)))
 
 
 def flatten(Z: Floats) -> Floats:
-    """Z_flat of (8.24), channel outermost: z_111 z_121 z_211 z_221 z_112 ..., rows before columns.
+    """Z_flat of (8.24), channels outermost: z_111 z_121 z_211 z_221 z_112 ..., rows before columns.
 
     The indices of the notes are (row, column, channel). The row-major order of an (n_h, n_w, n_ch)
     array would be another one.

@@ -15,14 +15,14 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Quadratic:
+class QuadraticLoss:
     """E(w) = floor + 1/2 (w - w*)^T H (w - w*).
 
     Attributes:
         H: Hessian, (p, p).
         w_star: the minimum, the closed form (4.5), (p,).
         floor: E at the minimum.
-        values: eigenvalues of H, rising, (p,).
+        values: eigenvalues of H, ascending, (p,).
         vectors: eigenvectors in columns, (p, p).
     """
 
@@ -53,7 +53,7 @@ class Quadratic:
             return np.asarray(0.5 * (along**2 @ self.values))
 
 
-def least_squares_loss(Phi: Floats, t: Floats) -> Quadratic:
+def least_squares_loss(Phi: Floats, t: Floats) -> QuadraticLoss:
     """E(w) = 1/(2N) |t - Phi w|^2: (3.5), with the 1/N of (4.7); H = Phi^T Phi / N.
 
     Args:
@@ -66,13 +66,13 @@ def least_squares_loss(Phi: Floats, t: Floats) -> Quadratic:
     rest = t - Phi @ w_star
     values = s[::-1] ** 2 / n_rows
     floor = float(rest @ rest) / (2 * n_rows)
-    return Quadratic(Phi.T @ Phi / n_rows, w_star, floor, values, Vt[::-1].T)
+    return QuadraticLoss(Phi.T @ Phi / n_rows, w_star, floor, values, Vt[::-1].T)
 
 
-def diagonal_loss(values: Floats) -> Quadratic:
-    """A quadratic with the given eigenvalues (p,), rising, and its minimum 0 at the origin."""
+def diagonal_loss(values: Floats) -> QuadraticLoss:
+    """A quadratic with the given ascending eigenvalues (p,), whose minimum is 0 at the origin."""
     p = values.size
-    return Quadratic(np.diag(values), np.zeros(p), 0.0, values, np.eye(p))
+    return QuadraticLoss(np.diag(values), np.zeros(p), 0.0, values, np.eye(p))
 
 
 # A weight beyond this has diverged: its square still fits into a float.
@@ -80,12 +80,12 @@ FAR = 1e150
 
 
 @dataclass(frozen=True)
-class Path:
-    """Where descent went.
+class DescentPath:
+    """The path of a descent.
 
     Attributes:
         W: weights after 0, 1, ... steps, (n_steps + 1, p); fewer where it diverged.
-        diverged_at: the step at which a weight passed all bounds, or None.
+        diverged_at: the step at which a weight exceeded `FAR`, or None.
     """
 
     W: Floats
@@ -99,7 +99,7 @@ def descend(
     n_steps: int,
     *,
     momentum: float = 0.0,
-) -> Path:
+) -> DescentPath:
     """w <- w - eta grad E(w), eq (4.6); with momentum v <- mu v - eta grad E(w), w <- w + v.
 
     The gradient of (4.1) lacks its minus sign in print.
@@ -118,23 +118,23 @@ def descend(
         v = momentum * v - learning_rate * gradient(w)
         w = w + v
         if not np.abs(w).max() < FAR:
-            return Path(W[:step].copy(), step)
+            return DescentPath(W[:step].copy(), step)
         W[step] = w
-    return Path(W, None)
+    return DescentPath(W, None)
 
 
 def momentum_critical_rate(largest: float, momentum: float) -> float:
-    """2 (1 + mu) / lambda_max: with momentum descent bears a larger learning rate."""
+    """2 (1 + mu) / lambda_max: momentum allows a larger learning rate."""
     return 2.0 * (1.0 + momentum) / largest
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """The best fixed settings for a quadratic, and the factor by which a step then shrinks errors.
+class DescentSettings:
+    """The best fixed settings for a quadratic, and the factor by which a step shrinks the distance.
 
     Attributes:
         learning_rate, momentum: eta and mu.
-        rate: the asymptotic factor a step.
+        rate: the asymptotic factor per step.
     """
 
     learning_rate: float
@@ -142,23 +142,27 @@ class Tuned:
     rate: float
 
 
-def best_plain(smallest: float, largest: float) -> Tuned:
+def best_plain(smallest: float, largest: float) -> DescentSettings:
     """eta = 2 / (lambda_min + lambda_max): the rate is (kappa - 1) / (kappa + 1)."""
-    return Tuned(2.0 / (smallest + largest), 0.0, (largest - smallest) / (largest + smallest))
+    return DescentSettings(
+        2.0 / (smallest + largest), 0.0, (largest - smallest) / (largest + smallest)
+    )
 
 
-def best_momentum(smallest: float, largest: float) -> Tuned:
+def best_momentum(smallest: float, largest: float) -> DescentSettings:
     """Polyak's heavy ball: the rate is (sqrt kappa - 1) / (sqrt kappa + 1).
 
     eta = 4 / (sqrt lambda_max + sqrt lambda_min)^2 and mu = rate^2.
     """
     root = sqrt(largest) + sqrt(smallest)
     rate = (sqrt(largest) - sqrt(smallest)) / root
-    return Tuned(4.0 / root**2, rate**2, rate)
+    return DescentSettings(4.0 / root**2, rate**2, rate)
 
 
-def measured_rate(loss: Quadratic, start: Floats, tuned: Tuned, n_steps: int) -> float:
-    """The factor a step over the second half of a run, from the distance to the minimum."""
+def measured_rate(
+    loss: QuadraticLoss, start: Floats, tuned: DescentSettings, n_steps: int
+) -> float:
+    """The factor per step over the second half of a run, from the distances to the minimum."""
     path = descend(loss.gradient, start, tuned.learning_rate, n_steps, momentum=tuned.momentum)
     distance = np.linalg.norm(path.W - loss.w_star, axis=1)
     half = n_steps // 2
@@ -166,11 +170,11 @@ def measured_rate(loss: Quadratic, start: Floats, tuned: Tuned, n_steps: int) ->
 
 
 def measured_critical_rate(
-    loss: Quadratic, start: Floats, *, n_steps: int = 2000, n_halvings: int = 16
+    loss: QuadraticLoss, start: Floats, *, n_steps: int = 2000, n_halvings: int = 16
 ) -> float:
     """The learning rate above which the loss has grown after many steps, by bisection.
 
-    Nothing about eigenvalues is used: only whether runs end lower than they began.
+    It uses no eigenvalue, only whether a run ends lower than it began.
 
     Args:
         loss: the quadratic.
@@ -188,15 +192,15 @@ def measured_critical_rate(
     return (low + high) / 2
 
 
-def exact_flow(loss: Quadratic, start: Floats, times: Floats) -> Floats:
-    """w(t) = w* + V exp(-Lambda t) V^T (w_0 - w*), each eigenvector by itself; (n_times, p)."""
+def exact_flow(loss: QuadraticLoss, start: Floats, times: Floats) -> Floats:
+    """w(t) = w* + V exp(-Lambda t) V^T (w_0 - w*) at each time, (n_times, p)."""
     along = (start - loss.w_star) @ loss.vectors  # (p,)
     decayed = along * np.exp(-np.outer(times, loss.values))  # (n_times, p)
     return loss.w_star + decayed @ loss.vectors.T
 
 
 def integrated_flow(gradient: Callable[[Floats], Floats], start: Floats, times: Floats) -> Floats:
-    """The flow of any loss by SciPy's Runge-Kutta of order 8, (n_times, p); times rise from 0."""
+    """The flow of any loss by a Runge-Kutta method of order 8, (n_times, p); times ascend."""
     from scipy.integrate import solve_ivp
 
     found = solve_ivp(
@@ -236,7 +240,7 @@ def distances_to_flow(
     return np.array(found)
 
 
-def order(step_sizes: Floats, errors: Floats) -> float:
+def convergence_order(step_sizes: Floats, errors: Floats) -> float:
     """The slope of ln error against ln step size, by least squares."""
     x, y = np.log(step_sizes), np.log(errors)
     x = x - x.mean()
@@ -246,7 +250,7 @@ def order(step_sizes: Floats, errors: Floats) -> float:
 def minibatch_excess(
     Phi: Floats,
     t: Floats,
-    loss: Quadratic,
+    loss: QuadraticLoss,
     learning_rates: Floats,
     batch_size: int,
     n_steps: int,
@@ -282,7 +286,7 @@ def minibatch_excess(
 
 
 def noise_floor(
-    Phi: Floats, t: Floats, loss: Quadratic, learning_rate: float, batch_size: int
+    Phi: Floats, t: Floats, loss: QuadraticLoss, learning_rate: float, batch_size: int
 ) -> float:
     """The stationary mean excess loss tr(H S) / 2, exactly; infinite where there is none.
 

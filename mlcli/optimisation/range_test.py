@@ -56,7 +56,7 @@ def exponential(losses: Floats, beta: float) -> Floats:
 def centred(losses: Floats, width: int) -> Floats:
     """The median of the `width` losses around each step, fewer at the ends, (n,); width is odd.
 
-    It does not lag, and a step or a turn stays where it is: half of the window lies on either side.
+    It does not lag: half of the window lies on either side.
     A loss that is not finite counts as larger than all others.
     """
     half = width // 2
@@ -65,18 +65,18 @@ def centred(losses: Floats, width: int) -> Floats:
     # NaN, the padding, sorts behind infinity.
     ordered = np.sort(windows, axis=1)
     present = np.count_nonzero(~np.isnan(windows), axis=1)
-    # Of an even number the lower of the two in the middle: infinity minus itself is no number.
+    # Of an even number the lower of the two in the middle: their mean could be inf - inf.
     return np.asarray(ordered[np.arange(len(losses)), (present - 1) // 2])
 
 
-# A loss that never gets below this share of what it was at the start has not fallen.
+# A loss that never falls below this share of its value at the start has not fallen.
 FALL = 0.9
-# The centred median is over about one step in so many.
+# The centred median is over about 1 / WINDOW of the steps.
 WINDOW = 20
 
 
 class Onset(NamedTuple):
-    """Where a loss turns.
+    """Where a loss starts to diverge.
 
     Attributes:
         outcome: found; flat, where the loss has never fallen and does not diverge; at-once, where
@@ -117,12 +117,12 @@ def level_of(losses: Floats) -> Floats:
 
 
 def onset(losses: Floats, start: float, factor: float) -> Onset:
-    """Where the loss starts to diverge, as the head of this module defines it.
+    """Find where the loss starts to diverge, as defined at the top of this module.
 
     Args:
         losses: E_t of each minibatch before its step, (n,).
         start: level of the losses before the first step. The first losses of a sweep that begins
-            at too large a rate say nothing of it.
+            at too large a rate do not show it.
         factor: how many times its smallest value the level reaches when it diverges; above 1.
     """
     level = level_of(losses)
@@ -137,10 +137,10 @@ def onset(losses: Floats, start: float, factor: float) -> Onset:
     return Onset("found", int(near[-1]), diverged, fallen)
 
 
-# Where no rule looks: one step in so many at the start, and so many steps at the end.
+# The rules ignore 1 / START of the steps at the start, and END steps at the end.
 START = 10
 END = 5
-# Steps that a rule needs.
+# The fewest steps that a rule needs.
 FEWEST = 3
 SLIDE_STEPS = 15
 SLIDE_THRESHOLD = 0.005
@@ -166,7 +166,7 @@ def readable(rates: Floats, smoothed: Floats, diverged: int | None = None) -> tu
 
 
 def longest_fall(losses: Floats) -> NDArray[np.int64]:
-    """Steps of the longest strictly decreasing subsequence; of several, the first to end."""
+    """Steps of the longest strictly decreasing subsequence; of several, the one that ends first."""
     n = len(losses)
     length = np.ones(n, dtype=np.int64)
     before = np.full(n, -1)
@@ -200,7 +200,7 @@ def steep(rates: Floats, losses: Floats) -> float:
     """The rate of the largest fall, argmin dE / d ln eta; NaN where the loss never falls.
 
     On a linear axis, as in some programs, the slope is divided by eta: noise at the smallest rates
-    would win.
+    would decide.
     """
     if len(losses) < FEWEST:
         return np.nan
@@ -241,10 +241,10 @@ RULES: Mapping[str, Callable[[Floats, Floats], float]] = MappingProxyType(
 
 
 class Suggestion(NamedTuple):
-    """What a curve says.
+    """What one curve of a range test suggests.
 
     Attributes:
-        onset: where its loss turns.
+        onset: where its loss starts to diverge.
         level: of the losses, which does not lag, (n,).
         smoothed: s_t, the moving average of the losses that the rules read, (n,).
         eta_crit: the rate at which the loss starts to diverge, or NaN.
@@ -259,7 +259,7 @@ class Suggestion(NamedTuple):
 
 
 def suggest(rates: Floats, losses: Floats, start: float, beta: float, factor: float) -> Suggestion:
-    """Read eta_crit and the rules off a sweep; a loss that has never fallen suggests nothing.
+    """Compute eta_crit and the rate of each rule from a sweep; all NaN if the loss never fell.
 
     Args:
         rates: eta_t, rising, (n,).
@@ -268,7 +268,7 @@ def suggest(rates: Floats, losses: Floats, start: float, beta: float, factor: fl
         beta: of the moving average.
         factor: how many times its smallest value the loss reaches when it diverges; above 1.
     """
-    # Losses near the largest number there is are added up here: they overflow, as they may.
+    # Sums of losses near the largest float may overflow.
     with np.errstate(over="ignore", invalid="ignore"):
         smoothed = exponential(losses, beta)
         turn, level = onset(losses, start, factor), level_of(losses)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlcli.backpropagation.activations import ACTIVATIONS, relu, sigmoid, tanh
-from mlcli.backpropagation.backpropagation import Kept, backward, forward, predict
+from mlcli.backpropagation.backpropagation import LayerCache, backward, forward, predict
 from mlcli.backpropagation.gradient_check import central_differences, relative_error
 from mlcli.backpropagation.initialisation import draw_weights
 from mlcli.backpropagation.layers import Network, new_network, on_one_vector, parameters
@@ -26,7 +26,7 @@ def problem(
     return network, X, rng.random((6, 3))
 
 
-def distance_to_kink(network: Network, kept: list[Kept]) -> float:
+def distance_to_kink(network: Network, kept: list[LayerCache]) -> float:
     """The smallest |a| before a hidden activation: steps of 1e-5 must not go past zero."""
     nearest = []
     for layer, past in zip(network[:-1], kept[:-1], strict=True):

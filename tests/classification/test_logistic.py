@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlcli.classification.first_order import fit_descent, fit_lbfgs
-from mlcli.classification.newton import Fit, fit_logistic, fit_newton, standard_errors
+from mlcli.classification.newton import LogisticFit, fit_logistic, fit_newton, standard_errors
 from mlcli.classification.objective import (
     Objective,
     balanced_weights,
@@ -102,7 +102,7 @@ def test_the_solvers_agree(n_classes: int) -> None:
     E = objective(n_classes, l2=0.01)
     start = np.zeros(E.shape)
     newton = fit_newton(E)
-    others: list[Fit] = [fit_lbfgs(E, start, 1000), fit_descent(E, start, None, 100_000)]
+    others: list[LogisticFit] = [fit_lbfgs(E, start, 1000), fit_descent(E, start, None, 100_000)]
     for other in others:
         assert other.converged
         np.testing.assert_allclose(other.W[1:], newton.W[1:], atol=2e-6)
@@ -133,7 +133,9 @@ def test_from_a_strength_on_all_weights_are_zero() -> None:
 
 
 @pytest.mark.parametrize("fit", [fit_lbfgs, lambda E, W, n: fit_descent(E, W, 1.0, n)])
-def test_the_mean_square_is_lowered_too(fit: Callable[[Objective, np.ndarray, int], Fit]) -> None:
+def test_the_mean_square_is_lowered_too(
+    fit: Callable[[Objective, np.ndarray, int], LogisticFit],
+) -> None:
     E = objective(2, loss="square", l2=1e-3)
     found = fit(E, np.zeros(E.shape), 20_000)
     assert E.value(found.W) < 0.9 * E.value(np.zeros(E.shape))

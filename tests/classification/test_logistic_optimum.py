@@ -12,16 +12,16 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from mlcli.classification.first_order import fit_descent, fit_lbfgs
-from mlcli.classification.newton import Fit, certificate_at, fit_newton
+from mlcli.classification.newton import LogisticFit, certificate_at, fit_newton
 from mlcli.classification.objective import Objective, even_weights
-from mlcli.classification.streamed_newton import NewtonInPasses
+from mlcli.classification.streamed_newton import StreamedNewton
 
-Solver = Callable[[Objective], Fit]
+Solver = Callable[[Objective], LogisticFit]
 
 
-def in_passes(E: Objective) -> Fit:
+def in_passes(E: Objective) -> LogisticFit:
     """Newton's method that sees the rows in two batches."""
-    newton = NewtonInPasses(
+    newton = StreamedNewton(
         E.n_classes, np.zeros(E.shape), l1=E.l1, l2=E.l2, free=E.free, max_steps=300
     )
     half = E.labels.size // 2

@@ -9,8 +9,8 @@ from mlcli.classification.approximation import bump, staircase, step_unit
 from mlcli.classification.perceptron import (
     INPUTS,
     NAND,
+    fit_perceptron,
     half_adder,
-    learn,
     mistake_bound,
     single_unit,
     xor,
@@ -46,7 +46,7 @@ def test_mistakes_stay_below_the_bound(seed: int) -> None:
     distance = (X @ w[:2] + w[2]) / np.linalg.norm(w)
     X, distance = X[np.abs(distance) > 0.05], distance[np.abs(distance) > 0.05]
     sides = np.sign(distance)
-    found = learn(X, sides, 10_000)
+    found = fit_perceptron(X, sides, 10_000)
     assert found.converged
     assert (sides * (X @ found.w[:2] + found.w[2]) > 0).all()
     assert found.mistakes <= mistake_bound(X, sides, w)
@@ -55,7 +55,7 @@ def test_mistakes_stay_below_the_bound(seed: int) -> None:
 
 def test_xor_is_given_up() -> None:
     sides = np.array([-1.0, 1.0, 1.0, -1.0])
-    found = learn(INPUTS.astype(float), sides, 50)
+    found = fit_perceptron(INPUTS.astype(float), sides, 50)
     assert (found.converged, found.passes) == (False, 50)
     assert mistake_bound(INPUTS.astype(float), sides, found.w) == np.inf
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from mlcli.optimisation.descent import (
-    Quadratic,
+    QuadraticLoss,
     best_momentum,
     best_plain,
+    convergence_order,
     descend,
     diagonal_loss,
     distances_to_flow,
@@ -20,7 +21,6 @@ from mlcli.optimisation.descent import (
     minibatch_excess,
     momentum_critical_rate,
     noise_floor,
-    order,
 )
 
 Array = np.ndarray
@@ -33,7 +33,7 @@ def rows(n: int = 60, seed: int = 0) -> tuple[Array, Array]:
     return Phi, Phi @ [1.0, -0.5, 0.3] + rng.normal(0, 0.7, n)
 
 
-def loss() -> Quadratic:
+def loss() -> QuadraticLoss:
     return least_squares_loss(*rows())
 
 
@@ -115,7 +115,7 @@ def test_descent_tends_to_the_flow_to_first_order() -> None:
     counts = [200, 400, 800, 1600]
     end = exact_flow(quadratic, np.ones(3), np.array([2.0]))[0]
     errors = distances_to_flow(quadratic.gradient, np.ones(3), end, 2.0, counts)
-    assert order(2.0 / np.array(counts), errors) == pytest.approx(1.0, abs=0.02)
+    assert convergence_order(2.0 / np.array(counts), errors) == pytest.approx(1.0, abs=0.02)
 
 
 def test_the_noise_floor_is_that_of_the_lyapunov_equation() -> None:

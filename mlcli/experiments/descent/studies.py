@@ -14,10 +14,11 @@ from mlcli.errors import NoAnswerError
 from mlcli.experiments.descent.config import DescentConfig
 from mlcli.linear.basis import Basis, fit_basis
 from mlcli.optimisation.descent import (
-    Path,
-    Quadratic,
+    DescentPath,
+    QuadraticLoss,
     best_momentum,
     best_plain,
+    convergence_order,
     descend,
     diagonal_loss,
     distances_to_flow,
@@ -29,7 +30,6 @@ from mlcli.optimisation.descent import (
     minibatch_excess,
     momentum_critical_rate,
     noise_floor,
-    order,
 )
 from mlcli.rng import stream
 
@@ -58,7 +58,7 @@ class Replicate:
         rates: measured rates of plain descent and of momentum, (2, n_condition_numbers).
     """
 
-    loss: Quadratic
+    loss: QuadraticLoss
     learning_rate: float
     excess: Array
     distance: float
@@ -84,7 +84,7 @@ def design(config: DescentConfig, data: Dataset) -> tuple[Basis, Array]:
     return basis, basis.evaluate(data.X)
 
 
-def quadratic_of(config: DescentConfig, data: Dataset) -> Quadratic:
+def quadratic_of(config: DescentConfig, data: Dataset) -> QuadraticLoss:
     """The loss of the model on a data set.
 
     Raises:
@@ -100,7 +100,7 @@ def quadratic_of(config: DescentConfig, data: Dataset) -> Quadratic:
     return loss
 
 
-def main_run(config: DescentConfig, loss: Quadratic) -> tuple[float, Path]:
+def main_run(config: DescentConfig, loss: QuadraticLoss) -> tuple[float, DescentPath]:
     """Descent from the origin at the learning rate that is asked for.
 
     Raises:
@@ -129,7 +129,7 @@ def replicate(config: DescentConfig, source: Source, index: int) -> Replicate:
     noise, theory = _noise(config, data, loss, index)
     errors = _flow(config, data, loss)
     counts = np.array(sorted(set(config.flow_steps)), dtype=np.float64)
-    orders = np.array([order(1.0 / counts, row) for row in errors])
+    orders = np.array([convergence_order(1.0 / counts, row) for row in errors])
     start = np.zeros(loss.w_star.size)
     return Replicate(
         loss,
@@ -146,7 +146,7 @@ def replicate(config: DescentConfig, source: Source, index: int) -> Replicate:
 
 
 def _noise(
-    config: DescentConfig, data: Dataset, loss: Quadratic, index: int
+    config: DescentConfig, data: Dataset, loss: QuadraticLoss, index: int
 ) -> tuple[Array, Array]:
     Phi = design(config, data)[1]
     etas = loss.critical_rate * np.array(config.noise_rates)
@@ -163,7 +163,7 @@ def log_cosh_gradient(Phi: Array, t: Array, w: Array) -> Array:
     return np.asarray(-np.tanh(t - Phi @ w) @ Phi / t.size)
 
 
-def _flow(config: DescentConfig, data: Dataset, loss: Quadratic) -> Array:
+def _flow(config: DescentConfig, data: Dataset, loss: QuadraticLoss) -> Array:
     Phi, start = design(config, data)[1], np.zeros(loss.w_star.size)
     counts = sorted(set(config.flow_steps))
     # Steps that are critical at the lowest count would not follow anything.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlcli.experiments.descent.config import DescentConfig
 from mlcli.experiments.descent.studies import Replicate
 from mlcli.experiments.summary import band, summary
-from mlcli.optimisation.descent import Quadratic, best_momentum, best_plain, descend, exact_flow
+from mlcli.optimisation.descent import QuadraticLoss, best_momentum, best_plain, descend, exact_flow
 from mlcli.result import Columns
 
 Array = NDArray[np.float64]
@@ -19,7 +19,7 @@ MAX_STEPS = 500
 N_FLOW = 200
 
 
-def paths_table(config: DescentConfig, loss: Quadratic) -> Columns:
+def paths_table(config: DescentConfig, loss: QuadraticLoss) -> Columns:
     """Paths in the plane of the stiffest and the softest direction, in units of the start.
 
     The excess loss of a point (a, b) there is (lambda_max a^2 + lambda_min b^2) / 2; the flow is

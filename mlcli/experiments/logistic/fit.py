@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.classification.first_order import fit_descent, fit_lbfgs
-from mlcli.classification.newton import Fit, fit_newton, standard_errors
+from mlcli.classification.newton import LogisticFit, fit_newton, standard_errors
 from mlcli.classification.objective import Objective, balanced_weights, class_row_weights
 from mlcli.classification.softmax import probabilities
 from mlcli.datasets.dataset import Dataset
@@ -156,7 +156,7 @@ class Classifier:
     design: Design
     intercept: bool
     objective: Objective
-    fit: Fit
+    fit: LogisticFit
     errors: Array | None = None
 
     def columns(self, X: Array) -> Array:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.newton import Fit, errors_of_curvature, fit_newton
+from mlcli.classification.newton import LogisticFit, fit_newton, standard_errors_from_hessian
 from mlcli.classification.objective import Objective, even_weights
 from mlcli.classification.softmax import n_columns, probabilities
-from mlcli.classification.streamed_newton import NewtonInPasses
+from mlcli.classification.streamed_newton import StreamedNewton
 from mlcli.datasets.split import stratified_indices, test_mask
 from mlcli.datasets.streaming import MAX_VALUES, StreamSource
 from mlcli.errors import DataError
@@ -85,7 +85,7 @@ class _Seed:
         self.index = index
         self.ranges = Ranges(n_features, n_classes)
         self.design: Design
-        self.newton: NewtonInPasses
+        self.newton: StreamedNewton
         self._row_weights: Array
 
     def begin(self, design: Design, X: Array, labels: Ints) -> None:
@@ -100,7 +100,7 @@ class _Seed:
         weights = by_class[labels] / by_class[labels].sum()
         sample = Objective(self.phi(X), labels, K, weights, l1=l1, l2=l2, free=free)
         start = fit_newton(sample, np.zeros(sample.shape), SAMPLE_STEPS).W
-        self.newton = NewtonInPasses(K, start, l1=l1, l2=l2, free=free, max_steps=config.max_steps)
+        self.newton = StreamedNewton(K, start, l1=l1, l2=l2, free=free, max_steps=config.max_steps)
 
     def phi(self, X: Array) -> Array:
         """Its columns at X (n, D), (n, p)."""
@@ -115,7 +115,7 @@ class _Seed:
         self.newton.add(self.phi(X), labels, self._row_weights[labels])
 
     @property
-    def fit(self) -> Fit:
+    def fit(self) -> LogisticFit:
         """The answer, after the last pass."""
         assert self.newton.fit is not None
         return self.newton.fit
@@ -138,7 +138,7 @@ class _Seed:
         errors = None
         # Only the first seed's curvature is kept.
         if self.newton.curvature.size and W.size <= MOST_ERRORS:
-            errors = errors_of_curvature(
+            errors = standard_errors_from_hessian(
                 self.newton.curvature, self.newton.gauge, int(self.ranges.counts.sum())
             )
         return Classifier(self.design, config.intercept, objective, self.fit, errors)

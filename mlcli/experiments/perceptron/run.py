@@ -15,8 +15,8 @@ from mlcli.classification.perceptron import (
     INPUTS,
     NAND,
     XOR_OUTPUT,
+    fit_perceptron,
     half_adder,
-    learn,
     single_unit,
     xor,
 )
@@ -227,7 +227,7 @@ def _rows(config: PerceptronConfig) -> Columns:
     X, sides, _ = separable_rows(
         config.margins[k], config.n_points, stream(config.seed, "rows", 0, k)
     )
-    w = learn(X, sides, config.max_passes).w
+    w = fit_perceptron(X, sides, config.max_passes).w
     n = sides.size
     return {
         "x_1": X[:, 0],

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.classification.approximation import staircase
-from mlcli.classification.perceptron import Learnt, learn, mistake_bound
+from mlcli.classification.perceptron import PerceptronFit, fit_perceptron, mistake_bound
 from mlcli.datasets.source import Source
 from mlcli.datasets.task import ROWS_A_CLASS, few_enough
 from mlcli.errors import DataError
@@ -30,7 +30,7 @@ class Taught:
         bound: on its mistakes, infinite for rows that were not separated.
     """
 
-    learnt: Learnt
+    learnt: PerceptronFit
     bound: float
 
 
@@ -55,7 +55,7 @@ def random_lessons(config: PerceptronConfig, index: int) -> list[Taught]:
     for k, margin in enumerate(config.margins):
         rng = stream(config.seed, "rows", index, k)
         X, sides, line = separable_rows(margin, config.n_points, rng)
-        learnt = learn(X, sides, config.max_passes)
+        learnt = fit_perceptron(X, sides, config.max_passes)
         found.append(Taught(learnt, mistake_bound(X, sides, line)))
     return found
 
@@ -90,7 +90,7 @@ def lesson_of(config: PerceptronConfig, source: Source, index: int) -> Taught:
     """The learning rule on the user's rows in a random order."""
     X, sides = two_classes(config, source)
     order = stream(config.seed, "order", index).permutation(sides.size)
-    learnt = learn(X[order], sides[order], config.max_passes)
+    learnt = fit_perceptron(X[order], sides[order], config.max_passes)
     return Taught(learnt, mistake_bound(X, sides, learnt.w))
 
 

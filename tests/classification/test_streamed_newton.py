@@ -8,7 +8,7 @@ import pytest
 from mlcli.classification.newton import fit_newton
 from mlcli.classification.objective import Objective, balanced_weights
 from mlcli.classification.softmax import probabilities
-from mlcli.classification.streamed_newton import NewtonInPasses
+from mlcli.classification.streamed_newton import StreamedNewton
 
 STRENGTHS = [(0.0, 0.01), (0.02, 0.0), (0.0, 0.0)]
 
@@ -22,8 +22,8 @@ def problem(n_classes: int, l1: float, l2: float) -> Objective:
     return Objective(Phi, labels, n_classes, weights / weights.sum(), l1=l1, l2=l2, free=(0,))
 
 
-def in_passes(whole: Objective, start: np.ndarray, max_steps: int = 100) -> NewtonInPasses:
-    newton = NewtonInPasses(
+def in_passes(whole: Objective, start: np.ndarray, max_steps: int = 100) -> StreamedNewton:
+    newton = StreamedNewton(
         whole.n_classes, start, l1=whole.l1, l2=whole.l2, free=whole.free, max_steps=max_steps
     )
     for _ in range(200):
@@ -82,7 +82,7 @@ def test_a_step_that_goes_too_far_is_halved() -> None:
     start = np.array([[-3.0], [6.0]])
     # No worse than no weights at all, or it would be given up.
     assert whole.value(start) < np.log(2)
-    newton = NewtonInPasses(2, start, l1=0.0, l2=1e-5, free=(0,), max_steps=100)
+    newton = StreamedNewton(2, start, l1=0.0, l2=1e-5, free=(0,), max_steps=100)
     tried, values = [], []
     while newton.fit is None:
         tried.append(newton.trial)
