@@ -81,4 +81,4 @@ class Dataset:
         """What a model has to say of how its inputs are made; empty where nothing is declared."""
         if self.preparation is None or self.filling is None:
             return {}
-        return {"preparation": self.preparation.words(), "filling": self.filling.words()}
+        return {"preparation": self.preparation.to_dict(), "filling": self.filling.to_dict()}

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mlcli.certificate import Certificate
 from mlcli.errors import NoAnswerError
-from mlcli.estimators.base import Floats, Regressor, warn_uncertified
+from mlcli.estimators.base import Floats, RegressorEstimator, warn_uncertified
 from mlcli.estimators.parameters import ParameterError, default
 from mlcli.experiments.bayes.columns import basis_of, in_memory, model_degree, triangle_of
 from mlcli.experiments.bayes.config import BayesConfig
@@ -19,13 +19,13 @@ from mlcli.experiments.bayes.fit import Fitted, fit
 from mlcli.linear.basis import Basis
 from mlcli.linear.triangle import Triangle
 
-# A target of zeros leaves both precisions open, and any two will do.
+# With a target of zeros both precisions are undetermined, and these are used.
 ZEROS = {"noise_precision": 1.0, "prior_precision": 1.0}
-# The noise of data that the columns fit exactly, as a share of the target's root mean square.
+# The assumed noise of data that the columns fit exactly, relative to the target's RMS.
 NO_NOISE = 1e-8
 
 
-class BayesianRegressor(Regressor):
+class BayesianRegressor(RegressorEstimator):
     """Bayesian linear regression with precisions by evidence maximisation (appendix B).
 
     Under the prior N(w | 0, alpha^-1 I), eq (B.14), the posterior is N(w | m_N, S_N), eq (B.19),
@@ -59,8 +59,8 @@ class BayesianRegressor(Regressor):
             this alpha_ and the other lambda_.)
         log_evidence_: ln p(t), in nats.
         effective_parameters_: gamma, how many weights the data determine.
-        certificate_: how far the log evidence is from level at the precisions that were looked
-            for, with the tolerance; None where all were given.
+        certificate_: the gradient of the log evidence at the precisions that were estimated, with
+            the tolerance; None if all were given.
 
     Raises:
         ParameterError: a parameter is not allowed; from `fit`.

@@ -13,7 +13,7 @@ from mlcli.models.bayes import BayesModel
 from mlcli.models.functions import InBasis, LinearFunction, Polynomials, Standardised
 from mlcli.models.linear import LinearClasses, LinearNumbers
 from mlcli.models.networks import Networks
-from mlcli.models.prediction import Classes, Model
+from mlcli.models.prediction import ClassPredictions, Model
 
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-5
@@ -55,7 +55,7 @@ def ours(model: Model, X: Floats, level: float) -> dict[str, Tensor]:
     """What the model itself says of rows X (n, D), by the names of a graph's outputs."""
     with np.errstate(all="ignore"):
         said = model.predict(X, level)
-    if isinstance(said, Classes):
+    if isinstance(said, ClassPredictions):
         found: dict[str, Tensor] = {"class": said.predicted}
         return found if said.P is None else found | {"probabilities": said.P}
     return said.columns()

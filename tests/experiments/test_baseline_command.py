@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from mlcli.experiments.baseline.compare import compare, scores_of
-from mlcli.experiments.baseline.methods import METHODS, Rows
-from mlcli.experiments.baseline.task import Task
+from mlcli.experiments.baseline.methods import METHODS, TrainingRows
+from mlcli.experiments.baseline.task import BaselineTask
 
 Run = Callable[..., Any]
 QUICK = ("--n-epochs", "3", "--n-folds", "4", "--no-plots", "--quiet", "--json")
@@ -80,7 +80,7 @@ def test_every_method_has_the_same_folds_and_scikit_learn_s_scores() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80, 3))
     t = X[:, 0] + rng.normal(size=80)
-    rows = Rows(X[:60], t[:60], 0, rng)
+    rows = TrainingRows(X[:60], t[:60], 0, rng)
     peers = {"constant": DummyRegressor(), "linear": LinearRegression()}
     for name, peer in peers.items():
         mine = METHODS[name](rows)(X[60:])
@@ -97,15 +97,15 @@ def test_every_method_has_the_same_folds_and_scikit_learn_s_scores() -> None:
 def test_ridge_takes_nothing_from_noise_and_all_from_a_law() -> None:
     rng = np.random.default_rng(1)
     X, noise = rng.normal(size=(100, 20)), rng.normal(size=100)
-    of_noise = METHODS["ridge"](Rows(X, noise, 0, rng))(X)
-    assert of_noise.std() < 0.5 * METHODS["linear"](Rows(X, noise, 0, rng))(X).std()
+    of_noise = METHODS["ridge"](TrainingRows(X, noise, 0, rng))(X)
+    assert of_noise.std() < 0.5 * METHODS["linear"](TrainingRows(X, noise, 0, rng))(X).std()
     law = X @ np.arange(20)
-    assert METHODS["ridge"](Rows(X, law, 0, rng))(X) == pytest.approx(law, abs=0.5)
+    assert METHODS["ridge"](TrainingRows(X, law, 0, rng))(X) == pytest.approx(law, abs=0.5)
 
 
-def task(n_methods: int) -> Task:
+def task(n_methods: int) -> BaselineTask:
     splits = [(np.arange(90), np.arange(10)) for _ in range(10)]
-    return Task(
+    return BaselineTask(
         np.zeros((100, 1)), np.zeros(100), (), splits, None, "mse", ("constant",) * n_methods
     )
 
@@ -126,7 +126,7 @@ def test_the_verdict_allows_for_the_number_of_methods() -> None:
 
 def test_scores_of_probabilities() -> None:
     splits = [(np.arange(2), np.array([0, 1])), (np.arange(2), np.array([1]))]
-    one = Task(np.zeros((2, 1)), np.array([0, 1]), ("a", "b"), splits, None, "accuracy", ())
+    one = BaselineTask(np.zeros((2, 1)), np.array([0, 1]), ("a", "b"), splits, None, "accuracy", ())
     found = scores_of(one, [np.array([[0.8, 0.2], [0.6, 0.4]]), np.array([[0.0, 1.0]])])
     assert found["accuracy"].tolist() == [0.5, 1.0]
     assert found["brier"] == pytest.approx([(0.08 + 0.72) / 2, 0.0])

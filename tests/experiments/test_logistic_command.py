@@ -67,12 +67,12 @@ def test_coefficients_in_x_are_those_of_scikit_learn(mlcli: Run, empty_folder: P
 
     from mlcli.datasets.source import open_source
     from mlcli.experiments.logistic.config import LogisticConfig
-    from mlcli.experiments.logistic.replicate import parts_of
+    from mlcli.experiments.logistic.replicate import split_of
 
     done = mlcli(*BARE, "--data", "iris", "--no-standardize", "--l2", "0.01", "--out", "o")
     assert done.code == 0, done.err
     config = LogisticConfig(data="iris", n_seeds=3)
-    train = parts_of(config, open_source("iris"), 0).train
+    train = split_of(config, open_source("iris"), 0).train
     X, t = load_iris(return_X_y=True)
     peer = LogisticRegression(
         C=1 / (2 * 0.01 * train.size), tol=1e-12, max_iter=10_000, solver="newton-cg"

@@ -50,9 +50,9 @@ def test_gates_bounds_and_rates(mlcli: Run) -> None:
     assert list(tables["half_adder_carry"].values()) == [0, 0, 0, 1]
     assert done.json["one_unit_exists"] is False
     assert "unit" not in done.json
-    for name, lesson in done.json["learning"].items():
-        assert lesson["share_below_bound"] == lesson["share_converged"] == 1, name
-        assert 0 < lesson["mistakes"]["mean"] <= lesson["smallest_bound"]
+    for name, runs in done.json["learning"].items():
+        assert runs["share_below_bound"] == runs["share_converged"] == 1, name
+        assert 0 < runs["mistakes"]["mean"] <= runs["smallest_bound"]
     assert done.json["slope_of_largest_error"]["mean"] == pytest.approx(-1, abs=0.05)
     assert done.json["slope_of_rms_error"]["mean"] == pytest.approx(-1, abs=0.02)
 

@@ -22,7 +22,7 @@ from mlcli.models.functions import (
     encode,
     leverages,
 )
-from mlcli.models.parts import Parts
+from mlcli.models.parts import ModelFiles
 
 RNG = np.random.default_rng(0)
 X, NEW = RNG.normal(size=(60, 2)), RNG.normal(size=(37, 2))
@@ -113,12 +113,12 @@ def test_words_that_do_not_fit_their_arrays_are_refused() -> None:
         decode([{"kind": "os.system"}], tensors)
 
 
-def parts(folder: Path, name: str, content: bytes) -> Parts:
+def parts(folder: Path, name: str, content: bytes) -> ModelFiles:
     import hashlib
 
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(content)
-    return Parts(folder, {name: hashlib.sha256(content).hexdigest()})
+    return ModelFiles(folder, {name: hashlib.sha256(content).hexdigest()})
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"schema": 1}', "[" * 100_000])

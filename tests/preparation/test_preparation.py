@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mlcli.errors import DataError
-from mlcli.preparation.columns import Column, Preparation, from_words
-from mlcli.preparation.filling import filling_from, fit_filling
+from mlcli.preparation.columns import Column, Preparation, preparation_from_dict
+from mlcli.preparation.filling import filling_from_dict, fit_filling
 
 REGIONS = ("east", "north", "west", "missing")
 
@@ -77,12 +77,12 @@ def test_rows_outside_of_the_training_have_no_say() -> None:
     np.testing.assert_array_equal(one(X)[train], other(changed)[train])
 
 
-def test_words_and_numbers_bring_it_back_to_the_last_bit() -> None:
+def test_statistics_read_from_json_are_equal_to_the_last_bit() -> None:
     made = preparation("mean", "average")
     X = made.expand(cells())
     filling = fit_filling(made, X)
-    said = json.loads(json.dumps({"made": made.words(), "filling": filling.words()}))
-    again = filling_from(from_words(said["made"]), said["filling"])
+    read = json.loads(json.dumps({"made": made.to_dict(), "filling": filling.to_dict()}))
+    again = filling_from_dict(preparation_from_dict(read["made"]), read["filling"])
     assert again.preparation == made
     np.testing.assert_array_equal(again.values, filling.values)
     np.testing.assert_array_equal(again(X), filling(X))
@@ -146,13 +146,15 @@ def test_the_time_of_year_comes_back_every_year() -> None:
         {"values": None},
     ],
 )
-def test_words_that_make_no_sense_are_no_filling(change: dict[str, Any]) -> None:
+def test_invalid_statistics_are_rejected(change: dict[str, Any]) -> None:
     made = preparation()
-    words = fit_filling(made, made.expand(cells())).words() | change
+    metadata = fit_filling(made, made.expand(cells())).to_dict() | change
     with pytest.raises((ValueError, TypeError, KeyError)):
-        filling_from(made, words)
+        filling_from_dict(made, metadata)
 
 
-def test_a_kind_of_column_that_there_is_not() -> None:
+def test_an_unknown_kind_of_column_is_rejected() -> None:
     with pytest.raises(ValueError, match="no kind of column called code"):
-        from_words({"columns": [{"name": "x", "kind": "code"}], "impute": None, "unseen": "refuse"})
+        preparation_from_dict(
+            {"columns": [{"name": "x", "kind": "code"}], "impute": None, "unseen": "refuse"}
+        )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.experiments.descent.config import DescentConfig
-from mlcli.experiments.descent.studies import Replicate
+from mlcli.experiments.descent.studies import DescentOutcome
 from mlcli.experiments.summary import band, summary
 from mlcli.optimisation.descent import QuadraticLoss, best_momentum, best_plain, descend, exact_flow
 from mlcli.result import Columns
@@ -47,7 +47,7 @@ def paths_table(config: DescentConfig, loss: QuadraticLoss) -> Columns:
     return columns
 
 
-def loss_table(found: Sequence[Replicate]) -> Columns:
+def loss_table(found: Sequence[DescentOutcome]) -> Columns:
     """Excess loss against step, median and central 95 % over the data sets."""
     stacked = np.stack([one.excess for one in found])  # (n_seeds, n_steps + 1)
     shown = np.unique(np.linspace(0, stacked.shape[1] - 1, MAX_STEPS).round().astype(int))
@@ -55,7 +55,7 @@ def loss_table(found: Sequence[Replicate]) -> Columns:
     return {"step": shown, "excess": stacked[0, shown], "median": median, "low": low, "high": high}
 
 
-def noise_table(config: DescentConfig, found: Sequence[Replicate]) -> Columns:
+def noise_table(config: DescentConfig, found: Sequence[DescentOutcome]) -> Columns:
     """Noise floors against learning rate and batch size, beside exact theory."""
     names = ("batch_size", "rate", "measured", "ci_low", "ci_high", "theory", "n_diverged")
     columns: dict[str, list[Any]] = {name: [] for name in names}
@@ -80,7 +80,7 @@ def noise_table(config: DescentConfig, found: Sequence[Replicate]) -> Columns:
     return columns
 
 
-def flow_table(config: DescentConfig, found: Sequence[Replicate]) -> Columns:
+def flow_table(config: DescentConfig, found: Sequence[DescentOutcome]) -> Columns:
     """Distance between descent and the flow against the number of steps."""
     names = ("loss", "n_steps", "distance", "ci_low", "ci_high")
     columns: dict[str, list[Any]] = {name: [] for name in names}
@@ -93,7 +93,7 @@ def flow_table(config: DescentConfig, found: Sequence[Replicate]) -> Columns:
     return columns
 
 
-def rates_table(config: DescentConfig, found: Sequence[Replicate]) -> Columns:
+def rates_table(config: DescentConfig, found: Sequence[DescentOutcome]) -> Columns:
     """The factor a step against the condition number, beside theory."""
     names = ("method", "condition_number", "measured", "ci_low", "ci_high", "theory")
     columns: dict[str, list[Any]] = {name: [] for name in names}

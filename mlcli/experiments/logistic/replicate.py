@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
+from mlcli.classification.classifier import LogisticModel
 from mlcli.classification.information import Information, information
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.split import stratified_indices
+from mlcli.experiments.logistic.classes import TargetClasses, classes_of, fit_from_config
 from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.fit import Classes, Classifier, classes_of, fit_classifier
 from mlcli.experiments.logistic.studies import Saturation, Separable, saturation, separable
 from mlcli.rng import stream
 from mlcli.scores import (
@@ -40,11 +41,11 @@ N_CELLS = 10
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What one seed gives.
+class LogisticOutcome:
+    """Result of one seed.
 
     Attributes:
-        scores: by name; NaN where one is not defined.
+        scores: by name; NaN where one is undefined.
         confusion: test rows of class i that are predicted to be of class j, (K, K).
         roc: recall at even false-positive rates, mean over the classes, (N_GRID,), or None.
         precision: precision at even recalls, the same.
@@ -53,8 +54,8 @@ class Outcome:
         information: of the cells of the test rows; of the truth where p(C_1|x) is known.
         certificate: of the fit on the training rows.
         no_minimum: whether the training rows can be separated, so that E has no finite minimum.
-        saturation, separable: the studies.
-        n_train: rows that were trained on.
+        saturation, separable: results of the studies.
+        n_train: number of training rows.
     """
 
     scores: dict[str, float]
@@ -72,46 +73,46 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The rows of one seed, split, and prepared as the training rows say."""
+class LogisticSplit:
+    """The rows of one seed and their split, gaps filled from the training rows."""
 
     X: Array
-    classes: Classes
+    classes: TargetClasses
     train: Ints
     test: Ints
     data: Dataset
 
 
-def parts_of(config: LogisticConfig, source: Source, index: int) -> Parts:
-    """The data set of a seed and its split, each class by itself."""
+def split_of(config: LogisticConfig, source: Source, index: int) -> LogisticSplit:
+    """The data set of a seed and its split, which is stratified by class."""
     data = source.replicate(index, config.seed)
     classes = classes_of(config, data)
     rng = stream(config.seed, "split", index)
     train, test = stratified_indices(classes.labels, config.test_fraction, rng)
     data = data.fitted_to(train)
-    return Parts(data.X, classes, train, test, data)
+    return LogisticSplit(data.X, classes, train, test, data)
 
 
-def run_replicate(config: LogisticConfig, source: Source, index: int) -> Outcome:
+def run_replicate(config: LogisticConfig, source: Source, index: int) -> LogisticOutcome:
     """Fit on the training rows of a seed and score the rest."""
-    parts = parts_of(config, source, index)
-    labels, K = parts.classes.labels, parts.classes.size
-    model = fit_classifier(
-        config, parts.X[parts.train], labels[parts.train], K, related=parts.data.related
+    split = split_of(config, source, index)
+    labels, K = split.classes.labels, split.classes.size
+    model = fit_from_config(
+        config, split.X[split.train], labels[split.train], K, related=split.data.related
     )
-    P, t = model.predict(parts.X[parts.test]), labels[parts.test]
+    P, t = model.predict(split.X[split.test]), labels[split.test]
     counts = confusion_matrix(t, predicted_classes(config, P), K)
     roc, precision, areas = _curves(P, t)
     chosen = P[:, 1] if K == 2 else P.max(axis=1)
     right = (t == 1) if K == 2 else (P.argmax(axis=1) == t)
     bins = calibration(right, chosen, config.n_calibration_bins)
-    scores = _scores(config, model, parts, P, counts) | areas
+    scores = _scores(config, model, split, P, counts) | areas
     scores["test_calibration_error"] = bins.expected_error
     every = {"cells": _cells(P, t)}
-    data = source.replicate(index, config.seed)
-    if data.class_probability is not None and config.positive in (None, 1.0):
-        every["truth"] = _against_truth(data.class_probability(parts.X[parts.test]), P)
-    return Outcome(
+    truth = split.data.class_probability
+    if truth is not None and config.positive in (None, 1.0):
+        every["truth"] = _against_truth(truth(split.X[split.test]), P)
+    return LogisticOutcome(
         scores,
         counts,
         roc,
@@ -123,7 +124,7 @@ def run_replicate(config: LogisticConfig, source: Source, index: int) -> Outcome
         model.fit.separable,
         saturation(config, model),
         separable(config, model),
-        parts.train.size,
+        split.train.size,
     )
 
 
@@ -135,11 +136,11 @@ def predicted_classes(config: LogisticConfig, P: Array) -> Ints:
 
 
 def _scores(
-    config: LogisticConfig, model: Classifier, parts: Parts, P: Array, counts: Ints
+    config: LogisticConfig, model: LogisticModel, split: LogisticSplit, P: Array, counts: Ints
 ) -> dict[str, float]:
-    labels, K = parts.classes.labels, parts.classes.size
-    t, t_train = labels[parts.test], labels[parts.train]
-    P_train = model.predict(parts.X[parts.train])
+    labels, K = split.classes.labels, split.classes.size
+    t, t_train = labels[split.test], labels[split.train]
+    P_train = model.predict(split.X[split.train])
     found = class_rates(counts)
     # Of two classes the rates are those of C_1; of more, plain means over the classes.
     of = slice(1, 2) if K == 2 else slice(None)
@@ -188,10 +189,10 @@ def curves(
 
 
 def _cells(P: Array, t: Ints) -> Information:
-    """(C.5) for the test rows in cells of like predictions.
+    """(C.5) for the test rows in cells of similar predictions.
 
-    p(cell, k) is the share of rows, q(cell, k) the share of the cell times its mean prediction: on
-    single rows p would be certain, its entropy 0 and the divergence the loss itself.
+    p(cell, k) is the share of rows, q(cell, k) the share of the cell times its mean prediction.
+    With single rows as cells the entropy of p would be 0 and the divergence the loss itself.
     """
     order = np.argsort(P[:, -1], kind="stable")
     K = P.shape[1]

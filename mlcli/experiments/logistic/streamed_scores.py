@@ -1,4 +1,4 @@
-"""Scores of predictions that are met in batches, in bounded memory."""
+"""Scores of predictions that come in batches, in bounded memory."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from mlcli.scores import (
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
-# Bins of the log odds of a class against all others, even between those of a sample.
+# Numbers of bins of the log odds of a class against all others, over the range of a sample.
 MOST_BINS, FEWEST_BINS = 2**16, 2**8
 NO_ROWS = np.zeros(0)
 
 
-class Predictions:
-    """Counts and sums over the rows of one part.
+class StreamedScores:
+    """Counts and sums over the rows of one part, training or test.
 
-    Every score is exact but those of curves over all thresholds: log odds are counted in bins, and
-    rows of one bin change sides together.
+    Every score is exact except those of curves over all thresholds, for which log odds are counted
+    in bins and the rows of one bin change sides together.
 
     Args:
         config: validated parameters.
@@ -55,7 +55,7 @@ class Predictions:
         self._sums = np.zeros(2)
 
     def add(self, P: Array, t: Ints) -> None:
-        """Take in probabilities (n, K) and classes (n,)."""
+        """Add probabilities (n, K) and classes (n,)."""
         n, K = t.size, self._K
         if n == 0:
             return
@@ -101,7 +101,7 @@ class Predictions:
         return curves([_threshold_counts(counts, *one) for counts, one in every])
 
     def largest_error_of_auc(self) -> float:
-        """How far the area under the ROC curve may be from that of all thresholds, at the most."""
+        """An upper bound of the error of the area under the ROC curve."""
         pairs = [float((one[0] * one[1].astype(np.float64)).sum()) for one in self._odds]
         every = [float(one[0].sum()) * float(one[1].sum()) for one in self._odds]
         shares = [some / most for some, most in zip(pairs, every, strict=True) if most > 0]
@@ -119,20 +119,20 @@ class Predictions:
         return np.stack([precision, hits / max(int(n_positive), 1), accuracy])
 
     def cells(self) -> Information:
-        """(C.5) for the rows in cells of like predictions; of about equal numbers of rows."""
+        """(C.5) for the rows in cells of similar predictions, of about equal numbers of rows."""
         p, q = self._cells / self.n_rows
         return information(p, q)
 
 
 def _odds(P: Array, k: int) -> Array:
-    """Log odds of a class against all others, (n,), finite where a probability has rounded to 0."""
+    """Log odds of a class against all others, (n,), finite even if a probability rounded to 0."""
     least = np.finfo(np.float64).tiny
     others = P[:, 1 - k] if P.shape[1] == 2 else 1.0 - P[:, k]
     return np.asarray(np.log(np.maximum(P[:, k], least)) - np.log(np.maximum(others, least)))
 
 
 def _threshold_counts(counts: Ints, low: float, width: float) -> ThresholdCounts | None:
-    """From the rows of each bin, (2, n_bins), positive ones first."""
+    """Counts at the edges of bins, from the rows of each, (2, n_bins), positive ones first."""
     n_positive, n_negative = (int(n) for n in counts.sum(axis=1))
     if not (n_positive and n_negative):
         return None
