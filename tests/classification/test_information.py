@@ -81,7 +81,7 @@ def test_a_normal_model_has_the_squared_error_as_cross_entropy() -> None:
     assert found == pytest.approx(beta * mean_of_halves + 0.5 * np.log(2 * np.pi / beta), rel=1e-13)
 
 
-def test_what_can_not_be_is_infinitely_surprising_and_what_must_be_not_at_all() -> None:
+def test_impossible_labels_have_an_infinite_loss_and_certain_ones_none() -> None:
     p, t = np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0, 0.0])
     np.testing.assert_array_equal(bernoulli_log_probability(p, t), [0, 0, -np.inf, -np.inf])
     sure = categorical_log_probability(np.array([[1.0, 0.0]]), np.array([[1.0, 0.0]]))

@@ -151,14 +151,14 @@ def check(E: Objective, name: str) -> None:
 
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(E=hard_objectives())
-def test_newton_reaches_the_optimum_or_says_that_there_is_none(E: Objective) -> None:
+def test_newton_reaches_the_optimum_or_reports_separable_classes(E: Objective) -> None:
     with np.errstate(all="raise", under="ignore"):
         check(E, "newton")
 
 
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(E=hard_objectives(), name=st.sampled_from(["passes", "lbfgs", "descent"]))
-def test_what_other_solvers_certify_is_the_optimum(E: Objective, name: str) -> None:
+def test_certified_answers_of_other_solvers_are_the_optimum(E: Objective, name: str) -> None:
     if name == "lbfgs" and E.l1:
         E = Objective(E.Phi, E.labels, E.n_classes, E.row_weights, l2=E.l2, free=(0,))
     # A constant takes up means in memory; batches come centred.
@@ -202,7 +202,7 @@ def test_separable_classes_without_penalty_have_no_certified_answer(name: str) -
     assert ((Phi @ found.W)[:, 0] > 0).tolist() == (x > 0).tolist()
 
 
-def test_classes_of_which_only_some_rows_can_be_separated_have_none_either() -> None:
+def test_partly_separable_classes_have_no_certified_answer() -> None:
     """The loss falls to that of the rows that overlap, but no finite weights reach it."""
     x = np.array([0.0, 0.0, 1.0, 2.0])
     Phi = np.column_stack([np.ones(4), x])

@@ -53,7 +53,7 @@ def test_mistakes_stay_below_the_bound(seed: int) -> None:
     assert found.mistakes <= mistake_bound(X, sides, found.w)
 
 
-def test_xor_is_given_up() -> None:
+def test_the_learning_rule_gives_up_on_xor() -> None:
     sides = np.array([-1.0, 1.0, 1.0, -1.0])
     found = fit_perceptron(INPUTS.astype(float), sides, 50)
     assert (found.converged, found.passes) == (False, 50)
@@ -109,7 +109,7 @@ def test_steep_sigmoids_are_steps() -> None:
     assert gap[2] < 1e-4
 
 
-def test_formulas() -> None:
+def test_formulas_evaluate_like_numpy() -> None:
     x = np.linspace(0.1, 2, 9)
     np.testing.assert_allclose(
         parse("sin(2*pi*x) + x^2/2 - -1")(x), np.sin(2 * np.pi * x) + x**2 / 2 + 1
@@ -139,7 +139,7 @@ def test_formulas() -> None:
         "(" * 300 + "x" + ")" * 300,
     ],
 )
-def test_what_is_no_formula(text: str) -> None:
+def test_invalid_formulas_are_rejected(text: str) -> None:
     with pytest.raises(ConfigError):
         parse(text)
 

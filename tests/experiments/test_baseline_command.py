@@ -28,7 +28,7 @@ def write_noise(path: Path, n: int = 120, *, classes: bool = False) -> None:
 
 
 @pytest.mark.parametrize("classes", [False, True])
-def test_noise_is_called_noise(mlcli: Run, classes: bool) -> None:
+def test_nothing_beats_the_constant_on_noise(mlcli: Run, classes: bool) -> None:
     write_noise(Path("noise.csv"), classes=classes)
     flags = ("--n-epochs", "3", "--out", "o", "--quiet")
     done = mlcli("baseline", "noise.csv", *flags)
@@ -41,7 +41,7 @@ def test_noise_is_called_noise(mlcli: Run, classes: bool) -> None:
     assert "seconds" not in str(metrics)
 
 
-def test_iris_and_diabetes_hold_something(mlcli: Run) -> None:
+def test_methods_beat_the_constant_on_iris_and_diabetes(mlcli: Run) -> None:
     iris = mlcli("baseline", "iris", *QUICK).json
     assert iris["score"] == "accuracy"
     assert set(iris["models"]) == {
@@ -94,7 +94,7 @@ def test_every_method_has_the_same_folds_and_scikit_learn_s_scores() -> None:
     assert any(np.allclose(mine, one) for one in found)
 
 
-def test_ridge_takes_nothing_from_noise_and_all_from_a_law() -> None:
+def test_ridge_shrinks_on_noise_and_not_on_an_exact_law() -> None:
     rng = np.random.default_rng(1)
     X, noise = rng.normal(size=(100, 20)), rng.normal(size=100)
     of_noise = METHODS["ridge"](TrainingRows(X, noise, 0, rng))(X)
@@ -155,7 +155,9 @@ def test_images_have_a_cnn(mlcli: Run) -> None:
         (("iris", "--methods", "tree"), "must be one or several of constant, linear"),
     ],
 )
-def test_what_can_t_be_compared(mlcli: Run, flags: tuple[str, ...], sentence: str) -> None:
+def test_data_that_can_not_be_compared_are_rejected(
+    mlcli: Run, flags: tuple[str, ...], sentence: str
+) -> None:
     done = mlcli("baseline", *flags)
     assert (done.code, done.out) == (2, "")
     assert sentence in done.err

@@ -138,7 +138,7 @@ def test_balanced_classes_find_the_rare_one(mlcli: Run, empty_folder: Path) -> N
     ],
     ids=" ".join,
 )
-def test_every_branch_runs_and_draws(
+def test_every_option_runs_and_draws_its_figures(
     mlcli: Run, empty_folder: Path, arguments: tuple[str, ...]
 ) -> None:
     Path("one.csv").write_text("x,t\n" + "".join(f"{i},{int(i > 14)}\n" for i in range(30)))
@@ -199,7 +199,7 @@ def test_separable_classes_without_penalty_have_no_answer(mlcli: Run, empty_fold
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_bad_input_is_one_sentence(
+def test_invalid_input_gives_a_one_sentence_error(
     mlcli: Run, empty_folder: Path, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
     Path("one.csv").write_text("x,t\n0,1\n1,1\n2,1\n")

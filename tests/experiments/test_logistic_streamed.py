@@ -148,7 +148,7 @@ def test_a_probability_at_a_threshold_is_below_it() -> None:
     np.testing.assert_array_equal(found.counts, [[2, 0], [2, 2]])
 
 
-def test_a_whole_run(tmp_path: Path) -> None:
+def test_a_streamed_run_has_all_results(tmp_path: Path) -> None:
     """All results are there, and the file is read once per step."""
     source = opened(tmp_path / "a.parquet", classes(2))
     n_passes = 0
@@ -200,7 +200,7 @@ def test_separable_classes_stay_finite_as_in_memory(tmp_path: Path) -> None:
     assert np.isfinite(outcome.scores["weight_norm"])
 
 
-def test_what_needs_all_rows_is_refused(tmp_path: Path) -> None:
+def test_options_that_need_all_rows_are_rejected(tmp_path: Path) -> None:
     source = opened(tmp_path / "a.parquet", classes(3))
     for solver in ("lbfgs", "descent"):
         with pytest.raises(DataError, match="only --solver newton with --loss cross-entropy"):

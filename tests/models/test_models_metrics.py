@@ -20,7 +20,7 @@ def scored(t: np.ndarray, y: np.ndarray, batch: int = 64) -> NumberMetrics:
     return found
 
 
-def test_numbers_against_scikit_learn() -> None:
+def test_metrics_of_numbers_are_those_of_scikit_learn() -> None:
     # A target far from 0: squares about 0 would lose the digits of r2.
     t = 1e6 + RNG.normal(size=1000)
     y = t + RNG.normal(size=1000)
@@ -32,7 +32,7 @@ def test_numbers_against_scikit_learn() -> None:
     assert found["coverage"].value == (np.abs(t - y) <= 1).mean()
 
 
-def test_classes_against_scikit_learn() -> None:
+def test_metrics_of_classes_are_those_of_scikit_learn() -> None:
     P = RNG.dirichlet(np.ones(3), size=500)
     labels = np.array([RNG.choice(3, p=p) for p in P])
     found = ClassMetrics(3)

@@ -81,7 +81,7 @@ def test_descent_reaches_the_closed_form() -> None:
     np.testing.assert_allclose(path.W[-1], quadratic.w_star, atol=1e-10)
 
 
-def test_every_step_is_the_power_of_one() -> None:
+def test_steps_of_descent_are_powers_of_one_matrix() -> None:
     quadratic = loss()
     path = descend(quadratic.gradient, np.ones(3), 0.1, 7)
     step = np.eye(3) - 0.1 * quadratic.H
@@ -146,7 +146,7 @@ def test_small_steps_leave_a_floor_of_half_eta_over_batch() -> None:
         assert floor == pytest.approx(eta * np.trace(C) / (4 * batch), rel=1e-3)
 
 
-def test_single_rows_bear_smaller_rates_than_all_of_them() -> None:
+def test_single_row_batches_diverge_at_smaller_rates() -> None:
     Phi, t = rows()
     quadratic = least_squares_loss(Phi, t)
     eta = 0.9 * quadratic.critical_rate

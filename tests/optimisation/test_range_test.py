@@ -38,7 +38,7 @@ def curve(at_fall: float = 1e-2, at_rise: float = 1.0, floor: float = 0.1) -> Fl
     return fall * np.where(at_rise < RATES, np.exp(20 * np.log(RATES / at_rise)), 1.0)
 
 
-def test_the_moving_average_is_the_weighted_mean_of_what_was() -> None:
+def test_the_moving_average_is_the_weighted_mean_of_past_losses() -> None:
     losses, beta = np.array([3.0, 1.0, 4.0, 1.0, 5.0]), 0.9
     for t, found in enumerate(exponential(losses, beta)):
         weights = beta ** np.arange(t, -1, -1)
@@ -61,7 +61,7 @@ def test_the_centred_median_does_not_move_a_step() -> None:
     assert centred(losses, 1).tolist() == losses.tolist()
 
 
-def test_the_onset_is_where_the_curve_turns_and_not_where_it_is_seen() -> None:
+def test_the_onset_is_before_the_step_where_divergence_is_detected() -> None:
     found = onset(curve(), 2.0, 4.0)
     assert found.outcome == "found"
     assert found.critical is not None
@@ -103,7 +103,7 @@ def test_eta_crit_depends_neither_on_the_average_nor_on_what_follows() -> None:
         (np.where(RATES > 0.5, np.inf, curve()), "found"),
     ],
 )
-def test_how_a_sweep_can_end(losses: Floats, outcome: str) -> None:
+def test_each_outcome_of_a_range_test(losses: Floats, outcome: str) -> None:
     found = suggest(RATES, losses, 2.0, 0.9, 4.0)
     assert found.onset.outcome == outcome
     assert np.isfinite(found.eta_crit) == (outcome == "found")
@@ -188,7 +188,7 @@ def test_the_rules_are_those_of_fastai_where_those_are_right() -> None:
     assert 1e-3 < one_early < 1e-1
 
 
-def test_valley_knows_where_the_fall_starts() -> None:
+def test_valley_starts_at_the_first_step_of_the_fall() -> None:
     # The longest fall has gaps: it starts at step 0, not 3 steps before its end.
     losses = np.array([9.0, 10.0, 8.0, 11.0, 7.0, 12.0])
     assert longest_fall(losses).tolist() in ([0, 2, 4], [1, 2, 4])
@@ -210,7 +210,7 @@ any_losses = arrays(np.float64, st.integers(0, 60), elements=st.floats(allow_nan
 
 
 @given(any_losses, st.sampled_from(list(RULES)), st.integers(0, 59) | st.none())
-def test_a_rule_gives_one_of_the_rates_or_nothing(
+def test_a_rule_returns_one_of_the_rates_or_nan(
     losses: Floats, name: str, diverged: int | None
 ) -> None:
     rates = np.geomspace(1e-5, 10, max(1, len(losses)))[: len(losses)]

@@ -37,7 +37,7 @@ def preparation(impute: str | None = "mean", unseen: str = "refuse") -> Preparat
 
 
 @pytest.mark.parametrize("impute", ["mean", "median", "most-frequent"])
-def test_it_is_what_a_column_transformer_makes(impute: str) -> None:
+def test_preparation_is_that_of_a_column_transformer(impute: str) -> None:
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import OneHotEncoder
@@ -67,7 +67,7 @@ def test_it_is_what_a_column_transformer_makes(impute: str) -> None:
     )
 
 
-def test_rows_outside_of_the_training_have_no_say() -> None:
+def test_only_training_rows_decide_what_fills_gaps() -> None:
     made, train = preparation("median", "average"), np.arange(40)
     X = made.expand(cells())
     changed = X.copy()
@@ -88,7 +88,7 @@ def test_statistics_read_from_json_are_equal_to_the_last_bit() -> None:
     np.testing.assert_array_equal(again(X), filling(X))
 
 
-def test_a_category_that_was_not_seen_is_refused_or_an_average() -> None:
+def test_an_unseen_category_is_rejected_or_averaged() -> None:
     table = cells()
     table["region"][:30] %= 2
     table["region"][30] = 2.0
@@ -122,7 +122,7 @@ def test_without_imputation_gaps_stay() -> None:
     assert not any(filling.fills)
 
 
-def test_a_column_without_any_value_has_nothing_to_be_filled_with() -> None:
+def test_a_column_without_any_value_is_rejected() -> None:
     table = cells()
     table["x"][:20] = np.nan
     made = preparation("mean")
