@@ -42,7 +42,7 @@ class BayesianRegressor(RegressorEstimator):
         basis: legendre, chebyshev, monomial, fourier, gaussian, sigmoid or linear; the prior
             belongs to the weights of this basis, over the range of the training rows.
         intercept: have the constant phi_0 = 1; the prior covers its weight too.
-        prior: isotropic, or ard for one precision a column.
+        prior: isotropic, or ard for one precision per column.
         prior_precision: alpha, or None for the best.
         noise_precision: beta, or None for the best.
         noise: gaussian, or student for an unknown beta that is integrated over; prior_precision
@@ -54,7 +54,7 @@ class BayesianRegressor(RegressorEstimator):
         intercept_: m_N of the constant, or 0 without one.
         terms_: names of the columns, (M,).
         sigma_: covariance of the weights, the constant's first, (M + 1, M + 1).
-        alpha_: alpha, or with ard one a column, (M + 1,), infinite where the column is dropped.
+        alpha_: alpha, or with ard one per column, (M + 1,), infinite where the column is dropped.
         beta_: beta, or with student noise its posterior mean. (scikit-learn's BayesianRidge calls
             this alpha_ and the other lambda_.)
         log_evidence_: ln p(t), in nats.
@@ -168,7 +168,7 @@ class BayesianRegressor(RegressorEstimator):
 
     @property
     def alpha_(self) -> float | Floats | None:
-        """Precision of the prior, one or one a column."""
+        """Precision of the prior, one number or one per column."""
         check_is_fitted(self)
         one = self._model.prior_precision
         return self._model.prior_precisions if one is None else one

@@ -149,7 +149,7 @@ class LogisticClassifier(ClassifierEstimator):
         return np.asarray(self._model.columns(self._rows(X)) @ self._model.fit.W - self._surplus)
 
     def _class_weights(self) -> str:
-        """The weights as the config has them: a word, or a number a class."""
+        """The class weights in the format of the config: a name, or one number per class."""
         given = self.class_weight
         if given is None:
             return "none"

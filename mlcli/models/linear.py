@@ -135,12 +135,12 @@ def load_fit_poly(parts: ModelFiles, info: Mapping[str, Any], degree: int | None
     index = degrees.index(wanted)
     every = functions.decode(info["functions"], parts.tensors(TENSORS))
     function = _output(every, index)
-    said = ""
+    description = ""
     if len(degrees) > 1:
         why = "the least held-out error" if degree is None else "as asked"
-        said = f"degree {wanted} of {', '.join(map(str, degrees))} ({why})"
+        description = f"degree {wanted} of {', '.join(map(str, degrees))} ({why})"
     error = _error(info["fits"][index])
-    return LinearNumbers(_described(info, said, function, error=error), function, error)
+    return LinearNumbers(_described(info, description, function, error=error), function, error)
 
 
 def _output(every: list[LinearFunction], index: int) -> LinearFunction:

@@ -247,14 +247,14 @@ def _described(
     variant: str | None,
 ) -> ModelDescription:
     n_members = sum(map(len, wanted.values())) - n_lost
-    said = []
+    description = []
     if len(info["variants"]) > 1:
         why = "the least validation loss" if variant is None else "as asked"
-        said.append(f"variant {entry['label']} of {len(info['variants'])} ({why})")
+        description.append(f"variant {entry['label']} of {len(info['variants'])} ({why})")
     if seed_index is not None:
-        said.append(f"the network of seed {seed_index}")
+        description.append(f"the network of seed {seed_index}")
     elif n_members > 1:
-        said.append(f"the mean of {n_members} networks")
+        description.append(f"the mean of {n_members} networks")
     warnings = (f"{n_lost} networks diverged and are left out",) if n_lost else ()
     shape, resize = info["image_shape"], info["resize"]
     interval = (
@@ -266,7 +266,7 @@ def _described(
         command,
         tuple(info["features"]),
         str(info["target"]),
-        ", ".join(said),
+        ", ".join(description),
         interval,
         tuple(info["classes"]),
         tuple(float(value) for value in info["class_values"]),

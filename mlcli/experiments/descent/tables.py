@@ -56,7 +56,7 @@ def loss_table(found: Sequence[DescentOutcome]) -> Columns:
 
 
 def noise_table(config: DescentConfig, found: Sequence[DescentOutcome]) -> Columns:
-    """Noise floors against learning rate and batch size, beside exact theory."""
+    """Noise floors against learning rate and batch size, measured and in theory."""
     names = ("batch_size", "rate", "measured", "ci_low", "ci_high", "theory", "n_diverged")
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for b, batch in enumerate(config.batch_sizes):
@@ -94,7 +94,7 @@ def flow_table(config: DescentConfig, found: Sequence[DescentOutcome]) -> Column
 
 
 def rates_table(config: DescentConfig, found: Sequence[DescentOutcome]) -> Columns:
-    """The factor a step against the condition number, beside theory."""
+    """The factor per step against the condition number, measured and in theory."""
     names = ("method", "condition_number", "measured", "ci_low", "ci_high", "theory")
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for row, (method, tune) in enumerate((("plain", best_plain), ("momentum", best_momentum))):
