@@ -1,4 +1,4 @@
-"""Networks that differ in nothing but their seeds, trained as one program and asked as one."""
+"""Networks that differ only in their seeds, trained and evaluated together."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A program of members after training, as arrays: it outlives its network and its device.
+class TrainedMembers:
+    """Trained members as arrays, independent of network and device.
 
     Attributes:
         program: the members.
@@ -48,30 +48,30 @@ class Trained:
 
 
 @dataclass
-class Ensemble:
+class NetworkEnsemble:
     """M trained networks.
 
     Attributes:
         config: of their training.
         problem: without its rows.
         trained: programs, which have the M members in order.
-        nets: networks that were made from them to predict with, by program and type of numbers.
+        nets: networks built from them for predictions, by program and type of numbers.
     """
 
     config: Any
     problem: Problem
-    trained: tuple[Trained, ...]
+    trained: tuple[TrainedMembers, ...]
     nets: dict[tuple[int, str], BatchedModule] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Networks hold views of their own buffer and can be made anew from the arrays.
+        # Networks hold views of their own buffer and can be rebuilt from the arrays.
         return self.__dict__ | {"nets": {}}
 
     def outputs(self, X: Array) -> Floats:
         """Outputs of each member before the output activation, in the target's units: (M, n, K).
 
-        Computed in the numbers of X, so that single rows and many give the same to the last
-        digits in float64, whatever the members were trained in.
+        Computed in the precision of X, so that in float64 single rows and many agree to the last
+        digits, whatever precision the members were trained in.
         """
         found = []
         if self.problem.origin is not None:
@@ -102,7 +102,7 @@ class Ensemble:
         key = number, str(dtype)
         if key not in self.nets:
             one = self.trained[number]
-            # What is overwritten need not be drawn.
+            # These weights are overwritten, so they need not be drawn.
             blank = [
                 Variant({**member.variant.values, "init": "zeros"}, ())
                 for member in one.program.members
@@ -134,10 +134,10 @@ def train_ensemble(
     n_classes: int,
     image_shape: tuple[int, ...] | None = None,
     run_epoch: RunEpoch | None = None,
-) -> Ensemble:
+) -> NetworkEnsemble:
     """Train `config.n_seeds` members on rows X (N, D), each with the streams of its seed.
 
-    With patience each sets its own rows aside to be watched on, and has the units of the others;
+    With patience each sets its own validation rows aside and takes its units from the others;
     without, all train on every row.
 
     Args:
@@ -150,7 +150,7 @@ def train_ensemble(
 
     Raises:
         NoAnswerError: a member diverged.
-        ParameterError: there are too few rows, or a layer can't be on them.
+        ParameterError: there are too few rows, or a layer does not fit them.
     """
     origin = np.zeros(X.shape[1])
     if config.scaling != "none":
@@ -174,21 +174,21 @@ def train_ensemble(
             config, problem, programs, checkpoint=None, progress=_quiet, run_epoch=run_epoch
         )
     except Interrupted:
-        # In a search over parameters an error is one bad candidate; Ctrl-C is meant for it all.
+        # In a parameter search an error is one bad candidate, but Ctrl-C must stop the search.
         raise KeyboardInterrupt from None
-    # What is asked afterwards needs the units, and which rows were not trained on.
+    # Predictions need the units and which rows were not trained on, but no training rows.
     kept = tuple(replace(split, train=split.train[:0]) for split in splits)
     empty = replace(problem, X=rows[:0], t=targets[:0], splits=kept)
-    return Ensemble(config, empty, tuple(_trained(one) for one in fitted))
+    return NetworkEnsemble(config, empty, tuple(_trained(one) for one in fitted))
 
 
 def _quiet(done: float, total: float, note: str = "") -> None:
     pass
 
 
-def _trained(one: FittedGroup) -> Trained:
+def _trained(one: FittedGroup) -> TrainedMembers:
     history = {name: np.asarray(curve) for name, curve in one.trained.history.items()}
-    return Trained(one.group, one.net.state_arrays(), history, one.trained.best_epoch)
+    return TrainedMembers(one.group, one.net.state_arrays(), history, one.trained.best_epoch)
 
 
 def _split(

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from mlcli.certificate import Certificate, worst_of
-from mlcli.estimators.base import Floats, Regressor, warn_uncertified
+from mlcli.estimators.base import Floats, RegressorEstimator, warn_uncertified
 from mlcli.estimators.parameters import ParameterError, default
 from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.experiments.fit_poly.config import FitPolyConfig
@@ -18,7 +18,7 @@ from mlcli.experiments.fit_poly.prepare import spec_of
 from mlcli.experiments.linear_fits import Coefficients, LinearFits, fit
 
 
-class PolynomialRegressor(Regressor):
+class PolynomialRegressor(RegressorEstimator):
     """Linear basis-function regression in closed form (sections 3 and 4 of the notes).
 
     The prediction is y(x; w) = sum_j w_j phi_j(x), eq (3.9), with phi of (3.8) or another basis;

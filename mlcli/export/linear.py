@@ -19,7 +19,7 @@ from mlcli.linear.monomials import exponents, graded_monomials
 from mlcli.linear.student import student_t_quantile
 from mlcli.models.bayes import BayesModel
 from mlcli.models.functions import InBasis, LinearFunction, Polynomials, Standardised
-from mlcli.models.linear import Error, LinearClasses, LinearNumbers
+from mlcli.models.linear import LinearClasses, LinearNumbers, PredictionError
 
 Floats = NDArray[np.float64]
 DTYPE = "float64"
@@ -107,9 +107,9 @@ def weighted(
 
 
 def _interval(
-    build: Builder, error: Error, mean: str, leverage: str | None, level: float
+    build: Builder, error: PredictionError, mean: str, leverage: str | None, level: float
 ) -> tuple[str, str] | None:
-    """Standard deviation and half width, as `Error.half_width` has them."""
+    """Standard deviation and half width, as `PredictionError.half_width` has them."""
     tail = (1.0 + level) / 2.0
     if leverage is not None and error.residual_std is not None and error.degrees_of_freedom:
         root = build.add("sqrt", build.scale(leverage, 1.0, 1.0))

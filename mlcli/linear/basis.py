@@ -9,6 +9,7 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlcli.classification.softmax import sigmoid
 from mlcli.linear.arrays import Floats, Ints, as_matrix
 from mlcli.linear.monomials import Monomial, exponents, graded_monomials
 from mlcli.linear.redundant import NOTHING, Redundant
@@ -278,7 +279,4 @@ def sigmoid_rows(x: Floats, low: float, high: float, degree: int) -> Floats:
     """1 / (1 + exp(-(x - mu) / s)), one row per centre: (degree, N)."""
     mu, s = centres(low, high, degree)
     z = (x - mu[:, None]) / s  # (degree, N)
-    # exp of a negative number only, so that no argument can overflow.
-    with np.errstate(under="ignore"):
-        decay = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1.0, decay) / (1.0 + decay)
+    return sigmoid(z)

@@ -24,9 +24,9 @@ from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
 from mlcli.experiments.fit_poly.replicate import run_replicate
 from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.prepare import KfoldPrepared, spec_of
+from mlcli.experiments.logistic.classes import fit_from_config
 from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.fit import fit_classifier
-from mlcli.experiments.logistic.replicate import parts_of
+from mlcli.experiments.logistic.replicate import split_of
 from mlcli.experiments.networks.problem import problem_of
 from mlcli.experiments.source import source_of
 from mlcli.experiments.train_mlp.config import TrainMlpConfig
@@ -174,19 +174,19 @@ def test_logistic_is_scikit_learns(folder: Path) -> None:
     from sklearn.preprocessing import StandardScaler
 
     config = LogisticConfig(**given(folder, target="happy"), penalty="none", standardize=False)
-    parts = parts_of(config, source_of(config), 1)
-    assert parts.classes.names == ("no way", "yes!")
+    split = split_of(config, source_of(config), 1)
+    assert split.classes.names == ("no way", "yes!")
     table = pd.read_csv(folder / "fair.csv")
-    labels = parts.classes.labels
+    labels = split.classes.labels
     np.testing.assert_array_equal(labels, table["happy"] == "yes!")
     rng = stream(config.seed, "split", 1)
     train, test = stratified_indices(labels, config.test_fraction, rng)
-    model = fit_classifier(config, parts.X[train], labels[train], 2)
+    model = fit_from_config(config, split.X[train], labels[train], 2)
     newton = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-12)
     theirs = pipeline(make_pipeline(StandardScaler(), newton))
     theirs.fit(table.iloc[train], labels[train])
     P = theirs.predict_proba(table.iloc[test])
-    np.testing.assert_allclose(model.predict(parts.X[test]), P, atol=1e-6)
+    np.testing.assert_allclose(model.predict(split.X[test]), P, atol=1e-6)
 
 
 def test_test_rows_have_no_say_in_what_is_learnt(folder: Path, tmp_path: Path) -> None:

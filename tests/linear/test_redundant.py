@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from mlcli.classification.classifier import coefficients
 from mlcli.datasets.source import open_source
 from mlcli.estimators.logistic import LogisticClassifier
 from mlcli.experiments.bias_variance.config import BiasVarianceConfig
@@ -21,10 +22,10 @@ from mlcli.experiments.cross_validation.scores import linear_scores
 from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
+from mlcli.experiments.logistic.classes import fit_from_config
 from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.fit import coefficients, fit_classifier
-from mlcli.experiments.logistic.replicate import parts_of
-from mlcli.experiments.logistic.streamed_design import Columns, Ranges
+from mlcli.experiments.logistic.replicate import split_of
+from mlcli.experiments.logistic.streamed import StreamedColumns, StreamedRanges
 from mlcli.export.monomials import monomials_of
 from mlcli.linear.basis import PRODUCTS, fit_basis
 from mlcli.linear.design import build
@@ -119,7 +120,7 @@ def test_a_penalty_does_not_split_the_weight_of_a_column_of_0_and_1(intercept: b
         basis="polynomial", degree=2, penalty="l2", l2=0.01, intercept=intercept
     )
     b_and_x = X[:, [1, 0]]
-    found = fit_classifier(config, b_and_x, LABELS, 2)
+    found = fit_from_config(config, b_and_x, LABELS, 2)
     assert found.design.basis.left_out_terms(["b", "x"]) == ["b^2"]
     # The same minimum from columns that are written out, without b^2.
     b, x = b_and_x.T
@@ -172,9 +173,9 @@ def test_logistic_says_what_it_leaves_out_and_predicts_and_exports_without(
     with Path("o/model/coefficients.csv").open() as file:
         assert name not in {row["term"] for row in csv.DictReader(file)}
     config = LogisticConfig(basis=basis, degree=2, penalty="l2")  # type: ignore[arg-type]
-    parts = parts_of(config, open_source("a.csv", target="t"), 0)
-    labels = parts.classes.labels[parts.train]
-    model = fit_classifier(config, parts.X[parts.train], labels, 2)
+    split = split_of(config, open_source("a.csv", target="t"), 0)
+    labels = split.classes.labels[split.train]
+    model = fit_from_config(config, split.X[split.train], labels, 2)
     predicted = mlcli("predict", "o", "a.csv").out.splitlines()[1:]
     found = np.array([float(line.split(",")[-1]) for line in predicted])
     np.testing.assert_array_equal(found, model.predict(X[:, :2])[:, 1])
@@ -185,10 +186,10 @@ def test_logistic_says_what_it_leaves_out_and_predicts_and_exports_without(
 
 def test_batches_of_rows_leave_out_the_squares_of_0_and_1_too() -> None:
     config = LogisticConfig(basis="polynomial", degree=2)
-    ranges = Ranges(2, 2)
+    ranges = StreamedRanges(2, 2)
     for rows in (slice(100), slice(100, None)):
         ranges.add(X[rows, :2], LABELS[rows])
-    columns = Columns(config, ranges, X[:50, :2])
+    columns = StreamedColumns(config, ranges, X[:50, :2])
     columns.add(X[:, :2])
     found = columns.design()
     known = build("polynomial", X[:, :2], LABELS * 1.0, 2, intercept=True, scaled=True)

@@ -21,7 +21,7 @@ from neural_cases import (
 from torch.nn import functional
 
 from mlcli.backpropagation.activations import tanh
-from mlcli.backpropagation.layers import Layer, new_network
+from mlcli.backpropagation.layers import DenseLayer, new_network
 from mlcli.backpropagation.losses import softmax_cross_entropy
 from mlcli.backpropagation.training import train as train_in_numpy
 from mlcli.neural.batches import MemberRows, Scaling, View, batch_bounds, epoch_orders, member_rows
@@ -125,7 +125,7 @@ def test_a_hundred_steps_equal_those_of_the_numpy_network() -> None:
     )
     assert len(np.concatenate(steps)) >= 100
     np.testing.assert_allclose(np.concatenate(steps), peer.losses, atol=1e-8)
-    layer: Layer
+    layer: DenseLayer
     for i, layer in enumerate(peer.network, start=1):
         ours = net.leaves
         np.testing.assert_allclose(ours[f"W{i}"][0].detach().numpy(), layer.W.T, atol=1e-8)

@@ -14,8 +14,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional
 
-from mlcli.convolution.convolution import convolve, convolve_backward
-from mlcli.convolution.dense import flatten
+from mlcli.convolution.convolution import convolve, convolve_backward, flatten
 from mlcli.convolution.pooling import pool_max, pool_max_backward
 from mlcli.neural.architecture import PRESETS
 from mlcli.neural.augmentation import Augmentation

@@ -21,7 +21,7 @@ from mlcli.neural.mlp import MLP
 from mlcli.neural.optimisers import Optimiser
 from mlcli.neural.range_test import range_test
 from mlcli.neural.training import TrainingSettings
-from mlcli.optimisation.range_test.suggestion import suggest
+from mlcli.optimisation.range_test import suggest
 
 SEEDS = (3, 4, 5)
 RATES = np.geomspace(1e-4, 100, 40)

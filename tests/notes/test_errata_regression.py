@@ -9,7 +9,7 @@ from mlcli.backpropagation.gradient_check import central_differences
 from mlcli.linear.basis import fit_basis
 from mlcli.linear.penalised import ridge_path
 from mlcli.linear.r_factor import GramAccumulator
-from mlcli.optimisation.descent.quadratic import least_squares_loss
+from mlcli.optimisation.descent import least_squares_loss
 
 Array = np.ndarray
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate, require, worst_of
-from mlcli.classification.logistic.newton import fit_logistic
+from mlcli.classification.newton import fit_logistic
 from mlcli.datasets.dataset import Dataset
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.cross_validation.spec import CrossValidationSpec

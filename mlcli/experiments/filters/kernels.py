@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.convolution.convolution import output_size
 from mlcli.convolution.edges import (
     difference,
     scharr,
@@ -14,7 +15,6 @@ from mlcli.convolution.edges import (
     sobel_diagonal,
     vertical_edge,
 )
-from mlcli.convolution.windows import output_size
 from mlcli.datasets.pictures import Picture, first_of_class, named_picture, read_picture
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError

@@ -8,10 +8,9 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.convolution.convolution import convolve
+from mlcli.convolution.convolution import convolve, output_size, pad_same, windows
 from mlcli.convolution.edges import orientations
 from mlcli.convolution.pooling import pool_average, pool_channels_max, pool_max
-from mlcli.convolution.windows import output_size, pad_same, windows
 from mlcli.datasets.pictures import Picture
 from mlcli.experiments.filters.config import FiltersConfig
 from mlcli.experiments.filters.kernels import zeros_along

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.convolution.convolution import convolve, convolve_pointwise
-from mlcli.convolution.dense import dense_as_filters, flatten
+from mlcli.convolution.convolution import convolve, convolve_pointwise, dense_as_filters, flatten
 from mlcli.convolution.pooling import pool_average, pool_max
 from mlcli.experiments.filters.config import FiltersConfig
 from mlcli.experiments.filters.layers import orientation_maps

@@ -14,8 +14,7 @@ from mlcli.errors import NoAnswerError
 from mlcli.experiments.lr_find.config import LrFindConfig, section_of
 from mlcli.experiments.lr_find.range_tests import VariantRangeTest
 from mlcli.experiments.summary import geometric_summary
-from mlcli.optimisation.range_test.rules import RULES
-from mlcli.optimisation.range_test.suggestion import Suggestion
+from mlcli.optimisation.range_test import RULES, Suggestion
 
 Floats = NDArray[np.float64]
 # eta_max = eta_crit / 10 and eta_min = eta_max / 10 of section 7.4.

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlcli.experiments.lr_find.comparison import RECIPES
 from mlcli.experiments.wording import between, interval, number, rule_label
-from mlcli.optimisation.range_test.rules import RULES
+from mlcli.optimisation.range_test import RULES
 from mlcli.result import Display
 
 RATES = ("eta_crit", "eta_max", "eta_min")

@@ -22,7 +22,7 @@ from mlcli.experiments.networks.member_groups import (
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
 from mlcli.neural.range_test import range_test
-from mlcli.optimisation.range_test.suggestion import Suggestion, suggest
+from mlcli.optimisation.range_test import Suggestion, suggest
 
 Floats = NDArray[np.float64]
 # Minibatches whose loss is measured before the first step: the level from which it must fall.

@@ -15,7 +15,7 @@ from mlcli.experiments.lr_find.range_tests import VariantRangeTest
 from mlcli.experiments.networks.member_groups import schedule_of
 from mlcli.experiments.networks.tables import curves_table, members_table
 from mlcli.experiments.summary import band
-from mlcli.optimisation.range_test.rules import RULES
+from mlcli.optimisation.range_test import RULES
 from mlcli.result import Columns
 
 Floats = NDArray[np.float64]

@@ -9,13 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.logistic.scores import Calibration, calibration, confusion
+from mlcli.classification.softmax import softmax
 from mlcli.experiments.networks.fitting import FittedGroup
 from mlcli.experiments.networks.member_groups import Member, group_threads, loss_of, view_of
 from mlcli.experiments.networks.problem import Problem
 from mlcli.neural.batched_module import BatchedModule
 from mlcli.neural.batches import MemberRows, member_rows
 from mlcli.neural.evaluation import Forward, outputs
+from mlcli.scores import (
+    Calibration,
+    accuracy,
+    calibration,
+    confusion_matrix,
+    mean_cross_entropy_of_activations,
+    mean_squared_error,
+    r2_score,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -33,7 +42,7 @@ class MemberOutcome:
         scores: by name: test_loss, test_accuracy or test_mse, the same of the other parts, ...
         predicted: on its test rows: probabilities (n, K), or the target in its own units (n,).
         truth: labels or targets of these rows, (n,).
-        counts: test rows of class i predicted as j, (K, K); None for regression.
+        counts: test rows of class i predicted to be of class j, (K, K); None for regression.
         calibration: of the predicted class; None for regression.
         diverged_at: step of the first loss that was not finite, or 0.
     """
@@ -107,44 +116,30 @@ def _of_member(
         units = split.t_scale, split.t_shift
         predicted, truth = (array[:, 0] * units[0] + units[1] for array in (A, t))
         if config.round_metric:
-            right = np.round(predicted) == np.round(truth)
-            scores["test_rounded_accuracy"] = np.nan if diverged_at else float(right.mean())
+            share = accuracy(np.round(truth), np.round(predicted))
+            scores["test_rounded_accuracy"] = np.nan if diverged_at else share
         return MemberOutcome(member, scores, predicted, truth, None, None, diverged_at)
     P = softmax(A)
     predicted_class = P.argmax(axis=1)
-    with np.errstate(invalid="ignore"):
-        bins = calibration(
-            np.nan_to_num(P.max(axis=1)), predicted_class == t, config.n_calibration_bins
-        )
-    scores["test_calibration_error"] = np.nan if diverged_at else float(bins.expected_error)
-    counts = confusion(t, predicted_class, problem.n_outputs)
+    right = predicted_class == t
+    bins = calibration(right, np.nan_to_num(P.max(axis=1)), config.n_calibration_bins)
+    scores["test_calibration_error"] = np.nan if diverged_at else bins.expected_error
+    counts = confusion_matrix(t, predicted_class, problem.n_outputs)
     return MemberOutcome(member, scores, P, t, counts, bins, diverged_at)
 
 
-def softmax(A: Floats) -> Floats:
-    """y_k = exp(a_k) / sum_j exp(a_j), (5.20) corrected, (n, K)."""
-    with np.errstate(invalid="ignore"):
-        e = np.exp(A - A.max(axis=1, keepdims=True))
-        return np.asarray(e / e.sum(axis=1, keepdims=True))
-
-
 def _classes(A: Floats, t: NDArray[Any], t_scale: float) -> dict[str, float]:
-    """Mean cross-entropy (5.22) in nats, and the accuracy."""
-    with np.errstate(invalid="ignore"):
-        shifted = A - A.max(axis=1, keepdims=True)
-        log_total = np.log(np.exp(shifted).sum(axis=1))
-    loss = log_total - shifted[np.arange(len(t)), t]
-    accuracy = float((A.argmax(axis=1) == t).mean()) if np.isfinite(A).all() else np.nan
-    return {"loss": float(loss.mean()), "accuracy": accuracy}
+    """Mean cross-entropy (5.22) in nats, and the share of rows whose class is predicted right."""
+    share = accuracy(t, A.argmax(axis=1)) if np.isfinite(A).all() else np.nan
+    return {"loss": mean_cross_entropy_of_activations(t, A), "accuracy": share}
 
 
 def _regression(A: Floats, t: NDArray[Any], t_scale: float) -> dict[str, float]:
     """The loss of the training, in its units, and the mean squared error in those of the data."""
-    residual = (A[:, 0] - t[:, 0]).astype(np.float64)
-    mse = float((residual**2).mean())
+    mse = mean_squared_error(t[:, 0], A[:, 0])
     variance = float(t[:, 0].astype(np.float64).var())
     return {
         "loss": 0.5 * mse,
         "mse": mse * t_scale**2,
-        "r2": 1 - mse / variance if variance else np.nan,
+        "r2": r2_score(mse, variance),
     }

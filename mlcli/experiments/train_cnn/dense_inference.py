@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.classification.softmax import softmax
 from mlcli.errors import InputError
 from mlcli.experiments.networks.architectures import image_shape_of
 from mlcli.experiments.networks.fitting import FittedGroup
 from mlcli.experiments.networks.member_groups import MemberGroup, group_threads, network_of
-from mlcli.experiments.networks.outcome import softmax
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.tables import fitted_members
 from mlcli.experiments.networks.variants import Variant

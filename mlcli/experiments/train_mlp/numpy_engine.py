@@ -12,10 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.backpropagation.activations import ACTIVATIONS, Activation, identity
-from mlcli.backpropagation.batch_norm import BatchNorm
-from mlcli.backpropagation.layers import Layer, Network, parameters
-from mlcli.backpropagation.leaky import Leaky, PReLU, RReLU
+from mlcli.backpropagation.activations import (
+    ACTIVATIONS,
+    ActivationFunction,
+    Leaky,
+    PReLU,
+    RReLU,
+    identity,
+)
+from mlcli.backpropagation.layers import BatchNorm, DenseLayer, Network, parameters
 from mlcli.backpropagation.losses import softmax_cross_entropy, square
 from mlcli.backpropagation.training import DivergedError, train
 from mlcli.errors import InputError
@@ -177,14 +182,14 @@ def as_network(named: Mapping[str, Floats], activation: str, m: int) -> Network:
         if f"gamma{i}" in named:
             arrays = (named[f"{key}{i}"][m] for key in ("gamma", "beta", "mean", "var"))
             norm = BatchNorm(*(array.reshape(-1).copy() for array in arrays))
-        h: Activation | Leaky = identity()
+        h: ActivationFunction | Leaky = identity()
         if i < n_layers:
             h = _activation(activation, named.get(f"slope{i}"), m)
-        layers.append(Layer(W, b, h, norm))
+        layers.append(DenseLayer(W, b, h, norm))
     return tuple(layers)
 
 
-def _activation(name: str, slopes: Floats | None, m: int) -> Activation | Leaky:
+def _activation(name: str, slopes: Floats | None, m: int) -> ActivationFunction | Leaky:
     h = find_activation(name)
     if h.draws_slope:
         return RReLU()

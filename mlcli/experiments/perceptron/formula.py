@@ -1,4 +1,4 @@
-"""Functions of x written as text, read without ever being run as Python."""
+"""Parse a function of x from text, without evaluating it as Python."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ LONGEST = 500
 
 
 def parse(text: str) -> Function:
-    """A function of x from a formula such as ``sin(2*pi*x) + x^2 / 2``.
+    """The function of a formula in x such as ``sin(2*pi*x) + x^2 / 2``.
 
     The text becomes a tree of numbers, x, the operators + - * / ^ and the functions of `FUNCTIONS`;
-    anything else is refused, so nothing a formula says can do more than arithmetic.
+    anything else raises an error, so that a formula can only do arithmetic.
 
     Raises:
-        ConfigError: the text is no such formula.
+        ConfigError: the text is not such a formula.
     """
     if len(text) > LONGEST:
         raise ConfigError("--function", must=f"at most {LONGEST} characters", got=str(len(text)))
@@ -73,7 +73,7 @@ def _build(node: ast.expr) -> Function:
         apply, inside = _function(node.func.id), _build(node.args[0])
         if not node.keywords:
             return lambda x: apply(inside(x))
-    raise ValueError("this is no arithmetic")
+    raise ValueError("not arithmetic")
 
 
 def _name(name: str) -> Function:

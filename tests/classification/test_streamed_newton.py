@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.classification.logistic.model import probabilities
-from mlcli.classification.logistic.newton import fit_newton
-from mlcli.classification.logistic.newton_in_passes import NewtonInPasses
-from mlcli.classification.logistic.objective import Objective, balanced_weights
+from mlcli.classification.newton import fit_newton
+from mlcli.classification.objective import Objective, balanced_weights
+from mlcli.classification.softmax import probabilities
+from mlcli.classification.streamed_newton import StreamedNewton
 
 STRENGTHS = [(0.0, 0.01), (0.02, 0.0), (0.0, 0.0)]
 
@@ -22,8 +22,8 @@ def problem(n_classes: int, l1: float, l2: float) -> Objective:
     return Objective(Phi, labels, n_classes, weights / weights.sum(), l1=l1, l2=l2, free=(0,))
 
 
-def in_passes(whole: Objective, start: np.ndarray, max_steps: int = 100) -> NewtonInPasses:
-    newton = NewtonInPasses(
+def in_passes(whole: Objective, start: np.ndarray, max_steps: int = 100) -> StreamedNewton:
+    newton = StreamedNewton(
         whole.n_classes, start, l1=whole.l1, l2=whole.l2, free=whole.free, max_steps=max_steps
     )
     for _ in range(200):
@@ -37,7 +37,7 @@ def in_passes(whole: Objective, start: np.ndarray, max_steps: int = 100) -> Newt
 
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize(("l1", "l2"), STRENGTHS)
-def test_from_a_bad_start(n_classes: int, l1: float, l2: float) -> None:
+def test_streamed_newton_converges_from_a_bad_start(n_classes: int, l1: float, l2: float) -> None:
     """A start that is confidently wrong is given up, and the end is that of the plain method."""
     whole = problem(n_classes, l1, l2)
     W = fit_newton(whole, np.zeros(whole.shape)).W
@@ -63,7 +63,7 @@ def test_the_curvature_is_that_of_all_rows(n_classes: int, l1: float, l2: float)
     np.testing.assert_allclose(newton.curvature, H, rtol=1e-10, atol=1e-14)
 
 
-def test_it_stops_after_so_many_steps() -> None:
+def test_streamed_newton_stops_after_max_steps() -> None:
     whole = problem(2, 0.0, 0.0)
     newton = in_passes(whole, np.zeros(whole.shape), max_steps=1)
     assert newton.fit is not None
@@ -73,7 +73,7 @@ def test_it_stops_after_so_many_steps() -> None:
     np.testing.assert_allclose(newton.fit.W[:, 0], one, rtol=1e-8)
 
 
-def test_a_step_that_goes_too_far_is_halved() -> None:
+def test_streamed_newton_halves_a_step_that_is_too_long() -> None:
     rng = np.random.default_rng(3)
     x = rng.normal(size=30)
     labels = (x + 0.2 * rng.normal(size=30) > 0).astype(np.int64)
@@ -82,7 +82,7 @@ def test_a_step_that_goes_too_far_is_halved() -> None:
     start = np.array([[-3.0], [6.0]])
     # No worse than no weights at all, or it would be given up.
     assert whole.value(start) < np.log(2)
-    newton = NewtonInPasses(2, start, l1=0.0, l2=1e-5, free=(0,), max_steps=100)
+    newton = StreamedNewton(2, start, l1=0.0, l2=1e-5, free=(0,), max_steps=100)
     tried, values = [], []
     while newton.fit is None:
         tried.append(newton.trial)
@@ -100,7 +100,7 @@ def test_a_step_that_goes_too_far_is_halved() -> None:
     np.testing.assert_allclose(newton.fit.W, expected, rtol=1e-7)
 
 
-def test_classes_count_alike_whatever_their_rows_weigh() -> None:
+def test_balanced_weights_give_all_classes_the_same_total() -> None:
     labels = np.array([0, 0, 0, 1])
     np.testing.assert_allclose(balanced_weights(labels, 2), [4 / 6, 4 / 2])
     # Class 1 weighs less than one row does.

@@ -8,27 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.perceptron.gates import Unit
+from mlcli.classification.perceptron import ThresholdUnit
+from mlcli.classification.softmax import sigmoid
 
 Floats = NDArray[np.float64]
 BLOCK = 4096
 
 
-def step_unit(s: float, w: float = 1.0) -> Unit:
-    """Theta(w x + b) with b = -w s, eq (6.7): of positive w it fires where x > s, else where x < s.
+def step_unit(s: float, w: float = 1.0) -> ThresholdUnit:
+    """Theta(w x + b) with b = -w s, eq (6.7): it fires where x > s if w > 0, else where x < s.
 
     Raises:
         ValueError: w is 0, so that the unit has no threshold.
     """
     if w == 0:
         raise ValueError("the weight of a step must not be 0")
-    return Unit((w,), -w * s)
+    return ThresholdUnit((w,), -w * s)
 
 
 def bump(x: Floats, s_1: float, s_2: float, h: float, w: float = 1.0) -> Floats:
     """h (f_{s_1}(x) - f_{s_2}(x)), eqs (6.8) and (6.9): h between s_1 and s_2 and 0 elsewhere.
 
-    That needs w > 0, which (6.9) does not say: negative weights turn the sign round.
+    That needs w > 0, which (6.9) does not say: negative weights invert the sign.
 
     Args:
         x: points, (n,).
@@ -73,8 +74,8 @@ class Staircase:
         distance = x[:, None] - self.edges  # (n, N + 1)
         if steepness is None:
             return (distance > 0).astype(np.float64)
-        with np.errstate(over="ignore", under="ignore"):
-            return np.asarray(0.5 * (1.0 + np.tanh(0.5 * steepness * distance)))
+        with np.errstate(over="ignore"):
+            return sigmoid(steepness * distance)
 
 
 def staircase(f: Callable[[Floats], Floats], low: float, high: float, n_bins: int) -> Staircase:

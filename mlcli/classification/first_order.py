@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlcli.classification.logistic.model import Floats
-from mlcli.classification.logistic.newton import Fit, separates, without_absent_classes
-from mlcli.classification.logistic.objective import Centring, Objective
-from mlcli.classification.logistic.optimality import certificate_at
-from mlcli.classification.logistic.sparse import soft_threshold
+from mlcli.classification.newton import (
+    LogisticFit,
+    certificate_at,
+    separates,
+    without_absent_classes,
+)
+from mlcli.classification.objective import CentredObjective, Objective
+from mlcli.classification.quadratic import soft_threshold
+from mlcli.classification.softmax import Floats
 
-# E may rise for a step or two; so far above its start it does not come back.
+# E may rise for a few steps; once it is this far above its start, descent has diverged.
 RISE = 1.0
-# Speeds of the weights below this are rounding.
+# Below this speed, changes of the weights are rounding.
 LEAST_SPEED = 1e-15
-# L-BFGS begins anew so often where it stops before the answer is certified.
+# L-BFGS is restarted so often if it stops before the answer is certified.
 ATTEMPTS = 5
 
 
@@ -24,17 +28,17 @@ def fit_descent(
     learning_rate: float | None,
     max_steps: int,
     tolerance: float = 1e-8,
-) -> Fit:
+) -> LogisticFit:
     """W <- soft(W - eta grad E, eta l1): gradient descent (4.6), with l1 its proximal form.
 
     Args:
         objective: E.
         start: weights, (p, K) or (p, 1).
-        learning_rate: eta; left out, one over `Objective.curvature_bound`, which never diverges.
-        max_steps: at most so many steps.
-        tolerance: the first certificate is computed when no weight moves faster than this per unit
-            of eta, and others each time that they are ten times slower; descent ends with the
-            first that is at most its own tolerance.
+        learning_rate: eta; by default 1 / `Objective.curvature_bound`, which never diverges.
+        max_steps: the largest number of steps.
+        tolerance: a certificate is computed once no weight changes by more than eta times this, and
+            again whenever the changes are ten times smaller; descent ends with the first that is
+            converged.
     """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         eta = 1.0 / objective.curvature_bound() if learning_rate is None else learning_rate
@@ -44,23 +48,25 @@ def fit_descent(
         for step in range(1, max_steps + 1):
             value, gradient = objective.smooth(W)
             if not value <= first + RISE:
-                return Fit(W, step, certificate_at(objective, W), diverged_at=step)
+                return LogisticFit(W, step, certificate_at(objective, W), diverged_at=step)
             moved = soft_threshold(W - eta * gradient, threshold)
             speed = float(np.abs(moved - W).max()) / eta
             W = moved
             if speed <= tolerance:
                 certificate = certificate_at(objective, W)
                 if certificate.converged or tolerance < LEAST_SPEED:
-                    return Fit(W, step, certificate)
+                    return LogisticFit(W, step, certificate)
                 tolerance /= 10.0
         certificate = certificate_at(objective, W)
-        return Fit(W, max_steps, certificate, separable=separates(objective, W, certificate))
+        return LogisticFit(
+            W, max_steps, certificate, separable=separates(objective, W, certificate)
+        )
 
 
-def fit_lbfgs(objective: Objective, start: Floats, max_steps: int) -> Fit:
-    """SciPy's L-BFGS, which builds a Hessian from the last ten gradients.
+def fit_lbfgs(objective: Objective, start: Floats, max_steps: int) -> LogisticFit:
+    """SciPy's L-BFGS, which approximates the Hessian from the last ten gradients.
 
-    It works on centred columns in units of their scales, as if all had a mean square of 1.
+    It works on centred columns that are scaled to a mean square of 1.
 
     Raises:
         ValueError: there is an l1 term, which has no gradient at 0.
@@ -69,7 +75,7 @@ def fit_lbfgs(objective: Objective, start: Floats, max_steps: int) -> Fit:
 
     if objective.l1:
         raise ValueError("L-BFGS needs a gradient everywhere, which l1 does not have")
-    centring = Centring.of(objective)
+    centring = CentredObjective.of(objective)
     objective, start = centring.objective, centring.centred(start)
     shape, scale = start.shape, objective.column_scale
 
@@ -90,4 +96,4 @@ def fit_lbfgs(objective: Objective, start: Floats, max_steps: int) -> Fit:
             if certificate.converged or n_steps >= max_steps or not found.nit:
                 break
     separable = separates(objective, W, certificate)
-    return Fit(centring.raw(W), n_steps, certificate, separable=separable)
+    return LogisticFit(centring.raw(W), n_steps, certificate, separable=separable)

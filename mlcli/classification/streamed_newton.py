@@ -1,4 +1,4 @@
-"""Newton's method where the rows come in batches: each pass adds up E, its gradient and Hessian."""
+"""Newton's method for rows that come in batches: each pass adds up E, its gradient and Hessian."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from math import log
 import numpy as np
 
 from mlcli.certificate import Certificate
-from mlcli.classification.logistic.model import Floats, n_columns
-from mlcli.classification.logistic.newton import (
+from mlcli.classification.newton import (
     ARMIJO,
     HALVINGS,
     PATIENCE,
@@ -16,29 +15,31 @@ from mlcli.classification.logistic.newton import (
     SEPARATED,
     TARGET,
     VANISHED,
-    Fit,
+    LogisticFit,
+    gap_certificate,
+    largest_move,
 )
-from mlcli.classification.logistic.objective import Bools, Ints, Objective, kkt_violation
-from mlcli.classification.logistic.optimality import gap_certificate, largest_move
-from mlcli.classification.logistic.quadratic import Quadratic, Step
+from mlcli.classification.objective import Bools, Ints, Objective, kkt_violation
+from mlcli.classification.quadratic import NewtonQuadratic, NewtonStep
+from mlcli.classification.softmax import Floats, n_columns
 
 
-class NewtonInPasses:
+class StreamedNewton:
     """Minimises E of `Objective` with the cross-entropy, as `newton.fit_newton` does.
 
-    Between `add`, for all rows, and `finish_pass` any number of problems can share a pass. The
-    weights of all rows must add up to 1.
+    A pass is `add` for every batch and then `finish_pass`; several problems can share the passes
+    over a file. The weights of all rows must add up to 1.
 
     Args:
         n_classes: K.
-        start: weights to begin with, (p, K) or (p, 1); given up for zeros where those are better.
+        start: initial weights, (p, K) or (p, 1); zeros replace them where E is smaller there.
         l1, l2: strengths.
         free: columns without a penalty.
-        max_steps: at most so many steps.
+        max_steps: the largest number of steps.
 
     Attributes:
         trial: the weights at which the next pass adds up, (p, K) or (p, 1).
-        fit: the answer, or None while another pass is needed.
+        fit: the result, or None while another pass is needed.
         curvature: the Hessian there, (K p, K p).
         gauge: as `Objective.gauge`.
         violation: as `Objective.violation`.
@@ -55,7 +56,7 @@ class NewtonInPasses:
         max_steps: int,
     ) -> None:
         self.trial = start
-        self.fit: Fit | None = None
+        self.fit: LogisticFit | None = None
         self.curvature: Floats = np.empty((0, 0))
         self.violation = np.inf
         self._n_classes, self._l2, self._max_steps = n_classes, l2, max_steps
@@ -66,7 +67,7 @@ class NewtonInPasses:
         self.gauge: Bools = free & (start.shape[1] > 1)
         self._W: Floats | None = None
         self._at_W = np.inf
-        self._step = Step(np.zeros_like(start), np.inf, False)
+        self._step = NewtonStep(np.zeros_like(start), np.inf, False)
         self._certificate: Certificate | None = None
         self._size, self._n_steps, self._n_halvings, self._n_idle = 1.0, 0, 0, 0
         self._clear()
@@ -80,9 +81,9 @@ class NewtonInPasses:
         self._largest = np.zeros(self.trial.shape[0])
 
     def add(self, Phi: Floats, labels: Ints, row_weights: Floats) -> None:
-        """Take in rows Phi (n, p) with the numbers of their classes and their weights, (n,)."""
+        """Add a batch of rows Phi (n, p) with their class labels and weights, (n,) each."""
         part = Objective(Phi, labels, self._n_classes, row_weights)
-        # A trial step may overflow: E is then no number, and the step is halved.
+        # A trial step may overflow: E is then NaN, and the step is halved.
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             value, gradient = part.smooth(self.trial)
             self._value += value
@@ -93,11 +94,11 @@ class NewtonInPasses:
         self._largest = np.maximum(self._largest, np.abs(Phi).max(axis=0, initial=0.0))
 
     def finish_pass(self) -> None:
-        """All rows were added: decide about the trial weights, and try others."""
+        """Accept or reject the trial weights once all rows were added; choose the next."""
         value = self._value + float((self._l1 * np.abs(self.trial)).sum())
         value += self._l2 * float((self._penalised * self.trial**2).sum())
         if self._W is None:
-            # Without weights every class is as likely: E is ln K, as no pass needs to find out.
+            # Without weights every class has the probability 1/K, so E is ln K.
             if not value <= log(self._n_classes) and self.trial.any():
                 self.trial = np.zeros_like(self.trial)
             else:
@@ -121,7 +122,7 @@ class NewtonInPasses:
         self.violation = kkt_violation(W, gradient, self._l1, scale)
         self.curvature = H
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            self._step = Quadratic(H, self.gauge).step(W, gradient, self._l1[:, 0], value)
+            self._step = NewtonQuadratic(H, self.gauge).step(W, gradient, self._l1[:, 0], value)
         move = largest_move(self._largest, self._step.direction)
         self._certificate = gap_certificate(value, self._step, move)
         decrease = self._step.decrease
@@ -134,15 +135,15 @@ class NewtonInPasses:
             or self._n_idle >= PATIENCE
             or self._n_steps >= self._max_steps
         ):
-            self.fit = Fit(W, self._n_steps, self._certificate)
+            self.fit = LogisticFit(W, self._n_steps, self._certificate)
         elif not self._certificate.converged and self._separable(value):
-            self.fit = Fit(W, self._n_steps, self._certificate, separable=True)
+            self.fit = LogisticFit(W, self._n_steps, self._certificate, separable=True)
         else:
             self._n_steps += 1
             self.trial = W + self._step.direction
 
     def _separable(self, value: float) -> bool:
-        """As `newton._Newton` decides it."""
+        """As in `newton.fit_newton`."""
         if self._step.solved and self._step.decrease <= VANISHED * value:
             return True
         penalised = self._l2 > 0 or bool((self._l1 > 0).any())
@@ -152,7 +153,7 @@ class NewtonInPasses:
         self._n_halvings += 1
         if self._n_halvings >= HALVINGS:
             assert self._certificate is not None
-            self.fit = Fit(W, self._n_steps - 1, self._certificate)
+            self.fit = LogisticFit(W, self._n_steps - 1, self._certificate)
             return
         self._size /= 2
         self.trial = W + self._size * self._step.direction

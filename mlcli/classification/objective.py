@@ -9,14 +9,19 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.logistic.model import Floats, n_columns, probabilities
+from mlcli.classification.softmax import (
+    Floats,
+    n_columns,
+    probabilities,
+    probabilities_and_rest,
+)
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Loss = Literal["cross-entropy", "square"]
-# Rows whose weighted copy stays in a core's cache while the Hessian is added up.
+# Rows per block of the Hessian's sum, so that their weighted copy stays in the cache.
 BLOCK = 2048
-# A column is far from 0 where its mean is so much of its root mean square.
+# A column counts as far from 0 where |mean| / root mean square is larger than this.
 FAR_FROM_ZERO = 0.99
 
 
@@ -53,14 +58,14 @@ class Objective:
     def gauge(self) -> Bools:
         """Columns without penalty, of more than two classes, (p,).
 
-        One number added to the weights of such a column in all classes leaves E as it is.
+        Adding one number to the weights of such a column in all classes does not change E.
         """
         free = self.penalised[:, 0] * (self.l1 + self.l2) == 0
         return np.asarray(free & (self.shape[1] > 1))
 
     @property
     def free_constant(self) -> int | None:
-        """Number of the first column without penalty that is a constant other than 0."""
+        """Index of the first column without penalty that is a constant other than 0."""
         free = self.penalised[:, 0] * (self.l1 + self.l2) == 0
         for j in np.flatnonzero(free).tolist():
             column = self.Phi[:, j]
@@ -99,7 +104,7 @@ class Objective:
     def smooth(self, W: Floats) -> tuple[float, Floats]:
         """E(W) without the l1 term, and its gradient, (p, K) or (p, 1)."""
         A = self.Phi @ W  # (N, K)
-        gradient = self.Phi.T @ (self.row_weights[:, None] * self._errors(A))  # (p, K)
+        gradient = self.Phi.T @ (self.row_weights[:, None] * self._delta(A))  # (p, K)
         return self._smooth_value(A, W), gradient + 2.0 * self.l2 * self.penalised * W
 
     def evaluate(self, W: Floats) -> tuple[float, Floats]:
@@ -108,7 +113,9 @@ class Objective:
         return value + self.l1 * float((self.penalised * np.abs(W)).sum()), gradient
 
     def margin(self, W: Floats) -> float:
-        """The least activation of a row's own class minus the largest other, positive if separated.
+        """The smallest difference of a row's own activation and its largest other one.
+
+        Positive if W classifies every row correctly.
 
         Rows of weight 0 do not count.
         """
@@ -122,7 +129,7 @@ class Objective:
         return float(margins[self.row_weights > 0].min(initial=np.inf))
 
     def hessian(self, W: Floats) -> Floats:
-        """Of the smooth part with the cross-entropy, the weights of a class next to each other.
+        """Hessian of the smooth part with the cross-entropy, ordered class by class.
 
         The block of classes j, k is sum_n r_n s_nj (delta_jk - s_nk) phi_n phi_n^T + 2 l2 delta_jk;
         for two classes sum_n r_n sigma'(a_n) phi_n phi_n^T + 2 l2.
@@ -149,7 +156,7 @@ class Objective:
                 H[j, :, k] += P.T @ (weight[:, None] * P)
 
     def curvature_bound(self) -> float:
-        """At least the largest curvature of the smooth part anywhere.
+        """An upper bound of the largest curvature of the smooth part anywhere.
 
         A quarter (two classes) or a half of the largest eigenvalue of sum_n r_n phi_n phi_n^T,
         plus 2 l2: sigma' <= 1/4, and no softmax Jacobian is larger than 1/2.
@@ -159,7 +166,7 @@ class Objective:
         return largest * (0.25 if self.n_classes == 2 else 0.5) + 2.0 * self.l2
 
     def violation(self, W: Floats) -> float:
-        """How far W is from optimal: `kkt_violation` in units of standardised columns."""
+        """`kkt_violation` of W in units of standardised columns; 0 at the minimum."""
         return kkt_violation(W, self.smooth(W)[1], self.l1 * self.penalised, self.column_scale)
 
     def _smooth_value(self, A: Floats, W: Floats) -> float:
@@ -170,11 +177,11 @@ class Objective:
         """The loss of each row, (N,)."""
         if self.loss == "square":
             gap = probabilities(A) - np.eye(self.n_classes)[self.labels]  # (N, K)
-            # Two classes make the same error twice, which (5.10) counts once.
+            # With two classes the same residual occurs twice, and (5.10) counts it once.
             return np.asarray(0.5 * (gap**2).sum(axis=1) / (2 if self.n_classes == 2 else 1))
         if A.shape[1] == 1:
             a = A[:, 0]
-            # ln(1 + e^a) - t a, with the larger exponential taken out.
+            # ln(1 + e^a) - t a, with the larger exponential factored out.
             return np.asarray(np.maximum(a, 0.0) - self.labels * a + np.log1p(np.exp(-np.abs(a))))
         rows, top = np.arange(A.shape[0]), A.argmax(axis=1)
         below = A - A[rows, top][:, None]  # at most 0
@@ -183,15 +190,15 @@ class Objective:
         # ln(1 + sum of the others) keeps its digits where the loss is near 0.
         return np.asarray(np.log1p(others.sum(axis=1)) - below[rows, self.labels])
 
-    def _errors(self, A: Floats) -> Floats:
+    def _delta(self, A: Floats) -> Floats:
         """d loss / d a of each row, (N, K) or (N, 1).
 
         (s - t) for the cross-entropy (5.14), and (s - t) s' for the mean square (5.11): both with
-        the sign opposite to the printed one.
+        the opposite of the printed sign.
         """
         S, rest = probabilities_and_rest(A)
         E = S.copy()
-        # s - 1 is taken as minus the other classes' sum, which keeps its digits where s is near 1.
+        # s - 1 is computed as minus the sum of the other classes, which is accurate for s near 1.
         if A.shape[1] == 1:
             E[:, 0] = np.where(self.labels == 1, -rest[:, 0], S[:, 0])
         else:
@@ -205,16 +212,16 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class Centring:
-    """E over columns without their means, where a constant without penalty takes them up.
+class CentredObjective:
+    """E over centred columns, where an unpenalised constant column can absorb the means.
 
-    Columns far from 0 are nearly a multiple of the constant, and their products lose the digits in
-    which they differ. Without their means the weights of the other columns are the same.
+    Columns far from 0 are nearly multiples of the constant, and their products lose the digits in
+    which they differ. Centring changes only the weight of the constant.
 
     Attributes:
         objective: E over the centred columns.
-        shift: what was taken off each column, in units of the constant, (p, 1).
-        constant: number of the constant's column.
+        shift: what was subtracted from each column, in units of the constant, (p, 1).
+        constant: index of the constant's column.
     """
 
     objective: Objective
@@ -222,8 +229,8 @@ class Centring:
     constant: int
 
     @classmethod
-    def of(cls, objective: Objective) -> Centring:
-        """The centred problem; the same one where no column is far from 0."""
+    def of(cls, objective: Objective) -> CentredObjective:
+        """The centred problem; unchanged where no column is far from 0."""
         same = cls(objective, np.zeros((objective.Phi.shape[1], 1)), 0)
         constant = objective.free_constant
         if constant is None:
@@ -254,38 +261,11 @@ class Centring:
         return W
 
 
-def probabilities_and_rest(A: Floats) -> tuple[Floats, Floats]:
-    """s of each column of activations, and 1 - s, each to its own last digits.
-
-    Args:
-        A: (N, 1) for the sigmoid, or (N, K) for the softmax.
-
-    Returns:
-        Both of A's shape.
-    """
-    if A.shape[1] == 1:
-        small = np.exp(-np.abs(A))
-        total = 1.0 + small
-        likely, unlikely = 1.0 / total, small / total
-        positive = A >= 0
-        return np.where(positive, likely, unlikely), np.where(positive, unlikely, likely)
-    rows, top = np.arange(A.shape[0]), A.argmax(axis=1)
-    others = np.exp(A - A[rows, top][:, None])
-    others[rows, top] = 0.0
-    sum_of_others = others.sum(axis=1)
-    total = (1.0 + sum_of_others)[:, None]
-    S = others / total
-    S[rows, top] = 1.0 / total[:, 0]
-    rest = 1.0 - S
-    rest[rows, top] = sum_of_others / total[:, 0]
-    return S, rest
-
-
 def kkt_violation(W: Floats, gradient: Floats, l1: Floats, scale: Floats) -> float:
     """The largest component of the least-norm subgradient, divided by the column's scale.
 
-    That is the slope of E along the weight of a column of mean square 1, so that it means the same
-    in any unit of the columns.
+    That is the slope of E along the weight of a column of mean square 1, so that it does not depend
+    on the units of the columns.
 
     Args:
         W: weights, (p, K) or (p, 1).
@@ -309,9 +289,9 @@ def class_row_weights(labels: Ints, class_weights: Floats) -> Floats:
 
 
 def balanced_weights(labels: Ints, n_classes: int, row_weights: Floats | None = None) -> Floats:
-    """c_k = N / (K N_k), so that every class counts the same, (K,).
+    """c_k = N / (K N_k), so that every class has the same total weight, (K,).
 
-    N and N_k count a row as often as its weight (N,) says, or once.
+    N and N_k are sums of `row_weights` (N,), or numbers of rows if it is left out.
     """
     counts = np.bincount(labels, row_weights, minlength=n_classes)
     total = labels.size if row_weights is None else row_weights.sum()

@@ -1,10 +1,10 @@
-"""Classes from their densities: Bayes' theorem, and the linear ansatz where it is exact."""
+"""Classes from their densities by Bayes' theorem, and where the linear ansatz is exact."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from mlcli.classification.logistic.model import Floats, softmax
+from mlcli.classification.softmax import Floats, softmax
 
 
 def log_odds(log_density_1: Floats, log_density_2: Floats, prior_1: float) -> Floats:
@@ -15,7 +15,7 @@ def log_odds(log_density_1: Floats, log_density_2: Floats, prior_1: float) -> Fl
     Args:
         log_density_1: ln p(x|C_1), (N,).
         log_density_2: ln p(x|C_2), (N,).
-        prior_1: p(C_1), in (0, 1); p(C_2) is the rest.
+        prior_1: p(C_1), in (0, 1); p(C_2) = 1 - p(C_1).
 
     Raises:
         ValueError: the prior is out of range.
@@ -33,7 +33,7 @@ def class_scores(log_densities: Floats, priors: Floats) -> Floats:
         priors: p(C_k), (K,), positive, adding up to 1.
 
     Raises:
-        ValueError: the priors are no distribution.
+        ValueError: the priors are not a distribution.
     """
     if not ((priors > 0).all() and abs(float(priors.sum()) - 1.0) < 1e-12):
         raise ValueError(f"priors must be positive and add up to 1, got {priors.tolist()}")
