@@ -10,9 +10,10 @@ import numpy as np
 from mlcli.linear.arrays import Floats, Ints
 from mlcli.linear.nested import NestedColumns
 from mlcli.linear.triangle import Triangle, condition, solve_nested
+from mlcli.scores import squared
 from mlcli.selection.blocks import training_triangles
 from mlcli.selection.folds import Folds
-from mlcli.selection.losses import Loss, squared
+from mlcli.selection.losses import Loss
 
 # Rounding in the shortcut is about 1e-15 times the condition number of the training columns: with
 # at most this it stays below 1e-10.

@@ -15,7 +15,8 @@ from mlcli.linear.arrays import Floats
 from mlcli.linear.nested import NestedColumns
 from mlcli.linear.ridge import ridge_path
 from mlcli.linear.triangle import Triangle, independent, solve_nested
-from mlcli.selection.losses import Loss, squared
+from mlcli.scores import squared
+from mlcli.selection.losses import Loss
 from mlcli.selection.penalised import centred
 
 CHUNK = 8192

@@ -16,10 +16,11 @@ from statistics import NormalDist
 import numpy as np
 
 from mlcli.linear.arrays import Floats, Ints
+from mlcli.scores import squared
 from mlcli.selection.exact import Refit
 from mlcli.selection.folds import Folds
 from mlcli.selection.intervals import CONFIDENCE, Interval
-from mlcli.selection.losses import Loss, squared
+from mlcli.selection.losses import Loss
 
 # The least eigenvalue of a training Gram matrix of orthonormal columns that is still trusted.
 SAFE_EIGENVALUE = 1e-8

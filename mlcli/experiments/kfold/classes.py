@@ -22,10 +22,10 @@ from mlcli.experiments.kfold.splits import degrees_of
 from mlcli.linear.nested import NestedColumns, families
 from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.linear.triangle import Triangle, solve_nested
+from mlcli.scores import zero_one
 from mlcli.selection.blocks import merged
 from mlcli.selection.exact import FoldFits, Refit, held_out, least_squares_fits
 from mlcli.selection.folds import Folds
-from mlcli.selection.losses import zero_one
 from mlcli.selection.penalised import centred, penalised_fits, penalised_path
 from mlcli.selection.standardised import standardised_blocks
 
