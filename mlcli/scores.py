@@ -11,11 +11,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.selection.losses import absolute, squared
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+
+def squared(t: Floats, y: Floats) -> Floats:
+    """(t - y)^2, eq (2.5); t (n,) and y (n, ...) give (n, ...)."""
+    with np.errstate(over="ignore"):
+        return np.asarray((_beside(t, y) - y) ** 2)
+
+
+def absolute(t: Floats, y: Floats) -> Floats:
+    """|t - y|; shapes as `squared`."""
+    return np.asarray(np.abs(_beside(t, y) - y))
+
+
+def zero_one(t: Floats, y: Floats) -> Floats:
+    """1 where the predicted class y is not t, else 0, eq (2.4); shapes as `squared`."""
+    return np.asarray(_beside(t, y) != y, dtype=np.float64)
+
+
+def _beside(t: Floats, y: Floats) -> Floats:
+    """t with a trailing axis of length 1 for each further axis of y."""
+    return t.reshape(t.shape + (1,) * (y.ndim - 1))
 
 
 def mean_squared_error(t: Floats, y: Floats) -> float:

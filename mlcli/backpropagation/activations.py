@@ -198,20 +198,20 @@ def leak_frozen(h: Leaky, a: Floats) -> Floats:
     return np.asarray(np.where(a > 0, a, alpha * a))
 
 
-def leak_backward(kept: LeakyCache, delta: Floats) -> tuple[Floats, tuple[Floats, ...]]:
+def leak_backward(cache: LeakyCache, delta: Floats) -> tuple[Floats, tuple[Floats, ...]]:
     """dE/da = delta * (1 if a > 0, else alpha); dE/dalpha = sum delta * min(a, 0) for PReLU.
 
     Args:
-        kept: from `leak`.
+        cache: from `leak`.
         delta: dE/dz, (m_B, n).
 
     Returns:
         dE/da (m_B, n), and dE/dalpha in the shape of alpha where it is learnt.
     """
-    by_a = np.asarray(np.where(kept.a > 0, delta, kept.alpha * delta))
-    if not kept.learnt:
+    by_a = np.asarray(np.where(cache.a > 0, delta, cache.alpha * delta))
+    if not cache.learnt:
         return by_a, ()
-    by_alpha = (delta * np.minimum(kept.a, 0.0)).sum(axis=0)  # (n,)
-    if kept.alpha.size == 1:
+    by_alpha = (delta * np.minimum(cache.a, 0.0)).sum(axis=0)  # (n,)
+    if cache.alpha.size == 1:
         by_alpha = by_alpha.sum(keepdims=True)  # (1,)
     return by_a, (np.asarray(by_alpha),)

@@ -90,22 +90,22 @@ def normalise_frozen(norm: BatchNorm, X: Floats) -> Floats:
     return np.asarray((X - norm.running_mean) * scale + norm.beta)
 
 
-def update_running(norm: BatchNorm, kept: BatchNormCache) -> None:
+def update_running(norm: BatchNorm, cache: BatchNormCache) -> None:
     """Move the running statistics towards those of the minibatch, in place.
 
     running += rate (batch - running); the variance enters with the factor m_B / (m_B - 1), which
     the notes leave out, so that it estimates the variance of the data without bias.
     """
-    m = len(kept.x_hat)
+    m = len(cache.x_hat)
     for running, batch in (
-        (norm.running_mean, kept.mean),
-        (norm.running_var, kept.var * (m / (m - 1))),
+        (norm.running_mean, cache.mean),
+        (norm.running_var, cache.var * (m / (m - 1))),
     ):
         running += norm.rate * (batch - running)
 
 
 def normalise_backward(
-    norm: BatchNorm, kept: BatchNormCache, delta: Floats
+    norm: BatchNorm, cache: BatchNormCache, delta: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Derivatives of E by the inputs and parameters of (7.24) from those by its outputs.
 
@@ -117,17 +117,17 @@ def normalise_backward(
 
     Args:
         norm: parameters.
-        kept: from `normalise`.
+        cache: from `normalise`.
         delta: d, (m_B, n).
 
     Returns:
         dE/dx (m_B, n), dE/dgamma (n,), dE/dbeta (n,).
     """
     m = len(delta)
-    gamma_gradient = np.asarray((delta * kept.x_hat).sum(axis=0))  # (n,)
+    gamma_gradient = np.asarray((delta * cache.x_hat).sum(axis=0))  # (n,)
     beta_gradient = np.asarray(delta.sum(axis=0))  # (n,)
-    within = delta - beta_gradient / m - kept.x_hat * (gamma_gradient / m)
-    return (norm.gamma * kept.inverse_std) * within, gamma_gradient, beta_gradient
+    within = delta - beta_gradient / m - cache.x_hat * (gamma_gradient / m)
+    return (norm.gamma * cache.inverse_std) * within, gamma_gradient, beta_gradient
 
 
 @dataclass(frozen=True)

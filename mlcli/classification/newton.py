@@ -21,6 +21,27 @@ LARGEST_MOVE = 0.5
 # The most multiplications and weights for which a Hessian is computed just for a certificate.
 MOST_WORK = 2e10
 MOST_WEIGHTS = 3000
+# The relative gap at which Newton's method stops: far below the tolerance, since the weights are
+# exact to about its square root. Rounding can end it earlier.
+TARGET = 1e-20
+# A rise of E by less than this, relative to E, is rounding.
+ROUNDING = 1e-14
+# A step must reach this share of the decrease that the gradient predicts (Armijo).
+ARMIJO = 1e-4
+# After so many halvings a step is lost in rounding.
+HALVINGS = 60
+# A Hessian is reused as long as each step is at most this share of the last one.
+SHRINKS = 0.03
+# After so many steps without progress, rounding has ended the descent.
+PATIENCE = 10
+# With more rows per weight than this, a fit to a sample of the rows is the start.
+MANY_ROWS = 100
+# Without a penalty, rows that are all classified correctly at a loss below this are separable.
+SEPARATED = 1e-4
+# At a relative decrease below this, only the drift of the weights to infinity is left.
+VANISHED = 1e-14
+# An activation whose exponential is 0.
+FAR = 1000.0
 
 
 def gap_certificate(
@@ -89,29 +110,6 @@ def certificate_at(objective: Objective, W: Floats) -> Certificate:
         step = quadratic.step(W, gradient, objective.l1 * objective.penalised[:, 0], value)
         move = exact_move(objective.Phi, step.direction)
         return gap_certificate(value, step, move, one_class=objective.one_class)
-
-
-# The relative gap at which Newton's method stops: far below the tolerance, since the weights are
-# exact to about its square root. Rounding can end it earlier.
-TARGET = 1e-20
-# A rise of E by less than this, relative to E, is rounding.
-ROUNDING = 1e-14
-# A step must reach this share of the decrease that the gradient predicts (Armijo).
-ARMIJO = 1e-4
-# After so many halvings a step is lost in rounding.
-HALVINGS = 60
-# A Hessian is reused as long as each step is at most this share of the last one.
-SHRINKS = 0.03
-# After so many steps without progress, rounding has ended the descent.
-PATIENCE = 10
-# With more rows per weight than this, a fit to a sample of the rows is the start.
-MANY_ROWS = 100
-# Without a penalty, rows that are all classified correctly at a loss below this are separable.
-SEPARATED = 1e-4
-# At a relative decrease below this, only the drift of the weights to infinity is left.
-VANISHED = 1e-14
-# An activation whose exponential is 0.
-FAR = 1000.0
 
 
 @dataclass(frozen=True)

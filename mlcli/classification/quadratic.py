@@ -12,6 +12,14 @@ from mlcli.classification.softmax import Floats
 EPSILON = float(np.finfo(np.float64).eps)
 # The least squared pivot of a Cholesky factor at which it is used.
 PIVOT = 1e-10
+# The most rounds of a sweep and exact solves; each lowers the objective.
+MAX_ROUNDS = 1000
+# So many weights that are 0 may join a sweep, or as many as are not 0 if that is more.
+NEWCOMERS = 10
+# The most exact solves after one sweep.
+SOLVES = 50
+# Relative to sqrt(E): slopes up to this along directions without curvature are rounding.
+NOISE = 1e-13
 
 
 class SymmetricSolver:
@@ -57,14 +65,6 @@ def is_definite(H: Floats) -> bool:
 def null_floor(eigenvalues: Floats) -> float:
     """The eigenvalue below which those of a matrix (q, q) are rounding."""
     return 4.0 * EPSILON * eigenvalues.size * float(max(eigenvalues[-1], EPSILON))
-
-
-# The most rounds of a sweep and exact solves; each lowers the objective.
-MAX_ROUNDS = 1000
-# So many weights that are 0 may join a sweep, or as many as are not 0 if that is more.
-NEWCOMERS = 10
-# The most exact solves after one sweep.
-SOLVES = 50
 
 
 def soft_threshold(v: Floats, amount: Floats | float) -> Floats:
@@ -193,10 +193,6 @@ def _solve_support(
     if corner >= 0:
         v[used[corner]] = 0.0
     return True
-
-
-# Relative to sqrt(E): slopes up to this along directions without curvature are rounding.
-NOISE = 1e-13
 
 
 @dataclass(frozen=True)

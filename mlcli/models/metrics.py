@@ -16,6 +16,16 @@ from mlcli.models.prediction import Array, ClassPredictions, NumberPredictions
 from mlcli.scores import brier_scores, calibration, confusion_matrix, cross_entropies
 from mlcli.selection.intervals import coverage_interval
 
+Ints = NDArray[np.int64]
+N_BINS = 10
+N_DRAWS = 1000
+INTERVALS = (
+    "Student's over the rows, cut at the range of the metric and widened where it is skew; "
+    "of r2 by the delta method; of shares (accuracy, coverage) Wilson's; "
+    f"calibration_error_by_chance: mean and central part of {N_DRAWS} draws in which the "
+    "probabilities are right"
+)
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -26,7 +36,7 @@ class Estimate:
     high: float | None = None
 
     def entry(self) -> dict[str, float | None]:
-        """The estimates for JSON."""
+        """The estimate for JSON."""
         return {"value": self.value, "ci_low": self.low, "ci_high": self.high}
 
 
@@ -76,17 +86,6 @@ class RunningMoments:
     def estimate(self, name: str, level: float, within: Range = NON_NEGATIVE) -> Estimate:
         """The mean of a quantity with its interval."""
         return self.interval(self.of(name), level, within, **{name: 1.0})
-
-
-Ints = NDArray[np.int64]
-N_BINS = 10
-N_DRAWS = 1000
-INTERVALS = (
-    "Student's over the rows, cut at the range of the metric and widened where it is skew; "
-    "of r2 by the delta method; of shares (accuracy, coverage) Wilson's; "
-    f"calibration_error_by_chance: mean and central part of {N_DRAWS} draws in which the "
-    "probabilities are right"
-)
 
 
 class NumberMetrics:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from mlcli.errors import NoAnswerError
 
 Floats = NDArray[np.float64]
+# A weight beyond this has diverged: its square still fits into a float.
+FAR = 1e150
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,6 @@ def diagonal_loss(values: Floats) -> QuadraticLoss:
     """A quadratic with the given ascending eigenvalues (p,), whose minimum is 0 at the origin."""
     p = values.size
     return QuadraticLoss(np.diag(values), np.zeros(p), 0.0, values, np.eye(p))
-
-
-# A weight beyond this has diverged: its square still fits into a float.
-FAR = 1e150
 
 
 @dataclass(frozen=True)

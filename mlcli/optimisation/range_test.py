@@ -37,6 +37,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+# A loss that never falls below this share of its value at the start has not fallen.
+FALL = 0.9
+# The centred median is over about 1 / WINDOW of the steps.
+WINDOW = 20
+# The rules ignore 1 / START of the steps at the start, and END steps at the end.
+START = 10
+END = 5
+# The fewest steps that a rule needs.
+FEWEST = 3
+SLIDE_STEPS = 15
+SLIDE_THRESHOLD = 0.005
 
 
 def exponential(losses: Floats, beta: float) -> Floats:
@@ -67,12 +78,6 @@ def centred(losses: Floats, width: int) -> Floats:
     present = np.count_nonzero(~np.isnan(windows), axis=1)
     # Of an even number the lower of the two in the middle: their mean could be inf - inf.
     return np.asarray(ordered[np.arange(len(losses)), (present - 1) // 2])
-
-
-# A loss that never falls below this share of its value at the start has not fallen.
-FALL = 0.9
-# The centred median is over about 1 / WINDOW of the steps.
-WINDOW = 20
 
 
 class Onset(NamedTuple):
@@ -135,15 +140,6 @@ def onset(losses: Floats, start: float, factor: float) -> Onset:
         return Onset("bounded", None, None, fallen)
     near = np.flatnonzero(before <= np.sqrt(factor) * before.min())
     return Onset("found", int(near[-1]), diverged, fallen)
-
-
-# The rules ignore 1 / START of the steps at the start, and END steps at the end.
-START = 10
-END = 5
-# The fewest steps that a rule needs.
-FEWEST = 3
-SLIDE_STEPS = 15
-SLIDE_THRESHOLD = 0.005
 
 
 def readable(rates: Floats, smoothed: Floats, diverged: int | None = None) -> tuple[Floats, Floats]:

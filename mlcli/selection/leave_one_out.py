@@ -15,7 +15,8 @@ from mlcli.linear.arrays import Floats
 from mlcli.linear.column_families import NestedColumns
 from mlcli.linear.penalised import ridge_path
 from mlcli.linear.r_factor import RFactor, independent, solve_nested
-from mlcli.selection.cross_validation import Loss, squared
+from mlcli.scores import squared
+from mlcli.selection.cross_validation import Loss
 from mlcli.selection.penalised import centred
 
 CHUNK = 8192

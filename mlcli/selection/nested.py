@@ -16,7 +16,8 @@ from statistics import NormalDist
 import numpy as np
 
 from mlcli.linear.arrays import Floats, Ints
-from mlcli.selection.cross_validation import Loss, Refit, squared
+from mlcli.scores import squared
+from mlcli.selection.cross_validation import Loss, Refit
 from mlcli.selection.folds import Folds
 from mlcli.selection.intervals import CONFIDENCE, Interval
 

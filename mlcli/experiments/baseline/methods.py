@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from mlcli.classification.classifier import LogisticSettings, fit_classifier
 from mlcli.errors import NoAnswerError
 from mlcli.linear.basis import count_columns
-from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.design import build
 from mlcli.linear.penalised import ridge_path, strength_grid
+from mlcli.linear.polynomial import fit_polynomial
 from mlcli.linear.statistics import spread
 from mlcli.scores import brier_score, mean_squared_error
 

@@ -22,7 +22,8 @@ from mlcli.linear.least_squares import fit_columns
 from mlcli.linear.penalised import elastic_net_path, fit_path, ridge_path, strengths_of
 from mlcli.linear.polynomial import fit_polynomial
 from mlcli.linear.redundant import UNRELATED, Related
-from mlcli.selection.cross_validation import LOSSES, Refit, zero_one
+from mlcli.scores import zero_one
+from mlcli.selection.cross_validation import LOSSES, Refit
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -20,6 +20,7 @@ from mlcli.linear.basis import spans_powers
 from mlcli.linear.column_families import NestedColumns, families, orthonormal_family
 from mlcli.linear.r_factor import RFactor, solve_nested
 from mlcli.linear.redundant import UNRELATED, Related
+from mlcli.scores import zero_one
 from mlcli.selection.cross_validation import (
     LOSSES,
     FoldFits,
@@ -32,7 +33,6 @@ from mlcli.selection.cross_validation import (
     least_squares_fits,
     merged,
     polynomial_blocks,
-    zero_one,
 )
 from mlcli.selection.expected_loss import expected_absolute_error, expected_squared_error
 from mlcli.selection.folds import Folds
