@@ -9,21 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.backpropagation.activations import Activation
-from mlcli.backpropagation.batch_norm import (
-    Normalised,
+from mlcli.backpropagation.activations import (
+    ActivationFunction,
+    LeakyCache,
+    leak,
+    leak_backward,
+    leak_frozen,
+)
+from mlcli.backpropagation.layers import (
+    BatchNormCache,
+    Network,
     normalise,
     normalise_backward,
     normalise_frozen,
 )
-from mlcli.backpropagation.layers import Network
-from mlcli.backpropagation.leaky import Leaked, leak, leak_backward, leak_frozen
 
 Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class Kept:
+class LayerCache:
     """What the backward pass needs of one layer.
 
     Attributes:
@@ -35,16 +40,16 @@ class Kept:
 
     z_in: Floats
     z: Floats
-    normalised: Normalised | None
-    leaked: Leaked | None
+    normalised: BatchNormCache | None
+    leaked: LeakyCache | None
 
 
 @dataclass(frozen=True)
-class Gradient:
+class LayerGradient:
     """Derivatives of E by the parameters of one layer.
 
     Attributes:
-        delta: dE/da, the errors of the layer with the 1/m_B of (6.39) in them, (m_B, n_out).
+        delta: dE/da with the factor 1/m_B of (6.39) included, (m_B, n_out).
         arrays: dE/dW (n_out, n_in), dE/db (n_out,), then dE/dgamma and dE/dbeta (n_out,) where
             normalised and dE/dalpha of a PReLU: the order of `layers.parameters`.
     """
@@ -55,7 +60,7 @@ class Gradient:
 
 def forward(
     network: Network, X: Floats, rng: np.random.Generator | None = None
-) -> tuple[Floats, list[Kept]]:
+) -> tuple[Floats, list[LayerCache]]:
     """a^(l) = z^(l-1) W^(l)T + b^(l), z^(l) = h^(l)(a^(l)), eq (6.19), on one minibatch.
 
     (6.20) must have h outside its sum: y_k = h(sum_j w_kj z_j).
@@ -68,7 +73,7 @@ def forward(
     Returns:
         Outputs of the last layer (m_B, K), and what `backward` needs of each layer.
     """
-    z, kept = X, []
+    z, caches = X, []
     for layer in network:
         a: Floats = z @ layer.W.T  # (m_B, n_out)
         a += layer.b
@@ -76,13 +81,13 @@ def forward(
         if layer.norm is not None:
             a, normalised = normalise(layer.norm, a)
         leaked = None
-        if isinstance(layer.h, Activation):
+        if isinstance(layer.h, ActivationFunction):
             z_out = layer.h.value(a)
         else:
             z_out, leaked = leak(layer.h, a, rng)
-        kept.append(Kept(z, z_out, normalised, leaked))
+        caches.append(LayerCache(z, z_out, normalised, leaked))
         z = z_out
-    return z, kept
+    return z, caches
 
 
 def predict(network: Network, X: Floats) -> Floats:
@@ -92,16 +97,16 @@ def predict(network: Network, X: Floats) -> Floats:
         a: Floats = z @ layer.W.T + layer.b  # (m, n_out)
         if layer.norm is not None:
             a = normalise_frozen(layer.norm, a)
-        z = layer.h.value(a) if isinstance(layer.h, Activation) else leak_frozen(layer.h, a)
+        z = layer.h.value(a) if isinstance(layer.h, ActivationFunction) else leak_frozen(layer.h, a)
     return z
 
 
 def backward(
     network: Network,
-    kept: Sequence[Kept],
+    caches: Sequence[LayerCache],
     delta: Floats,
     out: Sequence[Sequence[Floats]] | None = None,
-) -> list[Gradient]:
+) -> list[LayerGradient]:
     """Gradients of every layer by the recursion of (6.40).
 
     delta^(l) = [delta^(l+1) W^(l+1)] * h'(a^(l)), dE/dW^(l) = delta^(l)T z^(l-1),
@@ -111,21 +116,21 @@ def backward(
 
     Args:
         network: as in `forward`.
-        kept: from `forward`.
-        delta: dE/dy of the outputs with the factor 1/m_B, as the losses give it, (m_B, K).
+        caches: from `forward`.
+        delta: dE/da of the output layer with the factor 1/m_B, as the losses return it, (m_B, K).
         out: where to write each layer's gradients, shaped like `layers.parameters`; new arrays if
             left out.
 
     Returns:
         One gradient for each layer, first layer first.
     """
-    gradients: list[Gradient] = []
+    gradients: list[LayerGradient] = []
     for i in reversed(range(len(network))):
-        layer, past = network[i], kept[i]
+        layer, past = network[i], caches[i]
         extra: tuple[Floats, ...] = ()
         if past.leaked is not None:
             delta, extra = leak_backward(past.leaked, delta)
-        elif isinstance(layer.h, Activation):
+        elif isinstance(layer.h, ActivationFunction):
             delta = delta * layer.h.derivative(past.z)
         if layer.norm is not None and past.normalised is not None:
             delta, *scale_and_shift = normalise_backward(layer.norm, past.normalised, delta)
@@ -137,7 +142,7 @@ def backward(
             for place, array in zip(out[i][2:], extra, strict=True):
                 place[...] = array
             extra = tuple(out[i][2:])
-        gradients.append(Gradient(delta, (*arrays, *extra)))
+        gradients.append(LayerGradient(delta, (*arrays, *extra)))
         if i > 0:
             delta = delta @ layer.W  # (m_B, n_in)
     return gradients[::-1]

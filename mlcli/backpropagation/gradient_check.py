@@ -21,13 +21,13 @@ def central_differences(
     takes one forward and one backward pass.
 
     Args:
-        f: E as it stands, reading the array x.
-        x: contiguous array that f reads; changed during the call and restored.
-        step: epsilon; by default the cube root of the machine's precision, where the rounding and
-            the curvature do about equal harm.
+        f: E as a function of the current values of the array x.
+        x: contiguous array that f reads; it is changed during the call and restored.
+        step: epsilon; by default the cube root of the machine's precision, where the errors of
+            rounding and of curvature are about equal.
 
     Raises:
-        ValueError: x is not contiguous, so that its entries can't be reached through a vector.
+        ValueError: x is not contiguous, so that it has no flat view.
     """
     if not x.flags.c_contiguous:
         raise ValueError("x must be contiguous")
@@ -40,7 +40,7 @@ def central_differences(
         flat[i] = entry - epsilon
         below, left = f(), float(flat[i])
         flat[i] = entry
-        # The distance after rounding, which is not quite 2 epsilon.
+        # The distance after rounding, which is not exactly 2 epsilon.
         derivative[i] = (above - below) / (right - left)
     return derivative.reshape(x.shape)
 

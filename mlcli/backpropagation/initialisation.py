@@ -1,4 +1,4 @@
-"""How the weights start (section 7.1.1): the variance is the choice, the shape hardly matters."""
+"""Initial weights (section 7.1.1): the variance matters, the distribution hardly."""
 
 from __future__ import annotations
 

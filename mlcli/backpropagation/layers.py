@@ -1,4 +1,4 @@
-"""A dense layer: affine map, batch normalisation if wanted, activation (sections 6.2 and 7.3)."""
+"""Dense layers and batch normalisation (sections 6.2 and 7.3)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,128 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mlcli.backpropagation.activations import Activation, identity
-from mlcli.backpropagation.batch_norm import BatchNorm, new_batch_norm
+from mlcli.backpropagation.activations import ActivationFunction, Leaky, PReLU, identity
 from mlcli.backpropagation.initialisation import draw_weights
-from mlcli.backpropagation.leaky import Leaky, PReLU
 
 Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class Layer:
+class BatchNorm:
+    """Parameters and running statistics of one normalised layer.
+
+    Attributes:
+        gamma: learnt scale, (n,).
+        beta: learnt shift, (n,).
+        running_mean: moving average of mu_B, (n,); updated in place.
+        running_var: moving average of the unbiased variance, (n,); updated in place.
+        epsilon: added to the variance before the square root.
+        rate: weight of the newest batch in the moving averages.
+    """
+
+    gamma: Floats
+    beta: Floats
+    running_mean: Floats
+    running_var: Floats
+    epsilon: float = 1e-5
+    rate: float = 0.1
+
+
+@dataclass(frozen=True)
+class BatchNormCache:
+    """What the backward pass and the running statistics need of one minibatch.
+
+    Attributes:
+        x_hat: normalised inputs, (m_B, n).
+        inverse_std: 1 / sqrt(sigma_B^2 + epsilon), (n,).
+        mean: mu_B, (n,).
+        var: sigma_B^2, divided by m_B, (n,).
+    """
+
+    x_hat: Floats
+    inverse_std: Floats
+    mean: Floats
+    var: Floats
+
+
+def new_batch_norm(n: int, dtype: DTypeLike = np.float64) -> BatchNorm:
+    """gamma = 1, beta = 0, running mean 0 and variance 1, each (n,)."""
+    return BatchNorm(np.ones(n, dtype), np.zeros(n, dtype), np.zeros(n, dtype), np.ones(n, dtype))
+
+
+def normalise(norm: BatchNorm, X: Floats) -> tuple[Floats, BatchNormCache]:
+    """z^(i) = gamma * x_hat^(i) + beta, x_hat = (x - mu_B) / sqrt(sigma_B^2 + epsilon), eq (7.24).
+
+    The printed (7.24) lacks the superscript of x_hat.
+
+    Args:
+        norm: parameters; not changed here.
+        X: one minibatch, (m_B, n).
+
+    Returns:
+        Z (m_B, n) and what `normalise_backward` needs.
+
+    Raises:
+        ValueError: the minibatch has one row, which has no variance.
+    """
+    if len(X) < 2:
+        raise ValueError(f"batch normalisation needs at least 2 rows, got {len(X)}")
+    mean = X.mean(axis=0)  # (n,)
+    centred = X - mean
+    var = np.asarray((centred * centred).mean(axis=0))  # (n,)
+    inverse_std = 1.0 / np.sqrt(var + norm.epsilon)
+    x_hat = centred * inverse_std
+    return norm.gamma * x_hat + norm.beta, BatchNormCache(x_hat, inverse_std, mean, var)
+
+
+def normalise_frozen(norm: BatchNorm, X: Floats) -> Floats:
+    """(7.24) with the running statistics, for evaluation; (m, n) to (m, n)."""
+    scale = norm.gamma / np.sqrt(norm.running_var + norm.epsilon)
+    return np.asarray((X - norm.running_mean) * scale + norm.beta)
+
+
+def update_running(norm: BatchNorm, cache: BatchNormCache) -> None:
+    """Move the running statistics towards those of the minibatch, in place.
+
+    running += rate (batch - running); the variance enters with the factor m_B / (m_B - 1), which
+    the notes leave out, so that it estimates the variance of the data without bias.
+    """
+    m = len(cache.x_hat)
+    for running, batch in (
+        (norm.running_mean, cache.mean),
+        (norm.running_var, cache.var * (m / (m - 1))),
+    ):
+        running += norm.rate * (batch - running)
+
+
+def normalise_backward(
+    norm: BatchNorm, cache: BatchNormCache, delta: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Derivatives of E by the inputs and parameters of (7.24) from those by its outputs.
+
+    With d^(i) = dE/dz^(i):
+    dE/dgamma = sum_i d^(i) * x_hat^(i), dE/dbeta = sum_i d^(i),
+    dE/dx^(i) = gamma / sqrt(sigma_B^2 + epsilon)
+                * (d^(i) - dE/dbeta / m_B - x_hat^(i) * dE/dgamma / m_B):
+    mu_B and sigma_B^2 depend on every row, which removes two directions from d.
+
+    Args:
+        norm: parameters.
+        cache: from `normalise`.
+        delta: d, (m_B, n).
+
+    Returns:
+        dE/dx (m_B, n), dE/dgamma (n,), dE/dbeta (n,).
+    """
+    m = len(delta)
+    gamma_gradient = np.asarray((delta * cache.x_hat).sum(axis=0))  # (n,)
+    beta_gradient = np.asarray(delta.sum(axis=0))  # (n,)
+    within = delta - beta_gradient / m - cache.x_hat * (gamma_gradient / m)
+    return (norm.gamma * cache.inverse_std) * within, gamma_gradient, beta_gradient
+
+
+@dataclass(frozen=True)
+class DenseLayer:
     """One layer l: a = W z^(l-1) + b, then (7.24) if normalised, then h.
 
     Attributes:
@@ -31,17 +143,17 @@ class Layer:
 
     W: Floats
     b: Floats
-    h: Activation | Leaky
+    h: ActivationFunction | Leaky
     norm: BatchNorm | None = None
 
 
-Network = tuple[Layer, ...]
+Network = tuple[DenseLayer, ...]
 
 
 def new_network(
     rng: np.random.Generator,
     sizes: Sequence[int],
-    h: Activation | Leaky,
+    h: ActivationFunction | Leaky,
     *,
     scheme: str = "xavier",
     distribution: Literal["normal", "uniform"] = "normal",
@@ -53,7 +165,7 @@ def new_network(
     Args:
         rng: for the weights.
         sizes: D, n^(1), ..., n^(L), K.
-        h: activation of the hidden layers; each neuron gets a slope of its own from a PReLU.
+        h: activation of the hidden layers; with a PReLU each neuron has its own slope.
         scheme: variance of the weights, see `initialisation.variance`.
         distribution: normal or uniform.
         normalised: batch normalisation in each hidden layer.
@@ -70,12 +182,12 @@ def new_network(
         W = draw_weights(rng, n_in, n_out, scheme, distribution, dtype)
         norm = new_batch_norm(n_out, dtype) if hidden and normalised else None
         own = PReLU(np.full(n_out, h.alpha, dtype)) if isinstance(h, PReLU) else h
-        layers.append(Layer(W, np.zeros(n_out, dtype), own if hidden else identity(), norm))
+        layers.append(DenseLayer(W, np.zeros(n_out, dtype), own if hidden else identity(), norm))
     return tuple(layers)
 
 
 def parameters(network: Network) -> list[Floats]:
-    """W, b, then gamma, beta where normalised and alpha of a PReLU: what each layer learns."""
+    """The parameters layer by layer: W, b, then gamma, beta if normalised and alpha of a PReLU."""
     found = []
     for layer in network:
         found += [layer.W, layer.b]
@@ -113,5 +225,5 @@ def on_one_vector(network: Network) -> tuple[Network, Floats]:
             )
         if isinstance(h, PReLU):
             h = PReLU(view(h.alpha))
-        layers.append(Layer(W, b, h, norm))
+        layers.append(DenseLayer(W, b, h, norm))
     return tuple(layers), w

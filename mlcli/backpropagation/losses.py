@@ -1,4 +1,4 @@
-"""Losses of the output layer and its errors delta^(L+1) (sections 6.3, 5 and appendix C).
+"""Losses of the output layer and their derivatives delta^(L+1) (sections 6.3, 5, appendix C).
 
 Each takes the output preactivations, so that no logarithm of a rounded probability is taken.
 """
@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.classification.softmax import sigmoid
+
 Floats = NDArray[np.floating[Any]]
 Targets = NDArray[Any]
-# (a, t) -> E and delta^(L+1) / m_B, the errors with the factor of (6.39) already in them.
+# (a, t) -> E and dE/da, which is delta^(L+1) with the factor 1 / m_B of (6.39) included.
 Loss = Callable[[Floats, Targets], tuple[float, Floats]]
 
 
@@ -56,7 +58,7 @@ def softmax_cross_entropy(A: Floats, labels: Targets) -> tuple[float, Floats]:
 def sigmoid_cross_entropy(A: Floats, T: Targets) -> tuple[float, Floats]:
     """E = -1/m_B sum_alpha sum_k [t ln y + (1 - t) ln(1 - y)], y = sigma(a); delta = (y - t) / m_B.
 
-    (5.13) for each output; the error has the sign (y - t) that (5.14) should have.
+    (5.13) for each output; delta has the sign (y - t) that (5.14) should have.
     -ln y = ln(1 + exp(-a)) and -ln(1 - y) = a + ln(1 + exp(-a)).
 
     Args:
@@ -64,10 +66,8 @@ def sigmoid_cross_entropy(A: Floats, T: Targets) -> tuple[float, Floats]:
         T: targets in 0..1, (m_B, K).
     """
     m = len(A)
-    e = np.exp(-np.abs(A))
-    E = float((np.maximum(A, 0.0) - A * T + np.log1p(e)).sum()) / m
-    y = np.where(A >= 0, 1.0, e) / (1.0 + e)
-    return E, np.asarray((y - T) / m, dtype=A.dtype)
+    E = float((np.maximum(A, 0.0) - A * T + np.log1p(np.exp(-np.abs(A)))).sum()) / m
+    return E, np.asarray((sigmoid(A) - T) / m, dtype=A.dtype)
 
 
 LOSSES: Mapping[str, Loss] = MappingProxyType(

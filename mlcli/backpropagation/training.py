@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.backpropagation.backpropagation import backward, forward
-from mlcli.backpropagation.batch_norm import update_running
-from mlcli.backpropagation.layers import Network, on_one_vector, parameters
+from mlcli.backpropagation.layers import Network, on_one_vector, parameters, update_running
 from mlcli.backpropagation.losses import Loss, Targets
 from mlcli.errors import NoAnswerError
 
@@ -22,7 +21,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedNetwork:
     """A trained network.
 
     Attributes:
@@ -40,8 +39,8 @@ class DivergedError(NoAnswerError):
     """The loss of a step is not finite.
 
     Attributes:
-        step: which, from 1.
-        loss: what it is.
+        step: its number, from 1.
+        loss: its value.
     """
 
     def __init__(self, step: int, loss: float) -> None:
@@ -56,8 +55,8 @@ def minibatches(
 ) -> Iterator[Ints]:
     """Indices of the rows of each minibatch; every epoch visits all rows in a new order.
 
-    The last minibatch of an epoch has the rows that are left. A single row that is left joins
-    the one before, since batch normalisation has no variance of one row.
+    The last minibatch of an epoch has the remaining rows. A single remaining row joins the one
+    before, since batch normalisation needs two rows.
 
     Raises:
         ValueError: the batch size is not positive.
@@ -85,7 +84,7 @@ def train(
     momentum: float = 0.0,
     velocity: Floats | None = None,
     rng: np.random.Generator | None = None,
-) -> Trained:
+) -> TrainedNetwork:
     """v <- momentum v + dE/dw, w <- w - learning_rate v, once for each minibatch; v = 0 at first.
 
     Without momentum it is (4.6) with the gradient of (4.8).
@@ -93,13 +92,13 @@ def train(
     Args:
         network: where to start; not changed.
         X: inputs, (N, D), of the network's dtype.
-        targets: (N, K), or labels (N,), as the loss wants them.
-        loss: E of a minibatch and its errors.
+        targets: (N, K), or labels (N,), as the loss requires.
+        loss: E of a minibatch and delta of its outputs.
         batches: rows of each minibatch, see `minibatches`.
         learning_rate: eta of (4.6), positive; of a schedule, eta(t) of step t = 0, 1, ...
-        momentum: share of the velocity that is kept, 0 <= momentum < 1.
-        velocity: v where an earlier training left it, (n_w,); at rest if left out.
-        rng: for the slopes of RReLU, needed only there.
+        momentum: factor of the velocity in each step, 0 <= momentum < 1.
+        velocity: initial v, such as that of an earlier training, (n_w,); by default 0.
+        rng: for the slopes of RReLU; only they need it.
 
     Raises:
         DivergedError: the loss is no longer a finite number.
@@ -118,17 +117,17 @@ def train(
     # A diverging run overflows before its loss does; the loss is what is checked.
     with np.errstate(over="ignore", invalid="ignore"):
         for step, rows in enumerate(batches):
-            outputs, kept = forward(network, X[rows], rng)
+            outputs, caches = forward(network, X[rows], rng)
             E, delta = loss(outputs, targets[rows])
             if not math.isfinite(E):
                 raise DivergedError(step + 1, E)
             losses.append(E)
-            backward(network, kept, delta, places)
+            backward(network, caches, delta, places)
             velocity *= momentum
             velocity += gradient
             eta = learning_rate(step) if callable(learning_rate) else learning_rate
             w -= np.multiply(velocity, eta, out=step_size)
-            for layer, past in zip(network, kept, strict=True):
+            for layer, past in zip(network, caches, strict=True):
                 if layer.norm is not None and past.normalised is not None:
                     update_running(layer.norm, past.normalised)
-    return Trained(network, np.array(losses), velocity)
+    return TrainedNetwork(network, np.array(losses), velocity)

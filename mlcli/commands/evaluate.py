@@ -82,7 +82,7 @@ def _scored(
             if len(X):
                 with np.errstate(all="ignore"):
                     found: Any = model.predict(X, level)
-                    scores.see(found, _labels(model, name, target, t) if one.classes else t)
+                    scores.add(found, _labels(model, name, target, t) if one.classes else t)
         if not scores.n_rows:
             raise DataError(f"{name} holds no complete rows", hint="a file with some")
     result = {

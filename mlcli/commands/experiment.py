@@ -220,7 +220,7 @@ def execute(spec: RunSpec, group: Any = None) -> None:
 
     Args:
         spec: the question.
-        group: `neural.process_group.ProcessGroup` of which this process is the first, or None.
+        group: `neural.data_parallel.ProcessGroup` of which this process is the first, or None.
 
     Raises:
         MlcliError: there is no answer, or the work was interrupted.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mlcli.export.formats import Exported
-    from mlcli.models.prediction import Described, Model
+    from mlcli.models.prediction import Model, ModelDescription
 
 app = typer.Typer(add_completion=False)
 # Rows of the run's data that are looked at, of which as many as the check takes are run.
@@ -87,7 +87,7 @@ def _check_out(path: Path, to: str, suffix: str) -> None:
     check_file(path, "--out")
 
 
-def _about(described: Described, run: str, level: float) -> dict[str, Any]:
+def _about(described: ModelDescription, run: str, level: float) -> dict[str, Any]:
     """What the file says of the model: no clock and no host."""
     from mlcli.models.parts import SCHEMA
 
@@ -142,7 +142,7 @@ def _data_rows(model: Model, name: str) -> np.ndarray:
 
 
 def _say(
-    found: Exported, path: Path, to: str, described: Described, rows: str, as_json: bool
+    found: Exported, path: Path, to: str, described: ModelDescription, rows: str, as_json: bool
 ) -> None:
     from mlcli.export.check import TOLERANCE
 

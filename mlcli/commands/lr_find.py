@@ -70,7 +70,7 @@ def _refuse_apply(spec: RunSpec) -> None:
             hint="it by hand, outside `dvc repro`",
         )
     # Light: neither torch nor NumPy.
-    from mlcli.experiments.lr_find.sweep import training_of
+    from mlcli.experiments.lr_find.config import training_of
     from mlcli.experiments.networks.variants import variants_of
 
     variants = variants_of(training_of(spec.resolved.config))

@@ -165,10 +165,10 @@ def wanted_of(model: Model, target: str | None = None, *, skip_bad: bool = False
         skip_bad: leave out images of a folder that can't be read.
     """
     from mlcli.datasets.rows import ModelInputs
-    from mlcli.preparation.columns import from_words
+    from mlcli.preparation.columns import preparation_from_dict
 
     one = model.described
-    preparation = None if one.preparation is None else from_words(one.preparation)
+    preparation = None if one.preparation is None else preparation_from_dict(one.preparation)
     return ModelInputs(
         one.features,
         target,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.convolution.windows import add_windows, windows
+from mlcli.convolution.convolution import add_windows, windows
 
 Floats = NDArray[np.floating[Any]]
 
@@ -32,7 +32,7 @@ def pool_max(Z: Floats, f: int, stride: int) -> Floats:
 
 
 def pool_max_backward(Z: Floats, delta: Floats, f: int, stride: int) -> Floats:
-    """dE/dZ of `pool_max`: each error goes to the largest pixel of its window, the first of equals.
+    """dE/dZ of `pool_max`: delta goes to the largest pixel of each window, the first of equals.
 
     Args:
         Z: as in `pool_max`, (m, n_ch, n_h, n_w).
@@ -65,7 +65,7 @@ def pool_average(Z: Floats, f: int, stride: int) -> Floats:
 
 
 def pool_average_backward(delta: Floats, n_h: int, n_w: int, f: int, stride: int) -> Floats:
-    """dE/dZ of `pool_average`: each error is shared by the f^2 pixels of its window.
+    """dE/dZ of `pool_average`: delta is spread evenly over the f^2 pixels of each window.
 
     Args:
         delta: dE by the outputs, (m, n_ch, o_h, o_w).
@@ -94,7 +94,7 @@ def pool_channels_max(Z: Floats) -> Floats:
 
 
 def pool_channels_max_backward(Z: Floats, delta: Floats) -> Floats:
-    """dE/dZ of `pool_channels_max`: each error goes to the largest channel, the first of equals.
+    """dE/dZ of `pool_channels_max`: delta goes to the largest channel, the first of equals.
 
     Args:
         Z: as in `pool_channels_max`, (m, n_ch, n_h, n_w).

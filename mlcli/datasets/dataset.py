@@ -84,7 +84,7 @@ class Dataset:
         """How inputs are prepared, for the metadata of a model; empty if nothing is declared."""
         if self.preparation is None or self.filling is None:
             return {}
-        return {"preparation": self.preparation.words(), "filling": self.filling.words()}
+        return {"preparation": self.preparation.to_dict(), "filling": self.filling.to_dict()}
 
 
 def is_whole(values: Array) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlcli.classification.softmax import sigmoid
 from mlcli.datasets.checks import refuse_given
 from mlcli.datasets.dataset import Array, Dataset, Task, Truth
 from mlcli.errors import DataError
@@ -461,7 +462,7 @@ def class_probability(spec: SyntheticSpec, noise_std: float) -> Truth:
     def probability(X: Array) -> Array:
         f = spec.truth(X)
         # A noise of 0 is the limit in which the sigmoid is a step.
-        return np.asarray(0.5 * (1.0 + (np.tanh(0.5 * f / scale) if scale else np.sign(f))))
+        return sigmoid(f / scale) if scale else np.asarray(0.5 * (1.0 + np.sign(f)))
 
     return probability
 

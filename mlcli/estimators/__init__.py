@@ -1,8 +1,8 @@
-"""The methods of the notes as scikit-learn estimators, thin adapters over the commands' own code.
+"""The methods of the notes as scikit-learn estimators: thin adapters over the commands' code.
 
-They go into pipelines, grid searches and cross-validation like any other. What a command and an
-estimator have in common has one name and one default, that of the command's config. Nothing heavy
-is loaded before the first estimator is asked for.
+They work in pipelines, grid searches and cross-validation. A parameter that a command and an
+estimator share has the name and the default of the command's config. Nothing heavy is imported
+before the first estimator is accessed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What all estimators share: how rows come in, and when one counts as fitted."""
+"""Base classes of the estimators: validation of rows, and when one counts as fitted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 
 
 class Estimator(BaseEstimator):  # type: ignore[misc]
-    """A model that is fitted once it has a `_model`.
+    """Base class: an estimator is fitted once it has a `_model`.
 
     Attributes:
         n_features_in_: D.
@@ -36,7 +36,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         return hasattr(self, "_model")
 
     def _config(self, model: type[Section], **values: Any) -> Any:
-        """The config of the parameters that it shares with the estimator, and of `values`."""
+        """The config with the values of the parameters that it shares, and with `values`."""
         shared = {k: v for k, v in self.get_params(deep=False).items() if k in model.model_fields}
         return configured(model, type(self).__name__, shared | values)
 
@@ -48,14 +48,14 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         return ["x"] if n == 1 else [f"x{i}" for i in range(1, n + 1)]
 
     def _rows(self, X: Any, dtype: Any = np.float64) -> Array:
-        """Rows to predict from, (n, D), checked against those of the fit."""
+        """Rows to predict, (n, D), validated against those of the fit."""
         check_is_fitted(self)
         found: Array = validate_data(self, X, reset=False, dtype=dtype)
         return found
 
 
 def warn_uncertified(certificate: Certificate | None, hint: str) -> None:
-    """A `ConvergenceWarning` at the caller of `fit` where the answer is not certified."""
+    """Issue a `ConvergenceWarning` at the caller of `fit` if the fit is not certified."""
     if certificate is not None and not certificate.converged:
         warnings.warn(
             f"the fit has not converged: {certificate}; try {hint}",
@@ -64,17 +64,17 @@ def warn_uncertified(certificate: Certificate | None, hint: str) -> None:
         )
 
 
-class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
-    """A model of a number."""
+class RegressorEstimator(RegressorMixin, Estimator):  # type: ignore[misc]
+    """Base class of the regressors."""
 
     def _training_rows(self, X: Any, y: Any, dtype: Any = np.float64) -> tuple[Array, Floats]:
-        """X (N, D) and t (N,), of two rows or more."""
+        """Validated X (N, D) and t (N,), with at least two rows."""
         X, y = validate_data(self, X, y, dtype=dtype, y_numeric=True, ensure_min_samples=2)
         return X, np.asarray(y, dtype=np.float64)
 
 
-class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
-    """A model of a class, whose labels may be of any type that sorts.
+class ClassifierEstimator(ClassifierMixin, Estimator):  # type: ignore[misc]
+    """Base class of the classifiers; labels may be of any sortable type.
 
     Attributes:
         classes_: the labels, sorted, (K,).
@@ -83,35 +83,35 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     classes_: Array
 
     def _training_rows(self, X: Any, y: Any, dtype: Any = np.float64) -> tuple[Array, Ints]:
-        """X (N, D) and the number of each row's class, (N,); `classes_` has their labels.
+        """Validated X (N, D) and the class of each row, 0..K-1, (N,); sets `classes_`.
 
         Raises:
             ParameterError: there is only one class.
         """
         X, y = validate_data(self, X, y, dtype=dtype, ensure_min_samples=2)
         check_classification_targets(y)
-        return X, self._numbers(y)
+        return X, self._labels(y)
 
     def _weighted_rows(
         self, X: Any, y: Any, sample_weight: Any
     ) -> tuple[Array, Ints, Floats | None]:
-        """`_training_rows` without rows of weight 0, and the weights of the others, (N,) or None.
+        """`_training_rows` without rows of weight 0, and the weights of the rest, (N,) or None.
 
         Raises:
-            ParameterError: rows of only one class have a weight.
-            ValueError: a weight is negative, or they are not (N,).
+            ParameterError: only rows of one class have a weight above 0.
+            ValueError: a weight is negative, or their shape is not (N,).
         """
         if sample_weight is None:
             return *self._training_rows(X, y), None
         X, y = validate_data(self, X, y, ensure_min_samples=2)
         check_classification_targets(y)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        there = weights > 0
-        return X[there].astype(np.float64), self._numbers(y[there]), weights[there]
+        used = weights > 0
+        return X[used].astype(np.float64), self._labels(y[used]), weights[used]
 
-    def _numbers(self, y: Array) -> Ints:
-        """The number of each row's class, (N,), of the `classes_` that are there."""
-        self.classes_, numbers = np.unique(y, return_inverse=True)
+    def _labels(self, y: Array) -> Ints:
+        """The class of each row, 0..K-1, (N,); sets `classes_`."""
+        self.classes_, labels = np.unique(y, return_inverse=True)
         if self.classes_.size < 2:
             raise ParameterError("y", must="of two classes or more", got="1 class")
-        return np.asarray(numbers, dtype=np.int64)
+        return np.asarray(labels, dtype=np.int64)

@@ -11,21 +11,21 @@ from sklearn.utils.validation import check_is_fitted
 
 from mlcli.certificate import Certificate
 from mlcli.errors import NoAnswerError
-from mlcli.estimators.base import Floats, Regressor, warn_uncertified
+from mlcli.estimators.base import Floats, RegressorEstimator, warn_uncertified
 from mlcli.estimators.parameters import ParameterError, default
-from mlcli.experiments.bayes.columns import basis_of, in_memory, model_degree, triangle_of
+from mlcli.experiments.bayes.columns import basis_of, in_memory, model_degree, r_factor_of
 from mlcli.experiments.bayes.config import BayesConfig
-from mlcli.experiments.bayes.fit import Fitted, fit
+from mlcli.experiments.bayes.fit import PosteriorFit, fit
 from mlcli.linear.basis import Basis
-from mlcli.linear.triangle import Triangle
+from mlcli.linear.r_factor import RFactor
 
-# A target of zeros leaves both precisions open, and any two will do.
+# With a target of zeros both precisions are undetermined, and these are used.
 ZEROS = {"noise_precision": 1.0, "prior_precision": 1.0}
-# The noise of data that the columns fit exactly, as a share of the target's root mean square.
+# The assumed noise of data that the columns fit exactly, relative to the target's RMS.
 NO_NOISE = 1e-8
 
 
-class BayesianRegressor(Regressor):
+class BayesianRegressor(RegressorEstimator):
     """Bayesian linear regression with precisions by evidence maximisation (appendix B).
 
     Under the prior N(w | 0, alpha^-1 I), eq (B.14), the posterior is N(w | m_N, S_N), eq (B.19),
@@ -42,7 +42,7 @@ class BayesianRegressor(Regressor):
         basis: legendre, chebyshev, monomial, fourier, gaussian, sigmoid or linear; the prior
             belongs to the weights of this basis, over the range of the training rows.
         intercept: have the constant phi_0 = 1; the prior covers its weight too.
-        prior: isotropic, or ard for one precision a column.
+        prior: isotropic, or ard for one precision per column.
         prior_precision: alpha, or None for the best.
         noise_precision: beta, or None for the best.
         noise: gaussian, or student for an unknown beta that is integrated over; prior_precision
@@ -54,13 +54,13 @@ class BayesianRegressor(Regressor):
         intercept_: m_N of the constant, or 0 without one.
         terms_: names of the columns, (M,).
         sigma_: covariance of the weights, the constant's first, (M + 1, M + 1).
-        alpha_: alpha, or with ard one a column, (M + 1,), infinite where the column is dropped.
+        alpha_: alpha, or with ard one per column, (M + 1,), infinite where the column is dropped.
         beta_: beta, or with student noise its posterior mean. (scikit-learn's BayesianRidge calls
             this alpha_ and the other lambda_.)
         log_evidence_: ln p(t), in nats.
         effective_parameters_: gamma, how many weights the data determine.
-        certificate_: how far the log evidence is from level at the precisions that were looked
-            for, with the tolerance; None where all were given.
+        certificate_: the gradient of the log evidence at the precisions that were estimated, with
+            the tolerance; None if all were given.
 
     Raises:
         ParameterError: a parameter is not allowed; from `fit`.
@@ -115,7 +115,7 @@ class BayesianRegressor(Regressor):
         self._basis: Basis = basis_of(
             config, data.low, data.high, model_degree(config), data.redundant
         )
-        self._model: Fitted = _fit(config, triangle_of(self._basis, data))
+        self._model: PosteriorFit = _fit(config, r_factor_of(self._basis, data))
         self.certificate_: Certificate | None = self._model.certificate
         warn_uncertified(self.certificate_, "given precisions, or a lower degree")
         return self
@@ -168,7 +168,7 @@ class BayesianRegressor(Regressor):
 
     @property
     def alpha_(self) -> float | Floats | None:
-        """Precision of the prior, one or one a column."""
+        """Precision of the prior, one number or one per column."""
         check_is_fitted(self)
         one = self._model.prior_precision
         return self._model.prior_precisions if one is None else one
@@ -196,14 +196,14 @@ class BayesianRegressor(Regressor):
         return self._model.posterior.mean
 
 
-def _fit(config: BayesConfig, triangle: Triangle) -> Fitted:
+def _fit(config: BayesConfig, r_factor: RFactor) -> PosteriorFit:
     """The posterior; with next to no noise where the evidence has no finite maximum."""
     try:
-        return fit(config, triangle)
+        return fit(config, r_factor)
     except NoAnswerError:
         if config.noise_precision is not None:
             raise
-        square = float(triangle.R[:, -1] @ triangle.R[:, -1]) / triangle.n_rows
+        square = float(r_factor.R[:, -1] @ r_factor.R[:, -1]) / r_factor.n_rows
     warnings.warn(
         "the columns fit the target exactly, so the noise is taken as "
         f"{NO_NOISE:g} of its root mean square; try a lower degree or more rows",
@@ -212,4 +212,4 @@ def _fit(config: BayesConfig, triangle: Triangle) -> Fitted:
     )
     given = {"noise_precision": 1.0 / (NO_NOISE**2 * square)} if square else ZEROS
     kept = config.model_copy(update={"prior": "isotropic", "noise": "gaussian", **given})
-    return fit(kept, triangle)
+    return fit(kept, r_factor)

@@ -13,8 +13,8 @@ from mlcli.estimators.parameters import ParameterError, default
 from mlcli.experiments.train_cnn.config import TrainCnnConfig
 from mlcli.experiments.train_cnn.run import augmentation_of
 from mlcli.neural.architecture import PRESETS, shapes
-from mlcli.neural.augmented import augmenting
-from mlcli.neural.layer_lines import parse
+from mlcli.neural.augmentation import augmented_steps
+from mlcli.neural.layer_spec import parse
 
 
 class CNNClassifier(NetworkClassifier):
@@ -133,7 +133,7 @@ class CNNClassifier(NetworkClassifier):
         self.image_shape_: Shape = shape
         config = config.model_copy(update={"layers": self.layers_})
         self._check_augmentation(config)
-        run_epoch = augmenting(augmentation_of(config), shape, float(X.min()))
+        run_epoch = augmented_steps(augmentation_of(config), shape, float(X.min()))
         self._model = train_ensemble(config, X, labels, self.classes_.size, shape, run_epoch)
         return self
 

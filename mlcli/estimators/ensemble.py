@@ -1,4 +1,4 @@
-"""Networks that differ in nothing but their seeds, trained as one program and asked as one."""
+"""Networks that differ only in their seeds, trained and evaluated together."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ import numpy as np
 from mlcli.errors import Interrupted
 from mlcli.estimators.base import Array, Floats, Ints
 from mlcli.estimators.parameters import ParameterError
-from mlcli.experiments.networks.fitting import Fitted, fit_all
-from mlcli.experiments.networks.members import Program, loss_of, programs_of
-from mlcli.experiments.networks.problem import Problem, Split, origin_of, parts_of, units_of
-from mlcli.experiments.networks.threads import program_threads
+from mlcli.experiments.networks.fitting import FittedGroup, fit_all
+from mlcli.experiments.networks.member_groups import (
+    MemberGroup,
+    group_threads,
+    loss_of,
+    member_groups_of,
+)
+from mlcli.experiments.networks.problem import NetworkSplit, Problem, origin_of, parts_of, units_of
 from mlcli.experiments.networks.variants import Variant, variants_of
-from mlcli.neural.batches import Scaling, View, part_of
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.batches import Scaling, View, member_rows
 from mlcli.neural.device import find_device, find_dtype
 from mlcli.neural.evaluation import outputs
-from mlcli.neural.members import Members
 from mlcli.neural.training import RunEpoch
 from mlcli.rng import stream
 
@@ -27,8 +31,8 @@ SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A program of members after training, as arrays: it outlives its network and its device.
+class TrainedMembers:
+    """Trained members as arrays, independent of network and device.
 
     Attributes:
         program: the members.
@@ -37,37 +41,37 @@ class Trained:
         best_epoch: of each member, (m,).
     """
 
-    program: Program
+    program: MemberGroup
     state: dict[str, Array]
     history: dict[str, Floats]
     best_epoch: Ints
 
 
 @dataclass
-class Ensemble:
+class NetworkEnsemble:
     """M trained networks.
 
     Attributes:
         config: of their training.
         problem: without its rows.
         trained: programs, which have the M members in order.
-        nets: networks that were made from them to predict with, by program and type of numbers.
+        nets: networks built from them for predictions, by program and type of numbers.
     """
 
     config: Any
     problem: Problem
-    trained: tuple[Trained, ...]
-    nets: dict[tuple[int, str], Members] = field(default_factory=dict)
+    trained: tuple[TrainedMembers, ...]
+    nets: dict[tuple[int, str], BatchedModule] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Networks hold views of their own buffer and can be made anew from the arrays.
+        # Networks hold views of their own buffer and can be rebuilt from the arrays.
         return self.__dict__ | {"nets": {}}
 
     def outputs(self, X: Array) -> Floats:
         """Outputs of each member before the output activation, in the target's units: (M, n, K).
 
-        Computed in the numbers of X, so that single rows and many give the same to the last
-        digits in float64, whatever the members were trained in.
+        Computed in the precision of X, so that in float64 single rows and many agree to the last
+        digits, whatever precision the members were trained in.
         """
         found = []
         if self.problem.origin is not None:
@@ -79,7 +83,7 @@ class Ensemble:
                 found.append(a * split.t_scale + split.t_shift)
         return np.stack(found)
 
-    def _program_outputs(self, number: int, splits: Sequence[Split], X: Array) -> Floats:
+    def _program_outputs(self, number: int, splits: Sequence[NetworkSplit], X: Array) -> Floats:
         program, autocast = self.trained[number].program, self.config.precision == "bf16"
         net = self._net(number, SINGLE if autocast else X.dtype)
         shift, scale = (
@@ -89,16 +93,16 @@ class Ensemble:
             shift = shift - self.problem.origin
         view = View(None, Scaling(shift, scale))
         loss, t = loss_of(self.problem), np.zeros((len(X), 1))
-        part = part_of(net, loss, X, t[:, 0] if loss.labelled else t, view)
-        with program_threads(program):
+        part = member_rows(net, loss, X, t[:, 0] if loss.labelled else t, view)
+        with group_threads(program):
             return outputs(net, part, autocast)[0].astype(np.float64)
 
-    def _net(self, number: int, dtype: np.dtype[Any]) -> Members:
+    def _net(self, number: int, dtype: np.dtype[Any]) -> BatchedModule:
         """The network of a program that computes in float32 or float64."""
         key = number, str(dtype)
         if key not in self.nets:
             one = self.trained[number]
-            # What is overwritten need not be drawn.
+            # These weights are overwritten, so they need not be drawn.
             blank = [
                 Variant({**member.variant.values, "init": "zeros"}, ())
                 for member in one.program.members
@@ -108,7 +112,7 @@ class Ensemble:
             single = dtype == SINGLE or device.type == "mps"
             torch_type = find_dtype("float32" if single else "float64", device)
             net = one.program.architecture.build(blank, generators, device, torch_type)
-            net.take_arrays(one.state)
+            net.load_state_arrays(one.state)
             self.nets[key] = net
         return self.nets[key]
 
@@ -130,10 +134,10 @@ def train_ensemble(
     n_classes: int,
     image_shape: tuple[int, ...] | None = None,
     run_epoch: RunEpoch | None = None,
-) -> Ensemble:
+) -> NetworkEnsemble:
     """Train `config.n_seeds` members on rows X (N, D), each with the streams of its seed.
 
-    With patience each sets its own rows aside to be watched on, and has the units of the others;
+    With patience each sets its own validation rows aside and takes its units from the others;
     without, all train on every row.
 
     Args:
@@ -146,7 +150,7 @@ def train_ensemble(
 
     Raises:
         NoAnswerError: a member diverged.
-        ParameterError: there are too few rows, or a layer can't be on them.
+        ParameterError: there are too few rows, or a layer does not fit them.
     """
     origin = np.zeros(X.shape[1])
     if config.scaling != "none":
@@ -164,27 +168,27 @@ def train_ensemble(
     task = "classification" if n_classes else "regression"
     names = tuple(map(str, range(n_classes)))
     problem = Problem(task, rows, targets, names, splits, image_shape, False, (), origin, t_origin)
-    programs = programs_of(config, problem, variants_of(config))
+    programs = member_groups_of(config, problem, variants_of(config))
     try:
         fitted = fit_all(
             config, problem, programs, checkpoint=None, progress=_quiet, run_epoch=run_epoch
         )
     except Interrupted:
-        # In a search over parameters an error is one bad candidate; Ctrl-C is meant for it all.
+        # In a parameter search an error is one bad candidate, but Ctrl-C must stop the search.
         raise KeyboardInterrupt from None
-    # What is asked afterwards needs the units, and which rows were not trained on.
+    # Predictions need the units and which rows were not trained on, but no training rows.
     kept = tuple(replace(split, train=split.train[:0]) for split in splits)
     empty = replace(problem, X=rows[:0], t=targets[:0], splits=kept)
-    return Ensemble(config, empty, tuple(_trained(one) for one in fitted))
+    return NetworkEnsemble(config, empty, tuple(_trained(one) for one in fitted))
 
 
 def _quiet(done: float, total: float, note: str = "") -> None:
     pass
 
 
-def _trained(one: Fitted) -> Trained:
+def _trained(one: FittedGroup) -> TrainedMembers:
     history = {name: np.asarray(curve) for name, curve in one.trained.history.items()}
-    return Trained(one.program, one.net.arrays(), history, one.trained.best_epoch)
+    return TrainedMembers(one.group, one.net.state_arrays(), history, one.trained.best_epoch)
 
 
 def _split(
@@ -194,7 +198,7 @@ def _split(
     labels: Ints | None,
     index: int,
     image_shape: tuple[int, ...] | None,
-) -> Split:
+) -> NetworkSplit:
     train, validation = np.arange(len(t)), np.arange(0)
     if config.patience is not None and config.validation_fraction > 0:
         rng = stream(config.seed, "validation", index)
@@ -205,4 +209,4 @@ def _split(
     t_shift, t_scale = 0.0, 1.0
     if labels is None:
         t_shift, t_scale = float(t[train].mean()), float(t[train].std()) or 1.0
-    return Split(train, validation, np.arange(0), shift, scale, t_shift, t_scale)
+    return NetworkSplit(train, validation, np.arange(0), shift, scale, t_shift, t_scale)

@@ -10,15 +10,15 @@ import numpy as np
 
 from mlcli.estimators.parameters import ParameterError
 from mlcli.neural.architecture import shapes
-from mlcli.neural.layer_lines import LayerSpec, parse
+from mlcli.neural.layer_spec import LayerSpec, parse
 
 Shape = tuple[int, int, int]
-# The smallest side of a square that a row of a square number of columns is taken for.
+# Rows whose number of columns is the square of at least this are taken for square images.
 SMALLEST_SIDE = 8
 
 
 def shape_of(image_shape: Sequence[int] | None, n_features: int) -> Shape:
-    """(c, h, w) of the images that rows of D columns are.
+    """(c, h, w) of images that are unrolled into rows of D columns.
 
     Args:
         image_shape: (h, w) or (c, h, w); None: a square where D is that of 8 or more, as for the
@@ -26,7 +26,7 @@ def shape_of(image_shape: Sequence[int] | None, n_features: int) -> Shape:
         n_features: D.
 
     Raises:
-        ParameterError: the shape is none, or has not D pixels.
+        ParameterError: the shape is invalid, or does not have D pixels.
     """
     if image_shape is None:
         side = math.isqrt(n_features)
@@ -51,7 +51,7 @@ def shape_of(image_shape: Sequence[int] | None, n_features: int) -> Shape:
 
 
 def unrolled(X: Any) -> tuple[Any, tuple[int, ...] | None]:
-    """Images (n, h, w) or (n, c, h, w) as rows, with their shape; anything else as it is."""
+    """Images (n, h, w) or (n, c, h, w) as rows, with their shape; other input unchanged."""
     ndim = getattr(X, "ndim", 0)
     if ndim not in (3, 4):
         return X, None
@@ -60,16 +60,16 @@ def unrolled(X: Any) -> tuple[Any, tuple[int, ...] | None]:
 
 
 def fitted_lines(lines: Sequence[str], shape: Shape) -> tuple[str, ...]:
-    """Layers with every filter and window no larger than what comes in.
+    """The layers, with every filter and window cut to the size of its input.
 
-    On images of one line a pool of 2 x 2 becomes 1 x 2, and on a single pixel nothing is left to
-    pool. Layers that fit stay as they are written.
+    On images of one line a pool of 2 x 2 becomes 1 x 2, and on a single pixel 1 x 1. Layers that
+    fit are not changed.
     """
     found: list[str] = []
     current: Sequence[int] = shape
     for number, spec in enumerate(parse(lines)):
         found.append(_clipped(spec, current))
-        # With an output, which may be anything, layers that end anywhere have shapes.
+        # With some output layer, the shapes of incomplete lists of layers are defined.
         current = shapes(parse(found), shape, 1)[number].output
     return tuple(found)
 
@@ -83,6 +83,6 @@ def _clipped(spec: LayerSpec, shape: Sequence[int]) -> str:
         return spec.line
     down, right = min(spec.stride[0], h), min(spec.stride[1], w)
     if spec.kind == "pool":
-        return f"pool {spec.word} {h}x{w} stride {down}x{right}"
+        return f"pool {spec.pooling} {h}x{w} stride {down}x{right}"
     pad = f"{spec.padding[0]}x{spec.padding[1]}"
     return f"conv {spec.n} {h}x{w} pad {pad} stride {down}x{right}"

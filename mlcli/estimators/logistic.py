@@ -10,14 +10,15 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from mlcli.classification.logistic.model import probabilities
-from mlcli.estimators.base import Array, Classifier, Floats
+from mlcli.classification.classifier import LogisticModel, coefficients
+from mlcli.classification.softmax import probabilities
+from mlcli.estimators.base import Array, ClassifierEstimator, Floats
 from mlcli.estimators.parameters import ParameterError, default
-from mlcli.experiments.logistic import fit as logistic
+from mlcli.experiments.logistic.classes import fit_from_config
 from mlcli.experiments.logistic.config import LogisticConfig
 
 
-class LogisticClassifier(Classifier):
+class LogisticClassifier(ClassifierEstimator):
     """Logistic regression of two classes or more (section 5 and appendix C of the notes).
 
     Of two classes the second has the probability sigma(w^T phi(x)), eqs (5.6) to (5.8); of K
@@ -94,12 +95,12 @@ class LogisticClassifier(Classifier):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LogisticClassifier:
         """Fit to rows X (N, D) and labels y (N,).
 
-        With sample_weight (N,) each row counts as often as its weight says, in the loss and in the
-        units of the columns: 2 is the row twice, 0 is no row.
+        sample_weight (N,) says how often each row counts, in the loss and in the units of the
+        columns: a weight of 2 is the row twice, 0 omits it.
         """
         X, labels, weights = self._weighted_rows(X, y, sample_weight)
         config: LogisticConfig = self._config(LogisticConfig, class_weights=self._class_weights())
-        found = logistic.fit_classifier(config, X, labels, self.classes_.size, weights)
+        found = fit_from_config(config, X, labels, self.classes_.size, weights)
         if not found.fit.converged:
             advice = (
                 "the classes can be separated, so that no finite weights are best; try a penalty"
@@ -112,12 +113,12 @@ class LogisticClassifier(Classifier):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        self._model: logistic.Classifier = found
-        weights, _ = logistic.coefficients(found)
+        self._model: LogisticModel = found
+        weights, _ = coefficients(found)
         weights = found.design.basis.with_left_out(weights)  # (M + 1, K) or (M + 1, 1)
         first = int(config.intercept)
-        # One number added to every class's constant changes no probability, and the fit leaves it
-        # to rounding: here they add up to 0.
+        # Adding one number to the constant of every class changes no probability: here they are
+        # shifted so that they add up to 0.
         free = bool(first) and self.classes_.size > 2
         self._surplus = float(found.fit.W[0].mean()) if free else 0.0
         self.coef_: Floats = np.ascontiguousarray(weights[first:].T)
@@ -140,15 +141,15 @@ class LogisticClassifier(Classifier):
     def predict(self, X: Any) -> Array:
         """The likeliest class at rows X (n, D): (n,)."""
         A = self._activations(X)
-        called = (A[:, 0] > 0).astype(np.int64) if A.shape[1] == 1 else A.argmax(axis=1)
-        return np.asarray(self.classes_[called])
+        predicted = (A[:, 0] > 0).astype(np.int64) if A.shape[1] == 1 else A.argmax(axis=1)
+        return np.asarray(self.classes_[predicted])
 
     def _activations(self, X: Any) -> Floats:
         check_is_fitted(self)
         return np.asarray(self._model.columns(self._rows(X)) @ self._model.fit.W - self._surplus)
 
     def _class_weights(self) -> str:
-        """The weights as the config has them: a word, or a number a class."""
+        """The class weights in the format of the config: a name, or one number per class."""
         given = self.class_weight
         if given is None:
             return "none"

@@ -13,8 +13,8 @@ from mlcli.estimators.parameters import default
 from mlcli.experiments.train_mlp.config import TrainMlpConfig
 
 
-class Perceptrons(Estimator):
-    """The parameters of a multilayer perceptron and of its training."""
+class PerceptronEstimator(Estimator):
+    """Base class with the parameters of a multilayer perceptron and of its training."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Perceptrons(Estimator):
         self.random_state = random_state
 
     def _values(self) -> dict[str, Any]:
-        """What the config is given in other words: sizes as 64-32, and no looks into the layers."""
+        """Values of the config that differ from the parameters: sizes as 64-32, no statistics."""
         return {"hidden": _text(self.hidden), "n_statistics": 0}
 
 
@@ -77,11 +77,11 @@ def _text(sizes: Any) -> str:
         return sizes
     listed = list(sizes) if isinstance(sizes, Iterable) else [sizes]
     whole = all(isinstance(size, Integral) for size in listed)
-    # What is no list of numbers is no sizes either; the config says so.
+    # Anything else is rejected by the config.
     return "-".join(map(str, listed)) if whole else repr(sizes)
 
 
-class MLPClassifier(NetworkClassifier, Perceptrons):
+class MLPClassifier(NetworkClassifier, PerceptronEstimator):
     """Multilayer perceptrons that vote on classes (sections 6.2 and 7 of the notes).
 
     A hidden layer is z^(l) = h(W^(l) z^(l-1)), eqs (6.12) to (6.15), the outputs give
@@ -144,7 +144,7 @@ class MLPClassifier(NetworkClassifier, Perceptrons):
         return self
 
 
-class MLPRegressor(NetworkRegressor, Perceptrons):
+class MLPRegressor(NetworkRegressor, PerceptronEstimator):
     """Multilayer perceptrons whose mean predicts a number (sections 6.2 and 7 of the notes).
 
     As `MLPClassifier`, with y = a as the output and E the mean of 1/2 (y - t)^2, (6.21) with the
@@ -169,7 +169,7 @@ class MLPRegressor(NetworkRegressor, Perceptrons):
         >>> x = np.linspace(-3, 3, 200)[:, None]
         >>> model = MLPRegressor("32", n_members=4, random_state=0).fit(x, np.sin(x[:, 0]))
         >>> mean, std = model.predict([[0.0], [6.0]], return_std=True)
-        >>> bool(std[1] > std[0])  # outside the data the members go their own ways
+        >>> bool(std[1] > std[0])  # outside the data the members disagree
         True
     """
 

@@ -1,4 +1,4 @@
-"""What perceptrons and convolutional networks have in common as estimators."""
+"""Base classes of the network estimators, multilayer perceptrons and convolutional networks."""
 
 from __future__ import annotations
 
@@ -10,35 +10,43 @@ from typing import Any, Literal, overload
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from mlcli.classification.logistic.model import softmax
+from mlcli.classification.softmax import softmax
 from mlcli.config.fields import Section, is_several
-from mlcli.estimators.base import Array, Classifier, Estimator, Floats, Ints, Regressor
-from mlcli.estimators.ensemble import Ensemble
+from mlcli.estimators.base import (
+    Array,
+    ClassifierEstimator,
+    Estimator,
+    Floats,
+    Ints,
+    RegressorEstimator,
+)
+from mlcli.estimators.ensemble import NetworkEnsemble
 from mlcli.estimators.parameters import ParameterError, seed_of
 from mlcli.linear.statistics import ANY, SHARE, Range, interval_ends
 from mlcli.linear.student import student_t_quantile
+from mlcli.scores import mean_squared_error
 
-# Rows are computed with in their own type.
+# Predictions are computed in the type of the rows.
 FLOATS = (np.float64, np.float32)
 
 
-class Network(Estimator):
-    """M members of one architecture that differ in their seeds.
+class NetworkEstimator(Estimator):
+    """An ensemble of M networks of one architecture that differ in their seeds.
 
     Attributes:
         loss_curve_: mean minibatch loss E of each epoch and member, (epochs, M).
-        validation_loss_curve_: loss on each member's own watched rows, (epochs, M); None without
+        validation_loss_curve_: loss on each member's own validation rows, (epochs, M); None without
             patience.
-        best_epoch_: epoch of each member's lowest watched loss, from 1, (M,).
+        best_epoch_: epoch of each member's lowest validation loss, from 1, (M,).
     """
 
     n_members: int
     random_state: Any
     settings: Mapping[str, Any] | None
-    _model: Ensemble
+    _model: NetworkEnsemble
 
     def _network_config(self, model: type[Section], **values: Any) -> Any:
-        """The config of a training; of a field that lists variants, one."""
+        """The config of a training, with one value for each field that lists variants."""
         M, owner = self.n_members, type(self).__name__
         if not isinstance(M, Integral) or isinstance(M, bool) or M < 1:
             raise ParameterError(f"{owner}: n_members", must="an integer at least 1", got=repr(M))
@@ -64,19 +72,19 @@ class Network(Estimator):
 
     @property
     def validation_loss_curve_(self) -> Floats | None:
-        """Loss on the watched rows, (epochs, M)."""
+        """Loss on the validation rows, (epochs, M)."""
         check_is_fitted(self)
-        watched = "validation_loss" in self._model.trained[0].history
-        return self._model.history("validation_loss") if watched else None
+        validated = "validation_loss" in self._model.trained[0].history
+        return self._model.history("validation_loss") if validated else None
 
     @property
     def best_epoch_(self) -> Ints:
-        """Epoch of the lowest watched loss, (M,)."""
+        """Epoch of the lowest validation loss, (M,)."""
         check_is_fitted(self)
         return np.concatenate([one.best_epoch for one in self._model.trained])
 
     def _several(self, what: str) -> int:
-        """M; refused if there is only one."""
+        """M; raises ParameterError if there is only one."""
         check_is_fitted(self)
         M = self._model.config.n_seeds
         if M < 2:
@@ -86,11 +94,11 @@ class Network(Estimator):
         return int(M)
 
 
-class NetworkRegressor(Regressor, Network):
+class NetworkRegressor(RegressorEstimator, NetworkEstimator):
     """The mean of the members' outputs, in the units of the target."""
 
     def member_predictions(self, X: Any) -> Floats:
-        """What each member says of rows X (n, D): (M, n)."""
+        """Predictions of each member at rows X (n, D): (M, n)."""
         rows = self._network_rows(X)
         return self._model.outputs(rows)[:, :, 0]
 
@@ -105,20 +113,20 @@ class NetworkRegressor(Regressor, Network):
 
         Args:
             X: rows.
-            return_std: also the standard deviation over the members, (n,): how far a network's
-                seed moves it, without the noise of the target.
+            return_std: also return the standard deviation over the members, (n,), which shows the
+                effect of a network's seed, without the noise of the target.
 
         Raises:
-            ParameterError: a standard deviation of one member.
+            ParameterError: return_std with one member.
         """
         if return_std:
             self._several("return_std")
-        said = self.member_predictions(X)  # (M, n)
-        mean = said.mean(axis=0)
-        return (mean, said.std(axis=0, ddof=1)) if return_std else mean
+        outputs = self.member_predictions(X)  # (M, n)
+        mean = outputs.mean(axis=0)
+        return (mean, outputs.std(axis=0, ddof=1)) if return_std else mean
 
     def mean_interval(self, X: Any, level: float = 0.95) -> tuple[Floats, Floats]:
-        """Student's interval for the mean of ever so many members at rows X, (n,) each.
+        """Student's interval for the mean of infinitely many members at rows X, (n,) each.
 
         Raises:
             ParameterError: there is one member.
@@ -127,38 +135,38 @@ class NetworkRegressor(Regressor, Network):
         return member_interval(self.member_predictions(X), level, ANY)
 
     def predict_interval(self, X: Any, level: float = 0.95) -> tuple[Floats, Floats]:
-        """Ends of an interval for new targets at rows X, (n,) each.
+        """Prediction interval for new targets at rows X, its ends (n,) each.
 
         mean -+ z sqrt(noise^2 + s(x)^2) with s(x) the standard deviation over the members and
-        noise that of `noise_std_`, taken to be normal and the same everywhere.
+        the noise `noise_std_`, assumed normal and the same everywhere.
 
         Raises:
-            ParameterError: the members have seen every row, so that the noise is not known.
+            ParameterError: the members have trained on every row, so that the noise is unknown.
         """
         check_is_fitted(self)
         if self.noise_std_ is None:
             raise ParameterError(
                 "predict_interval needs rows that were not trained on", hint="patience=10"
             )
-        said = self.member_predictions(X)  # (M, n)
-        spread = said.std(axis=0, ddof=1) if len(said) > 1 else 0.0
+        outputs = self.member_predictions(X)  # (M, n)
+        spread = outputs.std(axis=0, ddof=1) if len(outputs) > 1 else 0.0
         half = NormalDist().inv_cdf((1 + level) / 2) * np.hypot(self.noise_std_, spread)
-        mean = said.mean(axis=0)
+        mean = outputs.mean(axis=0)
         return mean - half, mean + half
 
     def _noise(self, X: Array, t: Floats) -> float | None:
         """sqrt(mean (t - y_m)^2 - mean s^2) over the rows that member m was not trained on.
 
-        Of that mean square the spread s^2 over the members is their own, not the target's.
+        The variance s^2 over the members is not noise of the target and is subtracted.
         """
         unseen = [split.validation for split in self._model.problem.splits]
         if not unseen[0].size:
             return None
-        said = self._model.outputs(X)[:, :, 0]  # (M, N)
-        pairs = zip(said, unseen, strict=True)
-        square = float(np.mean([((t[rows] - y[rows]) ** 2).mean() for y, rows in pairs]))
-        if len(said) > 1:
-            spread = said.var(axis=0, ddof=1)
+        outputs = self._model.outputs(X)[:, :, 0]  # (M, N)
+        pairs = zip(outputs, unseen, strict=True)
+        square = float(np.mean([mean_squared_error(t[rows], y[rows]) for y, rows in pairs]))
+        if len(outputs) > 1:
+            spread = outputs.var(axis=0, ddof=1)
             square -= float(np.mean([spread[rows].mean() for rows in unseen]))
         return float(np.sqrt(max(square, 0.0)))
 
@@ -168,7 +176,7 @@ class NetworkRegressor(Regressor, Network):
         return self._rows(X, FLOATS)
 
 
-class NetworkClassifier(Classifier, Network):
+class NetworkClassifier(ClassifierEstimator, NetworkEstimator):
     """The mean of the members' probabilities."""
 
     def member_probabilities(self, X: Any) -> Floats:
@@ -182,11 +190,11 @@ class NetworkClassifier(Classifier, Network):
 
     def predict(self, X: Any) -> Array:
         """The likeliest class by the mean probabilities at rows X (n, D): (n,)."""
-        called = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[called])
+        predicted = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[predicted])
 
     def proba_interval(self, X: Any, level: float = 0.95) -> tuple[Floats, Floats]:
-        """The interval of the mean probabilities of ever so many members, (n, K) each.
+        """The interval of the mean probabilities of infinitely many members, (n, K) each.
 
         Student's, cut at 0 and 1 and widened where it is skew (`interval_ends`).
 
@@ -200,9 +208,9 @@ class NetworkClassifier(Classifier, Network):
         return self._rows(X, FLOATS)
 
 
-def member_interval(said: Floats, level: float, within: Range) -> tuple[Floats, Floats]:
+def member_interval(outputs: Floats, level: float, within: Range) -> tuple[Floats, Floats]:
     """`interval_ends` of the mean over the first axis, M long, from t s / sqrt(M)."""
-    M = len(said)
-    half = student_t_quantile((1 + level) / 2, M - 1) * said.std(axis=0, ddof=1) / M**0.5
-    mean = said.mean(axis=0)
+    M = len(outputs)
+    half = student_t_quantile((1 + level) / 2, M - 1) * outputs.std(axis=0, ddof=1) / M**0.5
+    mean = outputs.mean(axis=0)
     return interval_ends(mean, half, within)

@@ -1,4 +1,4 @@
-"""From constructor arguments to the validated config of a command, and from there to defaults."""
+"""Constructor arguments as the validated config of a command, and its defaults."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LARGEST_SEED = 2**31 - 1
 
 
 class ParameterError(InputError, ValueError):
-    """A parameter or an input is wrong; scikit-learn's own tools expect a `ValueError`."""
+    """A parameter or an input is invalid; scikit-learn's own tools expect a `ValueError`."""
 
 
 def default(model: type[Section], name: str) -> Any:
-    """The default of a config's field; of a list that is compared, its only value."""
+    """The default of a config's field; for a list of variants, its only value."""
     field = model.model_fields[name]
     value = field.default
     return value[0] if is_several(field) and isinstance(value, tuple) else value
@@ -32,12 +32,12 @@ def configured(model: type[Config], owner: str, values: Mapping[str, Any]) -> Co
     """The validated config of an estimator's parameters.
 
     Args:
-        model: of the command that does the same.
+        model: the config class of the command.
         owner: the name of the estimator.
-        values: by name; of a field that lists what is compared, one value.
+        values: by name; for a field that lists variants, one value.
 
     Raises:
-        ParameterError: a value is not allowed, or two don't go together; the first fault.
+        ParameterError: a value is invalid, or two are incompatible; names the first one.
     """
     plain = {name: _plain(value) for name, value in values.items()}
     try:
@@ -58,12 +58,12 @@ def configured(model: type[Config], owner: str, values: Mapping[str, Any]) -> Co
 
 
 def _plain(value: Any) -> Any:
-    """Numbers of NumPy, as grid searches give them, as Python's own."""
+    """A NumPy scalar, which grid searches use, as a Python number."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def seed_of(random_state: Any) -> int:
-    """The seed of every stream: an integer is itself; a generator or None draws one."""
+    """The seed of all streams: an integer as it is, or one drawn by a generator or for None."""
     if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
         if random_state < 0:
             raise ParameterError(

@@ -10,14 +10,15 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from mlcli.certificate import Certificate, worst_of
-from mlcli.estimators.base import Floats, Regressor, warn_uncertified
+from mlcli.estimators.base import Floats, RegressorEstimator, warn_uncertified
 from mlcli.estimators.parameters import ParameterError, default
 from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.experiments.fit_poly.config import FitPolyConfig
-from mlcli.experiments.fit_poly.estimators import Coefficients, Fits, fit
+from mlcli.experiments.fit_poly.prepare import spec_of
+from mlcli.experiments.linear_fits import Coefficients, LinearFits, fit
 
 
-class PolynomialRegressor(Regressor):
+class PolynomialRegressor(RegressorEstimator):
     """Linear basis-function regression in closed form (sections 3 and 4 of the notes).
 
     The prediction is y(x; w) = sum_j w_j phi_j(x), eq (3.9), with phi of (3.8) or another basis;
@@ -101,7 +102,7 @@ class PolynomialRegressor(Regressor):
                 hint="solver arnoldi",
             )
         X, t = self._training_rows(X, y)
-        self._model: Fits = fit(config, X, t, self._feature_names())
+        self._model: LinearFits = fit(spec_of(config), X, t, self._feature_names())
         self._n_rows: int = t.size
         self.certificate_: Certificate | None = worst_of(*self._model.certificates)
         warn_uncertified(self.certificate_, "a larger l1 or l2, or a lower degree")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlcli.datasets.source import Source
-    from mlcli.neural.process_group import ProcessGroup
+    from mlcli.neural.data_parallel import ProcessGroup
     from mlcli.scale.workers import Workers
 
 C = TypeVar("C")

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from mlcli.experiments.summary import summary
 from mlcli.linear.statistics import ANY, Range, interval_ends, student_t_quantile
-from mlcli.selection import significance
-from mlcli.selection.significance import p_value
+from mlcli.selection.intervals import holm_adjusted, p_value
 
 ROUNDING = 1e-12
 
@@ -23,7 +22,7 @@ def paired_test(
     """The mean of paired differences with its interval and the probability of one so far from 0.
 
     Args:
-        differences: one a pair, (n,).
+        differences: one per pair, (n,).
         overlap: n_test / n_train where the pairs are splits of the same rows, whose differences are
             not independent: the variance of the mean is then Nadeau and Bengio's,
             std^2 (1/n + n_test/n_train). 0 for independent pairs.
@@ -79,12 +78,12 @@ def welch_test(
     return entry | _interval(mean, width, 1.0, dof, within)
 
 
-def _interval(mean: float, std: float, root: float, dof: float, within: Range) -> dict[str, Any]:
-    """Of a mean whose standard error is std times root."""
-    half = student_t_quantile(0.975, dof) * std * root
+def _interval(mean: float, std: float, scale: float, dof: float, within: Range) -> dict[str, Any]:
+    """Of a mean whose standard error is std times scale."""
+    half = student_t_quantile(0.975, dof) * std * scale
     low, high = interval_ends(mean, half, within)
     entry: dict[str, Any] = {"ci_low": float(low), "ci_high": float(high)}
-    p = p_value(mean, std * root, dof)
+    p = p_value(mean, std * scale, dof)
     return entry if p is None else entry | {"p_value": p}
 
 
@@ -94,6 +93,6 @@ def holm(tests: Mapping[str, dict[str, Any]]) -> None:
     Args:
         tests: each with its ``p_value``; each gets ``p_holm``.
     """
-    adjusted = significance.holm([entry["p_value"] for entry in tests.values()])
+    adjusted = holm_adjusted([entry["p_value"] for entry in tests.values()])
     for entry, p in zip(tests.values(), adjusted, strict=True):
         entry["p_holm"] = p

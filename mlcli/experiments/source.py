@@ -1,4 +1,4 @@
-"""The data that a config asks for."""
+"""The data of a config."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def source_of(config: Any) -> Source:
 
 
 def _wants_numbers(section: str, config: Any) -> bool:
-    """Whether no target of words can be predicted."""
+    """Whether the target must be numbers."""
     if section == "kfold":
         return bool(config.loss != "zero-one")
     return section in OF_NUMBERS or getattr(config, "task", None) == "regression"
@@ -76,7 +76,7 @@ def _size(text: str | None) -> tuple[int, int] | None:
 
 
 def prepared_info(data: Dataset) -> dict[str, Any]:
-    """What model.json has to say of how inputs are made; empty where nothing was declared."""
+    """The part of model.json about how inputs are prepared; empty where nothing was declared."""
     words = data.preparation_metadata()
     return {"schema": PREPARED_SCHEMA, **words} if words else {}
 
@@ -90,7 +90,7 @@ def with_images(result: Result, source: Source) -> Result:
 
 
 def refuse_words(command: str, data: Dataset) -> None:
-    """Refuse a target of words where numbers are predicted.
+    """Refuse a target of text where numbers are predicted.
 
     Raises:
         DataError: naming what takes classes.

@@ -13,7 +13,7 @@ from mlcli.models.bayes import BayesModel
 from mlcli.models.functions import InBasis, LinearFunction, Polynomials, Standardised
 from mlcli.models.linear import LinearClasses, LinearNumbers
 from mlcli.models.networks import Networks
-from mlcli.models.prediction import Classes, Model
+from mlcli.models.prediction import ClassPredictions, Model
 
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-5
@@ -55,8 +55,8 @@ def ours(model: Model, X: Floats, level: float) -> dict[str, Tensor]:
     """The outputs of the model itself at rows X (n, D), by the names of a graph's outputs."""
     with np.errstate(all="ignore"):
         said = model.predict(X, level)
-    if isinstance(said, Classes):
-        found: dict[str, Tensor] = {"class": said.called}
+    if isinstance(said, ClassPredictions):
+        found: dict[str, Tensor] = {"class": said.predicted}
         return found if said.P is None else found | {"probabilities": said.P}
     return said.columns()
 

@@ -17,6 +17,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import erf
 
+from mlcli.classification.softmax import sigmoid, softmax
+
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
         "cast": "the same numbers in the type `to`",
@@ -301,12 +303,7 @@ def _reduce(way: str, x: Tensor, axes: tuple[int, int]) -> Tensor:
 
 def _softmax(values: Values, t: Tensors, settings: Mapping[str, Any]) -> Tensor:
     (x,) = values
-    shifted = np.exp(x - x.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
-
-
-def _sigmoid(x: Tensor) -> Tensor:
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))
+    return softmax(x)
 
 
 def _elu(x: Tensor) -> Tensor:
@@ -354,12 +351,12 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "cos": _pointwise(np.cos),
         "exp": _pointwise(np.exp),
         "sqrt": _pointwise(np.sqrt),
-        "sigmoid": _pointwise(_sigmoid),
+        "sigmoid": _pointwise(sigmoid),
         "tanh": _pointwise(np.tanh),
         "relu": _pointwise(lambda x: np.maximum(x, 0)),
         "elu": _pointwise(_elu),
         "selu": _pointwise(_selu),
         "gelu": _pointwise(_gelu),
-        "silu": _pointwise(lambda x: x * _sigmoid(x)),
+        "silu": _pointwise(lambda x: x * sigmoid(x)),
     }
 )

@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.export.graph import INPUT, Builder, Graph
-from mlcli.linear.additive import centres
 from mlcli.linear.arnoldi import ArnoldiBasis
-from mlcli.linear.basis import PRODUCTS, Basis
+from mlcli.linear.basis import PRODUCTS, Basis, centres
 from mlcli.linear.bayes.posterior import Posterior
-from mlcli.linear.graded import exponents, graded_monomials
+from mlcli.linear.monomials import exponents, graded_monomials
 from mlcli.linear.student import student_t_quantile
 from mlcli.models.bayes import BayesModel
 from mlcli.models.functions import InBasis, LinearFunction, Polynomials, Standardised
-from mlcli.models.linear import Error, LinearClasses, LinearNumbers
+from mlcli.models.linear import LinearClasses, LinearNumbers, PredictionError
 
 Floats = NDArray[np.float64]
 DTYPE = "float64"
@@ -108,9 +107,9 @@ def weighted(
 
 
 def _interval(
-    build: Builder, error: Error, mean: str, leverage: str | None, level: float
+    build: Builder, error: PredictionError, mean: str, leverage: str | None, level: float
 ) -> tuple[str, str] | None:
-    """Standard deviation and half width, as `Error.half_width` has them."""
+    """Standard deviation and half width, as `PredictionError.half_width` has them."""
     tail = (1.0 + level) / 2.0
     if leverage is not None and error.residual_std is not None and error.degrees_of_freedom:
         root = build.add("sqrt", build.scale(leverage, 1.0, 1.0))
@@ -139,10 +138,10 @@ def _value_and_leverage(
     if isinstance(function, InBasis):
         Phi, constant = basis_columns(build, function.basis, INPUT), function.basis.intercept
         y = weighted(build, Phi, function.weights[:, None], constant, label)
-        if function.root is None or not wanted:
+        if function.sqrt_factor is None or not wanted:
             return y, None
-        spread = weighted(build, Phi, function.root, constant, f"{label}.root")
-        return y, build.total(build.square(spread), function.root.shape[1])
+        spread = weighted(build, Phi, function.sqrt_factor, constant, f"{label}.root")
+        return y, build.total(build.square(spread), function.sqrt_factor.shape[1])
     if isinstance(function, Standardised):
         return _standardised(build, function, label, wanted)
     raise TypeError(f"no such linear function: {type(function).__name__}")
@@ -189,11 +188,11 @@ def _standardised(
     if function.constant is None:
         W, first = np.vstack([np.full((1, W.shape[1]), design.scaling.t_mean), W]), 1
     y = weighted(build, A, W, bool(first), label)
-    if function.root is None or not wanted:
+    if function.sqrt_factor is None or not wanted:
         return y, None
     share = 1.0 / function.n_rows if design.basis.intercept else 0.0
-    root = weighted(build, A, function.root, False, f"{label}.root")
-    return y, build.total(build.square(root), function.root.shape[1], 1.0, share)
+    root = weighted(build, A, function.sqrt_factor, False, f"{label}.root")
+    return y, build.total(build.square(root), function.sqrt_factor.shape[1], 1.0, share)
 
 
 def basis_columns(build: Builder, basis: Basis, x: str) -> str | None:

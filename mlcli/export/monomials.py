@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mlcli.linear.arnoldi import ArnoldiBasis
 from mlcli.linear.basis import PRODUCTS, Basis
-from mlcli.linear.graded import exponents, graded_monomials
+from mlcli.linear.monomials import exponents, graded_monomials
 from mlcli.models.functions import InBasis, LinearFunction, Polynomials, Standardised
 
 Floats = NDArray[np.float64]

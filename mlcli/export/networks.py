@@ -17,18 +17,16 @@ from mlcli.export.linear import ends
 from mlcli.linear.student import student_t_quantile
 from mlcli.models.networks import Networks, Program
 from mlcli.neural.activations import ACTIVATIONS
-from mlcli.neural.architecture import Layer
+from mlcli.neural.architecture import CNNLayer
 from mlcli.neural.cnn import CNN
-from mlcli.neural.layer_lines import LayerSpec
+from mlcli.neural.layer_spec import LayerSpec
 from mlcli.neural.normalisation import EPSILON
 
 Array = NDArray[Any]
 Arrays = Mapping[str, Array]
 # What is made of the outputs is computed in these numbers, as `Networks` does.
 PRECISE = "float64"
-# Activations with a slope on the left that is known after training.
-LEAKY = ("leaky-relu", "rrelu")
-# Shifts (down, right) of the views of an image.
+# What is 1 for an image moved by nothing and up to one pixel up, down, left and right.
 MOVES = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
 
 
@@ -80,7 +78,7 @@ def _rounded(build: Builder, program: Program, flat: str, entry: str, dtype: str
 def member_arrays(program: Program, m: int) -> dict[str, Array]:
     """Parameters and running statistics of a member, by name."""
     net = program.restored.net
-    return {name: array[m] for name, array in net.named(net.kept()).items()}
+    return {name: array[m] for name, array in net.named_arrays(net.state_dict()).items()}
 
 
 def _classes(build: Builder, logits: Sequence[str]) -> dict[str, str]:
@@ -146,7 +144,7 @@ def _member(build: Builder, program: Program, m: int, rows: str, label: str) -> 
     if restored.views is None:
         return seen(rows)
     pixels, flips = restored.views
-    every = [seen(view) for view in _views(build, rows, pixels.shape, pixels.ground, flips)]
+    every = [seen(view) for view in _views(build, rows, pixels.shape, pixels.background, flips)]
     total = every[0]
     for other in every[1:]:
         total = build.add("add", total, other)
@@ -154,12 +152,12 @@ def _member(build: Builder, program: Program, m: int, rows: str, label: str) -> 
 
 
 def _views(
-    build: Builder, rows: str, shape: tuple[int, ...], ground: float, flips: bool
+    build: Builder, rows: str, shape: tuple[int, ...], background: float, flips: bool
 ) -> list[str]:
     """The image, moved by a pixel four ways, and all mirrored; `neural.augmentation.views`."""
     c, h, w = shape
-    # The number behind the last pixel is the background, which fills what a shift uncovers.
-    padded = build.concat([rows, build.constant(rows, ground)])  # (n, c h w + 1)
+    # The number behind the last pixel stands for what comes in from outside.
+    padded = build.concat([rows, build.constant(rows, background)])  # (n, c h w + 1)
     places = np.arange(c * h * w).reshape(c, h, w)
     around = np.pad(places, ((0, 0), (1, 1), (1, 1)), constant_values=c * h * w)
     found = []
@@ -213,19 +211,22 @@ def _batch_norm(build: Builder, own: Arrays, suffix: str, label: str, Z: str) ->
 
 
 def _activation(build: Builder, name: str, own: Arrays, suffix: str, label: str, Z: str) -> str:
-    if name == "linear":
-        return Z
-    if name == "prelu":
+    h = ACTIVATIONS[name]
+    if not h.is_leaky:
+        return Z if name == "linear" else build.add(name, Z)
+    slope = np.array([h.negative_slope])
+    if h.learns_slope:
         slope = own[f"slope{suffix}"].reshape(1)
-    elif name in LEAKY:
-        slope = np.array([ACTIVATIONS[name].slope])
-    else:
-        return build.add(name, Z)
     return build.add("leaky", Z, tensors={"slope": slope}, label=f"{label}.slope{suffix}")
 
 
 def _convolutional(
-    build: Builder, layers: Sequence[Layer], shape: tuple[int, ...], own: Arrays, label: str, Z: str
+    build: Builder,
+    layers: Sequence[CNNLayer],
+    shape: tuple[int, ...],
+    own: Arrays,
+    label: str,
+    Z: str,
 ) -> str:
     Z = build.add("reshape", Z, shape=list(shape))  # (n, c, h, w)
     for layer in layers:
@@ -247,13 +248,13 @@ def _conv(build: Builder, own: Arrays, suffix: str, spec: LayerSpec, label: str,
     )
 
 
-def _pool(build: Builder, layer: Layer, own: Arrays, label: str, Z: str) -> str:
+def _pool(build: Builder, layer: CNNLayer, own: Arrays, label: str, Z: str) -> str:
     spec = layer.spec
     size, stride = list(spec.size), list(spec.stride)
-    return build.add("pool", Z, way=spec.word, size=size, stride=stride)
+    return build.add("pool", Z, way=spec.pooling, size=size, stride=stride)
 
 
-def _residual(build: Builder, layer: Layer, own: Arrays, label: str, Z: str) -> str:
+def _residual(build: Builder, layer: CNNLayer, own: Arrays, label: str, Z: str) -> str:
     """h(z + F(z)) with F = normalise conv h normalise conv."""
     name, spec = f"{layer.number}", layer.spec
 
@@ -263,14 +264,14 @@ def _residual(build: Builder, layer: Layer, own: Arrays, label: str, Z: str) -> 
 
     first = LayerSpec("", "conv", stride=spec.stride, padding=(1, 1))
     A = normalised(f"{name}_1", first, Z)
-    A = _activation(build, spec.word, own, f"{name}_1", label, A)
+    A = _activation(build, spec.activation, own, f"{name}_1", label, A)
     A = normalised(f"{name}_2", LayerSpec("", "conv", padding=(1, 1)), A)
     if f"W{name}_skip" in own:
         Z = normalised(f"{name}_skip", LayerSpec("", "conv", stride=spec.stride), Z)
-    return _activation(build, spec.word, own, f"{name}_2", label, build.add("add", A, Z))
+    return _activation(build, spec.activation, own, f"{name}_2", label, build.add("add", A, Z))
 
 
-def _scan(build: Builder, layer: Layer, own: Arrays, label: str, Z: str) -> str:
+def _scan(build: Builder, layer: CNNLayer, own: Arrays, label: str, Z: str) -> str:
     parts = [
         _conv(build, own, f"{layer.number}_{way}", LayerSpec("", "conv"), label, Z)
         for way in ("rows", "columns")
@@ -278,7 +279,7 @@ def _scan(build: Builder, layer: Layer, own: Arrays, label: str, Z: str) -> str:
     return build.concat([build.add("flatten", part) for part in parts])
 
 
-_LAYERS: Mapping[str, Callable[[Builder, Layer, Arrays, str, str], str]] = MappingProxyType(
+_LAYERS: Mapping[str, Callable[[Builder, CNNLayer, Arrays, str, str], str]] = MappingProxyType(
     {
         "conv": lambda build, layer, own, label, Z: _conv(
             build, own, f"{layer.number}", layer.spec, label, Z
@@ -288,11 +289,13 @@ _LAYERS: Mapping[str, Callable[[Builder, Layer, Arrays, str, str], str]] = Mappi
             build, own, f"{layer.number}", label, Z
         ),
         "activation": lambda build, layer, own, label, Z: _activation(
-            build, layer.spec.word, own, f"{layer.number}", label, Z
+            build, layer.spec.activation, own, f"{layer.number}", label, Z
         ),
         # Of the training alone.
         "dropout": lambda build, layer, own, label, Z: Z,
-        "global": lambda build, layer, own, label, Z: build.add("global", Z, way=layer.spec.word),
+        "global": lambda build, layer, own, label, Z: build.add(
+            "global", Z, way=layer.spec.pooling
+        ),
         "flatten": lambda build, layer, own, label, Z: build.add("flatten", Z),
         "dense": lambda build, layer, own, label, Z: _affine(
             build, own, f"{layer.number}", label, Z

@@ -9,18 +9,176 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import comb
+from math import comb, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlcli.errors import DataError
 from mlcli.linear.arrays import Floats, Ints, as_matrix
-from mlcli.linear.graded import Monomial, graded_monomials
-from mlcli.linear.gram_schmidt import one_feature, several_features
-from mlcli.linear.raw_monomials import raw_coefficients
-from mlcli.linear.recurrence import evaluate_rows
-from mlcli.linear.triangle import Triangle, independent, triangular
+from mlcli.linear.monomials import Monomial, graded_monomials, raw_coefficients
+from mlcli.linear.r_factor import RFactor, independent, triangular
+
+# A column whose new part is below this share of it is rounding: after reorthogonalisation that is
+# about 1e-16 times the root of the number of rows, while inputs that differ in their last three
+# digits still leave 1e-12.
+DEPENDENT = 1e-12
+# "Twice is enough" (Kahan): a pass that removes less than this share needs no other.
+LITTLE_LEFT = 0.5
+
+
+def one_feature(
+    z: Floats, n_columns: int, intercept: bool, n_kept: int | None = None
+) -> tuple[Floats, Floats]:
+    """Stieltjes' three-term step and a full pass against all earlier columns.
+
+    Args:
+        z: the scaled feature, (N,).
+        n_columns: p.
+        intercept: whether the first column is the constant (else z itself).
+        n_kept: how many columns are to be kept at the most; the rest stay zero.
+
+    Returns:
+        Q as rows, (p, N), and H (p, p), tridiagonal above.
+    """
+    Q, H = np.zeros((n_columns, z.size)), np.zeros((n_columns, n_columns))
+    v = np.ones_like(z) if intercept else z.copy()
+    for k in range(n_columns if n_kept is None else n_kept):
+        size = _size(v)
+        if k:
+            v, size = z * Q[k - 1], _size(v)
+            for j in range(max(0, k - 2), k):
+                H[j, k] = Q[j] @ v
+            v -= H[max(0, k - 2) : k, k] @ Q[max(0, k - 2) : k]
+            # The corrections outside the band are rounding and stay out of the recurrence.
+            correction = _orthogonalise(v, Q[:k])
+            H[max(0, k - 2) : k, k] += correction[-2:]
+        rest = _size(v)
+        if rest <= DEPENDENT * size:
+            break
+        H[k, k], Q[k] = rest, v / rest
+    return Q, H
+
+
+def several_features(
+    z: Floats,
+    monomials: list[Monomial],
+    features: Ints,
+    parents: Ints,
+    kept: NDArray[np.bool_] | None = None,
+) -> tuple[Floats, Floats]:
+    """Two full Gram-Schmidt passes per column, in the graded order of the monomials.
+
+    A monomial with a dropped divisor is skipped: on the data the divisor is a combination of
+    earlier columns, so its multiples are too.
+
+    Args:
+        z: the scaled features, (D, N).
+        monomials: p of them.
+        features, parents: (p,), as in `ArnoldiBasis`.
+        kept: which columns may be kept, (p,); None: all.
+
+    Returns:
+        Q as rows, (p, N), and H (p, p), upper triangular.
+    """
+    p = len(monomials)
+    Q, H = np.zeros((p, z.shape[1])), np.zeros((p, p))
+    dropped: set[Monomial] = set()
+    for k, monomial in enumerate(monomials):
+        divisors = [monomial[:i] + monomial[i + 1 :] for i in range(len(monomial))]
+        if (kept is not None and not kept[k]) or any(one in dropped for one in divisors):
+            dropped.add(monomial)
+            continue
+        v = z[features[k]].copy() if features[k] >= 0 else np.ones(z.shape[1])
+        if parents[k] >= 0:
+            v *= Q[parents[k]]
+        size = _size(v)
+        for _ in range(2):
+            h = Q[:k] @ v  # (k,)
+            v -= h @ Q[:k]
+            H[:k, k] += h
+        rest = _size(v)
+        if rest <= DEPENDENT * size:
+            dropped.add(monomial)
+            H[:, k] = 0.0
+            continue
+        H[k, k], Q[k] = rest, v / rest
+    return Q, H
+
+
+def _orthogonalise(v: Floats, Q: Floats) -> Floats:
+    """Remove from v (N,), in place, its part along the rows of Q (k, N); return that part (k,)."""
+    total = np.zeros(Q.shape[0])
+    for _ in range(3):
+        before = _size(v)
+        h = Q @ v  # (k,)
+        v -= h @ Q
+        total += h
+        if _size(v) > LITTLE_LEFT * before:
+            break
+    return total
+
+
+def _size(v: Floats) -> float:
+    return sqrt(v @ v)
+
+
+def evaluate_rows(z: Floats, H: Floats, features: Ints, parents: Ints, rows: Floats) -> None:
+    """H[k, k] q_k = z_i q_parent(k) - sum_{j<k} H[j, k] q_j, written into `rows`.
+
+    Args:
+        z: scaled features, (D, n).
+        H: upper triangular, (p, p).
+        features, parents: i and parent(k) of each column, (p,).
+        rows: where to write, (p, n).
+    """
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        if z.shape[0] == 1:
+            _three_term(z[0], H, features, rows)
+        else:
+            _full(z, H, features, parents, rows)
+
+
+def _three_term(z: Floats, H: Floats, features: Ints, rows: Floats) -> None:
+    p = rows.shape[0]
+    # Plain floats: indexing an array element by element costs more than the arithmetic.
+    norm = np.diagonal(H).tolist()
+    middle, below = np.diagonal(H, 1).tolist(), np.diagonal(H, 2).tolist()
+    rank = next((k for k, h in enumerate(norm) if h == 0.0), p)
+    rows[rank:] = 0.0
+    if rank == 0:
+        return
+    if features[0] < 0:
+        rows[0] = 1.0 / norm[0]
+    else:
+        np.multiply(z, 1.0 / norm[0], out=rows[0])
+    step = np.empty(z.size)
+    for k in range(1, rank):
+        np.multiply(z, 1.0 / norm[k], out=step)
+        step -= middle[k - 1] / norm[k]
+        if k == 1:
+            np.multiply(step, rows[0], out=rows[1])
+            continue
+        step *= rows[k - 1]
+        np.multiply(rows[k - 2], below[k - 2] / norm[k], out=rows[k])
+        np.subtract(step, rows[k], out=rows[k])
+
+
+def _full(z: Floats, H: Floats, features: Ints, parents: Ints, rows: Floats) -> None:
+    for k in range(rows.shape[0]):
+        if H[k, k] == 0.0:
+            rows[k] = 0.0
+            continue
+        if features[k] < 0:
+            rows[k] = 1.0 / H[k, k]
+            continue
+        rows[k] = z[features[k]]
+        if parents[k] >= 0:
+            rows[k] *= rows[parents[k]]
+        if k:
+            rows[k] -= H[:k, k] @ rows[:k]
+        rows[k] /= H[k, k]
+
 
 # Rows of a chunk: its columns then stay in the second-level cache.
 CHUNK = 8192
@@ -137,7 +295,7 @@ class ArnoldiBasis:
         if self.factor is not None:
             inverse = np.zeros((m, m))
             R = self.factor[:m, :m]
-            kept = independent(Triangle(np.pad(R, (0, 1)), 0))
+            kept = independent(RFactor(np.pad(R, (0, 1)), 0))
             # What a dropped column leaves in the others stands in its own row.
             block = R if kept.size == m else triangular(R[:, kept])[: kept.size]
             inverse[np.ix_(kept, kept)] = np.linalg.solve(block, np.eye(kept.size))

@@ -1,4 +1,4 @@
-"""What counts as a data matrix in this room."""
+"""Data matrices: their types, their checks, and a sample of their rows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from mlcli.errors import DataError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 def as_matrix(X: ArrayLike, n_features: int | None = None) -> Floats:
@@ -58,3 +59,18 @@ def as_pair(X: ArrayLike, t: ArrayLike) -> tuple[Floats, Floats]:
             "the targets t", must="finite", got="NaN or infinity", hint="dropping those rows"
         )
     return matrix, target
+
+
+SAMPLE_ROWS = 20_000
+
+
+def subsample_indices(X: ArrayLike, n_rows: int = SAMPLE_ROWS) -> Ints:
+    """About `n_rows` row numbers at random, and those of each feature's extremes, sorted.
+
+    One of each run of equal length, so that no row of a periodic pattern is always missed.
+    """
+    matrix = as_matrix(X)
+    N = matrix.shape[0]
+    starts = np.linspace(0, N, min(n_rows, N) + 1).astype(np.int64)
+    chosen = np.random.default_rng(0).integers(starts[:-1], starts[1:])
+    return np.unique(np.concatenate([chosen, matrix.argmin(axis=0), matrix.argmax(axis=0)]))

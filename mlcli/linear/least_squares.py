@@ -1,4 +1,4 @@
-"""Standardised columns, minimum-norm least squares on them, and the way back."""
+"""Least squares in given columns: made orthonormal one after the other, or by LAPACK."""
 
 from __future__ import annotations
 
@@ -6,89 +6,115 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlcli.errors import DataError
-from mlcli.linear.arrays import Floats
+from mlcli.linear.arrays import EPSILON, Floats
 
-EPSILON = float(np.finfo(np.float64).eps)
+# A column whose part outside the earlier ones is below this share of it is rounding, not signal:
+# two Gram-Schmidt passes leave about 1e-16 times the square root of the number of rows.
+DEPENDENT = 1e-12
 
 
 @dataclass(frozen=True)
-class Scaling:
-    """What was taken off: z = (phi - mean) / std for each column, b = t - t_mean.
+class ColumnsFit:
+    """Least squares in the columns of Phi; a dependent column has the coefficient 0.
 
     Attributes:
-        mean: (p,), 0 without an intercept.
-        std: (p,), with 1/N; 1 for a column that does not vary, whose z is 0.
-        t_mean: in the units of t, 0 without an intercept.
+        w: coefficients, (p,).
+        rss: residual sum of squares.
+        rank: independent columns.
+        R: upper triangle with Phi[:, kept] = Q R, (rank, rank).
+        kept: which columns are independent, (p,).
     """
 
-    mean: Floats
-    std: Floats
-    t_mean: float
+    w: Floats
+    rss: float
+    rank: int
+    R: Floats
+    kept: np.ndarray
+
+    def sqrt_factor(self) -> Floats:
+        """F with F F^T = (Phi^T Phi)^-1 on the kept columns and 0 elsewhere, (p, rank)."""
+        found = np.zeros((self.w.size, self.rank))
+        found[self.kept] = np.linalg.solve(self.R, np.eye(self.rank))
+        return found
+
+    def unit_std_error(self) -> Floats:
+        """Square roots of the diagonal of (Phi^T Phi)^-1 on the kept columns, 0 elsewhere, (p,)."""
+        return np.asarray(np.linalg.norm(self.sqrt_factor(), axis=1))
 
 
-def standardize(
-    Phi: Floats, t: Floats, *, intercept: bool = True, weights: Floats | None = None
-) -> tuple[Floats, Floats, Scaling]:
-    """Columns of mean 0 and variance 1, so that (3.13) penalises all weights alike.
+@dataclass(frozen=True)
+class OrthonormalColumns:
+    """Phi[:, kept] = Q R: any columns, made orthonormal one after the other.
+
+    Attributes:
+        Q: (N, p); Q^T Q is the identity on the kept columns, a dependent column is zero.
+        R: upper triangular, (p, p), with zero rows for the dependent columns.
+        kept: which columns are independent, (p,).
+    """
+
+    Q: Floats
+    R: Floats
+    kept: np.ndarray
+
+    def evaluate(self, Phi: Floats) -> Floats:
+        """The same combinations of the columns at other points, Phi (n, p) -> (n, p)."""
+        block = self.R[np.ix_(self.kept, self.kept)]
+        P = np.zeros_like(Phi)
+        P[:, self.kept] = np.linalg.solve(block.T, Phi[:, self.kept].T).T
+        return P
+
+
+def orthonormal_columns(Phi: Floats) -> OrthonormalColumns:
+    """Two Gram-Schmidt passes per column over Phi (N, p), eq (4.2)."""
+    n_rows, p = Phi.shape
+    Q, R = np.zeros((p, n_rows)), np.zeros((p, p))
+    kept = np.zeros(p, dtype=bool)
+    for k in range(p):
+        v = Phi[:, k].astype(float)  # (N,)
+        size = float(np.linalg.norm(v))
+        for _ in range(2):
+            h = Q[:k] @ v  # (k,)
+            v -= h @ Q[:k]
+            R[:k, k] += h
+        rest = float(np.linalg.norm(v))
+        if rest > DEPENDENT * size:
+            kept[k], R[k, k], Q[k] = True, rest, v / rest
+    return OrthonormalColumns(Q.T, R, kept)
+
+
+def fit_columns(Phi: Floats, t: Floats) -> ColumnsFit:
+    """Minimise |t - Phi w|^2, eq (3.5), by two Gram-Schmidt passes per column.
+
+    With Phi = Q R the solution of (4.5) is R w = Q^T t: the normal equations, which square the
+    condition number, never appear.
 
     Args:
-        Phi: the columns without the constant, (N, p).
+        Phi: design matrix (4.2), (N, p).
         t: targets, (N,).
-        intercept: False keeps the means and divides by the root mean square.
-        weights: how often each row counts in the means, (N,), 0 or more; None: once.
-
-    Returns:
-        A (N, p), column-major, b (N,) and the scaling.
-
-    Raises:
-        DataError: Phi is not a finite (N, p) array, or t not (N,).
     """
-    if Phi.ndim != 2 or t.shape != Phi.shape[:1] or t.size == 0:
-        raise DataError(
-            "Phi and t", must="of shapes (N, p) and (N,)", got=f"{Phi.shape} and {t.shape}"
-        )
-    rows = np.ascontiguousarray(Phi.T)  # (p, N)
-    largest = np.abs(rows).max(axis=1, initial=0.0)
-    if not np.isfinite(largest).all():
-        raise DataError(
-            "the columns of Phi",
-            must="finite",
-            got="NaN or infinity",
-            hint="dividing x by its largest absolute value",
-        )
-    # In units of the largest value, so that the squares of x^300 neither vanish nor overflow.
-    unit = np.where(largest > 0, largest, 1.0)
-    rows = rows / unit[:, None]
-    share = None if weights is None else weights / weights.sum()  # (N,)
-    mean = _means(rows, share) if intercept else np.zeros(rows.shape[0])
-    rows -= mean[:, None]
-    squares = "ij,ij->i" if share is None else "ij,ij,j->i"
-    parts = (rows, rows) if share is None else (rows, rows, share * t.size)
-    std = np.sqrt(np.einsum(squares, *parts) / t.size)
-    flat = std <= 10 * EPSILON * np.abs(mean)
-    std[flat] = 1.0
-    rows[flat] = 0.0
-    rows /= std[:, None]
-    t_mean = float(_means(t, share)) if intercept else 0.0
-    scaling = Scaling(mean * unit, np.where(flat, 1.0, std * unit), t_mean)
-    return rows.T, t - t_mean, scaling
-
-
-def _means(values: Floats, share: Floats | None) -> Floats:
-    """Means over the last axis, each value with its share of the whole where there are shares."""
-    return np.asarray(values.mean(axis=-1) if share is None else values @ share)
+    found = orthonormal_columns(Phi)
+    kept = found.kept
+    basis, r_factor = found.Q.T[kept], found.R[np.ix_(kept, kept)]
+    c = basis @ t  # (rank,)
+    residual = t - c @ basis  # (N,)
+    correction = basis @ residual
+    residual -= correction @ basis
+    w = np.zeros(kept.size)
+    w[kept] = np.linalg.solve(r_factor, c + correction)
+    return ColumnsFit(w, float(residual @ residual), int(kept.sum()), r_factor, kept)
 
 
 @dataclass(frozen=True)
 class UnitStdError:
-    """Standard errors over sigma: ``unit`` (p,) is the root of the diagonal of C = (A^T A)^+.
+    """Standard errors over sigma, from C = (A^T A)^+.
 
-    ``root`` (p, rank) has root root^T = C.
+    Attributes:
+        unit: square roots of the diagonal of C, (p,).
+        sqrt_factor: F (p, rank) with F F^T = C.
     """
 
     unit: Floats
-    root: Floats
+    sqrt_factor: Floats
 
 
 @dataclass(frozen=True)
@@ -112,8 +138,8 @@ class LapackFit:
         """
         R = np.linalg.qr(A, mode="r")  # (min(N, p), p)
         _, s, Vt = np.linalg.svd(R, full_matrices=False)
-        root = Vt[: self.rank].T / s[: self.rank]  # (p, rank)
-        return UnitStdError(np.sqrt(np.einsum("ij,ij->i", root, root)), root)
+        sqrt_factor = Vt[: self.rank].T / s[: self.rank]  # (p, rank)
+        return UnitStdError(np.sqrt(np.einsum("ij,ij->i", sqrt_factor, sqrt_factor)), sqrt_factor)
 
 
 def lapack_least_squares(A: Floats, b: Floats, rcond: float | None = None) -> LapackFit:
@@ -135,21 +161,3 @@ def lapack_least_squares(A: Floats, b: Floats, rcond: float | None = None) -> La
         raise ValueError(f"rcond must be at least 0, got {cut}")
     w, _, rank, s = np.linalg.lstsq(A, b, rcond=cut)
     return LapackFit(np.asarray(w, dtype=np.float64), int(rank), np.asarray(s, dtype=np.float64))
-
-
-def to_raw(w_std: Floats, scaling: Scaling) -> tuple[Floats, Floats]:
-    """Weights of the unscaled columns, and the intercept of (3.10).
-
-    w_j = w_std_j / std_j and w_0 = t_mean - sum_j w_j mean_j.
-
-    Args:
-        w_std: (p,) or (p, k).
-
-    Returns:
-        w_0, () or (k,), and w, (p,) or (p, k).
-    """
-    with np.errstate(over="ignore"):
-        w = (w_std.T / scaling.std).T
-    # mean / std first: each is of order 1 where w and mean may be 1e300 and 1e-300.
-    w0 = scaling.t_mean - (scaling.mean / scaling.std) @ w_std
-    return np.asarray(w0), w

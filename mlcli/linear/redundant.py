@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.linear.arrays import Floats
-from mlcli.linear.graded import Monomial
+from mlcli.linear.monomials import Monomial
 
 # Groups of features that stand for the categories of one column, and pairs of features that are
 # the sine and the cosine of one angle.

@@ -1,4 +1,4 @@
-"""The model of bayes: a posterior over the weights, and the predictive distribution it gives."""
+"""The model of bayes: a posterior over the weights, and its predictive distribution."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from mlcli.linear.bayes.posterior import Posterior
 from mlcli.linear.bayes.unknown_noise import StudentPosterior
 from mlcli.models.functions import decode_basis, encode_basis
 from mlcli.models.linear import TENSORS
-from mlcli.models.parts import Parts
-from mlcli.models.prediction import BATCH_ROWS, Array, Described, Numbers
+from mlcli.models.parts import ModelFiles
+from mlcli.models.prediction import BATCH_ROWS, Array, ModelDescription, NumberPredictions
 
 AnyPosterior = Posterior | StudentPosterior
 
@@ -35,33 +35,33 @@ def predictive(posterior: AnyPosterior, Phi: Array, level: float) -> tuple[Array
 class BayesModel:
     """Bayesian linear regression."""
 
-    described: Described
+    described: ModelDescription
     basis: Basis
     posterior: AnyPosterior
     batch_rows: int = BATCH_ROWS
 
-    def predict(self, X: Array, level: float) -> Numbers:
+    def predict(self, X: Array, level: float) -> NumberPredictions:
         """See `Model`."""
         mean, std, half = predictive(self.posterior, self.basis.evaluate(X), level)
-        return Numbers(mean, std, mean - half, mean + half)
+        return NumberPredictions(mean, std, mean - half, mean + half)
 
 
 def encode(basis: Basis, posterior: AnyPosterior) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Words for model.json, and arrays."""
-    words, tensors = encode_basis(basis)
+    """Metadata for model.json, and arrays."""
+    metadata, tensors = encode_basis(basis)
     if isinstance(posterior, Posterior):
-        words["noise"] = {"kind": "gaussian", "precision": float(posterior.noise_precision)}
+        metadata["noise"] = {"kind": "gaussian", "precision": float(posterior.noise_precision)}
     else:
         shape, rate = float(posterior.shape), float(posterior.rate)
-        words["noise"] = {"kind": "student", "shape": shape, "rate": rate}
+        metadata["noise"] = {"kind": "student", "shape": shape, "rate": rate}
     tensors |= {"mean": posterior.mean, "factor": posterior.factor}
-    return words, {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    return metadata, {name: np.ascontiguousarray(array) for name, array in tensors.items()}
 
 
-def load_bayes(parts: Parts, info: Mapping[str, Any]) -> BayesModel:
+def load_bayes(parts: ModelFiles, info: Mapping[str, Any]) -> BayesModel:
     """The posterior of the first data set."""
-    tensors, words = parts.tensors(TENSORS), info["predictor"]
-    basis, noise = decode_basis(words, tensors), words["noise"]
+    tensors, metadata = parts.tensors(TENSORS), info["predictor"]
+    basis, noise = decode_basis(metadata, tensors), metadata["noise"]
     mean, factor = tensors["mean"], tensors["factor"]
     if mean.shape != (basis.n_columns,) or len(factor) != basis.n_columns or factor.ndim != 2:
         raise ValueError("the posterior is not one of these columns")
@@ -70,7 +70,7 @@ def load_bayes(parts: Parts, info: Mapping[str, Any]) -> BayesModel:
         posterior = Posterior(mean, factor, float(noise["precision"]))
     else:
         posterior = StudentPosterior(mean, factor, float(noise["shape"]), float(noise["rate"]))
-    described = Described(
+    described = ModelDescription(
         "bayes",
         tuple(info["features"]),
         str(info["target"]),

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from mlcli.linear.arnoldi import ArnoldiBasis
 from mlcli.linear.basis import PRODUCTS, Basis, fit_basis
-from mlcli.linear.compress import PolynomialFit
-from mlcli.linear.design import Design
-from mlcli.linear.least_squares import Scaling
+from mlcli.linear.design import ColumnScaling, Design
+from mlcli.linear.polynomial import PolynomialFit
 
 Array = NDArray[np.float64]
 Tensors = dict[str, NDArray[Any]]
@@ -49,7 +48,7 @@ class Polynomials:
         return self.fit.predict(X)
 
     def leverage(self, X: Array) -> Array | None:
-        """The columns are orthonormal on the rows of the fit, or will be after one triangle."""
+        """The columns are orthonormal on the rows of the fit, or will be after one R factor."""
         basis = self.fit.basis
         with np.errstate(over="ignore", invalid="ignore"):
             P = basis.evaluate(X)  # (n, p)
@@ -90,12 +89,12 @@ class InBasis:
     Attributes:
         basis: phi.
         weights: w, (p,).
-        root: (p, r) with root root^T = (Phi^T Phi)^-1, where it is known.
+        sqrt_factor: F (p, r) with F F^T = (Phi^T Phi)^-1, where it is known.
     """
 
     basis: Basis
     weights: Array
-    root: Array | None = None
+    sqrt_factor: Array | None = None
 
     def __call__(self, X: Array) -> Array:
         """See `LinearFunction`."""
@@ -103,16 +102,16 @@ class InBasis:
 
     def leverage(self, X: Array) -> Array | None:
         """See `LinearFunction`."""
-        if self.root is None:
+        if self.sqrt_factor is None:
             return None
-        return np.asarray(((self.basis.evaluate(X) @ self.root) ** 2).sum(axis=1)[:, None])
+        return np.asarray(((self.basis.evaluate(X) @ self.sqrt_factor) ** 2).sum(axis=1)[:, None])
 
     def encode(self) -> tuple[dict[str, Any], Tensors]:
         """See `LinearFunction`."""
         words, tensors = encode_basis(self.basis)
         tensors["weights"] = self.weights
-        if self.root is not None:
-            tensors["root"] = self.root
+        if self.sqrt_factor is not None:
+            tensors["root"] = self.sqrt_factor
         return {"kind": "in-basis", **words}, tensors
 
 
@@ -126,7 +125,7 @@ class Standardised:
         constant: whether the weights' first row is that of a column of ones; None: the design's
             own mean of t is added instead.
         order: columns of the design in the order of the weights, where that is another one.
-        root: (M, r) with root root^T = (A^T A)^-1, where it is known.
+        sqrt_factor: F (M, r) with F F^T = (A^T A)^-1, where it is known.
         n_rows: N, whose 1/N is the constant's share of the leverage.
     """
 
@@ -134,7 +133,7 @@ class Standardised:
     weights: Array
     constant: bool | None = None
     order: NDArray[np.int64] | None = None
-    root: Array | None = None
+    sqrt_factor: Array | None = None
     n_rows: int = 0
 
     def __call__(self, X: Array) -> Array:
@@ -150,10 +149,10 @@ class Standardised:
 
     def leverage(self, X: Array) -> Array | None:
         """See `LinearFunction`."""
-        if self.root is None:
+        if self.sqrt_factor is None:
             return None
         share = 1.0 / self.n_rows if self.design.basis.intercept else 0.0
-        spread = ((self.design.columns(X) @ self.root) ** 2).sum(axis=1)
+        spread = ((self.design.columns(X) @ self.sqrt_factor) ** 2).sum(axis=1)
         return np.asarray(spread[:, None] + share)
 
     def encode(self) -> tuple[dict[str, Any], Tensors]:
@@ -164,9 +163,9 @@ class Standardised:
         words["t_mean"] = float(scaling.t_mean)
         tensors |= {"weights": self.weights, "unit": self.design.scale}
         tensors |= {"column_mean": scaling.mean, "column_std": scaling.std}
-        for name in ("order", "root"):
-            if getattr(self, name) is not None:
-                tensors[name] = getattr(self, name)
+        for name, values in (("order", self.order), ("root", self.sqrt_factor)):
+            if values is not None:
+                tensors[name] = values
         return words, tensors
 
 
@@ -252,7 +251,7 @@ def _standardised(words: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]])
     if mean.shape != (n_columns,) or len(weights) != n_columns + int(bool(constant)):
         raise ValueError("the weights are not one a column")
     nothing = np.empty((0, n_columns))
-    scaling = Scaling(mean, std, float(words["t_mean"]))
+    scaling = ColumnScaling(mean, std, float(words["t_mean"]))
     design = Design(basis, tensors["unit"], scaling, nothing, np.empty(0))
     return Standardised(
         design, weights, constant, tensors.get("order"), tensors.get("root"), int(words["n_rows"])

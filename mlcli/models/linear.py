@@ -1,4 +1,4 @@
-"""The models of fit-poly, kfold and logistic: linear functions, and what is made of them."""
+"""The models of fit-poly, kfold and logistic: predictions from linear functions."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from mlcli.classification.logistic.model import probabilities
+from mlcli.classification.softmax import probabilities
 from mlcli.errors import ConfigError
 from mlcli.linear.student import student_t_quantile
 from mlcli.models import functions
 from mlcli.models.functions import LinearFunction, Polynomials
-from mlcli.models.parts import Parts
-from mlcli.models.prediction import BATCH_ROWS, Array, Classes, Described, Numbers
+from mlcli.models.parts import ModelFiles
+from mlcli.models.prediction import (
+    BATCH_ROWS,
+    Array,
+    ClassPredictions,
+    ModelDescription,
+    NumberPredictions,
+)
 
 TENSORS = "model/predictor.safetensors"
 LEAST_SQUARES = "normal noise, from the residuals and the leverage"
@@ -22,14 +28,14 @@ HELD_OUT = "Student's quantile times the root of the held-out mean squared error
 
 
 @dataclass(frozen=True)
-class Error:
-    """How far predictions are off.
+class PredictionError:
+    """The error of predictions.
 
     Attributes:
-        residual_std: sigma from the training rows' residuals; None: there is no such.
+        residual_std: sigma from the training rows' residuals; None if there is none.
         degrees_of_freedom: of sigma.
-        held_out_mse: mean squared error on rows that were held out; None: there were none.
-        n_held_out: how many.
+        held_out_mse: mean squared error on held-out rows; None if there were none.
+        n_held_out: number of these rows.
     """
 
     residual_std: float | None
@@ -40,7 +46,7 @@ class Error:
     def half_width(
         self, leverage: Array | None, n: int, level: float
     ) -> tuple[Array, Array] | None:
-        """Standard deviation and half the width of the interval at n rows; None: neither way."""
+        """Standard deviation and half width of the interval at n rows; None if unknown."""
         tail = (1.0 + level) / 2.0
         if leverage is not None and self.residual_std is not None and self.degrees_of_freedom:
             std = self.residual_std * np.sqrt(1.0 + leverage)
@@ -51,7 +57,7 @@ class Error:
         return None
 
     def sentence(self, has_leverage: bool) -> str:
-        """How the interval is made; empty without one."""
+        """How the interval is computed; empty without one."""
         if has_leverage and self.residual_std is not None and self.degrees_of_freedom:
             return LEAST_SQUARES
         return HELD_OUT if self.held_out_mse is not None and self.n_held_out else ""
@@ -62,17 +68,17 @@ class LinearNumbers:
     """A regression.
 
     Attributes:
-        described: what it is.
-        function: one output.
-        error: of it.
+        described: its description.
+        function: with one output.
+        error: of the predictions.
     """
 
-    described: Described
+    described: ModelDescription
     function: LinearFunction
-    error: Error
+    error: PredictionError
     batch_rows: int = BATCH_ROWS
 
-    def predict(self, X: Array, level: float) -> Numbers:
+    def predict(self, X: Array, level: float) -> NumberPredictions:
         """See `Model`."""
         mean = np.asarray(self.function(X)).reshape(len(X))
         leverage = self.function.leverage(X)
@@ -80,9 +86,9 @@ class LinearNumbers:
             None if leverage is None else leverage.reshape(len(X)), len(X), level
         )
         if found is None:
-            return Numbers(mean)
+            return NumberPredictions(mean)
         std, half = found
-        return Numbers(mean, std, mean - half, mean + half)
+        return NumberPredictions(mean, std, mean - half, mean + half)
 
 
 @dataclass(frozen=True)
@@ -90,32 +96,32 @@ class LinearClasses:
     """A classification.
 
     Attributes:
-        described: what it is.
+        described: its description.
         functions: activations of the classes, or of C_1 alone.
-        is_logistic: whether probabilities are made of them.
-        threshold: p_0 of two classes.
+        is_logistic: whether they give probabilities.
+        threshold: p_0 of two classes; None: the most likely class.
     """
 
-    described: Described
+    described: ModelDescription
     functions: tuple[LinearFunction, ...]
     is_logistic: bool
     threshold: float | None
     batch_rows: int = BATCH_ROWS
 
-    def predict(self, X: Array, level: float) -> Classes:
+    def predict(self, X: Array, level: float) -> ClassPredictions:
         """See `Model`."""
         A = functions.evaluate(self.functions, X)  # (n, K) or (n, 1)
         names = self.described.classes
         if not self.is_logistic:
-            return Classes(names, A.argmax(axis=1))
+            return ClassPredictions(names, A.argmax(axis=1))
         P = probabilities(A)
         if len(names) == 2 and self.threshold is not None:
-            return Classes(names, (P[:, 1] > self.threshold).astype(np.int64), P)
-        return Classes(names, P.argmax(axis=1), P)
+            return ClassPredictions(names, (P[:, 1] > self.threshold).astype(np.int64), P)
+        return ClassPredictions(names, P.argmax(axis=1), P)
 
 
-def load_fit_poly(parts: Parts, info: Mapping[str, Any], degree: int | None) -> LinearNumbers:
-    """One of the degrees; left out, the one with the least held-out error.
+def load_fit_poly(parts: ModelFiles, info: Mapping[str, Any], degree: int | None) -> LinearNumbers:
+    """The model of one degree, by default the one with the least held-out error.
 
     Raises:
         ConfigError: the run has no such degree.
@@ -129,16 +135,16 @@ def load_fit_poly(parts: Parts, info: Mapping[str, Any], degree: int | None) -> 
     index = degrees.index(wanted)
     every = functions.decode(info["functions"], parts.tensors(TENSORS))
     function = _output(every, index)
-    said = ""
+    description = ""
     if len(degrees) > 1:
         why = "the least held-out error" if degree is None else "as asked"
-        said = f"degree {wanted} of {', '.join(map(str, degrees))} ({why})"
+        description = f"degree {wanted} of {', '.join(map(str, degrees))} ({why})"
     error = _error(info["fits"][index])
-    return LinearNumbers(_described(info, said, function, error=error), function, error)
+    return LinearNumbers(_described(info, description, function, error=error), function, error)
 
 
 def _output(every: list[LinearFunction], index: int) -> LinearFunction:
-    """The function of one output."""
+    """The function of one output among those of several degrees."""
     if len(every) > 1 or not isinstance(every[0], Polynomials):
         return every[index]
     fit = every[0].fit
@@ -154,8 +160,8 @@ def _output(every: list[LinearFunction], index: int) -> LinearFunction:
     )
 
 
-def load_kfold(parts: Parts, info: Mapping[str, Any]) -> LinearNumbers | LinearClasses:
-    """The model that was chosen."""
+def load_kfold(parts: ModelFiles, info: Mapping[str, Any]) -> LinearNumbers | LinearClasses:
+    """The chosen model."""
     every = functions.decode(info["functions"], parts.tensors(TENSORS))
     if "classes" in info:
         is_logistic = info["model"] == "logistic"
@@ -164,14 +170,14 @@ def load_kfold(parts: Parts, info: Mapping[str, Any]) -> LinearNumbers | LinearC
     return LinearNumbers(_described(info, "", every[0], error=error), every[0], error)
 
 
-def load_logistic(parts: Parts, info: Mapping[str, Any]) -> LinearClasses:
+def load_logistic(parts: ModelFiles, info: Mapping[str, Any]) -> LinearClasses:
     """The classifier of the first seed."""
     every = functions.decode(info["functions"], parts.tensors(TENSORS))
     return LinearClasses(_described(info), tuple(every), True, float(info["threshold"]))
 
 
-def _error(entry: Mapping[str, Any]) -> Error:
-    return Error(
+def _error(entry: Mapping[str, Any]) -> PredictionError:
+    return PredictionError(
         entry["residual_std"],
         entry["degrees_of_freedom"],
         entry["held_out_mse"],
@@ -183,14 +189,14 @@ def _described(
     info: Mapping[str, Any],
     chosen: str = "",
     function: LinearFunction | None = None,
-    error: Error | None = None,
-) -> Described:
+    error: PredictionError | None = None,
+) -> ModelDescription:
     interval = ""
     if function is not None and error is not None:
         at = np.zeros((1, len(info["features"])))
         interval = error.sentence(function.leverage(at) is not None)
     values = info.get("class_values", ())
-    return Described(
+    return ModelDescription(
         str(info["kind"]),
         tuple(info["features"]),
         str(info["target"]),
@@ -204,7 +210,7 @@ def _described(
 def error_entry(
     residual_std: float | None, dof: float | None, held_out_mse: float | None, n_held_out: int
 ) -> dict[str, Any]:
-    """What model.json says of the error of a fit; numbers that aren't finite are left out."""
+    """The entry of model.json for the error of a fit; numbers that are not finite are None."""
 
     def finite(value: float | None) -> float | None:
         return float(value) if value is not None and np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""A run folder -> its model. Nothing here runs what a file holds: numbers and JSON are read."""
+"""Load the model of a run folder. It reads arrays and JSON only, never code."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from mlcli.errors import ConfigError
-from mlcli.models.parts import INFO, Parts
-from mlcli.models.prediction import Model
-from mlcli.models.prepared import prepared
+from mlcli.models.parts import INFO, ModelFiles
+from mlcli.models.prediction import Model, with_preprocessing
 
 
 def load(
@@ -26,35 +25,35 @@ def load(
     seed_index: int | None = None,
     device: str = "auto",
 ) -> Model:
-    """The model of a run, each part checked against its hash.
+    """The model of a run; each file is checked against its hash.
 
     Args:
         folder: the run.
-        command: that made it.
+        command: the command that made it.
         digests: SHA-256 of its files, from its manifest.
         degree: of fit-poly; None: the best.
         variant: of networks; None: the best.
         seed_index: one network of an ensemble; None: all.
-        device: where networks compute.
+        device: of networks.
 
     Raises:
-        DataError: a part is missing, altered or damaged.
+        DataError: a file is missing, altered or damaged.
         ConfigError: there is no such degree, variant or seed.
     """
     _refuse_choices(command, {"--degree": degree}, ("fit-poly",))
     chosen = {"--variant": variant, "--seed-index": seed_index}
     _refuse_choices(command, chosen, ("train-mlp", "train-cnn"))
-    parts = Parts(folder, digests)
+    parts = ModelFiles(folder, digests)
     info = parts.info()
     try:
         with np.errstate(all="ignore"):
-            model = _of_images(
-                _made(parts, info, command, degree, variant, seed_index, device), info
+            model = _with_image_shape(
+                _load(parts, info, command, degree, variant, seed_index, device), info
             )
             _check_names(model)
-            # Arrays that don't fit each other are found here and not among the user's rows.
+            # Arrays whose shapes don't match fail here and not on the user's rows.
             model.predict(np.zeros((1, len(model.described.features))), 0.95).columns()
-            model = prepared(model, info)
+            model = with_preprocessing(model, info)
     except (
         KeyError,
         TypeError,
@@ -68,8 +67,8 @@ def load(
     return model
 
 
-def _made(
-    parts: Parts,
+def _load(
+    parts: ModelFiles,
     info: Mapping[str, Any],
     command: str,
     degree: int | None,
@@ -92,11 +91,11 @@ def _made(
     return (linear.load_kfold if command == "kfold" else linear.load_logistic)(parts, info)
 
 
-def _of_images(model: Any, info: Mapping[str, Any]) -> Model:
-    """The model as it reads images, where it was fitted to some.
+def _with_image_shape(model: Any, info: Mapping[str, Any]) -> Model:
+    """The model with the shape of the images that it was fitted to, if any.
 
     Raises:
-        ValueError: its inputs are not their pixels.
+        ValueError: its inputs are not the pixels of such images.
     """
     found: Model = model
     if found.described.image_shape is not None or not info.get("image_shape"):
@@ -111,9 +110,9 @@ def _of_images(model: Any, info: Mapping[str, Any]) -> Model:
 def _check_names(model: Model) -> None:
     one = model.described
     for name in (*one.features, one.target, *one.classes):
-        # As in the training, which takes no others: they are shown and written.
+        # Training requires this too: names are shown and written.
         if not isinstance(name, str) or not name.isprintable():
-            raise ValueError("a name that is none")
+            raise ValueError("a name is not printable text")
     if not one.features or len(one.classes) != len(one.class_values):
         raise ValueError("no features, or classes without values")
 

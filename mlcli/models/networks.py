@@ -1,4 +1,4 @@
-"""The models of train-mlp and train-cnn: trained networks, one or an ensemble over seeds."""
+"""The models of train-mlp and train-cnn: a trained network, or an ensemble over seeds."""
 
 from __future__ import annotations
 
@@ -13,11 +13,17 @@ from numpy.typing import NDArray
 
 from mlcli.errors import ConfigError, DataError
 from mlcli.linear.student import student_t_quantile
-from mlcli.models.parts import Parts
-from mlcli.models.prediction import Array, Classes, Described, Numbers, Prediction
-from mlcli.models.prepared import described_with
-from mlcli.preparation.columns import from_words
-from mlcli.preparation.filling import Filling, filling_from
+from mlcli.models.parts import ModelFiles
+from mlcli.models.prediction import (
+    Array,
+    ClassPredictions,
+    ModelDescription,
+    NumberPredictions,
+    Prediction,
+    described_with,
+)
+from mlcli.preparation.columns import preparation_from_dict
+from mlcli.preparation.filling import Filling, filling_from_dict
 
 ENSEMBLE = (
     "Student's quantile times the root of one network's held-out mean squared error plus the "
@@ -32,9 +38,9 @@ class Program:
 
     Attributes:
         restored: `neural.restored.Restored`.
-        n_members: its first ones, which are asked for.
+        n_members: the number of requested members, the first ones.
         output_shift, output_scale: units of their outputs, (M, 1).
-        fillings: what fills the gaps of the inputs, one a member; empty: there are none.
+        fillings: how gaps of the inputs are filled, one per member; empty if there are none.
     """
 
     restored: Any
@@ -60,13 +66,13 @@ class Networks:
     """An ensemble of networks, or one.
 
     Attributes:
-        described: what they are.
+        described: their description.
         programs: all of their networks.
-        held_out_mse: of one of them, in the units of the target; None: there is none.
-        n_held_out: on so many rows.
+        held_out_mse: of one network, in the units of the target; None if there is none.
+        n_held_out: number of held-out rows.
     """
 
-    described: Described
+    described: ModelDescription
     programs: tuple[Program, ...]
     held_out_mse: float | None
     n_held_out: int
@@ -85,33 +91,33 @@ class Networks:
         mean = values.mean(axis=0) if many else values[0]
         spread = values.std(axis=0, ddof=1) if many else None
         if self.held_out_mse is None or not self.n_held_out:
-            return Numbers(mean, spread=spread)
+            return NumberPredictions(mean, spread=spread)
         std = np.sqrt(self.held_out_mse + (np.zeros(len(X)) if spread is None else spread**2))
         half = student_t_quantile((1 + level) / 2, self.n_held_out) * std
-        return Numbers(mean, std, mean - half, mean + half, spread)
+        return NumberPredictions(mean, std, mean - half, mean + half, spread)
 
-    def _classes(self, X: Array) -> Classes:
-        from mlcli.classification.logistic.model import softmax
+    def _classes(self, X: Array) -> ClassPredictions:
+        from mlcli.classification.softmax import softmax
 
         every = [softmax(A) for one in self.programs for A in one.outputs(X)]
         P = np.mean(every, axis=0) if len(every) > 1 else every[0]
-        called = P.argmax(axis=1)
+        predicted = P.argmax(axis=1)
         spread = None
         if len(every) > 1:
             rows = np.arange(len(X))
-            spread = np.std([one[rows, called] for one in every], axis=0, ddof=1)
-        return Classes(self.described.classes, called, P, spread)
+            spread = np.std([one[rows, predicted] for one in every], axis=0, ddof=1)
+        return ClassPredictions(self.described.classes, predicted, P, spread)
 
 
 def load_networks(
-    parts: Parts,
+    parts: ModelFiles,
     info: Mapping[str, Any],
     command: str,
     variant: str | None,
     seed_index: int | None,
     device: str,
 ) -> Networks:
-    """The networks of one variant; left out, of the one with the least validation loss.
+    """The networks of one variant, by default the one with the least validation loss.
 
     Raises:
         ConfigError: there is no such variant or seed.
@@ -137,26 +143,26 @@ def load_networks(
     return Networks(described, tuple(programs), entry["held_out_mse"], int(entry["n_held_out"]))
 
 
-def _variant(info: Mapping[str, Any], asked: str | None) -> Mapping[str, Any]:
+def _variant(info: Mapping[str, Any], label: str | None) -> Mapping[str, Any]:
     entries = list(info["variants"])
-    if asked is None:
+    if label is None:
         found: Mapping[str, Any] = entries[int(info["best_variant"])]
         return found
     names = {name: entry for entry in entries for name in (entry["label"], entry["variant"])}
-    if asked not in names:
+    if label not in names:
         labels = [entry["label"] for entry in entries]
-        near = get_close_matches(asked, names, n=1, cutoff=0.4)
+        near = get_close_matches(label, names, n=1, cutoff=0.4)
         raise ConfigError(
             "--variant",
             must=f"one of {', '.join(labels)}",
-            got=repr(asked),
+            got=repr(label),
             hint=near[0] if near else labels[0],
         )
-    return dict(names[asked])
+    return dict(names[label])
 
 
 def _members(info: Mapping[str, Any], variant: str, seed_index: int | None) -> dict[int, list[int]]:
-    """Places of the members that are wanted, by the number of their program."""
+    """Positions of the requested members in each program, by its number."""
     found: dict[int, list[int]] = {}
     seeds = set()
     for number, program in enumerate(info["programs"]):
@@ -183,14 +189,14 @@ def _program(
     device: str,
 ) -> Program:
     from mlcli.neural import restored
-    from mlcli.neural.pixels import Pixels
+    from mlcli.neural.augmentation import Pixels
     from mlcli.scale.threads import n_threads
 
     n_trained, n_features = int(program["n_trained"]), len(info["features"])
-    # A batch of one matrix product is computed another way than a batch of several: a network that
-    # was judged beside others gets a twin beside it, which keeps its last bits.
-    n_asked = len(places)
-    if n_asked == 1 < n_trained:
+    # BLAS computes one matrix product with another algorithm than a batch of several. A network
+    # that was evaluated beside others is therefore duplicated, which keeps its last bits.
+    n_requested = len(places)
+    if n_requested == 1 < n_trained:
         places = [*places, *places]
     members = [program["members"][m] for m in places]
     own = {name: array[places] for name, array in tensors.items()}
@@ -198,11 +204,11 @@ def _program(
     if info["kind"] == "mlp":
         sizes = [int(n) for n in program["sizes"]]
         activations = [str(one["activation"]) for one in members]
-        net = restored.perceptrons(sizes, activations, str(program["normalisation"]), own, device)
+        net = restored.restore_mlp(sizes, activations, str(program["normalisation"]), own, device)
     else:
         shape = tuple(int(n) for n in program["input_shape"])
         lines = [str(line) for line in program["layers"]]
-        net = restored.convolutional(lines, shape, len(info["classes"]) or 1, own, device)
+        net = restored.restore_cnn(lines, shape, len(info["classes"]) or 1, own, device)
         if info["views"]:
             pixels = Pixels(shape, float(info["views"]["ground"]))  # type: ignore[arg-type]
             views = (pixels, bool(info["views"]["flips"]))
@@ -213,21 +219,21 @@ def _program(
         origin = _units(members[:1], "input_origin", n_features)[0]
     fillings: tuple[Filling, ...] = ()
     if "preparation" in info:
-        preparation = from_words(info["preparation"])
-        fillings = tuple(filling_from(preparation, one["filling"]) for one in members)
+        preparation = preparation_from_dict(info["preparation"])
+        fillings = tuple(filling_from_dict(preparation, one["filling"]) for one in members)
     shift = _units(members, "input_shift", n_features)
     scale = _units(members, "input_scale", n_features)
     return Program(
-        restored.Restored(net, shift, scale, n_trained, threads, autocast, views, origin),
-        n_asked,
-        _units(members[:n_asked], "output_shift", 1),
-        _units(members[:n_asked], "output_scale", 1),
+        restored.RestoredNetworks(net, shift, scale, n_trained, threads, autocast, views, origin),
+        n_requested,
+        _units(members[:n_requested], "output_shift", 1),
+        _units(members[:n_requested], "output_scale", 1),
         fillings,
     )
 
 
 def _units(members: Sequence[Mapping[str, Any]], name: str, width: int) -> Array:
-    """(M, width), whether each member has a number or a list."""
+    """The values of each member, (M, width), whether it has a number or a list."""
     return np.stack([np.broadcast_to(np.asarray(one[name], float), (width,)) for one in members])
 
 
@@ -239,16 +245,16 @@ def _described(
     seed_index: int | None,
     n_lost: int,
     variant: str | None,
-) -> Described:
+) -> ModelDescription:
     n_members = sum(map(len, wanted.values())) - n_lost
-    said = []
+    description = []
     if len(info["variants"]) > 1:
         why = "the least validation loss" if variant is None else "as asked"
-        said.append(f"variant {entry['label']} of {len(info['variants'])} ({why})")
+        description.append(f"variant {entry['label']} of {len(info['variants'])} ({why})")
     if seed_index is not None:
-        said.append(f"the network of seed {seed_index}")
+        description.append(f"the network of seed {seed_index}")
     elif n_members > 1:
-        said.append(f"the mean of {n_members} networks")
+        description.append(f"the mean of {n_members} networks")
     warnings = (f"{n_lost} networks diverged and are left out",) if n_lost else ()
     shape, resize = info["image_shape"], info["resize"]
     interval = (
@@ -256,11 +262,11 @@ def _described(
         if info["classes"] or entry["held_out_mse"] is None
         else (ENSEMBLE if n_members > 1 else SINGLE)
     )
-    return Described(
+    return ModelDescription(
         command,
         tuple(info["features"]),
         str(info["target"]),
-        ", ".join(said),
+        ", ".join(description),
         interval,
         tuple(info["classes"]),
         tuple(float(value) for value in info["class_values"]),

@@ -1,4 +1,4 @@
-"""The parts of a model on disk: each is checked against its hash before anything reads it."""
+"""The files of a model: each is checked against its hash before it is parsed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from mlcli.errors import DataError
 from mlcli.json_file import parse_json
 
 SCHEMA = 2
-# Of a model whose inputs are made of a table's columns, which others read as they are.
+# The schema of models with preprocessing of the columns.
 PREPARED_SCHEMA = 3
 INFO = "model/model.json"
-# More than any model here writes; checked before a byte is read.
+# The largest files that are read, more than any model writes.
 MOST_BYTES = {".json": 2**26, ".safetensors": 2**32}
 KINDS = ("float64", "float32", "int64")
 
 
-class Parts:
-    """The files of a run folder, by their names in its manifest.
+class ModelFiles:
+    """The files of a model in a run folder, by their names in its manifest.
 
     Args:
         folder: the run.
@@ -37,10 +37,10 @@ class Parts:
         return name in self._digests
 
     def content(self, name: str) -> bytes:
-        """The bytes of a part.
+        """The bytes of a file.
 
         Raises:
-            DataError: it is missing, too large, or not what the manifest says.
+            DataError: it is missing, too large, or does not match the manifest.
         """
         path = self.folder / name
         try:
@@ -62,10 +62,10 @@ class Parts:
         return content
 
     def info(self) -> dict[str, Any]:
-        """The words of the model.
+        """The metadata of the model, from model.json.
 
         Raises:
-            DataError: no JSON object, or one of another schema.
+            DataError: it is not a JSON object, or has another schema.
         """
         try:
             found = parse_json(self.content(INFO))
@@ -82,10 +82,10 @@ class Parts:
         return dict(found)
 
     def tensors(self, name: str, *, finite: bool = True) -> dict[str, NDArray[Any]]:
-        """The arrays of a safetensors file, which holds numbers and nothing that runs.
+        """The arrays of a safetensors file, a format without executable content.
 
         Raises:
-            DataError: it is damaged, or holds other numbers than models have.
+            DataError: it is damaged, or has an unexpected type of numbers.
         """
         from safetensors import SafetensorError
         from safetensors.numpy import load
@@ -107,7 +107,7 @@ class Parts:
         return found
 
     def damaged(self, name: str) -> DataError:
-        """The refusal of a part whose content can't be a model."""
+        """The error for a file whose content is not a valid model."""
         return DataError(
             f"{name} of {self.folder} does not hold a model that can be read",
             hint="the same command again with --force",

@@ -1,8 +1,8 @@
 """Convolutional networks as a readable list of layers, and the shapes they make (section 8).
 
-A layer is a line: `conv 32 3x3 pad same stride 1`, `pool max 2`, `pool avg 3 stride 2`,
+A layer is one line of text: `conv 32 3x3 pad same stride 1`, `pool max 2`, `pool avg 3 stride 2`,
 `batch-norm`, `relu` or another activation, `dropout 0.25`, `global avg`, `flatten`, `dense 128`,
-`residual 64 stride 2`, `scan 32`. The outputs are added by themselves.
+`residual 64 stride 2`, `scan 32`. The output layers are added automatically.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from mlcli.neural.layer_lines import LayerSpec, parse
+from mlcli.neural.activations import ACTIVATIONS
+from mlcli.neural.layer_spec import LayerSpec, parse
 
 # (channels, height, width) of images, or (n,) of vectors.
 Shape = tuple[int, ...]
@@ -21,7 +22,7 @@ Shapes = dict[str, Shape]
 _POOLED = ("pool max 2", "batch-norm", "relu")
 _NORMAL = ("batch-norm", "relu")
 
-# Maxima are taken before normalisation and relu, which then have a quarter of the pixels to do.
+# Pooling comes before normalisation and relu, which then see a quarter of the pixels.
 PRESETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         # Figure 22: convolution and pooling in turn, then dense layers.
@@ -37,7 +38,7 @@ PRESETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "relu",
             "dropout 0.25",
         ),
-        # LeNet-5 (LeCun et al. 1998), with plain averages and every map seeing all before it.
+        # LeNet-5 (LeCun et al. 1998), with plain averages and full connections between maps.
         "lenet": (
             "conv 6 5x5 pad same",
             "tanh",
@@ -51,7 +52,7 @@ PRESETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "dense 84",
             "tanh",
         ),
-        # 1x1 convolutions after each larger one (section 8.5), and a map for each class.
+        # 1x1 convolutions after each larger one (section 8.5), and one map per class.
         "nin": (
             "conv 32 3x3 pad same",
             *_POOLED,
@@ -66,7 +67,7 @@ PRESETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "conv 96 1x1",
             *_NORMAL,
         ),
-        # No dense layer and nothing that knows the size of the image (section 8.6).
+        # No dense layer: it works on images of any size (section 8.6).
         "fcn": (
             "conv 16 3x3 pad same",
             *_POOLED,
@@ -85,24 +86,24 @@ PRESETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "residual 128 stride 2",
             "global avg",
         ),
-        # For matrices in which a whole row or a whole column means something.
+        # For matrices whose whole rows and columns carry meaning.
         "scan": ("scan 24", "relu", "dense 64", "relu"),
     }
 )
 
 
 @dataclass(frozen=True)
-class Layer:
+class CNNLayer:
     """A layer on inputs of a known shape: a row of the summary table.
 
     Attributes:
         number: 1, 2, ...; the names of its parameters end with it.
-        spec: what was asked for.
+        spec: its specification.
         input: shape of one row that goes in, (c, h, w) or (n,).
         output: shape of one row that comes out.
-        parameters: shapes of what is learnt, by name.
+        parameters: shapes of the learnt parameters, by name.
         statistics: length of each running statistic, by name.
-        n_values: numbers that it computes for a row and that training remembers.
+        n_values: numbers per row that training stores for the backward pass.
     """
 
     number: int
@@ -115,7 +116,7 @@ class Layer:
 
     @property
     def name(self) -> str:
-        """The line that describes it."""
+        """The line of text that specifies it."""
         return self.spec.line
 
     @property
@@ -130,11 +131,11 @@ class Layer:
 
 def shapes(
     specs: Sequence[LayerSpec], input_shape: Shape, n_outputs: int | None
-) -> tuple[Layer, ...]:
+) -> tuple[CNNLayer, ...]:
     """Each layer's shapes, parameters and memory, the layers of the outputs included.
 
     Along each axis a filter or a window gives floor((n + 2p - f) / s) + 1 pixels, (8.16) with a
-    stride. A net that ends in vectors gets `dense K`; one that ends in images gets `conv K 1x1`
+    stride. A network that ends in vectors gets `dense K`; one that ends in images `conv K 1x1`
     and `global avg`, the mean of a map of logits.
 
     Args:
@@ -143,13 +144,13 @@ def shapes(
         n_outputs: K; None: the layers make the outputs themselves.
 
     Raises:
-        ValueError: a layer can't be on what comes in; the sentence names the layer.
+        ValueError: a layer does not fit its input; the message names the layer.
     """
     if len(input_shape) != 3 or min(input_shape) < 1:
         raise ValueError(f"images must be (channels, height, width), got {tuple(input_shape)}")
     if n_outputs is not None and n_outputs < 1:
         raise ValueError(f"there must be at least one output, got {n_outputs}")
-    layers: list[Layer] = []
+    layers: list[CNNLayer] = []
     shape = tuple(int(n) for n in input_shape)
     wanted = list(specs)
     for number, spec in enumerate(wanted, start=1):
@@ -167,7 +168,7 @@ def shapes(
     return tuple(layers)
 
 
-def count_parameters(layers: Sequence[Layer]) -> int:
+def count_parameters(layers: Sequence[CNNLayer]) -> int:
     """Learnt numbers of one member."""
     return sum(layer.n_parameters for layer in layers)
 
@@ -176,8 +177,8 @@ def _text(shape: Shape) -> str:
     return " x ".join(map(str, shape)) if len(shape) == 3 else f"vectors of {shape[0]}"
 
 
-def _layer(number: int, spec: LayerSpec, shape: Shape, normalised: bool) -> Layer:
-    """One layer on its input; `normalised`: a batch-norm follows, whose beta is the bias."""
+def _layer(number: int, spec: LayerSpec, shape: Shape, normalised: bool) -> CNNLayer:
+    """One layer on its input. `normalised`: a batch-norm follows, so it has no bias of its own."""
     where = f"layer {number}, {spec.line!r}"
     for_images = spec.kind in ("conv", "pool", "global", "flatten", "residual", "scan")
     if for_images and len(shape) != 3:
@@ -192,17 +193,17 @@ def _layer(number: int, spec: LayerSpec, shape: Shape, normalised: bool) -> Laye
         return _scan(number, spec, shape)
     if spec.kind == "dense":
         made = _biased(f"{number}", (shape[0], spec.n), spec.n, not normalised)
-        return Layer(number, spec, shape, (spec.n,), made, n_values=spec.n)
+        return CNNLayer(number, spec, shape, (spec.n,), made, n_values=spec.n)
     if spec.kind == "global":
-        return Layer(number, spec, shape, shape[:1], n_values=shape[0])
+        return CNNLayer(number, spec, shape, shape[:1], n_values=shape[0])
     n_values = math.prod(shape)
     if spec.kind == "flatten":
-        return Layer(number, spec, shape, (n_values,), n_values=n_values)
+        return CNNLayer(number, spec, shape, (n_values,), n_values=n_values)
     if spec.kind == "batch-norm":
         gains, statistics = _normal(f"{number}", shape[0])
-        return Layer(number, spec, shape, shape, gains, statistics, n_values)
-    slope: Shapes = {f"slope{number}": (1,)} if spec.word == "prelu" else {}
-    return Layer(number, spec, shape, shape, slope, n_values=n_values)
+        return CNNLayer(number, spec, shape, shape, gains, statistics, n_values)
+    slope: Shapes = {f"slope{number}": (1,)} if _learns_slope(spec) else {}
+    return CNNLayer(number, spec, shape, shape, slope, n_values=n_values)
 
 
 def _size(n: int, f: int, s: int, p: int, where: str, axis: str) -> int:
@@ -215,7 +216,7 @@ def _size(n: int, f: int, s: int, p: int, where: str, axis: str) -> int:
     return (n + 2 * p - f) // s + 1
 
 
-def _window(number: int, spec: LayerSpec, shape: Shape, normalised: bool, where: str) -> Layer:
+def _window(number: int, spec: LayerSpec, shape: Shape, normalised: bool, where: str) -> CNNLayer:
     """A convolution, (8.14), or pooling, (8.19)."""
     c, h, w = (
         shape[0],
@@ -223,15 +224,15 @@ def _window(number: int, spec: LayerSpec, shape: Shape, normalised: bool, where:
         _size(shape[2], spec.size[1], spec.stride[1], spec.padding[1], where, "width"),
     )
     if spec.kind == "pool":
-        return Layer(number, spec, shape, (c, h, w), n_values=c * h * w)
+        return CNNLayer(number, spec, shape, (c, h, w), n_values=c * h * w)
     made = _biased(f"{number}", (spec.n, c, *spec.size), spec.n, not normalised)
-    return Layer(number, spec, shape, (spec.n, h, w), made, n_values=spec.n * h * w)
+    return CNNLayer(number, spec, shape, (spec.n, h, w), made, n_values=spec.n * h * w)
 
 
-def _residual(number: int, spec: LayerSpec, shape: Shape) -> Layer:
-    """3x3, normalise, h, 3x3, normalise, add what came in, h; He et al. 2016, figure 2.
+def _residual(number: int, spec: LayerSpec, shape: Shape) -> CNNLayer:
+    """h(x + F(x)), F = 3x3, normalise, h, 3x3, normalise; He et al. 2016, figure 2.
 
-    Where channels or pixels change, what came in goes through a 1x1 convolution of its own.
+    Where channels or pixels change, x goes through a 1x1 convolution first.
     """
     c, n = shape[0], spec.n
     h, w = ((size - 1) // s + 1 for size, s in zip(shape[1:], spec.stride, strict=True))
@@ -244,19 +245,23 @@ def _residual(number: int, spec: LayerSpec, shape: Shape) -> Layer:
         gains, running = _normal(name[1:], n)
         made |= {name: W, **gains}
         statistics |= running
-    for part in ("_1", "_2") if spec.word == "prelu" else ():
+    for part in ("_1", "_2") if _learns_slope(spec) else ():
         made[f"slope{number}{part}"] = (1,)
-    # A convolution and a normalisation each, and h twice.
+    # One convolution and one normalisation per weight array, and h twice.
     n_values = (2 * len(weights) + 2) * n * h * w
-    return Layer(number, spec, shape, (n, h, w), made, statistics, n_values)
+    return CNNLayer(number, spec, shape, (n, h, w), made, statistics, n_values)
 
 
-def _scan(number: int, spec: LayerSpec, shape: Shape) -> Layer:
-    """n filters 1 x w see a row each, n filters h x 1 a column each: n h + n w numbers."""
+def _scan(number: int, spec: LayerSpec, shape: Shape) -> CNNLayer:
+    """n filters 1 x w on rows and n filters h x 1 on columns: n h + n w numbers."""
     (c, h, w), n = shape, spec.n
     made = _biased(f"{number}_rows", (n, c, 1, w), n, True)
     made |= _biased(f"{number}_columns", (n, c, h, 1), n, True)
-    return Layer(number, spec, shape, (n * (h + w),), made, n_values=n * (h + w))
+    return CNNLayer(number, spec, shape, (n * (h + w),), made, n_values=n * (h + w))
+
+
+def _learns_slope(spec: LayerSpec) -> bool:
+    return bool(spec.activation) and ACTIVATIONS[spec.activation].learns_slope
 
 
 def _biased(suffix: str, W: Shape, n: int, bias: bool) -> Shapes:

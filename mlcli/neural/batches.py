@@ -1,4 +1,4 @@
-"""Rows for all members at once: each member's own rows, units and order."""
+"""Minibatches for all members at once: each member has its own rows, units and order."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mlcli.neural.batched_module import BatchedModule, Stream
 from mlcli.neural.losses import Loss
-from mlcli.neural.members import Members, Stream
 
 Array = NDArray[Any]
-# Minibatches are gathered a few at a time, as many as stay in the cache.
+# As many minibatches are gathered at a time as fit into the cache.
 GATHERED_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Units of each member: v becomes (v - shift) / scale.
+    """Standardisation of each member: v becomes (v - shift) / scale.
 
     Attributes:
-        shift: (M, ...), one entry a column or one for all.
+        shift: (M, ...), one entry per column or one for all.
         scale: positive, the same shape.
     """
 
@@ -35,7 +35,7 @@ class Scaling:
 
 @dataclass(frozen=True)
 class View:
-    """The rows of a table that each member sees, and the units in which it sees them.
+    """Which rows of a table each member uses, and its standardisation of them.
 
     Attributes:
         index: row numbers of each member, (M, n); None: every row.
@@ -49,19 +49,19 @@ class View:
 
 
 class Units(NamedTuple):
-    """A `Scaling` where the network lives: shift and scale (M, 1, ...)."""
+    """A `Scaling` on the network's device: shift and scale (M, 1, ...)."""
 
     shift: Tensor
     scale: Tensor
 
     def apply(self, values: Tensor) -> Tensor:
-        """Values (..., M, B, ...) in these units; the values themselves may be overwritten."""
+        """Values (..., M, B, ...) in these units; may overwrite the values."""
         return values.sub_(self.shift).div_(self.scale)
 
 
 @dataclass(frozen=True)
-class Part:
-    """A `View` of rows where the network lives and in its floating-point type.
+class MemberRows:
+    """The rows of a `View` on the network's device, in its floating-point type.
 
     Attributes:
         X: inputs, (N, ...).
@@ -79,7 +79,7 @@ class Part:
 
     @property
     def n_rows(self) -> int:
-        """Rows that a member sees, n."""
+        """Rows per member, n."""
         return len(self.X) if self.index is None else self.index.shape[1]
 
     def rows(self, start: int, end: int, n_members: int) -> tuple[Tensor, Tensor]:
@@ -107,19 +107,21 @@ class Part:
         return X, t
 
 
-def part_of(net: Members, loss: Loss, X: Array, t: Array, view: View | None = None) -> Part:
-    """Rows and targets of all members, where the network lives.
+def member_rows(
+    net: BatchedModule, loss: Loss, X: Array, t: Array, view: View | None = None
+) -> MemberRows:
+    """Rows and targets of all members on the network's device.
 
     Args:
         net: M members.
         loss: whether targets are labels.
         X: inputs, (N, ...).
         t: labels (N,) or targets (N, K).
-        view: whose rows are whose; None: every row for every member.
+        view: rows and units of each member; None: every row for every member, as it is.
 
     Raises:
-        ValueError: X and t don't have the same number of rows, there are none, or the view is of
-            another number of members.
+        ValueError: X and t differ in length or are empty, or the view is of another number of
+            members.
     """
     if len(X) != len(t) or not len(X):
         raise ValueError(f"X and t must have the same rows, got {len(X)} and {len(t)}")
@@ -130,10 +132,10 @@ def part_of(net: Members, loss: Loss, X: Array, t: Array, view: View | None = No
     targets = targets.to(torch.int64 if loss.labelled else theta.dtype)
     rows = torch.as_tensor(np.asarray(X), device=theta.device).to(theta.dtype)
     index = None if view.index is None else torch.as_tensor(view.index, device=theta.device)
-    return Part(rows, targets, index, _units(net, view.X), _units(net, view.t))
+    return MemberRows(rows, targets, index, _units(net, view.X), _units(net, view.t))
 
 
-def _units(net: Members, scaling: Scaling | None) -> Units | None:
+def _units(net: BatchedModule, scaling: Scaling | None) -> Units | None:
     if scaling is None:
         return None
     arrays = (np.asarray(scaling.shift), np.asarray(scaling.scale))
@@ -141,11 +143,11 @@ def _units(net: Members, scaling: Scaling | None) -> Units | None:
     return Units(shift.unsqueeze(1), scale.unsqueeze(1))  # (M, 1, ...)
 
 
-def bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
-    """Where each minibatch of an epoch starts and ends.
+def batch_bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
+    """Start and end of each minibatch of an epoch.
 
-    The last has the rows that are left; a single row that is left joins the one before, since
-    batch normalisation has no variance of one row.
+    The last minibatch has the remaining rows. A single remaining row joins the one before, since
+    batch normalisation needs at least two rows.
 
     Raises:
         ValueError: the batch size is not positive.
@@ -158,10 +160,10 @@ def bounds(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
     return list(pairwise(cuts))
 
 
-def orders(streams: Sequence[Stream], epoch: int, part: Part) -> Tensor:
+def epoch_orders(streams: Sequence[Stream], epoch: int, part: MemberRows) -> Tensor:
     """The row numbers of each member in the order of an epoch, (M, n).
 
-    The order is addressed by member and epoch, so a resumed run needs no generator's state.
+    It depends on the member's stream and the epoch only, so a resumed run needs no generator state.
     """
     drawn = [stream("order", epoch).permutation(part.n_rows) for stream in streams]
     order = torch.from_numpy(np.stack(drawn)).to(part.X.device)  # (M, n)
@@ -169,13 +171,13 @@ def orders(streams: Sequence[Stream], epoch: int, part: Part) -> Tensor:
 
 
 def minibatches(
-    part: Part, order: Tensor, cuts: Sequence[tuple[int, int]]
+    part: MemberRows, order: Tensor, cuts: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """X (M, B, ...) and t (M, B) or (M, B, K) of each minibatch of an epoch.
 
     Args:
         part: the rows of all members.
-        order: row numbers of each member, (M, n), see `orders`.
+        order: row numbers of each member, (M, n), see `epoch_orders`.
         cuts: start and end of each minibatch.
     """
     n_members = len(order)

@@ -1,4 +1,4 @@
-"""What trained members say about rows: outputs, loss and accuracy of each."""
+"""Outputs, loss and accuracy of trained members."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mlcli.neural.batches import Part
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.batches import MemberRows
+from mlcli.neural.data_parallel import ProcessGroup
 from mlcli.neural.losses import Loss
-from mlcli.neural.members import Members
-from mlcli.neural.process_group import ProcessGroup
 
 Floats = NDArray[np.float64]
-# X (M, B, ...) to outputs (M, B, K): a network, or what is made of it.
-Look = Callable[[Tensor], Tensor]
-# Rows of all members that go through the network at a time, and numbers in them: what the layers
-# make of these should stay in the cache.
+# X (M, B, ...) to outputs (M, B, K): a network, or a function of one.
+Forward = Callable[[Tensor], Tensor]
+# Rows of all members per forward pass, and numbers in them, at most: activations should fit into
+# the cache.
 N_ROWS = 2048
 N_NUMBERS = 400_000
 
 
-class Scores(NamedTuple):
+class EvaluationScores(NamedTuple):
     """Loss (M,) and, where targets are labels, accuracy (M,) of each member."""
 
     loss: Floats
@@ -33,27 +33,27 @@ class Scores(NamedTuple):
 
 
 def rows_at_a_time(n_members: int, n_numbers: int) -> int:
-    """Rows of so many numbers that each member is asked about at a time."""
+    """Rows of n numbers per member and forward pass."""
     return max(1, min(N_ROWS, N_NUMBERS // n_numbers) // n_members)
 
 
-def computing(net: Members, autocast: bool) -> AbstractContextManager[Any]:
-    """The context of a forward pass: bfloat16 where it is safe, if asked for."""
+def computing(net: BatchedModule, autocast: bool) -> AbstractContextManager[Any]:
+    """The context of a forward pass: autocast to bfloat16, or nothing."""
     if not autocast:
         return nullcontext()
     return torch.autocast(net.theta.device.type, torch.bfloat16)
 
 
 def _outputs(
-    net: Members,
-    part: Part,
+    net: BatchedModule,
+    part: MemberRows,
     autocast: bool,
-    look: Look | None = None,
+    forward: Forward | None = None,
     group: ProcessGroup | None = None,
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """How many rows, their outputs (M, n, K) in evaluation mode, and their targets.
+    """Number of rows, outputs (M, n, K) in evaluation mode, and targets, batch by batch.
 
-    Of a group of processes each takes its turn.
+    Processes of a group take turns, each batch by one of them.
     """
     net.eval()
     n_rows = rows_at_a_time(net.n_members, part.X[0].numel())
@@ -64,12 +64,14 @@ def _outputs(
         end = min(start + n_rows, part.n_rows)
         X, t = part.rows(start, end, net.n_members)  # (M, n, ...), (M, n) or (M, n, K)
         with computing(net, autocast):
-            A = (look or net)(X)
+            A = (forward or net)(X)
         yield end - start, A.to(net.theta.dtype), t
 
 
 @torch.no_grad()
-def evaluate(net: Members, loss: Loss, part: Part, autocast: bool = False) -> Scores:
+def evaluate(
+    net: BatchedModule, loss: Loss, part: MemberRows, autocast: bool = False
+) -> EvaluationScores:
     """Loss and accuracy of each member on all of its rows.
 
     Args:
@@ -88,12 +90,12 @@ def evaluate(net: Members, loss: Loss, part: Part, autocast: bool = False) -> Sc
         net.group.add(total)
         net.group.add(n_right)
     E = total.cpu().numpy().astype(np.float64) / part.n_rows
-    return Scores(E, n_right.cpu().numpy() / part.n_rows if loss.labelled else None)
+    return EvaluationScores(E, n_right.cpu().numpy() / part.n_rows if loss.labelled else None)
 
 
 @torch.no_grad()
 def outputs(
-    net: Members, part: Part, autocast: bool = False, look: Look | None = None
+    net: BatchedModule, part: MemberRows, autocast: bool = False, forward: Forward | None = None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Outputs before the output activation and targets of each member's rows.
 
@@ -101,19 +103,49 @@ def outputs(
         net: M members.
         part: the rows.
         autocast: forward passes in bfloat16.
-        look: takes the place of the network, as an average over views does; None: the network.
+        forward: replaces the network, such as an average over views; None: the network.
 
     Returns:
         (M, n, K), and labels (M, n) or targets (M, n, K), these in the member's own units.
     """
-    every = _outputs(net, part, autocast, look)
+    every = _outputs(net, part, autocast, forward)
     found = [(A.cpu().numpy(), t.cpu().numpy()) for _, A, t in every]
     values, targets = zip(*found, strict=True)
     return np.concatenate(values, axis=1), np.concatenate(targets, axis=1)
 
 
 @torch.no_grad()
-def predict(net: Members, X: NDArray[Any], autocast: bool = False) -> NDArray[Any]:
+def predict(net: BatchedModule, X: NDArray[Any], autocast: bool = False) -> NDArray[Any]:
     """Outputs before the output activation of each member on the same rows, (N, ...): (M, N, K)."""
     rows = torch.as_tensor(np.asarray(X), device=net.theta.device).to(net.theta.dtype)
-    return outputs(net, Part(rows, torch.zeros(len(rows), device=rows.device)), autocast)[0]
+    return outputs(net, MemberRows(rows, torch.zeros(len(rows), device=rows.device)), autocast)[0]
+
+
+class TrainingScores(NamedTuple):
+    """Loss and accuracy of each member on its training rows, (M,) each."""
+
+    loss: Floats
+    accuracy: Floats
+
+
+@torch.no_grad()
+def training_scores(
+    net: BatchedModule, loss: Loss, X: NDArray[Any], t: NDArray[Any]
+) -> TrainingScores:
+    """Scores in training mode: batch normalisation uses the statistics of these rows.
+
+    After few steps its moving averages still lag behind the weights.
+
+    Args:
+        net: M members.
+        loss: E, of labels.
+        X: inputs, (N, D).
+        t: labels, (N,).
+    """
+    net.train()
+    rows = torch.as_tensor(X).to(net.theta).expand(net.n_members, *X.shape)  # (M, N, D)
+    labels = torch.as_tensor(t, device=net.theta.device).expand(net.n_members, len(t))
+    A = net(rows)
+    right = (A.argmax(dim=2) == labels).double().mean(dim=1)
+    E = loss.value(A, labels).double()
+    return TrainingScores(E.cpu().numpy(), right.cpu().numpy())

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mlcli.neural.architecture import Layer
+from mlcli.neural.architecture import CNNLayer
 from mlcli.neural.cnn import CNN
 
 
@@ -18,27 +18,27 @@ def as_convolutional(net: CNN) -> CNN:
 
     After `flatten`, F^(m)_ijk = W_m;ijk, (8.26) and (8.27): the first dense layer has filters as
     large as its image, channel outermost in (8.24), and those behind it are 1x1. After `global avg`
-    one dense layer, which is a line, changes places with the mean. A network that has no dense
-    layer comes back as a copy.
+    one dense layer, which is linear, is moved before the mean. A network without dense layers is
+    copied.
 
     Args:
-        net: M members; stays as it is.
+        net: M members; not changed.
 
     Returns:
         A network in evaluation mode with the same outputs on images of the same size.
 
     Raises:
-        ValueError: some layer has no convolution that does the same; the sentence names it.
+        ValueError: a layer has no equivalent convolution; the message names it.
     """
     lines: list[str] = []
-    source: list[Layer | None] = []
-    images: tuple[int, ...] | None = None  # what flatten took in, until a dense layer takes it
+    source: list[CNNLayer | None] = []
+    images: tuple[int, ...] | None = None  # the input of flatten, until a dense layer follows
     averaged = False
     for layer in net.layers:
         kind = layer.spec.kind
         if kind == "flatten":
             images = layer.input
-        elif kind == "global" and layer.spec.word == "avg":
+        elif kind == "global" and layer.spec.pooling == "avg":
             averaged = True
         elif kind == "dense":
             size = "1x1" if images is None else f"{images[1]}x{images[2]}"
@@ -49,7 +49,7 @@ def as_convolutional(net: CNN) -> CNN:
             _check(layer, images is not None, averaged)
             lines.append(layer.name)
             source.append(layer)
-    _check_line(net, averaged)
+    _check_linear_output(net, averaged)
     twin = CNN(
         [*lines, "global avg"],
         net.input_shape,
@@ -66,8 +66,8 @@ def as_convolutional(net: CNN) -> CNN:
     return twin
 
 
-def _check(layer: Layer, flat: bool, averaged: bool) -> None:
-    """Refuse what has no twin among the convolutions."""
+def _check(layer: CNNLayer, flat: bool, averaged: bool) -> None:
+    """Refuse a layer that has no equivalent convolution."""
     kind, where = layer.spec.kind, f"layer {layer.number}, {layer.name!r}"
     if kind in ("scan", "global"):
         raise ValueError(f"{where}: it has no convolution that does the same on every image")
@@ -77,14 +77,14 @@ def _check(layer: Layer, flat: bool, averaged: bool) -> None:
         raise ValueError(f"{where}: behind the mean it can't change places with it")
 
 
-def _check_line(net: CNN, averaged: bool) -> None:
-    """Refuse a net whose `flatten` has no dense layer behind it."""
+def _check_linear_output(net: CNN, averaged: bool) -> None:
+    """Refuse a network whose `flatten` has no dense layer behind it."""
     last = net.layers[-1]
     if last.spec.kind not in ("dense", "global") and not averaged:
         raise ValueError(f"layer {last.number}, {last.name!r}: the outputs must be a dense layer")
 
 
-def _copy(net: CNN, old: Layer, twin: CNN, new: Layer) -> None:
+def _copy(net: CNN, old: CNNLayer, twin: CNN, new: CNNLayer) -> None:
     """Parameters and running statistics of a layer into its twin's."""
     for theirs, mine in _pairs(old.parameters, new.parameters):
         value = net.leaves[theirs]
@@ -104,10 +104,10 @@ def _pairs(old: Mapping[str, object], new: Mapping[str, object]) -> zip[tuple[st
 def logit_map(net: CNN, X: Tensor) -> Tensor:
     """Logits at each place of images that may be larger than those of the training.
 
-    Their mean over the places is what the network puts out. Taken in evaluation mode.
+    Their mean over the places is the output of the network, in evaluation mode.
 
     Args:
-        net: M members; one that has dense layers goes through `as_convolutional`.
+        net: M members; converted by `as_convolutional`.
         X: images, (M, B, c, h, w).
 
     Returns:
@@ -134,9 +134,9 @@ def largest_difference(net: CNN, X: Tensor) -> float:
 
 
 def collage(tiles: Tensor, places: Sequence[tuple[int, int]], blank: Tensor, size: int) -> Tensor:
-    """Images in a larger picture, whose ground is as dark as the corners of an empty image.
+    """Images in a larger picture, whose background has the value of the corners of an empty image.
 
-    In units every pixel of an image has a shift of its own, and the ground has none.
+    In units every pixel of an image has a shift of its own, and the background has none.
 
     Args:
         tiles: (M, n, c, h, w).
@@ -149,25 +149,25 @@ def collage(tiles: Tensor, places: Sequence[tuple[int, int]], blank: Tensor, siz
     """
     h, w = tiles.shape[3:]
     corners = torch.stack([blank[..., i, j] for i in (0, -1) for j in (0, -1)])  # (4, M, c)
-    ground = corners.mean(dim=0)[:, None, :, None, None]  # (M, 1, c, 1, 1)
-    X = ground.expand(-1, 1, -1, size, size).clone()  # (M, 1, c, S, S)
+    background = corners.mean(dim=0)[:, None, :, None, None]  # (M, 1, c, 1, 1)
+    X = background.expand(-1, 1, -1, size, size).clone()  # (M, 1, c, S, S)
     for i, (top, left) in enumerate(places[: tiles.shape[1]]):
         X[:, 0, :, top : top + h, left : left + w] = tiles[:, i]
     return X
 
 
 def places(net: CNN) -> tuple[tuple[float, int], tuple[float, int]]:
-    """Where in an image the places of a map of logits lie: down, and across.
+    """Positions of the places of a map of logits in the image: down, and across.
 
-    Place i sees a window whose middle is first + i stride, in pixels from the edge of the image. A
-    layer with windows of f pixels, stride s and padding p moves the first by (f - 1)/2 - p of its
-    own input's steps, and multiplies the stride by s.
+    The window of place i has its centre at first + i stride, in pixels from the edge of the image.
+    A layer with windows of f pixels, stride s and padding p moves the first by (f - 1)/2 - p steps
+    of its input, and multiplies the stride by s.
 
     Args:
         net: one that `as_convolutional` takes.
 
     Returns:
-        The first middle and the stride of each axis.
+        The first centre and the stride of each axis.
     """
     found = []
     for axis in (0, 1):

@@ -1,6 +1,6 @@
-"""How the weights start (section 7.1.1), drawn in float64 on the CPU from a member's own stream.
+"""Initial weights (section 7.1.1), drawn in float64 on the CPU from the member's own stream.
 
-So a member's first weights depend neither on who trains beside it nor on the device or type.
+So they depend neither on the other members nor on the device or type.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-# (n_in, n_out, slope of h on the left) -> Var(w). n_in and n_out count connections: those of a
-# convolution have the area of the filter in them.
+# (n_in, n_out, slope of h on the left) -> Var(w). n_in and n_out count connections; for a
+# convolution channels times the area of the filter.
 Variance = Callable[[int, int, float], float]
 
 _VARIANCES: Mapping[str, Variance] = MappingProxyType(
     {
         # The compromise of (7.19); its second slot is a variance.
         "xavier": lambda n_in, n_out, slope: 2.0 / (n_in + n_out),
-        # Makes up for what h cuts off on the left: E h(a)^2 = (1 + slope^2) / 2 E a^2.
+        # Compensates for h on the left: E h(a)^2 = (1 + slope^2) / 2 E a^2.
         "he": lambda n_in, n_out, slope: 2.0 / ((1.0 + slope**2) * n_in),
         "he-fan-out": lambda n_in, n_out, slope: 2.0 / ((1.0 + slope**2) * n_out),
         # Forward propagation alone, (7.10).
@@ -34,7 +34,7 @@ _PLAIN: Mapping[str, Variance] = MappingProxyType(
         "zeros": lambda n_in, n_out, slope: 0.0,
         "normal": lambda n_in, n_out, slope: 1.0,
         "uniform": lambda n_in, n_out, slope: 1.0 / (3.0 * n_in),
-        # The rows or columns that are fewer have length 1.
+        # The shorter side of W is orthonormal.
         "orthogonal": lambda n_in, n_out, slope: 1.0 / max(n_in, n_out),
     }
 )
@@ -99,7 +99,7 @@ def weight_variance(scheme: str, n_in: int, n_out: int, slope: float = 0.0) -> f
     Raises:
         ValueError: there is no such scheme.
     """
-    _known(scheme)
+    _check_name(scheme)
     base = scheme if scheme in _PLAIN else scheme.removesuffix("-normal").removesuffix("-uniform")
     variances = _PLAIN if base in _PLAIN else _VARIANCES
     return variances[base](n_in, n_out, slope)
@@ -130,10 +130,10 @@ def draw_weights(
     Raises:
         ValueError: there is no such scheme.
     """
-    _known(scheme)
+    _check_name(scheme)
     return SCHEMES[scheme](rng, shape, n_in, n_out, slope)
 
 
-def _known(scheme: str) -> None:
+def _check_name(scheme: str) -> None:
     if scheme not in SCHEMES:
         raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, got {scheme!r}")

@@ -1,6 +1,6 @@
-"""Losses of each member and the errors delta^(L+1) of the output layer (sections 5 and 6.3).
+"""Losses of each member and delta^(L+1) = dE/dA of the output layer (sections 5 and 6.3).
 
-The errors are those of the SUM of the members' losses, in which no member's parameters touch
+They are derivatives of the SUM of the members' losses, in which no member's parameters touch
 another's loss: each member's gradient is its own.
 """
 
@@ -18,15 +18,15 @@ class Loss(NamedTuple):
     """A loss E.
 
     Attributes:
-        name: what the field calls it.
+        name: cross-entropy or square.
         value: (A (M, B, K), t) -> E of each member, (M,).
-        with_errors: the same, and dE/dA (M, B, K).
+        value_and_delta: the same, and delta = dE/dA (M, B, K).
         labelled: t are labels (M, B), so there is an accuracy; else t is (M, B, K).
     """
 
     name: str
     value: Callable[[Tensor, Tensor], Tensor]
-    with_errors: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    value_and_delta: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     labelled: bool
 
 
@@ -43,7 +43,7 @@ def cross_entropy(A: Tensor, t: Tensor) -> Tensor:
     return -_log_softmax(A).gather(1, t.unsqueeze(1)).mean(dim=(1, 2))
 
 
-def cross_entropy_with_errors(A: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+def cross_entropy_and_delta(A: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     """E of `cross_entropy` (M,) and delta = (y - t) / m_B with t one-hot, (M, B, K)."""
     log_y, places = _log_softmax(A), t.unsqueeze(1)  # (M, K, B), (M, 1, B)
     E = -log_y.gather(1, places).mean(dim=(1, 2))
@@ -60,8 +60,8 @@ def _log_softmax(A: Tensor) -> Tensor:
 def square(A: Tensor, T: Tensor) -> Tensor:
     """E = 1/m_B sum_alpha 1/2 sum_k (y_k - t_k)^2, y = a.
 
-    With the 1/2, missing in (6.21) and (6.23), that makes (6.24) right; summed, not averaged, over
-    the K outputs.
+    The 1/2, missing in (6.21) and (6.23), makes (6.24) right. Summed, not averaged, over the K
+    outputs.
 
     Args:
         A: outputs, (M, B, K).
@@ -73,7 +73,7 @@ def square(A: Tensor, T: Tensor) -> Tensor:
     return 0.5 * (A - T).square().sum(dim=(1, 2)) / A.shape[1]
 
 
-def square_with_errors(A: Tensor, T: Tensor) -> tuple[Tensor, Tensor]:
+def square_and_delta(A: Tensor, T: Tensor) -> tuple[Tensor, Tensor]:
     """E of `square` (M,) and delta = (y - t) / m_B, (6.25), (M, B, K)."""
     delta = A - T
     E = 0.5 * delta.square().sum(dim=(1, 2)) / A.shape[1]
@@ -84,8 +84,8 @@ LOSSES: Mapping[str, Loss] = MappingProxyType(
     {
         loss.name: loss
         for loss in (
-            Loss("cross-entropy", cross_entropy, cross_entropy_with_errors, labelled=True),
-            Loss("square", square, square_with_errors, labelled=False),
+            Loss("cross-entropy", cross_entropy, cross_entropy_and_delta, labelled=True),
+            Loss("square", square, square_and_delta, labelled=False),
         )
     }
 )

@@ -1,7 +1,7 @@
-"""What the variance of signals and errors does from layer to layer in a wide network (section 7.1).
+"""Variance of signals and errors from layer to layer in a wide network (section 7.1).
 
-In a wide layer a sum over many independent weights is Gaussian, so that one number a layer says
-all: a^(l) ~ N(0, q^(l)). For ReLU the factors hold at any width, in the mean over the weights.
+In a wide layer a sum over many independent weights is Gaussian, so one number per layer describes
+it: a^(l) ~ N(0, q^(l)). For ReLU the factors hold at any width, in the mean over the weights.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Floats = NDArray[np.float64]
 N_NODES = 16
 # The Gaussian's density beyond is below 1e-17 of its peak.
 REACH = 9.0
-# Panels halve towards 0 that often: what h does near 0 is resolved up to std(a) = 1e12.
+# Panels halve towards 0 so many times: h near 0 is resolved up to std(a) = 1e12.
 N_HALVINGS = 40
 
 
-class Moments(NamedTuple):
+class GaussianMoments(NamedTuple):
     """Means over a ~ N(0, q).
 
     Attributes:
@@ -46,8 +46,8 @@ class Moments(NamedTuple):
         return self.square - self.mean**2
 
 
-class Variances(NamedTuple):
-    """What theory says of the hidden layers l = 1, ..., L; each array (L,).
+class LayerVariances(NamedTuple):
+    """Theory of the hidden layers l = 1, ..., L; each array (L,).
 
     Attributes:
         forward: Var a^(l), as it enters h.
@@ -89,7 +89,7 @@ def _curve(name: str, a: Tensor) -> tuple[Tensor, Tensor]:
     return z.detach(), slope
 
 
-def moments(name: str, q: float) -> Moments:
+def moments(name: str, q: float) -> GaussianMoments:
     """E h(a), E h(a)^2 and E h'(a)^2 for a ~ N(0, q), to 12 digits for q up to 1e24.
 
     Gauss-Legendre rules on panels of x = a / sqrt(q), split at 0, where h may have a kink, and
@@ -107,28 +107,28 @@ def moments(name: str, q: float) -> Moments:
     x, w = _gaussian_rule()
     z, slope = _curve(name, math.sqrt(q) * torch.cat([x, -x]))
     w = torch.cat([w, w])
-    return Moments(*(float((w * f).sum()) for f in (z, z.square(), slope.square())))
+    return GaussianMoments(*(float((w * f).sum()) for f in (z, z.square(), slope.square())))
 
 
 def variances(
     activation: str, scheme: str, sizes: Sequence[int], *, batch_norm: bool = False
-) -> Variances:
+) -> LayerVariances:
     """Var a^(l) and Var delta^(l) for inputs of mean square 1 and zero biases.
 
     Forward, (7.9) with the mean square of z = h(a) in place of its variance, since h need not be
     centred: q^(l) = n^(l-1) Var(w^(l)) E h(a)^2 with a ~ N(0, q^(l-1)), and q^(1) = D Var(w^(1)).
     Backward, (7.16) with the h' that (7.11) leaves out:
     Var delta^(l) = n^(l+1) Var(w^(l+1)) E h'(a)^2 Var delta^(l+1).
-    For ReLU E h^2 = q/2 and E h'^2 = 1/2: a factor of n Var(w) / 2 both ways.
+    For ReLU E h^2 = q/2 and E h'^2 = 1/2: a factor of n Var(w) / 2 in both directions.
 
     With batch normalisation before h, a^(l) is the normalised one: its variance is 1. Let
     u = sum_j w_j z_j be its input and g = dE/da. In a large minibatch the derivative of (7.24) is
     dE/du = (g - mean g - a mean(g a)) / sigma, whose variance is that of g over sigma^2, and
-    sigma^2 = n^(l-1) Var(w) Var h(a). The weights fall out:
+    sigma^2 = n^(l-1) Var(w) Var h(a). The weights cancel:
     Var delta^(l-1) = n^(l) / n^(l-1) E h'(a)^2 / Var h(a) Var delta^(l) with a ~ N(0, 1).
-    For ReLU and equal widths that is pi / (pi - 1) = 1.467 (Yang et al. 2019). It takes the rows
-    of a minibatch for equally long, which they stay for ReLU, sigmoid and tanh; for SiLU and GELU
-    they grow unlike, errors gather where h is steep, and the true factor is larger.
+    For ReLU and equal widths that is pi / (pi - 1) = 1.467 (Yang et al. 2019). It assumes rows of
+    equal norm, which holds for ReLU, sigmoid and tanh. For SiLU and GELU the norms grow apart,
+    errors concentrate where h is steep, and the true factor is larger.
 
     Args:
         activation: h.
@@ -139,7 +139,7 @@ def variances(
     Raises:
         ValueError: a name is unknown, or h has a slope that is learnt or drawn.
     """
-    slope = find_activation(activation).slope
+    slope = find_activation(activation).negative_slope
     var_w = [weight_variance(scheme, *pair, slope) for pair in pairwise(sizes)]
     n_layers = len(sizes) - 2
     forward, seen = np.ones(n_layers), []
@@ -158,18 +158,18 @@ def variances(
             gain = sizes[layer + 2] * var_w[layer + 1]
         error *= gain * seen[layer].slope_square
         backward[layer] = error
-    return Variances(forward, backward)
+    return LayerVariances(forward, backward)
 
 
-def _moments_or_nan(name: str, q: float) -> Moments:
-    """Moments, or no number where the signal has left the range of a float."""
+def _moments_or_nan(name: str, q: float) -> GaussianMoments:
+    """Moments, or NaN where the signal has left the range of a float."""
     if 1e-300 < q < 1e300:
         return moments(name, q)
-    return Moments(math.nan, math.nan, math.nan)
+    return GaussianMoments(math.nan, math.nan, math.nan)
 
 
 def same_sign_share(activation: str, q: float, n: int) -> float:
-    """How often the gradient of n of a neuron's weights has one sign, in a large minibatch.
+    """Probability that the gradient of n weights of a neuron has one sign, in a large minibatch.
 
     By (7.23) the gradient sums delta z_k over the rows. With delta centred and nearly independent
     of z, the sums are Gaussian, and two of them have the correlation

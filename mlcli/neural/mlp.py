@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mlcli.neural.activations import PRELU_START, activate, find_activation
-from mlcli.neural.backpropagation import Past, affine, gradients_of, in_lines
+from mlcli.neural.activations import ACTIVATIONS, PRELU_START, activate, find_activation
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.data_parallel import draw_noise
 from mlcli.neural.initialisation import draw_weights
-from mlcli.neural.members import Members
 from mlcli.neural.normalisation import batch_norm, layer_norm
-from mlcli.neural.shares import draw
 
 NORMALISATIONS = ("none", "batch", "layer")
+# Products with fewer columns than this are twice as fast transposed.
+NARROW = 16
 
 
-class Seen(NamedTuple):
-    """What a hidden layer computed.
+class LayerOutputs(NamedTuple):
+    """Outputs of a hidden layer.
 
     Attributes:
         layer: l = 1, ..., L.
@@ -36,14 +38,14 @@ class Seen(NamedTuple):
 
 
 def per_member(value: str | Sequence[str], n_members: int) -> list[str]:
-    """One name for all members, or one name each, as M names."""
+    """One name for all members, or one name per member, as M names."""
     names = [value] * n_members if isinstance(value, str) else list(value)
     if len(names) != n_members:
         raise ValueError(f"give one name or one per member ({n_members}), got {len(names)}")
     return names
 
 
-class MLP(Members):
+class MLP(BatchedModule):
     """M perceptrons of the same sizes. A hidden layer: affine, normalise, h, dropout.
 
     Attributes:
@@ -72,7 +74,7 @@ class MLP(Members):
             scheme: of initialisation, one name or one per member.
             normalisation: none, batch or layer, before h.
             dropout: probability that an activation is dropped in training.
-            device: where the network lives.
+            device: of every parameter and buffer.
             dtype: of every parameter and buffer.
 
         Raises:
@@ -88,12 +90,13 @@ class MLP(Members):
             raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
         n_members = len(generators)
         activations = per_member(activation, n_members)
-        shapes = _shapes(sizes, normalisation, "prelu" in activations)
+        learns_slopes = any(find_activation(name).learns_slope for name in activations)
+        shapes = _shapes(sizes, normalisation, learns_slopes)
         weights = [name for name in shapes if name.startswith("W")]
         super().__init__(n_members, shapes, weights, torch.device(device), dtype)
         self.sizes, self.activations = tuple(sizes), activations
         self.normalisation, self.dropout = normalisation, dropout
-        self._tape: list[Past] = []
+        self._tape: list[LayerCache] = []
         if normalisation == "batch":
             for layer, n in enumerate(self.sizes[1:-1], start=1):
                 self.register_buffer(f"mean{layer}", self.theta.new_zeros(n_members, n))
@@ -103,7 +106,7 @@ class MLP(Members):
     @torch.no_grad()
     def _start(self, generators: Sequence[np.random.Generator], schemes: Sequence[str]) -> None:
         """Weights by each member's scheme, gamma = 1, slopes of prelu at their start."""
-        slopes = [find_activation(name).slope for name in self.activations]
+        slopes = [find_activation(name).negative_slope for name in self.activations]
         for name, parameter in self.leaves.items():
             if name.startswith("gamma"):
                 parameter.fill_(1.0)
@@ -116,7 +119,7 @@ class MLP(Members):
                 ):
                     W.copy_(torch.from_numpy(draw_weights(rng, scheme, shape, n_in, n_out, slope)))
 
-    def forward(self, X: Tensor, seen: list[Seen] | None = None) -> Tensor:
+    def forward(self, X: Tensor, seen: list[LayerOutputs] | None = None) -> Tensor:
         """Outputs before the output activation, (6.12)-(6.15).
 
         Args:
@@ -132,16 +135,16 @@ class MLP(Members):
         Z = X
         for layer in range(1, n_layers):
             A = self._normalise(self._affine(Z, layer), layer, p)  # (M, B, n)
-            Z = activate(self.activations, A, p.get(f"slope{layer}"), generators, self.share)
+            Z = activate(self.activations, A, p.get(f"slope{layer}"), generators, self.shard)
             if seen is not None:
-                seen.append(Seen(layer, A, Z))
+                seen.append(LayerOutputs(layer, A, Z))
             if self.training and self.dropout > 0:
                 Z = Z * self._mask(Z)
         return self._affine(Z, n_layers)  # (M, B, K)
 
     @torch.no_grad()
     def propagate(self, X: Tensor) -> Tensor:
-        """`forward` in training, remembering each layer instead of a graph of them.
+        """`forward` in training, which stores each layer instead of a graph.
 
         Args:
             X: inputs, (M, B, D).
@@ -153,31 +156,31 @@ class MLP(Members):
         Z = X
         for layer in range(1, len(self.sizes) - 1):
             Z = self._hidden_layer(Z, layer)
-        self._tape.append(Past(Z))
+        self._tape.append(LayerCache(Z))
         return self._affine(Z, len(self.sizes) - 1)  # (M, B, K)
 
     def _hidden_layer(self, Z: Tensor, layer: int) -> Tensor:
-        """What a hidden layer makes of z^(l-1), in training: (M, B, n_in) to (M, B, n)."""
+        """Output of a hidden layer in training: (M, B, n_in) to (M, B, n)."""
         p, a = self.leaves, self._affine(Z, layer)
         slopes, graph = p.get(f"slope{layer}"), None
-        if self.normalisation == "none" and in_lines(self.activations):
-            z = activate(self.activations, a, slopes, self.noise, self.share)
+        if self.normalisation == "none" and has_analytic_gradient(self.activations):
+            z = activate(self.activations, a, slopes, self.noise, self.shard)
         else:
             with torch.enable_grad():
                 a.requires_grad_()
                 N = self._normalise(a, layer, p)
-                graph = a, activate(self.activations, N, slopes, self.noise, self.share)
+                graph = a, activate(self.activations, N, slopes, self.noise, self.shard)
             z = graph[1].detach()
         mask = self._mask(z) if self.dropout > 0 else None
-        self._tape.append(Past(Z, a, z, mask, graph))
+        self._tape.append(LayerCache(Z, a, z, mask, graph))
         return z if mask is None else z * mask
 
     @torch.no_grad()
-    def backward(self, A: Tensor, errors: Tensor) -> Tensor:
-        """`gradient` (M, P) by the recursion of (6.40); of outputs with a graph, through that."""
+    def backward(self, A: Tensor, grad_output: Tensor) -> Tensor:
+        """`gradient` (M, P) by the recursion (6.40); through the graph if the outputs have one."""
         if A.requires_grad:
-            return super().backward(A, errors)
-        return self.pack(gradients_of(self.activations, self._tape, errors, self.leaves))
+            return super().backward(A, grad_output)
+        return self.pack(backpropagate(self.activations, self._tape, grad_output, self.leaves))
 
     def _affine(self, Z: Tensor, layer: int) -> Tensor:
         """a of a layer, (M, B, n_in) to (M, B, n_out)."""
@@ -191,18 +194,18 @@ class MLP(Members):
         if self.normalisation == "layer":
             return layer_norm(A, gamma, beta)
         mean, var = self.get_buffer(f"mean{layer}"), self.get_buffer(f"var{layer}")
-        return batch_norm(A, gamma, beta, mean, var, self.training, self.share)
+        return batch_norm(A, gamma, beta, mean, var, self.training, self.shard)
 
     def _mask(self, Z: Tensor) -> Tensor:
         """1/(1 - p) with probability 1 - p, else 0, from each member's own noise; as Z."""
         keep = 1.0 - self.dropout
-        return draw(
-            Z, self.noise, self.share, lambda own, g: own.bernoulli_(keep, generator=g)
+        return draw_noise(
+            Z, self.noise, self.shard, lambda own, g: own.bernoulli_(keep, generator=g)
         ).div_(keep)
 
 
 def count_parameters(sizes: Sequence[int], normalisation: str, learns_slopes: bool) -> int:
-    """Learnt numbers of one member: weights, biases, gamma, beta, slopes."""
+    """Number of parameters of one member: weights, biases, gamma, beta, slopes."""
     return sum(math.prod(shape) for shape in _shapes(sizes, normalisation, learns_slopes).values())
 
 
@@ -214,7 +217,7 @@ def _shapes(
     for layer, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
         shapes[f"W{layer}"] = (n_in, n_out)
         last = layer == len(sizes) - 1
-        # (7.24) takes the mean away, and a bias with it: beta stands in its place.
+        # (7.24) subtracts the mean and with it a bias: beta takes its place.
         if last or normalisation != "batch":
             shapes[f"b{layer}"] = (1, n_out)
         if last:
@@ -224,3 +227,109 @@ def _shapes(
         if learns_slopes:
             shapes[f"slope{layer}"] = (1, 1)
     return shapes
+
+
+@dataclass(frozen=True)
+class LayerCache:
+    """What the backward pass needs from a layer.
+
+    Attributes:
+        Z_in: input of the affine map, (M, B, n_in).
+        a: preactivations, (M, B, n), where h' is written out; None in the output layer.
+        z: activations, before dropout, (M, B, n).
+        mask: of dropout, or None.
+        graph: preactivations before normalisation, and z with a graph back to them, where
+            autograd computes the derivative.
+    """
+
+    Z_in: Tensor
+    a: Tensor | None = None
+    z: Tensor | None = None
+    mask: Tensor | None = None
+    graph: tuple[Tensor, Tensor] | None = None
+
+
+def affine(Z: Tensor, W: Tensor, b: Tensor | None) -> Tensor:
+    """a = z W + b, (6.12), (M, B, n_in) to (M, B, n_out)."""
+    if W.shape[2] < NARROW:
+        A = torch.bmm(W.transpose(1, 2), Z.transpose(1, 2)).transpose(1, 2)  # (M, B, n_out)
+    else:
+        A = torch.bmm(Z, W)  # (M, B, n_out)
+    # baddbmm would first write b to each row and then read it again.
+    return A if b is None else A.add_(b)
+
+
+def has_analytic_gradient(names: Sequence[str]) -> bool:
+    """Whether all these activations have a derivative that is written out."""
+    return all(ACTIVATIONS[name].backward is not None for name in names)
+
+
+def backpropagate(
+    names: Sequence[str], tape: Sequence[LayerCache], grad_output: Tensor, p: Mapping[str, Tensor]
+) -> dict[str, Tensor | None]:
+    """dE/dW^(l) = z^(l-1)T delta^(l), dE/db^(l) = sum_alpha delta^(l), (6.39), of every layer.
+
+    Args:
+        names: activation of each member.
+        tape: of each layer, first layer first; the last is the output layer.
+        grad_output: delta^(L+1), (M, B, K).
+        p: parameters by name.
+
+    Returns:
+        The gradients by the names of the parameters.
+    """
+    found: dict[str, Tensor | None] = dict.fromkeys(p)
+    delta = grad_output
+    for layer in range(len(tape), 0, -1):
+        past = tape[layer - 1]
+        if layer < len(tape):
+            # From dE/dz to dE/da: dropout, activation, normalisation.
+            D = delta if past.mask is None else delta.mul_(past.mask)
+            delta = _through(names, past, D, layer, p, found)
+        found[f"W{layer}"] = _outer(past.Z_in, delta)
+        if f"b{layer}" in p:
+            found[f"b{layer}"] = delta.sum(dim=1, keepdim=True)  # (M, 1, n_out)
+        if layer > 1:
+            # sum_k delta_k w_kj, the sum of (6.34).
+            delta = torch.bmm(delta, p[f"W{layer}"].transpose(1, 2))  # (M, B, n_in)
+    return found
+
+
+def _outer(Z_in: Tensor, delta: Tensor) -> Tensor:
+    """z^T delta of each member, (M, n_in, n_out)."""
+    if delta.shape[2] < NARROW:
+        return torch.bmm(delta.transpose(1, 2), Z_in).transpose(1, 2)
+    return torch.bmm(Z_in.transpose(1, 2), delta)
+
+
+def _through(
+    names: Sequence[str],
+    past: LayerCache,
+    D: Tensor,
+    layer: int,
+    p: Mapping[str, Tensor],
+    found: dict[str, Tensor | None],
+) -> Tensor:
+    """dE/da of a layer from dE/dz, (M, B, n); gradients of gamma, beta, slopes go to `found`."""
+    if past.graph is None:
+        assert past.a is not None
+        assert past.z is not None
+        return _activation_backward(names, D, past.a, past.z)
+    a, z = past.graph
+    own = [name for name in (f"gamma{layer}", f"beta{layer}", f"slope{layer}") if name in p]
+    derivatives = torch.autograd.grad(z, [a, *(p[name] for name in own)], D, allow_unused=True)
+    found.update(zip(own, derivatives[1:], strict=True))
+    return derivatives[0]
+
+
+def _activation_backward(names: Sequence[str], D: Tensor, a: Tensor, z: Tensor) -> Tensor:
+    """dE/da = dE/dz h'(a), each member with its own h, (M, B, n)."""
+    parts, start = [], 0
+    for name, run in groupby(names):
+        members = slice(start, start + len(list(run)))
+        start = members.stop
+        backward = ACTIVATIONS[name].backward
+        assert backward is not None
+        whole = members == slice(0, len(names))
+        parts.append(backward(*((D, a, z) if whole else (D[members], a[members], z[members]))))
+    return parts[0] if len(parts) == 1 else torch.cat(parts)  # (M, B, n)

@@ -1,4 +1,6 @@
-"""Gradient descent and its kin on one buffer (M, P), each member with its own learning rate."""
+"""Gradient descent, momentum, Adam and AdamW on one buffer (M, P), and averaged weights.
+
+Each member has its own learning rate and penalties."""
 
 from __future__ import annotations
 
@@ -6,15 +8,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from mlcli.neural.batched_module import BatchedModule
 
 Rates = float | Sequence[float]
 
 
 class Optimiser(ABC):
-    """What all optimisers share: learning rates, penalties, and their state by name.
+    """Base class of the optimisers: learning rates, penalties, and the state by name.
 
     The penalised loss is E + l2 |w|^2 + l1 |w|_1, as in (3.13), so torch's weight_decay of SGD and
     Adam is 2 l2. Penalties act on weights only, where `decays` is 1.
@@ -29,7 +36,7 @@ class Optimiser(ABC):
         l2: Rates = 0.0,
         l1: Rates = 0.0,
     ) -> None:
-        """Start at rest.
+        """Start with zero velocity and moments.
 
         `minus_eta` (M, 1) is -eta of each member, 0 where it is frozen.
 
@@ -64,11 +71,11 @@ class Optimiser(ABC):
         return factor * column * decays if bool(column.any()) else None  # (M, P)
 
     def freeze(self, members: Tensor) -> None:
-        """From now on leave the parameters of these members, (M,), exactly as they are."""
+        """Change the parameters of these members, (M,), no more."""
         self.minus_eta = self.minus_eta.masked_fill(members.unsqueeze(1), 0.0)  # (M, 1)
 
     def step(self, gradient: Tensor, factor: float = 1.0) -> None:
-        """theta after one step down the gradient.
+        """Change theta by one step down the gradient.
 
         Args:
             gradient: dE/dtheta, (M, P); not changed.
@@ -83,21 +90,21 @@ class Optimiser(ABC):
 
     @abstractmethod
     def _update(self, gradient: Tensor, minus_eta: Tensor) -> None:
-        """theta after a step whose rates are `minus_eta` (M, 1), changed in place."""
+        """Change theta in place by a step with the rates `minus_eta` (M, 1)."""
 
-    def kept(self) -> dict[str, Tensor]:
-        """The tensors that the optimiser remembers, each (M, P); not copied."""
+    def buffers(self) -> dict[str, Tensor]:
+        """Velocity or moments by name, each (M, P); not copied."""
         return {}
 
     def state_dict(self) -> dict[str, Tensor]:
-        """A copy of all that the next step depends on besides theta and the settings."""
-        copies = {name: tensor.clone() for name, tensor in self.kept().items()}
+        """A copy of everything that the next step depends on besides theta and the settings."""
+        copies = {name: tensor.clone() for name, tensor in self.buffers().items()}
         return {"n_steps": torch.tensor(self.n_steps), **copies}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from where `state_dict` was taken."""
+        """Load a state that `state_dict` returned."""
         self.n_steps = int(state["n_steps"])
-        for name, mine in self.kept().items():
+        for name, mine in self.buffers().items():
             mine.copy_(state[name])
 
 
@@ -133,7 +140,7 @@ class SGD(Optimiser):
             direction = gradient.add(v, alpha=self.momentum) if self.nesterov else v
         self.theta.addcmul_(direction, minus_eta)
 
-    def kept(self) -> dict[str, Tensor]:
+    def buffers(self) -> dict[str, Tensor]:
         """The velocity."""
         return {} if self._velocity is None else {"velocity": self._velocity}
 
@@ -178,7 +185,7 @@ class Adam(Optimiser):
         direction = torch.div(self._m, scale, out=scale)
         self.theta.addcmul_(direction, minus_eta / (1 - beta1**n))
 
-    def kept(self) -> dict[str, Tensor]:
+    def buffers(self) -> dict[str, Tensor]:
         """The moving averages m of the gradient and v of its square."""
         return {"m": self._m, "v": self._v}
 
@@ -195,9 +202,62 @@ OPTIMISERS: Mapping[str, Callable[..., Optimiser]] = MappingProxyType(
 
 
 def clip_norms(gradient: Tensor, largest: float) -> Tensor:
-    """Each member's gradient, made no longer than `largest`; (M, P), changed in place.
+    """Clip the norm of each member's gradient (M, P) to `largest`, in place.
 
-    The direction stays. A gradient that is not finite stays so.
+    A gradient that is not finite stays so.
     """
     norms = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)  # (M, 1)
     return gradient.mul_((largest / (norms + 1e-6)).clamp(max=1.0))
+
+
+class AveragedWeights:
+    """The average of all members' states s_1, ..., s_n, running statistics included.
+
+    s_bar_n = sum_k d^(n-k) s_k / sum_k d^(n-k), as s_bar += (s_n - s_bar) (1 - d) / (1 - d^n).
+    The division by the sum of the weights removes the bias of the start (no warm-up needed).
+
+    Attributes:
+        decay: d.
+        n_updates: n.
+        state: the average by name, as `BatchedModule.state_dict`; empty before the first update.
+    """
+
+    def __init__(self, decay: float) -> None:
+        """Nothing averaged yet.
+
+        Args:
+            decay: d, at least 0 (the last state alone) and below 1; 1/(1 - d) steps are averaged.
+
+        Raises:
+            ValueError: d is out of range.
+        """
+        if not 0 <= decay < 1:
+            raise ValueError(f"the decay must be at least 0 and below 1, got {decay}")
+        self.decay = decay
+        self.n_updates = 0
+        self.state: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def update(self, net: BatchedModule) -> None:
+        """Add the current state of the members to the average."""
+        self.n_updates += 1
+        if self.n_updates == 1:
+            self.state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+            return
+        weight = (1 - self.decay) / (1 - self.decay**self.n_updates)
+        for name, tensor in net.state_dict().items():
+            self.state[name].lerp_(tensor, weight)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """A copy of the state as arrays by name."""
+        copies = {f"average.{k}": tensor.cpu().numpy().copy() for k, tensor in self.state.items()}
+        return {"n_updates": np.array(self.n_updates), **copies}
+
+    def resume(self, arrays: Mapping[str, NDArray[Any]], net: BatchedModule) -> None:
+        """Load what `arrays` returned, on the network's device."""
+        self.n_updates = int(arrays["n_updates"])
+        self.state = {
+            name: torch.from_numpy(arrays[f"average.{name}"].copy()).to(tensor)
+            for name, tensor in net.state_dict().items()
+            if f"average.{name}" in arrays
+        }

@@ -13,24 +13,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mlcli.neural.batched_module import BatchedModule, Stream
 from mlcli.neural.batches import View
 from mlcli.neural.losses import Loss
-from mlcli.neural.members import Members, Stream
 from mlcli.neural.optimisers import Optimiser
-from mlcli.neural.progress import EpochReport
-from mlcli.neural.training import Settings, train
+from mlcli.neural.training import EpochReport, TrainingSettings, train
 
 Floats = NDArray[np.float64]
 
 
 @contextmanager
-def untouched(net: Members, optimiser: Optimiser) -> Iterator[None]:
-    """Whatever the block does to members and optimiser is undone, however it ends.
+def untouched(net: BatchedModule, optimiser: Optimiser) -> Iterator[None]:
+    """Restore members and optimiser after the block, however it ends.
 
-    Kept are parameters, buffers, the gradient, training or evaluation mode, each member's noise,
-    the optimiser's memory, its steps and who is frozen, and torch's global generators.
+    Saved are parameters, buffers, the gradient, training or evaluation mode, each member's noise,
+    the optimiser's state and frozen members, and torch's global generators.
     """
-    state = {name: tensor.clone() for name, tensor in net.kept().items()}
+    state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     gradient, training = net.gradient.clone(), net.training
     noise = [generator.get_state() for generator in net.noise]
     memory, minus_eta = optimiser.state_dict(), optimiser.minus_eta
@@ -39,7 +38,7 @@ def untouched(net: Members, optimiser: Optimiser) -> Iterator[None]:
         try:
             yield
         finally:
-            net.put_back(state)
+            net.load_state_dict(state)
             net.gradient.copy_(gradient)
             net.train(training)
             for generator, before in zip(net.noise, noise, strict=True):
@@ -50,7 +49,7 @@ def untouched(net: Members, optimiser: Optimiser) -> Iterator[None]:
 
 
 def range_test(
-    net: Members,
+    net: BatchedModule,
     optimiser: Optimiser,
     loss: Loss,
     X: NDArray[Any],
@@ -65,7 +64,7 @@ def range_test(
 ) -> Floats:
     """E of each minibatch before its step with the rate eta_t, for all members at once.
 
-    The optimiser starts at rest, and every member, frozen or not, takes part with the same rates.
+    The optimiser starts without momentum, and every member, frozen or not, has the same rates.
     A member whose loss is no longer finite is frozen at the end of the epoch.
 
     Args:
@@ -82,7 +81,7 @@ def range_test(
         autocast: forward passes in bfloat16.
 
     Returns:
-        (n, M); NaN at the steps that were not taken, since no member was left.
+        (n, M); NaN at steps after the last member diverged.
 
     Raises:
         ValueError: the arguments don't belong together.
@@ -95,7 +94,7 @@ def range_test(
     settings = _settings(rates, batch_size, clip_norm, autocast)
     with untouched(net, optimiser):
         optimiser.n_steps = 0
-        for tensor in optimiser.kept().values():
+        for tensor in optimiser.buffers().values():
             tensor.zero_()
         # With eta = 1 the schedule is the rate itself.
         optimiser.minus_eta = -torch.ones_like(optimiser.learning_rate)
@@ -103,9 +102,11 @@ def range_test(
     return losses
 
 
-def _settings(rates: Floats, batch_size: int, clip_norm: float | None, autocast: bool) -> Settings:
-    """A training of as many steps as there are rates, which goes on when a member diverges."""
-    return Settings(
+def _settings(
+    rates: Floats, batch_size: int, clip_norm: float | None, autocast: bool
+) -> TrainingSettings:
+    """A training with one step per rate, which goes on when a member diverges."""
+    return TrainingSettings(
         # Never too few: an epoch has at least one step.
         n_epochs=len(rates),
         max_steps=len(rates),

@@ -1,4 +1,4 @@
-"""Networks made again from their description and their trained numbers, to be asked about rows."""
+"""Networks rebuilt from model.json and their arrays, for prediction."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ import torch
 from numpy.typing import NDArray
 
 from mlcli.neural import architecture
-from mlcli.neural.batches import Part, Units
+from mlcli.neural.augmentation import Pixels, average_over_views
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.batches import MemberRows, Units
 from mlcli.neural.cnn import CNN
 from mlcli.neural.device import find_device, threads
-from mlcli.neural.evaluation import Look, outputs, rows_at_a_time
-from mlcli.neural.layer_lines import parse
-from mlcli.neural.members import Members
+from mlcli.neural.evaluation import Forward, outputs, rows_at_a_time
+from mlcli.neural.layer_spec import parse
 from mlcli.neural.mlp import MLP
-from mlcli.neural.pixels import Pixels, average_over_views
 
 Floats = NDArray[np.float64]
 Tensors = Mapping[str, NDArray[Any]]
 
 
-def perceptrons(
+def restore_mlp(
     sizes: Sequence[int],
     activations: Sequence[str],
     normalisation: str,
     tensors: Tensors,
     device: str,
-) -> Members:
-    """Trained multilayer perceptrons, one an activation.
+) -> BatchedModule:
+    """Trained multilayer perceptrons, one per activation.
 
     Args:
         sizes: D, n^(1), ..., n^(L), K.
@@ -59,17 +59,17 @@ def perceptrons(
     return _filled(net, tensors)
 
 
-def convolutional(
+def restore_cnn(
     lines: Sequence[str],
     input_shape: tuple[int, ...],
     n_outputs: int,
     tensors: Tensors,
     device: str,
-) -> Members:
+) -> BatchedModule:
     """Trained convolutional networks.
 
     Args:
-        lines: the layers, without those of the outputs.
+        lines: the layers, without the output layers.
         input_shape: (c, h, w).
         n_outputs: K.
         tensors: every parameter and running statistic by name, (M, ...).
@@ -79,7 +79,7 @@ def convolutional(
         ValueError: they are not those of such networks.
     """
     n_members = len(next(iter(tensors.values())))
-    # Before anything of such a size is given memory.
+    # Checked before memory is allocated.
     for layer in architecture.shapes(parse(lines), input_shape, n_outputs):
         for name, shape in layer.parameters.items():
             if tensors[name].shape != (n_members, *shape):
@@ -96,7 +96,7 @@ def convolutional(
 
 
 def _any_weights(n_members: int) -> list[np.random.Generator]:
-    """Every weight is overwritten: where the first ones come from plays no part."""
+    """Generators for weights that are overwritten."""
     return [np.random.default_rng(0) for _ in range(n_members)]
 
 
@@ -104,8 +104,8 @@ def _dtype(tensors: Tensors) -> torch.dtype:
     return torch.from_numpy(next(iter(tensors.values()))[:0]).dtype
 
 
-def _filled(net: Members, tensors: Tensors) -> Members:
-    state = net.kept()
+def _filled(net: BatchedModule, tensors: Tensors) -> BatchedModule:
+    state = net.state_dict()
     own = net.unpack(state["theta"]) | {k: v for k, v in state.items() if k != "theta"}
     if own.keys() != tensors.keys():
         raise ValueError("the names of the arrays are not those of the network")
@@ -118,21 +118,20 @@ def _filled(net: Members, tensors: Tensors) -> Members:
 
 
 @dataclass(frozen=True)
-class Restored:
-    """Members with the units in which they see and say, as when they were judged.
+class RestoredNetworks:
+    """Members with their units, which predict with the bits of their evaluation.
 
     Attributes:
         net: M members.
         shift, scale: units of their inputs, (M, D) each.
-        n_beside: members that were judged side by side, which set the rows of a batch.
+        n_beside: members that were evaluated together, which set the rows of a batch.
         n_threads: threads of their kernels.
         autocast: whether they compute in bfloat16.
-        views: what the rows are in pixels, and whether images are mirrored too, where outputs are
-            means over views.
-        origin: what is taken off the inputs in float64 first, (D,); `shift` has it in it. None: 0.
+        views: conversion to pixels, and whether to mirror, where outputs are means over views.
+        origin: subtracted from the inputs in float64 first, (D,); included in `shift`. None: 0.
     """
 
-    net: Members
+    net: BatchedModule
     shift: Floats
     scale: Floats
     n_beside: int
@@ -146,7 +145,7 @@ class Restored:
         """Rows that go through the network at a time."""
         return rows_at_a_time(self.n_beside, self.shift.shape[1])
 
-    def _look(self, units: Units) -> Look | None:
+    def _look(self, units: Units) -> Forward | None:
         if self.views is None:
             return None
         pixels, flips = self.views
@@ -174,6 +173,6 @@ class Restored:
                 index = None
                 if X.ndim == 3:
                     index = torch.arange(len(rows), device=theta.device).view(len(X), -1)
-                part = Part(rows.to(theta.device), nothing, index, units)
+                part = MemberRows(rows.to(theta.device), nothing, index, units)
                 found.append(outputs(self.net, part, self.autocast, self._look(units))[0])
         return np.concatenate(found, axis=1).astype(np.float64)

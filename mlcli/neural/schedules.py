@@ -1,4 +1,4 @@
-"""How the learning rate moves (section 7.4): the factor on eta at each step.
+"""Learning-rate schedules (section 7.4): the factor on eta at each step.
 
 A schedule is a pure function of the step, so a resumed run needs nothing but the step. Each gives
 eta(t) / eta of a member's own eta, which is eta_0 of (7.25) and (7.26) and eta_max of the cycles.

@@ -1,6 +1,5 @@
-"""Declared preprocessing: categories, dates and gaps become columns of numbers, arrays to arrays.
+"""Declared preprocessing: categories, dates and gaps become columns of numbers.
 
-Which columns there are is settled once, by what the whole file holds (`columns`). What stands in
-for a gap or for a category that was not seen is settled by training rows alone (`filling`). Both
-are written as words and numbers, so that reading them back runs nothing.
+The whole file decides which columns there are (`columns`). Training rows alone decide what replaces
+a gap or a category that they lack (`filling`). Both are stored as JSON.
 """

@@ -1,4 +1,4 @@
-"""Columns of a table -> the columns that a model reads."""
+"""From the columns of a table to the inputs of a model: categories, dates, indicators of gaps."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Kind = Literal["number", "category", "date"]
-# What the empty cells of a column of categories are called.
+# The name of the category of empty cells.
 MISSING = "missing"
 YEARLY = ("sine", "cosine")
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table, and what is made of it.
+    """One column of a table, and how it becomes inputs.
 
     Attributes:
-        name: its heading.
-        kind: what its cells are. Read, a number is itself, a date its year with a fraction, and a
-            category its place in `values`; a gap is NaN, as is a category that has no place.
-        values: the K categories, of which the first has no column of its own.
-        form: how its dates are written, in pandas' words.
-        yearly: whether the time of the year stands beside the date.
-        indicator: whether a column of 0 and 1 says where gaps were.
+        name: its header.
+        kind: of its cells. They are read as a number: a number as it is, a date as its year with a
+            fraction, a category as its index in `values`; a gap or an unknown category is NaN.
+        values: the K categories; the first is the reference and has no column.
+        form: the format of its dates, as in pandas.
+        yearly: whether sine and cosine of the time of the year are added.
+        indicator: whether a column of 0 and 1 marks gaps.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Column:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What its columns are called, d of them."""
+        """Names of its inputs, (d,)."""
         if self.kind == "category":
             return tuple(f"{self.name}={value}" for value in self.values[1:])
         found = [self.name]
@@ -51,7 +51,7 @@ class Column:
         return tuple(found)
 
     def expand(self, cells: Array) -> Array:
-        """Its columns, (n, d), from its cells as they were read, (n,)."""
+        """Its inputs, (n, d), from its cells as they were read, (n,)."""
         gap = np.isnan(cells)
         if self.kind == "category":
             own: Array = (cells[:, None] == np.arange(1, len(self.values))).astype(np.float64)
@@ -65,8 +65,8 @@ class Column:
             found.append(gap.astype(np.float64))
         return np.column_stack(found)
 
-    def words(self) -> dict[str, Any]:
-        """For JSON."""
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; `preparation_from_dict` reads it."""
         found: dict[str, Any] = {"name": self.name, "kind": self.kind}
         if self.kind == "category":
             found["values"] = list(self.values)
@@ -77,12 +77,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is made of the features of a table.
+    """How the features of a table become the inputs of a model.
 
     Attributes:
-        columns: the features, as the table has them.
-        impute: what fills gaps in numbers and dates, mean, median or most-frequent; None: nothing.
-        unseen: refuse, or average to give a category that training rows lack their average.
+        columns: the features of the table.
+        impute: what fills gaps in numbers and dates: mean, median or most-frequent; None: nothing.
+        unseen: what to do with a category that training rows lack: refuse, or average to replace it
+            by their average.
     """
 
     columns: tuple[Column, ...]
@@ -91,23 +92,23 @@ class Preparation:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The D columns that a model reads."""
+        """Names of the inputs, (D,)."""
         return tuple(name for column in self.columns for name in column.names)
 
     @property
     def raw_names(self) -> tuple[str, ...]:
-        """The columns of the table."""
+        """Names of the columns of the table."""
         return tuple(column.name for column in self.columns)
 
     @property
     def places(self) -> list[slice]:
-        """Where the columns of each column of the table are among the D."""
+        """Which of the D inputs come from each column of the table."""
         ends = np.cumsum([0, *(len(column.names) for column in self.columns)]).tolist()
         return [slice(start, end) for start, end in pairwise(ends)]
 
     @property
     def related(self) -> tuple[list[range], list[tuple[int, int]]]:
-        """The D columns that are categories of one column, and sine and cosine of one angle."""
+        """Inputs that are categories of one column, and pairs of sine and cosine of one angle."""
         placed = list(zip(self.columns, self.places, strict=True))
         return (
             [range(at.start, at.stop) for one, at in placed if one.kind == "category"],
@@ -115,39 +116,39 @@ class Preparation:
         )
 
     def expand(self, cells: Mapping[str, Array]) -> Array:
-        """X (n, D), NaN where something is missing or unseen, from the cells as they were read."""
+        """X (n, D) from the cells as they were read; NaN where a value is missing or unseen."""
         return np.column_stack([one.expand(cells[one.name]) for one in self.columns])
 
-    def words(self) -> dict[str, Any]:
-        """For JSON; `from_words` is the way back."""
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; `preparation_from_dict` reads it."""
         return {
-            "columns": [column.words() for column in self.columns],
+            "columns": [column.to_dict() for column in self.columns],
             "impute": self.impute,
             "unseen": self.unseen,
         }
 
 
-def from_words(words: Mapping[str, Any]) -> Preparation:
-    """The way back from `Preparation.words`.
+def preparation_from_dict(metadata: Mapping[str, Any]) -> Preparation:
+    """The inverse of `Preparation.to_dict`.
 
     Raises:
-        KeyError, TypeError, ValueError: these are no such words.
+        KeyError, TypeError, ValueError: the dictionary is invalid.
     """
-    columns = tuple(_column(one) for one in words["columns"])
-    impute, unseen = words["impute"], str(words["unseen"])
+    columns = tuple(_column(one) for one in metadata["columns"])
+    impute, unseen = metadata["impute"], str(metadata["unseen"])
     return Preparation(columns, None if impute is None else str(impute), unseen)
 
 
-def _column(words: Mapping[str, Any]) -> Column:
-    kind = words["kind"]
+def _column(metadata: Mapping[str, Any]) -> Column:
+    kind = metadata["kind"]
     if kind not in ("number", "category", "date"):
         raise ValueError(f"there is no kind of column called {kind}")
-    values: Sequence[Any] = words["values"] if kind == "category" else ()
+    values: Sequence[Any] = metadata["values"] if kind == "category" else ()
     return Column(
-        str(words["name"]),
+        str(metadata["name"]),
         kind,
         tuple(str(value) for value in values),
-        str(words["form"]) if kind == "date" else "",
-        bool(words.get("yearly", False)),
-        bool(words.get("indicator", False)),
+        str(metadata["form"]) if kind == "date" else "",
+        bool(metadata.get("yearly", False)),
+        bool(metadata.get("indicator", False)),
     )

@@ -1,4 +1,4 @@
-"""What training rows say should stand in for a gap or for a category that they lack."""
+"""Fill gaps, and categories that the training rows lack, with statistics of the training rows."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mlcli.preparation.columns import Array, Column, Preparation
 
 @dataclass(frozen=True)
 class Filling:
-    """The statistics of some training rows.
+    """Statistics of training rows that fill the gaps of any rows.
 
     Attributes:
-        preparation: what the columns are.
-        values: of each column what fills it, (D,); NaN where nothing does.
-        seen: for each column of the table that holds categories, which of them the rows had, (K,).
+        preparation: of the columns.
+        values: the value that fills each input, (D,); NaN for none.
+        seen: for each column of categories, which of them the training rows have, (K,).
     """
 
     preparation: Preparation
@@ -28,10 +28,10 @@ class Filling:
     seen: Mapping[str, NDArray[np.bool_]]
 
     def __call__(self, X: Array) -> Array:
-        """X (n, D) with its gaps filled; NaN stays where nothing is to fill it.
+        """X (n, D) with its gaps filled; NaN remains where there is no value to fill it.
 
         Raises:
-            DataError: a row has a category that the training rows lack, and those are refused.
+            DataError: a row has a category that the training rows lack, and unseen is refuse.
         """
         every = zip(self.preparation.columns, self.preparation.places, strict=True)
         for column, place in every:
@@ -61,8 +61,8 @@ class Filling:
         """Whether a gap in each of the D columns is filled."""
         return tuple(np.isfinite(self.values).tolist())
 
-    def words(self) -> dict[str, Any]:
-        """For JSON, whose numbers keep every bit; `filling_from` is the way back."""
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON, without loss; `filling_from_dict` reads it."""
         return {
             "values": [value if np.isfinite(value) else None for value in self.values.tolist()],
             "seen": {name: seen.tolist() for name, seen in self.seen.items()},
@@ -70,9 +70,9 @@ class Filling:
 
 
 def codes_of(indicators: Array) -> NDArray[np.int64]:
-    """The number of each row's category, (n,), from columns of all but the first, (n, K - 1).
+    """The category of each row, 0..K-1, (n,), from its indicator columns, (n, K - 1).
 
-    -1 where the row has none.
+    -1 for a gap.
     """
     gap = np.isnan(indicators).any(axis=1)
     found = (indicators == 1.0) @ np.arange(1, indicators.shape[1] + 1)
@@ -83,7 +83,7 @@ def fit_filling(preparation: Preparation, X: Array) -> Filling:
     """The statistics of training rows X (n, D).
 
     Raises:
-        DataError: a column has no value in them, so that there is nothing to fill it with.
+        DataError: a column that is to be filled has no value in them.
     """
     values, seen = np.full(X.shape[1], np.nan), {}
     for column, place in zip(preparation.columns, preparation.places, strict=True):
@@ -111,18 +111,18 @@ def _statistic(impute: str, x: Array) -> float:
     if impute == "median":
         return float(np.median(x))
     values, counts = np.unique(x, return_counts=True)
-    # Of several that are equally frequent the least one.
+    # The smallest of equally frequent values.
     return float(values[counts.argmax()])
 
 
-def filling_from(preparation: Preparation, words: Mapping[str, Any]) -> Filling:
-    """The way back from `Filling.words`.
+def filling_from_dict(preparation: Preparation, metadata: Mapping[str, Any]) -> Filling:
+    """The inverse of `Filling.to_dict`.
 
     Raises:
-        KeyError, TypeError, ValueError: these are no such words.
+        KeyError, TypeError, ValueError: the dictionary is invalid.
     """
-    values = np.array([np.nan if one is None else float(one) for one in words["values"]])
-    seen = {str(name): np.array(one, dtype=bool) for name, one in words["seen"].items()}
+    values = np.array([np.nan if one is None else float(one) for one in metadata["values"]])
+    seen = {str(name): np.array(one, dtype=bool) for name, one in metadata["seen"].items()}
     sizes = {one.name: len(one.values) for one in preparation.columns if one.kind == "category"}
     if values.shape != (len(preparation.names),) or sizes != {k: v.size for k, v in seen.items()}:
         raise ValueError("the statistics are not those of these columns")

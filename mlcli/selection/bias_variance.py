@@ -14,7 +14,7 @@ from mlcli.linear.arrays import Floats
 
 
 class EnsembleMoments:
-    """Mean and variance of predictions over the members, taken in one at a time (Welford)."""
+    """Mean and variance of predictions over the members, added one at a time (Welford)."""
 
     def __init__(self, n_points: int, n_models: int) -> None:
         self.n_members = 0
@@ -22,7 +22,7 @@ class EnsembleMoments:
         self._squares = np.zeros((n_points, n_models))
 
     def add(self, predictions: Floats) -> None:
-        """Take in y(x; D) of one data set, (n_points, n_models)."""
+        """Add y(x; D) of one data set, (n_points, n_models)."""
         self.n_members += 1
         with np.errstate(over="ignore", invalid="ignore"):
             off = predictions - self.mean
@@ -40,7 +40,7 @@ class EnsembleMoments:
 
 @dataclass(frozen=True)
 class Decomposition:
-    """The terms of (A.19), one a model (k,), in the units of t squared.
+    """The terms of (A.19), one per model (k,), in the units of t squared.
 
     Attributes:
         bias_squared: average of (f~ - E_D y)^2; the notes' "bias" lacks the word squared.

@@ -1,7 +1,7 @@
 """Which rows train and which test: the splits of section 2.
 
 Every scheme is a partition of the rows into blocks, and for each split the blocks that train and
-the one that tests. What is known of a block (its triangle) then serves every split.
+the one that tests. What is known of a block (its R factor) then serves every split.
 """
 
 from __future__ import annotations

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlcli.linear.arrays import Floats, Ints
+from mlcli.linear.arrays import EPSILON, Floats, Ints
 from mlcli.linear.basis import fit_basis
-from mlcli.linear.least_squares import EPSILON
 
 COLUMNS = ("legendre", "orthonormal")
 

@@ -1,4 +1,4 @@
-"""Confidence bounds for a cross-validated error.
+"""Confidence bounds for a cross-validated error, and tests of differences of scores.
 
 The k estimates of the expected loss are not independent (section 2), and no unbiased estimate of
 the variance of their mean exists (Bengio and Grandvalet 2004). `naive` ignores that, `corrected`
@@ -7,6 +7,7 @@ allows for it by a rule, `mlcli.selection.nested` measures it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -87,3 +88,35 @@ def coverage_interval(n_inside: int, n: int, confidence: float = CONFIDENCE) -> 
     p = n_inside / n
     low, high = wilson_interval(p, n, confidence)
     return Interval(p, float(np.sqrt(p * (1 - p) / n)), low, high)
+
+
+def p_value(mean: float, standard_error: float, dof: float) -> float | None:
+    """Two-sided, of Student's t of a mean difference; None where nothing varies.
+
+    Args:
+        mean: of the differences.
+        standard_error: of that mean. Of n differences with standard deviation std it is
+            std sqrt(1/n) where they are independent, and Nadeau and Bengio's
+            std sqrt(1/n + n_test/n_train) where they are splits that share their rows.
+        dof: degrees of freedom, n - 1.
+    """
+    if standard_error <= 0:
+        return None
+    from scipy.special import stdtr
+
+    return float(2 * stdtr(dof, -abs(mean) / standard_error))
+
+
+def holm_adjusted(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's adjustment for several tests: the i-th smallest of m times m - i + 1, never falling.
+
+    Args:
+        p_values: of each; None where there was no test, which then doesn't count.
+    """
+    known = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, i) in enumerate(known):
+        largest = max(largest, min(1.0, (len(known) - rank) * p))
+        adjusted[i] = largest
+    return adjusted

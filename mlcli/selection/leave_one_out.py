@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlcli.linear.arrays import Floats
-from mlcli.linear.nested import NestedColumns
-from mlcli.linear.ridge import ridge_path
-from mlcli.linear.triangle import Triangle, independent, solve_nested
-from mlcli.selection.losses import Loss, squared
+from mlcli.linear.column_families import NestedColumns
+from mlcli.linear.penalised import ridge_path
+from mlcli.linear.r_factor import RFactor, independent, solve_nested
+from mlcli.scores import squared
+from mlcli.selection.cross_validation import Loss
 from mlcli.selection.penalised import centred
 
 CHUNK = 8192
@@ -28,7 +29,7 @@ RefitOne = Callable[[int, int], float]
 
 @dataclass(frozen=True)
 class LeaveOneOut:
-    """One value a model, (n_models,) each, in the units of the loss.
+    """One value per model, (n_models,) each, in the units of the loss.
 
     Attributes:
         loo: mean loss of the left-out rows.
@@ -37,7 +38,7 @@ class LeaveOneOut:
         train: mean loss on the rows of the fit.
         degrees_of_freedom: tr H.
         n_refits: left-out rows that were fitted anew, their h_ii being too near 1.
-        rows: the loss of each left-out row, (N, n_models), where it was asked for.
+        rows: the loss of each left-out row, (N, n_models), if `keep_rows`.
     """
 
     loo: Floats
@@ -51,7 +52,7 @@ class LeaveOneOut:
 def least_squares_loo(
     columns: NestedColumns,
     t: Floats,
-    triangle: Triangle,
+    r_factor: RFactor,
     loss: Loss = squared,
     *,
     refit: RefitOne | None = None,
@@ -64,14 +65,14 @@ def least_squares_loo(
     Args:
         columns: P.
         t: targets, (N,).
-        triangle: R of all rows.
-        loss: one of `mlcli.selection.losses`.
+        r_factor: R of all rows.
+        loss: one of `mlcli.selection.cross_validation`.
         refit: leaves a row out in fact, where its h_ii is too near 1; without it, NaN.
         keep_rows: whether the losses of the single rows are wanted.
     """
-    kept = independent(triangle)
-    to_orthonormal = np.linalg.solve(triangle.R[np.ix_(kept, kept)], np.eye(kept.size))
-    W, rss = solve_nested(triangle, columns.sizes)
+    kept = independent(r_factor)
+    to_orthonormal = np.linalg.solve(r_factor.R[np.ix_(kept, kept)], np.eye(kept.size))
+    W, rss = solve_nested(r_factor, columns.sizes)
     inside = (kept[:, None] < np.asarray(columns.sizes)).astype(np.float64)  # (rank, n_models)
 
     def hat(rows: slice) -> tuple[Floats, Floats, Floats]:
@@ -86,7 +87,7 @@ def least_squares_loo(
 def ridge_loo(
     columns: NestedColumns,
     t: Floats,
-    triangle: Triangle,
+    r_factor: RFactor,
     size: int,
     l2s: Sequence[float],
     loss: Loss = squared,
@@ -103,15 +104,15 @@ def ridge_loo(
     Args:
         columns: [1, A], or A alone; A's first columns are penalised.
         t: targets, (N,).
-        triangle: that of [columns t] on all rows.
+        r_factor: that of [columns t] on all rows.
         size: how many columns belong to the model.
         l2s: k strengths > 0.
-        loss: one of `mlcli.selection.losses`.
+        loss: one of `mlcli.selection.cross_validation`.
         refit: leaves a row out in fact, where its h_ii is too near 1; without it, NaN.
         keep_rows: whether the losses of the single rows are wanted.
     """
     n, first = t.size, int(columns.has_constant)
-    problem = centred(triangle, size, columns.has_constant)
+    problem = centred(r_factor, size, columns.has_constant)
     strengths = np.asarray(l2s, dtype=np.float64)
     _, s, Vt = np.linalg.svd(problem.A, full_matrices=False)
     one_less = (strengths * (n - 1) / n).tolist()
@@ -125,13 +126,13 @@ def ridge_loo(
         Z = A @ Vt.T  # (n, M)
         return Z**2 @ shares + first / n, P @ left, P @ full
 
-    rss = triangle.rss(_padded(full, triangle))
+    rss = r_factor.rss(_padded(full, r_factor))
     dof = (s[:, None] ** 2 / (s[:, None] ** 2 + 2.0 * n * strengths)).sum(axis=0) + first
     return _left_out(t, hat, dof, rss, loss, refit, keep_rows)
 
 
-def _padded(W: Floats, triangle: Triangle) -> Floats:
-    rest = triangle.R.shape[0] - 1 - W.shape[0]
+def _padded(W: Floats, r_factor: RFactor) -> Floats:
+    rest = r_factor.R.shape[0] - 1 - W.shape[0]
     return np.concatenate([W, np.zeros((rest, W.shape[1]))])  # (p, k)
 
 

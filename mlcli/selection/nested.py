@@ -16,10 +16,10 @@ from statistics import NormalDist
 import numpy as np
 
 from mlcli.linear.arrays import Floats, Ints
-from mlcli.selection.exact import Refit
+from mlcli.scores import squared
+from mlcli.selection.cross_validation import Loss, Refit
 from mlcli.selection.folds import Folds
 from mlcli.selection.intervals import CONFIDENCE, Interval
-from mlcli.selection.losses import Loss, squared
 
 # The least eigenvalue of a training Gram matrix of orthonormal columns that is still trusted.
 SAFE_EIGENVALUE = 1e-8
@@ -57,7 +57,7 @@ def least_squares_pairs(
         t: targets, (N,).
         folds: a partition into K folds.
         penalty: sum_j penalty_j c_j^2 a training row is added to rss, (p,); None is none.
-        loss: one of `mlcli.selection.losses`.
+        loss: one of `mlcli.selection.cross_validation`.
     """
     number, k = fold_numbers(folds, t.size), folds.n_splits
     blocks = [folds.test_rows(split) for split in range(k)]
@@ -110,7 +110,7 @@ def refitted_pairs(t: Floats, folds: Folds, refit: Refit, loss: Loss = squared) 
         t: targets, (N,).
         folds: a partition into K folds.
         refit: called with training rows, test rows and 0.
-        loss: one of `mlcli.selection.losses`.
+        loss: one of `mlcli.selection.cross_validation`.
     """
     number, k = fold_numbers(folds, t.size), folds.n_splits
     found = np.empty((t.size, k))

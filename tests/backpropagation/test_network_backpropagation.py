@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlcli.backpropagation.activations import ACTIVATIONS, relu, sigmoid, tanh
-from mlcli.backpropagation.backpropagation import Kept, backward, forward, predict
+from mlcli.backpropagation.backpropagation import LayerCache, backward, forward, predict
 from mlcli.backpropagation.gradient_check import central_differences, relative_error
 from mlcli.backpropagation.initialisation import draw_weights
 from mlcli.backpropagation.layers import Network, new_network, on_one_vector, parameters
@@ -26,7 +26,7 @@ def problem(
     return network, X, rng.random((6, 3))
 
 
-def distance_to_kink(network: Network, kept: list[Kept]) -> float:
+def distance_to_kink(network: Network, kept: list[LayerCache]) -> float:
     """The smallest |a| before a hidden activation: steps of 1e-5 must not go past zero."""
     nearest = []
     for layer, past in zip(network[:-1], kept[:-1], strict=True):
@@ -99,7 +99,7 @@ def test_vectorised_is_the_sum_over_neurons_and_examples() -> None:
     np.testing.assert_allclose(found[0].arrays[0], W, rtol=1e-12)
 
 
-def test_no_depth_is_logistic_regression() -> None:
+def test_a_network_without_hidden_layers_is_logistic_regression() -> None:
     rng = np.random.default_rng(0)
     network = new_network(rng, [4, 3], relu())
     X, labels = rng.normal(size=(20, 4)), rng.integers(0, 3, 20)
@@ -109,7 +109,7 @@ def test_no_depth_is_logistic_regression() -> None:
     np.testing.assert_allclose(gradient.arrays[0], (S - np.eye(3)[labels]).T @ X / 20, atol=1e-15)
 
 
-def test_gradients_are_written_where_they_are_wanted() -> None:
+def test_gradients_are_written_to_given_arrays() -> None:
     network, X, t = problem("tanh", "square", True)
     outputs, kept = forward(network, X)
     delta = square(outputs, t)[1]
@@ -123,7 +123,7 @@ def test_gradients_are_written_where_they_are_wanted() -> None:
     )
 
 
-def test_one_vector_holds_a_copy() -> None:
+def test_on_one_vector_copies_the_network() -> None:
     network, X, _ = problem("elu", "square", True)
     copy, vector = on_one_vector(network)
     np.testing.assert_array_equal(predict(copy, X), predict(network, X))
@@ -151,7 +151,7 @@ def test_predict_differs_from_forward_only_by_the_statistics() -> None:
         ("relu", "unit", 128**0.5),
     ],
 )
-def test_errors_grow_by_the_rate_of_the_theory(name: str, scheme: str, rate: float) -> None:
+def test_delta_grows_at_the_theoretical_rate(name: str, scheme: str, rate: float) -> None:
     """std(delta^(l)) / std(delta^(l+1)) = sqrt(n Var(w) / 2) for ReLU: nine layers of 256."""
     rng = np.random.default_rng(0)
     growth = []
@@ -164,7 +164,7 @@ def test_errors_grow_by_the_rate_of_the_theory(name: str, scheme: str, rate: flo
     assert np.exp(np.mean(growth)) == pytest.approx(rate, rel=0.03)
 
 
-def test_sigmoid_errors_vanish_and_tanh_errors_do_not() -> None:
+def test_delta_vanishes_with_sigmoid_and_not_with_tanh() -> None:
     """(7.2): h' <= 1/4, so under Xavier each layer takes at least three quarters away."""
     rng = np.random.default_rng(0)
     ratio = {}

@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.backpropagation.backpropagation import backward, forward, predict
-from mlcli.backpropagation.gradient_check import central_differences, relative_error
-from mlcli.backpropagation.layers import new_network, parameters
-from mlcli.backpropagation.leaky import (
+from mlcli.backpropagation.activations import (
     PReLU,
     RReLU,
     leak,
@@ -16,6 +13,9 @@ from mlcli.backpropagation.leaky import (
     leak_frozen,
     new_prelu,
 )
+from mlcli.backpropagation.backpropagation import backward, forward, predict
+from mlcli.backpropagation.gradient_check import central_differences, relative_error
+from mlcli.backpropagation.layers import new_network, parameters
 from mlcli.backpropagation.losses import square
 from mlcli.backpropagation.training import minibatches, train
 

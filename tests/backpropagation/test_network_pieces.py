@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from mlcli.backpropagation.activations import ACTIVATIONS, elu, leaky_relu, relu
-from mlcli.backpropagation.batch_norm import (
+from mlcli.backpropagation.initialisation import VARIANCES, draw_weights, variance
+from mlcli.backpropagation.layers import (
     new_batch_norm,
     normalise,
     normalise_frozen,
     update_running,
 )
-from mlcli.backpropagation.initialisation import VARIANCES, draw_weights, variance
 from mlcli.backpropagation.losses import LOSSES, softmax_cross_entropy
 
 A = np.array([-800.0, -30.0, -2.0, -1e-3, 0.0, 1e-3, 0.5, 3.0, 40.0, 800.0])
@@ -71,12 +71,12 @@ def test_elu_has_a_kink_unless_alpha_is_one() -> None:
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1.0, -0.1, float("nan")])
-def test_a_leak_outside_its_range_is_refused(alpha: float) -> None:
+def test_a_leaky_slope_outside_its_range_is_rejected(alpha: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         leaky_relu(alpha)
 
 
-def test_an_elu_without_a_left_side_is_refused() -> None:
+def test_an_elu_with_an_alpha_of_0_is_rejected() -> None:
     with pytest.raises(ValueError, match="positive, got 0"):
         elu(0)
 
@@ -91,7 +91,7 @@ def targets(name: str, rng: np.random.Generator, m: int, n_out: int) -> np.ndarr
 
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("spread", [1.0, 1000.0])
-def test_a_loss_is_that_of_torch_with_its_errors(name: str, spread: float) -> None:
+def test_losses_and_their_derivatives_are_those_of_torch(name: str, spread: float) -> None:
     import torch
     from torch.nn import functional
 
@@ -144,7 +144,7 @@ def test_the_schemes_are_those_of_the_notes() -> None:
     }
 
 
-def test_an_unknown_start_is_refused() -> None:
+def test_an_unknown_initialisation_is_rejected() -> None:
     with pytest.raises(ValueError, match="one of unit, forward"):
         variance("kaiming", 1, 1)
     with pytest.raises(ValueError, match="normal or uniform"):

@@ -125,7 +125,7 @@ def test_the_start_is_not_changed() -> None:
         np.testing.assert_array_equal(old, new)
 
 
-def test_xor_is_learnt() -> None:
+def test_a_network_learns_xor() -> None:
     X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     labels = np.array([0, 1, 1, 0])
     start = new_network(np.random.default_rng(0), [2, 8, 2], tanh())
@@ -179,7 +179,7 @@ def test_divergence_has_no_answer_and_no_warning(loss: str) -> None:
         train(start, X, t, LOSSES[loss], [np.arange(20)] * 300, learning_rate=1e200)
 
 
-def test_steps_out_of_range_are_refused() -> None:
+def test_invalid_learning_rates_and_momenta_are_rejected() -> None:
     start, X = new_network(np.random.default_rng(0), [1, 1], tanh()), np.zeros((2, 1))
     with pytest.raises(ValueError, match="learning rate must be positive, got 0"):
         train(start, X, X, square, [], learning_rate=0)
@@ -189,7 +189,7 @@ def test_steps_out_of_range_are_refused() -> None:
         list(minibatches(np.random.default_rng(0), 3, 0, 1))
 
 
-def test_digits_are_read() -> None:
+def test_a_network_learns_digits() -> None:
     from sklearn.datasets import load_digits
 
     X, labels = load_digits(return_X_y=True)
@@ -213,7 +213,7 @@ def test_digits_are_read() -> None:
     assert right.mean() > 0.94
 
 
-def test_a_training_goes_on_with_its_velocity() -> None:
+def test_training_continues_with_a_given_velocity() -> None:
     rng = np.random.default_rng(5)
     X, t = rng.normal(size=(20, 2)), rng.normal(size=(20, 1))
     start = new_network(rng, [2, 3, 1], tanh())
@@ -230,7 +230,7 @@ def test_a_training_goes_on_with_its_velocity() -> None:
     np.testing.assert_array_equal(first.velocity, kept)
 
 
-def test_a_single_row_that_is_left_joins_the_batch_before() -> None:
+def test_a_single_remaining_row_joins_the_previous_batch() -> None:
     for n, sizes in ((9, [4, 5]), (5, [5]), (6, [4, 2]), (1, [1])):
         found = [rows.size for rows in minibatches(np.random.default_rng(0), n, 4, 1)]
         assert found == sizes, n

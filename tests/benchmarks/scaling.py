@@ -112,7 +112,7 @@ def _table(path: Path, n: int) -> Path:
 
 def features(n_features: int) -> Callable[[], Any]:
     """Least squares of 20,000 rows and n features."""
-    from mlcli.linear.compress import fit_polynomial
+    from mlcli.linear.polynomial import fit_polynomial
 
     rng = np.random.default_rng(0)
     X, t = rng.normal(size=(20_000, n_features)), rng.normal(size=20_000)
@@ -121,7 +121,7 @@ def features(n_features: int) -> Callable[[], Any]:
 
 def degree(n_degree: int) -> Callable[[], Any]:
     """Least squares of 20,000 rows, degree n of one feature."""
-    from mlcli.linear.compress import fit_polynomial
+    from mlcli.linear.polynomial import fit_polynomial
 
     rng = np.random.default_rng(0)
     X, t = rng.uniform(-1, 1, size=(20_000, 1)), rng.normal(size=20_000)

@@ -18,13 +18,13 @@ import pytest
 import torch
 
 from mlcli.neural.architecture import PRESETS
-from mlcli.neural.batches import part_of
+from mlcli.neural.batches import member_rows
 from mlcli.neural.cnn import CNN
 from mlcli.neural.device import threads
 from mlcli.neural.evaluation import evaluate
 from mlcli.neural.losses import LOSSES
 from mlcli.neural.optimisers import Adam
-from mlcli.neural.training import Settings, train
+from mlcli.neural.training import TrainingSettings, train
 from mlcli.rng import stream
 from mlcli.scale.threads import cores, n_threads
 from tests.benchmarks.conftest import Stopwatch
@@ -50,13 +50,13 @@ def ours(X: np.ndarray, labels: np.ndarray, batch_size: int) -> tuple[Work, Work
 
     def training() -> None:
         optimiser = Adam(net.theta, net.decays, 0.001)
-        settings = Settings(1, batch_size, evaluate_training=False)
+        settings = TrainingSettings(1, batch_size, evaluate_training=False)
         with threads(count):
             train(net, optimiser, loss, rows, labels, settings, streams)
 
     def judging() -> None:
         with threads(count):
-            evaluate(net, loss, part_of(net, loss, rows, labels))
+            evaluate(net, loss, member_rows(net, loss, rows, labels))
 
     return training, judging
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mlcli.experiments.bayes.columns import basis_of, in_memory, triangle_of
+from mlcli.experiments.bayes.columns import basis_of, in_memory, r_factor_of
 from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.linear.bayes.evidence import EvidenceMaximum, maximise_evidence
-from mlcli.linear.bayes.spectrum import spectrum
+from mlcli.linear.bayes.posterior import spectrum
 from tests.benchmarks.conftest import Stopwatch
 from tests.benchmarks.data import cubic
 
@@ -24,7 +24,7 @@ def test_evidence_of_a_million_rows(stopwatch: Stopwatch) -> None:
     columns = basis.evaluate(X)
 
     def ours() -> EvidenceMaximum:
-        return maximise_evidence(spectrum(triangle_of(basis, data)))
+        return maximise_evidence(spectrum(r_factor_of(basis, data)))
 
     def theirs() -> BayesianRidge:
         return BayesianRidge(fit_intercept=False).fit(columns, t)

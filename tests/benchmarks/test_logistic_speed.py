@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlcli.classification.logistic.model import sigmoid
-from mlcli.classification.logistic.newton import Fit, fit_newton
-from mlcli.classification.logistic.objective import Objective, even_weights
+from mlcli.classification.newton import LogisticFit, fit_newton
+from mlcli.classification.objective import Objective, even_weights
+from mlcli.classification.softmax import sigmoid
 from tests.benchmarks.conftest import Stopwatch
 
 N_ROWS, N_FEATURES, L2 = 100_000, 50, 1e-4
@@ -20,7 +20,7 @@ def test_a_hundred_thousand_rows_of_fifty_features(stopwatch: Stopwatch) -> None
     X = rng.normal(size=(N_ROWS, N_FEATURES))
     labels = (rng.uniform(size=N_ROWS) < sigmoid(X @ rng.normal(size=N_FEATURES) / 3)).astype(int)
 
-    def ours() -> Fit:
+    def ours() -> LogisticFit:
         Phi = np.column_stack([np.ones(N_ROWS), X])
         return fit_newton(Objective(Phi, labels, 2, even_weights(N_ROWS), l2=L2, free=(0,)))
 

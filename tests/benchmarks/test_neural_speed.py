@@ -21,13 +21,13 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from mlcli.neural.batches import part_of
+from mlcli.neural.batches import member_rows
 from mlcli.neural.device import threads
 from mlcli.neural.evaluation import evaluate
 from mlcli.neural.losses import LOSSES
 from mlcli.neural.mlp import MLP
 from mlcli.neural.optimisers import SGD
-from mlcli.neural.training import Settings, train
+from mlcli.neural.training import TrainingSettings, train
 from mlcli.rng import stream
 from mlcli.scale.threads import cores, n_threads
 from tests.benchmarks.conftest import Stopwatch
@@ -56,7 +56,7 @@ def members(n_members: int, metrics: bool, X: np.ndarray, labels: np.ndarray) ->
     each epoch and at the end on all rows, and the best weights kept.
     """
     streams = [partial(stream, seed) for seed in range(n_members)]
-    settings = Settings(N_EPOCHS, BATCH_SIZE, evaluate_training=False, keep_best=metrics)
+    settings = TrainingSettings(N_EPOCHS, BATCH_SIZE, evaluate_training=False, keep_best=metrics)
     loss = LOSSES["cross-entropy"]
 
     def work() -> None:
@@ -74,7 +74,7 @@ def members(n_members: int, metrics: bool, X: np.ndarray, labels: np.ndarray) ->
         )
         assert done.n_steps == N_STEPS
         if metrics:
-            evaluate(net, loss, part_of(net, loss, X, labels))
+            evaluate(net, loss, member_rows(net, loss, X, labels))
 
     def on_its_threads() -> None:
         count = n_threads(sum(a * b for a, b in pairwise(SIZES)), n_members, BATCH_SIZE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.linear.compress import fit_polynomial
+from mlcli.linear.polynomial import fit_polynomial
 from tests.benchmarks.conftest import Stopwatch
 from tests.benchmarks.data import cubic
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.linear.compress import fit_polynomial
-from mlcli.selection.blocks import merged, polynomial_blocks
-from mlcli.selection.exact import fold_losses, least_squares_fits
+from mlcli.linear.polynomial import fit_polynomial
+from mlcli.selection.cross_validation import (
+    fold_losses,
+    least_squares_fits,
+    merged,
+    polynomial_blocks,
+)
 from mlcli.selection.folds import Folds, k_fold
 from mlcli.selection.leave_one_out import least_squares_loo
-from mlcli.selection.penalised import penalised_fits
-from mlcli.selection.standardised import standardised_blocks
+from mlcli.selection.penalised import penalised_fits, standardised_blocks
 from tests.benchmarks.conftest import Stopwatch
 from tests.benchmarks.data import cubic
 

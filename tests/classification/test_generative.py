@@ -8,13 +8,13 @@ from scipy.stats import multivariate_normal
 
 from mlcli.backpropagation.activations import sigmoid as sigmoid_activation
 from mlcli.backpropagation.gradient_check import central_differences
-from mlcli.classification.logistic.generative import (
+from mlcli.classification.generative import (
     class_scores,
     log_odds,
     normal_class_weights,
     posterior,
 )
-from mlcli.classification.logistic.model import probabilities, sigmoid
+from mlcli.classification.softmax import probabilities, sigmoid
 
 COVARIANCE = np.array([[1.0, 0.4], [0.4, 2.0]])
 MEANS = np.array([[1.0, 0.5], [-0.5, -1.0]])
@@ -92,7 +92,7 @@ def test_the_sigmoid_has_its_symmetry_and_its_slope() -> None:
 
 
 @pytest.mark.parametrize("prior", [0.0, 1.0, -0.1])
-def test_a_prior_that_is_none_is_refused(prior: float) -> None:
+def test_a_prior_outside_0_and_1_is_rejected(prior: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         log_odds(np.zeros(1), np.zeros(1), prior)
     with pytest.raises(ValueError, match="between 0 and 1"):
@@ -100,6 +100,6 @@ def test_a_prior_that_is_none_is_refused(prior: float) -> None:
 
 
 @pytest.mark.parametrize("priors", [[0.5, 0.6], [1.0, 0.0]])
-def test_priors_that_are_no_distribution_are_refused(priors: list[float]) -> None:
+def test_priors_that_do_not_add_up_to_1_are_rejected(priors: list[float]) -> None:
     with pytest.raises(ValueError, match="add up to 1"):
         posterior(np.zeros((1, 2)), np.array(priors))

@@ -7,16 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mlcli.classification.logistic.first_order import fit_descent, fit_lbfgs
-from mlcli.classification.logistic.model import probabilities, sigmoid, softmax
-from mlcli.classification.logistic.newton import Fit, fit_logistic, fit_newton, standard_errors
-from mlcli.classification.logistic.objective import (
+from mlcli.classification.first_order import fit_descent, fit_lbfgs
+from mlcli.classification.newton import LogisticFit, fit_logistic, fit_newton, standard_errors
+from mlcli.classification.objective import (
     Objective,
     balanced_weights,
     class_row_weights,
     even_weights,
 )
-from mlcli.classification.logistic.sparse import sparse_target
+from mlcli.classification.quadratic import sparse_target
+from mlcli.classification.softmax import probabilities, sigmoid, softmax
 
 
 def rows(n_classes: int, n: int = 120, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -102,7 +102,7 @@ def test_the_solvers_agree(n_classes: int) -> None:
     E = objective(n_classes, l2=0.01)
     start = np.zeros(E.shape)
     newton = fit_newton(E)
-    others: list[Fit] = [fit_lbfgs(E, start, 1000), fit_descent(E, start, None, 100_000)]
+    others: list[LogisticFit] = [fit_lbfgs(E, start, 1000), fit_descent(E, start, None, 100_000)]
     for other in others:
         assert other.converged
         np.testing.assert_allclose(other.W[1:], newton.W[1:], atol=2e-6)
@@ -123,7 +123,7 @@ def test_proximal_descent_and_proximal_newton_agree() -> None:
     assert E.violation(newton.W + 1e-3) > 1e-4
 
 
-def test_from_a_strength_on_all_weights_are_zero() -> None:
+def test_a_large_l1_makes_all_weights_zero() -> None:
     E = objective(3)
     only_constants = fit_newton(objective(3, l1=10.0)).W
     assert (only_constants[1:] == 0).all()
@@ -133,7 +133,9 @@ def test_from_a_strength_on_all_weights_are_zero() -> None:
 
 
 @pytest.mark.parametrize("fit", [fit_lbfgs, lambda E, W, n: fit_descent(E, W, 1.0, n)])
-def test_the_mean_square_is_lowered_too(fit: Callable[[Objective, np.ndarray, int], Fit]) -> None:
+def test_solvers_lower_the_mean_square(
+    fit: Callable[[Objective, np.ndarray, int], LogisticFit],
+) -> None:
     E = objective(2, loss="square", l2=1e-3)
     found = fit(E, np.zeros(E.shape), 20_000)
     assert E.value(found.W) < 0.9 * E.value(np.zeros(E.shape))
@@ -142,7 +144,7 @@ def test_the_mean_square_is_lowered_too(fit: Callable[[Objective, np.ndarray, in
         fit_newton(E)
 
 
-def test_the_mean_square_counts_a_row_as_the_notes_do() -> None:
+def test_the_mean_square_of_two_classes_is_that_of_the_notes() -> None:
     """(5.10) is half the square of one error, of two classes the sum over both is twice that."""
     E = objective(2, loss="square")
     W = np.array([[0.3], [1.0], [-0.2], [0.1]])
@@ -150,7 +152,7 @@ def test_the_mean_square_counts_a_row_as_the_notes_do() -> None:
     assert E.value(W) == pytest.approx(0.5 * ((E.labels - s) ** 2).mean(), rel=1e-14)
 
 
-def test_too_large_a_rate_diverges_at_a_step() -> None:
+def test_a_large_learning_rate_diverges_at_a_reported_step() -> None:
     E = objective(2, l2=0.5)
     found = fit_descent(E, np.zeros(E.shape), 10.0, 1000)
     assert found.diverged_at is not None
@@ -158,7 +160,7 @@ def test_too_large_a_rate_diverges_at_a_step() -> None:
     assert fit_descent(E, np.zeros(E.shape), None, 10_000).diverged_at is None
 
 
-def test_many_rows_start_from_some_of_them_and_end_at_the_same_minimum() -> None:
+def test_starting_from_a_sample_of_the_rows_reaches_the_same_minimum() -> None:
     rng = np.random.default_rng(2)
     X = np.column_stack([np.ones(20_000), rng.normal(size=(20_000, 4))])
     w = np.array([0.2, 1.0, -1.0, 0.5, 0.0])
@@ -181,7 +183,7 @@ def test_standard_errors_are_the_spread_of_fits() -> None:
     np.testing.assert_allclose(np.std(found, axis=0), np.mean(claimed, axis=0), rtol=0.15)
 
 
-def test_a_warm_start_takes_fewer_steps_to_the_same_place() -> None:
+def test_a_warm_start_takes_fewer_steps_to_the_same_minimum() -> None:
     Phi, labels = rows(3)
     cold = fit_logistic(Phi, labels, 3, 0.01)
     warm = fit_logistic(Phi, labels, 3, 0.01, start=fit_logistic(Phi, labels, 3, 0.011).W)
@@ -229,7 +231,7 @@ def test_a_quadratic_with_l1_is_solved_to_optimality() -> None:
     assert (np.abs(gradient)[v == 0] <= 0.3 + 1e-9).all()
 
 
-def test_no_strength_is_refused() -> None:
+def test_a_strength_of_zero_is_rejected() -> None:
     Phi, labels = rows(2)
     with pytest.raises(ValueError, match="positive, got 0"):
         fit_logistic(Phi, labels, 2, 0.0)

@@ -11,18 +11,17 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from mlcli.classification.logistic.first_order import fit_descent, fit_lbfgs
-from mlcli.classification.logistic.newton import Fit, fit_newton
-from mlcli.classification.logistic.newton_in_passes import NewtonInPasses
-from mlcli.classification.logistic.objective import Objective, even_weights
-from mlcli.classification.logistic.optimality import certificate_at
+from mlcli.classification.first_order import fit_descent, fit_lbfgs
+from mlcli.classification.newton import LogisticFit, certificate_at, fit_newton
+from mlcli.classification.objective import Objective, even_weights
+from mlcli.classification.streamed_newton import StreamedNewton
 
-Solver = Callable[[Objective], Fit]
+Solver = Callable[[Objective], LogisticFit]
 
 
-def in_passes(E: Objective) -> Fit:
+def in_passes(E: Objective) -> LogisticFit:
     """Newton's method that sees the rows in two batches."""
-    newton = NewtonInPasses(
+    newton = StreamedNewton(
         E.n_classes, np.zeros(E.shape), l1=E.l1, l2=E.l2, free=E.free, max_steps=300
     )
     half = E.labels.size // 2
@@ -152,14 +151,14 @@ def check(E: Objective, name: str) -> None:
 
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(E=hard_objectives())
-def test_newton_reaches_the_optimum_or_says_that_there_is_none(E: Objective) -> None:
+def test_newton_reaches_the_optimum_or_reports_separable_classes(E: Objective) -> None:
     with np.errstate(all="raise", under="ignore"):
         check(E, "newton")
 
 
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(E=hard_objectives(), name=st.sampled_from(["passes", "lbfgs", "descent"]))
-def test_what_other_solvers_certify_is_the_optimum(E: Objective, name: str) -> None:
+def test_certified_answers_of_other_solvers_are_the_optimum(E: Objective, name: str) -> None:
     if name == "lbfgs" and E.l1:
         E = Objective(E.Phi, E.labels, E.n_classes, E.row_weights, l2=E.l2, free=(0,))
     # A constant takes up means in memory; batches come centred.
@@ -203,7 +202,7 @@ def test_separable_classes_without_penalty_have_no_certified_answer(name: str) -
     assert ((Phi @ found.W)[:, 0] > 0).tolist() == (x > 0).tolist()
 
 
-def test_classes_of_which_only_some_rows_can_be_separated_have_none_either() -> None:
+def test_partly_separable_classes_have_no_certified_answer() -> None:
     """The loss falls to that of the rows that overlap, but no finite weights reach it."""
     x = np.array([0.0, 0.0, 1.0, 2.0])
     Phi = np.column_stack([np.ones(4), x])

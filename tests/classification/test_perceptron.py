@@ -5,11 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.classification.perceptron.bumps import bump, staircase, step_unit
-from mlcli.classification.perceptron.formula import parse
-from mlcli.classification.perceptron.gates import INPUTS, NAND, half_adder, single_unit, xor
-from mlcli.classification.perceptron.rosenblatt import learn, mistake_bound
+from mlcli.classification.approximation import bump, staircase, step_unit
+from mlcli.classification.perceptron import (
+    INPUTS,
+    NAND,
+    fit_perceptron,
+    half_adder,
+    mistake_bound,
+    single_unit,
+    xor,
+)
 from mlcli.errors import ConfigError
+from mlcli.experiments.perceptron.formula import parse
 
 
 def test_the_tables_of_the_notes() -> None:
@@ -39,16 +46,16 @@ def test_mistakes_stay_below_the_bound(seed: int) -> None:
     distance = (X @ w[:2] + w[2]) / np.linalg.norm(w)
     X, distance = X[np.abs(distance) > 0.05], distance[np.abs(distance) > 0.05]
     sides = np.sign(distance)
-    found = learn(X, sides, 10_000)
+    found = fit_perceptron(X, sides, 10_000)
     assert found.converged
     assert (sides * (X @ found.w[:2] + found.w[2]) > 0).all()
     assert found.mistakes <= mistake_bound(X, sides, w)
     assert found.mistakes <= mistake_bound(X, sides, found.w)
 
 
-def test_xor_is_given_up() -> None:
+def test_the_learning_rule_gives_up_on_xor() -> None:
     sides = np.array([-1.0, 1.0, 1.0, -1.0])
-    found = learn(INPUTS.astype(float), sides, 50)
+    found = fit_perceptron(INPUTS.astype(float), sides, 50)
     assert (found.converged, found.passes) == (False, 50)
     assert mistake_bound(INPUTS.astype(float), sides, found.w) == np.inf
 
@@ -102,7 +109,7 @@ def test_steep_sigmoids_are_steps() -> None:
     assert gap[2] < 1e-4
 
 
-def test_formulas() -> None:
+def test_formulas_evaluate_like_numpy() -> None:
     x = np.linspace(0.1, 2, 9)
     np.testing.assert_allclose(
         parse("sin(2*pi*x) + x^2/2 - -1")(x), np.sin(2 * np.pi * x) + x**2 / 2 + 1
@@ -132,7 +139,7 @@ def test_formulas() -> None:
         "(" * 300 + "x" + ")" * 300,
     ],
 )
-def test_what_is_no_formula(text: str) -> None:
+def test_invalid_formulas_are_rejected(text: str) -> None:
     with pytest.raises(ConfigError):
         parse(text)
 

@@ -9,12 +9,18 @@ from hypothesis import strategies as st
 
 from mlcli.backpropagation.gradient_check import central_differences, relative_error
 from mlcli.convolution.convolution import (
+    add_windows,
     convolve,
     convolve_backward,
     convolve_pointwise,
     convolve_pointwise_backward,
+    dense_as_filters,
+    flatten,
+    output_size,
+    pad_same,
+    same_padding,
+    windows,
 )
-from mlcli.convolution.dense import dense_as_filters, flatten
 from mlcli.convolution.edges import (
     difference,
     orientations,
@@ -22,13 +28,6 @@ from mlcli.convolution.edges import (
     sobel,
     sobel_diagonal,
     vertical_edge,
-)
-from mlcli.convolution.windows import (
-    add_windows,
-    output_size,
-    pad_same,
-    same_padding,
-    windows,
 )
 
 # (n_h, n_w), (f_h, f_w), stride, padding: stride that doesn't fit, even and oblong filters, f = n.
@@ -94,7 +93,7 @@ def test_convolution_is_the_inner_product_with_every_window() -> None:
         assert a[alpha, c, i, j] == pytest.approx((window * F[c]).sum(), abs=1e-13)
 
 
-def test_convolution_turned_round_is_that_of_signal_processing() -> None:
+def test_convolution_with_a_flipped_filter_is_that_of_signal_processing() -> None:
     from scipy.signal import convolve2d
 
     rng = np.random.default_rng(0)
@@ -119,7 +118,7 @@ def test_the_edge_of_the_notes() -> None:
     assert not convolve(image, vertical_edge().T[None, None]).any()
 
 
-def test_an_edge_filter_sees_nothing_on_an_even_image() -> None:
+def test_an_edge_filter_is_zero_on_a_constant_image() -> None:
     for f in (difference(), vertical_edge(), sobel(), scharr()):
         assert f.sum() == 0
     assert scharr()[1].tolist() == [10, 0, -10]
@@ -225,7 +224,7 @@ def test_same_padding_of_even_filters_is_that_of_torch(f: tuple[int, int]) -> No
         np.testing.assert_array_equal(found, convolve(Z, F, padding=same_padding(3)))
 
 
-def test_each_orientation_sees_its_own_edge_best() -> None:
+def test_each_orientation_responds_most_to_its_own_edge() -> None:
     """An edge whose normal is at 0, 45, 90, 135 degrees, brighter where its normal comes from."""
     y, x = np.mgrid[-1:2, -1:2]
     edges = np.stack([x, x + y, y, y - x])  # (4, 3, 3): how far along the normal
@@ -248,7 +247,7 @@ def test_float32_in_is_float32_out() -> None:
     assert {array.dtype for array in found} == {np.dtype(np.float32)}
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_filters_that_do_not_fit_are_rejected() -> None:
     Z, F, _ = problem((4, 6), (5, 5))
     with pytest.raises(ValueError, match="5 on 4 pixels"):
         convolve(Z, F)

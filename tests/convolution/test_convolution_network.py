@@ -8,8 +8,7 @@ from mlcli.backpropagation.activations import relu
 from mlcli.backpropagation.backpropagation import backward, forward
 from mlcli.backpropagation.layers import new_network
 from mlcli.backpropagation.losses import softmax_cross_entropy
-from mlcli.convolution.convolution import convolve, convolve_backward
-from mlcli.convolution.dense import flatten
+from mlcli.convolution.convolution import convolve, convolve_backward, flatten
 from mlcli.convolution.pooling import pool_max, pool_max_backward
 
 

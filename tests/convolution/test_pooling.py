@@ -73,7 +73,7 @@ def test_pooling_by_hand() -> None:
     assert pool_max(Z, 2, 1)[0, 0].tolist() == [[9, 9, 2], [9, 9, 3], [6, 6, 3]]
 
 
-def test_of_equal_pixels_the_first_gets_the_error_as_in_torch() -> None:
+def test_of_equal_pixels_the_first_gets_the_gradient_as_in_torch() -> None:
     import torch
 
     Z = np.zeros((1, 1, 4, 4))
@@ -84,7 +84,7 @@ def test_of_equal_pixels_the_first_gets_the_error_as_in_torch() -> None:
     assert found.sum() == 4
 
 
-def test_no_error_is_lost_where_the_windows_cover_the_image() -> None:
+def test_delta_keeps_its_sum_where_the_windows_cover_the_image() -> None:
     Z, delta = image((6, 4)), np.random.default_rng(1).normal(size=(2, 3, 3, 2))
     for back in (pool_max_backward(Z, delta, 2, 2), pool_average_backward(delta, 6, 4, 2, 2)):
         np.testing.assert_allclose(back.sum(axis=(2, 3)), delta.sum(axis=(2, 3)), atol=1e-13)
@@ -116,6 +116,6 @@ def test_float32_in_is_float32_out() -> None:
     assert {array.dtype for array in found} == {np.dtype(np.float32)}
 
 
-def test_a_window_that_does_not_fit_is_refused() -> None:
+def test_a_window_that_does_not_fit_is_rejected() -> None:
     with pytest.raises(ValueError, match="5 on 4 pixels"):
         pool_max(image((4, 4)), 5, 1)

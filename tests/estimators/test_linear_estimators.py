@@ -18,7 +18,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from mlcli.datasets.split import stratified_indices
 from mlcli.estimators import BayesianRegressor, LogisticClassifier, PolynomialRegressor
 from mlcli.linear.bayes import relevance
-from mlcli.linear.coordinate_descent import elastic_net_path
+from mlcli.linear.penalised import elastic_net_path
 from mlcli.rng import stream
 
 Run = Callable[..., Any]
@@ -55,7 +55,9 @@ def table() -> tuple[np.ndarray, np.ndarray]:
         {"basis": "linear", "penalty": "l1"},
     ],
 )
-def test_fit_poly_says_the_same(mlcli: Run, empty_folder: Path, table: Any, options: Any) -> None:
+def test_polynomial_regressor_agrees_with_fit_poly(
+    mlcli: Run, empty_folder: Path, table: Any, options: Any
+) -> None:
     X, t = table
     write(empty_folder / "a.csv", X, t)
     flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
@@ -122,7 +124,9 @@ def test_without_rows_to_spare_there_are_no_standard_errors() -> None:
     "options",
     [{}, {"prior": "ard"}, {"noise": "student"}, {"basis": "monomial", "prior_precision": 2.0}],
 )
-def test_bayes_says_the_same(mlcli: Run, empty_folder: Path, table: Any, options: Any) -> None:
+def test_bayesian_regressor_agrees_with_bayes(
+    mlcli: Run, empty_folder: Path, table: Any, options: Any
+) -> None:
     X, t = table
     write(empty_folder / "a.csv", X, t)
     named = {name.replace("_", "-"): value for name, value in options.items()}
@@ -186,7 +190,7 @@ def test_evidence_is_at_least_that_of_bayesian_ridge(table: Any) -> None:
     np.testing.assert_allclose(std, peer.predict(Phi, return_std=True)[1], rtol=1e-6)
 
 
-def test_intervals_have_the_targets_that_they_say() -> None:
+def test_intervals_have_their_stated_coverage() -> None:
     rng = np.random.default_rng(0)
     x = rng.uniform(-2, 2, (2000, 1))
     t = 1 + x[:, 0] - x[:, 0] ** 3 + rng.normal(size=2000)
@@ -203,7 +207,9 @@ def test_targets_without_noise_are_fitted_with_a_warning(scale: float) -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"penalty": "l1"}, {"class_weight": "balanced"}])
-def test_logistic_says_the_same(mlcli: Run, empty_folder: Path, options: Any) -> None:
+def test_logistic_classifier_agrees_with_logistic(
+    mlcli: Run, empty_folder: Path, options: Any
+) -> None:
     flags = {"penalty": "--penalty", "class_weight": "--class-weights"}
     given = [part for name, value in options.items() for part in (flags[name], value)]
     done = mlcli(
@@ -269,7 +275,7 @@ def test_weights_of_the_labels_move_the_decision() -> None:
     assert (heavy.predict(X) == "virginica").sum() > (even.predict(X) == "virginica").sum()
 
 
-def test_too_few_steps_are_no_secret() -> None:
+def test_too_few_steps_issue_a_warning() -> None:
     X, y = load_iris(return_X_y=True)
     with pytest.warns(ConvergenceWarning, match="descent has not converged in 3 steps"):
         LogisticClassifier(solver="descent", max_steps=3).fit(X, y)
@@ -285,7 +291,7 @@ def test_a_weight_is_how_often_a_row_counts(options: Any) -> None:
     np.testing.assert_allclose(weighed.intercept_, repeated.intercept_, atol=1e-9)
 
 
-def test_weights_below_zero_and_of_one_class_are_refused() -> None:
+def test_negative_weights_and_weights_of_one_class_are_rejected() -> None:
     X, y = load_iris(return_X_y=True)
     with pytest.raises(ValueError, match=r"[Nn]egative"):
         LogisticClassifier().fit(X, y, sample_weight=np.where(y == 0, -1.0, 1.0))

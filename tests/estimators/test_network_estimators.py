@@ -18,7 +18,7 @@ from mlcli.errors import Interrupted, NoAnswerError
 from mlcli.estimators import CNNClassifier, MLPClassifier, MLPRegressor, ensemble
 from mlcli.estimators.images import fitted_lines, shape_of
 from mlcli.neural.architecture import PRESETS, shapes
-from mlcli.neural.layer_lines import parse
+from mlcli.neural.layer_spec import parse
 from mlcli.rng import stream
 
 Run = Callable[..., Any]
@@ -224,7 +224,7 @@ def test_members_are_the_networks_of_their_seeds() -> None:
     assert many.validation_loss_curve_ is None
 
 
-def test_intervals_of_a_regression_have_the_targets_that_they_say() -> None:
+def test_intervals_of_networks_have_their_stated_coverage() -> None:
     x, t = waves(400)
     model = MLPRegressor(n_members=8, patience=20, n_epochs=100, random_state=0).fit(x, t)
     assert model.validation_loss_curve_ is not None
@@ -243,7 +243,7 @@ def test_intervals_of_a_regression_have_the_targets_that_they_say() -> None:
     np.testing.assert_allclose(above - below, 2 * 2.364624 * std / 8**0.5, rtol=1e-6)
 
 
-def test_the_noise_is_what_the_members_do_not_owe_to_their_seeds() -> None:
+def test_the_noise_excludes_the_variance_over_the_members() -> None:
     x, t = waves(60)
     model = MLPRegressor("16", n_members=5, patience=3, n_epochs=20, random_state=2).fit(x, t)
     said = model.member_predictions(x)
@@ -255,7 +255,7 @@ def test_the_noise_is_what_the_members_do_not_owe_to_their_seeds() -> None:
     assert model.noise_std_ == pytest.approx((square - own) ** 0.5, rel=1e-9)
 
 
-def test_what_one_member_cannot_say_is_refused() -> None:
+def test_intervals_of_a_single_member_are_rejected() -> None:
     x, t = waves(40)
     model = MLPRegressor("4", n_epochs=1, random_state=0).fit(x, t)
     with pytest.raises(ValueError, match="asked of 2 members or more, got 1; try n_members=8"):
@@ -295,7 +295,7 @@ def test_a_network_survives_a_pickle() -> None:
 def test_programs_too_large_for_one_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = blobs()
     whole = MLPClassifier("8", n_members=3, n_epochs=3, random_state=1).fit(X, y)
-    monkeypatch.setattr("mlcli.experiments.networks.members.PROGRAM_BYTES", 1)
+    monkeypatch.setattr("mlcli.experiments.networks.member_groups.GROUP_BYTES", 1)
     parts = MLPClassifier("8", n_members=3, n_epochs=3, random_state=1).fit(X, y)
     assert len(parts._model.trained) == 3
     np.testing.assert_allclose(parts.predict_proba(X), whole.predict_proba(X), atol=1e-5)
@@ -346,7 +346,7 @@ def test_columns_far_from_zero_keep_their_digits() -> None:
     np.testing.assert_allclose(moved, near, atol=1e-3)
 
 
-def test_layers_of_ones_own_are_taken_as_they_are() -> None:
+def test_custom_layers_are_not_changed() -> None:
     X, y = load_digits(n_class=3, return_X_y=True)
     lines = ["conv 4 3x3", "relu", "pool max 2", "flatten", "dense 8", "relu"]
     model = CNNClassifier((8, 8), lines, n_epochs=2, random_state=0).fit(X, y)

@@ -84,14 +84,14 @@ def test_defaults_are_those_of_the_command(cls: type) -> None:
         (CNNClassifier(augment_crop=1), "augment_crop must be at most 0 for these images"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_sentence(estimator: Any, sentence: str) -> None:
+def test_invalid_parameters_give_a_one_sentence_error(estimator: Any, sentence: str) -> None:
     t = T if hasattr(estimator, "_training_rows") and "Regressor" in type(estimator).__name__ else C
     with pytest.raises(ValueError, match=sentence) as caught:
         estimator.fit(X, t)
     assert str(caught.value).count("\n") == 0
 
 
-def test_numbers_of_numpy_are_numbers() -> None:
+def test_numpy_scalars_are_accepted_as_parameters() -> None:
     PolynomialRegressor(degree=np.int64(2), l2=np.float64(0.1)).fit(X, T)
     MLPRegressor("4", n_members=np.int64(2), n_epochs=np.int64(2), l2=np.float32(0)).fit(X, T)
 
@@ -102,7 +102,7 @@ def test_sizes_may_be_a_sequence(hidden: Any) -> None:
     assert model._model.config.hidden == ("8-4",)
 
 
-def test_the_room_is_entered_without_its_furniture() -> None:
+def test_importing_the_package_loads_nothing_heavy() -> None:
     code = (
         "import sys, mlcli.estimators, mlcli.__main__ as m; m.call(['--help']);"
         "bad = {'torch', 'sklearn', 'numpy', 'mlcli.estimators.base'} & set(sys.modules);"

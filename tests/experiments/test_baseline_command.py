@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from mlcli.experiments.baseline.compare import compare, scores_of
-from mlcli.experiments.baseline.methods import METHODS, Rows
-from mlcli.experiments.baseline.task import Task
+from mlcli.experiments.baseline.methods import METHODS, TrainingRows
+from mlcli.experiments.baseline.task import BaselineTask
 
 Run = Callable[..., Any]
 QUICK = ("--n-epochs", "3", "--n-folds", "4", "--no-plots", "--quiet", "--json")
@@ -28,7 +28,7 @@ def write_noise(path: Path, n: int = 120, *, classes: bool = False) -> None:
 
 
 @pytest.mark.parametrize("classes", [False, True])
-def test_noise_is_called_noise(mlcli: Run, classes: bool) -> None:
+def test_nothing_beats_the_constant_on_noise(mlcli: Run, classes: bool) -> None:
     write_noise(Path("noise.csv"), classes=classes)
     flags = ("--n-epochs", "3", "--out", "o", "--quiet")
     done = mlcli("baseline", "noise.csv", *flags)
@@ -41,7 +41,7 @@ def test_noise_is_called_noise(mlcli: Run, classes: bool) -> None:
     assert "seconds" not in str(metrics)
 
 
-def test_iris_and_diabetes_hold_something(mlcli: Run) -> None:
+def test_methods_beat_the_constant_on_iris_and_diabetes(mlcli: Run) -> None:
     iris = mlcli("baseline", "iris", *QUICK).json
     assert iris["score"] == "accuracy"
     assert set(iris["models"]) == {
@@ -80,7 +80,7 @@ def test_every_method_has_the_same_folds_and_scikit_learn_s_scores() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80, 3))
     t = X[:, 0] + rng.normal(size=80)
-    rows = Rows(X[:60], t[:60], 0, rng)
+    rows = TrainingRows(X[:60], t[:60], 0, rng)
     peers = {"constant": DummyRegressor(), "linear": LinearRegression()}
     for name, peer in peers.items():
         mine = METHODS[name](rows)(X[60:])
@@ -94,18 +94,18 @@ def test_every_method_has_the_same_folds_and_scikit_learn_s_scores() -> None:
     assert any(np.allclose(mine, one) for one in found)
 
 
-def test_ridge_takes_nothing_from_noise_and_all_from_a_law() -> None:
+def test_ridge_shrinks_on_noise_and_not_on_an_exact_law() -> None:
     rng = np.random.default_rng(1)
     X, noise = rng.normal(size=(100, 20)), rng.normal(size=100)
-    of_noise = METHODS["ridge"](Rows(X, noise, 0, rng))(X)
-    assert of_noise.std() < 0.5 * METHODS["linear"](Rows(X, noise, 0, rng))(X).std()
+    of_noise = METHODS["ridge"](TrainingRows(X, noise, 0, rng))(X)
+    assert of_noise.std() < 0.5 * METHODS["linear"](TrainingRows(X, noise, 0, rng))(X).std()
     law = X @ np.arange(20)
-    assert METHODS["ridge"](Rows(X, law, 0, rng))(X) == pytest.approx(law, abs=0.5)
+    assert METHODS["ridge"](TrainingRows(X, law, 0, rng))(X) == pytest.approx(law, abs=0.5)
 
 
-def task(n_methods: int) -> Task:
+def task(n_methods: int) -> BaselineTask:
     splits = [(np.arange(90), np.arange(10)) for _ in range(10)]
-    return Task(
+    return BaselineTask(
         np.zeros((100, 1)), np.zeros(100), (), splits, None, "mse", ("constant",) * n_methods
     )
 
@@ -126,7 +126,7 @@ def test_the_verdict_allows_for_the_number_of_methods() -> None:
 
 def test_scores_of_probabilities() -> None:
     splits = [(np.arange(2), np.array([0, 1])), (np.arange(2), np.array([1]))]
-    one = Task(np.zeros((2, 1)), np.array([0, 1]), ("a", "b"), splits, None, "accuracy", ())
+    one = BaselineTask(np.zeros((2, 1)), np.array([0, 1]), ("a", "b"), splits, None, "accuracy", ())
     found = scores_of(one, [np.array([[0.8, 0.2], [0.6, 0.4]]), np.array([[0.0, 1.0]])])
     assert found["accuracy"].tolist() == [0.5, 1.0]
     assert found["brier"] == pytest.approx([(0.08 + 0.72) / 2, 0.0])
@@ -155,7 +155,9 @@ def test_images_have_a_cnn(mlcli: Run) -> None:
         (("iris", "--methods", "tree"), "must be one or several of constant, linear"),
     ],
 )
-def test_what_can_t_be_compared(mlcli: Run, flags: tuple[str, ...], sentence: str) -> None:
+def test_data_that_can_not_be_compared_are_rejected(
+    mlcli: Run, flags: tuple[str, ...], sentence: str
+) -> None:
     done = mlcli("baseline", *flags)
     assert (done.code, done.out) == (2, "")
     assert sentence in done.err

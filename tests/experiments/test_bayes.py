@@ -14,12 +14,12 @@ import pytest
 from mlcli.datasets.source import open_source
 from mlcli.experiments import bayes
 from mlcli.experiments.bayes.about import ABOUT
-from mlcli.experiments.bayes.columns import MANY_ROWS, basis_of, in_memory, triangle_of
+from mlcli.experiments.bayes.columns import MANY_ROWS, basis_of, in_memory, r_factor_of
 from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.experiments.bayes.fit import maximum_likelihood
-from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.experiment import Context
 from mlcli.linear.bayes.evidence import maximise_evidence
-from mlcli.linear.bayes.spectrum import spectrum
+from mlcli.linear.bayes.posterior import spectrum
 from mlcli.scale.workers import Processes
 
 Run = Callable[..., Any]
@@ -220,8 +220,8 @@ def batches_and_whole(
                 return read(*rows)
 
             source.batches = counted
-        bayes.EXPERIMENT.prepare(config, source)
-        found.append(bayes.EXPERIMENT.run(Prepared(config, source), Context(Processes(1))))
+        prepared = bayes.EXPERIMENT.prepare(config, source)
+        found.append(bayes.EXPERIMENT.run(prepared, Context(Processes(1))))
     return found[0], found[1], n_passes
 
 
@@ -234,7 +234,7 @@ def test_a_target_far_from_zero_keeps_its_digits(offset: float, n_features: int)
     basis = basis_of(BayesConfig(), X.min(axis=0), X.max(axis=0), 3)
     Phi = basis.evaluate(X)
     rss = ((t - Phi @ np.linalg.lstsq(Phi, t)[0]) ** 2).sum()
-    found = triangle_of(basis, in_memory(X, t + offset))
+    found = r_factor_of(basis, in_memory(X, t + offset))
     # The target itself has some nine digits of the noise left at 1e7.
     rel = 1e-12 if offset == 0 else 1e-7
     assert found.R[-1, -1] ** 2 == pytest.approx(rss, rel=rel)
@@ -248,7 +248,7 @@ def test_a_column_that_is_another_in_every_one_of_many_rows_has_no_weight() -> N
     t = x + rng.normal(size=x.size)
     basis = basis_of(BayesConfig(), np.zeros(1), np.ones(1), 2)
     # On 0 and 1 the Legendre polynomial of degree 2 is the constant, but for what rounding adds up.
-    found = maximum_likelihood(triangle_of(basis, in_memory(x[:, None], t)))
+    found = maximum_likelihood(r_factor_of(basis, in_memory(x[:, None], t)))
     means = [t[x == value].mean() for value in (0, 1)]
     np.testing.assert_allclose(found.w, [sum(means) / 2, (means[1] - means[0]) / 2, 0.0], rtol=1e-9)
 

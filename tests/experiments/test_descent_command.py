@@ -74,7 +74,7 @@ def test_too_large_a_rate_has_no_answer_and_names_the_step(mlcli: Run) -> None:
     ],
     ids=" ".join,
 )
-def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> None:
+def test_every_option_runs_and_draws_its_figures(mlcli: Run, arguments: tuple[str, ...]) -> None:
     done = mlcli(*SMALL, *arguments, "--quiet")
     assert done.code == 0, done.err
 
@@ -107,7 +107,7 @@ def test_a_batch_that_never_settles_is_counted(mlcli: Run) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_bad_input_is_one_sentence(
+def test_invalid_input_gives_a_one_sentence_error(
     mlcli: Run, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
     done = mlcli("descent", "--n-seeds", "2", *arguments)

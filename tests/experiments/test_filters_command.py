@@ -54,7 +54,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_fold
     assert found[0] == found[1]
 
 
-def test_the_numbers_of_the_notes(mlcli: Run) -> None:
+def test_filters_of_the_notes_give_the_numbers_of_the_notes(mlcli: Run) -> None:
     done = mlcli(*BARE, "--out", "o", "--padding", "same", "--stride", "2")
     found, rows = done.json, table(Path("o/tables/matrices.csv"))
     # Neither the stride nor the padding of the picture touches the notes' example.
@@ -80,9 +80,7 @@ def test_the_numbers_of_the_notes(mlcli: Run) -> None:
     assert found["turned_edge"]["depth_pooled"] > 0.9
 
 
-def test_the_network_in_a_network_of_the_table_is_a_sum_over_channels(
-    mlcli: Run, empty_folder: Path
-) -> None:
+def test_the_pointwise_table_is_a_sum_over_channels(mlcli: Run, empty_folder: Path) -> None:
     assert mlcli(*BARE, "--out", "o").code == 0
     rows = table(Path("o/tables/pointwise.csv"))
     Z = np.array([matrix_of(rows, f"input {k}") for k in (1, 2, 3, 4)])
@@ -92,7 +90,7 @@ def test_the_network_in_a_network_of_the_table_is_a_sum_over_channels(
 
 @pytest.mark.parametrize("channels", ["grey", "all", "each"])
 @pytest.mark.parametrize(("padding", "stride"), [("valid", 1), ("same", 1), ("2", 3), ("same", 2)])
-def test_responses_are_those_of_signal_processing(channels: str, padding: str, stride: int) -> None:
+def test_responses_equal_those_of_scipy_signal(channels: str, padding: str, stride: int) -> None:
     pixels = np.random.default_rng(0).random((9, 11, 3))
     config = FiltersConfig(channels=channels, padding=padding, stride=stride)  # type: ignore[arg-type]
     seen = {
@@ -123,14 +121,14 @@ def test_the_channels_of_a_kernel_add_up() -> None:
     assert found.n_parameters == 19
 
 
-def test_variance_kept_at_its_ends() -> None:
+def test_variance_kept_is_1_for_no_loss_and_0_for_the_mean() -> None:
     image = np.random.default_rng(0).random((6, 6))
     assert variance_kept(image, image, 1) == pytest.approx(1)
     assert variance_kept(image, np.full((1, 1), image.mean()), 6) == pytest.approx(0)
     assert variance_kept(np.ones((4, 4)), np.ones((2, 2)), 2) is None
 
 
-def test_what_shifts_do(mlcli: Run) -> None:
+def test_shifts_reduce_similarity_less_after_pooling(mlcli: Run) -> None:
     done = mlcli(*BARE, "--max-shift", "2", "--pool-size", "4")
     found = done.json["shifts"]
     assert found["equivariance_difference"] < 1e-10
@@ -149,7 +147,7 @@ def test_what_shifts_do(mlcli: Run) -> None:
     assert found["shift_1"]["pixels"]["similarity"]["n"] == 2
 
 
-def test_the_unrolled_strips_are_the_image_moved(mlcli: Run, empty_folder: Path) -> None:
+def test_unrolled_vectors_are_the_shifted_image(mlcli: Run, empty_folder: Path) -> None:
     assert mlcli(*BARE, "--out", "o").code == 0
     rows = table(Path("o/tables/unrolled.csv"))
     left, still, right = (np.array([float(row[f"shift_{d}"]) for row in rows]) for d in (-3, 0, 3))
@@ -167,7 +165,7 @@ def test_kernels_of_text_and_file(tmp_path: Path) -> None:
     assert read_kernel(path).tolist() == [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
 
 
-def test_a_kernel_file_is_part_of_the_question(mlcli: Run, empty_folder: Path) -> None:
+def test_a_changed_kernel_file_is_another_run(mlcli: Run, empty_folder: Path) -> None:
     found = []
     for text in ("1 -1", "-1 1"):
         Path("k.txt").write_text(text)
@@ -236,7 +234,7 @@ def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> 
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
 )
-def test_bad_input_is_one_sentence(
+def test_invalid_input_is_reported_in_one_line(
     mlcli: Run, empty_folder: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     Path("k.txt").write_text("no kernel\n")

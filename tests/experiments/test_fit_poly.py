@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mlcli.experiments.fit_poly.about import ABOUT
-from mlcli.linear.coordinate_descent import elastic_net_path
+from mlcli.linear.penalised import elastic_net_path
 
 Run = Callable[..., Any]
 SMALL = ("fit-poly", "--degrees", "1,3", "--n-seeds", "3", "--no-plots", "--quiet")

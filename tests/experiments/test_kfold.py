@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mlcli.errors import DataError
-from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.experiment import Context
 from mlcli.experiments.kfold.about import ABOUT
 from mlcli.scale.workers import Processes
 
@@ -368,9 +368,9 @@ def test_a_file_in_batches_has_the_same_errors(tmp_path: Path) -> None:
     for stream_rows in (1000, 10**9):
         source = open_source(config.data, stream_rows=stream_rows)
         assert source.streamed == (stream_rows == 1000)
-        kfold.EXPERIMENT.prepare(config, source)
-        assert kfold.EXPERIMENT.plan(Prepared(config, source))["splits a repeat"] == 5
-        found.append(kfold.EXPERIMENT.run(Prepared(config, source), Context(Processes(1))))
+        prepared = kfold.EXPERIMENT.prepare(config, source)
+        assert kfold.EXPERIMENT.plan(prepared)["splits a repeat"] == 5
+        found.append(kfold.EXPERIMENT.run(prepared, Context(Processes(1))))
     streamed, whole = (one.metrics for one in found)
     assert streamed["one_se_degree"] == whole["one_se_degree"] == 3
     for degree in (0, 1, 3, 6):

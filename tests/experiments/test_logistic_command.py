@@ -67,12 +67,12 @@ def test_coefficients_in_x_are_those_of_scikit_learn(mlcli: Run, empty_folder: P
 
     from mlcli.datasets.source import open_source
     from mlcli.experiments.logistic.config import LogisticConfig
-    from mlcli.experiments.logistic.replicate import parts_of
+    from mlcli.experiments.logistic.replicate import split_of
 
     done = mlcli(*BARE, "--data", "iris", "--no-standardize", "--l2", "0.01", "--out", "o")
     assert done.code == 0, done.err
     config = LogisticConfig(data="iris", n_seeds=3)
-    train = parts_of(config, open_source("iris"), 0).train
+    train = split_of(config, open_source("iris"), 0).train
     X, t = load_iris(return_X_y=True)
     peer = LogisticRegression(
         C=1 / (2 * 0.01 * train.size), tol=1e-12, max_iter=10_000, solver="newton-cg"
@@ -138,7 +138,7 @@ def test_balanced_classes_find_the_rare_one(mlcli: Run, empty_folder: Path) -> N
     ],
     ids=" ".join,
 )
-def test_every_branch_runs_and_draws(
+def test_every_option_runs_and_draws_its_figures(
     mlcli: Run, empty_folder: Path, arguments: tuple[str, ...]
 ) -> None:
     Path("one.csv").write_text("x,t\n" + "".join(f"{i},{int(i > 14)}\n" for i in range(30)))
@@ -199,7 +199,7 @@ def test_separable_classes_without_penalty_have_no_answer(mlcli: Run, empty_fold
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_bad_input_is_one_sentence(
+def test_invalid_input_gives_a_one_sentence_error(
     mlcli: Run, empty_folder: Path, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
     Path("one.csv").write_text("x,t\n0,1\n1,1\n2,1\n")

@@ -10,28 +10,29 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from mlcli.classification.logistic.scores import (
-    average_precision,
-    brier,
-    calibration,
-    confusion,
-    decisions,
-    mean_cross_entropy,
-    roc_auc,
-)
+from mlcli.classification.classifier import coefficients
 from mlcli.datasets.source import open_source
 from mlcli.datasets.split import test_mask as bernoulli
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError
 from mlcli.experiments import logistic
-from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.experiment import Context
+from mlcli.experiments.logistic.classes import fit_from_config
 from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.fit import coefficients, fit_classifier
-from mlcli.experiments.logistic.replicate import called_of
-from mlcli.experiments.logistic.streamed import run_streamed
-from mlcli.experiments.logistic.streamed_scores import Predictions
+from mlcli.experiments.logistic.replicate import predicted_classes
+from mlcli.experiments.logistic.streamed import StreamedFit, classes_in_batches, run_streamed
+from mlcli.experiments.logistic.streamed_scores import StreamedScores
 from mlcli.rng import stream
 from mlcli.scale.workers import Processes
+from mlcli.scores import (
+    average_precision,
+    brier_score,
+    calibration,
+    confusion_matrix,
+    mean_cross_entropy,
+    roc_auc,
+    threshold_counts,
+)
 
 N = 40_000
 Table = dict[str, np.ndarray]
@@ -51,8 +52,9 @@ def opened(path: Path, table: Table) -> StreamSource:
     return source
 
 
-def nothing(done: int, total: int) -> None:
-    pass
+def fit_streamed(config: LogisticConfig, source: Any) -> StreamedFit:
+    classes = classes_in_batches(config, source)
+    return run_streamed(config, source, classes, lambda done, total, note="": None)
 
 
 @pytest.mark.parametrize(
@@ -76,13 +78,13 @@ def test_the_optimum_and_the_scores_are_those_in_memory(
 ) -> None:
     table = classes(n_classes)
     config = LogisticConfig(data="a", n_seeds=2, n_study=20, **given)
-    found = run_streamed(config, opened(tmp_path / "a.parquet", table), nothing)
+    found = fit_streamed(config, opened(tmp_path / "a.parquet", table))
     X, t = np.column_stack([table["a"], table["b"]]), table["t"]
     labels = (t == 4).astype(int) if config.positive else (t - 3).astype(int)
     K = 2 if config.positive else n_classes
     for index, outcome in enumerate(found.outcomes):
         test = bernoulli(N, config.test_fraction, stream(config.seed, "split", index))
-        model = fit_classifier(config, X[~test], labels[~test], K)
+        model = fit_from_config(config, X[~test], labels[~test], K)
         scores = outcome.scores
         P, of = model.predict(X[test]), labels[test]
         if index == 0:
@@ -97,24 +99,26 @@ def test_the_optimum_and_the_scores_are_those_in_memory(
             assert (errors is None) == (errors_whole is None)
             if errors is not None:
                 np.testing.assert_allclose(errors, errors_whole, rtol=1e-6)
-        np.testing.assert_array_equal(outcome.confusion, confusion(of, called_of(config, P), K))
-        assert scores["test_accuracy"] == (called_of(config, P) == of).mean()
-        assert scores["test_cross_entropy"] == pytest.approx(mean_cross_entropy(P, of), rel=1e-9)
-        assert scores["test_brier"] == pytest.approx(brier(P, of), rel=1e-9)
+        np.testing.assert_array_equal(
+            outcome.confusion, confusion_matrix(of, predicted_classes(config, P), K)
+        )
+        assert scores["test_accuracy"] == (predicted_classes(config, P) == of).mean()
+        assert scores["test_cross_entropy"] == pytest.approx(mean_cross_entropy(of, P), rel=1e-9)
+        assert scores["test_brier"] == pytest.approx(brier_score(of, P), rel=1e-9)
         P_train = model.predict(X[~test])
-        right = (called_of(config, P_train) == labels[~test]).mean()
+        right = (predicted_classes(config, P_train) == labels[~test]).mean()
         assert scores["train_accuracy"] == pytest.approx(right, rel=1e-12)
         assert scores["train_cross_entropy"] == pytest.approx(
-            mean_cross_entropy(P_train, labels[~test]), rel=1e-9
+            mean_cross_entropy(labels[~test], P_train), rel=1e-9
         )
-        curves: Any = [decisions(P[:, k], of == k) for k in ([1] if K == 2 else range(K))]
+        curves: Any = [threshold_counts(of == k, P[:, k]) for k in ([1] if K == 2 else range(K))]
         # The bound is a promise; rows that share a bin are nearly always half and half.
         auc = float(np.mean([roc_auc(one) for one in curves]))
         assert abs(scores["test_roc_auc"] - auc) <= min(5e-6, found.auc_error)
         precision = float(np.mean([average_precision(one) for one in curves]))
         assert scores["test_average_precision"] == pytest.approx(precision, abs=1e-3)
         chosen, hit = (P[:, 1], of == 1) if K == 2 else (P.max(axis=1), P.argmax(axis=1) == of)
-        bins = calibration(chosen, hit, config.n_calibration_bins)
+        bins = calibration(hit, chosen, config.n_calibration_bins)
         np.testing.assert_array_equal(outcome.calibration.counts, bins.counts)
         np.testing.assert_allclose(outcome.calibration.observed, bins.observed, rtol=1e-12)
         if K == 2:
@@ -132,7 +136,7 @@ def test_a_probability_at_a_threshold_is_below_it() -> None:
     p = np.array([0.0, 0.25, 0.5, 0.5, 0.75, 1.0])
     t = np.array([0, 1, 0, 1, 1, 1])
     P = np.column_stack([1 - p, p])
-    found = Predictions(LogisticConfig(data="a"), 2, P)
+    found = StreamedScores(LogisticConfig(data="a"), 2, P)
     for rows in (slice(0, 2), slice(2, 6)):
         found.add(P[rows], t[rows])
     by_threshold = found.by_threshold()
@@ -144,8 +148,8 @@ def test_a_probability_at_a_threshold_is_below_it() -> None:
     np.testing.assert_array_equal(found.counts, [[2, 0], [2, 2]])
 
 
-def test_a_whole_run(tmp_path: Path) -> None:
-    """Everything that is written is there, and a single pass a step is all that is read."""
+def test_a_streamed_run_has_all_results(tmp_path: Path) -> None:
+    """All results are there, and the file is read once per step."""
     source = opened(tmp_path / "a.parquet", classes(2))
     n_passes = 0
     read = source.batches
@@ -157,20 +161,21 @@ def test_a_whole_run(tmp_path: Path) -> None:
 
     source.batches = counted  # type: ignore[method-assign]
     config = LogisticConfig(data="a", n_seeds=3, n_study=20)
-    logistic.EXPERIMENT.prepare(config, source)
-    assert logistic.EXPERIMENT.plan(Prepared(config, source))["classes"] == 2
+    prepared = logistic.EXPERIMENT.prepare(config, source)
+    assert logistic.EXPERIMENT.plan(prepared)["classes"] == 2
     assert n_passes == 0
-    result = logistic.EXPERIMENT.run(Prepared(config, source), Context(Processes(1)))
+    result = logistic.EXPERIMENT.run(prepared, Context(Processes(1)))
     # Columns in two passes, scores in one, and no more than five for the fit of all three seeds.
     assert n_passes <= 8
     whole = open_source(str(tmp_path / "a.parquet"))
-    in_memory = logistic.EXPERIMENT.run(Prepared(config, whole), Context(Processes(1)))
+    prepared = logistic.EXPERIMENT.prepare(config, whole)
+    in_memory = logistic.EXPERIMENT.run(prepared, Context(Processes(1)))
     assert set(result.metrics) == set(in_memory.metrics)
     assert set(result.tables) == set(in_memory.tables)
     for name in result.tables:
         assert list(result.tables[name]) == list(in_memory.tables[name])
     assert "read in batches" in result.warnings[0]
-    # Other rows are in the test parts, but the same law is behind them.
+    # Other rows are in the test split, but the same law is behind them.
     for name in ("test_accuracy", "test_roc_auc", "test_cross_entropy", "train_cross_entropy"):
         one, other = result.metrics[name]["mean"], in_memory.metrics[name]["mean"]
         assert one == pytest.approx(other, abs=0.01)
@@ -183,19 +188,19 @@ def test_separable_classes_stay_finite_as_in_memory(tmp_path: Path) -> None:
     table = {"a": x, "b": rng.normal(size=n), "t": (x > 0) * 1.0}
     source = opened(tmp_path / "a.parquet", table)
     config = LogisticConfig(data="a", n_seeds=1, n_study=20)
-    found = run_streamed(config, source, nothing)
+    found = fit_streamed(config, source)
     test = bernoulli(n, config.test_fraction, stream(config.seed, "split", 0))
     X = np.column_stack([x, table["b"]])
-    model = fit_classifier(config, X[~test], table["t"][~test].astype(int), 2)
+    model = fit_from_config(config, X[~test], table["t"][~test].astype(int), 2)
     np.testing.assert_allclose(found.model.fit.W, model.fit.W, rtol=1e-8, atol=1e-10)
     # Without a penalty the weights grow with every step, and each step is a pass or more.
     free = config.model_copy(update={"penalty": "none", "max_steps": 30})
-    outcome = run_streamed(free, source, nothing).outcomes[0]
+    outcome = fit_streamed(free, source).outcomes[0]
     assert outcome.scores["test_accuracy"] > 0.999
     assert np.isfinite(outcome.scores["weight_norm"])
 
 
-def test_what_needs_all_rows_is_refused(tmp_path: Path) -> None:
+def test_options_that_need_all_rows_are_rejected(tmp_path: Path) -> None:
     source = opened(tmp_path / "a.parquet", classes(3))
     for solver in ("lbfgs", "descent"):
         with pytest.raises(DataError, match="only --solver newton with --loss cross-entropy"):
@@ -211,4 +216,4 @@ def test_what_needs_all_rows_is_refused(tmp_path: Path) -> None:
     rare["t"][17] = 9.0
     rare = opened(tmp_path / "c.parquet", rare)  # type: ignore[assignment]
     with pytest.raises(DataError, match=r"class 9 has no row in the training part of repeat \d"):
-        run_streamed(LogisticConfig(data="c", n_seeds=30, n_study=20), rare, nothing)  # type: ignore[arg-type]
+        fit_streamed(LogisticConfig(data="c", n_seeds=30, n_study=20), rare)

@@ -35,7 +35,9 @@ fit_poly:
 """
 
 
-def test_a_run_writes_what_it_announces_twice_the_same(mlcli: Run, empty_folder: Path) -> None:
+def test_a_run_writes_the_announced_files_with_the_same_bytes_twice(
+    mlcli: Run, empty_folder: Path
+) -> None:
     arguments = (*SMALL, "--compare-epochs", "2")
     plan = mlcli(*arguments, "--out", "a", "--dry-run", "--json")
     assert plan.code == 0
@@ -48,7 +50,7 @@ def test_a_run_writes_what_it_announces_twice_the_same(mlcli: Run, empty_folder:
         assert Path("a", name).read_bytes() == Path("b", name).read_bytes(), name
 
 
-def test_the_suggestion_is_a_tenth_and_beats_rates_that_are_bad(mlcli: Run) -> None:
+def test_eta_max_is_a_tenth_of_eta_crit_and_beats_bad_rates(mlcli: Run) -> None:
     done = mlcli(*SMALL, "--compare-epochs", "5", "--no-plots", "--quiet", "--json")
     found = done.json
     eta = found["eta_crit"]
@@ -70,7 +72,7 @@ def test_the_suggestion_is_a_tenth_and_beats_rates_that_are_bad(mlcli: Run) -> N
         assert difference["mean"] is None or difference["mean"] > 0.02, bad
 
 
-def test_training_takes_up_what_was_found(mlcli: Run, empty_folder: Path) -> None:
+def test_training_reads_the_suggested_settings(mlcli: Run, empty_folder: Path) -> None:
     assert mlcli(*BARE, "--out", "o", "--optimiser", "adam", "--activation", "tanh").code == 0
     section = read_yaml(Path("o/one_cycle.yaml")).values["train_mlp"]
     assert section["hidden"] == "16"
@@ -133,7 +135,7 @@ def test_variants_have_rates_of_their_own(mlcli: Run, empty_folder: Path) -> Non
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_without_an_answer_it_says_why_and_exits_with_4(
+def test_no_suggestion_exits_with_4_and_a_reason(
     mlcli: Run, empty_folder: Path, arguments: tuple[str, ...], sentence: str
 ) -> None:
     done = mlcli(*BARE, *arguments)
@@ -159,7 +161,9 @@ def test_without_an_answer_it_says_why_and_exits_with_4(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_bad_input_is_one_sentence(mlcli: Run, arguments: tuple[str, ...], sentence: str) -> None:
+def test_invalid_input_is_reported_in_one_line(
+    mlcli: Run, arguments: tuple[str, ...], sentence: str
+) -> None:
     done = mlcli(*BARE, *arguments)
     assert done.code == 2
     assert sentence in done.err
@@ -191,7 +195,7 @@ def test_apply_changes_four_keys_and_nothing_else(mlcli: Run, empty_folder: Path
     assert mlcli("train-mlp", "--n-epochs", "1", "--dry-run").code == 0
 
 
-def test_apply_makes_the_file_that_is_asked_for(mlcli: Run, empty_folder: Path) -> None:
+def test_apply_creates_a_missing_params_file(mlcli: Run, empty_folder: Path) -> None:
     assert mlcli(*QUICK, "--apply", "--quiet").code == 0
     assert set(read_yaml(Path("params.yaml")).values) == {"train_mlp"}
     Path("other.yaml").write_text("train_mlp:\nfit_poly:\n  seed: 1\n", encoding="utf-8")
@@ -204,7 +208,7 @@ def test_apply_makes_the_file_that_is_asked_for(mlcli: Run, empty_folder: Path) 
     assert Path("other.yaml").read_bytes() == before
 
 
-def test_apply_is_refused_where_it_has_no_place(
+def test_apply_is_refused_in_a_dvc_stage_and_with_several_variants(
     mlcli: Run, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = mlcli(*QUICK, "--apply", "--init", "he,xavier")
@@ -217,7 +221,7 @@ def test_apply_is_refused_where_it_has_no_place(
     assert not list(empty_folder.iterdir())
 
 
-def test_a_regression_is_swept_too(mlcli: Run, empty_folder: Path) -> None:
+def test_lr_find_works_for_a_regression(mlcli: Run, empty_folder: Path) -> None:
     done = mlcli(*SMALL, "--data", "noisy-cubic", "--compare-epochs", "1", "--out", "o", "--json")
     assert done.code == 0, done.err
     assert "test_mse" in done.json["comparison"]["one_cycle"]
@@ -225,7 +229,7 @@ def test_a_regression_is_swept_too(mlcli: Run, empty_folder: Path) -> None:
     assert "Finding the learning rate" in Path("page.html").read_text(encoding="utf-8")
 
 
-def test_ctrl_c_is_130_in_one_sentence(empty_folder: Path) -> None:
+def test_ctrl_c_exits_with_130_and_one_line(empty_folder: Path) -> None:
     process = subprocess.Popen(
         [
             sys.executable,

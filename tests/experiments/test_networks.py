@@ -12,19 +12,19 @@ from scipy import stats
 from mlcli.config import networks
 from mlcli.datasets.source import open_source
 from mlcli.errors import Interrupted
-from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.experiment import Context
 from mlcli.experiments.networks import fitting, metrics
-from mlcli.experiments.networks.members import (
+from mlcli.experiments.networks.member_groups import (
     Member,
+    member_groups_of,
     network_of,
-    programs_of,
     schedule_of,
 )
-from mlcli.experiments.networks.outcome import Outcome
+from mlcli.experiments.networks.outcome import MemberOutcome
 from mlcli.experiments.networks.problem import problem_of
 from mlcli.experiments.networks.variants import Variant, nest, variants_of
 from mlcli.experiments.train_mlp.config import TrainMlpConfig
-from mlcli.experiments.train_mlp.run import run
+from mlcli.experiments.train_mlp.run import prepare, run
 from mlcli.neural.activations import ACTIVATIONS
 from mlcli.neural.initialisation import SCHEMES
 from mlcli.neural.mlp import NORMALISATIONS
@@ -39,7 +39,7 @@ def config(**values: Any) -> TrainMlpConfig:
     return TrainMlpConfig(**({"n_epochs": 4, "hidden": "12", "n_seeds": 2} | values))
 
 
-def test_the_words_of_the_config_are_those_of_the_networks() -> None:
+def test_choices_of_the_config_are_the_names_that_networks_know() -> None:
     assert set(get_args(networks.ActivationName)) == set(ACTIVATIONS) - {"linear"}
     assert set(get_args(networks.InitName)) == set(SCHEMES)
     assert set(get_args(networks.NormalisationName)) == set(NORMALISATIONS)
@@ -71,13 +71,13 @@ def test_a_list_of_values_is_a_comparison() -> None:
     assert [v.hidden_sizes for v in variants_of(config(hidden=[64, "8-9"]))] == [(64,), (8, 9)]
 
 
-def test_members_of_one_shape_are_one_program() -> None:
+def test_members_of_one_shape_form_one_group() -> None:
     asked = config(init="he,xavier", learning_rate="0.1,0.2", activation="relu,tanh,prelu")
     problem = problem_of(asked, open_source("iris"))
-    programs = programs_of(asked, problem, variants_of(asked))
+    programs = member_groups_of(asked, problem, variants_of(asked))
     assert [len(program.members) for program in programs] == [16, 8]
     assert {m.variant.activation for m in programs[1].members} == {"prelu"}
-    alone = programs_of(asked, problem, variants_of(asked), isolate=True)
+    alone = member_groups_of(asked, problem, variants_of(asked), isolate=True)
     assert [len(program.members) for program in alone] == [1] * 24
     for program in programs:
         net = network_of(asked, program)
@@ -110,7 +110,7 @@ def test_fresh_draws_are_other_rows_for_each_seed() -> None:
     assert problem.independent
 
 
-def test_what_a_target_is(tmp_path: Path) -> None:
+def test_the_task_is_inferred_from_the_target(tmp_path: Path) -> None:
     def task(values: list[float]) -> str:
         path = tmp_path / "t.csv"
         path.write_text("x,t\n" + "".join(f"{i},{v}\n" for i, v in enumerate(values)))
@@ -132,7 +132,7 @@ class SetWithOwnTest:
         return getattr(self._source, name)
 
 
-def test_a_set_s_own_test_part_is_never_split() -> None:
+def test_the_test_rows_of_a_data_set_are_never_split() -> None:
     problem = problem_of(config(n_seeds=2), SetWithOwnTest())  # type: ignore[arg-type]
     for split in problem.splits:
         assert np.array_equal(split.test, np.arange(120, 150))
@@ -140,13 +140,15 @@ def test_a_set_s_own_test_part_is_never_split() -> None:
     assert problem.independent
 
 
-def outcome(variant: Variant, seed: int, value: float) -> Outcome:
+def outcome(variant: Variant, seed: int, value: float) -> MemberOutcome:
     empty = np.zeros(0)
-    return Outcome(Member(variant, seed), {"test_accuracy": value}, empty, empty, None, None, 0)
+    return MemberOutcome(
+        Member(variant, seed), {"test_accuracy": value}, empty, empty, None, None, 0
+    )
 
 
 @pytest.mark.parametrize("independent", [True, False])
-def test_the_paired_test_is_students(independent: bool) -> None:
+def test_the_paired_test_equals_student_s_t_test(independent: bool) -> None:
     variants = [Variant({"init": name}, ("init",)) for name in ("a", "b", "c")]
     # Accuracies, whose difference is cut at -1 and 1 only where it reaches so far.
     noise = np.random.default_rng(0).normal(size=(3, 6))
@@ -189,12 +191,12 @@ def all_bytes(result: Any) -> list[Any]:
     ],
     ids=str,
 )
-def test_interrupted_work_goes_on_bit_for_bit(
+def test_interrupted_training_resumes_bit_for_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any], calls: tuple[int, ...]
 ) -> None:
     monkeypatch.setattr(fitting, "COPY_SECONDS", -1.0)
     asked, source = config(**values), open_source("iris")
-    whole = run(Prepared(asked, source), Context(Processes()))
+    whole = run(prepare(asked, source), Context(Processes()))
     checkpoint = FileCheckpoint(tmp_path / ".x.checkpoint.npz")
     seen: list[float] = []
 
@@ -205,15 +207,15 @@ def test_interrupted_work_goes_on_bit_for_bit(
 
     for _ in calls:
         with pytest.raises(Interrupted, match="goes on after epoch"):
-            run(Prepared(asked, source), Context(Processes(), interrupting, checkpoint))
+            run(prepare(asked, source), Context(Processes(), interrupting, checkpoint))
         assert checkpoint.exists()
-    resumed = run(Prepared(asked, source), Context(Processes(), interrupting, checkpoint))
+    resumed = run(prepare(asked, source), Context(Processes(), interrupting, checkpoint))
     # Nothing was done twice.
     assert len(seen) == len(set(seen))
     assert all_bytes(resumed) == all_bytes(whole)
 
 
-def test_a_checkpoint_that_cannot_be_trusted_is_none(tmp_path: Path) -> None:
+def test_a_missing_or_damaged_checkpoint_loads_as_none(tmp_path: Path) -> None:
     checkpoint = FileCheckpoint(tmp_path / "c.npz")
     assert checkpoint.load() is None
     checkpoint.save({"a/b": np.arange(3)})
@@ -227,11 +229,11 @@ def test_a_checkpoint_that_cannot_be_trusted_is_none(tmp_path: Path) -> None:
     assert not checkpoint.path.exists()
 
 
-def test_the_average_of_weights_is_what_is_judged() -> None:
+def test_averaged_weights_are_the_ones_that_are_evaluated() -> None:
     source = open_source("iris")
 
     def outcome_of(**values: Any) -> Any:
-        return run(Prepared(config(**values), source), Context(Processes()))
+        return run(prepare(config(**values), source), Context(Processes()))
 
     last, same, smooth = (outcome_of(average_decay=d) for d in (None, 0.0, 0.99))
     assert all_bytes(same) == all_bytes(last)

@@ -50,9 +50,9 @@ def test_gates_bounds_and_rates(mlcli: Run) -> None:
     assert list(tables["half_adder_carry"].values()) == [0, 0, 0, 1]
     assert done.json["one_unit_exists"] is False
     assert "unit" not in done.json
-    for name, lesson in done.json["learning"].items():
-        assert lesson["share_below_bound"] == lesson["share_converged"] == 1, name
-        assert 0 < lesson["mistakes"]["mean"] <= lesson["smallest_bound"]
+    for name, runs in done.json["learning"].items():
+        assert runs["share_below_bound"] == runs["share_converged"] == 1, name
+        assert 0 < runs["mistakes"]["mean"] <= runs["smallest_bound"]
     assert done.json["slope_of_largest_error"]["mean"] == pytest.approx(-1, abs=0.05)
     assert done.json["slope_of_rms_error"]["mean"] == pytest.approx(-1, abs=0.02)
 
@@ -92,7 +92,7 @@ def test_a_constant_column_of_rounded_numbers_stays_constant(
     ],
     ids=" ".join,
 )
-def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> None:
+def test_every_option_runs_and_draws_its_figures(mlcli: Run, arguments: tuple[str, ...]) -> None:
     done = mlcli(*SMALL, *arguments, "--quiet")
     assert done.code == 0, done.err
 
@@ -114,7 +114,7 @@ def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> 
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_bad_input_is_one_sentence(
+def test_invalid_input_gives_a_one_sentence_error(
     mlcli: Run, empty_folder: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     Path("one.csv").write_text("x,t\n0,1\n1,1\n2,1\n")

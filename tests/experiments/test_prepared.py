@@ -17,14 +17,16 @@ import pytest
 from mlcli.datasets.split import stratified_indices, train_test_indices
 from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.bias_variance.ensemble import open_ensemble
+from mlcli.experiments.cross_validation.refits import refit_with_preparation
+from mlcli.experiments.cross_validation.scores import prepared_alike, scores_of
 from mlcli.experiments.fit_poly.config import FitPolyConfig
+from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
 from mlcli.experiments.fit_poly.replicate import run_replicate
 from mlcli.experiments.kfold.config import KfoldConfig
-from mlcli.experiments.kfold.prepared import fitted_alike, prepared_refit, scores_of
-from mlcli.experiments.kfold.splits import partitions
+from mlcli.experiments.kfold.prepare import KfoldPrepared, spec_of
+from mlcli.experiments.logistic.classes import fit_from_config
 from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.fit import fit_classifier
-from mlcli.experiments.logistic.replicate import parts_of
+from mlcli.experiments.logistic.replicate import split_of
 from mlcli.experiments.networks.problem import problem_of
 from mlcli.experiments.source import source_of
 from mlcli.experiments.train_mlp.config import TrainMlpConfig
@@ -93,7 +95,9 @@ def test_fit_poly_is_a_pipeline_of_a_column_transformer(folder: Path) -> None:
     table = pd.read_csv(folder / "fair.csv")
     t = table["rate_marriage"]
     for index in range(3):
-        found = run_replicate(config, source_of(config), index, None).scores["arnoldi"]
+        found = run_replicate(FitPolyPrepared(config, source_of(config)), index, None).scores[
+            "arnoldi"
+        ]
         rows = stream(3, "split", index)
         train, test = train_test_indices(len(table), config.test_fraction, rows)
         theirs = pipeline(LinearRegression()).fit(table.iloc[train], t.iloc[train])
@@ -105,10 +109,9 @@ def test_each_fold_of_kfold_is_fitted_to_its_own_training_rows(folder: Path) -> 
     from sklearn.linear_model import LinearRegression
 
     config = KfoldConfig(**given(folder), basis="linear", path_penalty="none")
-    data = source_of(config).replicate(0, config.seed)
-    folds = partitions(config, data, 0)[0]
-    assert fitted_alike(data, folds) is None
-    scores = scores_of(config, data, folds, None)
+    data, (folds,) = KfoldPrepared(config, source_of(config)).first
+    assert prepared_alike(data, folds) is None
+    scores = scores_of(spec_of(config), data, folds, None)
     table = pd.read_csv(folder / "fair.csv")
     t = table["rate_marriage"]
     for split in range(folds.n_splits):
@@ -132,9 +135,8 @@ def test_penalised_folds_are_scikit_learns_ridge(folder: Path) -> None:
         strength_max=1.0,
         n_strengths=2,
     )
-    data = source_of(config).replicate(0, config.seed)
-    folds = partitions(config, data, 0)[0]
-    scores = scores_of(config, data, folds, None)
+    data, (folds,) = KfoldPrepared(config, source_of(config)).first
+    scores = scores_of(spec_of(config), data, folds, None)
     table = pd.read_csv(folder / "fair.csv")
     train, test = folds.train_rows(4), folds.test_rows(4)
     t = table["rate_marriage"]
@@ -155,11 +157,10 @@ def test_without_gaps_the_shortcut_is_the_refits(folder: Path) -> None:
         basis="linear",
         path_penalty="none",
     )
-    data = source_of(config).replicate(0, config.seed)
-    folds = partitions(config, data, 0)[0]
-    quick = scores_of(config, data, folds, None)
+    data, (folds,) = KfoldPrepared(config, source_of(config)).first
+    quick = scores_of(spec_of(config), data, folds, None)
     assert quick.n_refits == 0
-    refit = prepared_refit(config, data, 1, 0.0)
+    refit = refit_with_preparation(spec_of(config), data, 1, 0.0)
     for split in range(folds.n_splits):
         test = folds.test_rows(split)
         y = refit(folds.train_rows(split), test, 0)
@@ -173,19 +174,19 @@ def test_logistic_is_scikit_learns(folder: Path) -> None:
     from sklearn.preprocessing import StandardScaler
 
     config = LogisticConfig(**given(folder, target="happy"), penalty="none", standardize=False)
-    parts = parts_of(config, source_of(config), 1)
-    assert parts.classes.names == ("no way", "yes!")
+    split = split_of(config, source_of(config), 1)
+    assert split.classes.names == ("no way", "yes!")
     table = pd.read_csv(folder / "fair.csv")
-    labels = parts.classes.labels
+    labels = split.classes.labels
     np.testing.assert_array_equal(labels, table["happy"] == "yes!")
     rng = stream(config.seed, "split", 1)
     train, test = stratified_indices(labels, config.test_fraction, rng)
-    model = fit_classifier(config, parts.X[train], labels[train], 2)
+    model = fit_from_config(config, split.X[train], labels[train], 2)
     newton = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-12)
     theirs = pipeline(make_pipeline(StandardScaler(), newton))
     theirs.fit(table.iloc[train], labels[train])
     P = theirs.predict_proba(table.iloc[test])
-    np.testing.assert_allclose(model.predict(parts.X[test]), P, atol=1e-6)
+    np.testing.assert_allclose(model.predict(split.X[test]), P, atol=1e-6)
 
 
 def test_test_rows_have_no_say_in_what_is_learnt(folder: Path, tmp_path: Path) -> None:
@@ -198,7 +199,8 @@ def test_test_rows_have_no_say_in_what_is_learnt(folder: Path, tmp_path: Path) -
     changed.loc[test[:50], "age"] = np.nan
     changed.to_csv(tmp_path / "fair.csv", index=False)
     other = FitPolyConfig(**given(tmp_path), degrees=(1, 2), test_fraction=0.3)
-    one, two = (run_replicate(c, source_of(c), 0, None).scores["arnoldi"] for c in (config, other))
+    both = [FitPolyPrepared(c, source_of(c)) for c in (config, other)]
+    one, two = (run_replicate(each, 0, None).scores["arnoldi"] for each in both)
     np.testing.assert_array_equal(one.train_mse, two.train_mse)
     assert (one.test_mse != two.test_mse).all()
 

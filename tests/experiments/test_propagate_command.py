@@ -12,7 +12,7 @@ import pytest
 from mlcli.experiments.propagate.about import ABOUT
 from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.experiments.propagate.tables import verdict
-from mlcli.experiments.propagate.training import Trained
+from mlcli.experiments.propagate.training import PairTraining
 
 Run = Callable[..., Any]
 SMALL = (
@@ -75,7 +75,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_fold
     assert found[0] == found[1]
 
 
-def test_factors_signs_and_what_trains(mlcli: Run) -> None:
+def test_factors_signs_and_training_accuracies(mlcli: Run) -> None:
     done = mlcli(
         *BARE, "--n-seeds", "40", "--activations", "sigmoid,relu,tanh", "--train-steps", "150"
     )
@@ -96,7 +96,7 @@ def test_factors_signs_and_what_trains(mlcli: Run) -> None:
     assert metrics["trains"]["none"]["relu"]["he"]["accuracy"]["n"] == 2
 
 
-def test_between_training_and_failing_it_is_open() -> None:
+def test_a_pair_whose_interval_holds_the_threshold_neither_trains_nor_fails() -> None:
     config = PropagateConfig()
     for accuracies, expected in (
         ((0.6, 0.7, 0.65), (True, False)),
@@ -106,11 +106,11 @@ def test_between_training_and_failing_it_is_open() -> None:
         ((0.1,), (False, True)),
     ):
         values = np.array(accuracies)
-        found = verdict(config, Trained(0.1, values, values, values), 320)
+        found = verdict(config, PairTraining(0.1, values, values, values), 320)
         assert (found["trains"], found["fails"]) == expected, accuracies
 
 
-def test_what_leaves_the_range_of_a_float_is_left_out(mlcli: Run, empty_folder: Path) -> None:
+def test_variances_beyond_the_range_of_a_float_are_null(mlcli: Run, empty_folder: Path) -> None:
     done = mlcli(
         *SMALL,
         "--inits",
@@ -168,7 +168,9 @@ def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> 
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_bad_input_is_one_sentence(mlcli: Run, arguments: tuple[str, ...], said: str) -> None:
+def test_invalid_input_is_reported_in_one_line(
+    mlcli: Run, arguments: tuple[str, ...], said: str
+) -> None:
     done = mlcli(*SMALL, *arguments)
     assert (done.code, done.out) == (2, ""), done.err
     assert len(done.err.splitlines()) == 1

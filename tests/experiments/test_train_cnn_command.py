@@ -14,10 +14,10 @@ import pytest
 from mlcli.config.networks import ArchitectureName
 from mlcli.datasets.source import open_source
 from mlcli.errors import Interrupted
-from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.experiment import Context
 from mlcli.experiments.networks import fitting
 from mlcli.experiments.train_cnn.config import TrainCnnConfig
-from mlcli.experiments.train_cnn.run import run
+from mlcli.experiments.train_cnn.run import prepare, run
 from mlcli.experiments.train_cnn.shifts import shifted
 from mlcli.neural.architecture import PRESETS
 from mlcli.report.checkpoint import FileCheckpoint
@@ -47,7 +47,7 @@ def test_the_presets_are_those_of_the_config() -> None:
     assert set(get_args(ArchitectureName)) == set(PRESETS)
 
 
-def test_layers_of_ones_own_and_all_that_is_written(mlcli: Run, empty_folder: Path) -> None:
+def test_user_defined_layers_and_every_file_of_the_run(mlcli: Run, empty_folder: Path) -> None:
     plan = mlcli("train-cnn", *TINY, "--out", "o", "--dry-run", "--json").json
     done = mlcli("train-cnn", *TINY, "--out", "o", "--json")
     assert done.code == 0, done.err
@@ -106,7 +106,7 @@ def test_presets_are_compared_and_the_same_command_gives_the_same_bytes(
             assert path.read_bytes() == (Path("b") / path.relative_to("a")).read_bytes(), path
 
 
-def test_interrupted_work_goes_on_bit_for_bit(
+def test_interrupted_training_resumes_bit_for_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fitting, "COPY_SECONDS", -1.0)
@@ -125,7 +125,7 @@ def test_interrupted_work_goes_on_bit_for_bit(
         tensors = [a.tobytes() for file in result.model_tensors.values() for a in file.values()]
         return [json_text(result.metrics), *map(csv_text, result.tables.values()), *tensors]
 
-    whole = run(Prepared(asked, source), Context(Processes()))
+    whole = run(prepare(asked, source), Context(Processes()))
     checkpoint = FileCheckpoint(tmp_path / "c.npz")
     seen: list[float] = []
 
@@ -136,8 +136,8 @@ def test_interrupted_work_goes_on_bit_for_bit(
 
     for _ in range(2):
         with pytest.raises(Interrupted):
-            run(Prepared(asked, source), Context(Processes(), interrupting, checkpoint))
-    resumed = run(Prepared(asked, source), Context(Processes(), interrupting, checkpoint))
+            run(prepare(asked, source), Context(Processes(), interrupting, checkpoint))
+    resumed = run(prepare(asked, source), Context(Processes(), interrupting, checkpoint))
     assert texts(resumed) == texts(whole)
 
 
@@ -166,7 +166,7 @@ def test_a_regression_on_rectangular_images(mlcli: Run, empty_folder: Path) -> N
     assert done.json["test_mse"]["mean"] < 0.1
 
 
-def test_images_move_as_asked() -> None:
+def test_shifted_images_move_by_whole_pixels() -> None:
     images = np.arange(12.0).reshape(1, 1, 3, 4)
     np.testing.assert_array_equal(
         shifted(images, 1, -1, -1.0)[0, 0], [[-1, -1, -1, -1], [1, 2, 3, -1], [5, 6, 7, -1]]
@@ -199,7 +199,7 @@ def test_images_move_as_asked() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_input_is_one_sentence_and_exit_2(
+def test_invalid_input_is_reported_in_one_line_with_exit_code_2(
     mlcli: Run, empty_folder: Path, arguments: list[str], sentence: str
 ) -> None:
     np.savez("five.npz", X=np.zeros((4, 2, 2, 2, 2)), y=np.arange(4))

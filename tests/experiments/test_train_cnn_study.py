@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from mlcli.neural.cnn import CNN
-from mlcli.neural.feature_maps import each_layer, relative_changes
+from mlcli.neural.cnn import CNN, each_layer, relative_changes
 from mlcli.neural.fully_convolutional import logit_map, places
 
 Run = Callable[..., Any]
@@ -48,7 +47,7 @@ def network() -> CNN:
     return CNN(lines, (1, 6, 8), 4, [np.random.default_rng(m) for m in range(2)])
 
 
-def test_layers_one_by_one_end_in_the_output() -> None:
+def test_the_output_of_the_last_layer_is_the_output_of_the_network() -> None:
     net, X = network(), torch.rand(2, 5, 48, generator=torch.Generator().manual_seed(0))
     seen = list(each_layer(net, X))
     assert [layer.name for layer, _ in seen] == [layer.name for layer in net.layers]
@@ -58,7 +57,7 @@ def test_layers_one_by_one_end_in_the_output() -> None:
     assert torch.equal(seen[1][1], seen[0][1].clamp(min=0))
 
 
-def test_changes_are_norms_of_differences() -> None:
+def test_relative_changes_are_ratios_of_norms() -> None:
     net, X = network(), torch.rand(2, 5, 48, generator=torch.Generator().manual_seed(0))
     assert (relative_changes(net, X, X) == 0).all()
     # Convolution without a bias of its own is linear: twice the image, twice the answer.
@@ -75,7 +74,7 @@ def test_changes_are_norms_of_differences() -> None:
     assert relative_changes(net, X, other)[0, 0] == pytest.approx(float(np.mean(sizes)))
 
 
-def test_a_larger_picture_and_the_network_as_convolutions(mlcli: Run, empty_folder: Path) -> None:
+def test_dense_inference_on_a_larger_picture(mlcli: Run, empty_folder: Path) -> None:
     asked = (*SMALL, *LAYERS, "--max-shift", "0", "--deploy-size", "31", "--out", "o")
     done = mlcli(*asked)
     assert done.code == 0, done.err
@@ -102,9 +101,7 @@ def test_a_larger_picture_and_the_network_as_convolutions(mlcli: Run, empty_fold
     assert all(0.1 <= float(cell["probability"]) <= 1 for cell in cells)
 
 
-def test_a_picture_as_large_as_an_image_has_the_answer_of_the_network(
-    mlcli: Run, empty_folder: Path
-) -> None:
+def test_dense_inference_on_one_image_equals_the_network(mlcli: Run, empty_folder: Path) -> None:
     from sklearn.datasets import load_digits
 
     done = mlcli(
@@ -133,7 +130,7 @@ def test_a_picture_as_large_as_an_image_has_the_answer_of_the_network(
         assert float(cell["probability"]) == pytest.approx(float(wrong[row]["confidence"]))
 
 
-def test_the_places_of_a_map_are_the_middles_of_their_windows() -> None:
+def test_places_of_a_map_are_the_centres_of_their_windows() -> None:
     """Each place answers to a change of the pixels around its middle, and to none far away."""
     lines = ["conv 3 3x3", "pool avg 2", "conv 3 3x3 stride 2", "conv 4 2x3 pad 1"]
     net = CNN(lines, (1, 15, 17), 3, [np.random.default_rng(0)], dtype=torch.float64)
@@ -178,7 +175,9 @@ def test_feature_maps_and_invariance(mlcli: Run, empty_folder: Path) -> None:
     assert "equal_mlp" not in done.json
 
 
-def test_views_are_averaged_and_one_view_is_said_too(mlcli: Run, empty_folder: Path) -> None:
+def test_scores_over_views_are_reported_next_to_those_of_one_view(
+    mlcli: Run, empty_folder: Path
+) -> None:
     asked = (*SMALL, *LAYERS, "--max-shift", "0")
     plain = mlcli(*asked, "--out", "a").json
     views = mlcli(*asked, "--test-views", "--out", "b").json

@@ -26,7 +26,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_users_own_example_in_an_empty_folder(mlcli: Run, empty_folder: Path) -> None:
+def test_train_mlp_with_xavier_runs_in_an_empty_folder(mlcli: Run, empty_folder: Path) -> None:
     done = mlcli("train-mlp", "--init", "xavier", "--json", *SMALL)
     assert done.code == 0, done.err
     for name in ("test_accuracy", "test_loss", "train_loss"):
@@ -115,7 +115,7 @@ def forward(tensors: dict[str, np.ndarray], member: dict[str, Any], X: np.ndarra
     return Z
 
 
-def test_the_written_weights_make_the_written_decisions(mlcli: Run, empty_folder: Path) -> None:
+def test_saved_weights_reproduce_the_saved_predictions(mlcli: Run, empty_folder: Path) -> None:
     from sklearn.datasets import load_digits
 
     from mlcli.datasets.split import stratified_indices
@@ -187,7 +187,7 @@ def test_regression_has_its_error_in_the_units_of_the_data(mlcli: Run, empty_fol
 
 
 @pytest.mark.parametrize("data", ["two-moons", "spirals"])
-def test_fresh_draws_are_learnt(mlcli: Run, data: str) -> None:
+def test_training_on_data_drawn_anew_for_each_seed(mlcli: Run, data: str) -> None:
     done = mlcli(
         "train-mlp",
         "--data",
@@ -215,7 +215,9 @@ def test_fresh_draws_are_learnt(mlcli: Run, data: str) -> None:
     ],
     ids=" ".join,
 )
-def test_both_engines_follow_the_same_path(mlcli: Run, empty_folder: Path, more: list[str]) -> None:
+def test_torch_and_numpy_engines_train_to_the_same_weights(
+    mlcli: Run, empty_folder: Path, more: list[str]
+) -> None:
     common = ["train-mlp", "--precision", "float64", "--optimiser", "momentum", *SMALL, *more]
     for engine in ("torch", "numpy"):
         assert mlcli(*common, "--engine", engine, "--out", engine).code == 0
@@ -231,7 +233,7 @@ def test_both_engines_follow_the_same_path(mlcli: Run, empty_folder: Path, more:
         assert float(a["minibatch_loss"]) == pytest.approx(float(b["minibatch_loss"]), abs=1e-9)
 
 
-def test_divergence_is_exit_4_with_step_and_member(mlcli: Run, empty_folder: Path) -> None:
+def test_divergence_exits_with_4_and_names_step_and_member(mlcli: Run, empty_folder: Path) -> None:
     wild = ["train-mlp", "--data", "diabetes", "--optimiser", "sgd", "--schedule", "constant"]
     done = mlcli(*wild, "--learning-rate", "1e6", *SMALL)
     assert done.code == 4
@@ -279,7 +281,7 @@ def test_divergence_is_exit_4_with_step_and_member(mlcli: Run, empty_folder: Pat
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_input_is_one_sentence_and_exit_2(
+def test_invalid_input_is_reported_in_one_line_with_exit_code_2(
     mlcli: Run, empty_folder: Path, arguments: list[str], sentence: str
 ) -> None:
     import torch
@@ -300,7 +302,7 @@ def hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_ctrl_c_leaves_a_state_from_which_the_same_command_goes_on(empty_folder: Path) -> None:
+def test_training_resumes_after_ctrl_c(empty_folder: Path) -> None:
     command = [sys.executable, "-m", "mlcli", "train-mlp", "--n-epochs", "50000", "--no-plots"]
     process = subprocess.Popen(
         command,

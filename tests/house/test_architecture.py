@@ -30,7 +30,7 @@ LAYERS: tuple[set[str], ...] = (
     | {"rng", "scale"},
     # Mathematics on plain arrays.
     {"backpropagation", "classification", "convolution", "linear", "neural", "optimisation"}
-    | {"selection"},
+    | {"scores", "selection"},
     # Data in, models out.
     {"datasets", "models", "preparation"},
     {"estimators", "experiments"},

@@ -12,13 +12,13 @@ from sklearn.linear_model import ElasticNet
 
 from mlcli.errors import NoAnswerError
 from mlcli.linear.bayes.evidence import maximise_evidence
+from mlcli.linear.bayes.posterior import spectrum
 from mlcli.linear.bayes.relevance import relevance
-from mlcli.linear.bayes.spectrum import spectrum
-from mlcli.linear.coordinate_descent import elastic_net_path, l1_max
-from mlcli.linear.least_squares import lapack_least_squares, standardize
-from mlcli.linear.ridge import ridge_path
-from mlcli.linear.triangle import QRAccumulator, Triangle
-from mlcli.selection.penalised import centred, penalised_path
+from mlcli.linear.design import standardize
+from mlcli.linear.least_squares import lapack_least_squares
+from mlcli.linear.penalised import elastic_net_path, l1_max, ridge_path
+from mlcli.linear.r_factor import QRAccumulator, RFactor
+from mlcli.selection.penalised import centred, centred_path
 
 CLOSE = 1e-8
 EXACT = 1e18
@@ -55,12 +55,12 @@ def designs(draw: st.DrawFn, *, offsets: tuple[float, ...] = (0.0, 1e6)) -> Desi
     return Design(X + offset * np.abs(X).max(axis=0), t + offset)
 
 
-def triangle_of(Phi: np.ndarray, t: np.ndarray) -> Triangle:
+def r_factor_of(Phi: np.ndarray, t: np.ndarray) -> RFactor:
     """In batches, as a file is read."""
     rows = QRAccumulator(Phi.shape[1])
     for start in range(0, t.size, 7):
         rows.add(Phi[start : start + 7], t[start : start + 7])
-    return rows.triangle()
+    return rows.r_factor()
 
 
 def objective(A: np.ndarray, b: np.ndarray, w: np.ndarray, l1: float, l2: float) -> float:
@@ -69,7 +69,7 @@ def objective(A: np.ndarray, b: np.ndarray, w: np.ndarray, l1: float, l2: float)
 
 
 def check_elastic_net(design: Design, scaled: bool, second: float) -> None:
-    """Certified, and no higher than scikit-learn, from the rows and from their triangle."""
+    """Certified, and no higher than scikit-learn, from the rows and from their R factor."""
     A, b, scaling = standardize(design.X, design.t)
     A = A if scaled else A * scaling.std
     top = l1_max(A, b, b.size)
@@ -79,8 +79,8 @@ def check_elastic_net(design: Design, scaled: bool, second: float) -> None:
     l2s = [share * second * float((A**2).mean(axis=0).max()) for share in SHARES]
     path = elastic_net_path(A, b, b.size, l1s, l2s)
     assert path.certificate.converged, path.certificate
-    problem = centred(triangle_of(np.column_stack([np.ones(b.size), A]), b), A.shape[1] + 1, True)
-    streamed = penalised_path(problem, b.size, l1s, l2s)
+    problem = centred(r_factor_of(np.column_stack([np.ones(b.size), A]), b), A.shape[1] + 1, True)
+    streamed = centred_path(problem, b.size, l1s, l2s)
     assert streamed.certificate is not None
     assert streamed.certificate.converged, streamed.certificate
     for k, (l1, l2) in enumerate(zip(l1s, l2s, strict=True)):
@@ -159,7 +159,7 @@ def check_evidence(design: Design) -> None:
     unit = np.abs(Phi).max()
     Phi, t = Phi / unit, design.t / np.abs(design.t).max()
     try:
-        found = maximise_evidence(spectrum(triangle_of(Phi, t)))
+        found = maximise_evidence(spectrum(r_factor_of(Phi, t)))
     except NoAnswerError:
         return
     assert found.certificate is not None
@@ -178,10 +178,10 @@ def check_relevance(design: Design) -> None:
     Phi = np.column_stack([np.ones(design.t.size), design.X])
     length = np.linalg.norm(Phi, axis=0)
     Phi, t = Phi / length, design.t / np.linalg.norm(design.t)
-    triangle = triangle_of(Phi, t)
-    if triangle.R[-1, -1] == 0.0:
+    r_factor = r_factor_of(Phi, t)
+    if r_factor.R[-1, -1] == 0.0:
         return
-    found = relevance(triangle)
+    found = relevance(r_factor)
     # With no noise left to speak of, its precision grows without bound, and nothing is certified.
     if found.noise_precision > EXACT:
         return

@@ -7,14 +7,15 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
-from mlcli.linear.bayes.density import (
+from mlcli.linear.bayes.posterior import (
+    Posterior,
     exponent,
+    isotropic_posterior,
     log_posterior_unnormalised,
     normal_log_density,
+    spectrum,
 )
-from mlcli.linear.bayes.posterior import Posterior, isotropic_posterior
-from mlcli.linear.bayes.spectrum import spectrum
-from mlcli.linear.triangle import QRAccumulator
+from mlcli.linear.r_factor import QRAccumulator
 
 ALPHA, BETA = 0.5, 4.0
 
@@ -28,7 +29,7 @@ def problem(n_columns: int = 3) -> tuple[np.ndarray, np.ndarray]:
 def posterior(Phi: np.ndarray, t: np.ndarray) -> Posterior:
     rows = QRAccumulator(Phi.shape[1])
     rows.add(Phi, t)
-    return isotropic_posterior(spectrum(rows.triangle()), ALPHA, BETA)
+    return isotropic_posterior(spectrum(rows.r_factor()), ALPHA, BETA)
 
 
 def test_the_normal_density_is_scipys_and_integrates_to_1() -> None:

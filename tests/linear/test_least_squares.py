@@ -10,11 +10,8 @@ from sklearn.preprocessing import StandardScaler
 from mlcli.errors import DataError
 from mlcli.linear.arrays import as_pair
 from mlcli.linear.basis import fit_basis
-from mlcli.linear.least_squares import (
-    lapack_least_squares,
-    standardize,
-    to_raw,
-)
+from mlcli.linear.design import standardize, to_raw
+from mlcli.linear.least_squares import lapack_least_squares
 
 
 def data(n: int = 60, p: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +71,7 @@ def test_standard_errors_are_those_of_the_inverse() -> None:
     C = np.linalg.inv(A.T @ A)
     unit = lapack_least_squares(A, b).unit_std_error(A)
     np.testing.assert_allclose(unit.unit, np.sqrt(np.diag(C)), rtol=1e-9)
-    np.testing.assert_allclose(unit.root @ unit.root.T, C, rtol=1e-6)
+    np.testing.assert_allclose(unit.sqrt_factor @ unit.sqrt_factor.T, C, rtol=1e-6)
 
 
 def test_the_minimum_norm_solution_of_repeated_columns() -> None:

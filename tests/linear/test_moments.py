@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from numpy.polynomial import chebyshev
 
-from mlcli.linear.moments import (
+from mlcli.linear.r_factor import (
     CHUNK,
+    IllConditioned,
     MomentAccumulator,
+    QRAccumulator,
     changed,
     chebyshev_coefficients,
     chebyshev_nodes,
     chebyshev_rows,
 )
-from mlcli.linear.triangle import IllConditioned, QRAccumulator
 
 
 @pytest.mark.parametrize("degree", [0, 1, 2, 7, 30])
@@ -34,14 +35,14 @@ def test_a_first_guess_is_taken_off_the_target() -> None:
     t = chebyshev.chebval(u, guess) + 1e-6 * rng.normal(size=5000)
     found = MomentAccumulator(2)
     found.add(u, t, guess)
-    assert found.triangle().R[-1, -1] == pytest.approx(1e-6 * np.sqrt(5000), rel=0.1)
+    assert found.r_factor().R[-1, -1] == pytest.approx(1e-6 * np.sqrt(5000), rel=0.1)
 
 
 def test_rows_at_one_place_are_ill_conditioned() -> None:
     found = MomentAccumulator(12)
     found.add(np.full(100, 0.3) + 1e-9 * np.arange(100), np.ones(100))
     with pytest.raises(IllConditioned):
-        found.triangle()
+        found.r_factor()
 
 
 def test_rows_of_the_recurrence() -> None:
@@ -57,7 +58,7 @@ def test_coefficients_of_polynomials_at_the_nodes() -> None:
     np.testing.assert_allclose(chebyshev_coefficients(values), C, atol=1e-13)
 
 
-def test_a_change_of_columns_is_the_triangle_of_the_new_ones() -> None:
+def test_a_change_of_columns_is_the_r_factor_of_the_new_ones() -> None:
     rng = np.random.default_rng(3)
     u, t = rng.uniform(-1, 1, 4000), rng.normal(size=4000)
     C = rng.normal(size=(6, 3))
@@ -65,6 +66,6 @@ def test_a_change_of_columns_is_the_triangle_of_the_new_ones() -> None:
     moments.add(u, t)
     direct = QRAccumulator(3)
     direct.add(chebyshev.chebvander(u, 5) @ C, t)
-    found = changed(moments.triangle(), C)
-    np.testing.assert_allclose(found.R, direct.triangle().R, atol=1e-10)
+    found = changed(moments.r_factor(), C)
+    np.testing.assert_allclose(found.R, direct.r_factor().R, atol=1e-10)
     assert found.n_rows == 4000

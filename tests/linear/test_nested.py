@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlcli.linear.basis import PRODUCTS, fit_basis
-from mlcli.linear.nested import families, orthonormal_family, standardised_family
+from mlcli.linear.column_families import families, orthonormal_family, standardised_family
 
 KINDS = (*PRODUCTS, "fourier", "gaussian", "sigmoid")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.linear.orthonormal import fit_columns
+from mlcli.linear.least_squares import fit_columns
 
 
 def test_it_is_least_squares_with_the_inverses_standard_errors() -> None:

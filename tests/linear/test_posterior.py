@@ -15,29 +15,33 @@ from mlcli.linear.bayes import relevance as ard
 from mlcli.linear.bayes.evidence import maximise_evidence
 from mlcli.linear.bayes.posterior import (
     Prior,
+    Spectrum,
+    from_prior,
     gaussian_prior,
     general_posterior,
     isotropic_posterior,
+    log_evidence,
+    log_likelihood,
+    spectrum,
+    updated,
     whitened,
 )
 from mlcli.linear.bayes.relevance import relevance
-from mlcli.linear.bayes.sequential import from_prior, updated
-from mlcli.linear.bayes.spectrum import Spectrum, log_evidence, log_likelihood, spectrum
 from mlcli.linear.bayes.unknown_noise import (
     best_ratio,
     student_log_evidence,
     student_posterior,
 )
-from mlcli.linear.ridge import ridge_path
-from mlcli.linear.triangle import QRAccumulator, Triangle
+from mlcli.linear.penalised import ridge_path
+from mlcli.linear.r_factor import QRAccumulator, RFactor
 
 Array = np.ndarray
 
 
-def triangle(Phi: Array, t: Array) -> Triangle:
+def r_factor(Phi: Array, t: Array) -> RFactor:
     accumulator = QRAccumulator(Phi.shape[1])
     accumulator.add(Phi, t)
-    return accumulator.triangle()
+    return accumulator.r_factor()
 
 
 def problem(n_rows: int = 30, degree: int = 4, seed: int = 0) -> tuple[Array, Array]:
@@ -48,7 +52,7 @@ def problem(n_rows: int = 30, degree: int = 4, seed: int = 0) -> tuple[Array, Ar
 
 
 def data(n_rows: int = 30, degree: int = 4, seed: int = 0) -> Spectrum:
-    return spectrum(triangle(*problem(n_rows, degree, seed)))
+    return spectrum(r_factor(*problem(n_rows, degree, seed)))
 
 
 def dense_log_evidence(Phi: Array, t: Array, alpha: float, beta: float) -> float:
@@ -60,14 +64,14 @@ def dense_log_evidence(Phi: Array, t: Array, alpha: float, beta: float) -> float
 
 def test_three_points_by_hand() -> None:
     Phi = np.array([[1.0, -1.0], [1.0, 0.0], [1.0, 1.0]])
-    found = isotropic_posterior(spectrum(triangle(Phi, np.array([-2.0, 0.0, 2.0]))), 1.0, 1.0)
+    found = isotropic_posterior(spectrum(r_factor(Phi, np.array([-2.0, 0.0, 2.0]))), 1.0, 1.0)
     np.testing.assert_allclose(found.mean, [0, 4 / 3], atol=1e-15)
     np.testing.assert_allclose(found.covariance, np.diag([1 / 4, 1 / 3]), atol=1e-15)
     mean, std = found.predict(np.array([[1.0, 3.0]]))
     # 1 / beta + 1/4 + 9/3 = 4.25
     assert (mean[0], std[0]) == (pytest.approx(4.0), pytest.approx(sqrt(4.25)))
     slope = isotropic_posterior(
-        spectrum(triangle(Phi[:, 1:], np.array([-2.0, 0.0, 2.0]))), 1.0, 1.0
+        spectrum(r_factor(Phi[:, 1:], np.array([-2.0, 0.0, 2.0]))), 1.0, 1.0
     )
     mean, std = slope.predict(np.array([[3.0]]))
     assert (mean[0], std[0]) == (pytest.approx(4.0), pytest.approx(2.0))
@@ -80,7 +84,7 @@ def test_evidence_is_the_density_of_n_correlated_targets(
 ) -> None:
     Phi, t = problem(n_rows, 4, seed)
     alpha, beta = np.exp(a), np.exp(b)
-    found = log_evidence(spectrum(triangle(Phi, t)), alpha, beta)
+    found = log_evidence(spectrum(r_factor(Phi, t)), alpha, beta)
     assert found == pytest.approx(dense_log_evidence(Phi, t, alpha, beta), rel=1e-7, abs=1e-7)
 
 
@@ -96,7 +100,7 @@ def test_evidence_in_one_dimension_is_an_integral() -> None:
         return float(prior * likelihood)
 
     integral = quad(joint, -10, 10, epsabs=1e-14, epsrel=1e-12)[0]
-    found = log_evidence(spectrum(triangle(phi[:, None], t)), alpha, beta)
+    found = log_evidence(spectrum(r_factor(phi[:, None], t)), alpha, beta)
     assert found == pytest.approx(log(integral), rel=1e-10)
 
 
@@ -163,18 +167,18 @@ def test_no_signal_is_said_and_exact_fits_have_no_answer() -> None:
     Phi = np.linalg.qr(rng.normal(size=(50, 3)))[0]
     t = rng.normal(size=50)
     t -= 0.999 * Phi @ (Phi.T @ t)
-    found = maximise_evidence(spectrum(triangle(Phi, t)))
+    found = maximise_evidence(spectrum(r_factor(Phi, t)))
     assert found.at_limit
     assert found.effective_parameters < 1e-6
     x = np.linspace(-1, 1, 10)
-    exact = spectrum(triangle(np.vander(x, 3), 1 + x**2))
+    exact = spectrum(r_factor(np.vander(x, 3), 1 + x**2))
     with pytest.raises(NoAnswerError, match="fit the target exactly"):
         maximise_evidence(Spectrum(exact.s, exact.V, exact.z, 0.0, 10))
-    two = spectrum(triangle(np.vander([0.0, 1.0], 2), np.array([1.0, 2.0])))
+    two = spectrum(r_factor(np.vander([0.0, 1.0], 2), np.array([1.0, 2.0])))
     with pytest.raises(NoAnswerError, match="fit the target exactly"):
         maximise_evidence(two)
     with pytest.raises(NoAnswerError, match="zero in every row"):
-        maximise_evidence(spectrum(triangle(np.vander(x, 3), np.zeros(10))))
+        maximise_evidence(spectrum(r_factor(np.vander(x, 3), np.zeros(10))))
 
 
 def test_degree_30_on_40_points() -> None:
@@ -182,7 +186,7 @@ def test_degree_30_on_40_points() -> None:
     x = np.sort(rng.uniform(-2, 2, 40))
     t = 0.5 * x**3 + 0.3 * x**2 - 0.25 * x + 1 + rng.normal(0, 1, 40)
     for Phi in (np.vander(x, 31, increasing=True), np.polynomial.legendre.legvander(x / 2, 30)):
-        spec = spectrum(triangle(Phi, t))
+        spec = spectrum(r_factor(Phi, t))
         found = maximise_evidence(spec)
         post = isotropic_posterior(spec, found.prior_precision, found.noise_precision)
         mean, std = post.predict(Phi)
@@ -206,12 +210,12 @@ def test_scikit_learn_finds_the_same_precisions() -> None:
         fit_intercept=False,
         compute_score=True,
     ).fit(Phi, t)
-    found = maximise_evidence(spectrum(triangle(Phi, t)))
+    found = maximise_evidence(spectrum(r_factor(Phi, t)))
     assert found.noise_precision == pytest.approx(peer.alpha_, rel=1e-6)
     assert found.prior_precision == pytest.approx(peer.lambda_, rel=1e-6)
     assert found.log_evidence == pytest.approx(peer.scores_[-1], rel=1e-8)
     post = isotropic_posterior(
-        spectrum(triangle(Phi, t)), found.prior_precision, found.noise_precision
+        spectrum(r_factor(Phi, t)), found.prior_precision, found.noise_precision
     )
     mean, std = post.predict(Phi[:5])
     their_mean, their_std = peer.predict(Phi[:5], return_std=True)
@@ -225,7 +229,7 @@ def test_one_point_at_a_time_is_the_batch() -> None:
     now = from_prior(prior, 3.0)
     for phi, target in zip(Phi, t, strict=True):
         now = updated(now, phi, float(target))
-    batch = isotropic_posterior(spectrum(triangle(Phi, t)), 0.4, 3.0)
+    batch = isotropic_posterior(spectrum(r_factor(Phi, t)), 0.4, 3.0)
     np.testing.assert_allclose(now.mean, batch.mean, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(now.covariance, batch.covariance, rtol=1e-9, atol=1e-14)
 
@@ -236,21 +240,21 @@ def test_a_general_prior_is_the_textbook_formula_and_can_be_yesterdays_posterior
     m0, root = rng.normal(size=4), rng.normal(size=(4, 4))
     S0, beta = root @ root.T + 0.1 * np.eye(4), 2.5
     prior = gaussian_prior(m0, S0)
-    found = general_posterior(whitened(triangle(Phi, t), prior), prior, beta)
+    found = general_posterior(whitened(r_factor(Phi, t), prior), prior, beta)
     precision = np.linalg.inv(S0) + beta * Phi.T @ Phi
     S = np.linalg.inv(precision)
     np.testing.assert_allclose(found.covariance, S, rtol=1e-9)
     np.testing.assert_allclose(
         found.mean, S @ (np.linalg.inv(S0) @ m0 + beta * Phi.T @ t), rtol=1e-9
     )
-    first = general_posterior(whitened(triangle(Phi[:15], t[:15]), prior), prior, beta)
+    first = general_posterior(whitened(r_factor(Phi[:15], t[:15]), prior), prior, beta)
     handed_on = gaussian_prior(first.mean, first.covariance)
-    second = general_posterior(whitened(triangle(Phi[15:], t[15:]), handed_on), handed_on, beta)
+    second = general_posterior(whitened(r_factor(Phi[15:], t[15:]), handed_on), handed_on, beta)
     np.testing.assert_allclose(second.mean, found.mean, rtol=1e-9)
     np.testing.assert_allclose(second.covariance, found.covariance, rtol=1e-8)
-    whole = log_evidence(whitened(triangle(Phi, t), prior), 1.0, beta)
-    parts = log_evidence(whitened(triangle(Phi[:15], t[:15]), prior), 1.0, beta)
-    parts += log_evidence(whitened(triangle(Phi[15:], t[15:]), handed_on), 1.0, beta)
+    whole = log_evidence(whitened(r_factor(Phi, t), prior), 1.0, beta)
+    parts = log_evidence(whitened(r_factor(Phi[:15], t[:15]), prior), 1.0, beta)
+    parts += log_evidence(whitened(r_factor(Phi[15:], t[15:]), handed_on), 1.0, beta)
     assert parts == pytest.approx(whole, rel=1e-9)
 
 
@@ -316,7 +320,7 @@ def test_student_evidence_is_a_multivariate_t() -> None:
     from scipy.stats import multivariate_t
 
     Phi, t = problem(15, 3)
-    spec, ratio, shape, rate = spectrum(triangle(Phi, t)), 0.7, 3.0, 2.0
+    spec, ratio, shape, rate = spectrum(r_factor(Phi, t)), 0.7, 3.0, 2.0
     covariance = np.eye(15) + Phi @ Phi.T / ratio
     dense = multivariate_t(np.zeros(15), rate / shape * covariance, df=2 * shape).logpdf(t)
     assert student_log_evidence(spec, ratio, shape, rate) == pytest.approx(float(dense), rel=1e-9)
@@ -325,7 +329,7 @@ def test_student_evidence_is_a_multivariate_t() -> None:
 
 def test_students_posterior_and_predictive() -> None:
     Phi, t = problem(25, 3)
-    spec, ratio, shape, rate = spectrum(triangle(Phi, t)), 0.7, 3.0, 2.0
+    spec, ratio, shape, rate = spectrum(r_factor(Phi, t)), 0.7, 3.0, 2.0
     found = student_posterior(spec, ratio, shape, rate)
     V = np.linalg.inv(ratio * np.eye(4) + Phi.T @ Phi)
     m = V @ Phi.T @ t
@@ -368,7 +372,7 @@ def relevant(seed: int) -> tuple[Array, Array, Array]:
 def test_relevance_finds_the_columns_that_matter_and_never_loses_evidence() -> None:
     for seed in range(5):
         Phi, t, w = relevant(seed)
-        found = relevance(triangle(Phi, t))
+        found = relevance(r_factor(Phi, t))
         assert (np.diff(found.history) >= -1e-9).all()
         assert set(np.flatnonzero(w)) <= set(found.kept)
         kept = found.kept
@@ -394,7 +398,7 @@ def test_relevance_is_not_below_scikit_learns() -> None:
     from sklearn.linear_model import ARDRegression
 
     Phi, t, _ = relevant(11)
-    found = relevance(triangle(Phi, t))
+    found = relevance(r_factor(Phi, t))
     peer = ARDRegression(
         alpha_1=0,
         alpha_2=0,
@@ -424,7 +428,7 @@ def test_relevance_is_not_below_scikit_learns() -> None:
 @pytest.mark.parametrize("unit", [1e-6, 1e-3, 30.0, 1e4])
 def test_evidence_does_not_depend_on_the_columns_unit(unit: float) -> None:
     Phi, t = problem()
-    plain, scaled = (maximise_evidence(spectrum(triangle(c * Phi, t))) for c in (1.0, unit))
+    plain, scaled = (maximise_evidence(spectrum(r_factor(c * Phi, t))) for c in (1.0, unit))
     assert scaled.prior_precision == pytest.approx(plain.prior_precision * unit**2, rel=1e-8)
     assert scaled.noise_precision == pytest.approx(plain.noise_precision, rel=1e-8)
     assert scaled.log_evidence == pytest.approx(plain.log_evidence, rel=1e-10)
@@ -436,7 +440,7 @@ def test_evidence_does_not_depend_on_the_columns_unit(unit: float) -> None:
 def test_relevance_does_not_depend_on_the_columns_units(unit: float) -> None:
     Phi, t = problem(80)
     units = unit ** np.linspace(-1, 1, Phi.shape[1])
-    plain, scaled = relevance(triangle(Phi, t)), relevance(triangle(Phi * units, t))
+    plain, scaled = relevance(r_factor(Phi, t)), relevance(r_factor(Phi * units, t))
     np.testing.assert_array_equal(scaled.kept, plain.kept)
     kept = plain.kept
     np.testing.assert_allclose(
@@ -450,7 +454,7 @@ def test_a_maximum_inside_is_not_at_the_limit_though_the_slope_ends_upwards() ->
     rng = np.random.default_rng(5)
     Phi, noise = rng.normal(size=(40, 3)), rng.normal(size=40)
     noise -= Phi @ np.linalg.lstsq(Phi, noise, rcond=None)[0]
-    assert maximise_evidence(spectrum(triangle(Phi, noise))).at_limit
+    assert maximise_evidence(spectrum(r_factor(Phi, noise))).at_limit
     assert not maximise_evidence(data()).at_limit
 
 
@@ -496,7 +500,7 @@ def test_a_maximum_far_below_the_columns_scale_is_found() -> None:
     Z = rng.normal(size=(39, 3))
     Phi = np.column_stack([np.ones(39), Z + 1e6])
     t = 1e6 + Z @ np.array([1.0, -2.0, 0.5]) + 1e-3 * rng.normal(size=39)
-    found = maximise_evidence(spectrum(triangle(Phi, t)))
+    found = maximise_evidence(spectrum(r_factor(Phi, t)))
     assert found.noise_precision == pytest.approx(1e6, rel=0.8)
 
 
@@ -504,10 +508,10 @@ def test_relevance_that_was_cut_short_is_not_certified(monkeypatch: pytest.Monke
     rng = np.random.default_rng(1)
     Phi = rng.normal(size=(30, 12)) @ (np.eye(12) + 0.5)
     t = Phi[:, :4] @ np.array([1.0, -1.0, 2.0, 0.5]) + 0.3 * rng.normal(size=30)
-    assert relevance(triangle(Phi, t)).certificate.converged
+    assert relevance(r_factor(Phi, t)).certificate.converged
     monkeypatch.setattr(ard, "MAX_STEPS", 3)
     monkeypatch.setattr(ard, "ROUNDS", 1)
-    cut = relevance(triangle(Phi, t)).certificate
+    cut = relevance(r_factor(Phi, t)).certificate
     assert not cut.converged
     assert cut.value > 1e-2
 
@@ -517,6 +521,6 @@ def test_relevance_of_a_nearly_exact_fit_is_a_maximum() -> None:
     rng = np.random.default_rng(2)
     x = rng.normal(size=(40, 1))
     t = x[:, 0] + 1e-8 * rng.normal(size=40)
-    found = relevance(triangle(x, t))
+    found = relevance(r_factor(x, t))
     assert found.certificate.converged
     assert found.noise_precision == pytest.approx(1e16, rel=0.6)

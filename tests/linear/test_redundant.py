@@ -12,26 +12,27 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from mlcli.classification.classifier import coefficients
 from mlcli.datasets.source import open_source
 from mlcli.estimators.logistic import LogisticClassifier
 from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.bias_variance.models import fit_strengths
+from mlcli.experiments.cross_validation.refits import penalised_refit
+from mlcli.experiments.cross_validation.scores import linear_scores
+from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.experiments.fit_poly.config import FitPolyConfig
-from mlcli.experiments.fit_poly.replicate import split
-from mlcli.experiments.kfold.config import KfoldConfig
-from mlcli.experiments.kfold.refits import penalised_refit
-from mlcli.experiments.kfold.scores import linear_scores
+from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
+from mlcli.experiments.logistic.classes import fit_from_config
 from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.fit import coefficients, fit_classifier
-from mlcli.experiments.logistic.replicate import parts_of
-from mlcli.experiments.logistic.streamed_design import Columns, Ranges
+from mlcli.experiments.logistic.replicate import split_of
+from mlcli.experiments.logistic.streamed import StreamedColumns, StreamedRanges
 from mlcli.export.monomials import monomials_of
 from mlcli.linear.basis import PRODUCTS, fit_basis
 from mlcli.linear.design import build
 from mlcli.linear.redundant import NOTHING, Related, find_redundant
 from mlcli.models.functions import Standardised
 from mlcli.selection.folds import k_fold
-from mlcli.selection.standardised import standardised_blocks
+from mlcli.selection.penalised import standardised_blocks
 
 rng = np.random.default_rng(0)
 ANGLE = rng.uniform(0, 2 * np.pi, 200)
@@ -119,7 +120,7 @@ def test_a_penalty_does_not_split_the_weight_of_a_column_of_0_and_1(intercept: b
         basis="polynomial", degree=2, penalty="l2", l2=0.01, intercept=intercept
     )
     b_and_x = X[:, [1, 0]]
-    found = fit_classifier(config, b_and_x, LABELS, 2)
+    found = fit_from_config(config, b_and_x, LABELS, 2)
     assert found.design.basis.left_out_terms(["b", "x"]) == ["b^2"]
     # The same minimum from columns that are written out, without b^2.
     b, x = b_and_x.T
@@ -172,9 +173,9 @@ def test_logistic_says_what_it_leaves_out_and_predicts_and_exports_without(
     with Path("o/model/coefficients.csv").open() as file:
         assert name not in {row["term"] for row in csv.DictReader(file)}
     config = LogisticConfig(basis=basis, degree=2, penalty="l2")  # type: ignore[arg-type]
-    parts = parts_of(config, open_source("a.csv", target="t"), 0)
-    labels = parts.classes.labels[parts.train]
-    model = fit_classifier(config, parts.X[parts.train], labels, 2)
+    split = split_of(config, open_source("a.csv", target="t"), 0)
+    labels = split.classes.labels[split.train]
+    model = fit_from_config(config, split.X[split.train], labels, 2)
     predicted = mlcli("predict", "o", "a.csv").out.splitlines()[1:]
     found = np.array([float(line.split(",")[-1]) for line in predicted])
     np.testing.assert_array_equal(found, model.predict(X[:, :2])[:, 1])
@@ -185,10 +186,10 @@ def test_logistic_says_what_it_leaves_out_and_predicts_and_exports_without(
 
 def test_batches_of_rows_leave_out_the_squares_of_0_and_1_too() -> None:
     config = LogisticConfig(basis="polynomial", degree=2)
-    ranges = Ranges(2, 2)
+    ranges = StreamedRanges(2, 2)
     for rows in (slice(100), slice(100, None)):
         ranges.add(X[rows, :2], LABELS[rows])
-    columns = Columns(config, ranges, X[:50, :2])
+    columns = StreamedColumns(config, ranges, X[:50, :2])
     columns.add(X[:, :2])
     found = columns.design()
     known = build("polynomial", X[:, :2], LABELS * 1.0, 2, intercept=True, scaled=True)
@@ -263,8 +264,8 @@ def test_seeds_may_leave_out_other_columns_than_the_first_one(
     )
     assert done.code == 0, done.err
     config = FitPolyConfig(degrees=(2,), test_fraction=0.5)
-    source = open_source("a.csv", target="t")
-    found = [split(config, source.replicate(i, 0), i).X_train[:, 1].max() for i in range(6)]
+    prepared = FitPolyPrepared(config, open_source("a.csv", target="t"))
+    found = [prepared.rows(i).X_train[:, 1].max() for i in range(6)]
     assert set(found) == {1.0, 2.0}
     with Path("o/tables/coefficients.csv").open() as file:
         terms = [row["term"] for row in csv.DictReader(file)]
@@ -276,12 +277,10 @@ RELATED: Related = ([range(2, 4)], [(4, 5)])
 
 
 def test_folds_of_ridge_use_the_columns_that_are_left() -> None:
-    config = KfoldConfig(
-        degrees=(2,), penalty="l2", strength_min=0.1, strength_max=0.1, n_strengths=1
-    )
+    spec = CrossValidationSpec((2,), penalty="l2", strengths=(0.1,))
     t = X[:, 0] * X[:, 1] + X[:, 2] + X[:, 4] ** 2 + rng.normal(0, 0.1, 200)
     folds = k_fold(200, 4, np.random.default_rng(0))
-    found = linear_scores(config, X, t, folds, None, RELATED).test[0, 0]
+    found = linear_scores(spec, X, t, folds, None, RELATED).test[0, 0]
     redundant = find_redundant(X, *RELATED)
     A = fit_basis("polynomial", X.min(axis=0), X.max(axis=0), 2, redundant=redundant).evaluate(X)
     A = (A[:, 1:] - A[:, 1:].mean(axis=0)) / A[:, 1:].std(axis=0)
@@ -290,7 +289,7 @@ def test_folds_of_ridge_use_the_columns_that_are_left() -> None:
         train, test = folds.train_rows(split_), folds.test_rows(split_)
         ridge = Ridge(alpha=2 * 0.1 * train.size, tol=1e-12).fit(A[train], t[train])
         known.append(((t[test] - ridge.predict(A[test])) ** 2).mean())
-        refit = penalised_refit(config, X, t, 2, 0.1, RELATED)(train, test, 0)
+        refit = penalised_refit(spec, X, t, 2, 0.1, RELATED)(train, test, 0)
         np.testing.assert_allclose(refit, ridge.predict(A[test]), atol=1e-10)
     np.testing.assert_allclose(found, known, rtol=1e-9)
 
@@ -299,7 +298,7 @@ def test_many_rows_have_the_same_columns(monkeypatch: pytest.MonkeyPatch) -> Non
     t = X[:, 0] + rng.normal(0, 0.1, 200)
     blocks = [np.arange(120), np.arange(120, 200)]
     plain = standardised_blocks("polynomial", X, t, (1, 2, 3), blocks, related=RELATED)
-    monkeypatch.setattr("mlcli.selection.standardised.MANY_ROWS", 100)
+    monkeypatch.setattr("mlcli.selection.penalised.MANY_ROWS", 100)
     fast = standardised_blocks("polynomial", X, t, (1, 2, 3), blocks, related=RELATED)
     assert fast[0].columns.sizes == plain[0].columns.sizes
     assert fast[0].design.basis.left_out == plain[0].design.basis.left_out != ()

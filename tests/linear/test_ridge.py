@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from mlcli.linear.ridge import ridge_path
+from mlcli.linear.penalised import ridge_path
 
 
 def data(n: int = 40, p: int = 6) -> tuple[np.ndarray, np.ndarray]:

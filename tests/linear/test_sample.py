@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlcli.linear.sample import subsample_indices
+from mlcli.linear.arrays import subsample_indices
 
 
 def test_the_sample_holds_the_extremes() -> None:

@@ -7,30 +7,30 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlcli.linear.streams import Way, ways
-from mlcli.linear.triangle import IllConditioned, Triangle, ranks, solve_nested
+from mlcli.linear.polynomial import StreamPlan, stream_plans
+from mlcli.linear.r_factor import IllConditioned, RFactor, ranks, solve_nested
 
 N = 40_000
 
 
-def tried(way: Way, X: np.ndarray, t: np.ndarray) -> Triangle | None:
-    rows = way.start()
+def tried(plan: StreamPlan, X: np.ndarray, t: np.ndarray) -> RFactor | None:
+    rows = plan.start()
     for start in range(0, t.size, 7000):
         rows.add(X[start : start + 7000], t[start : start + 7000])
     try:
-        return way.triangle(rows)
+        return plan.r_factor(rows)
     except IllConditioned:
         return None
 
 
-def ways_of(X: np.ndarray, t: np.ndarray, degree: int) -> list[Way]:
+def ways_of(X: np.ndarray, t: np.ndarray, degree: int) -> list[StreamPlan]:
     low, high = X.min(axis=0), X.max(axis=0)
     some = np.union1d(np.arange(0, t.size, 20), [*X.argmin(axis=0), *X.argmax(axis=0)])
-    return ways(X[some], t[some], low, high, degree)
+    return stream_plans(X[some], t[some], low, high, degree)
 
 
-def residual(X: np.ndarray, t: np.ndarray, way: Way) -> float:
-    P = way.basis.evaluate(X)
+def residual(X: np.ndarray, t: np.ndarray, plan: StreamPlan) -> float:
+    P = plan.basis.evaluate(X)
     return float(((t - P @ np.linalg.lstsq(P, t)[0]) ** 2).sum())
 
 
@@ -40,16 +40,16 @@ def test_every_way_gives_least_squares(n_features: int) -> None:
     X = rng.uniform(-1, 3, (N, n_features))
     t = X[:, 0] ** 3 + 1e-7 * rng.normal(size=N)
     found = ways_of(X, t, 4)
-    assert [way.method for way in found][-2:] == ["qr", "qr"]
+    assert [plan.method for plan in found][-2:] == ["qr", "qr"]
     assert (found[0].method == "moments") == (n_features == 1)
-    for way in found:
-        triangle = tried(way, X, t)
-        assert triangle is not None
-        assert triangle.n_rows == N
-        _, rss = solve_nested(triangle, [way.basis.n_columns])
+    for plan in found:
+        r_factor = tried(plan, X, t)
+        assert r_factor is not None
+        assert r_factor.n_rows == N
+        _, rss = solve_nested(r_factor, [plan.basis.n_columns])
         # The last way has no first guess: of t it keeps fifteen digits, of the rest eight.
-        rel = 1e-4 if way.last else 1e-9
-        assert rss[0] == pytest.approx(residual(X, t, way), rel=rel)
+        rel = 1e-4 if plan.last else 1e-9
+        assert rss[0] == pytest.approx(residual(X, t, plan), rel=rel)
 
 
 @pytest.mark.parametrize("n_features", [1, 2])
@@ -59,21 +59,21 @@ def test_a_few_rows_far_out_are_found_out(n_features: int) -> None:
     t = rng.normal(size=N)
     # All on one side: the sample has the farthest one alone.
     X[[7, 1001, 20_003]] = -50 * rng.uniform(0.3, 1, size=(3, n_features))
-    found = [(way, tried(way, X, t)) for way in ways_of(X, t, 4 // n_features)]
+    found = [(plan, tried(plan, X, t)) for plan in ways_of(X, t, 4 // n_features)]
     assert found[0][1] is None
     assert found[-1][1] is not None
     # Whatever is not refused is right.
-    for way, triangle in found:
-        if triangle is not None:
-            _, rss = solve_nested(triangle, [way.basis.n_columns])
-            assert rss[0] == pytest.approx(residual(X, t, way), rel=1e-10)
+    for plan, r_factor in found:
+        if r_factor is not None:
+            _, rss = solve_nested(r_factor, [plan.basis.n_columns])
+            assert rss[0] == pytest.approx(residual(X, t, plan), rel=1e-10)
 
 
-def last_of(X: np.ndarray, t: np.ndarray, degree: int) -> tuple[Way, Triangle]:
-    way = ways_of(X, t, degree)[-1]
-    triangle = tried(way, X, t)
-    assert triangle is not None
-    return way, triangle
+def last_of(X: np.ndarray, t: np.ndarray, degree: int) -> tuple[StreamPlan, RFactor]:
+    plan = ways_of(X, t, degree)[-1]
+    r_factor = tried(plan, X, t)
+    assert r_factor is not None
+    return plan, r_factor
 
 
 def test_columns_that_are_alike_on_the_rows_have_no_weight() -> None:
@@ -81,10 +81,10 @@ def test_columns_that_are_alike_on_the_rows_have_no_weight() -> None:
     a = rng.normal(size=N)
     a[[100, 20_001, 33_333]] = [1e5, 9e4, -8e4]
     X, t = np.column_stack([a, 2 * a]), a + 0.1 * rng.normal(size=N)
-    way, triangle = last_of(X, t, 2)
+    plan, r_factor = last_of(X, t, 2)
     # The points over the box tell the two features apart, which no row does.
-    assert way.basis.rank == 6
-    basis, (settled,) = way.settled([triangle], triangle)
+    assert plan.basis.rank == 6
+    basis, (settled,) = plan.settled([r_factor], r_factor)
     np.testing.assert_array_equal(ranks(settled, [1, 3, 6]), [1, 2, 3])
     # Graded order: 1, a, b, a^2, ab, b^2.
     np.testing.assert_array_equal(basis.kept, [True, True, False, True, False, False])
@@ -110,9 +110,9 @@ def test_a_column_that_vanishes_on_the_sample_is_not_lost() -> None:
     t = a - b + 3 * a * b
     X = np.column_stack([a, b])
     found = ways_of(X, t, 2)
-    assert [way.last for way in found] == [True]
-    way, triangle = last_of(X, t, 2)
-    basis, (settled,) = way.settled([triangle], triangle)
+    assert [plan.last for plan in found] == [True]
+    plan, r_factor = last_of(X, t, 2)
+    basis, (settled,) = plan.settled([r_factor], r_factor)
     # Powers of 0 and 1 are the numbers themselves.
     np.testing.assert_array_equal(basis.kept, [True, True, True, False, True, False])
     _, rss = solve_nested(settled, [6])

@@ -10,9 +10,9 @@ import pytest
 
 from mlcli.errors import DataError
 from mlcli.linear.basis import fit_basis
-from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.design import build
 from mlcli.linear.least_squares import lapack_least_squares
+from mlcli.linear.polynomial import fit_polynomial
 from mlcli.models.functions import (
     InBasis,
     LinearFunction,
@@ -22,7 +22,7 @@ from mlcli.models.functions import (
     encode,
     leverages,
 )
-from mlcli.models.parts import Parts
+from mlcli.models.parts import ModelFiles
 
 RNG = np.random.default_rng(0)
 X, NEW = RNG.normal(size=(60, 2)), RNG.normal(size=(37, 2))
@@ -40,7 +40,7 @@ def in_basis() -> LinearFunction:
 
 def standardised() -> LinearFunction:
     design = build("polynomial", X, T, 2, intercept=True, scaled=True)
-    return Standardised(design, RNG.normal(size=5), root=RNG.normal(size=(5, 4)), n_rows=60)
+    return Standardised(design, RNG.normal(size=5), sqrt_factor=RNG.normal(size=(5, 4)), n_rows=60)
 
 
 def activations() -> LinearFunction:
@@ -49,7 +49,7 @@ def activations() -> LinearFunction:
 
 
 @pytest.mark.parametrize("make", [polynomials, in_basis, standardised, activations])
-def test_what_is_read_back_says_the_same(make: object) -> None:
+def test_a_decoded_function_gives_the_same_predictions(make: object) -> None:
     function = make()  # type: ignore[operator]
     words, tensors = encode([function, function])
     back = decode(words, tensors)
@@ -96,14 +96,14 @@ def test_leverage_of_a_basis_that_was_made_on_some_of_the_rows() -> None:
 
 def test_leverage_of_standardised_columns_has_the_share_of_the_constant() -> None:
     design = build("polynomial", X, T, 2, intercept=True, scaled=True)
-    root = lapack_least_squares(design.A, design.b).unit_std_error(design.A).root
-    found = Standardised(design, np.zeros(5), root=root, n_rows=60).leverage(X)
+    factor = lapack_least_squares(design.A, design.b).unit_std_error(design.A).sqrt_factor
+    found = Standardised(design, np.zeros(5), sqrt_factor=factor, n_rows=60).leverage(X)
     assert found is not None
     whole = Polynomials(fit_polynomial(X, T, (2,))).leverage(X)
     assert found == pytest.approx(whole)
 
 
-def test_words_that_do_not_fit_their_arrays_are_refused() -> None:
+def test_metadata_that_does_not_match_its_arrays_is_rejected() -> None:
     words, tensors = encode([in_basis()])
     with pytest.raises(ValueError, match="one a column"):
         decode(words, tensors | {"0.weights": np.zeros(6)})
@@ -113,16 +113,16 @@ def test_words_that_do_not_fit_their_arrays_are_refused() -> None:
         decode([{"kind": "os.system"}], tensors)
 
 
-def parts(folder: Path, name: str, content: bytes) -> Parts:
+def parts(folder: Path, name: str, content: bytes) -> ModelFiles:
     import hashlib
 
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(content)
-    return Parts(folder, {name: hashlib.sha256(content).hexdigest()})
+    return ModelFiles(folder, {name: hashlib.sha256(content).hexdigest()})
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"schema": 1}', "[" * 100_000])
-def test_words_of_another_schema_are_refused(tmp_path: Path, text: str) -> None:
+def test_another_schema_is_rejected(tmp_path: Path, text: str) -> None:
     with pytest.raises(DataError):
         parts(tmp_path, "model/model.json", text.encode()).info()
 
@@ -140,7 +140,9 @@ def test_arrays_must_be_finite_numbers(tmp_path: Path) -> None:
         parts(tmp_path, name, claim).tensors(name)
 
 
-def test_a_part_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_file_that_is_too_large_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(__import__("mlcli.models.parts").models.parts.MOST_BYTES, ".json", 10)
     with pytest.raises(DataError, match="must be at most 10 bytes"):
         parts(tmp_path, "model/model.json", b'{"schema": 2}').info()

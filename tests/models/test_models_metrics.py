@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as peer
 
-from mlcli.models.metrics import ClassMetrics, NumberMetrics
-from mlcli.models.moments import Moments
-from mlcli.models.prediction import Classes, Numbers
+from mlcli.models.metrics import ClassMetrics, NumberMetrics, RunningMoments
+from mlcli.models.prediction import ClassPredictions, NumberPredictions
 
 RNG = np.random.default_rng(0)
 
@@ -17,11 +16,11 @@ def scored(t: np.ndarray, y: np.ndarray, batch: int = 64) -> NumberMetrics:
     found = NumberMetrics()
     for start in range(0, t.size, batch):
         some = slice(start, start + batch)
-        found.see(Numbers(y[some], low=y[some] - 1, high=y[some] + 1), t[some])
+        found.add(NumberPredictions(y[some], low=y[some] - 1, high=y[some] + 1), t[some])
     return found
 
 
-def test_numbers_against_scikit_learn() -> None:
+def test_metrics_of_numbers_are_those_of_scikit_learn() -> None:
     # A target far from 0: squares about 0 would lose the digits of r2.
     t = 1e6 + RNG.normal(size=1000)
     y = t + RNG.normal(size=1000)
@@ -33,13 +32,13 @@ def test_numbers_against_scikit_learn() -> None:
     assert found["coverage"].value == (np.abs(t - y) <= 1).mean()
 
 
-def test_classes_against_scikit_learn() -> None:
+def test_metrics_of_classes_are_those_of_scikit_learn() -> None:
     P = RNG.dirichlet(np.ones(3), size=500)
     labels = np.array([RNG.choice(3, p=p) for p in P])
     found = ClassMetrics(3)
     for start in range(0, 500, 64):
         some = slice(start, start + 64)
-        found.see(Classes(("a", "b", "c"), P[some].argmax(axis=1), P[some]), labels[some])
+        found.add(ClassPredictions(("a", "b", "c"), P[some].argmax(axis=1), P[some]), labels[some])
     estimates = found.estimates(0.95)
     assert estimates["accuracy"].value == peer.accuracy_score(labels, P.argmax(axis=1))
     assert estimates["cross_entropy"].value == pytest.approx(peer.log_loss(labels, P), rel=1e-12)
@@ -79,13 +78,13 @@ def test_the_interval_of_r2_does_not_depend_on_the_order_of_the_rows() -> None:
 
 def test_moments_do_not_depend_on_the_batches() -> None:
     a, b = RNG.normal(size=(2, 100)) + 1e3
-    whole, pieces = Moments(("a", "b")), Moments(("a", "b"))
-    whole.see(a=a, b=b)
+    whole, pieces = RunningMoments(("a", "b")), RunningMoments(("a", "b"))
+    whole.add(a=a, b=b)
     for start in (0, 1, 40):
         end = {0: 1, 1: 40, 40: 100}[start]
-        pieces.see(a=a[start:end], b=b[start:end])
+        pieces.add(a=a[start:end], b=b[start:end])
     assert pieces.mean == pytest.approx(whole.mean, rel=1e-14)
     assert pieces.variance(a=1, b=-2) == pytest.approx((a - 2 * b).var(), rel=1e-10)
-    one = Moments(("a",))
-    one.see(a=a[:1])
+    one = RunningMoments(("a",))
+    one.add(a=a[:1])
     assert one.estimate("a", 0.95).low is None

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from mlcli.neural.batched_module import Stream
 from mlcli.neural.losses import LOSSES
-from mlcli.neural.members import Stream
 from mlcli.neural.mlp import MLP
 from mlcli.neural.optimisers import OPTIMISERS, Optimiser
-from mlcli.neural.training import Settings, Trained, train
+from mlcli.neural.training import TrainingResult, TrainingSettings, train
 from mlcli.rng import stream
 
 SIZES = (5, 7, 6, 3)
@@ -46,10 +46,10 @@ def trained(
     *,
     optimiser: Optimiser | None = None,
     data: tuple[np.ndarray, np.ndarray] | None = None,
-    settings: Settings | None = None,
+    settings: TrainingSettings | None = None,
     **options: Any,
-) -> Trained:
+) -> TrainingResult:
     X, t = data or problem()
-    settings = settings or Settings(n_epochs=4, batch_size=8)
+    settings = settings or TrainingSettings(n_epochs=4, batch_size=8)
     optimiser = optimiser or optimiser_of(net)
     return train(net, optimiser, CROSS_ENTROPY, X, t, settings, streams_of(seeds), **options)

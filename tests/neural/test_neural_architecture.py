@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +13,7 @@ from torch.nn import functional
 from mlcli.neural.activations import ACTIVATIONS
 from mlcli.neural.architecture import PRESETS, count_parameters, shapes
 from mlcli.neural.cnn import CNN
-from mlcli.neural.layer_lines import ACTIVATION_NAMES, parse
+from mlcli.neural.layer_spec import parse
 
 SIZES = [(1, 8, 8), (1, 28, 28), (3, 20, 30), (1, 12, 15)]
 
@@ -19,7 +22,7 @@ def made(lines: list[str], shape: tuple[int, ...] = (3, 9, 8), n: int | None = 4
     return [layer.output for layer in shapes(parse(lines), shape, n)]
 
 
-def test_the_count_of_the_notes() -> None:
+def test_a_convolution_has_as_many_parameters_as_the_notes_count() -> None:
     # (8.18): ten filters of 3 x 3 x 3 and their biases.
     (conv, *_) = shapes(parse(["conv 10 3x3"]), (3, 32, 32), 5)
     assert conv.n_parameters == 280
@@ -27,7 +30,7 @@ def test_the_count_of_the_notes() -> None:
     assert conv.n_bytes() == 4 * 10 * 30 * 30
 
 
-def test_a_line_is_read_word_by_word() -> None:
+def test_a_layer_specification_is_parsed_into_its_fields() -> None:
     conv, pool, drop, residual = parse(
         [
             "CONV 32  3x5 stride 2x1 pad same",
@@ -37,15 +40,15 @@ def test_a_line_is_read_word_by_word() -> None:
         ]
     )
     assert (conv.n, conv.size, conv.stride, conv.padding) == (32, (3, 5), (2, 1), (1, 2))
-    assert (pool.word, pool.size, pool.stride) == ("avg", (3, 3), (2, 2))
+    assert (pool.pooling, pool.size, pool.stride) == ("avg", (3, 3), (2, 2))
     assert parse(["pool max 2x3"])[0].stride == (2, 3)
     assert drop.rate == 0.25
-    assert (residual.n, residual.stride, residual.word) == (64, (2, 2), "gelu")
+    assert (residual.n, residual.stride, residual.activation) == (64, (2, 2), "gelu")
     assert parse([conv.line])[0] == conv
 
 
 @pytest.mark.parametrize(
-    ("line", "sentence"),
+    ("line", "message"),
     [
         ("con 3 3x3", r"layer 2, 'con 3 3x3': the layer must be one of .*; did you mean conv"),
         ("rellu", "did you mean relu"),
@@ -64,14 +67,14 @@ def test_a_line_is_read_word_by_word() -> None:
         ("residual 4 relo", "what follows must be one of stride"),
     ],
 )
-def test_what_is_no_layer_is_refused_with_its_place(line: str, sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence) as caught:
+def test_an_invalid_layer_is_refused_with_its_number(line: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
         parse(["relu", line])
     assert str(caught.value).startswith("layer 2, ")
 
 
 @pytest.mark.parametrize(
-    ("lines", "sentence"),
+    ("lines", "message"),
     [
         (["conv 2 3x3", "conv 2 8x3"], "layer 2, 'conv 2 8x3': its height .* got 8 on 7 pixels"),
         (["conv 2 3x11 pad 1"], "its width .* got 11 on 10 pixels .8 with 1 zeros"),
@@ -81,12 +84,14 @@ def test_what_is_no_layer_is_refused_with_its_place(line: str, sentence: str) ->
         (["global avg", "pool max 2"], "got vectors of 3"),
     ],
 )
-def test_an_impossible_shape_is_refused_with_its_layer(lines: list[str], sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence):
+def test_a_layer_that_does_not_fit_its_input_is_refused_with_its_number(
+    lines: list[str], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
         made(lines)
 
 
-def test_outputs_are_added() -> None:
+def test_output_layers_are_added_automatically() -> None:
     assert [one.name for one in shapes(parse(["flatten"]), (1, 4, 4), 3)] == ["flatten", "dense 3"]
     ends = [one.name for one in shapes(parse(["relu"]), (1, 4, 4), 3)]
     assert ends == ["relu", "conv 3 1x1", "global avg"]
@@ -98,7 +103,7 @@ def test_outputs_are_added() -> None:
             shapes(parse(["flatten"]), shape, n)
 
 
-def test_a_bias_gives_way_to_batch_norm() -> None:
+def test_a_layer_before_batch_norm_has_no_bias() -> None:
     conv, _, dense, *_ = shapes(
         parse(["conv 4 3x3", "flatten", "dense 5", "batch-norm"]), (1, 5, 5), 2
     )
@@ -109,7 +114,7 @@ def test_a_bias_gives_way_to_batch_norm() -> None:
 @pytest.mark.parametrize("f", [1, 2, 3, 5])
 @pytest.mark.parametrize("s", [1, 2, 3])
 @pytest.mark.parametrize("p", [0, 1, 2])
-def test_shapes_are_those_of_torch(f: int, s: int, p: int) -> None:
+def test_output_shapes_equal_those_of_torch(f: int, s: int, p: int) -> None:
     for h, w in ((5, 6), (7, 11)):
         (conv, *_) = shapes(parse([f"conv 2 {f}x{f} pad {p} stride {s}"]), (3, h, w), 2)
         Z, W = torch.zeros(1, 3, h, w), torch.zeros(2, 3, f, f)
@@ -120,7 +125,9 @@ def test_shapes_are_those_of_torch(f: int, s: int, p: int) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("shape", SIZES, ids=str)
-def test_presets_build_and_are_as_the_table_says(name: str, shape: tuple[int, ...]) -> None:
+def test_every_preset_builds_with_the_shapes_and_parameters_of_its_table(
+    name: str, shape: tuple[int, ...]
+) -> None:
     specs = parse(PRESETS[name])
     if (name, shape) == ("lenet", (1, 8, 8)):
         with pytest.raises(ValueError, match="layer 4, 'conv 16 5x5'"):
@@ -141,11 +148,13 @@ def test_presets_build_and_are_as_the_table_says(name: str, shape: tuple[int, ..
         assert count_parameters(layers) < limits.get(name, 400_000)
 
 
-def test_fully_convolutional_means_no_dense_layer() -> None:
+def test_the_fully_convolutional_preset_has_no_dense_layer() -> None:
     assert not any("dense" in line or line == "flatten" for line in PRESETS["fcn"])
     assert any("1x1" in line for line in PRESETS["nin"])
     assert {spec.kind for spec in parse(PRESETS["residual"])} >= {"residual", "global"}
 
 
-def test_activations_have_one_list() -> None:
-    assert tuple(ACTIVATIONS) == ACTIVATION_NAMES
+def test_every_activation_is_a_layer_and_listing_them_does_not_import_torch() -> None:
+    assert [spec.activation for spec in parse(tuple(ACTIVATIONS))] == list(ACTIVATIONS)
+    code = "import sys, mlcli.neural.architecture; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

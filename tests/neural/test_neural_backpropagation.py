@@ -9,9 +9,9 @@ import torch
 from neural_cases import CROSS_ENTROPY, new, optimiser_of, problem, streams_of, trained
 
 from mlcli.neural.activations import ACTIVATIONS
-from mlcli.neural.backpropagation import NARROW, in_lines
-from mlcli.neural.members import Members
-from mlcli.neural.training import Settings
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.mlp import NARROW, has_analytic_gradient
+from mlcli.neural.training import TrainingSettings
 
 OPTIONS: list[dict[str, Any]] = [
     *({"activation": name} for name in ACTIVATIONS),
@@ -26,19 +26,19 @@ OPTIONS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_written_out_as_by_autograd(options: dict[str, Any]) -> None:
+def test_analytic_gradients_equal_those_of_autograd(options: dict[str, Any]) -> None:
     net = new([0, 1, 2], **options)
     X, labels = (torch.from_numpy(array) for array in problem(12))
     rows, t = X.expand(3, *X.shape), labels.expand(3, *labels.shape)
     net.train()
-    kept = {name: tensor.clone() for name, tensor in net.kept().items()}
+    kept = {name: tensor.clone() for name, tensor in net.state_dict().items()}
 
     def gradient(written_out: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        net.put_back(kept)
+        net.load_state_dict(kept)
         net.seed_noise(streams_of([0, 1, 2]), 0)
         A = net.propagate(rows) if written_out else net(rows)
         assert A.requires_grad is not written_out
-        errors = CROSS_ENTROPY.with_errors(A.detach(), t)[1]
+        errors = CROSS_ENTROPY.value_and_delta(A.detach(), t)[1]
         return A.detach().clone(), net.backward(A, errors).clone()
 
     ours, autograd = gradient(True), gradient(False)
@@ -47,19 +47,21 @@ def test_written_out_as_by_autograd(options: dict[str, Any]) -> None:
     assert (autograd[1] != 0).any()
 
 
-def test_only_lines_are_written_out() -> None:
-    assert in_lines(["relu", "tanh"])
-    assert not in_lines(["relu", "gelu"])
-    assert not in_lines(["prelu"])
+def test_which_activations_have_an_analytic_gradient() -> None:
+    assert has_analytic_gradient(["relu", "tanh"])
+    assert not has_analytic_gradient(["relu", "gelu"])
+    assert not has_analytic_gradient(["prelu"])
 
 
-def test_training_by_either_ends_at_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_with_analytic_gradients_and_autograd_gives_the_same_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def end() -> torch.Tensor:
         net = new([0, 1], activation="relu")
-        settings = Settings(3, 8, clip_norm=1.0)
+        settings = TrainingSettings(3, 8, clip_norm=1.0)
         trained(net, [0, 1], optimiser=optimiser_of(net, "adam", 0.01), settings=settings)
         return net.theta
 
     written_out = end()
-    monkeypatch.setattr("mlcli.neural.mlp.MLP.propagate", Members.propagate)
+    monkeypatch.setattr("mlcli.neural.mlp.MLP.propagate", BatchedModule.propagate)
     torch.testing.assert_close(end(), written_out, rtol=0, atol=1e-11)

@@ -14,15 +14,14 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional
 
-from mlcli.convolution.convolution import convolve, convolve_backward
-from mlcli.convolution.dense import flatten
+from mlcli.convolution.convolution import convolve, convolve_backward, flatten
 from mlcli.convolution.pooling import pool_max, pool_max_backward
 from mlcli.neural.architecture import PRESETS
-from mlcli.neural.averaging import AveragedWeights
-from mlcli.neural.cnn import CNN
+from mlcli.neural.augmentation import Augmentation
+from mlcli.neural.cnn import CNN, channels_innermost, max_pool
 from mlcli.neural.fully_convolutional import as_convolutional, logit_map
-from mlcli.neural.images import Augmentation
-from mlcli.neural.training import Settings, Trained, take_steps, train
+from mlcli.neural.optimisers import AveragedWeights
+from mlcli.neural.training import TrainingResult, TrainingSettings, take_steps, train
 
 SHAPE = (2, 9, 8)
 TINY = (
@@ -110,14 +109,14 @@ class Peer:
         self.norms[suffix] = self.take(suffix, kind(n).double(), ("gamma", "beta"))
         return self.norms[suffix]
 
-    def h(self, word: str, suffix: str) -> nn.Module:
-        if word == "prelu":
+    def h(self, name: str, suffix: str) -> nn.Module:
+        if name == "prelu":
             module = nn.PReLU()
             module.weight.data = self.net.leaves[f"slope{suffix}"][self.m].detach().clone()
             self.known[f"slope{suffix}"] = module.weight
             return module
         return {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU, "elu": nn.ELU, "silu": nn.SiLU}[
-            word
+            name
         ]()
 
     def module(self, layer: Any) -> nn.Module:
@@ -127,7 +126,7 @@ class Peer:
         if spec.kind == "batch-norm":
             return self.norm(name, nn.BatchNorm2d if len(layer.input) == 3 else nn.BatchNorm1d)
         if spec.kind == "activation":
-            return self.h(spec.word, name)
+            return self.h(spec.activation, name)
         if spec.kind == "dense":
             bias = f"b{name}" in self.net.shapes
             return self.take(name, nn.Linear(layer.input[0], spec.n, bias=bias))
@@ -137,7 +136,7 @@ class Peer:
             first = nn.Sequential(
                 self.conv(f"{name}_1", stride=spec.stride, padding=1),
                 self.norm(f"{name}_1"),
-                self.h(spec.word, f"{name}_1"),
+                self.h(spec.activation, f"{name}_1"),
                 self.conv(f"{name}_2", padding=1),
                 self.norm(f"{name}_2"),
             )
@@ -146,12 +145,12 @@ class Peer:
                 skip = nn.Sequential(
                     self.conv(f"{name}_skip", stride=spec.stride), self.norm(f"{name}_skip")
                 )
-            return Residual(first, skip, self.h(spec.word, f"{name}_2"))
+            return Residual(first, skip, self.h(spec.activation, f"{name}_2"))
         pool = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
         if spec.kind == "pool":
-            return pool[spec.word](spec.size, spec.stride)
+            return pool[spec.pooling](spec.size, spec.stride)
         if spec.kind == "global":
-            kind = {"max": nn.AdaptiveMaxPool2d, "avg": nn.AdaptiveAvgPool2d}[spec.word]
+            kind = {"max": nn.AdaptiveMaxPool2d, "avg": nn.AdaptiveAvgPool2d}[spec.pooling]
             return nn.Sequential(kind(1), nn.Flatten())
         assert spec.kind == "flatten"
         return nn.Flatten()
@@ -159,7 +158,7 @@ class Peer:
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "noise"])
 @pytest.mark.parametrize("n_members", [1, 2])
-def test_logits_and_gradients_as_torch(kind: str, n_members: int) -> None:
+def test_logits_and_gradients_equal_those_of_torch(kind: str, n_members: int) -> None:
     net = built(KINDS[kind], range(n_members))
     peers = [Peer(net, m) for m in range(n_members)]
     X, t = rows(n_members=n_members), torch.tensor([[0, 1, 2, 3, 1, 1]] * n_members)
@@ -167,7 +166,7 @@ def test_logits_and_gradients_as_torch(kind: str, n_members: int) -> None:
     for training in (True, True, False):
         net.train(training)
         A = net.propagate(X)
-        errors = CROSS_ENTROPY.with_errors(A.detach(), t)[1]
+        errors = CROSS_ENTROPY.value_and_delta(A.detach(), t)[1]
         gradients = net.unpack(net.backward(A, errors))
         for m, peer in enumerate(peers):
             peer.whole.train(training)
@@ -185,7 +184,7 @@ def test_logits_and_gradients_as_torch(kind: str, n_members: int) -> None:
                 close(net.get_buffer(f"var{suffix}")[m], norm.running_var)
 
 
-def test_as_the_layers_in_numpy() -> None:
+def test_layers_equal_those_of_the_numpy_convolution_package() -> None:
     net = built(["conv 3 3x3 pad same stride 2", "relu", "pool max 2", "flatten"], [0])
     net.train()
     X = rows(n_members=1)
@@ -206,13 +205,15 @@ def test_as_the_layers_in_numpy() -> None:
     np.testing.assert_allclose(gradients["W5"][0].numpy(), flatten(pooled).T @ delta, atol=1e-12)
 
 
-def trained(net: CNN, seeds: Sequence[int], X: Any, t: Any, n: int, **how: Any) -> Trained:
+def trained(net: CNN, seeds: Sequence[int], X: Any, t: Any, n: int, **how: Any) -> TrainingResult:
     optimiser = optimiser_of(net, "adam", 0.01)
-    return train(net, optimiser, CROSS_ENTROPY, X, t, Settings(n, 16), streams_of(seeds), **how)
+    return train(
+        net, optimiser, CROSS_ENTROPY, X, t, TrainingSettings(n, 16), streams_of(seeds), **how
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_together_as_alone(kind: str) -> None:
+def test_members_trained_together_equal_those_trained_alone(kind: str) -> None:
     X, t = rows(40, 1)[0].numpy(), np.arange(40) % 4
     augment = partial(take_steps, augment=Augmentation(flip=True, shift=1, cutout=2))
     seeds = [3, 1, 4]
@@ -260,7 +261,7 @@ def test_dropout_drops_in_training_only_and_keeps_the_mean() -> None:
     assert torch.equal(net.through(X, 3), X.flatten(2))
 
 
-def test_augmentation_has_the_noise_of_its_member_and_epoch() -> None:
+def test_augmentation_draws_from_the_member_s_noise_of_the_epoch() -> None:
     seen: list[torch.Tensor] = []
 
     def watch(X: torch.Tensor, generators: Sequence[torch.Generator]) -> torch.Tensor:
@@ -289,7 +290,7 @@ CONVERTED = {
 
 
 @pytest.mark.parametrize("kind", CONVERTED)
-def test_a_dense_head_is_a_convolution(kind: str) -> None:
+def test_dense_layers_equal_their_convolutions(kind: str) -> None:
     net = built(CONVERTED[kind])
     net.train()
     net(rows())
@@ -302,7 +303,7 @@ def test_a_dense_head_is_a_convolution(kind: str) -> None:
     torch.testing.assert_close(logits.mean(dim=(3, 4)), net(X), rtol=0, atol=1e-12)
 
 
-def test_a_map_has_at_each_place_the_logits_of_its_window() -> None:
+def test_a_logit_map_holds_the_logits_of_each_window() -> None:
     net = built(["conv 3 3x3", "relu", "flatten", "dense 5", "tanh"], shape=(2, 6, 5))
     big = rows(2, shape=(2, 9, 7))
     logits = logit_map(net, big)
@@ -318,14 +319,14 @@ def test_a_map_has_at_each_place_the_logits_of_its_window() -> None:
 
 
 @pytest.mark.parametrize("name", ["fcn", "nin", "residual"])
-def test_other_sizes_in_evaluation(name: str) -> None:
+def test_fully_convolutional_networks_take_images_of_other_sizes(name: str) -> None:
     net = CNN(PRESETS[name], (1, 12, 12), 4, [np.random.default_rng(0)])
     net.eval()
     X = torch.randn(1, 2, 1, 20, 31, generator=torch.manual_seed(0))
     torch.testing.assert_close(logit_map(net, X).mean(dim=(3, 4)), net(X), rtol=0, atol=1e-5)
 
 
-def test_what_can_not_be_is_refused_with_its_layer() -> None:
+def test_a_layer_without_an_equivalent_convolution_is_refused_by_name() -> None:
     net = built(TINY)
     with pytest.raises(ValueError, match=r"layer 8, 'dense 7': .* 2 x 9 x 8 .* got 2 x 12 x 8"):
         net(rows(shape=(2, 12, 8)))
@@ -351,7 +352,7 @@ def digits() -> tuple[Any, Any]:
     return X[some].reshape(-1, 1, 8, 8) / 16, t[some]
 
 
-def test_a_small_net_learns_digits_and_resumes_bit_for_bit() -> None:
+def test_a_small_network_learns_digits_and_resumes_bit_for_bit() -> None:
     X, t = digits()
     lines = ["conv 8 3x3 pad same", "pool max 2", "batch-norm", "relu", "dropout 0.1", "flatten"]
     augment = Augmentation(rotate=10, cutout=2)
@@ -359,7 +360,7 @@ def test_a_small_net_learns_digits_and_resumes_bit_for_bit() -> None:
     def new() -> CNN:
         return CNN(lines, (1, 8, 8), 10, [s("weights") for s in streams_of([0, 1])])
 
-    def run(net: CNN, average: AveragedWeights, n: int, **how: Any) -> Trained:
+    def run(net: CNN, average: AveragedWeights, n: int, **how: Any) -> TrainingResult:
         steps = partial(take_steps, augment=augment, on_step=average.update)
         return trained(
             net, [0, 1], X[:500], t[:500], n, run_epoch=steps, validation=(X[500:], t[500:]), **how
@@ -376,3 +377,27 @@ def test_a_small_net_learns_digits_and_resumes_bit_for_bit() -> None:
     assert torch.equal(again.theta, whole.theta)
     assert torch.equal(again.get_buffer("var3"), whole.get_buffer("var3"))
     assert all(torch.equal(resumed.state[name], average.state[name]) for name in average.state)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_convolutions_keep_the_channels_last_layout(channels: int) -> None:
+    images = torch.rand(2, channels, 6, 5)
+    found = channels_innermost(images)
+    assert torch.equal(found, images)
+    assert found.stride() == (30 * channels, 1, 5 * channels, channels)
+    after = functional.conv2d(found, torch.rand(4, channels, 3, 3))
+    assert after.stride()[1] == 1
+
+
+@pytest.mark.parametrize("size", [(2, 2), (3, 2), (1, 1)])
+@pytest.mark.parametrize("stride", [(2, 2), (1, 3)])
+def test_pooling_is_the_same_with_and_without_a_gradient(
+    size: tuple[int, int], stride: tuple[int, int]
+) -> None:
+    Z = channels_innermost(torch.randn(3, 4, 9, 8))
+    Z[0, 0, 2, 2] = torch.nan
+    expected = functional.max_pool2d(Z, size, stride)
+    with torch.no_grad():
+        found = max_pool(Z, size, stride)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
+    assert torch.equal(max_pool(Z[1:], size, stride), expected[1:])

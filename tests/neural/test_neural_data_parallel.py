@@ -14,9 +14,17 @@ from torch.nn import functional
 from two_processes import CASES
 
 from mlcli.errors import ConfigError
-from mlcli.neural.process_group import ProcessGroup, Word, _verdict, check_device
-from mlcli.neural.shared_normalisation import shared_batch_norm
-from mlcli.neural.shares import Share, draw, own_rows, shares_of
+from mlcli.neural.data_parallel import (
+    ExitStatus,
+    ProcessGroup,
+    Shard,
+    check_device,
+    common_cause,
+    draw_noise,
+    shard_rows,
+    shards_of,
+)
+from mlcli.neural.normalisation import shared_batch_norm
 
 # Largest difference to one process, relative to the largest number of its kind.
 TOLERANCES = {"float32": 1e-5, "images, float32": 1e-5, "bfloat16": 1e-2}
@@ -50,7 +58,9 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_two_processes_follow_the_path_of_one(together: dict[str, np.ndarray], case: str) -> None:
+def test_two_processes_train_to_the_same_weights_as_one(
+    together: dict[str, np.ndarray], case: str
+) -> None:
     alone = CASES[case](None)
     mine = {k.partition("/")[2]: v for k, v in together.items() if k.startswith(f"{case}/")}
     assert mine.keys() == alone.keys()
@@ -73,44 +83,46 @@ def group_of(rank: int, size: int) -> ProcessGroup:
 
 
 @pytest.mark.parametrize("size", [2, 3, 5])
-def test_shares_are_every_row_once_and_weigh_one(size: int) -> None:
+def test_shards_hold_every_row_once_and_their_weights_sum_to_one(size: int) -> None:
     cuts = [(0, 7), (7, 14), (14, 16), (16, 17)]
     order = torch.arange(2 * 17).reshape(2, 17)
-    every = [shares_of(cuts, group_of(rank, size)) for rank in range(size)]
+    every = [shards_of(cuts, group_of(rank, size)) for rank in range(size)]
     for i, (start, end) in enumerate(cuts):
         shares = [of_rank[i] for of_rank in every]
-        assert sum(share.weight for share in shares if share) == pytest.approx(1)
+        assert sum(shard.weight for shard in shares if shard) == pytest.approx(1)
         if end - start >= size:
-            rows = [n for share in shares if share for n in range(share.start, share.end)]
+            rows = [n for shard in shares if shard for n in range(shard.start, shard.end)]
             assert rows == list(range(end - start))
         else:
-            assert [share.weight for share in shares if share] == [1.0] + [0.0] * (size - 1)
-    rows, own = own_rows(order, cuts, every[-1])
-    for (start, end), cut, share in zip(own, cuts, every[-1], strict=True):
-        assert share is not None
+            assert [shard.weight for shard in shares if shard] == [1.0] + [0.0] * (size - 1)
+    rows, own = shard_rows(order, cuts, every[-1])
+    for (start, end), cut, shard in zip(own, cuts, every[-1], strict=True):
+        assert shard is not None
         np.testing.assert_array_equal(
-            rows[:, start:end], order[:, cut[0] + share.start : cut[0] + share.end]
+            rows[:, start:end], order[:, cut[0] + shard.start : cut[0] + shard.end]
         )
 
 
-def test_noise_does_not_depend_on_the_memory_of_what_it_is_for() -> None:
+def test_noise_does_not_depend_on_the_memory_layout_of_its_tensor() -> None:
     def drawn(like: torch.Tensor) -> torch.Tensor:
         generators = [torch.Generator().manual_seed(seed) for seed in (1, 2)]
-        return draw(like, generators, None, lambda own, g: own.uniform_(generator=g))
+        return draw_noise(like, generators, None, lambda own, g: own.uniform_(generator=g))
 
     rows, columns = torch.empty(2, 30, 7), torch.empty(2, 7, 30).transpose(1, 2)
     assert torch.equal(drawn(rows), drawn(columns))
 
 
-def test_what_ended_a_training_is_the_first_cause() -> None:
-    lost, interrupted = Word(None, "interrupted"), Word(130, "interrupted")
-    failed = Word(2, "the networks don't fit into memory")
-    assert _verdict([lost, failed]) == Word(2, "process 1: the networks don't fit into memory")
-    assert _verdict([interrupted, interrupted]) == interrupted
+def test_the_reported_cause_is_the_first_failure() -> None:
+    lost, interrupted = ExitStatus(None, "interrupted"), ExitStatus(130, "interrupted")
+    failed = ExitStatus(2, "the networks don't fit into memory")
+    assert common_cause([lost, failed]) == ExitStatus(
+        2, "process 1: the networks don't fit into memory"
+    )
+    assert common_cause([interrupted, interrupted]) == interrupted
     # A death is followed by interrupts, and not the other way round.
-    assert _verdict([interrupted, None]).sentence.startswith("process 1 of 2 died")
-    assert _verdict([None, lost, None]).sentence.startswith("processes 0, 2 of 3 died")
-    assert _verdict([lost, lost]).code == 1
+    assert common_cause([interrupted, None]).message.startswith("process 1 of 2 died")
+    assert common_cause([None, lost, None]).message.startswith("processes 0, 2 of 3 died")
+    assert common_cause([lost, lost]).code == 1
 
 
 def test_processes_of_a_machine_need_a_device_each(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,14 +142,14 @@ class Alone(ProcessGroup):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
-def test_shared_batch_statistics_are_those_of_torch(dtype: torch.dtype) -> None:
+def test_batch_norm_over_several_processes_equals_that_of_torch(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     values = torch.randn(6, 4, 3, 2).to(dtype).requires_grad_()
     wide = torch.float64 if dtype == torch.float64 else torch.float32
     gamma, beta = (torch.rand(4, dtype=wide).requires_grad_() for _ in range(2))
     errors = torch.randn_like(values)
-    share = Share(6, 0, 6, 1.0, Alone(0, 1, 1, None))
-    mine, mean, var = shared_batch_norm(values, gamma, beta, 1e-5, share)
+    shard = Shard(6, 0, 6, 1.0, Alone(0, 1, 1, None))
+    mine, mean, var = shared_batch_norm(values, gamma, beta, 1e-5, shard)
     theirs = functional.batch_norm(values, None, None, gamma, beta, training=True, eps=1e-5)
     close = {"rtol": 1e-12, "atol": 1e-12} if dtype == wide else {"rtol": 1e-2, "atol": 1e-2}
     torch.testing.assert_close(mine, theirs, **close)

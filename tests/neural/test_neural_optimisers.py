@@ -37,7 +37,7 @@ def gradient(theta: Tensor, step: int) -> Tensor:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_fifty_steps_as_torch(name: str) -> None:
+def test_fifty_steps_equal_those_of_torch(name: str) -> None:
     options, peer = CASES[name]
     start = torch.randn(3, 11, generator=torch.manual_seed(0), dtype=torch.float64)
     l2 = [0.0] * 3 if name == "adamw" else L2
@@ -56,7 +56,7 @@ def test_fifty_steps_as_torch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)
-def test_state_goes_on_bit_for_bit_and_frozen_members_stay(name: str) -> None:
+def test_an_optimiser_resumes_bit_for_bit_and_frozen_members_do_not_move(name: str) -> None:
     theta = torch.randn(3, 6, generator=torch.manual_seed(1), dtype=torch.float64)
     first = OPTIMISERS[name](theta, torch.ones(6), 0.05)
     for step in range(5):
@@ -74,7 +74,7 @@ def test_state_goes_on_bit_for_bit_and_frozen_members_stay(name: str) -> None:
     assert not torch.equal(theta[0], held)
 
 
-def test_penalties_act_where_they_should() -> None:
+def test_penalties_act_on_weights_and_not_on_biases() -> None:
     theta = torch.tensor([[2.0, -2.0, 2.0]] * 2, dtype=torch.float64)
     decays = torch.tensor([1.0, 1.0, 0.0])
     optimiser = OPTIMISERS["sgd"](theta, decays, 0.1, l1=[0.5, 0.0], l2=[0.25, 0.0])
@@ -84,7 +84,7 @@ def test_penalties_act_where_they_should() -> None:
     torch.testing.assert_close(theta, expected)
 
 
-def test_clipping_as_torch() -> None:
+def test_gradient_clipping_equals_that_of_torch() -> None:
     g = torch.randn(3, 9, generator=torch.manual_seed(0), dtype=torch.float64)
     g[1] *= 0.01
     rows = [torch.zeros(9, requires_grad=True) for _ in range(3)]

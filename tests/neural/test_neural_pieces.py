@@ -1,4 +1,4 @@
-"""Activations against torch, initial variances over many draws, and what is told of layers."""
+"""Activations against torch, initial variances over many draws, and statistics of layers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import torch
 from neural_cases import CROSS_ENTROPY, new, problem, streams_of
 from torch.nn import functional
 
+from mlcli.backpropagation.activations import ACTIVATIONS as NUMPY_ACTIVATIONS
 from mlcli.neural.activations import ACTIVATIONS, activate
 from mlcli.neural.initialisation import SCHEMES, draw_weights
-from mlcli.neural.statistics import layer_statistics
+from mlcli.neural.layer_statistics import layer_statistics
 
 PEERS = {
     "sigmoid": torch.sigmoid,
@@ -28,7 +29,7 @@ PEERS = {
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_activations_and_their_derivatives_as_torch(name: str) -> None:
+def test_activations_and_their_derivatives_equal_those_of_torch(name: str) -> None:
     ours = torch.linspace(-8, 8, 41, dtype=torch.float64).view(1, 41, 1).requires_grad_()
     theirs = ours.detach().clone().requires_grad_()
     z = activate([name], ours, torch.full((1, 1, 1), 0.25, dtype=torch.float64))
@@ -37,6 +38,27 @@ def test_activations_and_their_derivatives_as_torch(name: str) -> None:
     expected.sum().backward()
     torch.testing.assert_close(z, expected, rtol=0, atol=1e-15)
     torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_equal_those_of_the_numpy_network_and_their_backward_is_h_prime(
+    name: str,
+) -> None:
+    h, written_in_numpy = ACTIVATIONS[name], NUMPY_ACTIVATIONS.get(name.replace("-", "_"))
+    if h.value is None:
+        assert written_in_numpy is None
+        return
+    a = torch.linspace(-8, 8, 40, dtype=torch.float64).requires_grad_()
+    z = h.value(a)
+    (h_prime,) = torch.autograd.grad(z.sum(), a)
+    if written_in_numpy is not None:
+        values = written_in_numpy.value(a.detach().numpy())
+        np.testing.assert_allclose(z.detach(), values, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(h_prime, written_in_numpy.derivative(values), atol=1e-14)
+    if h.backward is not None:
+        grad_output = torch.full_like(h_prime, 3.0)
+        found = h.backward(grad_output.clone(), a.detach(), z.detach())
+        torch.testing.assert_close(found, 3.0 * h_prime, rtol=0, atol=1e-14)
 
 
 def test_slopes_of_rrelu_are_drawn_in_training_and_those_of_prelu_learnt() -> None:
@@ -83,7 +105,7 @@ def test_initial_weights_have_mean_zero_and_the_variance_of_their_scheme(scheme:
 
 
 @pytest.mark.parametrize("shape", [(4, 9), (9, 4), (5, 5), (6, 2, 3)])
-def test_orthogonal_weights_are(shape: tuple[int, ...]) -> None:
+def test_orthogonal_weights_are_orthogonal(shape: tuple[int, ...]) -> None:
     W = draw_weights(np.random.default_rng(0), "orthogonal", shape, 1, 1).reshape(shape[0], -1)
     small = W @ W.T if W.shape[0] <= W.shape[1] else W.T @ W
     np.testing.assert_allclose(small, np.eye(len(small)), atol=1e-14)

@@ -12,17 +12,17 @@ from scipy.integrate import quad
 from scipy.special import ndtr
 
 from mlcli.neural.activations import ACTIVATIONS, LEAKY_SLOPE
+from mlcli.neural.device import one_thread
+from mlcli.neural.evaluation import training_scores
 from mlcli.neural.initialisation import SCHEMES, draw_weights, weight_variance
+from mlcli.neural.layer_statistics import (
+    one_signed,
+    signals,
+    weight_gradient,
+)
 from mlcli.neural.losses import LOSSES
 from mlcli.neural.mean_field import activation_curve, moments, same_sign_share, variances
 from mlcli.neural.mlp import MLP
-from mlcli.neural.propagation import (
-    one_signed,
-    one_thread,
-    signals,
-    training_scores,
-    weight_gradient,
-)
 
 CURVES = [name for name, h in ACTIVATIONS.items() if h.value is not None]
 
@@ -189,7 +189,7 @@ def test_names_without_a_curve_are_refused() -> None:
         weight_variance("hee", 2, 2)
 
 
-def test_beyond_the_range_of_a_float_there_is_no_number() -> None:
+def test_theory_is_nan_beyond_the_range_of_a_float() -> None:
     theory = variances("relu", "normal", [512] * 202)
     assert np.isfinite(theory.forward[:100]).all()
     assert np.isnan(theory.forward[-1])
@@ -212,25 +212,25 @@ def gradients(  # type: ignore[no-untyped-def]
     return weight_gradient(net, 2, X, errors)
 
 
-def share(found, n: int) -> float:  # type: ignore[no-untyped-def]
+def shard(found, n: int) -> float:  # type: ignore[no-untyped-def]
     same, alive = one_signed(found, n)
     return float(same.sum() / alive.sum())
 
 
 def test_positive_activations_lock_the_signs_of_a_single_row() -> None:
     for n in (2, 5, 10):
-        assert share(gradients("sigmoid", 1), n) == 1
-        assert share(gradients("relu", 1), n) == 1
+        assert shard(gradients("sigmoid", 1), n) == 1
+        assert shard(gradients("relu", 1), n) == 1
     for n in (2, 3, 5):
-        assert share(gradients("tanh", 1), n) == pytest.approx(2.0 ** (1 - n), abs=0.05)
+        assert shard(gradients("tanh", 1), n) == pytest.approx(2.0 ** (1 - n), abs=0.05)
 
 
 def test_more_rows_leave_what_theory_says_and_normalisation_nothing() -> None:
     for name in ("sigmoid", "tanh", "gelu"):
         for n in (2, 3):
-            found = share(gradients(name, 128), n)
+            found = shard(gradients(name, 128), n)
             assert found == pytest.approx(same_sign_share(name, 1.0, n), abs=0.02), name
-    assert share(gradients("sigmoid", 128, "batch"), 2) == pytest.approx(0.5, abs=0.02)
+    assert shard(gradients("sigmoid", 128, "batch"), 2) == pytest.approx(0.5, abs=0.02)
     # Two equally correlated sums: 1/2 + arcsin(rho) / pi, for ReLU with rho = 1 / pi.
     expected = 0.5 + math.asin(1 / math.pi) / math.pi
     assert same_sign_share("relu", 2.0, 2) == pytest.approx(expected, rel=1e-12)
@@ -243,7 +243,7 @@ def test_one_signed_counts_zeros_with_either_sign_and_leaves_out_the_dead() -> N
     assert (same.tolist(), alive.tolist()) == ([3], [4])
 
 
-def test_training_scores_take_the_statistics_of_the_rows() -> None:
+def test_training_scores_use_the_batch_statistics_of_their_rows() -> None:
     rngs = [np.random.default_rng(i) for i in range(3)]
     net = MLP([4, 8, 2], rngs, activation="relu", normalisation="batch")
     X = 50.0 + np.random.default_rng(0).standard_normal((20, 4))
@@ -254,7 +254,7 @@ def test_training_scores_take_the_statistics_of_the_rows() -> None:
     assert found.accuracy.shape == (3,)
 
 
-def test_threads_are_given_back() -> None:
+def test_one_thread_restores_the_number_of_threads() -> None:
     before = torch.get_num_threads()
     with one_thread():
         assert torch.get_num_threads() == 1

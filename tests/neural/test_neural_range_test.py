@@ -20,8 +20,8 @@ from neural_cases import (
 from mlcli.neural.mlp import MLP
 from mlcli.neural.optimisers import Optimiser
 from mlcli.neural.range_test import range_test
-from mlcli.neural.training import Settings
-from mlcli.optimisation.range_test.suggestion import suggest
+from mlcli.neural.training import TrainingSettings
+from mlcli.optimisation.range_test import suggest
 
 SEEDS = (3, 4, 5)
 RATES = np.geomspace(1e-4, 100, 40)
@@ -29,8 +29,8 @@ RATES = np.geomspace(1e-4, 100, 40)
 
 def everything(net: MLP, optimiser: Optimiser) -> dict[str, Any]:
     """All that a training could notice, as bytes."""
-    tensors = {f"net.{k}": v for k, v in net.kept().items()}
-    tensors |= {f"optimiser.{k}": v for k, v in optimiser.kept().items()}
+    tensors = {f"net.{k}": v for k, v in net.state_dict().items()}
+    tensors |= {f"optimiser.{k}": v for k, v in optimiser.buffers().items()}
     tensors |= {
         "gradient": net.gradient,
         "rates": optimiser.learning_rate,
@@ -51,7 +51,7 @@ def half_trained(name: str, mode: bool) -> tuple[MLP, Optimiser]:
         dtype=torch.float32,
     )
     optimiser = optimiser_of(net, name, 0.01)
-    trained(net, SEEDS, optimiser=optimiser, settings=Settings(n_epochs=2, batch_size=8))
+    trained(net, SEEDS, optimiser=optimiser, settings=TrainingSettings(n_epochs=2, batch_size=8))
     optimiser.freeze(torch.tensor([False, True, False]))
     net.train(mode)
     return net, optimiser
@@ -59,7 +59,9 @@ def half_trained(name: str, mode: bool) -> tuple[MLP, Optimiser]:
 
 @pytest.mark.parametrize("name", ["sgd", "nesterov", "adam", "adamw"])
 @pytest.mark.parametrize("mode", [True, False], ids=["training", "evaluation"])
-def test_afterwards_everything_is_bit_for_bit_as_before(name: str, mode: bool) -> None:
+def test_a_range_test_leaves_network_and_optimiser_bit_for_bit_unchanged(
+    name: str, mode: bool
+) -> None:
     net, optimiser = half_trained(name, mode)
     before = everything(net, optimiser)
     X, t = problem()
@@ -70,7 +72,7 @@ def test_afterwards_everything_is_bit_for_bit_as_before(name: str, mode: bool) -
     assert not (np.abs(losses[-1] - losses[0]) < 0.1).any()
 
 
-def test_an_interrupt_in_the_middle_leaves_no_trace_either() -> None:
+def test_an_interrupted_range_test_leaves_them_unchanged_too() -> None:
     net, optimiser = half_trained("adam", mode=True)
     before = everything(net, optimiser)
 
@@ -87,24 +89,24 @@ def test_an_interrupt_in_the_middle_leaves_no_trace_either() -> None:
 
 
 @pytest.mark.parametrize("name", ["momentum", "adam"])
-def test_with_one_rate_it_is_the_training_with_that_rate(name: str) -> None:
+def test_a_range_test_with_a_constant_rate_equals_training_at_that_rate(name: str) -> None:
     net = new(SEEDS)
     X, t = problem()
     # A training before it does not show: the sweep starts at rest.
     mine = optimiser_of(net, name, [1.0, 2.0, 3.0])
     mine.n_steps = 7
-    for tensor in mine.kept().values():
+    for tensor in mine.buffers().values():
         tensor.fill_(5.0)
     losses = range_test(
         net, mine, CROSS_ENTROPY, X, t, np.full(14, 0.05), streams_of(SEEDS), batch_size=8
     )
-    settings = Settings(n_epochs=2, batch_size=8)
+    settings = TrainingSettings(n_epochs=2, batch_size=8)
     other = trained(net, SEEDS, optimiser=optimiser_of(net, name, 0.05), settings=settings)
     per_epoch = losses.reshape(2, 7, 3).mean(axis=1)
     np.testing.assert_allclose(per_epoch, other.history["minibatch_loss"], rtol=1e-13)
 
 
-def test_members_that_end_do_not_end_the_others() -> None:
+def test_a_diverged_member_does_not_end_the_range_test_of_others() -> None:
     X, t = problem()
     net = new(SEEDS, activation=["relu", "tanh", "relu"])
     with np.errstate(over="ignore"):

@@ -33,7 +33,7 @@ def ours(schedule: Schedule) -> list[float]:
 
 
 @pytest.mark.parametrize("share", [0.9, 0.6, 0.5])
-def test_one_cycle_as_torch(share: float) -> None:
+def test_one_cycle_equals_that_of_torch(share: float) -> None:
     theirs = of_torch(
         lambda optimiser: torch.optim.lr_scheduler.OneCycleLR(
             optimiser,
@@ -50,7 +50,7 @@ def test_one_cycle_as_torch(share: float) -> None:
     assert ours(one_cycle(share)) == pytest.approx(theirs, rel=1e-12)
 
 
-def test_others_as_torch() -> None:
+def test_other_schedules_equal_those_of_torch() -> None:
     lr = torch.optim.lr_scheduler
     cosine = of_torch(lambda o: lr.CosineAnnealingLR(o, N_STEPS, eta_min=0.03))
     assert ours(SCHEDULES["cosine"](final=0.1)) == pytest.approx(cosine, rel=1e-10)
@@ -60,13 +60,13 @@ def test_others_as_torch() -> None:
     assert ours(piecewise([69 / 137, 103 / 137], [1, 0.1, 0.01])) == pytest.approx(steps)
 
 
-def test_power_by_hand() -> None:
+def test_the_power_schedule_equals_its_formula() -> None:
     assert SCHEDULES["power"](s=10)(30, 100) == 0.25
     assert SCHEDULES["power"](s=10, c=2)(10, 100) == 0.25
     assert set(ours(SCHEDULES["constant"]())) == {1.0}
 
 
-def test_n_cycles_go_up_and_down_n_times() -> None:
+def test_n_cycle_rises_and_falls_n_times() -> None:
     found = [n_cycle(3)(step, 1000) for step in range(1000)]
     rises = [b > a for a, b in pairwise(found)]
     peaks = sum(a and not b for a, b in pairwise(rises))
@@ -83,7 +83,7 @@ def test_a_few_steps_are_enough(n_steps: int) -> None:
         assert 0 < n_cycle(2)(step, n_steps) <= 1.0
 
 
-def test_nonsense_is_refused() -> None:
+def test_invalid_schedule_parameters_are_refused() -> None:
     for name, options in [
         ("power", {"s": 0}),
         ("exponential", {"s": -1}),

@@ -11,9 +11,8 @@ from neural_cases import new, optimiser_of, problem, streams_of, trained
 
 from mlcli.errors import InputError, NoAnswerError
 from mlcli.neural.device import find_device, find_dtype
-from mlcli.neural.progress import EpochReport, TrainState
 from mlcli.neural.schedules import one_cycle
-from mlcli.neural.training import Settings
+from mlcli.neural.training import EpochReport, TrainingSettings, TrainState
 
 EVERYTHING = {"activation": "rrelu", "normalisation": "batch", "dropout": 0.2}
 SEEDS = [0, 1, 2]
@@ -31,7 +30,7 @@ def long_run(name: str, until: int | None = None, state: TrainState | None = Non
             states.append(report.state())
             raise KeyboardInterrupt
 
-    settings = Settings(6, 16, one_cycle(), clip_norm=2.0, patience=2)
+    settings = TrainingSettings(6, 16, one_cycle(), clip_norm=2.0, patience=2)
     options: dict[str, Any] = {"validation": (X[:30], labels[:30]), "on_epoch": on_epoch}
     try:
         run = trained(
@@ -53,8 +52,8 @@ def long_run(name: str, until: int | None = None, state: TrainState | None = Non
 def test_interrupted_and_resumed_is_uninterrupted_bit_for_bit(name: str, until: int) -> None:
     net, run = long_run(name)
     again, resumed = long_run(name, state=long_run(name, until))
-    for key, tensor in net.kept().items():
-        assert torch.equal(tensor, again.kept()[key]), key
+    for key, tensor in net.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[key]), key
     assert run.history.keys() == resumed.history.keys()
     for key, curve in run.history.items():
         assert np.array_equal(curve, resumed.history[key]), key
@@ -90,7 +89,7 @@ def test_each_member_stops_on_its_own_and_keeps_its_best() -> None:
         data=(X, labels),
         validation=(rng.normal(size=(40, 5)), rng.integers(0, 3, 40)),
         on_epoch=on_epoch,
-        settings=Settings(60, 8, patience=3),
+        settings=TrainingSettings(60, 8, patience=3),
     )
     losses = run.history["validation_loss"]
     first = int(np.argmax([flags[0] for flags in stopped])) + 1
@@ -110,11 +109,11 @@ def test_divergence_names_step_and_member() -> None:
     net = new([0, 1], activation="linear", scheme="normal")
     optimiser = optimiser_of(net, "sgd", [1e-3, 1e6])
     with pytest.raises(NoAnswerError, match=r"member 1 at step \d+ must be finite"):
-        trained(net, [0, 1], optimiser=optimiser, settings=Settings(20, 8))
+        trained(net, [0, 1], optimiser=optimiser, settings=TrainingSettings(20, 8))
 
 
 def test_a_diverged_member_leaves_the_others_alone() -> None:
-    settings = Settings(20, 8, raise_on_divergence=False)
+    settings = TrainingSettings(20, 8, raise_on_divergence=False)
     net, alone = new([0, 1], activation="linear"), new([0], activation="linear")
     run = trained(net, [0, 1], optimiser=optimiser_of(net, "sgd", [1e-3, 1e6]), settings=settings)
     trained(alone, [0], optimiser=optimiser_of(alone, "sgd", 1e-3), settings=settings)
@@ -131,7 +130,7 @@ def test_the_schedule_is_on_the_learning_rate() -> None:
     trained(
         net,
         [0],
-        settings=Settings(4, 10, lambda step, n: float(step >= n // 2)),
+        settings=TrainingSettings(4, 10, lambda step, n: float(step >= n // 2)),
         on_epoch=lambda report: same.append(torch.equal(net.theta, start)),
     )
     assert same == [True, True, False, False]
@@ -140,8 +139,8 @@ def test_the_schedule_is_on_the_learning_rate() -> None:
 @pytest.mark.parametrize(("dtype", "autocast"), [(torch.float32, False), (torch.float32, True)])
 def test_single_and_bfloat16_learn_as_double(dtype: torch.dtype, autocast: bool) -> None:
     double, other = new([0, 1]), new([0, 1], dtype=dtype)
-    exact = trained(double, [0, 1], settings=Settings(5, 8))
-    rough = trained(other, [0, 1], settings=Settings(5, 8, autocast=autocast))
+    exact = trained(double, [0, 1], settings=TrainingSettings(5, 8))
+    rough = trained(other, [0, 1], settings=TrainingSettings(5, 8, autocast=autocast))
     assert other.theta.dtype == dtype
     tolerance = 0.03 if autocast else 1e-4
     np.testing.assert_allclose(
@@ -151,11 +150,11 @@ def test_single_and_bfloat16_learn_as_double(dtype: torch.dtype, autocast: bool)
         assert not np.allclose(rough.history["train_loss"], exact.history["train_loss"], rtol=1e-6)
 
 
-def test_metrics_can_be_left_out() -> None:
+def test_training_scores_are_optional() -> None:
     net = new([0])
     reports: list[EpochReport] = []
     run = trained(
-        net, [0], settings=Settings(2, 8, evaluate_training=False), on_epoch=reports.append
+        net, [0], settings=TrainingSettings(2, 8, evaluate_training=False), on_epoch=reports.append
     )
     assert list(run.history) == ["minibatch_loss"]
     np.testing.assert_allclose(
@@ -172,15 +171,15 @@ def test_arguments_that_do_not_belong_together_are_refused() -> None:
     for change in (
         {"seeds": [0]},
         {"data": (X, labels[:-1])},
-        {"settings": Settings(0, 8)},
-        {"settings": Settings(1, 0)},
+        {"settings": TrainingSettings(0, 8)},
+        {"settings": TrainingSettings(1, 0)},
     ):
         net = new([0, 1])
         with pytest.raises(ValueError):
             trained(net, **({"seeds": [0, 1]} | change))  # type: ignore[arg-type]
 
 
-def test_devices_by_name() -> None:
+def test_devices_are_found_by_name_and_unknown_ones_refused() -> None:
     assert find_device("cpu").type == "cpu"
     assert find_device("auto").type in {"cpu", "cuda", "mps"}
     assert find_dtype("float64", torch.device("cpu")) is torch.float64
@@ -204,7 +203,9 @@ def test_streams_have_an_order_of_their_own_per_epoch() -> None:
 def test_training_ends_after_the_most_steps_in_the_middle_of_an_epoch(max_steps: int) -> None:
     seen: list[int] = []
     net = new([0, 1])
-    settings = Settings(3, 16, lambda step, n: seen.append(step) or n / 1000, max_steps=max_steps)
+    settings = TrainingSettings(
+        3, 16, lambda step, n: seen.append(step) or n / 1000, max_steps=max_steps
+    )
     run = trained(net, [0, 1], settings=settings)
     assert run.n_steps == min(max_steps, 12)  # 3 epochs of 50 rows: 16, 16, 16, 2
     assert seen == list(range(run.n_steps))
@@ -225,14 +226,14 @@ def test_the_best_and_the_last_weights_are_both_kept() -> None:
             data=(X[:20], labels[:20]),
             validation=(X[20:], labels[20:]),
             optimiser=optimiser_of(net, "adam", [0.05, 0.01]),
-            settings=Settings(25, 5, **how),
-            on_epoch=lambda _: kept.append({k: v.clone() for k, v in net.kept().items()}),
+            settings=TrainingSettings(25, 5, **how),
+            on_epoch=lambda _: kept.append({k: v.clone() for k, v in net.state_dict().items()}),
         )
         return net, done
 
     net, done = run(keep_best=True)
     assert (done.best_epoch < 25).all()
-    for name, tensor in net.kept().items():
+    for name, tensor in net.state_dict().items():
         assert torch.equal(tensor, kept[-1][name])
         assert torch.equal(tensor, done.last[name])
         for m, epoch in enumerate(done.best_epoch):
@@ -240,7 +241,7 @@ def test_the_best_and_the_last_weights_are_both_kept() -> None:
     without = [dict(one) for one in kept]
     net, stopped = run(patience=4)
     assert np.array_equal(stopped.best_epoch, done.best_epoch)
-    for name, tensor in net.kept().items():
+    for name, tensor in net.state_dict().items():
         assert torch.equal(tensor, done.best[name])
         # The last weights are those at the stop, four epochs after the best.
         for m, epoch in enumerate(done.best_epoch):

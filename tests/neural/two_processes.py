@@ -15,13 +15,12 @@ import numpy as np
 import torch
 from neural_cases import CROSS_ENTROPY, SQUARE, new, optimiser_of, problem, streams_of
 
-from mlcli.neural.augmented import augmenting
-from mlcli.neural.averaging import AveragedWeights
+from mlcli.neural.augmentation import Augmentation, augmented_steps
 from mlcli.neural.batches import Scaling, View
 from mlcli.neural.cnn import CNN
-from mlcli.neural.images import Augmentation
-from mlcli.neural.process_group import ProcessGroup, join
-from mlcli.neural.training import RunEpoch, Settings, take_steps, train
+from mlcli.neural.data_parallel import ProcessGroup, join
+from mlcli.neural.optimisers import AveragedWeights
+from mlcli.neural.training import RunEpoch, TrainingSettings, take_steps, train
 
 SEEDS = (3, 4)
 Arrays = dict[str, np.ndarray]
@@ -31,7 +30,7 @@ def _train(
     net: Any,
     group: ProcessGroup | None,
     data: tuple[np.ndarray, np.ndarray],
-    settings: Settings,
+    settings: TrainingSettings,
     *,
     optimiser: str = "momentum",
     loss: Any = CROSS_ENTROPY,
@@ -58,14 +57,14 @@ def _train(
         view=View(X=Scaling(np.ones((2, 1)), np.full((2, 1), 2.0))),
     )
     found = {f"history.{name}": curve for name, curve in done.history.items()}
-    found |= {f"net.{name}": array for name, array in net.arrays().items()}
+    found |= {f"net.{name}": array for name, array in net.state_arrays().items()}
     found |= {f"best.{name}": tensor.numpy() for name, tensor in done.best.items()}
     found |= {"best_epoch": done.best_epoch, "stopped": done.stopped}
     return found | ({} if averaged is None else averaged.arrays())
 
 
 def _mlp(group: ProcessGroup | None, net: Mapping[str, Any], n: int = 50, **more: Any) -> Arrays:
-    settings = more.pop("settings", Settings(n_epochs=3, batch_size=8))
+    settings = more.pop("settings", TrainingSettings(n_epochs=3, batch_size=8))
     data = more.pop("data", None) or problem(n)
     return _train(new(SEEDS, **net), group, data, settings, **more)
 
@@ -81,8 +80,8 @@ def _cnn(
 ) -> Arrays:
     generators = [s("weights") for s in streams_of(SEEDS)]
     net = CNN(lines, (1, 6, 6), 3, generators, dtype=dtype)
-    steps = augmenting(changes, (1, 6, 6), -1.0)
-    settings = Settings(n_epochs=2, batch_size=9, clip_norm=0.5)
+    steps = augmented_steps(changes, (1, 6, 6), -1.0)
+    settings = TrainingSettings(n_epochs=2, batch_size=9, clip_norm=0.5)
     return _train(net, group, images(), settings, run_epoch=steps, validation=images(7))
 
 
@@ -106,30 +105,33 @@ CASES: dict[str, Callable[[ProcessGroup | None], Arrays]] = {
     "batch, dropout, clip": partial(
         _mlp,
         net={"normalisation": "batch", "dropout": 0.3, "activation": ["relu", "rrelu"]},
-        settings=Settings(n_epochs=3, batch_size=8, clip_norm=0.1),
+        settings=TrainingSettings(n_epochs=3, batch_size=8, clip_norm=0.1),
         average=0.9,
     ),
     "adam, layer, averaged": partial(
         _mlp, net={"normalisation": "layer"}, optimiser="adam", average=0.8
     ),
     "batches of one row": partial(
-        _mlp, net={"dropout": 0.4}, n=5, settings=Settings(n_epochs=2, batch_size=1)
+        _mlp, net={"dropout": 0.4}, n=5, settings=TrainingSettings(n_epochs=2, batch_size=1)
     ),
     "ragged": partial(
-        _mlp, net={"normalisation": "batch"}, n=7, settings=Settings(n_epochs=3, batch_size=3)
+        _mlp,
+        net={"normalisation": "batch"},
+        n=7,
+        settings=TrainingSettings(n_epochs=3, batch_size=3),
     ),
     "early": partial(
         _mlp,
         net={"activation": "tanh"},
         validation=problem(20, 9),
         optimiser="momentum",
-        settings=Settings(n_epochs=40, batch_size=8, patience=2),
+        settings=TrainingSettings(n_epochs=40, batch_size=8, patience=2),
     ),
     "targets": partial(_mlp, net={"normalisation": "batch"}, data=(X, T), loss=SQUARE),
     "bfloat16": partial(
         _mlp,
         net={"normalisation": "batch", "dtype": torch.float32},
-        settings=Settings(n_epochs=2, batch_size=8, autocast=True),
+        settings=TrainingSettings(n_epochs=2, batch_size=8, autocast=True),
     ),
     "float32": partial(
         _mlp, net={"normalisation": "batch", "dropout": 0.2, "dtype": torch.float32}, average=0.9

@@ -7,7 +7,7 @@ import pytest
 
 from mlcli.backpropagation.gradient_check import central_differences
 from mlcli.selection.bias_variance import EnsembleMoments, decompose
-from mlcli.selection.joint import (
+from mlcli.selection.expected_loss import (
     expected_loss,
     expected_squared_loss,
     regression_function,

@@ -10,15 +10,17 @@ from scipy.stats import multivariate_normal, norm
 from mlcli.backpropagation.gradient_check import central_differences
 from mlcli.experiments.bayes.fit import maximum_likelihood
 from mlcli.linear.basis import fit_basis
-from mlcli.linear.bayes.density import (
+from mlcli.linear.bayes.posterior import (
+    Posterior,
     exponent,
+    isotropic_posterior,
+    log_likelihood,
     log_posterior_unnormalised,
     normal_log_density,
+    spectrum,
 )
-from mlcli.linear.bayes.posterior import Posterior, isotropic_posterior
-from mlcli.linear.bayes.spectrum import log_likelihood, spectrum
-from mlcli.linear.ridge import ridge_path
-from mlcli.linear.triangle import QRAccumulator, Triangle
+from mlcli.linear.penalised import ridge_path
+from mlcli.linear.r_factor import QRAccumulator, RFactor
 
 Array = np.ndarray
 ALPHA, BETA = 0.8, 5.0
@@ -31,14 +33,14 @@ def problem(n_rows: int = 25, n_columns: int = 3) -> tuple[Array, Array]:
     return Phi, 2 + x - 0.5 * x**2 + rng.normal(0, 0.4, n_rows)
 
 
-def triangle(Phi: Array, t: Array) -> Triangle:
+def r_factor(Phi: Array, t: Array) -> RFactor:
     rows = QRAccumulator(Phi.shape[1])
     rows.add(Phi, t)
-    return rows.triangle()
+    return rows.r_factor()
 
 
 def posterior(Phi: Array, t: Array) -> Posterior:
-    return isotropic_posterior(spectrum(triangle(Phi, t)), ALPHA, BETA)
+    return isotropic_posterior(spectrum(r_factor(Phi, t)), ALPHA, BETA)
 
 
 def test_b_4_integrates_to_1() -> None:
@@ -58,7 +60,7 @@ def test_b_4_integrates_to_1() -> None:
 def test_b_8_and_b_9_are_maximised() -> None:
     """At w_ML the log likelihood is a maximum: steps away lower it, and it has no minimum."""
     Phi, t = problem()
-    found = maximum_likelihood(triangle(Phi, t))
+    found = maximum_likelihood(r_factor(Phi, t))
     np.testing.assert_allclose(found.w, np.linalg.pinv(Phi) @ t, rtol=1e-9)
 
     def value(w: Array) -> float:
@@ -84,7 +86,7 @@ def test_b_11_has_m_plus_1_columns() -> None:
 
 def test_b_12_is_the_best_noise_precision() -> None:
     Phi, t = problem()
-    found = maximum_likelihood(triangle(Phi, t))
+    found = maximum_likelihood(r_factor(Phi, t))
     rss = float(((t - Phi @ found.w) ** 2).sum())
     assert found.noise_precision == pytest.approx(t.size / rss, rel=1e-10)
     assert found.log_likelihood == pytest.approx(
@@ -97,7 +99,7 @@ def test_b_12_is_the_best_noise_precision() -> None:
 def test_b_13_has_the_inverse_precision() -> None:
     """New targets at the inputs of many rows vary by 1/beta_ML about the fit, not by beta_ML."""
     Phi, t = problem(4000)
-    found = maximum_likelihood(triangle(Phi, t))
+    found = maximum_likelihood(r_factor(Phi, t))
     assert found.noise_precision is not None
     truth = Phi @ np.array([2.0, 1.0, -0.5])
     fresh = truth + np.random.default_rng(2).normal(0, 0.4, 4000)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from mlcli.classification.logistic.likelihood import (
+from mlcli.classification.information import (
     bernoulli_log_probability,
     empirical_cross_entropy,
     log_likelihood,

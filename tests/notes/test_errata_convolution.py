@@ -7,11 +7,15 @@ import pytest
 import torch
 from scipy.signal import convolve2d, correlate2d
 
-from mlcli.convolution.convolution import convolve
-from mlcli.convolution.dense import dense_as_filters, flatten
+from mlcli.convolution.convolution import (
+    convolve,
+    dense_as_filters,
+    flatten,
+    output_size,
+    same_padding,
+)
 from mlcli.convolution.edges import difference, scharr, sobel, vertical_edge
 from mlcli.convolution.pooling import pool_max
-from mlcli.convolution.windows import output_size, same_padding
 from mlcli.datasets.pictures import edge_matrix
 
 Array = np.ndarray

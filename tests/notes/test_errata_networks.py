@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from mlcli.backpropagation.activations import sigmoid, tanh
-from mlcli.backpropagation.backpropagation import Gradient, Kept, backward, forward
+from mlcli.backpropagation.backpropagation import LayerCache, LayerGradient, backward, forward
 from mlcli.backpropagation.gradient_check import central_differences
 from mlcli.backpropagation.layers import Network, new_network
 from mlcli.backpropagation.losses import sigmoid_cross_entropy, square
-from mlcli.classification.perceptron.bumps import bump
-from mlcli.classification.perceptron.gates import AND, INPUTS, XOR_OUTPUT, single_unit, xor
+from mlcli.classification.approximation import bump
+from mlcli.classification.perceptron import AND, INPUTS, XOR_OUTPUT, single_unit, xor
 
 Array = np.ndarray
 SIZES = (3, 4, 5, 2)
@@ -36,7 +36,7 @@ class Case:
     def numeric(self, layer: int, name: str = "W") -> Array:
         return central_differences(self.loss, getattr(self.network[layer], name))
 
-    def passes(self) -> tuple[list[Kept], list[Gradient]]:
+    def passes(self) -> tuple[list[LayerCache], list[LayerGradient]]:
         Y, kept = forward(self.network, self.X)
         return kept, backward(self.network, kept, square(Y, self.T)[1])
 

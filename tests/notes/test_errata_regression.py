@@ -7,9 +7,9 @@ import pytest
 
 from mlcli.backpropagation.gradient_check import central_differences
 from mlcli.linear.basis import fit_basis
-from mlcli.linear.ridge import ridge_path
-from mlcli.linear.triangle import GramAccumulator
-from mlcli.optimisation.descent.quadratic import least_squares_loss
+from mlcli.linear.penalised import ridge_path
+from mlcli.linear.r_factor import GramAccumulator
+from mlcli.optimisation.descent import least_squares_loss
 
 Array = np.ndarray
 
@@ -125,7 +125,7 @@ def test_4_3_is_one_component() -> None:
     np.testing.assert_allclose(every, Phi.T @ t, rtol=1e-12)
     rows = GramAccumulator(4)
     rows.add(Phi, t)
-    R = rows.triangle().R
+    R = rows.r_factor().R
     np.testing.assert_allclose(R[:, :4].T @ R[:, 4], every, rtol=1e-9)
     # As printed, t_alpha comes out of the sum over n, and no alpha gives the product.
     printed = np.outer(t, Phi.sum(axis=0))  # (alpha, i)

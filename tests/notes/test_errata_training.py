@@ -8,10 +8,9 @@ import torch
 
 from mlcli.backpropagation.activations import elu, sigmoid, tanh
 from mlcli.backpropagation.backpropagation import backward, forward
-from mlcli.backpropagation.batch_norm import new_batch_norm, normalise, update_running
 from mlcli.backpropagation.gradient_check import central_differences
 from mlcli.backpropagation.initialisation import draw_weights
-from mlcli.backpropagation.layers import new_network
+from mlcli.backpropagation.layers import new_batch_norm, new_network, normalise, update_running
 from mlcli.backpropagation.losses import square
 from mlcli.neural.mean_field import activation_curve
 

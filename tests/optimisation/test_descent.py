@@ -5,21 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.optimisation.descent.flow import (
+from mlcli.optimisation.descent import (
+    QuadraticLoss,
+    best_momentum,
+    best_plain,
+    convergence_order,
+    descend,
+    diagonal_loss,
     distances_to_flow,
     exact_flow,
     integrated_flow,
-    order,
-)
-from mlcli.optimisation.descent.gradient import descend, momentum_critical_rate
-from mlcli.optimisation.descent.quadratic import Quadratic, diagonal_loss, least_squares_loss
-from mlcli.optimisation.descent.rates import (
-    best_momentum,
-    best_plain,
+    least_squares_loss,
     measured_critical_rate,
     measured_rate,
+    minibatch_excess,
+    momentum_critical_rate,
+    noise_floor,
 )
-from mlcli.optimisation.descent.stochastic import minibatch_excess, noise_floor
 
 Array = np.ndarray
 
@@ -31,7 +33,7 @@ def rows(n: int = 60, seed: int = 0) -> tuple[Array, Array]:
     return Phi, Phi @ [1.0, -0.5, 0.3] + rng.normal(0, 0.7, n)
 
 
-def loss() -> Quadratic:
+def loss() -> QuadraticLoss:
     return least_squares_loss(*rows())
 
 
@@ -79,7 +81,7 @@ def test_descent_reaches_the_closed_form() -> None:
     np.testing.assert_allclose(path.W[-1], quadratic.w_star, atol=1e-10)
 
 
-def test_every_step_is_the_power_of_one() -> None:
+def test_steps_of_descent_are_powers_of_one_matrix() -> None:
     quadratic = loss()
     path = descend(quadratic.gradient, np.ones(3), 0.1, 7)
     step = np.eye(3) - 0.1 * quadratic.H
@@ -113,7 +115,7 @@ def test_descent_tends_to_the_flow_to_first_order() -> None:
     counts = [200, 400, 800, 1600]
     end = exact_flow(quadratic, np.ones(3), np.array([2.0]))[0]
     errors = distances_to_flow(quadratic.gradient, np.ones(3), end, 2.0, counts)
-    assert order(2.0 / np.array(counts), errors) == pytest.approx(1.0, abs=0.02)
+    assert convergence_order(2.0 / np.array(counts), errors) == pytest.approx(1.0, abs=0.02)
 
 
 def test_the_noise_floor_is_that_of_the_lyapunov_equation() -> None:
@@ -144,7 +146,7 @@ def test_small_steps_leave_a_floor_of_half_eta_over_batch() -> None:
         assert floor == pytest.approx(eta * np.trace(C) / (4 * batch), rel=1e-3)
 
 
-def test_single_rows_bear_smaller_rates_than_all_of_them() -> None:
+def test_single_row_batches_diverge_at_smaller_rates() -> None:
     Phi, t = rows()
     quadratic = least_squares_loss(Phi, t)
     eta = 0.9 * quadratic.critical_rate

@@ -11,11 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mlcli.optimisation.range_test import rules
-from mlcli.optimisation.range_test.onset import onset, window
-from mlcli.optimisation.range_test.rules import RULES, longest_fall, readable
-from mlcli.optimisation.range_test.smoothing import centred, exponential
-from mlcli.optimisation.range_test.suggestion import suggest
+from mlcli.optimisation.range_test import (
+    RULES,
+    centred,
+    exponential,
+    longest_fall,
+    minimum,
+    onset,
+    readable,
+    slide,
+    steep,
+    suggest,
+    valley,
+    window,
+)
 
 Floats = np.ndarray
 RATES = np.geomspace(1e-5, 10, 200)
@@ -29,7 +38,7 @@ def curve(at_fall: float = 1e-2, at_rise: float = 1.0, floor: float = 0.1) -> Fl
     return fall * np.where(at_rise < RATES, np.exp(20 * np.log(RATES / at_rise)), 1.0)
 
 
-def test_the_moving_average_is_the_weighted_mean_of_what_was() -> None:
+def test_the_moving_average_is_the_weighted_mean_of_past_losses() -> None:
     losses, beta = np.array([3.0, 1.0, 4.0, 1.0, 5.0]), 0.9
     for t, found in enumerate(exponential(losses, beta)):
         weights = beta ** np.arange(t, -1, -1)
@@ -52,7 +61,7 @@ def test_the_centred_median_does_not_move_a_step() -> None:
     assert centred(losses, 1).tolist() == losses.tolist()
 
 
-def test_the_onset_is_where_the_curve_turns_and_not_where_it_is_seen() -> None:
+def test_the_onset_is_before_the_step_where_divergence_is_detected() -> None:
     found = onset(curve(), 2.0, 4.0)
     assert found.outcome == "found"
     assert found.critical is not None
@@ -94,7 +103,7 @@ def test_eta_crit_depends_neither_on_the_average_nor_on_what_follows() -> None:
         (np.where(RATES > 0.5, np.inf, curve()), "found"),
     ],
 )
-def test_how_a_sweep_can_end(losses: Floats, outcome: str) -> None:
+def test_each_outcome_of_a_range_test(losses: Floats, outcome: str) -> None:
     found = suggest(RATES, losses, 2.0, 0.9, 4.0)
     assert found.onset.outcome == outcome
     assert np.isfinite(found.eta_crit) == (outcome == "found")
@@ -169,24 +178,24 @@ def test_the_rules_are_those_of_fastai_where_those_are_right() -> None:
     eta, s = readable(RATES, exponential(curve(), 0.9), 173)
     assert eta[0] == RATES[20]
     assert eta[-1] == RATES[168]
-    assert rules.slide(eta, s) == fastai_slide(eta, s)
-    assert rules.minimum(eta, s) == eta[s.argmin()] / 10
+    assert slide(eta, s) == fastai_slide(eta, s)
+    assert minimum(eta, s) == eta[s.argmin()] / 10
     slope = (s[1:] - s[:-1]) / (np.log(eta[1:]) - np.log(eta[:-1]))
-    assert rules.steep(eta, s) == eta[slope.argmin()]
+    assert steep(eta, s) == eta[slope.argmin()]
     # The steps that fall are contiguous after the first: fastai's start is one too early.
     one_early = fastai_valley(eta[10:], np.r_[s[10] * 0.5, s[11:]])
-    assert 1e-3 < rules.valley(eta, s) < 1e-1
+    assert 1e-3 < valley(eta, s) < 1e-1
     assert 1e-3 < one_early < 1e-1
 
 
-def test_valley_knows_where_the_fall_starts() -> None:
+def test_valley_starts_at_the_first_step_of_the_fall() -> None:
     # The longest fall has gaps: it starts at step 0, not 3 steps before its end.
     losses = np.array([9.0, 10.0, 8.0, 11.0, 7.0, 12.0])
     assert longest_fall(losses).tolist() in ([0, 2, 4], [1, 2, 4])
     down = np.linspace(2, 1, 12)
     assert longest_fall(down).tolist() == list(range(12))
     rates = np.geomspace(1, 2, 12)
-    assert rules.valley(rates, down) == rates[0 + 3 + 1]
+    assert valley(rates, down) == rates[0 + 3 + 1]
 
 
 def test_the_steepest_slope_is_that_on_a_logarithmic_axis() -> None:
@@ -194,14 +203,14 @@ def test_the_steepest_slope_is_that_on_a_logarithmic_axis() -> None:
     losses = -0.1 * np.arange(50.0)
     losses[40:] -= 0.2
     rates = np.geomspace(1e-5, 1, 50)
-    assert rules.steep(rates, losses) == rates[39]
+    assert steep(rates, losses) == rates[39]
 
 
 any_losses = arrays(np.float64, st.integers(0, 60), elements=st.floats(allow_nan=True))
 
 
 @given(any_losses, st.sampled_from(list(RULES)), st.integers(0, 59) | st.none())
-def test_a_rule_gives_one_of_the_rates_or_nothing(
+def test_a_rule_returns_one_of_the_rates_or_nan(
     losses: Floats, name: str, diverged: int | None
 ) -> None:
     rates = np.geomspace(1e-5, 10, max(1, len(losses)))[: len(losses)]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mlcli.errors import DataError
-from mlcli.preparation.columns import Column, Preparation, from_words
-from mlcli.preparation.filling import filling_from, fit_filling
+from mlcli.preparation.columns import Column, Preparation, preparation_from_dict
+from mlcli.preparation.filling import filling_from_dict, fit_filling
 
 REGIONS = ("east", "north", "west", "missing")
 
@@ -37,7 +37,7 @@ def preparation(impute: str | None = "mean", unseen: str = "refuse") -> Preparat
 
 
 @pytest.mark.parametrize("impute", ["mean", "median", "most-frequent"])
-def test_it_is_what_a_column_transformer_makes(impute: str) -> None:
+def test_preparation_is_that_of_a_column_transformer(impute: str) -> None:
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import OneHotEncoder
@@ -67,7 +67,7 @@ def test_it_is_what_a_column_transformer_makes(impute: str) -> None:
     )
 
 
-def test_rows_outside_of_the_training_have_no_say() -> None:
+def test_only_training_rows_decide_what_fills_gaps() -> None:
     made, train = preparation("median", "average"), np.arange(40)
     X = made.expand(cells())
     changed = X.copy()
@@ -77,18 +77,18 @@ def test_rows_outside_of_the_training_have_no_say() -> None:
     np.testing.assert_array_equal(one(X)[train], other(changed)[train])
 
 
-def test_words_and_numbers_bring_it_back_to_the_last_bit() -> None:
+def test_statistics_read_from_json_are_equal_to_the_last_bit() -> None:
     made = preparation("mean", "average")
     X = made.expand(cells())
     filling = fit_filling(made, X)
-    said = json.loads(json.dumps({"made": made.words(), "filling": filling.words()}))
-    again = filling_from(from_words(said["made"]), said["filling"])
+    read = json.loads(json.dumps({"made": made.to_dict(), "filling": filling.to_dict()}))
+    again = filling_from_dict(preparation_from_dict(read["made"]), read["filling"])
     assert again.preparation == made
     np.testing.assert_array_equal(again.values, filling.values)
     np.testing.assert_array_equal(again(X), filling(X))
 
 
-def test_a_category_that_was_not_seen_is_refused_or_an_average() -> None:
+def test_an_unseen_category_is_rejected_or_averaged() -> None:
     table = cells()
     table["region"][:30] %= 2
     table["region"][30] = 2.0
@@ -122,7 +122,7 @@ def test_without_imputation_gaps_stay() -> None:
     assert not any(filling.fills)
 
 
-def test_a_column_without_any_value_has_nothing_to_be_filled_with() -> None:
+def test_a_column_without_any_value_is_rejected() -> None:
     table = cells()
     table["x"][:20] = np.nan
     made = preparation("mean")
@@ -146,13 +146,15 @@ def test_the_time_of_year_comes_back_every_year() -> None:
         {"values": None},
     ],
 )
-def test_words_that_make_no_sense_are_no_filling(change: dict[str, Any]) -> None:
+def test_invalid_statistics_are_rejected(change: dict[str, Any]) -> None:
     made = preparation()
-    words = fit_filling(made, made.expand(cells())).words() | change
+    metadata = fit_filling(made, made.expand(cells())).to_dict() | change
     with pytest.raises((ValueError, TypeError, KeyError)):
-        filling_from(made, words)
+        filling_from_dict(made, metadata)
 
 
-def test_a_kind_of_column_that_there_is_not() -> None:
+def test_an_unknown_kind_of_column_is_rejected() -> None:
     with pytest.raises(ValueError, match="no kind of column called code"):
-        from_words({"columns": [{"name": "x", "kind": "code"}], "impute": None, "unseen": "refuse"})
+        preparation_from_dict(
+            {"columns": [{"name": "x", "kind": "code"}], "impute": None, "unseen": "refuse"}
+        )

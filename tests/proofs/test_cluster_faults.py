@@ -17,7 +17,7 @@ import pytest
 from mlcli.datasets.source import open_source
 from mlcli.errors import MlcliError
 from mlcli.experiments import fit_poly
-from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.experiment import Context
 from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.report.files import write_result
 from mlcli.report.manifest import package_versions
@@ -41,7 +41,7 @@ LONG = ("fit-poly", "--n-seeds", "5000", "--no-plots", "--quiet")
 def written(folder: Path, workers: Workers, progress: Any) -> dict[str, bytes]:
     """The files of a run of fit-poly."""
     folder.mkdir()
-    prepared = Prepared(CONFIG, open_source("noisy-cubic"))
+    prepared = fit_poly.EXPERIMENT.prepare(CONFIG, open_source("noisy-cubic"))
     result = fit_poly.EXPERIMENT.run(prepared, Context(workers, progress))
     write_result(result, folder)
     return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.experiments.kfold.config import KfoldConfig
-from mlcli.experiments.kfold.refits import grid, least_squares_refit, penalised_refit
-from mlcli.experiments.kfold.scores import MOST_INNER_FOLDS, linear_scores
+from mlcli.experiments.cross_validation.refits import least_squares_refit, penalised_refit
+from mlcli.experiments.cross_validation.scores import MOST_INNER_FOLDS, linear_scores
+from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.selection import folds as schemes
+from mlcli.selection.cross_validation import LOSSES
 from mlcli.selection.folds import Folds
-from mlcli.selection.losses import LOSSES
 
 Array = np.ndarray
 DEGREES = (0, 1)
@@ -33,26 +33,26 @@ def split(scheme: str, n_rows: int) -> Folds:
     return schemes.k_fold(n_rows, k, rng)
 
 
-def refitted(config: KfoldConfig, X: Array, t: Array, train: Array, test: Array) -> Array:
+def refitted(spec: CrossValidationSpec, X: Array, t: Array, train: Array, test: Array) -> Array:
     """Mean losses on test rows, (n_degrees, n_strengths), each model fitted to the other rows."""
     found = []
     for i, degree in enumerate(DEGREES):
-        for strength in grid(config):
-            if config.penalty == "none":
-                y = least_squares_refit(config, X, t, DEGREES)(train, test, i)
+        for strength in spec.strengths:
+            if spec.penalty == "none":
+                y = least_squares_refit(spec, X, t, DEGREES)(train, test, i)
             else:
-                y = penalised_refit(config, X, t, degree, float(strength))(train, test, 0)
-            found.append(LOSSES[config.loss](t[test], y).mean())
+                y = penalised_refit(spec, X, t, degree, strength)(train, test, 0)
+            found.append(LOSSES[spec.loss](t[test], y).mean())
     return np.reshape(found, (len(DEGREES), -1))
 
 
-def within(config: KfoldConfig, X: Array, t: Array, folds: Folds, outer: int) -> Array:
+def within(spec: CrossValidationSpec, X: Array, t: Array, folds: Folds, outer: int) -> Array:
     """The same cross-validation once more, on the training blocks of one split."""
     blocks = [block for b, block in enumerate(folds.blocks) if b != folds.test[outer]]
     losses = []
     for held in range(len(blocks)):
         train = np.concatenate([one for b, one in enumerate(blocks) if b != held])
-        losses.append(refitted(config, X, t, train, blocks[held]))
+        losses.append(refitted(spec, X, t, train, blocks[held]))
     return np.mean(losses, axis=0)
 
 
@@ -67,15 +67,12 @@ SETTINGS = [
 
 @pytest.mark.parametrize(("scheme", "penalty", "loss"), SETTINGS)
 def test_every_number_of_rows(scheme: str, penalty: str, loss: str) -> None:
-    config = KfoldConfig(
-        degrees=DEGREES,
-        penalty=penalty,
+    spec = CrossValidationSpec(
+        DEGREES,
         loss=loss,
-        strength_min=0.01,
-        strength_max=1,
-        n_strengths=2,
-        scheme=scheme,
-        group_column="g" if scheme == "grouped" else None,
+        penalty=penalty,
+        strengths=(0.0,) if penalty == "none" else (1.0, 0.01),
+        leave_one_out=scheme == "leave-one-out",
     )
     for n_rows in SIZES:
         if n_rows < 5 and scheme in ("stratified", "grouped", "kfold"):
@@ -86,9 +83,9 @@ def test_every_number_of_rows(scheme: str, penalty: str, loss: str) -> None:
         folds = split(scheme, n_rows)
         if folds.n_train.min() < len(DEGREES):
             continue
-        found = linear_scores(config, X, t, folds, None)
+        found = linear_scores(spec, X, t, folds, None)
         for one in range(folds.n_splits):
-            expected = refitted(config, X, t, folds.train_rows(one), folds.test_rows(one))
+            expected = refitted(spec, X, t, folds.train_rows(one), folds.test_rows(one))
             np.testing.assert_allclose(found.test[:, :, one], expected, rtol=1e-6, atol=1e-9)
         each_once = folds.n_splits == len(folds.blocks)
         inside = each_once and loss == "squared" and penalty != "l1"
@@ -96,5 +93,5 @@ def test_every_number_of_rows(scheme: str, penalty: str, loss: str) -> None:
         assert np.isnan(found.inner).any() != inside, n_rows
         if inside and (n_rows < 9 or n_rows in (30, 31)):
             for one in (0, folds.n_splits - 1):
-                expected = within(config, X, t, folds, one)
+                expected = within(spec, X, t, folds, one)
                 np.testing.assert_allclose(found.inner[:, :, one], expected, rtol=1e-6, atol=1e-9)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlcli.classification.logistic.objective import Objective
+from mlcli.classification.objective import Objective
 from tests.classification.test_logistic_optimum import check, hard_objectives
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from mlcli.datasets.source import open_source
-from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.experiment import Context
 from mlcli.experiments.fit_poly.config import FitPolyConfig
+from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
 from mlcli.experiments.fit_poly.run import run
 from mlcli.scale.workers import Processes
 
 
 def test_every_number_lies_in_the_central_95_percent_of_400_draws() -> None:
     config = FitPolyConfig(n_seeds=400, path_penalty="none")
-    found = run(Prepared(config, open_source("noisy-cubic")), Context(Processes(1)))
+    found = run(FitPolyPrepared(config, open_source("noisy-cubic")), Context(Processes(1)))
     losses = {
         (degree, loss): values
         for degree, both in found.metrics["table_1"].items()

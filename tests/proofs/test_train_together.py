@@ -135,13 +135,13 @@ def test_two_processes_finish_what_one_began(
 
     from mlcli.experiments.networks import fitting
 
-    def interrupt(watch: Any, number: int, epoch: int, note: str) -> None:
+    def interrupt(callback: Any, number: int, epoch: int, note: str) -> None:
         if (number, epoch) == (0, 2):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(fitting, "COPY_SECONDS", 0.0)
-        patch.setattr(fitting.Watch, "show", interrupt)
+        patch.setattr(fitting.CheckpointCallback, "show", interrupt)
         assert mlcli(*CNN, "--out", "together").code == 130
     assert int((checkpoint_below(empty_folder).load() or {})["0/epoch"]) == 2
 

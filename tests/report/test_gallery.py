@@ -275,7 +275,7 @@ def test_tables_and_figures_name_rules_and_scores_alike() -> None:
     from mlcli.experiments.baseline import figures as baseline
     from mlcli.experiments.lr_find import figures as lr_find
     from mlcli.experiments.wording import BRIER, rule_label
-    from mlcli.optimisation.range_test.rules import RULES
+    from mlcli.optimisation.range_test import RULES
 
     labels = {key: label for key, label, _ in lr_find.RATES}
     assert {key: labels[key] for key in RULES} == {key: rule_label(key) for key in RULES}

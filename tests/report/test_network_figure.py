@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 
-from mlcli.experiments.networks.architecture_figure import (
-    Shape,
+from mlcli.experiments.train_mlp.figures import (
+    NetworkShape,
+    architecture,
     layers_shown,
-    network,
     places,
     shapes_in,
 )
@@ -31,7 +31,7 @@ def weights_drawn(figure: Any) -> list[int]:
 
 
 def test_three_hidden_layers_as_in_figure_10() -> None:
-    figure = network([Shape((3, 5, 4, 5, 2), ("tanh",))])
+    figure = architecture([NetworkShape((3, 5, 4, 5, 2), ("tanh",))])
     assert weights_drawn(figure) == [15, 3, 20, 5, 20, 4, 10, 5]
     said = texts(figure)
     for text in ("3 inputs", "5 neurons", "2 outputs", "tanh", "$W^{(4)}$: 2 × 5"):
@@ -49,7 +49,7 @@ def test_a_wide_layer_shows_its_ends_and_dots() -> None:
 def test_a_deep_network_shows_its_first_and_last_layers() -> None:
     assert layers_shown(9) == list(range(9))
     assert layers_shown(52) == [0, 1, 2, 3, 4, 48, 49, 50, 51]
-    figure = network([Shape((1, *[2] * 50, 1), ("relu",))])
+    figure = architecture([NetworkShape((1, *[2] * 50, 1), ("relu",))])
     assert figure.get_size_inches()[0] < 20
     said = texts(figure)
     assert "1 input\n" in said.replace("$W", "\n$W")
@@ -68,9 +68,12 @@ def test_shapes_of_a_run_with_what_they_apply() -> None:
             {"sizes": [4, 3], "members": [member]},
         ]
     }
-    assert shapes_in(model) == [Shape((4, 8, 3), ("relu", "tanh")), Shape((4, 3), ("relu",))]
-    assert "= h(" in texts(network(shapes_in(model)))
+    assert shapes_in(model) == [
+        NetworkShape((4, 8, 3), ("relu", "tanh")),
+        NetworkShape((4, 3), ("relu",)),
+    ]
+    assert "= h(" in texts(architecture(shapes_in(model)))
 
 
-def test_no_network_is_said() -> None:
-    assert "No weights" in texts(network([]))
+def test_a_run_without_weights_draws_a_note_instead() -> None:
+    assert "No weights" in texts(architecture([]))

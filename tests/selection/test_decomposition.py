@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 
-from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.design import build
-from mlcli.linear.ridge import ridge_path
+from mlcli.linear.penalised import ridge_path
+from mlcli.linear.polynomial import fit_polynomial
 from mlcli.selection.bias_variance import (
     EnsembleMoments,
     decompose,
     decompose_on_draws,
     largest_share,
 )
-from mlcli.selection.expected_error import expected_squared_error, uniform_quadrature
+from mlcli.selection.expected_loss import expected_squared_error, uniform_quadrature
 
 Array = NDArray[np.float64]
 

@@ -6,13 +6,22 @@ import numpy as np
 import pytest
 
 from mlcli.linear.basis import fit_basis
-from mlcli.linear.compress import MANY_ROWS, fit_polynomial
-from mlcli.linear.nested import orthonormal_family
-from mlcli.linear.orthonormal import fit_columns
-from mlcli.selection.blocks import block_triangles, merged, polynomial_blocks, training_triangles
-from mlcli.selection.exact import fold_losses, held_out, inner_losses, least_squares_fits
+from mlcli.linear.column_families import orthonormal_family
+from mlcli.linear.least_squares import fit_columns
+from mlcli.linear.polynomial import MANY_ROWS, fit_polynomial
+from mlcli.selection.cross_validation import (
+    absolute,
+    block_r_factors,
+    fold_losses,
+    held_out,
+    inner_losses,
+    least_squares_fits,
+    merged,
+    polynomial_blocks,
+    squared,
+    training_r_factors,
+)
 from mlcli.selection.folds import Folds, k_fold, time_ordered, train_test
-from mlcli.selection.losses import absolute, squared
 
 Array = np.ndarray
 
@@ -94,7 +103,7 @@ def test_two_inputs_and_another_basis() -> None:
         exact(X, t, folds, range(5)), refitted(X, t, folds, range(5)), rtol=1e-10
     )
     columns = orthonormal_family("fourier", X, (1, 2, 3))
-    parts = block_triangles(columns, t, folds.blocks)
+    parts = block_r_factors(columns, t, folds.blocks)
     fits = least_squares_fits(parts, folds, columns.sizes)
     found = fold_losses(columns, t, folds, fits, parts=parts).test
     for i, degree in enumerate((1, 2, 3)):
@@ -106,7 +115,7 @@ def test_two_inputs_and_another_basis() -> None:
             assert found[i, split] == pytest.approx(error, rel=1e-10)
 
 
-def test_a_second_pass_agrees_with_the_triangles() -> None:
+def test_a_second_pass_agrees_with_the_r_factors() -> None:
     X, t = cubic(80)
     folds = k_fold(80, 4, np.random.default_rng(6))
     columns, parts = polynomial_blocks(X, t, (0, 3, 7), folds.blocks)
@@ -118,16 +127,16 @@ def test_a_second_pass_agrees_with_the_triangles() -> None:
     )
 
 
-def test_training_triangles_are_those_of_the_rows() -> None:
+def test_training_r_factors_are_those_of_the_rows() -> None:
     X, t = cubic(60)
     folds = k_fold(60, 6, np.random.default_rng(7))
     columns, parts = polynomial_blocks(X, t, (4,), folds.blocks)
-    for split, found in enumerate(training_triangles(parts, folds)):
+    for split, found in enumerate(training_r_factors(parts, folds)):
         rows = folds.train_rows(split)
-        (direct,) = block_triangles(columns, t, [rows])
+        (direct,) = block_r_factors(columns, t, [rows])
         np.testing.assert_allclose(found.R, direct.R, atol=1e-12)
         assert found.n_rows == rows.size
-    (everything,) = block_triangles(columns, t, [np.arange(60)])
+    (everything,) = block_r_factors(columns, t, [np.arange(60)])
     np.testing.assert_allclose(merged(parts).R, everything.R, atol=1e-12)
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import foldnorm, norm
 
-from mlcli.selection.expected_error import (
+from mlcli.selection.expected_loss import (
     expected_absolute_error,
     expected_squared_error,
     uniform_quadrature,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mlcli.linear.compress import fit_polynomial
-from mlcli.selection.expected_error import uniform_quadrature
+from mlcli.linear.polynomial import fit_polynomial
+from mlcli.selection.expected_loss import uniform_quadrature
 from mlcli.selection.interpolation import (
     COLUMNS,
     legendre_columns,

@@ -8,14 +8,19 @@ import numpy as np
 import pytest
 
 from mlcli.linear.arnoldi import fit_arnoldi
-from mlcli.linear.compress import fit_polynomial
-from mlcli.linear.nested import standardised_family
-from mlcli.linear.ridge import ridge_path
+from mlcli.linear.column_families import standardised_family
+from mlcli.linear.penalised import ridge_path
+from mlcli.linear.polynomial import fit_polynomial
 from mlcli.linear.statistics import SHARE
-from mlcli.selection.choice import at_minimum, one_standard_error
+from mlcli.selection.cross_validation import (
+    absolute,
+    at_minimum,
+    one_standard_error,
+    squared,
+    zero_one,
+)
 from mlcli.selection.folds import k_fold
 from mlcli.selection.intervals import corrected, coverage_interval, naive
-from mlcli.selection.losses import absolute, squared, zero_one
 from mlcli.selection.nested import (
     PairLosses,
     fold_numbers,

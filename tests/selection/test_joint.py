@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlcli.backpropagation.gradient_check import central_differences
-from mlcli.selection.expected_error import expected_squared_error
-from mlcli.selection.joint import (
+from mlcli.selection.expected_loss import (
     excess_and_noise,
     expected_loss,
+    expected_squared_error,
     expected_squared_loss,
     regression_function,
     squared_loss_gradient,

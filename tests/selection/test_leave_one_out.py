@@ -5,14 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcli.linear.compress import MANY_ROWS, fit_polynomial
-from mlcli.linear.nested import standardised_family
-from mlcli.linear.ridge import ridge_path
-from mlcli.selection.blocks import block_triangles, merged, polynomial_blocks
-from mlcli.selection.exact import fold_losses, least_squares_fits
+from mlcli.linear.column_families import standardised_family
+from mlcli.linear.penalised import ridge_path
+from mlcli.linear.polynomial import MANY_ROWS, fit_polynomial
+from mlcli.selection.cross_validation import (
+    LOSSES,
+    block_r_factors,
+    fold_losses,
+    least_squares_fits,
+    merged,
+    polynomial_blocks,
+)
 from mlcli.selection.folds import leave_one_out
 from mlcli.selection.leave_one_out import LeaveOneOut, least_squares_loo, ridge_loo
-from mlcli.selection.losses import LOSSES
 from tests.selection.test_exact import cubic
 
 Array = np.ndarray
@@ -94,7 +99,7 @@ def test_ridge_by_formula_and_in_fact(intercept: bool) -> None:
     X, t = cubic(40)
     family = standardised_family("polynomial", X, t, (2, 7), intercept=intercept)
     columns, l2s = family.columns, [1.0, 1e-2, 1e-4]
-    (triangle,) = block_triangles(columns, t, [np.arange(40)])
+    (r_factor,) = block_r_factors(columns, t, [np.arange(40)])
     for size in columns.sizes:
         A = columns.rows(slice(None))[:, int(intercept) : size]
         errors = np.empty((40, 3))
@@ -104,7 +109,7 @@ def test_ridge_by_formula_and_in_fact(intercept: bool) -> None:
             level = t[kept].mean() if intercept else 0.0
             w = ridge_path(A[kept] - centre, t[kept] - level, 39, l2s).w
             errors[row] = (t[row] - level - (A[row] - centre) @ w) ** 2
-        found = ridge_loo(columns, t, triangle, size, l2s)
+        found = ridge_loo(columns, t, r_factor, size, l2s)
         np.testing.assert_allclose(found.loo, errors.mean(axis=0), rtol=1e-10)
         level = t.mean() if intercept else 0.0
         fit = ridge_path(A, t - level, 40, l2s)
@@ -117,6 +122,6 @@ def test_ridge_by_formula_and_in_fact(intercept: bool) -> None:
 def test_ridge_without_strength_tends_to_least_squares() -> None:
     X, t = cubic(60)
     columns = standardised_family("polynomial", X, t, (4,)).columns
-    (triangle,) = block_triangles(columns, t, [np.arange(60)])
-    found = ridge_loo(columns, t, triangle, columns.sizes[0], [1e-13])
+    (r_factor,) = block_r_factors(columns, t, [np.arange(60)])
+    found = ridge_loo(columns, t, r_factor, columns.sizes[0], [1e-13])
     np.testing.assert_allclose(found.loo, loo(X, t, range(5)).loo[-1], rtol=1e-6)

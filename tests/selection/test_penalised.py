@@ -1,19 +1,16 @@
-"""Ridge, lasso and elastic net on folds from triangles against refits on rows."""
+"""Ridge, lasso and elastic net on folds from R factors against refits on rows."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from mlcli.linear.compress import MANY_ROWS
-from mlcli.linear.coordinate_descent import elastic_net_path
-from mlcli.linear.nested import NestedColumns, standardised_family
-from mlcli.linear.ridge import ridge_path
-from mlcli.selection.blocks import merged
-from mlcli.selection.exact import fold_losses
+from mlcli.linear.column_families import NestedColumns, standardised_family
+from mlcli.linear.penalised import elastic_net_path, ridge_path
+from mlcli.linear.polynomial import MANY_ROWS
+from mlcli.selection.cross_validation import fold_losses, merged
 from mlcli.selection.folds import Folds, k_fold
-from mlcli.selection.penalised import penalised_fits
-from mlcli.selection.standardised import standardised_blocks
+from mlcli.selection.penalised import penalised_fits, standardised_blocks
 from tests.selection.test_exact import cubic
 
 Array = np.ndarray

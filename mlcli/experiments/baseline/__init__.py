@@ -7,33 +7,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlcli.experiments.baseline.about import ABOUT
-from mlcli.experiments.experiment import Context, Experiment, Prepared
+from mlcli.experiments.experiment import Context, Experiment
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlcli.datasets.source import Source
     from mlcli.experiments.baseline.config import BaselineConfig
+    from mlcli.experiments.baseline.run import PreparedBaseline
     from mlcli.result import Display, Result
 
 
-class Baseline(Experiment["BaselineConfig", "Prepared[BaselineConfig]"]):
+class BaselineExperiment(Experiment["BaselineConfig", "PreparedBaseline"]):
     """What simple and standard methods make of the data, and whether any is worth it."""
 
     about = ABOUT
 
-    def prepare(self, config: BaselineConfig, source: Source) -> Prepared[BaselineConfig]:
-        from mlcli.experiments.baseline.run import check
+    def prepare(self, config: BaselineConfig, source: Source) -> PreparedBaseline:
+        from mlcli.experiments.baseline.run import prepare
 
-        check(config, source)
-        return Prepared(config, source)
+        return prepare(config, source)
 
-    def plan(self, prepared: Prepared[BaselineConfig]) -> Mapping[str, Any]:
+    def plan(self, prepared: PreparedBaseline) -> Mapping[str, Any]:
         from mlcli.experiments.baseline.run import plan
 
-        return plan(prepared.config, prepared.source)
+        return plan(prepared)
 
-    def run(self, prepared: Prepared[BaselineConfig], context: Context) -> Result:
+    def run(self, prepared: PreparedBaseline, context: Context) -> Result:
         from mlcli.experiments.baseline.run import run
 
         return run(prepared, context)
@@ -54,4 +54,4 @@ class Baseline(Experiment["BaselineConfig", "Prepared[BaselineConfig]"]):
         return display_timings(timings)
 
 
-EXPERIMENT = Baseline()
+EXPERIMENT = BaselineExperiment()

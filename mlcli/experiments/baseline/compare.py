@@ -1,4 +1,4 @@
-"""Scores fold by fold, their intervals, and who beats the constant."""
+"""Scores of each fold, their intervals, and which methods beat the constant."""
 
 from __future__ import annotations
 
@@ -9,21 +9,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.logistic.scores import brier, mean_cross_entropy
-from mlcli.experiments.baseline.task import Task
+from mlcli.experiments.baseline.task import BaselineTask
 from mlcli.experiments.summary import range_of
 from mlcli.linear.statistics import ANY, Range
-from mlcli.selection.intervals import corrected
-from mlcli.selection.significance import holm, p_value
+from mlcli.scores import (
+    accuracy,
+    brier_score,
+    mean_absolute_error,
+    mean_cross_entropy,
+    mean_squared_error,
+    r2_score,
+)
+from mlcli.selection.intervals import corrected, holm_adjusted, p_value
 
 Array = NDArray[np.float64]
 HIGHER_IS_BETTER = ("accuracy", "r2")
-# Of a test: below it a difference counts, after Holm's adjustment for the number of methods.
+# The level of the test, after Holm's adjustment for the number of methods.
 SIGNIFICANT = 0.05
 
 
-def scores_of(task: Task, predicted: Sequence[Array]) -> dict[str, Array]:
-    """Each score on each split, (n_splits,); predictions are those of the test rows."""
+def scores_of(task: BaselineTask, predicted: Sequence[Array]) -> dict[str, Array]:
+    """Each score on each split, (n_splits,), from the predictions of its test rows."""
     found: dict[str, list[float]] = {}
     for y, (train, test) in zip(predicted, task.splits, strict=True):
         t = task.t[test]
@@ -34,23 +40,22 @@ def scores_of(task: Task, predicted: Sequence[Array]) -> dict[str, Array]:
 
 
 def _of_numbers(y: Array, t: Array, t_train: Array) -> dict[str, float]:
-    mse = float(((y - t) ** 2).mean())
-    # Against what the constant leaves over: 0 for the constant itself.
-    left = float(((t - t_train.mean()) ** 2).mean())
-    r2 = 1 - mse / left if left > 0 else np.nan
-    return {"mse": mse, "mae": float(np.abs(y - t).mean()), "r2": r2}
+    mse = mean_squared_error(t, y)
+    # Against the error of the constant, so that the constant itself has 0.
+    of_constant = mean_squared_error(t, np.full(t.size, t_train.mean()))
+    return {"mse": mse, "mae": mean_absolute_error(t, y), "r2": r2_score(mse, of_constant)}
 
 
 def _of_classes(P: Array, t: NDArray[np.int64]) -> dict[str, float]:
     return {
-        "accuracy": float((P.argmax(axis=1) == t).mean()),
-        "brier": brier(P, t),
-        "cross-entropy": mean_cross_entropy(P, t),
+        "accuracy": accuracy(t, P.argmax(axis=1)),
+        "brier": brier_score(t, P),
+        "cross-entropy": mean_cross_entropy(t, P),
     }
 
 
-def interval(task: Task, values: Array, within: Range) -> dict[str, float | int | None]:
-    """Mean over the splits, with Nadeau and Bengio's interval, since they share their rows."""
+def interval(task: BaselineTask, values: Array, within: Range) -> dict[str, float | int | None]:
+    """Mean over the splits with Nadeau and Bengio's interval, which allows for shared rows."""
     if not np.isfinite(values).all():
         return {"mean": None, "ci_low": None, "ci_high": None, "n": values.size}
     tested = np.unique(np.concatenate([test for _, test in task.splits]))
@@ -58,12 +63,12 @@ def interval(task: Task, values: Array, within: Range) -> dict[str, float | int 
     return {"mean": found.estimate, "ci_low": found.low, "ci_high": found.high, "n": values.size}
 
 
-def _sizes(task: Task) -> tuple[float, float]:
+def _sizes(task: BaselineTask) -> tuple[float, float]:
     return tuple(float(np.mean([len(s[i]) for s in task.splits])) for i in (0, 1))  # type: ignore[return-value]
 
 
-def compare(task: Task, found: Mapping[str, Mapping[str, Array]]) -> dict[str, Any]:
-    """Each method's scores, its difference from the constant, split by split, and the verdict."""
+def compare(task: BaselineTask, found: Mapping[str, Mapping[str, Array]]) -> dict[str, Any]:
+    """Scores of each method, its paired difference from the constant, and the verdict."""
     models: dict[str, Any] = {}
     for method, scores in found.items():
         models[method] = {
@@ -74,7 +79,7 @@ def compare(task: Task, found: Mapping[str, Mapping[str, Array]]) -> dict[str, A
             found_gap = interval(task, gap, range_of(task.score).of_difference)
             models[method]["difference"] = found_gap | {"p_value": _p_value(task, gap)}
     gaps = [entry["difference"] for name, entry in models.items() if name != "constant"]
-    for one, p in zip(gaps, holm([gap["p_value"] for gap in gaps]), strict=True):
+    for one, p in zip(gaps, holm_adjusted([gap["p_value"] for gap in gaps]), strict=True):
         one["p_holm"] = p
     sign = 1.0 if task.score in HIGHER_IS_BETTER else -1.0
     winners = []
@@ -98,8 +103,8 @@ def compare(task: Task, found: Mapping[str, Mapping[str, Array]]) -> dict[str, A
     }
 
 
-def _ties(task: Task, found: Mapping[str, Mapping[str, Array]], best: str) -> list[str]:
-    """Methods whose difference from the best one could be 0: its 95 % interval holds it."""
+def _ties(task: BaselineTask, found: Mapping[str, Mapping[str, Array]], best: str) -> list[str]:
+    """Methods whose difference from the best one has a 95 % interval that contains 0."""
     ties = []
     for method, scores in found.items():
         one = interval(task, scores[task.score] - found[best][task.score], ANY)
@@ -109,11 +114,11 @@ def _ties(task: Task, found: Mapping[str, Mapping[str, Array]], best: str) -> li
     return ties
 
 
-def _p_value(task: Task, gap: Array) -> float | None:
-    """Of the mean gap over the splits; None where it isn't known."""
+def _p_value(task: BaselineTask, gap: Array) -> float | None:
+    """p-value of the mean difference over the splits; None if it is unknown."""
     if not np.isfinite(gap).all() or gap.size < 2:
         return None
-    # Gaps that are all the same are rounding apart at most: nothing then, or no chance at all.
+    # Differences that are equal up to rounding are 0, or can't be due to chance.
     mean, std = float(gap.mean()), float(gap.std(ddof=1))
     if std <= 1e-14 * abs(mean):
         return 1.0 if mean == 0 else 0.0

@@ -30,8 +30,8 @@ LABELS = {
     "cross-entropy": "cross-entropy on held-out rows (nats)",
 }
 HIGHER_IS_BETTER = ("accuracy", "r2")
-# What is worse than the constant by more than so many times the best gain, or the range of the
-# constant's folds, is cut off at the frame, or the rest is flat.
+# Scores that are worse than the constant by more than so many times the best gain, or the range of
+# the constant's folds, are outside the frame, so that the others stay readable.
 FARTHEST = 2.0
 
 
@@ -84,13 +84,13 @@ def methods(table: Table, folds: Table) -> Figure:
 
 
 def _limit(axes: Axes, every: Array, best: float, constant: Array, better: float) -> None:
-    """Cut the frame, and say so, where scores far worse than the constant would flatten the rest.
+    """Limit the axis, with a note, where scores far worse than the constant would flatten the rest.
 
     Args:
         axes: with everything drawn.
         every: all scores of all methods.
         best: the best mean.
-        constant: scores of the constant, one a fold.
+        constant: scores of the constant, one per fold.
         better: 1 where higher is better, else -1.
     """
     middle = float(constant.mean())

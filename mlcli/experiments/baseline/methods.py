@@ -1,7 +1,6 @@
-"""The methods of `baseline` that are fitted fold by fold: rows in, a function of rows out.
+"""The methods of `baseline` that are fitted fold by fold: training rows in, predictor out.
 
-Each has X (n, D) and t (n,), or labels 0..K-1. What a method has to choose (a strength, a degree,
-a number of neighbours) it chooses on its training rows alone.
+A method chooses its strength, degree or number of neighbours on its training rows alone.
 """
 
 from __future__ import annotations
@@ -13,25 +12,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.logistic.scores import brier
+from mlcli.classification.classifier import LogisticSettings, fit_classifier
 from mlcli.errors import NoAnswerError
-from mlcli.experiments.fit_poly import estimators
-from mlcli.experiments.fit_poly.config import FitPolyConfig
-from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.fit import fit_classifier
-from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.basis import count_columns
 from mlcli.linear.design import build
-from mlcli.linear.ridge import ridge_path
+from mlcli.linear.penalised import ridge_path, strength_grid
+from mlcli.linear.polynomial import fit_polynomial
 from mlcli.linear.statistics import spread
+from mlcli.scores import brier_score, mean_squared_error
 
 Array = NDArray[np.float64]
 # X (n, D) -> numbers (n,), or probabilities (n, K).
 Predict = Callable[[Array], Array]
 DEGREES = range(2, 10)
-# More columns of products than this are not tried.
+# Degrees with more columns than this are not tried.
 MOST_COLUMNS = 500
-# Above so many weights Newton's method solves for too long.
+# Above so many weights Newton's method takes too long.
 MOST_NEWTON = 300
 NEIGHBOURS = (1, 2, 5, 10, 20, 50)
 STRENGTHS = strength_grid(1e-6, 10.0, 15)
@@ -40,14 +36,14 @@ HELD_OUT = 0.2
 
 
 @dataclass(frozen=True)
-class Rows:
-    """What a method is fitted to.
+class TrainingRows:
+    """Training rows.
 
     Attributes:
         X: (n, D).
         t: numbers (n,), or labels 0..K-1.
         n_classes: K; 0 for numbers.
-        rng: for what a method draws.
+        rng: for random choices of a method.
     """
 
     X: Array
@@ -56,7 +52,7 @@ class Rows:
     rng: np.random.Generator
 
 
-def constant(rows: Rows) -> Predict:
+def constant(rows: TrainingRows) -> Predict:
     """The mean, or the shares of the classes."""
     if rows.n_classes:
         shares = np.bincount(rows.t, minlength=rows.n_classes) / rows.t.size
@@ -65,20 +61,19 @@ def constant(rows: Rows) -> Predict:
     return lambda X: np.full(len(X), mean)
 
 
-def linear(rows: Rows) -> Predict:
+def linear(rows: TrainingRows) -> Predict:
     """Least squares."""
-    config = FitPolyConfig(degrees=(1,), basis="linear", test_fraction=0.0)
-    fits = estimators.fit(config, rows.X, rows.t, ())
-    return lambda X: fits.predict(X)[:, 0]
+    fit = fit_polynomial(rows.X, rows.t, (1,))
+    return lambda X: fit.predict(X)[:, 0]
 
 
-def ridge(rows: Rows) -> Predict:
-    """(3.13) with l2, its strength by generalised cross-validation."""
+def ridge(rows: TrainingRows) -> Predict:
+    """(3.13) with l2, whose strength is chosen by generalised cross-validation."""
     return _ridge(rows, "linear", [1])
 
 
-def polynomial(rows: Rows) -> Predict:
-    """Ridge regression or logistic regression on products; degree and strength are chosen."""
+def polynomial(rows: TrainingRows) -> Predict:
+    """Ridge or logistic regression on products of inputs; chooses degree and strength."""
     degrees = polynomial_degrees(rows.X.shape[1])
     if not rows.n_classes:
         return _ridge(rows, "polynomial", degrees)
@@ -86,11 +81,11 @@ def polynomial(rows: Rows) -> Predict:
 
 
 def polynomial_degrees(n_features: int) -> list[int]:
-    """The degrees that are tried; none where there are too many products."""
+    """The degrees that are tried; none if there are too many products."""
     return [d for d in DEGREES if count_columns("polynomial", n_features, d) <= MOST_COLUMNS]
 
 
-def _ridge(rows: Rows, basis: str, degrees: Sequence[int]) -> Predict:
+def _ridge(rows: TrainingRows, basis: str, degrees: Sequence[int]) -> Predict:
     n, best, found = rows.t.size, np.inf, None
     for degree in degrees:
         design = build(basis, rows.X, rows.t, degree, intercept=True, scaled=True)
@@ -105,18 +100,18 @@ def _ridge(rows: Rows, basis: str, degrees: Sequence[int]) -> Predict:
     return lambda X: design.predict(X, w)
 
 
-def logistic(rows: Rows) -> Predict:
-    """Logistic regression, its strength by held-out rows."""
+def logistic(rows: TrainingRows) -> Predict:
+    """Logistic regression with l2, whose strength is chosen on held-out rows."""
     return _logistic(rows, [("linear", 1)])
 
 
-def _logistic(rows: Rows, bases: Sequence[tuple[str, int]]) -> Predict:
-    def fit(rows: Rows, choice: Any) -> Predict:
+def _logistic(rows: TrainingRows, bases: Sequence[tuple[str, int]]) -> Predict:
+    def fit(rows: TrainingRows, choice: Any) -> Predict:
         (basis, degree), l2 = choice
         columns = count_columns(basis, rows.X.shape[1], degree)
         solver: Any = "newton" if columns * rows.n_classes <= MOST_NEWTON else "lbfgs"
-        config = LogisticConfig(basis=basis, degree=degree, l2=l2, solver=solver)
-        found = fit_classifier(config, rows.X, rows.t, rows.n_classes)
+        settings = LogisticSettings(basis=basis, degree=degree, l2=l2, solver=solver)
+        found = fit_classifier(settings, rows.X, rows.t, rows.n_classes)
         if not found.fit.converged:
             raise NoAnswerError(
                 f"logistic regression with l2 = {l2:g} did not converge in {found.fit.n_steps} "
@@ -128,13 +123,13 @@ def _logistic(rows: Rows, bases: Sequence[tuple[str, int]]) -> Predict:
     return _chosen(rows, [(b, l2) for b in bases for l2 in LOGISTIC_STRENGTHS], fit)
 
 
-def neighbours(rows: Rows) -> Predict:
-    """The nearest neighbours in standardised columns; their number by held-out rows."""
+def neighbours(rows: TrainingRows) -> Predict:
+    """Nearest neighbours in standardised columns; their number is chosen on held-out rows."""
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
     shift, scale = rows.X.mean(axis=0), spread(rows.X)
 
-    def fit(rows: Rows, k: int) -> Predict:
+    def fit(rows: TrainingRows, k: int) -> Predict:
         model = (KNeighborsClassifier if rows.n_classes else KNeighborsRegressor)(
             min(k, len(rows.t))
         )
@@ -146,8 +141,8 @@ def neighbours(rows: Rows) -> Predict:
     return _chosen(rows, NEIGHBOURS, fit)
 
 
-def trees(rows: Rows) -> Predict:
-    """Gradient-boosted trees on histograms, as scikit-learn has them by default."""
+def trees(rows: TrainingRows) -> Predict:
+    """Gradient-boosted trees on histograms with scikit-learn's defaults."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     kind = HistGradientBoostingClassifier if rows.n_classes else HistGradientBoostingRegressor
@@ -158,18 +153,20 @@ def trees(rows: Rows) -> Predict:
     return lambda X: np.asarray(model.predict(X))
 
 
-def _every_class(model: Any, P: Array, rows: Rows) -> Array:
-    """Probabilities of the classes that were seen, as those of all, (n, K)."""
+def _every_class(model: Any, P: Array, rows: TrainingRows) -> Array:
+    """Probabilities of all classes, (n, K), 0 for those without training rows."""
     found = np.zeros((len(P), rows.n_classes))
     found[:, model.classes_] = P
     return found
 
 
-def _chosen(rows: Rows, choices: Sequence[Any], fit: Callable[[Rows, Any], Predict]) -> Predict:
-    """The fit to all rows of the choice that predicts a fifth of them best."""
+def _chosen(
+    rows: TrainingRows, choices: Sequence[Any], fit: Callable[[TrainingRows, Any], Predict]
+) -> Predict:
+    """A fit to all rows with the choice that does best on a held-out fifth of them."""
     order = rows.rng.permutation(rows.t.size)
     held, kept = np.split(order, [max(1, round(HELD_OUT * rows.t.size))])
-    part = Rows(rows.X[kept], rows.t[kept], rows.n_classes, rows.rng)
+    part = TrainingRows(rows.X[kept], rows.t[kept], rows.n_classes, rows.rng)
     losses = []
     for choice in choices:
         try:
@@ -178,13 +175,13 @@ def _chosen(rows: Rows, choices: Sequence[Any], fit: Callable[[Rows, Any], Predi
             losses.append(np.inf)
             continue
         if rows.n_classes:
-            losses.append(brier(found, rows.t[held]))
+            losses.append(brier_score(rows.t[held], found))
         else:
-            losses.append(float(((found - rows.t[held]) ** 2).mean()))
+            losses.append(mean_squared_error(rows.t[held], found))
     return fit(rows, choices[int(np.argmin(losses))])
 
 
-METHODS: dict[str, Callable[[Rows], Predict]] = {
+METHODS: dict[str, Callable[[TrainingRows], Predict]] = {
     "constant": constant,
     "linear": linear,
     "ridge": ridge,

@@ -1,4 +1,4 @@
-"""The networks of `baseline`: one a fold, all folds side by side."""
+"""The networks of `baseline`: one per fold, all trained together."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.config import config_class
 from mlcli.experiments.baseline.config import BaselineConfig
-from mlcli.experiments.baseline.task import Task
+from mlcli.experiments.baseline.task import BaselineTask
 from mlcli.experiments.networks.fitting import fit_all
-from mlcli.experiments.networks.members import programs_of
+from mlcli.experiments.networks.member_groups import member_groups_of
 from mlcli.experiments.networks.outcome import outcomes_of
-from mlcli.experiments.networks.problem import Problem, Split, origin_of
+from mlcli.experiments.networks.problem import NetworkSplit, Problem, origin_of
 from mlcli.experiments.networks.variants import variants_of
-from mlcli.experiments.train_cnn.config import TrainCnnConfig
-from mlcli.experiments.train_mlp.config import TrainMlpConfig
 from mlcli.linear.statistics import spread
 from mlcli.result import Progress
 from mlcli.rng import stream
@@ -26,20 +25,20 @@ VALIDATION = 0.1
 
 
 def network_predictions(
-    config: BaselineConfig, method: str, task: Task, progress: Progress
+    config: BaselineConfig, method: str, task: BaselineTask, progress: Progress
 ) -> list[Array]:
-    """What a network of each split says of its test rows: numbers (n,) or probabilities (n, K).
+    """Predictions of a network per split on its test rows: numbers (n,) or probabilities (n, K).
 
     Raises:
-        MlcliError: the network can't be on these images, or every one diverged.
+        MlcliError: the network does not fit these images, or all networks diverged.
     """
     problem = _problem(config, task)
     settings = _settings(config, method, problem)
-    programs = programs_of(settings, problem, variants_of(settings))
+    programs = member_groups_of(settings, problem, variants_of(settings))
     fitted = fit_all(settings, problem, programs, checkpoint=None, progress=progress)
     outcomes = outcomes_of(settings, problem, fitted)
     by_split = sorted(outcomes, key=lambda one: one.member.seed_index)
-    # Test parts are filled up to one length; what is left over goes again.
+    # Test parts were padded to one length.
     return [
         one.predicted[: len(rows)] for one, (_, rows) in zip(by_split, task.splits, strict=True)
     ]
@@ -55,16 +54,17 @@ def _settings(config: BaselineConfig, method: str, problem: Problem) -> Any:
         "task": problem.task,
     }
     if method == "cnn":
-        epochs = config.cnn_epochs
-        return TrainCnnConfig(n_epochs=epochs, patience=epochs, **common)
-    epochs = config.n_epochs
-    return TrainMlpConfig(hidden=(config.hidden,), n_epochs=epochs, patience=epochs, **common)
+        section, epochs = "train_cnn", config.cnn_epochs
+    else:
+        section, epochs = "train_mlp", config.n_epochs
+        common["hidden"] = (config.hidden,)
+    return config_class(section)(**common, **{"n_epochs": epochs, "patience": epochs})
 
 
-def _problem(config: BaselineConfig, task: Task) -> Problem:
-    """The folds as the splits of a training, all of one size, as members side by side must be.
+def _problem(config: BaselineConfig, task: BaselineTask) -> Problem:
+    """The folds as splits of a training, padded to one size, since the networks train together.
 
-    Where the splits fill gaps each in its own way, the rows stand once for every split.
+    If every split fills gaps in its own way, the rows are repeated for every split.
     """
     fewest = min(len(train) for train, _ in task.splits)
     most = max(len(test) for _, test in task.splits)
@@ -91,8 +91,10 @@ def _problem(config: BaselineConfig, task: Task) -> Problem:
     )
 
 
-def _split(task: Task, X: Array, parts: tuple[Ints, Ints, Ints], start: int) -> Split:
-    """Units of the training rows of X (N, D), and parts of the rows from `start` on."""
+def _split(
+    task: BaselineTask, X: Array, parts: tuple[Ints, Ints, Ints], start: int
+) -> NetworkSplit:
+    """Units of the training rows of X (N, D), and row numbers shifted by `start`."""
     train = parts[0]
     shift, scale = X[train].mean(axis=0), spread(X[train])
     if task.image_shape is not None:
@@ -102,4 +104,4 @@ def _split(task: Task, X: Array, parts: tuple[Ints, Ints, Ints], start: int) -> 
     if not task.n_classes:
         t_shift, t_scale = float(task.t[train].mean()), float(task.t[train].std()) or 1.0
     train, validation, test = (rows + start for rows in parts)
-    return Split(train, validation, test, shift, scale, t_shift, t_scale)
+    return NetworkSplit(train, validation, test, shift, scale, t_shift, t_scale)

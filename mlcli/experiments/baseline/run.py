@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from mlcli.datasets.source import Source
 from mlcli.errors import MlcliError
 from mlcli.experiments.baseline.compare import compare, scores_of
 from mlcli.experiments.baseline.config import BaselineConfig
-from mlcli.experiments.baseline.methods import METHODS, Rows, polynomial_degrees
-from mlcli.experiments.baseline.task import Task, task_from
+from mlcli.experiments.baseline.methods import METHODS, TrainingRows, polynomial_degrees
+from mlcli.experiments.baseline.task import BaselineTask, task_from
 from mlcli.experiments.experiment import Context, Prepared
 from mlcli.result import Columns, Progress, Result
 from mlcli.rng import stream
@@ -28,18 +29,25 @@ DETERMINISM = (
 )
 
 
-def check(config: BaselineConfig, source: Source) -> None:
-    """Refuse what can't be compared, before any work.
+@dataclass(frozen=True)
+class PreparedBaseline(Prepared[BaselineConfig]):
+    """The task with its folds."""
+
+    task: BaselineTask
+
+
+def prepare(config: BaselineConfig, source: Source) -> PreparedBaseline:
+    """Check the target and draw the folds.
 
     Raises:
         InputError: the rows, the classes, the folds or the score won't do.
     """
-    task_from(config, source)
+    return PreparedBaseline(config, source, task_from(config, source))
 
 
-def plan(config: BaselineConfig, source: Source) -> Mapping[str, Any]:
+def plan(prepared: PreparedBaseline) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
-    task = task_from(config, source)
+    task = prepared.task
     kept, left_out = _methods(task)
     return {
         "rows": task.t.size,
@@ -51,13 +59,12 @@ def plan(config: BaselineConfig, source: Source) -> Mapping[str, Any]:
     }
 
 
-def run(prepared: Prepared[BaselineConfig], context: Context) -> Result:
+def run(prepared: PreparedBaseline, context: Context) -> Result:
     """Fit every method on every split and compare each with the constant."""
-    config, source = prepared.config, prepared.source
-    task = task_from(config, source)
+    config, source, task = prepared.config, prepared.source, prepared.task
     methods, left_out = _methods(task)
     if {"neighbours", "trees"} & set(methods):
-        # Loaded before the workers start, so that the limit of one thread holds for it too.
+        # Imported before the workers start, so that their limit of one thread holds for it too.
         import sklearn.ensemble
         import sklearn.neighbors  # noqa: F401
     plain = [method for method in methods if method not in NETWORKS]
@@ -95,7 +102,7 @@ def run(prepared: Prepared[BaselineConfig], context: Context) -> Result:
     )
 
 
-def _methods(task: Task) -> tuple[list[str], dict[str, str]]:
+def _methods(task: BaselineTask) -> tuple[list[str], dict[str, str]]:
     """The methods that can be fitted, and why others can't."""
     n_features = task.n_features
     if "polynomial" not in task.methods or polynomial_degrees(n_features):
@@ -104,24 +111,28 @@ def _methods(task: Task) -> tuple[list[str], dict[str, str]]:
     return [one for one in task.methods if one != "polynomial"], {"polynomial": why}
 
 
-def _fit(config: BaselineConfig, task: Task, method: str, index: int) -> tuple[Array, float]:
+def _fit(
+    config: BaselineConfig, task: BaselineTask, method: str, index: int
+) -> tuple[Array, float]:
     """Predictions of a split's test rows, and the seconds of the fit."""
     train, test = task.splits[index]
     rng = stream(config.seed, "method", index)
     started = time.perf_counter()
     X = task.X(index)
-    predict = METHODS[method](Rows(X[train], task.t[train], task.n_classes, rng))
+    predict = METHODS[method](TrainingRows(X[train], task.t[train], task.n_classes, rng))
     spent = time.perf_counter() - started
     return predict(X[test]), spent
 
 
-def _networks(config: BaselineConfig, method: str, task: Task, progress: Progress) -> list[Array]:
+def _networks(
+    config: BaselineConfig, method: str, task: BaselineTask, progress: Progress
+) -> list[Array]:
     from mlcli.experiments.baseline.networks import network_predictions
 
     return network_predictions(config, method, task, progress)
 
 
-def _described(config: BaselineConfig, source: Source, task: Task) -> dict[str, Any]:
+def _described(config: BaselineConfig, source: Source, task: BaselineTask) -> dict[str, Any]:
     return {
         "data": source.name,
         "target": source.target_name,
@@ -134,8 +145,8 @@ def _described(config: BaselineConfig, source: Source, task: Task) -> dict[str, 
     }
 
 
-def _folds(task: Task, found: Mapping[str, Mapping[str, Array]]) -> Columns:
-    """Every score of every split: what all intervals are made of."""
+def _folds(task: BaselineTask, found: Mapping[str, Mapping[str, Array]]) -> Columns:
+    """Every score of every split."""
     names = list(found["constant"])
     columns: dict[str, list[Any]] = {key: [] for key in ("method", "split", *names)}
     for method, scores in found.items():
@@ -148,7 +159,7 @@ def _folds(task: Task, found: Mapping[str, Mapping[str, Array]]) -> Columns:
 
 
 def _table(
-    task: Task, found: Mapping[str, Mapping[str, Array]], compared: Mapping[str, Any]
+    task: BaselineTask, found: Mapping[str, Mapping[str, Array]], compared: Mapping[str, Any]
 ) -> Columns:
     """The score that decides, with its interval, and the difference from the constant."""
     rows = []

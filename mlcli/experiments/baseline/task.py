@@ -1,4 +1,4 @@
-"""What `baseline` is asked: rows, a target, and the folds that every method gets."""
+"""The task of `baseline`: rows, a target, and the folds that all methods share."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ OF_CLASSES = ("constant", "logistic", "polynomial", "neighbours", "trees", "mlp"
 
 
 @dataclass(frozen=True)
-class Task:
-    """A question for every method.
+class BaselineTask:
+    """What every method is fitted to and scored on.
 
     Attributes:
-        data: the rows; each split prepares them by its own training rows.
+        data: the rows; each split fills gaps from its own training rows.
         t: numbers (N,), or labels 0..K-1.
         class_names: K names; empty for numbers.
         splits: training and test rows of each split.
         image_shape: of a row that is an image.
-        score: what decides.
-        methods: those that suit the task, the constant first.
+        score: the name of the score that decides.
+        methods: names of those that suit the task, the constant first.
     """
 
     data: Dataset
@@ -61,7 +61,7 @@ class Task:
         return self.data.fitted_to(self.splits[split][0]).X
 
 
-def task_from(config: BaselineConfig, source: Source) -> Task:
+def task_from(config: BaselineConfig, source: Source) -> BaselineTask:
     """The rows of the first data set and their folds.
 
     Raises:
@@ -98,13 +98,13 @@ def task_from(config: BaselineConfig, source: Source) -> Task:
         folds = stratified(t, config.n_folds, rng) if names else k_fold(t.size, config.n_folds, rng)
         splits += [(folds.train_rows(i), folds.test_rows(i)) for i in range(folds.n_splits)]
     suitable = OF_CLASSES if names else OF_NUMBERS
-    asked = {"constant", *config.methods}
+    wanted = {"constant", *config.methods}
     if source.image_shape is None:
-        asked.discard("cnn")
-    methods = tuple(method for method in suitable if method in asked)
+        wanted.discard("cnn")
+    methods = tuple(method for method in suitable if method in wanted)
     for train, _ in splits if data.preparation else ():
         data.fitted_to(train)
-    return Task(data, t, names, splits, source.image_shape, score, methods)
+    return BaselineTask(data, t, names, splits, source.image_shape, score, methods)
 
 
 def _check_classes(config: BaselineConfig, name: str, labels: Ints) -> None:

@@ -7,33 +7,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlcli.experiments.bayes.about import ABOUT
-from mlcli.experiments.experiment import Context, Experiment, Prepared
+from mlcli.experiments.experiment import Context, Experiment
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlcli.datasets.source import Source
     from mlcli.experiments.bayes.config import BayesConfig
+    from mlcli.experiments.bayes.prepare import BayesPrepared
     from mlcli.result import Display, Result
 
 
-class Bayes(Experiment["BayesConfig", "Prepared[BayesConfig]"]):
+class Bayes(Experiment["BayesConfig", "BayesPrepared"]):
     """`bayes`: linear regression with a distribution over its weights (appendix B of the notes)."""
 
     about = ABOUT
 
-    def prepare(self, config: BayesConfig, source: Source) -> Prepared[BayesConfig]:
-        from mlcli.experiments.bayes.checks import check
+    def prepare(self, config: BayesConfig, source: Source) -> BayesPrepared:
+        from mlcli.experiments.bayes.prepare import prepare
 
-        check(config, source)
-        return Prepared(config, source)
+        return prepare(config, source)
 
-    def plan(self, prepared: Prepared[BayesConfig]) -> Mapping[str, Any]:
-        from mlcli.experiments.bayes.checks import plan
+    def plan(self, prepared: BayesPrepared) -> Mapping[str, Any]:
+        from mlcli.experiments.bayes.prepare import plan
 
-        return plan(prepared.config, prepared.source)
+        return plan(prepared)
 
-    def run(self, prepared: Prepared[BayesConfig], context: Context) -> Result:
+    def run(self, prepared: BayesPrepared, context: Context) -> Result:
         from mlcli.experiments.bayes.run import run
 
         return run(prepared, context)
@@ -48,10 +48,10 @@ class Bayes(Experiment["BayesConfig", "Prepared[BayesConfig]"]):
 
         return figures(folder)
 
-    def check_answer(self, prepared: Prepared[BayesConfig]) -> None:
+    def check_answer(self, prepared: BayesPrepared) -> None:
         from mlcli.experiments.bayes.run import check_answer
 
-        check_answer(prepared.config, prepared.source)
+        check_answer(prepared)
 
 
 EXPERIMENT = Bayes()

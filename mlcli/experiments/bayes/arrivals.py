@@ -8,13 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.experiments.bayes.columns import basis_of, in_memory, triangle_of
+from mlcli.experiments.bayes.columns import basis_of, in_memory, r_factor_of
 from mlcli.experiments.bayes.config import BayesConfig
-from mlcli.experiments.bayes.fit import Fitted
+from mlcli.experiments.bayes.fit import PosteriorFit
 from mlcli.linear.basis import Basis
-from mlcli.linear.bayes.posterior import Posterior, Prior, general_posterior, whitened
-from mlcli.linear.bayes.sequential import from_prior, updated
-from mlcli.linear.triangle import Triangle
+from mlcli.linear.bayes.posterior import (
+    Posterior,
+    Prior,
+    from_prior,
+    general_posterior,
+    updated,
+    whitened,
+)
+from mlcli.linear.r_factor import RFactor
 
 Array = NDArray[np.float64]
 ARRIVALS = (0, 1, 2, 5, 20, 100)
@@ -37,7 +43,7 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """What arriving points say of two weights.
+    """The posterior of two weights as points arrive.
 
     Attributes:
         found: after more and more points, the last one after all rows.
@@ -50,7 +56,7 @@ class Arrivals:
     n_weights: int = 2
 
 
-def arrivals_on_a_line(config: BayesConfig, X: Array, t: Array, fitted: Fitted) -> Arrivals:
+def arrivals_on_a_line(config: BayesConfig, X: Array, t: Array, fitted: PosteriorFit) -> Arrivals:
     """The straight line's two weights as points arrive one at a time.
 
     The precisions are the model's own, 1 for a prior that has several.
@@ -80,22 +86,22 @@ def arrivals_on_a_line(config: BayesConfig, X: Array, t: Array, fitted: Fitted) 
 def arrivals_of_two(
     basis: Basis,
     terms: list[str],
-    whole: Triangle,
+    whole: RFactor,
     X: Array,
     t: Array,
-    fitted: Fitted,
+    fitted: PosteriorFit,
     prior: Prior | None,
 ) -> Arrivals:
     """The model's first two weights as points arrive, whatever the others are.
 
     Each is the marginal of the posterior of all weights under the model's own prior and noise, so
-    that the last is what the model says of the two. Columns that ARD dropped have no spread and
+    that the last is the model's own. Columns that ARD dropped have no spread and
     are passed over.
 
     Args:
         basis: of the model.
         terms: the name of each column, (p,).
-        whole: the triangle of all rows.
+        whole: the R factor of all rows.
         X, t: the rows in their order, (N, D) and (N,); of a file read in batches a sample.
         fitted: the model.
         prior: m_0 and S_0, where the prior is general.
@@ -105,17 +111,17 @@ def arrivals_of_two(
     if len(two) < 2:
         return Arrivals([])
     found = [_of_two(0, from_prior(prior, fitted.noise_precision), two)]
-    for triangle in _growing(basis, whole, X, t):
-        data = whitened(triangle, prior)
+    for r_factor in _growing(basis, whole, X, t):
+        data = whitened(r_factor, prior)
         now = general_posterior(data, prior, fitted.noise_precision)
-        found.append(_of_two(triangle.n_rows, now, two))
+        found.append(_of_two(r_factor.n_rows, now, two))
     first, second = (
         "constant" if basis.degrees()[k] == 0 else f"weight of {terms[k]}" for k in two
     )
     return Arrivals(found, (first, second), basis.n_columns)
 
 
-def _prior_of(fitted: Fitted, prior: Prior | None, p: int) -> tuple[Prior, Array]:
+def _prior_of(fitted: PosteriorFit, prior: Prior | None, p: int) -> tuple[Prior, Array]:
     """The model's prior as N(m_0, L L^T), and the spread of each weight under it, (p,)."""
     if prior is None:
         assert fitted.prior_precisions is not None  # only a general prior has none
@@ -123,11 +129,11 @@ def _prior_of(fitted: Fitted, prior: Prior | None, p: int) -> tuple[Prior, Array
     return prior, np.asarray(np.linalg.norm(prior.factor, axis=1))
 
 
-def _growing(basis: Basis, whole: Triangle, X: Array, t: Array) -> Iterator[Triangle]:
-    """The triangles of the first rows, and in the end that of all."""
+def _growing(basis: Basis, whole: RFactor, X: Array, t: Array) -> Iterator[RFactor]:
+    """The R factors of the first rows, and in the end that of all."""
     for n in ARRIVALS:
         if 0 < n <= t.size and n < whole.n_rows:
-            yield triangle_of(basis, in_memory(X[:n], t[:n]))
+            yield r_factor_of(basis, in_memory(X[:n], t[:n]))
     yield whole
 
 

@@ -1,22 +1,28 @@
-"""The columns of the model, and the data as a triangle of them."""
+"""The columns of the model, and the data as an R factor of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.datasets.source import Source
 from mlcli.experiments.bayes.config import BayesConfig
+from mlcli.linear.arrays import subsample_indices
 from mlcli.linear.basis import PRODUCTS, Basis, fit_basis
-from mlcli.linear.compress import refuse_loss
-from mlcli.linear.moments import (
+from mlcli.linear.polynomial import refuse_loss
+from mlcli.linear.r_factor import (
+    GramAccumulator,
+    IllConditioned,
     MomentAccumulator,
+    QRAccumulator,
+    RFactor,
     changed,
     chebyshev_coefficients,
     chebyshev_nodes,
+    condition,
 )
 from mlcli.linear.redundant import (
     NOTHING,
@@ -24,15 +30,6 @@ from mlcli.linear.redundant import (
     Redundant,
     Related,
     find_redundant,
-    left_out_notes,
-)
-from mlcli.linear.sample import subsample_indices
-from mlcli.linear.triangle import (
-    GramAccumulator,
-    IllConditioned,
-    QRAccumulator,
-    Triangle,
-    condition,
 )
 
 Array = NDArray[np.float64]
@@ -66,13 +63,13 @@ def model_degree(config: BayesConfig) -> int:
 
 @dataclass(frozen=True)
 class Data:
-    """Rows that can be met again and again, in bounded memory.
+    """Rows that can be read again and again, in bounded memory.
 
     Attributes:
         rows: () -> X (n, D), t (n,) in batches.
         low, high: range of each feature, (D,).
         n_rows: N.
-        triangles: of each degree, where the rows were read once for all of them; None: not yet.
+        r_factors: of each degree, where the rows were read once for all of them; None: not yet.
         arrays: X (N, D) and t (N,), where they are in memory.
         redundant: products of features that add nothing.
     """
@@ -81,7 +78,7 @@ class Data:
     low: Array
     high: Array
     n_rows: int
-    triangles: Mapping[int, Triangle] | None = None
+    r_factors: Mapping[int, RFactor] | None = None
     arrays: tuple[Array, Array] | None = None
     redundant: Redundant = NOTHING
 
@@ -89,7 +86,7 @@ class Data:
 def in_memory(X: Array, t: Array, related: Related = UNRELATED) -> Data:
     """Data that are arrays, and what their columns were made of where that is known."""
     return Data(
-        lambda: [(X, t)],
+        partial(list, [(X, t)]),
         X.min(axis=0),
         X.max(axis=0),
         t.size,
@@ -98,10 +95,10 @@ def in_memory(X: Array, t: Array, related: Related = UNRELATED) -> Data:
     )
 
 
-def triangle_of(basis: Basis, data: Data) -> Triangle:
-    """The triangle of [Phi t] in one pass, or two where the columns are too much alike."""
-    if data.triangles is not None:
-        return data.triangles[basis.degree]
+def r_factor_of(basis: Basis, data: Data) -> RFactor:
+    """The R factor of [Phi t] in one pass, or two where the columns are too much alike."""
+    if data.r_factors is not None:
+        return data.r_factors[basis.degree]
     c0 = _first_guess(basis, data)
     found = None
     if data.n_rows >= MANY_ROWS:
@@ -124,7 +121,7 @@ def _first_guess(basis: Basis, data: Data) -> Array | None:
     return np.asarray(np.linalg.lstsq(basis.evaluate(X[sample]), t[sample])[0])
 
 
-def _by_moments(basis: Basis, data: Data, c0: Array | None) -> Triangle | None:
+def _by_moments(basis: Basis, data: Data, c0: Array | None) -> RFactor | None:
     """Polynomials of one input through sums of Chebyshev polynomials over the data's range.
 
     None where those are not nearly orthogonal on the rows, and digits would be lost.
@@ -143,23 +140,23 @@ def _by_moments(basis: Basis, data: Data, c0: Array | None) -> Triangle | None:
     for X, t in data.rows():
         accumulator.add((X[:, 0] - middle) / half, t, guess)
     try:
-        found = accumulator.triangle()
+        found = accumulator.r_factor()
         refuse_gram(found, guess)
     except IllConditioned:
         return None
     return changed(found.with_target(guess), to_basis)
 
 
-def _by_gram(basis: Basis, data: Data, c0: Array | None) -> Triangle | None:
-    """The triangle by Gram matrices; None where they would lose digits."""
+def _by_gram(basis: Basis, data: Data, c0: Array | None) -> RFactor | None:
+    """The R factor by Gram matrices; None where they would lose digits."""
     try:
         return _accumulated(basis, data, c0, GramAccumulator(basis.n_columns))
     except IllConditioned:
         return None
 
 
-def refuse_gram(rest: Triangle, guess: Array) -> None:
-    """Refuse the triangle of [Phi, t - Phi guess] where its Gram matrix lost digits.
+def refuse_gram(rest: RFactor, guess: Array) -> None:
+    """Refuse the R factor of [Phi, t - Phi guess] where its Gram matrix lost digits.
 
     Raises:
         IllConditioned: the columns are too much alike, or the guess leaves too much over.
@@ -171,34 +168,17 @@ def refuse_gram(rest: Triangle, guess: Array) -> None:
 
 def _accumulated(
     basis: Basis, data: Data, c0: Array | None, accumulator: GramAccumulator | QRAccumulator
-) -> Triangle:
-    """The triangle of [Phi t], by way of that of [Phi, t - Phi c0]."""
+) -> RFactor:
+    """The R factor of [Phi t], by way of that of [Phi, t - Phi c0]."""
     for X, t in data.rows():
         for start in range(0, t.size, CHUNK):
             part = slice(start, start + CHUNK)
             columns = basis.evaluate(X[part]).T  # (p, n)
             rest = t[part] if c0 is None else t[part] - c0 @ columns
             accumulator.add_rows(np.concatenate([columns, rest[None]]))
-    found = accumulator.triangle()
+    found = accumulator.r_factor()
     if c0 is None:
         return found
     if isinstance(accumulator, GramAccumulator):
         refuse_gram(found, c0)
     return found.with_target(c0)
-
-
-def warnings_of(
-    config: BayesConfig, source: Source, at_limit: bool, left_out: Sequence[str]
-) -> list[str]:
-    """What a reader of the posterior should know."""
-    found = left_out_notes(left_out)
-    if at_limit:
-        found.append(
-            "the evidence rises without end as the prior narrows: the columns explain nothing, and "
-            "the prior precision is the largest that was tried"
-        )
-    if source.streamed:
-        found.append("the file is read in batches: no k-fold choice, and a sample in the pictures")
-    if config.basis == "linear" and (config.degree != 1 or set(config.degrees) != {1}):
-        found.append("the linear basis has one size; --degree and --degrees were not used")
-    return found

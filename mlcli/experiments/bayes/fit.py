@@ -14,26 +14,28 @@ from mlcli.linear.bayes.evidence import EvidenceMaximum, maximise_evidence
 from mlcli.linear.bayes.posterior import (
     Posterior,
     Prior,
+    Spectrum,
     general_posterior,
     isotropic_posterior,
+    log_likelihood,
+    spectrum,
     whitened,
 )
 from mlcli.linear.bayes.relevance import relevance
-from mlcli.linear.bayes.spectrum import Spectrum, log_likelihood, spectrum
 from mlcli.linear.bayes.unknown_noise import (
     StudentPosterior,
     best_ratio,
     student_log_evidence,
     student_posterior,
 )
-from mlcli.linear.triangle import Triangle, solve_nested
+from mlcli.linear.r_factor import RFactor, solve_nested
 from mlcli.models.bayes import predictive
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Fitted:
+class PosteriorFit:
     """A posterior and what led to it.
 
     Attributes:
@@ -70,20 +72,20 @@ class Fitted:
         return predictive(self.posterior, Phi, level)
 
 
-def fit(config: BayesConfig, triangle: Triangle, prior: Prior | None = None) -> Fitted:
-    """The posterior that a config asks for.
+def fit(config: BayesConfig, r_factor: RFactor, prior: Prior | None = None) -> PosteriorFit:
+    """The posterior of a config.
 
     Args:
         config: validated parameters.
-        triangle: that of [Phi t].
+        r_factor: that of [Phi t].
         prior: m_0 and S_0 for a general prior.
 
     Raises:
         NoAnswerError: the evidence has no finite maximum.
     """
     if config.prior == "ard":
-        return _relevant(config, triangle)
-    data = spectrum(triangle) if prior is None else whitened(triangle, prior)
+        return _relevant(config, r_factor)
+    data = spectrum(r_factor) if prior is None else whitened(r_factor, prior)
     if config.noise == "student":
         return _unknown_noise(config, data)
     # A general prior is N(0, I) in its own coordinates, whatever the precisions.
@@ -96,8 +98,10 @@ def fit(config: BayesConfig, triangle: Triangle, prior: Prior | None = None) -> 
     return _described(posterior, np.full(data.s.size, best.prior_precision), best)
 
 
-def _described(posterior: Posterior, precisions: Array | None, best: EvidenceMaximum) -> Fitted:
-    return Fitted(
+def _described(
+    posterior: Posterior, precisions: Array | None, best: EvidenceMaximum
+) -> PosteriorFit:
+    return PosteriorFit(
         posterior,
         precisions,
         best.noise_precision,
@@ -109,7 +113,7 @@ def _described(posterior: Posterior, precisions: Array | None, best: EvidenceMax
     )
 
 
-def _unknown_noise(config: BayesConfig, data: Spectrum) -> Fitted:
+def _unknown_noise(config: BayesConfig, data: Spectrum) -> PosteriorFit:
     shape, rate = config.noise_shape, config.noise_rate
     ratio, certificate = config.prior_precision, None
     if ratio is None:
@@ -119,21 +123,21 @@ def _unknown_noise(config: BayesConfig, data: Spectrum) -> Fitted:
     value = student_log_evidence(data, ratio, shape, rate)
     precisions = np.full(data.s.size, ratio * beta)
     gamma = float(data.effective_parameters(ratio))
-    return Fitted(posterior, precisions, beta, value, gamma, certificate=certificate)
+    return PosteriorFit(posterior, precisions, beta, value, gamma, certificate=certificate)
 
 
-def _relevant(config: BayesConfig, triangle: Triangle) -> Fitted:
+def _relevant(config: BayesConfig, r_factor: RFactor) -> PosteriorFit:
     """ARD: the dropped columns have the weight 0 and no spread."""
-    if triangle.R[-1, -1] == 0.0:
+    if r_factor.R[-1, -1] == 0.0:
         raise NoAnswerError(
             "the columns fit the target exactly, and the noise precision grows without bound",
             hint="a lower --degree or more rows",
         )
-    found = relevance(triangle)
-    kept, p = found.kept, triangle.R.shape[0] - 1
-    R = np.column_stack([triangle.R[:, kept], triangle.R[:, -1]])  # (p+1, kept+1)
+    found = relevance(r_factor)
+    kept, p = found.kept, r_factor.R.shape[0] - 1
+    R = np.column_stack([r_factor.R[:, kept], r_factor.R[:, -1]])  # (p+1, kept+1)
     upper = np.linalg.qr(R, mode="r")
-    small = Triangle(np.sign(np.diagonal(upper))[:, None] * upper, triangle.n_rows)
+    small = RFactor(np.sign(np.diagonal(upper))[:, None] * upper, r_factor.n_rows)
     prior = Prior(np.zeros(kept.size), np.diag(found.prior_precisions[kept] ** -0.5))
     data = whitened(small, prior)
     white = general_posterior(data, prior, found.noise_precision)
@@ -141,7 +145,7 @@ def _relevant(config: BayesConfig, triangle: Triangle) -> Fitted:
     mean[kept], factor[kept] = white.mean, white.factor
     gamma = float(data.effective_parameters(1.0 / found.noise_precision))
     posterior = Posterior(mean, factor, found.noise_precision)
-    return Fitted(
+    return PosteriorFit(
         posterior,
         found.prior_precisions,
         found.noise_precision,
@@ -166,11 +170,11 @@ class MaximumLikelihood:
     log_likelihood: float | None
 
 
-def maximum_likelihood(triangle: Triangle) -> MaximumLikelihood:
+def maximum_likelihood(r_factor: RFactor) -> MaximumLikelihood:
     """The weights and the noise precision that make the data most probable."""
-    W, rss = solve_nested(triangle, [triangle.R.shape[0] - 1])
-    exact = rss[0] <= 1e-24 * float(triangle.R[:, -1] @ triangle.R[:, -1])
+    W, rss = solve_nested(r_factor, [r_factor.R.shape[0] - 1])
+    exact = rss[0] <= 1e-24 * float(r_factor.R[:, -1] @ r_factor.R[:, -1])
     if exact:
         return MaximumLikelihood(W[:, 0], None, None)
-    beta = triangle.n_rows / float(rss[0])
-    return MaximumLikelihood(W[:, 0], beta, log_likelihood(float(rss[0]), triangle.n_rows, beta))
+    beta = r_factor.n_rows / float(rss[0])
+    return MaximumLikelihood(W[:, 0], beta, log_likelihood(float(rss[0]), r_factor.n_rows, beta))

@@ -2,45 +2,42 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import by_solve
-from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
 from mlcli.experiments.bayes import streamed, tables
 from mlcli.experiments.bayes.arrivals import Arrivals, arrivals_of_two, arrivals_on_a_line
-from mlcli.experiments.bayes.checks import all_rows, first_data, n_replicates
 from mlcli.experiments.bayes.columns import (
     Data,
     basis_of,
-    in_memory,
     model_degree,
-    triangle_of,
-    warnings_of,
+    r_factor_of,
 )
 from mlcli.experiments.bayes.config import BayesConfig
-from mlcli.experiments.bayes.fit import Fitted, MaximumLikelihood, fit, maximum_likelihood
-from mlcli.experiments.bayes.inputs import points, read_prior
-from mlcli.experiments.bayes.shares import calibrated, shares
+from mlcli.experiments.bayes.fit import MaximumLikelihood, PosteriorFit, fit, maximum_likelihood
+from mlcli.experiments.bayes.prepare import BayesPrepared
 from mlcli.experiments.bayes.studies import (
-    Curve,
+    METHODS,
+    EvidenceCurve,
     calibration,
     evidence_curve,
     evidence_surface,
     with_folds,
 )
-from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.experiment import Context
 from mlcli.experiments.source import prepared_info
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import Basis
-from mlcli.linear.bayes.posterior import Prior
-from mlcli.linear.redundant import left_out_entry
-from mlcli.linear.triangle import Triangle
+from mlcli.linear.r_factor import RFactor
+from mlcli.linear.redundant import left_out_entry, left_out_notes
 from mlcli.models.bayes import encode
 from mlcli.models.parts import SCHEMA
 from mlcli.result import Columns, Metrics, Result
@@ -54,97 +51,78 @@ DETERMINISM = (
 
 
 @dataclass(frozen=True)
-class Replicate:
+class BayesReplicate:
     """What one data set contributes to the summaries."""
 
-    fitted: Fitted
-    curve: Curve
+    fitted: PosteriorFit
+    curve: EvidenceCurve
 
 
 @dataclass(frozen=True)
-class Model:
+class FirstModel:
     """The model of the first data set."""
 
     basis: Basis
-    triangle: Triangle
-    fitted: Fitted
+    r_factor: RFactor
+    fitted: PosteriorFit
     likely: MaximumLikelihood
     terms: list[str]
 
 
-def check_answer(config: BayesConfig, source: Source) -> None:
+def check_answer(prepared: BayesPrepared) -> None:
     """Fit the first data set, to know before a stage is planned whether there is an answer.
 
     Raises:
         NoAnswerError: the evidence has no maximum, as where the target has no noise.
     """
-    _model(config, source, _data(config, source, 0), _prior(config, source))
+    _model(prepared, prepared.first_data)
 
 
-def run(prepared: Prepared[BayesConfig], context: Context) -> Result:
+def run(prepared: BayesPrepared, context: Context) -> Result:
     """Fit the first data set in full, the others for the spread, and measure the calibration."""
     config, source = prepared.config, prepared.source
-    prior = _prior(config, source)
     if isinstance(source, StreamSource):
         data = streamed.read(config, source, context.progress)
-        fitted = _model(config, source, data, prior).fitted
-        found = [Replicate(fitted, evidence_curve(config, data))]
-        return _result(config, source, prior, data, found, [])
-    generator = source.generator
-    n_sets, n_study = n_replicates(config, source), config.n_calibration if generator else 0
-    replicates: list[Replicate] = []
-    for one in context.workers.map_ordered(
-        lambda i: _replicate(config, source, prior, i), range(n_sets)
-    ):
+        found = [BayesReplicate(_model(prepared, data).fitted, evidence_curve(config, data))]
+        return _result(prepared, data, found, [])
+    generator, n_sets = source.generator, prepared.n_replicates
+    n_study = config.n_calibration if generator else 0
+    replicates: list[BayesReplicate] = []
+    for one in context.workers.map_ordered(lambda i: _replicate(prepared, i), range(n_sets)):
         replicates.append(one)
         context.progress(len(replicates), n_sets + n_study)
     study: list[Array] = []
     for covered in calibration(config, generator, context.workers) if generator and n_study else ():
         study.append(covered)
         context.progress(n_sets + len(study), n_sets + n_study)
-    return _result(config, source, prior, _data(config, source, 0), replicates, study)
+    return _result(prepared, prepared.first_data, replicates, study)
 
 
-def _data(config: BayesConfig, source: Source, index: int) -> Data:
-    if isinstance(source, StreamSource):
-        return first_data(config, source)
-    found = source.replicate(index, config.seed).fitted_to()
-    return in_memory(found.X, found.t, found.related)
-
-
-def _prior(config: BayesConfig, source: Source) -> Prior | None:
-    """The prior of --prior-mean and --prior-covariance, for workers that may not have the files."""
-    data = _data(config, source, 0)
-    basis = basis_of(config, data.low, data.high, model_degree(config), data.redundant)
-    return read_prior(config, basis.terms(source.feature_names))
-
-
-def _replicate(config: BayesConfig, source: Source, prior: Prior | None, index: int) -> Replicate:
-    data = _data(config, source, index)
+def _replicate(prepared: BayesPrepared, index: int) -> BayesReplicate:
+    config, data = prepared.config, prepared.data(index)
     rng = stream(config.seed, "folds", index)
     curve = evidence_curve(config, data)
-    curve = with_folds(config, source.replicate(index, config.seed), curve, rng)
-    return Replicate(_model(config, source, data, prior).fitted, curve)
+    curve = with_folds(config, prepared.source.replicate(index, config.seed), curve, rng)
+    return BayesReplicate(_model(prepared, data).fitted, curve)
 
 
-def _model(config: BayesConfig, source: Source, data: Data, prior: Prior | None) -> Model:
+def _model(prepared: BayesPrepared, data: Data) -> FirstModel:
+    config = prepared.config
     basis = basis_of(config, data.low, data.high, model_degree(config), data.redundant)
-    terms = basis.terms(source.feature_names)
-    triangle = triangle_of(basis, data)
-    fitted = fit(config, triangle, prior)
-    return Model(basis, triangle, fitted, maximum_likelihood(triangle), terms)
+    r_factor = r_factor_of(basis, data)
+    fitted = fit(config, r_factor, prepared.prior)
+    terms = basis.terms(prepared.source.feature_names)
+    return FirstModel(basis, r_factor, fitted, maximum_likelihood(r_factor), terms)
 
 
 def _result(
-    config: BayesConfig,
-    source: Source,
-    prior: Prior | None,
+    prepared: BayesPrepared,
     data: Data,
-    replicates: Sequence[Replicate],
+    replicates: Sequence[BayesReplicate],
     study: Sequence[Array],
 ) -> Result:
-    first = all_rows(config, source)
-    model = _model(config, source, data, prior)
+    config, source = prepared.config, prepared.source
+    model = _model(prepared, data)
     posterior = model.fitted.posterior
     words, arrays = encode(model.basis, posterior)
     info = {
@@ -161,11 +139,11 @@ def _result(
         "target": source.target_name,
         "noise_precision": model.fitted.noise_precision,
         "fitted_on": "all rows of the first data set",
-        **prepared_info(first),
+        **prepared_info(prepared.first),
     }
     return Result(
         metrics=_metrics(config, model, replicates, study, source),
-        tables=_tables(config, source, first, data, model, prior, replicates, study),
+        tables=_tables(prepared, data, model, replicates, study),
         model_tables={
             "posterior_mean": {"term": model.terms, "mean": posterior.mean, "std": posterior.std}
         },
@@ -173,7 +151,7 @@ def _result(
         model_tensors={"predictor": arrays},
         model_info=info,
         determinism=DETERMINISM,
-        warnings=warnings_of(
+        warnings=_warnings(
             config, source, model.fitted.at_limit, model.basis.left_out_terms(source.feature_names)
         ),
         certificates=by_solve(
@@ -187,42 +165,39 @@ def _result(
 
 
 def _tables(
-    config: BayesConfig,
-    source: Source,
-    first: Dataset,
+    prepared: BayesPrepared,
     data: Data,
-    model: Model,
-    prior: Prior | None,
-    replicates: Sequence[Replicate],
+    model: FirstModel,
+    replicates: Sequence[BayesReplicate],
     study: Sequence[Array],
 ) -> dict[str, Columns]:
-    X = points(config, first, data.low, data.high)
+    config, first = prepared.config, prepared.first
     basis, fitted, rng = model.basis, model.fitted, stream(config.seed, "draws")
-    at = first.X if X is None else X
+    at = first.X if prepared.points is None else prepared.points
     return {
         "band": tables.band_table(basis, fitted, first, data.low, data.high),
         "calibration": tables.calibration_table(study),
         "data": tables.data_table(first),
         "draws": tables.draws_table(basis, fitted, data.low, data.high, config.n_draws, rng),
         "evidence": tables.evidence_table([one.curve for one in replicates]),
-        "evidence_surface": tables.surface_table(*evidence_surface(config, model.triangle, fitted)),
-        "predictive": tables.predictive_table(basis, fitted, at, source.feature_names),
-        "sequential": tables.sequential_table(_arrivals(config, first, model, prior)),
+        "evidence_surface": tables.surface_table(*evidence_surface(config, model.r_factor, fitted)),
+        "predictive": tables.predictive_table(basis, fitted, at, first.feature_names),
+        "sequential": tables.sequential_table(_arrivals(prepared, model)),
         "weights": tables.weights_table(model.terms, fitted, model.likely),
     }
 
 
-def _arrivals(config: BayesConfig, first: Dataset, model: Model, prior: Prior | None) -> Arrivals:
-    X, t, fitted = first.X, first.t, model.fitted
+def _arrivals(prepared: BayesPrepared, model: FirstModel) -> Arrivals:
+    X, t, fitted = prepared.first.X, prepared.first.t, model.fitted
     if X.shape[1] == 1:
-        return arrivals_on_a_line(config, X, t, fitted)
-    return arrivals_of_two(model.basis, model.terms, model.triangle, X, t, fitted, prior)
+        return arrivals_on_a_line(prepared.config, X, t, fitted)
+    return arrivals_of_two(model.basis, model.terms, model.r_factor, X, t, fitted, prepared.prior)
 
 
 def _metrics(
     config: BayesConfig,
-    model: Model,
-    replicates: Sequence[Replicate],
+    model: FirstModel,
+    replicates: Sequence[BayesReplicate],
     study: Sequence[Array],
     source: Source,
 ) -> Metrics:
@@ -231,7 +206,7 @@ def _metrics(
         "basis": config.basis,
         "degree": model_degree(config),
         **left_out_entry(model.basis.left_out_terms(source.feature_names)),
-        "n_rows": model.triangle.n_rows,
+        "n_rows": model.r_factor.n_rows,
         "n_seeds": len(replicates),
         "log_evidence": fitted.log_evidence,
         "prior_precision": fitted.prior_precision,
@@ -243,10 +218,10 @@ def _metrics(
         "degree_by_evidence": curve.degree_by_evidence(),
         "degree_by_kfold": curve.degree_by_kfold(),
         "chosen": {
-            "evidence": shares([one.curve.degree_by_evidence() for one in replicates]),
-            "kfold": shares([one.curve.degree_by_kfold() for one in replicates]),
+            "evidence": _shares([one.curve.degree_by_evidence() for one in replicates]),
+            "kfold": _shares([one.curve.degree_by_kfold() for one in replicates]),
         },
-        "calibration": calibrated(config, study),
+        "calibration": _calibrated(config, study),
     }
     rows = zip(
         model.terms, model.likely.w, fitted.posterior.mean, fitted.posterior.std, strict=True
@@ -267,9 +242,44 @@ def _metrics(
     return metrics
 
 
-def _over_seeds(replicates: Sequence[Replicate]) -> Metrics:
+def _over_seeds(replicates: Sequence[BayesReplicate]) -> Metrics:
     names: tuple[str, ...] = ("log_evidence", "noise_precision", "effective_parameters")
     if all(one.fitted.prior_precision is not None for one in replicates):
         names += ("prior_precision",)
     fits = [one.fitted for one in replicates]
     return {name: summary([float(getattr(fit, name)) for fit in fits], name) for name in names}
+
+
+def _shares(chosen: Sequence[int | None]) -> dict[str, float]:
+    """The share of the data sets that chose each degree, None aside."""
+    counts = Counter(degree for degree in chosen if degree is not None)
+    return {f"degree_{degree}": counts[degree] / len(chosen) for degree in sorted(counts)}
+
+
+def _calibrated(config: BayesConfig, study: Sequence[Array]) -> Metrics:
+    """How often intervals covered, by method and level; empty where nothing was drawn."""
+    rows = tables.calibration_rows(study)
+    if not rows:
+        return {}
+    found: dict[str, Any] = {method.replace(" ", "_"): {} for method in METHODS}
+    for row in rows:
+        kept = {key: value for key, value in row.items() if key not in ("method", "level")}
+        found[row["method"].replace(" ", "_")][f"level_{100 * row['level']:g}"] = kept
+    return found | {"n": len(study), "rows": config.calibration_rows}
+
+
+def _warnings(
+    config: BayesConfig, source: Source, at_limit: bool, left_out: Sequence[str]
+) -> list[str]:
+    """What a reader of the posterior should know."""
+    found = left_out_notes(left_out)
+    if at_limit:
+        found.append(
+            "the evidence rises without end as the prior narrows: the columns explain nothing, and "
+            "the prior precision is the largest that was tried"
+        )
+    if source.streamed:
+        found.append("the file is read in batches: no k-fold choice, and a sample in the pictures")
+    if config.basis == "linear" and (config.degree != 1 or set(config.degrees) != {1}):
+        found.append("the linear basis has one size; --degree and --degrees were not used")
+    return found

@@ -1,4 +1,4 @@
-"""`bayes` on a table that is larger than memory: one pass, one small triangle a degree."""
+"""`bayes` on a table that is larger than memory: one pass, one small R factor a degree."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from mlcli.experiments.bayes.columns import (
 )
 from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.linear.basis import PRODUCTS, Basis
-from mlcli.linear.moments import changed
-from mlcli.linear.streams import Way, ways
-from mlcli.linear.triangle import (
+from mlcli.linear.polynomial import StreamPlan, stream_plans
+from mlcli.linear.r_factor import (
     GramAccumulator,
     IllConditioned,
     QRAccumulator,
-    Triangle,
+    RFactor,
+    changed,
     triangular,
 )
 from mlcli.result import Progress
@@ -36,14 +36,14 @@ Array = NDArray[np.float64]
 
 
 class _Rows(Protocol):
-    """Rows in, triangle out, by one method."""
+    """Rows in, R factor out, by one method."""
 
     def add(self, X: Array, t: Array) -> None: ...
-    def triangle(self) -> Triangle: ...
+    def r_factor(self) -> RFactor: ...
 
 
 def read(config: BayesConfig, source: StreamSource, progress: Progress) -> Data:
-    """The triangle of every degree that a run asks for, in one pass over the rows.
+    """The R factor of every degree of a run, in one pass over the rows.
 
     What the pass holds is a correction to the fit of the source's sample, so that even of a nearly
     exact fit no digits are lost. A method that serves the sample but not all rows is found out at
@@ -60,7 +60,7 @@ def read(config: BayesConfig, source: StreamSource, progress: Progress) -> Data:
     tops = wanted[-1:] if _is_nested(config) else wanted
     bases = [basis_of(config, source.low, source.high, degree) for degree in tops]
     with threadpool_limits(1):
-        of_tops = dict(zip(tops, _triangles(bases, source, progress), strict=True))
+        of_tops = dict(zip(tops, _r_factors(bases, source, progress), strict=True))
     if len(tops) == 1:
         of_tops = {d: _leading(of_tops[tops[0]], bases[0], d) for d in wanted}
     return Data(source.batches, source.low, source.high, source.n_rows, of_tops)
@@ -71,18 +71,18 @@ def _is_nested(config: BayesConfig) -> bool:
     return basis_of(config, np.zeros(1), np.ones(1), 1).kind in (*PRODUCTS, "fourier", "linear")
 
 
-def _leading(triangle: Triangle, basis: Basis, degree: int) -> Triangle:
-    """The triangle of the columns up to a degree."""
+def _leading(r_factor: RFactor, basis: Basis, degree: int) -> RFactor:
+    """The R factor of the columns up to a degree."""
     columns = np.flatnonzero(basis.degrees() <= degree)
-    return Triangle(triangular(triangle.R[:, [*columns, -1]]), triangle.n_rows)
+    return RFactor(triangular(r_factor.R[:, [*columns, -1]]), r_factor.n_rows)
 
 
-def _triangles(bases: list[Basis], source: StreamSource, progress: Progress) -> list[Triangle]:
-    """The triangle of each basis: all in one pass, or those that it did not serve in another."""
-    ways = [_ways(basis, source.sample) for basis in bases]
-    found: list[Triangle | None] = [None] * len(bases)
+def _r_factors(bases: list[Basis], source: StreamSource, progress: Progress) -> list[RFactor]:
+    """The R factor of each basis: all in one pass, or those that it did not serve in another."""
+    stream_plans = [_stream_plans(basis, source.sample) for basis in bases]
+    found: list[RFactor | None] = [None] * len(bases)
     while left := [i for i, one in enumerate(found) if one is None]:
-        rows = {i: ways[i].pop(0)() for i in left}
+        rows = {i: stream_plans[i].pop(0)() for i in left}
         done = 0
         for X, t in source.batches():
             for one in rows.values():
@@ -91,17 +91,17 @@ def _triangles(bases: list[Basis], source: StreamSource, progress: Progress) -> 
             progress(done, source.n_rows)
         for i in left:
             try:
-                found[i] = rows[i].triangle()
+                found[i] = rows[i].r_factor()
             except IllConditioned:
                 continue
     return [one for one in found if one is not None]
 
 
-def _ways(basis: Basis, sample: Dataset) -> list[Callable[[], _Rows]]:
-    """How the rows can be taken in, the fastest first: those that serve the sample."""
+def _stream_plans(basis: Basis, sample: Dataset) -> list[Callable[[], _Rows]]:
+    """The methods that can add up the rows, the fastest first: those that work on the sample."""
     if basis.kind in (*PRODUCTS, "linear"):
         # With the constant even where the basis has none: its columns need it all the same.
-        found = ways(sample.X, sample.t, basis.low, basis.high, basis.degree)
+        found = stream_plans(sample.X, sample.t, basis.low, basis.high, basis.degree)
         if found[0].basis.rank == found[0].basis.n_columns:
             starts: list[Callable[[], _Rows]] = [partial(_Polynomials, one, basis) for one in found]
             return [start for start in starts[:-1] if _serves(start, sample)] + starts[-1:]
@@ -115,7 +115,7 @@ def _serves(start: Callable[[], _Rows], sample: Dataset) -> bool:
     rows = start()
     rows.add(sample.X, sample.t)
     try:
-        rows.triangle()
+        rows.r_factor()
     except IllConditioned:
         return False
     return True
@@ -124,16 +124,16 @@ def _serves(start: Callable[[], _Rows], sample: Dataset) -> bool:
 class _Polynomials:
     """Through polynomials that are nearly orthonormal on the rows, and from them to a basis."""
 
-    def __init__(self, way: Way, basis: Basis) -> None:
-        self._way, self._basis, self._rows = way, basis, way.start()
+    def __init__(self, plan: StreamPlan, basis: Basis) -> None:
+        self._plan, self._basis, self._rows = plan, basis, plan.start()
 
     def add(self, X: Array, t: Array) -> None:
         self._rows.add(X, t)
 
-    def triangle(self) -> Triangle:
+    def r_factor(self) -> RFactor:
         # The columns of the basis as combinations of the polynomials, (p, p) or (p + 1, p).
-        to_basis = self._way.Q.T @ self._basis.evaluate(self._way.points)
-        return changed(self._way.triangle(self._rows), to_basis)
+        to_basis = self._plan.Q.T @ self._basis.evaluate(self._plan.points)
+        return changed(self._plan.r_factor(self._rows), to_basis)
 
 
 class _Columns:
@@ -156,8 +156,8 @@ class _Columns:
             Phi = self._basis.evaluate(X[part])  # (n, p)
             self._rows.add(Phi, t[part] - Phi @ self._c0)
 
-    def triangle(self) -> Triangle:
-        rest = self._rows.triangle()
+    def r_factor(self) -> RFactor:
+        rest = self._rows.r_factor()
         if isinstance(self._rows, GramAccumulator):
             refuse_gram(rest, self._c0)
         return rest.with_target(self._c0)

@@ -20,21 +20,21 @@ from mlcli.experiments.bayes.columns import (
     degrees_of,
     in_memory,
     model_degree,
-    triangle_of,
+    r_factor_of,
 )
 from mlcli.experiments.bayes.config import BayesConfig
-from mlcli.experiments.bayes.fit import Fitted, fit, maximum_likelihood
-from mlcli.experiments.kfold.config import KfoldConfig
-from mlcli.experiments.kfold.prepared import scores_of
+from mlcli.experiments.bayes.fit import PosteriorFit, fit, maximum_likelihood
+from mlcli.experiments.cross_validation.scores import scores_of
+from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.linear.basis import count_columns
 from mlcli.linear.bayes.evidence import EvidenceMaximum, maximise_evidence
-from mlcli.linear.bayes.spectrum import log_evidence, spectrum
+from mlcli.linear.bayes.posterior import log_evidence, spectrum
+from mlcli.linear.r_factor import RFactor
 from mlcli.linear.statistics import normal_cdf
-from mlcli.linear.triangle import Triangle
 from mlcli.rng import stream
 from mlcli.scale.workers import Workers
-from mlcli.selection.choice import at_minimum
-from mlcli.selection.expected_error import uniform_quadrature
+from mlcli.selection.cross_validation import at_minimum
+from mlcli.selection.expected_loss import uniform_quadrature
 from mlcli.selection.folds import k_fold
 
 Array = NDArray[np.float64]
@@ -47,11 +47,11 @@ N_NODES = 64
 
 
 @dataclass(frozen=True)
-class Curve:
+class EvidenceCurve:
     """The evidence of each degree and the cross-validated error beside it.
 
     Attributes:
-        maxima: one a degree; None where the evidence has no maximum.
+        maxima: one per degree; None where the evidence has no maximum.
         cv_mse: of least squares, (n_degrees,); NaN where it was not computed.
     """
 
@@ -75,20 +75,22 @@ class Curve:
         return self.degrees[at_minimum(self.cv_mse[:, None])[0]]
 
 
-def evidence_curve(config: BayesConfig, data: Data) -> Curve:
+def evidence_curve(config: BayesConfig, data: Data) -> EvidenceCurve:
     """Maximise the evidence of every degree over both precisions; no error beside it yet."""
     degrees = degrees_of(config)
     maxima: list[EvidenceMaximum | None] = []
     for degree in degrees:
         basis = basis_of(config, data.low, data.high, degree, data.redundant)
         try:
-            maxima.append(maximise_evidence(spectrum(triangle_of(basis, data))))
+            maxima.append(maximise_evidence(spectrum(r_factor_of(basis, data))))
         except NoAnswerError:
             maxima.append(None)
-    return Curve(degrees, tuple(maxima), np.full(len(degrees), np.nan))
+    return EvidenceCurve(degrees, tuple(maxima), np.full(len(degrees), np.nan))
 
 
-def with_folds(config: BayesConfig, data: Dataset, curve: Curve, rng: np.random.Generator) -> Curve:
+def with_folds(
+    config: BayesConfig, data: Dataset, curve: EvidenceCurve, rng: np.random.Generator
+) -> EvidenceCurve:
     """The curve with the cross-validated error of least squares beside it, where rows suffice.
 
     Args:
@@ -100,7 +102,6 @@ def with_folds(config: BayesConfig, data: Dataset, curve: Curve, rng: np.random.
     if data.t.size < 2 * N_FOLDS:
         return curve
     kind = "polynomial" if config.basis == "monomial" else config.basis
-    settings = KfoldConfig(degrees=curve.degrees, basis=kind, intercept=config.intercept)
     folds = k_fold(data.t.size, N_FOLDS, rng)
     n_train = int(folds.n_train.min())
     fitted = tuple(
@@ -110,20 +111,21 @@ def with_folds(config: BayesConfig, data: Dataset, curve: Curve, rng: np.random.
     )
     if not fitted:
         return curve
-    scores = scores_of(settings.model_copy(update={"degrees": fitted}), data, folds, None)
+    spec = CrossValidationSpec(fitted, basis=kind, intercept=config.intercept)
+    scores = scores_of(spec, data, folds, None)
     cv_mse = curve.cv_mse.copy()
     cv_mse[: len(fitted)] = scores.test[:, 0].mean(axis=1)
     return replace(curve, cv_mse=cv_mse)
 
 
 def evidence_surface(
-    config: BayesConfig, triangle: Triangle, best: Fitted
+    config: BayesConfig, r_factor: RFactor, best: PosteriorFit
 ) -> tuple[Array, Array, Array]:
     """The log evidence around the model's precisions: alphas (n,), betas (n,), values (n, n)."""
     alpha = best.prior_precision
     if alpha is None or config.prior != "isotropic":
         return np.empty(0), np.empty(0), np.empty((0, 0))
-    data, steps = spectrum(triangle), np.linspace(-DECADES, DECADES, config.n_surface)
+    data, steps = spectrum(r_factor), np.linspace(-DECADES, DECADES, config.n_surface)
     alphas = alpha * 10.0**steps
     # The noise is known far better than the prior: its axis is as narrow as the peak.
     betas = best.noise_precision * 10.0 ** (steps / DECADES * _half_width(data.n_rows))
@@ -148,7 +150,7 @@ def _covered(config: BayesConfig, generator: Generator, index: int) -> Array:
     data = generator.draw(stream(config.seed, "calibration", index), config.calibration_rows)
     low, high = np.array([generator.chosen.x_min]), np.array([generator.chosen.x_max])
     basis = basis_of(config, low, high, model_degree(config))
-    triangle = triangle_of(basis, in_memory(data.X, data.t))
+    r_factor = r_factor_of(basis, in_memory(data.X, data.t))
     nodes, weights = uniform_quadrature(float(low[0]), float(high[0]), N_NODES)
     Phi, truth = basis.evaluate(nodes[:, None]), generator.spec.truth(nodes[:, None])
     plain = config.model_copy(
@@ -160,14 +162,14 @@ def _covered(config: BayesConfig, generator: Generator, index: int) -> Array:
         }
     )
     unknown = plain.model_copy(update={"noise": "student"})
-    likely = maximum_likelihood(triangle)
+    likely = maximum_likelihood(r_factor)
     models: list[Sequence[tuple[Array, Array]]] = []
     std = np.nan if likely.noise_precision is None else likely.noise_precision**-0.5
     z = [NormalDist().inv_cdf((1 + level) / 2) for level in LEVELS]
     models.append([(Phi @ likely.w, np.full(nodes.size, q * std)) for q in z])
     for settings in (plain, unknown):
         try:
-            fitted = fit(settings, triangle)
+            fitted = fit(settings, r_factor)
             require(fitted.certificate, "the evidence")
             bands = [fitted.predict(Phi, level) for level in LEVELS]
             models.append([(mean, half) for mean, _, half in bands])

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mlcli.datasets.dataset import Dataset
 from mlcli.experiments.bayes.arrivals import Arrivals
-from mlcli.experiments.bayes.fit import Fitted, MaximumLikelihood
-from mlcli.experiments.bayes.studies import LEVELS, METHODS, Curve
+from mlcli.experiments.bayes.fit import MaximumLikelihood, PosteriorFit
+from mlcli.experiments.bayes.studies import LEVELS, METHODS, EvidenceCurve
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import Basis
 from mlcli.linear.bayes.posterior import Posterior
@@ -30,14 +30,16 @@ def data_table(first: Dataset) -> Columns:
     return columns | {first.target_name: first.t[:MAX_POINTS]}
 
 
-def predictive_table(basis: Basis, fitted: Fitted, X: Array, names: Sequence[str]) -> Columns:
+def predictive_table(basis: Basis, fitted: PosteriorFit, X: Array, names: Sequence[str]) -> Columns:
     """Mean and standard deviation of t; the column of a single input is called x."""
     mean, std, _ = fitted.predict(basis.evaluate(X))
     labels = ["x"] if len(names) == 1 else list(names)
     return {label: X[:, i] for i, label in enumerate(labels)} | {"mean": mean, "std": std}
 
 
-def band_table(basis: Basis, fitted: Fitted, first: Dataset, low: Array, high: Array) -> Columns:
+def band_table(
+    basis: Basis, fitted: PosteriorFit, first: Dataset, low: Array, high: Array
+) -> Columns:
     """The 95 % band of t and of the mean along a single input, and the truth where it is known."""
     names = ("x", "mean", "low", "high", "mean_low", "mean_high", "truth")
     columns: dict[str, Any] = {name: [] for name in names}
@@ -54,7 +56,7 @@ def band_table(basis: Basis, fitted: Fitted, first: Dataset, low: Array, high: A
     return dict(zip(names, values, strict=True))
 
 
-def _share_of_weights(fitted: Fitted, spread: Array, whole: Array) -> Array:
+def _share_of_weights(fitted: PosteriorFit, spread: Array, whole: Array) -> Array:
     """The part of the predictive scale that the uncertain weights make up."""
     posterior = fitted.posterior
     if isinstance(posterior, Posterior):
@@ -63,7 +65,12 @@ def _share_of_weights(fitted: Fitted, spread: Array, whole: Array) -> Array:
 
 
 def draws_table(
-    basis: Basis, fitted: Fitted, low: Array, high: Array, n_draws: int, rng: np.random.Generator
+    basis: Basis,
+    fitted: PosteriorFit,
+    low: Array,
+    high: Array,
+    n_draws: int,
+    rng: np.random.Generator,
 ) -> Columns:
     """Curves drawn from the posterior along a single input."""
     columns: dict[str, list[Any]] = {"draw": [], "x": [], "y": []}
@@ -78,7 +85,7 @@ def draws_table(
     return columns
 
 
-def weights_table(terms: Sequence[str], fitted: Fitted, likely: MaximumLikelihood) -> Columns:
+def weights_table(terms: Sequence[str], fitted: PosteriorFit, likely: MaximumLikelihood) -> Columns:
     """Maximum likelihood beside the posterior, whose mean is also its mode (MAP)."""
     precisions = fitted.prior_precisions
     return {
@@ -93,7 +100,7 @@ def weights_table(terms: Sequence[str], fitted: Fitted, likely: MaximumLikelihoo
     }
 
 
-def evidence_table(curves: Sequence[Curve]) -> Columns:
+def evidence_table(curves: Sequence[EvidenceCurve]) -> Columns:
     """Evidence and cross-validated error against degree: the first data set, and all of them."""
     names = (
         "degree",
@@ -137,7 +144,7 @@ def evidence_table(curves: Sequence[Curve]) -> Columns:
 
 
 def surface_table(alphas: Array, betas: Array, values: Array) -> Columns:
-    """The log evidence on a grid of precisions, a row a pair."""
+    """The log evidence on a grid of precisions, one row per pair."""
     return {
         "prior_precision": np.repeat(alphas, betas.size),
         "noise_precision": np.tile(betas, alphas.size),

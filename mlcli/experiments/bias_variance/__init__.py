@@ -23,15 +23,14 @@ class BiasVariance(Experiment["BiasVarianceConfig", "Prepared[BiasVarianceConfig
     about = ABOUT
 
     def prepare(self, config: BiasVarianceConfig, source: Source) -> Prepared[BiasVarianceConfig]:
-        from mlcli.experiments.bias_variance.checks import check
+        from mlcli.experiments.bias_variance.prepare import prepare
 
-        check(config, source)
-        return Prepared(config, source)
+        return prepare(config, source)
 
     def plan(self, prepared: Prepared[BiasVarianceConfig]) -> Mapping[str, Any]:
-        from mlcli.experiments.bias_variance.checks import plan
+        from mlcli.experiments.bias_variance.prepare import plan
 
-        return plan(prepared.config, prepared.source)
+        return plan(prepared)
 
     def run(self, prepared: Prepared[BiasVarianceConfig], context: Context) -> Result:
         from mlcli.experiments.bias_variance.run import run

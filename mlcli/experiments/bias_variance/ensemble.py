@@ -14,7 +14,7 @@ from mlcli.datasets.synthetic import Generator
 from mlcli.experiments.bias_variance.config import FRESH_ROWS, BiasVarianceConfig
 from mlcli.linear.redundant import UNRELATED, Related
 from mlcli.rng import stream
-from mlcli.selection.expected_error import uniform_quadrature
+from mlcli.selection.expected_loss import uniform_quadrature
 
 Array = NDArray[np.float64]
 N_GRID = 161
@@ -22,7 +22,7 @@ FEWEST_NODES = 200
 
 
 @dataclass(frozen=True)
-class Known:
+class EnsembleTruth:
     """What is known where the generator is: f~ and the average over x ~ U(x_min, x_max).
 
     Attributes:
@@ -39,7 +39,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class DataSetEnsemble:
     """Data sets of one seed, and the rows on which they are judged.
 
     Attributes:
@@ -52,7 +52,7 @@ class Ensemble:
     members: Iterator[tuple[Array, Array]]
     X_test: Array
     t_test: Array
-    known: Known | None
+    known: EnsembleTruth | None
     related: Related = UNRELATED
 
 
@@ -61,7 +61,9 @@ def fresh_rows(config: BiasVarianceConfig) -> int:
     return config.n_rows or config.n_samples or FRESH_ROWS
 
 
-def open_ensemble(config: BiasVarianceConfig, source: Source, index: int, top: int) -> Ensemble:
+def open_ensemble(
+    config: BiasVarianceConfig, source: Source, index: int, top: int
+) -> DataSetEnsemble:
     """Fresh draws where the generator is known, a bootstrap where not.
 
     Args:
@@ -75,8 +77,8 @@ def open_ensemble(config: BiasVarianceConfig, source: Source, index: int, top: i
     chosen, truth = generator.chosen, generator.spec.truth
     nodes, weights = uniform_quadrature(chosen.x_min, chosen.x_max, max(FEWEST_NODES, top + 20))
     X = nodes[:, None]  # (n_nodes, 1)
-    known = Known(X, weights, truth(X), truth(test.X), chosen.noise_std**2)
-    return Ensemble(_fresh(config, generator, index), test.X, test.t, known)
+    known = EnsembleTruth(X, weights, truth(X), truth(test.X), chosen.noise_std**2)
+    return DataSetEnsemble(_fresh(config, generator, index), test.X, test.t, known)
 
 
 def _fresh(
@@ -88,7 +90,7 @@ def _fresh(
         yield dataset.X, dataset.t
 
 
-def _bootstrap(config: BiasVarianceConfig, source: Source, index: int) -> Ensemble:
+def _bootstrap(config: BiasVarianceConfig, source: Source, index: int) -> DataSetEnsemble:
     """Each member draws rows of one training part with replacement; the test part is apart."""
     dataset = source.replicate(index, config.seed)
     rng = stream(config.seed, "split", index)
@@ -101,7 +103,7 @@ def _bootstrap(config: BiasVarianceConfig, source: Source, index: int) -> Ensemb
             rows = rng.choice(train, size=config.n_rows or train.size)
             yield dataset.X[rows], dataset.t[rows]
 
-    return Ensemble(members(), dataset.X[test], dataset.t[test], None, dataset.related)
+    return DataSetEnsemble(members(), dataset.X[test], dataset.t[test], None, dataset.related)
 
 
 def curve_grid(source: Source, config: BiasVarianceConfig) -> Array | None:

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
 from mlcli.experiments.bias_variance.config import BiasVarianceConfig
-from mlcli.experiments.fit_poly.estimators import penalised_path
-from mlcli.experiments.strengths import strength_grid
 from mlcli.linear.basis import Basis, fit_basis, spans_powers
-from mlcli.linear.compress import fit_polynomial
 from mlcli.linear.design import build
-from mlcli.linear.orthonormal import fit_columns
+from mlcli.linear.least_squares import fit_columns
+from mlcli.linear.penalised import fit_path, strength_grid, strengths_of
+from mlcli.linear.polynomial import fit_polynomial
 from mlcli.linear.redundant import UNRELATED, Related
 
 Array = NDArray[np.float64]
@@ -23,7 +22,7 @@ Predict = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
-class Fits:
+class DegreeFits:
     """Least squares of every degree on one data set.
 
     Attributes:
@@ -36,7 +35,7 @@ class Fits:
 
 
 @dataclass(frozen=True)
-class Path:
+class StrengthFits:
     """One degree under every strength on one data set.
 
     Attributes:
@@ -72,7 +71,7 @@ def strengths(config: BiasVarianceConfig) -> Array:
     return strength_grid(config.strength_min, config.strength_max, config.n_strengths)[::-1]
 
 
-def fit_degrees(config: BiasVarianceConfig, X: Array, t: Array) -> Fits:
+def fit_degrees(config: BiasVarianceConfig, X: Array, t: Array) -> DegreeFits:
     """Least squares (4.5) of each degree on X (N, D), t (N,).
 
     Polynomials in any form span the same functions, so one recurrence serves them all. A column
@@ -82,7 +81,7 @@ def fit_degrees(config: BiasVarianceConfig, X: Array, t: Array) -> Fits:
     degrees = sizes(config)
     if spans_powers(config.basis, intercept=True):
         found = fit_polynomial(X, t, degrees)
-        return Fits(found.predict, np.asarray(found.effective_rank, dtype=float))
+        return DegreeFits(found.predict, np.asarray(found.effective_rank, dtype=float))
     low, high = X.min(axis=0), X.max(axis=0)
     bases = [fit_basis(config.basis, low, high, degree) for degree in degrees]
     fits = [fit_columns(basis.evaluate(X), t) for basis in bases]
@@ -91,12 +90,12 @@ def fit_degrees(config: BiasVarianceConfig, X: Array, t: Array) -> Fits:
         pairs = zip(bases, fits, strict=True)
         return np.stack([b.evaluate(points) @ f.w for b, f in pairs], axis=1)  # (n, n_degrees)
 
-    return Fits(predict, np.array([float(one.rank) for one in fits]))
+    return DegreeFits(predict, np.array([float(one.rank) for one in fits]))
 
 
 def fit_strengths(
     config: BiasVarianceConfig, X: Array, t: Array, related: Related = UNRELATED
-) -> Path:
+) -> StrengthFits:
     """The minima of (3.13) at each strength on X (N, D), t (N,), in standardised columns.
 
     `related` as in `linear.design.build`.
@@ -104,10 +103,10 @@ def fit_strengths(
     values = strengths(config).tolist()
     degree = strength_degree(config)
     design = build(config.basis, X, t, degree, intercept=True, scaled=True, related=related)
-    found = penalised_path(design, t.size, config.penalty, values, values)
-    start = float(design.b @ design.b) / (2 * t.size) or 1.0
+    l1s, l2s = strengths_of(config.penalty, values, values)
+    found = fit_path(design.A, design.b, t.size, l1s, l2s)
 
     def predict(points: Array) -> Array:
         return design.predict(points, found.w)  # (n, n_strengths)
 
-    return Path(predict, float(found.gap.max()) / start, found.certificate, design.basis)
+    return StrengthFits(predict, float(found.relative_gap.max()), found.certificate, design.basis)

@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 from mlcli.datasets.source import Source
 from mlcli.experiments.bias_variance import models
 from mlcli.experiments.bias_variance.config import BiasVarianceConfig
-from mlcli.experiments.bias_variance.descent import Descent, descent_sizes
-from mlcli.experiments.bias_variance.judge import Terms
-from mlcli.experiments.bias_variance.replicate import Outcome, Pointwise, shown
+from mlcli.experiments.bias_variance.double_descent import DoubleDescent, descent_sizes
+from mlcli.experiments.bias_variance.replicate import (
+    BiasVarianceOutcome,
+    DecompositionTerms,
+    Pointwise,
+    shown,
+)
 from mlcli.experiments.summary import band, interval_columns
 from mlcli.result import Columns
 
@@ -35,13 +39,15 @@ TERMS = (
 DESCENT = ("bias_squared", "variance", "sum", "median_error", "median_norm")
 
 
-def decomposition_table(config: BiasVarianceConfig, outcomes: Sequence[Outcome]) -> Columns:
+def decomposition_table(
+    config: BiasVarianceConfig, outcomes: Sequence[BiasVarianceOutcome]
+) -> Columns:
     """The terms of (A.18) against degree: means over seeds with their intervals."""
     columns: dict[str, list[object]] = {"degree": list(models.sizes(config))}
     return columns | _terms([outcome.degrees for outcome in outcomes])
 
 
-def strengths_table(config: BiasVarianceConfig, outcomes: Sequence[Outcome]) -> Columns:
+def strengths_table(config: BiasVarianceConfig, outcomes: Sequence[BiasVarianceOutcome]) -> Columns:
     """The same against the strength of the penalty, weakest first; no rows without a penalty."""
     columns: dict[str, list[object]] = {"strength": models.strengths(config).tolist()}
     found = [outcome.strengths for outcome in outcomes if outcome.strengths is not None]
@@ -51,7 +57,7 @@ def strengths_table(config: BiasVarianceConfig, outcomes: Sequence[Outcome]) -> 
     return columns | _terms(found)
 
 
-def _terms(found: Sequence[Terms]) -> dict[str, list[object]]:
+def _terms(found: Sequence[DecompositionTerms]) -> dict[str, list[object]]:
     columns: dict[str, list[object]] = {}
     for name in TERMS:
         columns |= interval_columns(name, np.stack([getattr(one, name) for one in found]))
@@ -126,7 +132,7 @@ def data_table(source: Source, along: Pointwise | None) -> Columns:
     return {x_name: along.X[:MAX_POINTS, 0].tolist(), t_name: along.t[:MAX_POINTS].tolist()}
 
 
-def descent_table(config: BiasVarianceConfig, outcomes: Sequence[Outcome]) -> Columns:
+def descent_table(config: BiasVarianceConfig, outcomes: Sequence[BiasVarianceOutcome]) -> Columns:
     """Error and norm of the shortest solution against the number of columns, for each kind."""
     names = [f"{name}{end}" for name in DESCENT for end in ("", "_ci_low", "_ci_high")]
     columns: dict[str, list[object]] = {
@@ -134,7 +140,7 @@ def descent_table(config: BiasVarianceConfig, outcomes: Sequence[Outcome]) -> Co
     }
     sizes = descent_sizes(config)
     for kind in outcomes[0].descent:
-        found: list[Descent] = [outcome.descent[kind] for outcome in outcomes]
+        found: list[DoubleDescent] = [outcome.descent[kind] for outcome in outcomes]
         columns["basis"] += [kind] * len(sizes)
         columns["n_rows"] += [config.descent_rows] * len(sizes)
         columns["n_columns"] += list(sizes)

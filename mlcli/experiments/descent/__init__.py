@@ -7,33 +7,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlcli.experiments.descent.about import ABOUT
-from mlcli.experiments.experiment import Context, Experiment, Prepared
+from mlcli.experiments.experiment import Context, Experiment
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlcli.datasets.source import Source
     from mlcli.experiments.descent.config import DescentConfig
+    from mlcli.experiments.descent.run import PreparedDescent
     from mlcli.result import Display, Result
 
 
-class Descent(Experiment["DescentConfig", "Prepared[DescentConfig]"]):
+class DescentExperiment(Experiment["DescentConfig", "PreparedDescent"]):
     """`descent`: gradient descent against the closed form and the flow (section 4 of the notes)."""
 
     about = ABOUT
 
-    def prepare(self, config: DescentConfig, source: Source) -> Prepared[DescentConfig]:
-        from mlcli.experiments.descent.run import check
+    def prepare(self, config: DescentConfig, source: Source) -> PreparedDescent:
+        from mlcli.experiments.descent.run import prepare
 
-        check(config, source)
-        return Prepared(config, source)
+        return prepare(config, source)
 
-    def plan(self, prepared: Prepared[DescentConfig]) -> Mapping[str, Any]:
+    def plan(self, prepared: PreparedDescent) -> Mapping[str, Any]:
         from mlcli.experiments.descent.run import plan
 
-        return plan(prepared.config, prepared.source)
+        return plan(prepared)
 
-    def run(self, prepared: Prepared[DescentConfig], context: Context) -> Result:
+    def run(self, prepared: PreparedDescent, context: Context) -> Result:
         from mlcli.experiments.descent.run import run
 
         return run(prepared, context)
@@ -49,4 +49,4 @@ class Descent(Experiment["DescentConfig", "Prepared[DescentConfig]"]):
         return figures(folder)
 
 
-EXPERIMENT = Descent()
+EXPERIMENT = DescentExperiment()

@@ -23,7 +23,7 @@ ROWS = (
 
 def display(metrics: Mapping[str, Any]) -> list[Display]:
     """The run, the noise floor against theory, and the rates against the condition number."""
-    rows = [[words, *interval(metrics[key])] for words, key in ROWS]
+    rows = [[label, *interval(metrics[key])] for label, key in ROWS]
     title = f"descent, {metrics['n_steps']} steps, momentum {metrics['momentum']:g}"
     headings = ["quantity", f"mean over {metrics['n_seeds']}", "95 % interval"]
     shown = [Display(title, headings, rows)]

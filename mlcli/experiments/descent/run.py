@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mlcli.datasets.source import Source
-from mlcli.errors import DataError, InputError
+from mlcli.errors import DataError
+from mlcli.experiments.column_limit import smaller_basis
 from mlcli.experiments.descent import tables
 from mlcli.experiments.descent.config import DescentConfig
-from mlcli.experiments.descent.studies import Replicate, quadratic_of, replicate
+from mlcli.experiments.descent.studies import DescentOutcome, replicate
 from mlcli.experiments.experiment import Context, Prepared
-from mlcli.experiments.size_hint import smaller_basis
 from mlcli.experiments.source import refuse_words
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import count_columns
@@ -26,21 +27,19 @@ DETERMINISM = (
 )
 
 
-def n_replicates(config: DescentConfig, source: Source) -> int:
-    """Independent data sets, or random batches and starts on the only one."""
-    return config.n_seeds
+@dataclass(frozen=True)
+class PreparedDescent(Prepared[DescentConfig]):
+    """The size of the model: the number of its weights."""
+
+    n_weights: int
 
 
-def check(config: DescentConfig, source: Source) -> None:
-    """Refuse what has no single minimum, before any work.
+def prepare(config: DescentConfig, source: Source) -> PreparedDescent:
+    """Check that the target is numbers and that the basis has a single minimum.
 
     Raises:
-        InputError: the device, the rows or the size of the basis won't do.
+        InputError: the rows or the size of the basis won't do.
     """
-    if config.device not in ("auto", "cpu"):
-        raise InputError(
-            "--device", must="auto or cpu for descent, which is NumPy", got=config.device
-        )
     if source.streamed:
         raise DataError(
             f"{source.name} has {source.n_rows} rows and is read in batches, which descent can't "
@@ -49,42 +48,39 @@ def check(config: DescentConfig, source: Source) -> None:
         )
     refuse_words("descent", source.replicate(0, config.seed))
     n_columns = count_columns(config.basis, len(source.feature_names), config.degree)
-    if not 2 <= n_columns <= min(MAX_COLUMNS, source.n_rows):
+    most = min(MAX_COLUMNS, source.n_rows)
+    if not 2 <= n_columns <= most:
         raise DataError(
             f"degree {config.degree} of the {config.basis} basis has {n_columns:,} columns",
-            must=f"2 to {min(MAX_COLUMNS, source.n_rows):,}, and no more than the rows",
+            must=f"2 to {most:,}, and no more than the rows",
             got=f"{n_columns:,}",
-            hint=smaller_basis(
-                config.basis,
-                len(source.feature_names),
-                True,
-                min(MAX_COLUMNS, source.n_rows),
-                ("--degree",),
-            ),
+            hint=smaller_basis(config.basis, len(source.feature_names), True, most, ("--degree",)),
         )
+    return PreparedDescent(config, source, n_columns)
 
 
-def plan(config: DescentConfig, source: Source) -> Mapping[str, Any]:
+def plan(prepared: PreparedDescent) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
-    runs = len(config.batch_sizes) * len(config.noise_rates)
+    config = prepared.config
     return {
-        "rows": source.n_rows,
-        "weights": count_columns(config.basis, len(source.feature_names), config.degree),
-        "repeats": n_replicates(config, source),
+        "rows": prepared.source.n_rows,
+        "weights": prepared.n_weights,
+        "repeats": config.n_seeds,
         "steps": config.n_steps,
-        "stochastic steps a repeat": runs * config.n_noise,
+        "stochastic steps a repeat": len(config.batch_sizes)
+        * len(config.noise_rates)
+        * config.n_noise,
     }
 
 
-def run(prepared: Prepared[DescentConfig], context: Context) -> Result:
+def run(prepared: PreparedDescent, context: Context) -> Result:
     """Descend on every data set, and measure what theory says of it."""
     config, source = prepared.config, prepared.source
-    total = n_replicates(config, source)
-    found: list[Replicate] = []
+    total = config.n_seeds
+    found: list[DescentOutcome] = []
     for one in context.workers.map_ordered(lambda i: replicate(config, source, i), range(total)):
         found.append(one)
         context.progress(len(found), total)
-    loss = quadratic_of(config, source.replicate(0, config.seed).fitted_to())
     noise, rates = tables.noise_table(config, found), tables.rates_table(config, found)
     return Result(
         metrics=_metrics(config, found) | {"noise": _noise(noise), "rates": _rates(rates)},
@@ -92,7 +88,7 @@ def run(prepared: Prepared[DescentConfig], context: Context) -> Result:
             "flow": tables.flow_table(config, found),
             "loss": tables.loss_table(found),
             "noise": noise,
-            "paths": tables.paths_table(config, loss),
+            "paths": tables.paths_table(config, found[0].loss),
             "rates": rates,
         },
         determinism=DETERMINISM,
@@ -100,7 +96,7 @@ def run(prepared: Prepared[DescentConfig], context: Context) -> Result:
     )
 
 
-def _metrics(config: DescentConfig, found: Sequence[Replicate]) -> Metrics:
+def _metrics(config: DescentConfig, found: Sequence[DescentOutcome]) -> Metrics:
     losses = [one.loss for one in found]
     values = {
         "condition_number": [loss.condition_number for loss in losses],

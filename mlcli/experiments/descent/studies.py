@@ -1,4 +1,4 @@
-"""What one data set shows of descent: the main run, paths, noise, flow."""
+"""The studies of `descent` on one data set: the main run, noise, flow and rates."""
 
 from __future__ import annotations
 
@@ -13,33 +13,41 @@ from mlcli.datasets.source import Source
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.descent.config import DescentConfig
 from mlcli.linear.basis import Basis, fit_basis
-from mlcli.optimisation.descent.flow import distances_to_flow, exact_flow, integrated_flow, order
-from mlcli.optimisation.descent.gradient import Path, descend, momentum_critical_rate
-from mlcli.optimisation.descent.quadratic import Quadratic, diagonal_loss, least_squares_loss
-from mlcli.optimisation.descent.rates import (
+from mlcli.optimisation.descent import (
+    DescentPath,
+    QuadraticLoss,
     best_momentum,
     best_plain,
+    convergence_order,
+    descend,
+    diagonal_loss,
+    distances_to_flow,
+    exact_flow,
+    integrated_flow,
+    least_squares_loss,
     measured_critical_rate,
     measured_rate,
+    minibatch_excess,
+    momentum_critical_rate,
+    noise_floor,
 )
-from mlcli.optimisation.descent.stochastic import minibatch_excess, noise_floor
 from mlcli.rng import stream
 
 Array = NDArray[np.float64]
-# The flow runs for so many of the slowest mode's lifetimes.
+# The duration of the flow, in lifetimes of the slowest mode.
 LIFETIMES = 1.0
 N_EIGENVALUES = 8
 FLAT = 1e-10
-# Of the first excess loss: what is left of it where descent has converged.
+# Descent has converged at this share of the first excess loss.
 SETTLED = 1e-6
 
 
 @dataclass(frozen=True)
-class Replicate:
-    """One data set.
+class DescentOutcome:
+    """Result of one data set.
 
     Attributes:
-        loss: its quadratic.
+        loss: its quadratic loss.
         learning_rate: of the main run.
         excess: loss above the minimum after each step, (n_steps + 1,).
         distance: |w - w*| at the end.
@@ -50,7 +58,7 @@ class Replicate:
         rates: measured rates of plain descent and of momentum, (2, n_condition_numbers).
     """
 
-    loss: Quadratic
+    loss: QuadraticLoss
     learning_rate: float
     excess: Array
     distance: float
@@ -63,7 +71,7 @@ class Replicate:
 
     @property
     def certificate(self) -> Certificate:
-        """What the main run leaves of the loss above the exact minimum, as a share of the first."""
+        """The excess loss at the end of the main run as a share of that at the start."""
         first = float(self.excess[0])
         left = float(self.excess[-1]) / first if first else 0.0
         return Certificate("excess loss / first excess loss", left, SETTLED)
@@ -76,7 +84,7 @@ def design(config: DescentConfig, data: Dataset) -> tuple[Basis, Array]:
     return basis, basis.evaluate(data.X)
 
 
-def quadratic_of(config: DescentConfig, data: Dataset) -> Quadratic:
+def quadratic_of(config: DescentConfig, data: Dataset) -> QuadraticLoss:
     """The loss of the model on a data set.
 
     Raises:
@@ -92,8 +100,8 @@ def quadratic_of(config: DescentConfig, data: Dataset) -> Quadratic:
     return loss
 
 
-def main_run(config: DescentConfig, loss: Quadratic) -> tuple[float, Path]:
-    """Descent from the origin at the learning rate that is asked for.
+def main_run(config: DescentConfig, loss: QuadraticLoss) -> tuple[float, DescentPath]:
+    """Descent from the origin at the learning rate of the config, or half the critical one.
 
     Raises:
         NoAnswerError: it diverges, naming the step.
@@ -113,17 +121,17 @@ def main_run(config: DescentConfig, loss: Quadratic) -> tuple[float, Path]:
     return eta, path
 
 
-def replicate(config: DescentConfig, source: Source, index: int) -> Replicate:
-    """Everything that is averaged over the data sets."""
+def replicate(config: DescentConfig, source: Source, index: int) -> DescentOutcome:
+    """All studies on the data set of a seed."""
     data = source.replicate(index, config.seed).fitted_to()
     loss = quadratic_of(config, data)
     eta, path = main_run(config, loss)
     noise, theory = _noise(config, data, loss, index)
     errors = _flow(config, data, loss)
     counts = np.array(sorted(set(config.flow_steps)), dtype=np.float64)
-    orders = np.array([order(1.0 / counts, row) for row in errors])
+    orders = np.array([convergence_order(1.0 / counts, row) for row in errors])
     start = np.zeros(loss.w_star.size)
-    return Replicate(
+    return DescentOutcome(
         loss,
         eta,
         loss.excess(path.W),
@@ -138,7 +146,7 @@ def replicate(config: DescentConfig, source: Source, index: int) -> Replicate:
 
 
 def _noise(
-    config: DescentConfig, data: Dataset, loss: Quadratic, index: int
+    config: DescentConfig, data: Dataset, loss: QuadraticLoss, index: int
 ) -> tuple[Array, Array]:
     Phi = design(config, data)[1]
     etas = loss.critical_rate * np.array(config.noise_rates)
@@ -151,14 +159,14 @@ def _noise(
 
 
 def log_cosh_gradient(Phi: Array, t: Array, w: Array) -> Array:
-    """Of 1/N sum ln cosh(t - phi w), a loss that is no quadratic: -Phi^T tanh(t - Phi w) / N."""
+    """Gradient -Phi^T tanh(t - Phi w) / N of 1/N sum ln cosh(t - phi w), which is not quadratic."""
     return np.asarray(-np.tanh(t - Phi @ w) @ Phi / t.size)
 
 
-def _flow(config: DescentConfig, data: Dataset, loss: Quadratic) -> Array:
+def _flow(config: DescentConfig, data: Dataset, loss: QuadraticLoss) -> Array:
     Phi, start = design(config, data)[1], np.zeros(loss.w_star.size)
     counts = sorted(set(config.flow_steps))
-    # Steps that are critical at the lowest count would not follow anything.
+    # At the lowest count the steps must be well below the critical rate to follow the flow.
     duration = min(LIFETIMES / loss.values[0], 0.5 * counts[0] * loss.critical_rate)
     end = exact_flow(loss, start, np.array([duration]))[0]
     quadratic = distances_to_flow(loss.gradient, start, end, duration, counts)
@@ -178,7 +186,7 @@ def _rates(config: DescentConfig, index: int) -> Array:
         loss = diagonal_loss(np.geomspace(1.0, kappa, N_EIGENVALUES))
         start = rng.normal(size=N_EIGENVALUES)
         for row, tuned in enumerate((best_plain(1.0, kappa), best_momentum(1.0, kappa))):
-            # Long enough for the slowest modes to rule, short enough to stay above rounding.
+            # Long enough that the slowest mode dominates, short enough to stay above rounding.
             n_steps = max(4, int(20 / -np.log(tuned.rate)))
             found[row, k] = measured_rate(loss, start, tuned, n_steps)
     return found

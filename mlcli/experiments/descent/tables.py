@@ -9,12 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.experiments.descent.config import DescentConfig
-from mlcli.experiments.descent.studies import Replicate
+from mlcli.experiments.descent.studies import DescentOutcome
 from mlcli.experiments.summary import band, summary
-from mlcli.optimisation.descent.flow import exact_flow
-from mlcli.optimisation.descent.gradient import descend
-from mlcli.optimisation.descent.quadratic import Quadratic
-from mlcli.optimisation.descent.rates import best_momentum, best_plain
+from mlcli.optimisation.descent import QuadraticLoss, best_momentum, best_plain, descend, exact_flow
 from mlcli.result import Columns
 
 Array = NDArray[np.float64]
@@ -22,7 +19,7 @@ MAX_STEPS = 500
 N_FLOW = 200
 
 
-def paths_table(config: DescentConfig, loss: Quadratic) -> Columns:
+def paths_table(config: DescentConfig, loss: QuadraticLoss) -> Columns:
     """Paths in the plane of the stiffest and the softest direction, in units of the start.
 
     The excess loss of a point (a, b) there is (lambda_max a^2 + lambda_min b^2) / 2; the flow is
@@ -50,7 +47,7 @@ def paths_table(config: DescentConfig, loss: Quadratic) -> Columns:
     return columns
 
 
-def loss_table(found: Sequence[Replicate]) -> Columns:
+def loss_table(found: Sequence[DescentOutcome]) -> Columns:
     """Excess loss against step, median and central 95 % over the data sets."""
     stacked = np.stack([one.excess for one in found])  # (n_seeds, n_steps + 1)
     shown = np.unique(np.linspace(0, stacked.shape[1] - 1, MAX_STEPS).round().astype(int))
@@ -58,8 +55,8 @@ def loss_table(found: Sequence[Replicate]) -> Columns:
     return {"step": shown, "excess": stacked[0, shown], "median": median, "low": low, "high": high}
 
 
-def noise_table(config: DescentConfig, found: Sequence[Replicate]) -> Columns:
-    """Noise floors against learning rate and batch size, beside exact theory."""
+def noise_table(config: DescentConfig, found: Sequence[DescentOutcome]) -> Columns:
+    """Noise floors against learning rate and batch size, measured and in theory."""
     names = ("batch_size", "rate", "measured", "ci_low", "ci_high", "theory", "n_diverged")
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for b, batch in enumerate(config.batch_sizes):
@@ -83,7 +80,7 @@ def noise_table(config: DescentConfig, found: Sequence[Replicate]) -> Columns:
     return columns
 
 
-def flow_table(config: DescentConfig, found: Sequence[Replicate]) -> Columns:
+def flow_table(config: DescentConfig, found: Sequence[DescentOutcome]) -> Columns:
     """Distance between descent and the flow against the number of steps."""
     names = ("loss", "n_steps", "distance", "ci_low", "ci_high")
     columns: dict[str, list[Any]] = {name: [] for name in names}
@@ -96,8 +93,8 @@ def flow_table(config: DescentConfig, found: Sequence[Replicate]) -> Columns:
     return columns
 
 
-def rates_table(config: DescentConfig, found: Sequence[Replicate]) -> Columns:
-    """The factor a step against the condition number, beside theory."""
+def rates_table(config: DescentConfig, found: Sequence[DescentOutcome]) -> Columns:
+    """The factor per step against the condition number, measured and in theory."""
     names = ("method", "condition_number", "measured", "ci_low", "ci_high", "theory")
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for row, (method, tune) in enumerate((("plain", best_plain), ("momentum", best_momentum))):

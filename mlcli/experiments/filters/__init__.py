@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlcli.experiments.experiment import Context, Experiment, Prepared
+from mlcli.experiments.experiment import Context, Experiment
 from mlcli.experiments.filters.about import ABOUT
 
 if TYPE_CHECKING:
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
     from mlcli.datasets.source import Source
     from mlcli.experiments.filters.config import FiltersConfig
+    from mlcli.experiments.filters.run import PreparedFilters
     from mlcli.result import Display, Result
 
 
-class Filters(Experiment["FiltersConfig", "Prepared[FiltersConfig]"]):
+class Filters(Experiment["FiltersConfig", "PreparedFilters"]):
     """Filters, pooling and 1 x 1 convolutions (sections 8.1 to 8.3 and 8.5 of the notes)."""
 
     about = ABOUT
 
-    def prepare(self, config: FiltersConfig, source: Source) -> Prepared[FiltersConfig]:
-        from mlcli.experiments.filters.run import check
+    def prepare(self, config: FiltersConfig, source: Source) -> PreparedFilters:
+        from mlcli.experiments.filters.run import prepare
 
-        check(config, source)
-        return Prepared(config, source)
+        return prepare(config, source)
 
-    def plan(self, prepared: Prepared[FiltersConfig]) -> Mapping[str, Any]:
+    def plan(self, prepared: PreparedFilters) -> Mapping[str, Any]:
         from mlcli.experiments.filters.run import plan
 
-        return plan(prepared.config, prepared.source)
+        return plan(prepared)
 
-    def run(self, prepared: Prepared[FiltersConfig], context: Context) -> Result:
+    def run(self, prepared: PreparedFilters, context: Context) -> Result:
         from mlcli.experiments.filters.run import run
 
         return run(prepared, context)

@@ -1,4 +1,4 @@
-"""The filters that were asked for, by name, and the picture that they are laid on."""
+"""The filters of a config by name, the picture, and whether they fit."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.convolution.convolution import output_size
 from mlcli.convolution.edges import (
     difference,
     scharr,
@@ -14,7 +15,6 @@ from mlcli.convolution.edges import (
     sobel_diagonal,
     vertical_edge,
 )
-from mlcli.convolution.windows import output_size
 from mlcli.datasets.pictures import Picture, first_of_class, named_picture, read_picture
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
@@ -51,13 +51,13 @@ def kernels_of(config: FiltersConfig) -> dict[str, Array]:
 
 
 def read_kernel(path: Path) -> Array:
-    """A kernel from a text file: a row a line, an empty line between channels, # for remarks.
+    """A kernel from a text file: one row per line, an empty line between channels, # for comments.
 
     Returns:
         (n_ch, f_h, f_w).
 
     Raises:
-        DataError: it is no text, too long, or no kernel.
+        DataError: it is not a text, too long, or not a kernel.
     """
     try:
         with path.open("rb") as file:
@@ -83,7 +83,7 @@ def read_kernel(path: Path) -> Array:
 
 
 def picture_of(config: FiltersConfig, source: Source) -> Picture:
-    """The picture that was asked for.
+    """The picture of a config.
 
     Raises:
         DataError: the file won't do.
@@ -107,9 +107,9 @@ def check_fit(config: FiltersConfig, name: str, size: tuple[int, ...], picture: 
     """Refuse a filter that doesn't fit the picture, or whose windows don't fit into memory.
 
     Args:
-        name: of the filter, in words.
+        name: of the filter, for the message.
         size: (n_ch, f_h, f_w) of the filter.
-        picture: that it is laid on.
+        picture: to be filtered.
 
     Raises:
         InputError: what is wrong with it.

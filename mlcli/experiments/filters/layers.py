@@ -1,4 +1,4 @@
-"""What filters and pools make of a picture: responses, shapes, parameters, what is lost."""
+"""Filters and pooling on a picture: responses, shapes, parameters, variance that is kept."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.convolution.convolution import convolve
+from mlcli.convolution.convolution import convolve, output_size, pad_same, windows
 from mlcli.convolution.edges import orientations
 from mlcli.convolution.pooling import pool_average, pool_channels_max, pool_max
-from mlcli.convolution.windows import output_size, pad_same, windows
 from mlcli.datasets.pictures import Picture
 from mlcli.experiments.filters.config import FiltersConfig
 from mlcli.experiments.filters.kernels import zeros_along
@@ -20,8 +19,8 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Response:
-    """What a filter gives on a picture.
+class FilterResponse:
+    """Response of a filter on a picture.
 
     Attributes:
         maps: by the name of the filtered channel, each (o_h, o_w).
@@ -35,7 +34,7 @@ class Response:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerSize:
     """The size of a convolutional layer, counted from its arrays.
 
     Attributes:
@@ -62,15 +61,15 @@ def grey(picture: Picture) -> Array:
 
 
 def padded(config: FiltersConfig, Z: Array, f_h: int, f_w: int) -> Array:
-    """The images with the zeros that were asked for."""
+    """The images with the padding of the config."""
     if config.padding == "same":
         return np.asarray(pad_same(Z, f_h, f_w))
     p = 0 if config.padding == "valid" else int(config.padding)
     return np.asarray(np.pad(Z, ((0, 0), (0, 0), (p, p), (p, p))))
 
 
-def respond(config: FiltersConfig, picture: Picture, kernel: Array) -> Response:
-    """A filter laid on the picture as `config.channels` says.
+def respond(config: FiltersConfig, picture: Picture, kernel: Array) -> FilterResponse:
+    """Apply a filter to the picture, with the channels of `config.channels`.
 
     Args:
         kernel: (n_ch, f_h, f_w); one channel is repeated where all colours are filtered at once.
@@ -90,10 +89,10 @@ def respond(config: FiltersConfig, picture: Picture, kernel: Array) -> Response:
         for n, f in zip((n_h, n_w), F.shape[2:], strict=True)
     )
     maps = dict(zip(names, a[:, 0], strict=True))
-    return Response(maps, (o_h, o_w), len(Z) * (F.size + 1))
+    return FilterResponse(maps, (o_h, o_w), len(Z) * (F.size + 1))
 
 
-def layer(config: FiltersConfig, picture: Picture, n_filters: int, f: int) -> Layer:
+def layer(config: FiltersConfig, picture: Picture, n_filters: int, f: int) -> LayerSize:
     """A layer of n_f filters of f x f on the picture's channels.
 
     Args:
@@ -104,13 +103,13 @@ def layer(config: FiltersConfig, picture: Picture, n_filters: int, f: int) -> La
     F, b = np.zeros((n_filters, Z.shape[1], f, f)), np.zeros(n_filters)
     local = windows(padded(config, Z, f, f), f, f, config.stride)
     shape = (local.shape[2], local.shape[3], n_filters)
-    return Layer(F.size + b.size, (Z.size + 1) * prod(shape), shape, Z.size)
+    return LayerSize(F.size + b.size, (Z.size + 1) * prod(shape), shape, Z.size)
 
 
 def shapes(n: int) -> dict[str, list[int | str]]:
     """Sizes of outputs on n x n for every filter size, stride and padding: formula, count, array.
 
-    `counted` is the number of places where the filter lies wholly on the padded image.
+    `counted` is the number of places where the filter is inside the padded image.
     """
     columns: dict[str, list[int | str]] = {
         key: [] for key in ("n", "f", "stride", "padding", "zeros", "formula", "counted", "array")
@@ -147,7 +146,7 @@ def pools(image: Array, f: int, stride: int) -> dict[str, Array]:
 
 
 def variance_kept(image: Array, pooled: Array, stride: int) -> float | None:
-    """1 - |x - y|^2 / |x - mean|^2, y the pooled image with each pixel laid back on its window.
+    """1 - |x - y|^2 / |x - mean|^2, y the pooled image with each pixel repeated over its window.
 
     Args:
         image: x, (n_h, n_w).
@@ -155,7 +154,7 @@ def variance_kept(image: Array, pooled: Array, stride: int) -> float | None:
         stride: of the pooling.
 
     Returns:
-        1 where nothing is lost, 0 where the mean would do as well; None for an even image.
+        1: nothing is lost; 0: no better than the mean; None for a constant image.
     """
     rows, columns = (
         np.minimum(np.arange(n) // stride, o - 1)
@@ -185,7 +184,7 @@ def depth_pool(maps: Array) -> Array:
 
 
 def turned_edges(degrees: Array) -> tuple[Array, Array]:
-    """How filters and their depth pool respond to an edge, one pixel wide, turned round.
+    """Responses of the filters and their depth pool to a rotated edge, one pixel wide.
 
     Args:
         degrees: angles of the edge's normal, (k,).

@@ -1,4 +1,4 @@
-"""The numbers of `filters`, as nested scalars."""
+"""Metrics of `filters`, as nested scalars."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mlcli.datasets.pictures import Picture
 from mlcli.experiments.filters.config import FiltersConfig
 from mlcli.experiments.filters.layers import (
-    Layer,
-    Response,
+    FilterResponse,
+    LayerSize,
     depth_pool,
     grey,
     layer,
@@ -21,7 +21,7 @@ from mlcli.experiments.filters.layers import (
     turned_edges,
     variance_kept,
 )
-from mlcli.experiments.filters.shifts import REPRESENTATIONS, Shifted
+from mlcli.experiments.filters.shifts import REPRESENTATIONS, ShiftStudy
 from mlcli.experiments.filters.tables import pool_of
 from mlcli.experiments.summary import summary
 from mlcli.result import Metrics
@@ -37,7 +37,7 @@ N_NOTES = 280
 
 
 def matrix_metrics(filtered: Mapping[str, Array]) -> Metrics:
-    """(8.1) under each filter, a row of numbers a line, and whether it is what the notes have."""
+    """(8.1) under each filter, row by row, and whether it equals the notes'."""
     found: Metrics = {}
     for name, matrix in filtered.items():
         found[name] = {
@@ -49,7 +49,9 @@ def matrix_metrics(filtered: Mapping[str, Array]) -> Metrics:
     return found
 
 
-def filter_metrics(responses: Mapping[str, Response], kernels: Mapping[str, Array]) -> Metrics:
+def filter_metrics(
+    responses: Mapping[str, FilterResponse], kernels: Mapping[str, Array]
+) -> Metrics:
     """Shape, parameters and size of each response."""
     found: Metrics = {}
     for name, response in responses.items():
@@ -69,7 +71,7 @@ def filter_metrics(responses: Mapping[str, Response], kernels: Mapping[str, Arra
 
 
 def layer_metrics(config: FiltersConfig, picture: Picture) -> Metrics:
-    """(8.18), and the layer that was asked for on the picture."""
+    """(8.18), and the layer of the config on the picture."""
     # The notes' filters have three channels and fit any image of three by three.
     notes = layer(
         config.model_copy(update={"padding": "valid"}),
@@ -87,7 +89,7 @@ def layer_metrics(config: FiltersConfig, picture: Picture) -> Metrics:
     }
 
 
-def _asked(found: Layer) -> Metrics:
+def _asked(found: LayerSize) -> Metrics:
     numbers_out = found.shape[0] * found.shape[1] * found.shape[2]
     return {
         "n_parameters": found.n_parameters,
@@ -101,7 +103,7 @@ def _asked(found: Layer) -> Metrics:
 
 
 def pool_metrics(config: FiltersConfig, picture: Picture) -> Metrics:
-    """What max and average pooling leave of the grey picture, and depth pooling of four maps."""
+    """Variance and numbers kept by max, average and depth pooling."""
     image = grey(picture)
     f, stride = pool_of(config)
     found: Metrics = {}
@@ -126,7 +128,7 @@ def pool_metrics(config: FiltersConfig, picture: Picture) -> Metrics:
 
 
 def turned_metrics() -> Metrics:
-    """Smallest over largest response to an edge turned round: 1 for a filter that sees no angle."""
+    """Smallest over largest response to a rotated edge: 1 for an isotropic filter."""
     each, pooled = turned_edges(np.arange(0.0, 180.0))
     return {
         "one_filter": float(each[:, 0].min() / each[:, 0].max()),
@@ -145,7 +147,7 @@ def shape_metrics(table: Mapping[str, Sequence[Any]]) -> Metrics:
     return {"n_cases": len(agree), "n_agree": sum(agree)}
 
 
-def shift_metrics(found: Sequence[Shifted]) -> Metrics:
+def shift_metrics(found: Sequence[ShiftStudy]) -> Metrics:
     """Each representation at each shift, over seeds."""
     metrics: Metrics = {"equivariance_difference": max(one.equivariance for one in found)}
     for d in range(len(found[0].lit)):
@@ -161,7 +163,7 @@ def shift_metrics(found: Sequence[Shifted]) -> Metrics:
 
 
 def dense_metrics(differences: Sequence[tuple[float, float]]) -> Metrics:
-    """Filters against the dense layers that they are, (8.22) and (8.27)."""
+    """Filters against the equivalent dense layers, (8.22) and (8.27)."""
     return {
         "n_parameters_1_by_1": 3 * (4 + 1),
         "largest_difference_1_by_1": max(one[0] for one in differences),

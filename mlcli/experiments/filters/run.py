@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -23,8 +24,8 @@ from mlcli.experiments.filters.kernels import (
     kernels_of,
     picture_of,
 )
-from mlcli.experiments.filters.layers import Response, respond, shapes
-from mlcli.experiments.filters.shifts import Shifted, layer_differences, on_canvas, shift_images
+from mlcli.experiments.filters.layers import FilterResponse, respond, shapes
+from mlcli.experiments.filters.shifts import ShiftStudy, layer_differences, on_canvas, shift_images
 from mlcli.result import Metrics, Result
 
 Array = NDArray[np.float64]
@@ -35,16 +36,27 @@ DETERMINISM = (
 )
 
 
-def check(config: FiltersConfig, source: Source) -> None:
-    """Refuse what can't be filtered, before any work.
+@dataclass(frozen=True)
+class PreparedFilters(Prepared[FiltersConfig]):
+    """Filters that fit their picture.
+
+    Attributes:
+        picture: what is filtered.
+        kernels: every filter by name, each (n_ch, f_h, f_w).
+        shown: the image that is shown shifted, (n_h, n_w).
+    """
+
+    picture: Picture
+    kernels: Mapping[str, Array]
+    shown: Array
+
+
+def prepare(config: FiltersConfig, source: Source) -> PreparedFilters:
+    """Check images, picture and filters; the picture and the filters.
 
     Raises:
         InputError: the device, the images, the picture or a filter won't do.
     """
-    if config.device not in ("auto", "cpu"):
-        raise InputError(
-            "--device", must="auto or cpu for filters, which is NumPy", got=config.device
-        )
     if source.streamed or source.image_shape is None or source.task == "regression":
         raise DataError(
             "--data",
@@ -53,14 +65,15 @@ def check(config: FiltersConfig, source: Source) -> None:
             hint="digits",
         )
     data, shape = source.replicate(0, config.seed), source.image_shape
-    first_of_class(data, shape, config.digit, config.longest_side)
+    shown = first_of_class(data, shape, config.digit, config.longest_side).pixels[:, :, 0]
     picture = picture_of(config, source)
     n_h, n_w = picture.pixels.shape[:2]
     if min(n_h, n_w) < 3:
         raise DataError(
             f"the picture {picture.name}", must="of at least 3 x 3 pixels", got=f"{n_h} x {n_w}"
         )
-    for name, kernel in kernels_of(config).items():
+    kernels = kernels_of(config)
+    for name, kernel in kernels.items():
         flag = f"--{name}" if name not in NAMED else f"filter {name}"
         check_fit(config, flag, kernel.shape, picture)
     size = config.filter_size
@@ -79,46 +92,46 @@ def check(config: FiltersConfig, source: Source) -> None:
             must=f"at most {smallest}, the smallest side of what is pooled",
             got=str(config.pool_size),
         )
+    return PreparedFilters(config, source, picture, kernels, shown)
 
 
 def canvas_of(config: FiltersConfig, shape: tuple[int, ...]) -> tuple[int, int]:
-    """(n_h, n_w) of the ground on which an image of a set is shifted."""
+    """(n_h, n_w) of the background on which an image of a set is shifted."""
     n_h, n_w = on_canvas(np.zeros((0, *shape[-2:])), config.max_shift).shape[1:]
     return n_h, n_w
 
 
-def plan(config: FiltersConfig, source: Source) -> Mapping[str, Any]:
+def plan(prepared: PreparedFilters) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
-    picture = picture_of(config, source)
+    config, source, picture = prepared.config, prepared.source, prepared.picture
     return {
         "picture": f"{picture.name}, {' x '.join(map(str, picture.pixels.shape))}",
-        "filters": ", ".join(kernels_of(config)),
+        "filters": ", ".join(prepared.kernels),
         "images a seed": min(config.n_images, source.n_rows),
         "seeds": config.n_seeds,
     }
 
 
-def run(prepared: Prepared[FiltersConfig], context: Context) -> Result:
+def run(prepared: PreparedFilters, context: Context) -> Result:
     """Filters on the matrix and the picture, pools, 1 x 1 convolutions, shifted images."""
     config, source = prepared.config, prepared.source
     data = source.replicate(0, config.seed)
     shape = source.image_shape or ()
     images = grey_images(data, shape)
-    found: list[Shifted] = []
+    found: list[ShiftStudy] = []
     differences = []
 
-    def work(index: int) -> tuple[Shifted, tuple[float, float]]:
+    def work(index: int) -> tuple[ShiftStudy, tuple[float, float]]:
         return shift_images(config, images, data.t, index), layer_differences(config.seed, index)
 
     for shifted, difference in context.workers.map_ordered(work, range(config.n_seeds)):
         found.append(shifted)
         differences.append(difference)
         context.progress(len(found), config.n_seeds)
-    picture, kernels = picture_of(config, source), kernels_of(config)
+    picture, kernels = prepared.picture, prepared.kernels
     responses = {name: respond(config, picture, kernel) for name, kernel in kernels.items()}
     filtered = on_the_matrix(kernels)
     sizes = shapes(len(edge_matrix()))
-    shown = first_of_class(data, shape, config.digit, config.longest_side).pixels[:, :, 0]
     of_layers = {
         "layer": metrics.layer_metrics(config, picture),
         "dense": metrics.dense_metrics(differences),
@@ -126,7 +139,7 @@ def run(prepared: Prepared[FiltersConfig], context: Context) -> Result:
         "shifts": metrics.shift_metrics(found),
     }
     return Result(
-        metrics=_metrics(config, source, picture, filtered, responses) | of_layers,
+        metrics=_metrics(prepared, filtered, responses) | of_layers,
         tables={
             "matrices": tables.matrices(
                 {"image": edge_matrix(), **filtered, **tables.pooled_example()}
@@ -137,7 +150,7 @@ def run(prepared: Prepared[FiltersConfig], context: Context) -> Result:
             "shapes": sizes,
             "shifts": tables.shifts(found),
             "turned": tables.turned(),
-            "unrolled": tables.unrolled(shown, config.max_shift),
+            "unrolled": tables.unrolled(prepared.shown, config.max_shift),
         },
         determinism=DETERMINISM,
     )
@@ -155,12 +168,11 @@ def on_the_matrix(kernels: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def _metrics(
-    config: FiltersConfig,
-    source: Source,
-    picture: Picture,
+    prepared: PreparedFilters,
     filtered: Mapping[str, Array],
-    responses: Mapping[str, Response],
+    responses: Mapping[str, FilterResponse],
 ) -> Metrics:
+    config, source, picture = prepared.config, prepared.source, prepared.picture
     n_h, n_w, n_ch = picture.pixels.shape
     return {
         "picture": {
@@ -175,7 +187,7 @@ def _metrics(
         "data_name": source.name,
         "n_seeds": config.n_seeds,
         "matrix": metrics.matrix_metrics(filtered),
-        "filters": metrics.filter_metrics(responses, kernels_of(config)),
+        "filters": metrics.filter_metrics(responses, prepared.kernels),
         "pooling": metrics.pool_metrics(config, picture),
         "turned_edge": metrics.turned_metrics(),
     }

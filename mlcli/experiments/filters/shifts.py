@@ -1,4 +1,4 @@
-"""Shifted and unrolled images, and 1 x 1 convolutions: what is random, one seed at a time."""
+"""Random parts of the study, per seed: shifted images, 1 x 1 convolutions, dense layers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.convolution.convolution import convolve, convolve_pointwise
-from mlcli.convolution.dense import dense_as_filters, flatten
+from mlcli.convolution.convolution import convolve, convolve_pointwise, dense_as_filters, flatten
 from mlcli.convolution.pooling import pool_average, pool_max
 from mlcli.experiments.filters.config import FiltersConfig
 from mlcli.experiments.filters.layers import orientation_maps
@@ -23,8 +22,8 @@ REACH = 1
 
 
 @dataclass(frozen=True)
-class Shifted:
-    """What is left of images after shifts by 0, 1, ... pixels.
+class ShiftStudy:
+    """Similarity of images to themselves after shifts by 0, 1, ... pixels.
 
     Attributes:
         similarity: cosine of an image and itself shifted, (n_shifts, n_representations).
@@ -43,7 +42,7 @@ class Shifted:
 
 
 def on_canvas(images: Array, max_shift: int) -> Array:
-    """Images in the middle of a dark canvas on which no shift loses a pixel or a response.
+    """Images in the middle of a dark canvas, so large that no shift loses a pixel or a response.
 
     Args:
         images: (m, n_h, n_w).
@@ -82,8 +81,8 @@ def cosines(A: Array, B: Array) -> Array:
     return np.asarray(units[0] @ units[1].T)
 
 
-def shift_images(config: FiltersConfig, images: Array, classes: Array, index: int) -> Shifted:
-    """The shift study of one seed: images drawn without repeats, each with its own direction.
+def shift_images(config: FiltersConfig, images: Array, classes: Array, index: int) -> ShiftStudy:
+    """The shift study of one seed: images drawn without replacement, each with its own direction.
 
     Args:
         images: all images, (N, n_h, n_w).
@@ -92,7 +91,7 @@ def shift_images(config: FiltersConfig, images: Array, classes: Array, index: in
     """
     rng = stream(config.seed, "shifts", index)
     chosen = rng.choice(len(images), min(config.n_images, len(images)), replace=False)
-    ways = rng.integers(len(DIRECTIONS), size=chosen.size)
+    directions = rng.integers(len(DIRECTIONS), size=chosen.size)
     still = on_canvas(images[chosen], config.max_shift)
     pools = (config.pool_size, config.pool_stride or config.pool_size)
     before, maps = represent(still, *pools), orientation_maps(still, REACH)
@@ -102,8 +101,8 @@ def shift_images(config: FiltersConfig, images: Array, classes: Array, index: in
     lit, equivariance = np.empty(n_shifts), 0.0
     for d in range(n_shifts):
         moved, moved_maps = np.empty_like(still), np.empty_like(maps)
-        for way, (rows, columns) in enumerate(DIRECTIONS):
-            mine = ways == way
+        for direction, (rows, columns) in enumerate(DIRECTIONS):
+            mine = directions == direction
             moved[mine] = np.roll(still[mine], (d * rows, d * columns), axis=(1, 2))
             moved_maps[mine] = np.roll(maps[mine], (d * rows, d * columns), axis=(2, 3))
         difference = np.abs(orientation_maps(moved, REACH) - moved_maps).max()
@@ -118,7 +117,7 @@ def shift_images(config: FiltersConfig, images: Array, classes: Array, index: in
             # first is taken, on every processor.
             nearest = np.round(table - 3 * np.eye(m), 12).argmax(axis=1)
             same_class[d, r] = (classes[chosen][nearest] == classes[chosen]).mean()
-    return Shifted(similarity, others, same_class, lit, equivariance)
+    return ShiftStudy(similarity, others, same_class, lit, equivariance)
 
 
 def pointwise_example(seed: int) -> tuple[Array, Array, Array]:
@@ -130,7 +129,7 @@ def pointwise_example(seed: int) -> tuple[Array, Array, Array]:
 
 
 def layer_differences(seed: int, index: int) -> tuple[float, float]:
-    """Largest differences of a layer of filters and the dense layer that it is, on random numbers.
+    """Largest differences between filters and the equivalent dense layers, on random data.
 
     Returns:
         Of three 1 x 1 filters on 4 x 4 x 4 and a dense layer at each pixel (8.22); of filters as

@@ -1,4 +1,4 @@
-"""The curves, matrices and panels of `filters`, as columns."""
+"""CSV tables of `filters`: curves, matrices and panels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mlcli.datasets.pictures import Picture
 from mlcli.experiments.filters.config import FiltersConfig
 from mlcli.experiments.filters.layers import (
-    Response,
+    FilterResponse,
     depth_pool,
     grey,
     orientation_maps,
@@ -20,7 +20,7 @@ from mlcli.experiments.filters.layers import (
 )
 from mlcli.experiments.filters.shifts import (
     REPRESENTATIONS,
-    Shifted,
+    ShiftStudy,
     on_canvas,
     pointwise_example,
 )
@@ -28,7 +28,7 @@ from mlcli.experiments.summary import interval_columns
 from mlcli.result import Columns
 
 Array = NDArray[np.float64]
-# Figure 21 in numbers of our own, in two channels.
+# Figure 21 with other numbers, in two channels.
 POOLED_EXAMPLE = np.array(
     [
         [[4, 1, 0, 3], [2, 7, 5, 1], [6, 0, 2, 2], [3, 1, 8, 4]],
@@ -36,7 +36,7 @@ POOLED_EXAMPLE = np.array(
     ],
     dtype=float,
 )
-# Of a pixel or a response in the panels: enough for the eye, and a third of the bytes.
+# Digits of a pixel or a response in the panels: enough to draw, and a third of the bytes.
 PANEL_DIGITS = 3
 
 
@@ -51,7 +51,7 @@ def matrices(named: Mapping[str, Array]) -> Columns:
 
 
 def panels(named: Mapping[str, Array]) -> Columns:
-    """Pictures side by side, a row of pixels a line; narrower ones end in empty cells."""
+    """Pictures one below the other, one row of pixels per line, padded with empty cells."""
     width = max(panel.shape[1] for panel in named.values())
     lines = [
         np.pad(panel, ((0, 0), (0, width - panel.shape[1])), constant_values=np.nan)
@@ -62,7 +62,7 @@ def panels(named: Mapping[str, Array]) -> Columns:
     return {"panel": names} | {f"column_{j + 1}": pixels[:, j] for j in range(width)}
 
 
-def picture_panels(picture: Picture, responses: Mapping[str, Response]) -> Columns:
+def picture_panels(picture: Picture, responses: Mapping[str, FilterResponse]) -> Columns:
     """The channels of the picture and every response."""
     named = {
         f"picture {name}": picture.pixels[:, :, k] for k, name in enumerate(picture.channel_names)
@@ -109,7 +109,7 @@ def pointwise(seed: int) -> Columns:
 
 
 def turned() -> Columns:
-    """Responses to an edge turned by a half-circle, degree by degree."""
+    """Responses to an edge rotated by 0 to 180 degrees."""
     degrees = np.arange(0.0, 181.0)
     each, pooled = turned_edges(degrees)
     names = ("vertical", "diagonal", "horizontal", "other_diagonal")
@@ -130,8 +130,8 @@ def unrolled(image: Array, max_shift: int) -> Columns:
     return found
 
 
-def shifts(found: Sequence[Shifted]) -> Columns:
-    """Similarity and class against the shift, a block of rows a representation."""
+def shifts(found: Sequence[ShiftStudy]) -> Columns:
+    """Similarity and class against the shift, one block of rows per representation."""
     n_shifts = len(found[0].lit)
     columns: dict[str, list[Any]] = {"representation": [], "shift": []}
     for r, name in enumerate(REPRESENTATIONS):

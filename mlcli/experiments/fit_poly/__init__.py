@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlcli.experiments.experiment import Context, Experiment, Prepared
+from mlcli.experiments.experiment import Context, Experiment
 from mlcli.experiments.fit_poly.about import ABOUT
 
 if TYPE_CHECKING:
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
     from mlcli.datasets.source import Source
     from mlcli.experiments.fit_poly.config import FitPolyConfig
+    from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
     from mlcli.result import Display, Result
 
 
-class FitPoly(Experiment["FitPolyConfig", "Prepared[FitPolyConfig]"]):
+class FitPoly(Experiment["FitPolyConfig", "FitPolyPrepared"]):
     """`fit-poly`: linear basis-function models in closed form (sections 3 and 4 of the notes)."""
 
     about = ABOUT
 
-    def prepare(self, config: FitPolyConfig, source: Source) -> Prepared[FitPolyConfig]:
-        from mlcli.experiments.fit_poly.checks import check
+    def prepare(self, config: FitPolyConfig, source: Source) -> FitPolyPrepared:
+        from mlcli.experiments.fit_poly.prepare import prepare
 
-        check(config, source)
-        return Prepared(config, source)
+        return prepare(config, source)
 
-    def plan(self, prepared: Prepared[FitPolyConfig]) -> Mapping[str, Any]:
-        from mlcli.experiments.fit_poly.checks import plan
+    def plan(self, prepared: FitPolyPrepared) -> Mapping[str, Any]:
+        from mlcli.experiments.fit_poly.prepare import plan
 
-        return plan(prepared.config, prepared.source)
+        return plan(prepared)
 
-    def run(self, prepared: Prepared[FitPolyConfig], context: Context) -> Result:
+    def run(self, prepared: FitPolyPrepared, context: Context) -> Result:
         from mlcli.experiments.fit_poly.run import run
 
         return run(prepared, context)

@@ -63,7 +63,7 @@ def _beside(paper: float, values: np.ndarray) -> dict[str, Any]:
 
 
 def columns(compared: Mapping[str, Any]) -> Columns:
-    """What `compare` found, one row a degree and loss."""
+    """What `compare` found, one row per degree and loss."""
     found: dict[str, list[Any]] = {key: [] for key in ("degree", "loss", *_BESIDE)}
     for name, losses in compared.items():
         for loss, values in losses.items():

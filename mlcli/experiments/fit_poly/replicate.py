@@ -1,4 +1,4 @@
-"""One seed's share of `fit-poly`: draw, split, fit, score."""
+"""One seed of `fit-poly`: fit its training rows and score both parts."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate, worst_of
-from mlcli.datasets.dataset import Dataset
-from mlcli.datasets.source import Source
-from mlcli.datasets.split import train_test_indices
-from mlcli.experiments.fit_poly import estimators
+from mlcli.experiments import linear_fits
 from mlcli.experiments.fit_poly.config import FitPolyConfig
-from mlcli.experiments.strengths import strength_grid
+from mlcli.experiments.fit_poly.prepare import FitPolyPrepared, TrainTestRows
+from mlcli.experiments.linear_fits import LinearFits, LinearModelSpec
 from mlcli.linear.design import Design, build
+from mlcli.linear.penalised import fit_path, strength_grid, strengths_of
 from mlcli.linear.statistics import r_squared, residual_variance_or_none
-from mlcli.rng import stream
 
 Array = NDArray[np.float64]
 N_SHOWN = 4
 
 
 @dataclass(frozen=True)
-class Scores:
-    """What one estimator scored with one seed; one value a degree, (k,).
+class FitScores:
+    """What one estimator scored with one seed; one value per degree, (k,).
 
     `certificate` is that of the worst degree, None for fits in closed form.
     """
@@ -43,7 +41,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class PathScores:
-    """What a path of penalised fits scored with one seed; one value a strength, (k,)."""
+    """What a path of penalised fits scored with one seed; one value per strength, (k,)."""
 
     train_mse: Array
     test_mse: Array
@@ -56,36 +54,16 @@ class PathScores:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FitPolyOutcome:
     """Everything that one seed contributes."""
 
-    scores: dict[str, Scores]
+    scores: dict[str, FitScores]
     on_grid: dict[str, Array]  # estimator -> (n_grid, k)
     path: PathScores | None
     # (M,) of the compared estimator at the highest degree; 0 for products that are left out.
     standardised: Array | None
     n_train: int
     n_test: int
-
-
-@dataclass(frozen=True)
-class Split:
-    """Training and test rows of one seed, and all of its rows, prepared as the training says."""
-
-    X_train: Array
-    t_train: Array
-    X_test: Array
-    t_test: Array
-    data: Dataset
-
-
-def split(config: FitPolyConfig, dataset: Dataset, index: int) -> Split:
-    """The random partition (2.10) of one seed."""
-    rng = stream(config.seed, "split", index)
-    train, test = train_test_indices(dataset.t.size, config.test_fraction, rng)
-    dataset = dataset.fitted_to(train)
-    X, t = dataset.X, dataset.t
-    return Split(X[train], t[train], X[test], t[test], dataset)
 
 
 def strengths(config: FitPolyConfig) -> Array:
@@ -98,30 +76,30 @@ def shown(config: FitPolyConfig) -> list[int]:
     return sorted({round(i) for i in np.linspace(0, config.n_path - 1, N_SHOWN)})
 
 
-def run_replicate(config: FitPolyConfig, source: Source, index: int, grid: Array | None) -> Outcome:
+def run_replicate(prepared: FitPolyPrepared, index: int, grid: Array | None) -> FitPolyOutcome:
     """Fit and score everything on the data of one seed.
 
     Args:
+        prepared: the run.
         index: which of the n_seeds.
         grid: points (n_grid, 1) at which fits are recorded, for one input.
     """
-    dataset = source.replicate(index, config.seed)
-    rows = split(config, dataset, index)
-    families: dict[str, estimators.Fits] = {
-        config.solver: estimators.fit(config, rows.X_train, rows.t_train, (), rows.data.related)
+    config, spec, rows = prepared.config, prepared.spec, prepared.rows(index)
+    families: dict[str, LinearFits] = {
+        config.solver: linear_fits.fit(spec, rows.X_train, rows.t_train, (), rows.data.related)
     }
     compared = None
     if compares(config):
-        families["lapack"] = estimators.fit_lapack(
-            config, rows.X_train, rows.t_train, (), rows.data.related
+        families["lapack"] = linear_fits.fit_lapack(
+            spec, rows.X_train, rows.t_train, (), rows.data.related
         )
         compared = families["lapack"]
     points = {} if grid is None else {k: f.predict(grid) for k, f in families.items()}
     path = None
     if config.path_penalty != "none":
         shared = compared.design if compared is not None and config.standardize else None
-        path = _path(config, rows, grid, shared or path_design(config, rows))
-    return Outcome(
+        path = _path(config, rows, grid, shared or path_design(prepared.spec, rows))
+    return FitPolyOutcome(
         {name: _scores(fits, rows, config.intercept) for name, fits in families.items()},
         points,
         path,
@@ -141,13 +119,13 @@ def compares(config: FitPolyConfig) -> bool:
     )
 
 
-def _scores(fits: estimators.Fits, rows: Split, centred: bool) -> Scores:
+def _scores(fits: LinearFits, rows: TrainTestRows, centred: bool) -> FitScores:
     n_train, n_test = rows.t_train.size, rows.t_test.size
     no_gap = np.full(len(fits.degrees), np.nan)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         residuals = rows.t_test[:, None] - fits.predict(rows.X_test)  # (n_test, k)
         test_rss = (residuals**2).sum(axis=0)  # (k,)
-        return Scores(
+        return FitScores(
             train_mse=fits.train_rss / n_train,
             test_mse=test_rss / n_test if n_test else np.full(len(fits.degrees), np.nan),
             train_r2=_r2(fits.train_rss, rows.t_train, centred),
@@ -166,30 +144,32 @@ def _r2(rss: Array, t: Array, centred: bool) -> Array:
 
 
 def residual_variances(rss: Array, n_rows: int, degrees_of_freedom: Array) -> Array:
-    """Unbiased estimates of the noise variance, one a degree; NaN where no row is left for it."""
+    """Unbiased estimates of the noise variance, one per degree; NaN where no row is left for it."""
     pairs = zip(rss.tolist(), degrees_of_freedom.tolist(), strict=True)
     found = [residual_variance_or_none(one, n_rows, dof) for one, dof in pairs]
     return np.array([np.nan if value is None else value for value in found])
 
 
-def path_design(config: FitPolyConfig, rows: Split) -> Design:
+def path_design(spec: LinearModelSpec, rows: TrainTestRows) -> Design:
     """The columns that the path penalises: those of the highest degree."""
-    degree = estimators.sizes(config)[-1]
     return build(
-        config.basis,
+        spec.basis,
         rows.X_train,
         rows.t_train,
-        degree,
-        intercept=config.intercept,
-        scaled=config.standardize,
+        spec.degrees[-1],
+        intercept=spec.intercept,
+        scaled=spec.standardize,
         related=rows.data.related,
     )
 
 
-def _path(config: FitPolyConfig, rows: Split, grid: Array | None, design: Design) -> PathScores:
+def _path(
+    config: FitPolyConfig, rows: TrainTestRows, grid: Array | None, design: Design
+) -> PathScores:
     n_train = rows.t_train.size
     values = strengths(config).tolist()
-    found = estimators.penalised_path(design, n_train, config.path_penalty, values, values)
+    l1s, l2s = strengths_of(config.path_penalty, values, values)
+    found = fit_path(design.A, design.b, n_train, l1s, l2s)
     train = design.b[:, None] - design.A @ found.w  # (n_train, k)
     k = len(values)
     test = rows.t_test[:, None] - design.predict(rows.X_test, found.w)  # (n_test, k)
@@ -199,7 +179,7 @@ def _path(config: FitPolyConfig, rows: Split, grid: Array | None, design: Design
         test_mse=(test**2).mean(axis=0) if rows.t_test.size else np.full(k, np.nan),
         n_nonzero=np.count_nonzero(found.w, axis=0).astype(float),
         degrees_of_freedom=found.degrees_of_freedom + float(config.intercept),
-        relative_gap=found.gap / estimators.at_zero(design, n_train),
+        relative_gap=found.relative_gap,
         standardised=design.with_left_out(found.w),
         on_grid=np.empty((0, len(keep)))
         if grid is None

@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 
 from mlcli.certificate import by_solve
 from mlcli.datasets.dataset import Dataset
-from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
-from mlcli.experiments.experiment import Context, Prepared
-from mlcli.experiments.fit_poly import estimators, paper, streamed, tables
-from mlcli.experiments.fit_poly.checks import n_replicates
+from mlcli.experiments.experiment import Context
+from mlcli.experiments.fit_poly import paper, streamed, tables
 from mlcli.experiments.fit_poly.config import FitPolyConfig
+from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
 from mlcli.experiments.fit_poly.replicate import (
-    Outcome,
+    FitPolyOutcome,
     compares,
     path_design,
     run_replicate,
-    split,
     strengths,
 )
+from mlcli.experiments.linear_fits import LinearFits, fit
 from mlcli.experiments.source import prepared_info
 from mlcli.experiments.summary import summary
+from mlcli.linear.basis import Basis
 from mlcli.linear.redundant import left_out_entry, left_out_notes
 from mlcli.models import functions
 from mlcli.models.functions import Tensors
@@ -35,8 +35,7 @@ from mlcli.models.parts import SCHEMA
 from mlcli.result import Columns, Metrics, Progress, Result
 
 Array = NDArray[np.float64]
-Model = tuple[dict[str, Columns], dict[str, Any], Tensors]
-N_GRID = 201
+ModelFiles = tuple[dict[str, Columns], dict[str, Any], Tensors]
 WEAK = "a larger strength, or a lower degree"
 SCORES = (
     "train_mse",
@@ -55,34 +54,34 @@ DETERMINISM = (
 )
 
 
-def run(prepared: Prepared[FitPolyConfig], context: Context) -> Result:
+def run(prepared: FitPolyPrepared, context: Context) -> Result:
     """Fit all degrees on every seed, score them, and compare with the notes."""
     config, source = prepared.config, prepared.source
     if isinstance(source, StreamSource):
-        return _run_streamed(config, source, context.progress)
-    first = source.replicate(0, config.seed)
-    grid = _grid(first)
-    total = n_replicates(config, source)
-    outcomes: list[Outcome] = []
+        return _run_streamed(prepared, source, context.progress)
+    first, grid, total = prepared.first.data, prepared.grid(), prepared.n_replicates
+    outcomes: list[FitPolyOutcome] = []
 
-    def work(index: int) -> Outcome | Model:
+    def work(index: int) -> FitPolyOutcome | ModelFiles:
         # The model goes first: exact coefficients of a high degree take longest.
-        return (
-            _first_model(config, first) if index < 0 else run_replicate(config, source, index, grid)
-        )
+        return _first_model(prepared) if index < 0 else run_replicate(prepared, index, grid)
 
     for piece in context.workers.map_ordered(work, range(-1, total)):
-        if isinstance(piece, Outcome):
+        if isinstance(piece, FitPolyOutcome):
             outcomes.append(piece)
             context.progress(len(outcomes), total)
         else:
             model, info, arrays = piece
     truth = None if grid is None or first.truth is None else first.truth(grid)
-    compared = _table_1(config, source, outcomes, estimators.sizes(config))
-    left_out = _left_out(config, first)
+    compared = _table_1(prepared, outcomes)
+    basis = path_design(prepared.spec, prepared.first).basis
+    # The other solvers keep a column that depends on earlier ones, with the coefficient 0.
+    standardised = config.penalty != "none" or config.solver == "lapack"
+    standardised = standardised or compares(config) or config.path_penalty != "none"
+    left_out = basis.left_out_terms(first.feature_names) if standardised else []
     return Result(
-        metrics=_metrics(config, outcomes, compared) | left_out_entry(left_out),
-        tables=_tables(config, first, outcomes, grid, truth, compared),
+        metrics=_metrics(prepared, outcomes, compared) | left_out_entry(left_out),
+        tables=_tables(prepared, basis, outcomes, grid, truth, compared),
         model_tables=model,
         model_tensors={"predictor": arrays},
         model_info=_with_errors(info, config, outcomes),
@@ -98,42 +97,23 @@ def run(prepared: Prepared[FitPolyConfig], context: Context) -> Result:
     )
 
 
-def _left_out(config: FitPolyConfig, first: Dataset) -> list[str]:
-    """The products that the standardised columns of the highest degree leave out, if there are any.
-
-    The other solvers keep a column that depends on earlier ones, with the coefficient 0.
-    """
-    standardised = config.penalty != "none" or config.solver == "lapack"
-    if not (standardised or compares(config) or config.path_penalty != "none"):
-        return []
-    return path_design(config, split(config, first, 0)).basis.left_out_terms(first.feature_names)
-
-
-def _grid(dataset: Dataset) -> Array | None:
-    """Points along the range of a single input; several inputs have no curve."""
-    if dataset.X.shape[1] != 1:
-        return None
-    low, high = float(np.nanmin(dataset.X)), float(np.nanmax(dataset.X))
-    return np.linspace(low, high, N_GRID)[:, None]  # (n_grid, 1)
-
-
 def _tables(
-    config: FitPolyConfig,
-    first: Dataset,
-    outcomes: Sequence[Outcome],
+    prepared: FitPolyPrepared,
+    basis: Basis,
+    outcomes: Sequence[FitPolyOutcome],
     grid: Array | None,
     truth: Array | None,
     compared: Mapping[str, Any],
 ) -> dict[str, Columns]:
-    degrees = estimators.sizes(config)
-    rows = split(config, first, 0)
-    basis = path_design(config, rows).basis
-    terms = replace(basis, left_out=()).terms(first.feature_names)[int(config.intercept) :]
+    """Every table of a run; `basis` is that of the highest degree, as the path has it."""
+    config, degrees = prepared.config, prepared.spec.degrees
+    names = prepared.source.feature_names
+    terms = replace(basis, left_out=()).terms(names)[int(config.intercept) :]
     return {
         "coefficients": tables.coefficients_table(
-            config, outcomes, terms, basis.left_out_terms(first.feature_names)
+            config, outcomes, terms, basis.left_out_terms(names)
         ),
-        "data": tables.data_table(config, first),
+        "data": tables.data_table(prepared.first),
         "errors": tables.errors_table(outcomes, degrees),
         "fits": tables.fits_table(outcomes, degrees, grid, truth),
         "path": tables.path_table(config, outcomes),
@@ -145,9 +125,9 @@ def _tables(
 
 
 def _metrics(
-    config: FitPolyConfig, outcomes: Sequence[Outcome], compared: Mapping[str, Any]
+    prepared: FitPolyPrepared, outcomes: Sequence[FitPolyOutcome], compared: Mapping[str, Any]
 ) -> Metrics:
-    degrees = estimators.sizes(config)
+    config, degrees = prepared.config, prepared.spec.degrees
     metrics: Metrics = {
         "n_train": outcomes[0].n_train,
         "n_test": outcomes[0].n_test,
@@ -174,7 +154,7 @@ def _metrics(
     return metrics
 
 
-def _summaries(estimator: str, index: int, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _summaries(estimator: str, index: int, outcomes: Sequence[FitPolyOutcome]) -> dict[str, Any]:
     return {
         name: summary([getattr(o.scores[estimator], name)[index] for o in outcomes], name)
         for name in SCORES
@@ -182,36 +162,37 @@ def _summaries(estimator: str, index: int, outcomes: Sequence[Outcome]) -> dict[
     }
 
 
-def _applies(name: str, outcome: Outcome, estimator: str) -> bool:
+def _applies(name: str, outcome: FitPolyOutcome, estimator: str) -> bool:
     if name == "relative_gap":
         return bool(np.isfinite(outcome.scores[estimator].relative_gap).all())
     return bool(outcome.n_test) or not name.startswith("test_")
 
 
-def _table_1(
-    config: FitPolyConfig, source: Source, outcomes: Sequence[Outcome], degrees: Sequence[int]
-) -> Mapping[str, Any]:
+def _table_1(prepared: FitPolyPrepared, outcomes: Sequence[FitPolyOutcome]) -> Mapping[str, Any]:
     """The notes' table beside ours, for the estimator the notes used, on the notes' data."""
-    if not paper.is_of_the_notes(config, source) or "lapack" not in outcomes[0].scores:
+    of_the_notes = paper.is_of_the_notes(prepared.config, prepared.source)
+    if not of_the_notes or "lapack" not in outcomes[0].scores:
         return {}
     pairs = {
         degree: np.array(
             [[o.scores["lapack"].train_mse[i], o.scores["lapack"].test_mse[i]] for o in outcomes]
         )  # (n_seeds, 2)
-        for i, degree in enumerate(degrees)
+        for i, degree in enumerate(prepared.spec.degrees)
     }
     return paper.compare(pairs)
 
 
-def _run_streamed(config: FitPolyConfig, source: StreamSource, progress: Progress) -> Result:
+def _run_streamed(prepared: FitPolyPrepared, source: StreamSource, progress: Progress) -> Result:
     """The same for a file that is read in batches; what needs all rows at once is left out."""
-    config = config.model_copy(update={"path_penalty": "none", "compare_solver": "none"})
-    outcomes, fits = streamed.run_streamed(config, source, n_replicates(config, source), progress)
+    config = prepared.config.model_copy(update={"path_penalty": "none", "compare_solver": "none"})
+    prepared = replace(prepared, config=config)
+    outcomes, fits = streamed.run_streamed(prepared, source, progress)
     model, info, arrays = _model(config, source.sample, fits, outcomes[0].n_train)
     left_out = "the file is read in batches: no path, no second solver, and a sample in the data"
+    basis = path_design(prepared.spec, prepared.first).basis
     return Result(
-        metrics=_metrics(config, outcomes, {}),
-        tables=_tables(config, source.sample, outcomes, None, None, {}),
+        metrics=_metrics(prepared, outcomes, {}),
+        tables=_tables(prepared, basis, outcomes, None, None, {}),
         model_tables=model,
         model_tensors={"predictor": arrays},
         model_info=_with_errors(info, config, outcomes),
@@ -220,15 +201,13 @@ def _run_streamed(config: FitPolyConfig, source: StreamSource, progress: Progres
     )
 
 
-def _first_model(config: FitPolyConfig, first: Dataset) -> Model:
-    rows = split(config, first, 0)
-    fits = estimators.fit(
-        config, rows.X_train, rows.t_train, first.feature_names, rows.data.related
-    )
-    return _model(config, rows.data, fits, rows.t_train.size)
+def _first_model(prepared: FitPolyPrepared) -> ModelFiles:
+    rows, names = prepared.first, prepared.source.feature_names
+    fits = fit(prepared.spec, rows.X_train, rows.t_train, names, rows.data.related)
+    return _model(prepared.config, rows.data, fits, rows.t_train.size)
 
 
-def _model(config: FitPolyConfig, first: Dataset, fits: estimators.Fits, n_train: int) -> Model:
+def _model(config: FitPolyConfig, first: Dataset, fits: LinearFits, n_train: int) -> ModelFiles:
     """Coefficients with standard errors, fitted on the first seed's training rows."""
     columns: dict[str, list[Any]] = {k: [] for k in ("degree", "term", "estimate", "std_error")}
     errors_of_fits = []
@@ -266,9 +245,9 @@ def _model(config: FitPolyConfig, first: Dataset, fits: estimators.Fits, n_train
 
 
 def _with_errors(
-    info: dict[str, Any], config: FitPolyConfig, outcomes: Sequence[Outcome]
+    info: dict[str, Any], config: FitPolyConfig, outcomes: Sequence[FitPolyOutcome]
 ) -> dict[str, Any]:
-    """The words of the model, with each degree's mean error on held-out rows and the best degree.
+    """What model.json says, with each degree's mean error on held-out rows and the best degree.
 
     Without a test part the degrees have no such error, and the training error chooses.
     """
@@ -288,7 +267,7 @@ def _with_errors(
     return info | {"fits": fits, "best_degree": info["degrees"][best]}
 
 
-def _warnings(config: FitPolyConfig, outcomes: Sequence[Outcome]) -> list[str]:
+def _warnings(config: FitPolyConfig, outcomes: Sequence[FitPolyOutcome]) -> list[str]:
     found = []
     if config.basis == "linear" and set(config.degrees) != {1}:
         found.append("the linear basis has one size; --degrees was not used")

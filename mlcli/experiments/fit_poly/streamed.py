@@ -1,4 +1,4 @@
-"""`fit-poly` on a file that is larger than memory: one pass, one small triangle a seed and part."""
+"""`fit-poly` on a file that is larger than memory: one pass, one small R factor per part."""
 
 from __future__ import annotations
 
@@ -12,32 +12,17 @@ from mlcli.datasets.split import test_mask
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError
 from mlcli.experiments.fit_poly.config import FitPolyConfig
-from mlcli.experiments.fit_poly.estimators import Coefficients, Fits, sizes, terms
-from mlcli.experiments.fit_poly.replicate import Outcome, Scores, residual_variances
+from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
+from mlcli.experiments.fit_poly.replicate import FitPolyOutcome, FitScores, residual_variances
+from mlcli.experiments.linear_fits import Coefficients, LinearFits, LinearModelSpec, terms
 from mlcli.linear.arnoldi import ArnoldiBasis
-from mlcli.linear.compress import PolynomialAccumulator, PolynomialFit, solve_nested
-from mlcli.linear.streams import Way, ways
-from mlcli.linear.triangle import IllConditioned, Triangle, ranks
+from mlcli.linear.polynomial import PolynomialAccumulator, PolynomialFit, StreamPlan, stream_plans
+from mlcli.linear.r_factor import IllConditioned, RFactor, ranks, solve_nested
 from mlcli.models.functions import Polynomials
 from mlcli.result import Progress
 from mlcli.rng import stream
 
 Array = NDArray[np.float64]
-
-
-def check(config: FitPolyConfig) -> None:
-    """Refuse what needs all rows at once.
-
-    Raises:
-        DataError: naming what to ask for instead.
-    """
-    plain = config.solver == "arnoldi" and config.penalty == "none"
-    if not plain or config.basis not in ("polynomial", "linear"):
-        raise DataError(
-            "a file that is read in batches is fitted with the polynomial or linear basis, "
-            "--solver arnoldi and no penalty only",
-            hint="fewer rows for the rest",
-        )
 
 
 @dataclass
@@ -64,30 +49,32 @@ class _Part:
 
 
 def run_streamed(
-    config: FitPolyConfig, source: StreamSource, n_seeds: int, progress: Progress
-) -> tuple[list[Outcome], Fits]:
+    prepared: FitPolyPrepared, source: StreamSource, progress: Progress
+) -> tuple[list[FitPolyOutcome], LinearFits]:
     """Fit and score every seed's random part in one pass over the rows.
 
-    The basis comes from a sample of the rows, and so does a first guess c0; the triangles hold the
+    The basis comes from a sample of the rows, and so does a first guess c0; the R factors hold the
     problem t - P c0 on all rows, which is solved exactly. Where rows that the sample does not stand
-    for would cost digits, all are read again by a safer way (`linear.streams`).
+    for would cost digits, all are read again by a safer method (`linear.polynomial`).
     """
-    sample = source.sample
-    for way in ways(
-        sample.X, sample.t, source.low, source.high, max(sizes(config)), intercept=config.intercept
+    config, spec, sample = prepared.config, prepared.spec, source.sample
+    top, n_seeds = spec.degrees[-1], prepared.n_replicates
+    for plan in stream_plans(
+        sample.X, sample.t, source.low, source.high, top, intercept=config.intercept
     ):
-        parts = _read(config, source, n_seeds, progress, way)
+        parts = _read(config, source, n_seeds, progress, plan)
         try:
-            found = [way.triangle(both[k].rows) for both in parts for k in ("train", "test")]
+            found = [plan.r_factor(both[k].rows) for both in parts for k in ("train", "test")]
         except IllConditioned:
             continue
-        basis, found = way.settled(found, found[0].merge(found[1]))
-        _refuse_few(config, basis, parts)
+        basis, found = plan.settled(found, found[0].merge(found[1]))
+        _refuse_few(prepared, basis, parts)
         outcomes = [
-            _outcome(config, basis, both, found[2 * i : 2 * i + 2]) for i, both in enumerate(parts)
+            _outcome(prepared, basis, both, found[2 * i : 2 * i + 2])
+            for i, both in enumerate(parts)
         ]
-        return outcomes, _fits(config, source, basis, found[0])
-    raise AssertionError("the last way always serves")
+        return outcomes, _fits(spec, source, basis, found[0])
+    raise AssertionError("the last plan always works")
 
 
 def _read(
@@ -95,11 +82,11 @@ def _read(
     source: StreamSource,
     n_seeds: int,
     progress: Progress,
-    way: Way,
+    plan: StreamPlan,
 ) -> list[dict[str, _Part]]:
     """One pass over the file: every row goes to one part of every seed."""
     centre = float(source.sample.t.mean()) if config.intercept else 0.0
-    parts = [{k: _Part(way.start()) for k in ("train", "test")} for _ in range(n_seeds)]
+    parts = [{k: _Part(plan.start()) for k in ("train", "test")} for _ in range(n_seeds)]
     rngs = [stream(config.seed, "split", index) for index in range(n_seeds)]
     done = 0
     for X, t in source.batches():
@@ -113,35 +100,35 @@ def _read(
 
 
 def _fits(
-    config: FitPolyConfig, source: StreamSource, basis: ArnoldiBasis, triangle: Triangle
-) -> Fits:
+    spec: LinearModelSpec, source: StreamSource, basis: ArnoldiBasis, r_factor: RFactor
+) -> LinearFits:
     """The first seed's fits with their coefficients in powers of x."""
-    degrees = sizes(config)
+    degrees = spec.degrees
     n_columns = [basis.size(degree) for degree in degrees]
-    W, rss = solve_nested(triangle, n_columns)
-    rank = ranks(triangle, n_columns).astype(np.float64)
-    on_all_rows = replace(basis, factor=triangle.R[:-1, :-1])
+    W, rss = solve_nested(r_factor, n_columns)
+    rank = ranks(r_factor, n_columns).astype(np.float64)
+    on_all_rows = replace(basis, factor=r_factor.R[:-1, :-1])
 
     def coefficients(index: int) -> Coefficients:
         size = n_columns[index]
         w, unit = on_all_rows.monomials(W[:size, index], degrees[index])
-        names = terms(config, source.sample.X, degrees[index], source.feature_names)
+        names = terms(spec, source.sample.X, degrees[index], source.feature_names)
         return Coefficients(names, w, unit)
 
-    fit = PolynomialFit(on_all_rows, W, rss, degrees, rank.astype(np.int64), triangle.n_rows)
-    return Fits(
+    fit = PolynomialFit(on_all_rows, W, rss, degrees, rank.astype(np.int64), r_factor.n_rows)
+    return LinearFits(
         degrees, rss, rank, rank, fit.predict, coefficients, functions=lambda: [Polynomials(fit)]
     )
 
 
 def _refuse_few(
-    config: FitPolyConfig, basis: ArnoldiBasis, parts: Sequence[Mapping[str, _Part]]
+    prepared: FitPolyPrepared, basis: ArnoldiBasis, parts: Sequence[Mapping[str, _Part]]
 ) -> None:
     """Each row falls into a part by itself, so that of few rows a part may have too few."""
-    needed = basis.size(max(sizes(config)))
+    needed = basis.size(prepared.spec.degrees[-1])
     for index, both in enumerate(parts):
         n_train, n_test = both["train"].n_rows, both["test"].n_rows
-        if n_train < needed or (config.test_fraction > 0 and n_test == 0):
+        if n_train < needed or (prepared.config.test_fraction > 0 and n_test == 0):
             raise DataError(
                 f"repeat {index} has {n_train} training and {n_test} test rows, too few for "
                 f"{needed} columns and a test error",
@@ -150,18 +137,18 @@ def _refuse_few(
 
 
 def _outcome(
-    config: FitPolyConfig,
+    prepared: FitPolyPrepared,
     basis: ArnoldiBasis,
     both: Mapping[str, _Part],
-    triangles: Sequence[Triangle],
-) -> Outcome:
-    train, test = both["train"], both["test"]
-    n_columns = [basis.size(degree) for degree in sizes(config)]
-    W, train_rss = solve_nested(triangles[0], n_columns)
-    rank = ranks(triangles[0], n_columns).astype(np.float64)
+    r_factors: Sequence[RFactor],
+) -> FitPolyOutcome:
+    config, train, test = prepared.config, both["train"], both["test"]
+    n_columns = [basis.size(degree) for degree in prepared.spec.degrees]
+    W, train_rss = solve_nested(r_factors[0], n_columns)
+    rank = ranks(r_factors[0], n_columns).astype(np.float64)
     nan = np.full(rank.size, np.nan)
-    test_rss = triangles[1].rss(W) if test.n_rows else nan
-    scores = Scores(
+    test_rss = r_factors[1].rss(W) if test.n_rows else nan
+    scores = FitScores(
         train_mse=train_rss / train.n_rows,
         test_mse=test_rss / test.n_rows if test.n_rows else nan,
         train_r2=1 - train_rss / train.total(config.intercept),
@@ -171,4 +158,4 @@ def _outcome(
         degrees_of_freedom=rank,
         relative_gap=nan,
     )
-    return Outcome({config.solver: scores}, {}, None, None, train.n_rows, test.n_rows)
+    return FitPolyOutcome({config.solver: scores}, {}, None, None, train.n_rows, test.n_rows)

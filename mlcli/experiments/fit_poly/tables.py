@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.datasets.dataset import Dataset
 from mlcli.experiments.fit_poly.config import FitPolyConfig
-from mlcli.experiments.fit_poly.replicate import Outcome, shown, split, strengths
+from mlcli.experiments.fit_poly.prepare import TrainTestRows
+from mlcli.experiments.fit_poly.replicate import FitPolyOutcome, shown, strengths
 from mlcli.experiments.summary import band, interval_columns, summary
 from mlcli.result import Columns
 
@@ -18,18 +18,17 @@ Array = NDArray[np.float64]
 MAX_POINTS = 2000
 
 
-def data_table(config: FitPolyConfig, dataset: Dataset) -> Columns:
+def data_table(rows: TrainTestRows) -> Columns:
     """The rows of the first seed, at most 2,000 of each part, with the part they fell in."""
-    rows = split(config, dataset, 0)
     parts = (("train", rows.X_train, rows.t_train), ("test", rows.X_test, rows.t_test))
     X = np.concatenate([part[1][:MAX_POINTS] for part in parts])
     t = np.concatenate([part[2][:MAX_POINTS] for part in parts])
     labels = [part[0] for part in parts for _ in part[2][:MAX_POINTS]]
-    columns: dict[str, Any] = {name: X[:, i] for i, name in enumerate(dataset.feature_names)}
-    return columns | {dataset.target_name: t, "part": labels}
+    columns: dict[str, Any] = {name: X[:, i] for i, name in enumerate(rows.data.feature_names)}
+    return columns | {rows.data.target_name: t, "part": labels}
 
 
-def scores_table(outcomes: Sequence[Outcome], degrees: Sequence[int]) -> Columns:
+def scores_table(outcomes: Sequence[FitPolyOutcome], degrees: Sequence[int]) -> Columns:
     """Every score of every seed, one row each: the draws behind all intervals."""
     names = ("train_mse", "test_mse", "effective_rank")
     columns: dict[str, list[object]] = {
@@ -44,7 +43,7 @@ def scores_table(outcomes: Sequence[Outcome], degrees: Sequence[int]) -> Columns
     return columns
 
 
-def errors_table(outcomes: Sequence[Outcome], degrees: Sequence[int]) -> Columns:
+def errors_table(outcomes: Sequence[FitPolyOutcome], degrees: Sequence[int]) -> Columns:
     """Mean squared error against degree with the intervals of the means, for each estimator."""
     columns: dict[str, list[object]] = {
         key: []
@@ -75,7 +74,10 @@ def errors_table(outcomes: Sequence[Outcome], degrees: Sequence[int]) -> Columns
 
 
 def fits_table(
-    outcomes: Sequence[Outcome], degrees: Sequence[int], grid: Array | None, truth: Array | None
+    outcomes: Sequence[FitPolyOutcome],
+    degrees: Sequence[int],
+    grid: Array | None,
+    truth: Array | None,
 ) -> Columns:
     """Fits along x: the first seed's, and the central 95 % and median over the seeds."""
     columns: dict[str, list[object]] = {
@@ -101,7 +103,7 @@ def fits_table(
     return columns
 
 
-def path_table(config: FitPolyConfig, outcomes: Sequence[Outcome]) -> Columns:
+def path_table(config: FitPolyConfig, outcomes: Sequence[FitPolyOutcome]) -> Columns:
     """Errors, sparsity and degrees of freedom along the path, with bands over the seeds."""
     columns: dict[str, list[object]] = {"strength": []}
     paths = [o.path for o in outcomes if o.path is not None]
@@ -115,7 +117,10 @@ def path_table(config: FitPolyConfig, outcomes: Sequence[Outcome]) -> Columns:
 
 
 def path_fits_table(
-    config: FitPolyConfig, outcomes: Sequence[Outcome], grid: Array | None, truth: Array | None
+    config: FitPolyConfig,
+    outcomes: Sequence[FitPolyOutcome],
+    grid: Array | None,
+    truth: Array | None,
 ) -> Columns:
     """Penalised fits along x for a few strengths (Figure 5), with bands over the seeds."""
     columns: dict[str, list[object]] = {
@@ -138,7 +143,7 @@ def path_fits_table(
 
 def coefficients_table(
     config: FitPolyConfig,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[FitPolyOutcome],
     terms: Sequence[str],
     left_out: Sequence[str] = (),
 ) -> Columns:
@@ -169,9 +174,9 @@ def _three(name: str, stacked: Array) -> dict[str, Sequence[object]]:
 
 
 def path_coefficients_table(
-    config: FitPolyConfig, outcomes: Sequence[Outcome], terms: Sequence[str]
+    config: FitPolyConfig, outcomes: Sequence[FitPolyOutcome], terms: Sequence[str]
 ) -> Columns:
-    """The first seed's path, one row a strength and coefficient that is ever used."""
+    """The first seed's path, one row per strength and coefficient that is ever used."""
     columns: dict[str, list[object]] = {key: [] for key in ("strength", "term", "coefficient")}
     path = outcomes[0].path
     if path is None:
@@ -184,7 +189,7 @@ def path_coefficients_table(
     return columns
 
 
-def best_strength(outcomes: Sequence[Outcome]) -> int:
+def best_strength(outcomes: Sequence[FitPolyOutcome]) -> int:
     """Index of the strength with the lowest mean test error, or training error without a test."""
     paths = [o.path for o in outcomes if o.path is not None]
     test = np.stack([p.test_mse for p in paths]).mean(axis=0)

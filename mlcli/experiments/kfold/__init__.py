@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlcli.experiments.experiment import Context, Experiment, Prepared
+from mlcli.experiments.experiment import Context, Experiment
 from mlcli.experiments.kfold.about import ABOUT
 
 if TYPE_CHECKING:
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
     from mlcli.datasets.source import Source
     from mlcli.experiments.kfold.config import KfoldConfig
+    from mlcli.experiments.kfold.prepare import KfoldPrepared
     from mlcli.result import Display, Result
 
 
-class Kfold(Experiment["KfoldConfig", "Prepared[KfoldConfig]"]):
+class Kfold(Experiment["KfoldConfig", "KfoldPrepared"]):
     """`kfold`: which model to take, and how sure to be of its error (section 2 of the notes)."""
 
     about = ABOUT
 
-    def prepare(self, config: KfoldConfig, source: Source) -> Prepared[KfoldConfig]:
-        from mlcli.experiments.kfold.checks import check
+    def prepare(self, config: KfoldConfig, source: Source) -> KfoldPrepared:
+        from mlcli.experiments.kfold.prepare import prepare
 
-        check(config, source)
-        return Prepared(config, source)
+        return prepare(config, source)
 
-    def plan(self, prepared: Prepared[KfoldConfig]) -> Mapping[str, Any]:
-        from mlcli.experiments.kfold.checks import plan
+    def plan(self, prepared: KfoldPrepared) -> Mapping[str, Any]:
+        from mlcli.experiments.kfold.prepare import plan
 
-        return plan(prepared.config, prepared.source)
+        return plan(prepared)
 
-    def run(self, prepared: Prepared[KfoldConfig], context: Context) -> Result:
+    def run(self, prepared: KfoldPrepared, context: Context) -> Result:
         from mlcli.experiments.kfold.run import run
 
         return run(prepared, context)

@@ -11,20 +11,24 @@ from numpy.typing import NDArray
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.synthetic import Generator
-from mlcli.experiments.kfold.classes import class_refit
+from mlcli.experiments.cross_validation.refits import (
+    class_refit,
+    columns_of,
+    penalised_refit,
+    refit_with_preparation,
+)
+from mlcli.experiments.cross_validation.scores import least_squares_columns
+from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.experiments.kfold.config import KfoldConfig
-from mlcli.experiments.kfold.prepared import prepared_refit
-from mlcli.experiments.kfold.refits import columns_of, penalised_refit
-from mlcli.experiments.kfold.scores import least_squares_columns
-from mlcli.experiments.kfold.splits import SPARE_NODES
+from mlcli.experiments.kfold.prepare import SPARE_NODES, KfoldPrepared
 from mlcli.linear.arnoldi import fit_arnoldi
 from mlcli.linear.statistics import NON_NEGATIVE
 from mlcli.rng import stream
 from mlcli.scale.workers import Workers
-from mlcli.selection.expected_error import expected_squared_error, uniform_quadrature
+from mlcli.selection.cross_validation import LOSSES
+from mlcli.selection.expected_loss import expected_squared_error, uniform_quadrature
 from mlcli.selection.folds import k_fold, stratified
 from mlcli.selection.intervals import Interval, corrected, naive
-from mlcli.selection.losses import LOSSES
 from mlcli.selection.nested import (
     PairLosses,
     least_squares_pairs,
@@ -37,19 +41,20 @@ KINDS = ("naive", "corrected", "nested")
 
 
 def nested_bounds(
-    config: KfoldConfig, data: Dataset, degree: int, strength: float, workers: Workers
+    prepared: KfoldPrepared, degree: int, strength: float, workers: Workers
 ) -> Interval | None:
-    """The nested interval of one model on one data set; None where the scheme has none.
+    """The nested interval of one model on the first data set; None where the scheme has none.
 
     Plain and stratified folds only: other schemes' folds can't be drawn again within their training
     rows.
     """
+    config, (data, _) = prepared.config, prepared.first
     k = config.n_folds
     if config.scheme not in ("kfold", "stratified") or config.n_nested == 0 or k < 3:
         return None
     if data.t.size < 2 * k:
         return None
-    pairs = _pairs(config, data, degree, strength)
+    pairs = _pairs(prepared.spec, data, degree, strength)
 
     def one(index: int) -> PairLosses:
         rng = stream(config.seed, "nested", index)
@@ -61,37 +66,37 @@ def nested_bounds(
 
 
 def _pairs(
-    config: KfoldConfig, data: Dataset, degree: int, strength: float
+    spec: CrossValidationSpec, data: Dataset, degree: int, strength: float
 ) -> Callable[..., PairLosses]:
     """How the pair losses of one model are found: from Gram matrices, or by refits."""
-    X, t, loss = data.X, data.t, LOSSES[config.loss]
+    X, t, loss = data.X, data.t, LOSSES[spec.loss]
     if data.preparation is not None:
-        refit = prepared_refit(config, data, degree, strength)
+        refit = refit_with_preparation(spec, data, degree, strength)
         return lambda folds: refitted_pairs(t, folds, refit, loss)
-    if config.loss == "zero-one":
-        refit = class_refit(config, X, t, degree, strength, data.related)
+    if spec.loss == "zero-one":
+        refit = class_refit(spec, X, t, degree, strength, data.related)
         return lambda folds: refitted_pairs(t, folds, refit, loss)
-    if config.penalty in ("l1", "elastic"):
-        refit = penalised_refit(config, X, t, degree, strength, data.related)
+    if spec.penalty in ("l1", "elastic"):
+        refit = penalised_refit(spec, X, t, degree, strength, data.related)
         return lambda folds: refitted_pairs(t, folds, refit, loss)
-    if config.penalty == "none":
-        columns, _ = least_squares_columns(config, X, t, (degree,), (np.arange(t.size),))
+    if spec.penalty == "none":
+        columns, _ = least_squares_columns(spec, X, t, (degree,), (np.arange(t.size),))
         P, penalty = columns.rows(slice(None)), None
     else:
-        P, penalty = _ridge_columns(config, data, degree, strength)
+        P, penalty = _ridge_columns(spec, data, degree, strength)
     return lambda folds: least_squares_pairs(P, t, folds, penalty, loss)
 
 
 def _ridge_columns(
-    config: KfoldConfig, data: Dataset, degree: int, strength: float
+    spec: CrossValidationSpec, data: Dataset, degree: int, strength: float
 ) -> tuple[Array, Array]:
     """Ridge in orthonormal columns U of A = U S V^T: l2 |w|^2 is l2 sum c_j^2 / s_j^2."""
-    A = columns_of(config, data.X, data.t, degree, data.related).columns.rows(slice(None))
-    A = A[:, int(config.intercept) :]  # (N, M)
+    A = columns_of(spec, data.X, data.t, degree, data.related).columns.rows(slice(None))
+    A = A[:, int(spec.intercept) :]  # (N, M)
     U, s, _ = np.linalg.svd(A, full_matrices=False)
     kept = s > np.finfo(float).eps * s.max(initial=0.0)
     P, penalty = U[:, kept], 2.0 * strength / s[kept] ** 2
-    if not config.intercept:
+    if not spec.intercept:
         return P, penalty
     constant = np.full((A.shape[0], 1), A.shape[0] ** -0.5)
     return np.concatenate([constant, P], axis=1), np.append(0.0, penalty)

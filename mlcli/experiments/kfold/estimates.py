@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.experiments.kfold.replicate import Outcome
+from mlcli.experiments.kfold.replicate import KfoldOutcome
 from mlcli.experiments.summary import INTERVAL, summary
 from mlcli.linear.statistics import NON_NEGATIVE, Range
-from mlcli.selection.choice import at_minimum, one_standard_error
+from mlcli.selection.cross_validation import at_minimum, one_standard_error
 from mlcli.selection.intervals import Interval, corrected, naive
 
 Array = NDArray[np.float64]
@@ -33,7 +33,7 @@ class Estimates:
         range_of_loss: the values that the loss can have.
     """
 
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[KfoldOutcome]
     fresh: bool
     error: Array
     best: Cell
@@ -104,7 +104,7 @@ class Estimates:
 
 
 def estimate(
-    outcomes: Sequence[Outcome], fresh: bool, range_of_loss: Range = NON_NEGATIVE
+    outcomes: Sequence[KfoldOutcome], fresh: bool, range_of_loss: Range = NON_NEGATIVE
 ) -> Estimates:
     """Average the repeats and choose by both rules.
 

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from mlcli.certificate import require, worst_of
 from mlcli.datasets.dataset import Dataset
-from mlcli.experiments.fit_poly import estimators
-from mlcli.experiments.fit_poly.config import FitPolyConfig
-from mlcli.experiments.kfold.classes import labels_of
+from mlcli.experiments.cross_validation.refits import columns_of, labels_of, logistic_weights
 from mlcli.experiments.kfold.config import KfoldConfig
-from mlcli.experiments.kfold.refits import columns_of, logistic_weights
+from mlcli.experiments.kfold.prepare import spec_of
+from mlcli.experiments.linear_fits import LinearFits, LinearModelSpec, fit
 from mlcli.experiments.source import prepared_info
+from mlcli.linear.column_families import StandardisedFamily
 from mlcli.linear.design import Design
-from mlcli.linear.nested import StandardisedFamily
 from mlcli.linear.redundant import left_out_entry
 from mlcli.models import functions
 from mlcli.models.functions import Standardised, Tensors
@@ -26,13 +25,13 @@ from mlcli.models.parts import SCHEMA
 from mlcli.result import Columns
 
 Array = NDArray[np.float64]
-Model = tuple[dict[str, Columns], dict[str, Any], Tensors]
+ModelFiles = tuple[dict[str, Columns], dict[str, Any], Tensors]
 
 
 def chosen_model(
     config: KfoldConfig, data: Dataset, degree: int, strength: float, error: float | None
-) -> Model:
-    """Coefficients of the columns in x itself, one row a term (and class), with what they mean.
+) -> ModelFiles:
+    """Coefficients of the columns in x itself, one row per term (and class), with what they mean.
 
     Args:
         config: validated parameters.
@@ -60,9 +59,9 @@ def chosen_model(
         found = [fits.coefficients(0) for fits in every]
         terms, W = list(found[0].terms), np.stack([one.estimate for one in found], axis=1)
         words, arrays = functions.encode([f for fits in every for f in fits.functions()])
-    called: Sequence[Any] = classes.tolist() if data.class_names is None else names
+    labels_shown: Sequence[Any] = classes.tolist() if data.class_names is None else names
     rows: Columns = {
-        "class": [c for c in called for _ in terms],
+        "class": [c for c in labels_shown for _ in terms],
         "term": terms * classes.size,
         "estimate": W.T.ravel().tolist(),
     }
@@ -74,10 +73,10 @@ def regression_model(
     data: Dataset,
     degree: int,
     strength: float,
-    fits: estimators.Fits,
+    fits: LinearFits,
     n_train: int,
     error: float | None,
-) -> Model:
+) -> ModelFiles:
     """A regression's coefficients with standard errors, and all that its predictions need."""
     found = fits.coefficients(0)
     free = n_train - float(fits.degrees_of_freedom[0])
@@ -120,19 +119,18 @@ def _left_out(data: Dataset, design: Design | None) -> dict[str, Any]:
 
 def _regression(
     config: KfoldConfig, data: Dataset, t: Array, degree: int, strength: float
-) -> estimators.Fits:
-    """The fit of `fit-poly` at one degree and strength."""
-    settings = FitPolyConfig(
+) -> LinearFits:
+    """The fit at one degree and strength."""
+    spec = LinearModelSpec(
         degrees=(degree,),
         basis=config.basis,
         intercept=config.intercept,
-        test_fraction=0.0,
         penalty=config.penalty,
         l1=strength,
         l2=strength,
         standardize=config.standardize,
     )
-    fits = estimators.fit(settings, data.X, t, data.feature_names, data.related)
+    fits = fit(spec, data.X, t, data.feature_names, data.related)
     require(worst_of(*fits.certificates), "the fit of the chosen model")
     return fits
 
@@ -146,7 +144,7 @@ def _logistic(
     strength: float,
 ) -> tuple[list[str], Array, Standardised]:
     """Terms and weights (p, K) of the columns in x itself, and the activations as a function."""
-    family = columns_of(config, data.X, data.t, degree, data.related)
+    family = columns_of(spec_of(config), data.X, data.t, degree, data.related)
     P = family.columns.rows(slice(None))
     W = logistic_weights(P, labels, n_classes, [strength], intercept=config.intercept)[:, :, 0]
     terms = family.design.basis.terms(data.feature_names)

@@ -4,32 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import worst_of
-from mlcli.datasets.source import Source
-from mlcli.experiments.kfold.classes import logistic_losses, logistic_scores
-from mlcli.experiments.kfold.config import KfoldConfig
-from mlcli.experiments.kfold.prepared import scores_of
-from mlcli.experiments.kfold.scores import Scores
-from mlcli.experiments.kfold.splits import (
-    degrees_of,
-    known_law,
-    n_replicates,
-    partitions,
+from mlcli.experiments.cross_validation.refits import logistic_losses
+from mlcli.experiments.cross_validation.scores import (
+    CrossValidationScores,
+    logistic_scores,
+    scores_of,
 )
+from mlcli.experiments.cross_validation.spec import CrossValidationSpec
+from mlcli.experiments.kfold.prepare import KfoldPrepared
 from mlcli.scale.workers import Workers
-from mlcli.selection.choice import at_minimum, one_standard_error
+from mlcli.selection.cross_validation import at_minimum, one_standard_error
 from mlcli.selection.folds import Folds
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class KfoldOutcome:
     """What one repeat contributes.
 
     Attributes:
@@ -40,11 +36,11 @@ class Outcome:
             has no penalty; its own `path` is None.
     """
 
-    scores: Scores
+    scores: CrossValidationScores
     n_train: NDArray[np.int64]
     n_test: NDArray[np.int64]
     n_partitions: int
-    path: Outcome | None = None
+    path: KfoldOutcome | None = None
 
     @property
     def error(self) -> Array:
@@ -76,42 +72,31 @@ class Outcome:
         return np.array([self.scores.test[cell][split] for split, cell in enumerate(best)])
 
 
-def outcomes(config: KfoldConfig, source: Source, workers: Workers) -> Iterator[Outcome]:
+def outcomes(prepared: KfoldPrepared, workers: Workers) -> Iterator[KfoldOutcome]:
     """Every repeat in order; refits of single splits are shared among the workers too."""
-    total = n_replicates(config, source)
-    if config.model == "linear":
-        yield from workers.map_ordered(lambda i: _linear(config, source, i), range(total))
+    total = prepared.n_replicates
+    if prepared.config.model == "linear":
+        yield from workers.map_ordered(lambda index: _linear(prepared, index), range(total))
         return
-    pieces = [piece for index in range(total) for piece in _logistic_pieces(config, source, index)]
-    losses = workers.map_ordered(lambda piece: _logistic_piece(config, source, piece), pieces)
+    pieces = [piece for index in range(total) for piece in _logistic_pieces(prepared, index)]
+    losses = workers.map_ordered(lambda piece: _logistic_piece(prepared, piece), pieces)
     for index in range(total):
         found = [next(losses) for piece in pieces if piece[0] == index]
-        every = partitions(config, source.replicate(index, config.seed), index)
+        _, every = prepared.repeat(index)
         yield _outcome(every, [logistic_scores(found[0], found[1:])])
 
 
-def _linear(config: KfoldConfig, source: Source, index: int) -> Outcome:
-    data = source.replicate(index, config.seed)
-    known = known_law(config, source, degrees_of(config)[-1])
-    every = partitions(config, data, index)
+def _linear(prepared: KfoldPrepared, index: int) -> KfoldOutcome:
+    data, every = prepared.repeat(index)
 
-    def scored(settings: KfoldConfig) -> Outcome:
-        return _outcome(every, [scores_of(settings, data, folds, known) for folds in every])
+    def scored(spec: CrossValidationSpec) -> KfoldOutcome:
+        return _outcome(every, [scores_of(spec, data, folds, prepared.known) for folds in every])
 
-    along = path_config(config)
-    found = scored(config)
-    return found if along is None else replace(found, path=scored(along))
+    found = scored(prepared.spec)
+    return found if prepared.path_spec is None else replace(found, path=scored(prepared.path_spec))
 
 
-def path_config(config: KfoldConfig) -> KfoldConfig | None:
-    """The settings of the path beside an unpenalised comparison, if there is one."""
-    if config.model != "linear" or config.penalty != "none" or config.path_penalty == "none":
-        return None
-    top = degrees_of(config)[-1]
-    return config.model_copy(update={"penalty": config.path_penalty, "degrees": (top,)})
-
-
-def _outcome(every: Sequence[Folds], scores: Sequence[Scores]) -> Outcome:
+def _outcome(every: Sequence[Folds], scores: Sequence[CrossValidationScores]) -> KfoldOutcome:
     joined = replace(
         scores[0],
         test=np.concatenate([one.test for one in scores], axis=2),
@@ -120,7 +105,7 @@ def _outcome(every: Sequence[Folds], scores: Sequence[Scores]) -> Outcome:
         relative_gap=max(one.relative_gap for one in scores),
         certificate=worst_of(*(one.certificate for one in scores)),
     )
-    return Outcome(
+    return KfoldOutcome(
         joined,
         np.concatenate([folds.n_train for folds in every]),
         np.concatenate([folds.n_test for folds in every]),
@@ -128,19 +113,19 @@ def _outcome(every: Sequence[Folds], scores: Sequence[Scores]) -> Outcome:
     )
 
 
-def _logistic_pieces(config: KfoldConfig, source: Source, index: int) -> list[tuple[int, int, int]]:
+def _logistic_pieces(prepared: KfoldPrepared, index: int) -> list[tuple[int, int, int]]:
     """(repeat, partition, split); the fit of all rows comes first, as split -1."""
-    every = partitions(config, source.replicate(index, config.seed), index)
+    _, every = prepared.repeat(index)
     splits = [(index, p, split) for p, folds in enumerate(every) for split in range(folds.n_splits)]
     return [(index, 0, -1), *splits]
 
 
-def _logistic_piece(config: KfoldConfig, source: Source, piece: tuple[int, int, int]) -> Any:
+def _logistic_piece(prepared: KfoldPrepared, piece: tuple[int, int, int]) -> Array:
     index, partition, split = piece
-    data = source.replicate(index, config.seed)
+    spec, (data, every) = prepared.spec, prepared.repeat(index)
     rows = np.arange(data.t.size)
     if split < 0:
-        return logistic_losses(config, data.fitted_to().X, data.t, rows, rows, data.related)
-    folds = partitions(config, data, index)[partition]
+        return logistic_losses(spec, data.fitted_to().X, data.t, rows, rows, data.related)
+    folds = every[partition]
     train, test = folds.train_rows(split), folds.test_rows(split)
-    return logistic_losses(config, data.fitted_to(train).X, data.t, train, test, data.related)
+    return logistic_losses(spec, data.fitted_to(train).X, data.t, train, test, data.related)

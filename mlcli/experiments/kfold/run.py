@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 
 from mlcli.certificate import by_solve
 from mlcli.datasets.streaming import StreamSource
-from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.cross_validation.spec import CrossValidationSpec
+from mlcli.experiments.experiment import Context
 from mlcli.experiments.kfold import tables
 from mlcli.experiments.kfold.bounds import KINDS, Covered, coverage_study, nested_bounds
 from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.estimates import Cell, Estimates, estimate
-from mlcli.experiments.kfold.model import Model, chosen_model
-from mlcli.experiments.kfold.refits import grid
-from mlcli.experiments.kfold.replicate import Outcome, outcomes, path_config
-from mlcli.experiments.kfold.splits import degrees_of, n_replicates
-from mlcli.experiments.kfold.streamed import Streamed
+from mlcli.experiments.kfold.model import ModelFiles, chosen_model
+from mlcli.experiments.kfold.prepare import KfoldPrepared
+from mlcli.experiments.kfold.replicate import KfoldOutcome, outcomes
+from mlcli.experiments.kfold.streamed import StreamedKfold
 from mlcli.experiments.summary import range_of
 from mlcli.linear.redundant import left_out_entry, left_out_notes
 from mlcli.result import Columns, Metrics, Progress, Result
-from mlcli.selection.choice import at_minimum
+from mlcli.selection.cross_validation import at_minimum
 from mlcli.selection.intervals import Interval
 
 SUFFIX = {"squared": "mse", "absolute": "mae", "zero-one": "error_rate"}
@@ -34,15 +34,15 @@ DETERMINISM = (
 )
 
 
-def run(prepared: Prepared[KfoldConfig], context: Context) -> Result:
+def run(prepared: KfoldPrepared, context: Context) -> Result:
     """Cross-validate every model on every repeat, choose, and bound the error of the choice."""
     config, source = prepared.config, prepared.source
     if isinstance(source, StreamSource):
-        return _run_streamed(config, source, context.progress)
-    n_repeats = n_replicates(config, source)
+        return _run_streamed(prepared, source, context.progress)
+    n_repeats = prepared.n_replicates
     studied = config.n_coverage if source.generator is not None else 0
-    found: list[Outcome] = []
-    for outcome in outcomes(config, source, context.workers):
+    found: list[KfoldOutcome] = []
+    for outcome in outcomes(prepared, context.workers):
         found.append(outcome)
         context.progress(len(found), n_repeats + studied)
     loss = range_of(SUFFIX[config.loss])
@@ -52,42 +52,43 @@ def run(prepared: Prepared[KfoldConfig], context: Context) -> Result:
     for covered in coverage_study(config, source, context.workers):
         study.append(covered)
         context.progress(n_repeats + len(study), n_repeats + studied)
-    first = source.replicate(0, config.seed)
-    degree, strength = _chosen(config, estimates, estimates.best)
-    nested = nested_bounds(config, first, degree, strength, context.workers)
+    first, _ = prepared.first
+    degree, strength = _chosen(prepared.spec, estimates.best)
+    nested = nested_bounds(prepared, degree, strength, context.workers)
     cell = _written(config, estimates)
     error = estimates.cv(cell)["mean"]
-    model = chosen_model(config, first.fitted_to(), *_chosen(config, estimates, cell), error)
-    warnings = _warnings(config, estimates, prepared=first.preparation is not None)
-    return _result(config, estimates, study, nested, model, warnings)
+    model = chosen_model(config, first.fitted_to(), *_chosen(prepared.spec, cell), error)
+    warnings = _warnings(config, estimates, has_preparation=first.preparation is not None)
+    return _result(prepared, estimates, study, nested, model, warnings)
 
 
-def _run_streamed(config: KfoldConfig, source: StreamSource, progress: Progress) -> Result:
+def _run_streamed(prepared: KfoldPrepared, source: StreamSource, progress: Progress) -> Result:
     """The same for a file that is read in batches; what needs all rows at once is left out."""
-    config = config.model_copy(update={"path_penalty": "none"})
-    pass_ = Streamed(config, source, progress)
+    config = prepared.config.model_copy(update={"path_penalty": "none"})
+    prepared = replace(prepared, config=config)
+    pass_ = StreamedKfold(prepared, source, progress)
     found = estimate(pass_.outcomes(), False, range_of(SUFFIX[config.loss]))
     cell = _written(config, found)
-    model = pass_.model(_chosen(config, found, cell)[0], found.cv(cell)["mean"])
+    model = pass_.model(_chosen(prepared.spec, cell)[0], found.cv(cell)["mean"])
     left_out = "the file is read in batches: no path, no leave-one-out and no nested interval"
-    return _result(config, found, [], None, model, [left_out, *_warnings(config, found)])
+    return _result(prepared, found, [], None, model, [left_out, *_warnings(config, found)])
 
 
 def _written(config: KfoldConfig, found: Estimates) -> Cell:
     return found.best if config.rule == "minimum" else found.one_se
 
 
-def _chosen(config: KfoldConfig, found: Estimates, cell: Cell) -> tuple[int, float]:
+def _chosen(spec: CrossValidationSpec, cell: Cell) -> tuple[int, float]:
     """The degree and the strength of a cell."""
-    return degrees_of(config)[cell[0]], float(grid(config)[cell[1]])
+    return spec.degrees[cell[0]], spec.strengths[cell[1]]
 
 
 def _result(
-    config: KfoldConfig,
+    prepared: KfoldPrepared,
     found: Estimates,
     study: Sequence[Covered],
     nested: Interval | None,
-    model: Model,
+    model: ModelFiles,
     warnings: list[str],
 ) -> Result:
     intervals = dict(found.first_intervals())
@@ -97,16 +98,16 @@ def _result(
     path = _path(found)
     left_out = model[1].get("left_out", [])
     return Result(
-        metrics=_metrics(config, found, intervals, study)
-        | _path_metrics(config, path)
+        metrics=_metrics(prepared, found, intervals, study)
+        | _path_metrics(prepared, path)
         | left_out_entry(left_out),
         tables={
-            "choices": tables.choices_table(config, found),
+            "choices": tables.choices_table(prepared.spec, found),
             "coverage": tables.coverage_table(study),
-            "errors": tables.errors_table(config, found),
+            "errors": tables.errors_table(prepared.spec, found),
             "intervals": tables.intervals_table(intervals, expected),
-            "splits": tables.splits_table(config, found),
-            "strengths": _strengths(config, found, path),
+            "splits": tables.splits_table(prepared.spec, found),
+            "strengths": _strengths(prepared, found, path),
         },
         model_tables=model[0],
         model_info=model[1],
@@ -128,23 +129,23 @@ def _path(found: Estimates) -> Estimates | None:
     return estimate(along, found.fresh, found.range_of_loss) if along else None
 
 
-def _strengths(config: KfoldConfig, found: Estimates, path: Estimates | None) -> Columns:
+def _strengths(prepared: KfoldPrepared, found: Estimates, path: Estimates | None) -> Columns:
     """The grid of strengths: that of the best degree, or that beside the comparison."""
-    along = path_config(config)
+    along = prepared.path_spec
     if path is not None and along is not None:
         return tables.errors_table(along, path)
-    return tables.errors_table(config, found, found.best[0])
+    return tables.errors_table(prepared.spec, found, found.best[0])
 
 
-def _path_metrics(config: KfoldConfig, path: Estimates | None) -> Metrics:
-    along = path_config(config)
+def _path_metrics(prepared: KfoldPrepared, path: Estimates | None) -> Metrics:
+    along = prepared.path_spec
     if path is None or along is None:
         return {}
-    strengths, suffix = grid(along), SUFFIX[config.loss]
+    strengths, suffix = along.strengths, SUFFIX[along.loss]
     entry: Metrics = {
-        "degree": degrees_of(along)[0],
-        "best_strength": float(strengths[path.best[1]]),
-        "one_se_strength": float(strengths[path.one_se[1]]),
+        "degree": along.degrees[0],
+        "best_strength": strengths[path.best[1]],
+        "one_se_strength": strengths[path.one_se[1]],
         f"cv_{suffix}": path.cv(path.best),
         "largest_relative_gap": max(one.scores.relative_gap for one in path.outcomes),
     }
@@ -153,12 +154,13 @@ def _path_metrics(config: KfoldConfig, path: Estimates | None) -> Metrics:
 
 
 def _metrics(
-    config: KfoldConfig,
+    prepared: KfoldPrepared,
     found: Estimates,
     intervals: dict[str, Interval],
     study: Sequence[Covered],
 ) -> Metrics:
-    degrees, strengths, suffix = degrees_of(config), grid(config), SUFFIX[config.loss]
+    config, degrees, strengths = prepared.config, prepared.spec.degrees, prepared.spec.strengths
+    suffix = SUFFIX[config.loss]
     first = found.outcomes[0]
     metrics: Metrics = {
         "loss": suffix,
@@ -176,8 +178,8 @@ def _metrics(
         "n_refits": sum(one.scores.n_refits for one in found.outcomes),
     }
     if config.penalty != "none":
-        metrics["best_strength"] = float(strengths[found.best[1]])
-        metrics["one_se_strength"] = float(strengths[found.one_se[1]])
+        metrics["best_strength"] = strengths[found.best[1]]
+        metrics["one_se_strength"] = strengths[found.one_se[1]]
         gaps = [one.scores.relative_gap for one in found.outcomes]
         metrics["largest_relative_gap"] = max(gaps)
     chosen_within = found.chosen_within()
@@ -196,7 +198,7 @@ def _metrics(
         entry: dict[str, Any] = {f"cv_{suffix}": found.cv(cell)}
         entry |= {key: score for key, score in scores.items() if score is not None}
         if config.penalty != "none":
-            entry["strength"] = float(strengths[cell[1]])
+            entry["strength"] = strengths[cell[1]]
         metrics[f"degree_{degree}"] = entry
     return metrics
 
@@ -227,13 +229,13 @@ def _coverage(config: KfoldConfig, study: Sequence[Covered]) -> Metrics:
     return found | {"n": len(study), "rows": config.coverage_rows, "degree": config.coverage_degree}
 
 
-def _warnings(config: KfoldConfig, found: Estimates, *, prepared: bool = False) -> list[str]:
+def _warnings(config: KfoldConfig, found: Estimates, *, has_preparation: bool = False) -> list[str]:
     warnings = []
     n_refits = sum(one.scores.n_refits for one in found.outcomes)
     if n_refits:
         why = (
             "each fold filling gaps from its own training rows"
-            if prepared
+            if has_preparation
             else "the exact shortcut being unsafe for them"
         )
         warnings.append(f"{n_refits} fits were made anew, {why}")

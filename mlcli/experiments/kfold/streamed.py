@@ -1,4 +1,4 @@
-"""`kfold` on a file that is larger than memory: one pass, one small triangle a fold."""
+"""`kfold` on a file that is larger than memory: one pass, one small R factor per fold."""
 
 from __future__ import annotations
 
@@ -10,78 +10,60 @@ from numpy.typing import NDArray
 
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError
-from mlcli.experiments.fit_poly.estimators import Coefficients, Fits
-from mlcli.experiments.kfold.config import KfoldConfig
-from mlcli.experiments.kfold.model import Model, regression_model
-from mlcli.experiments.kfold.replicate import Outcome
-from mlcli.experiments.kfold.scores import Scores
-from mlcli.experiments.kfold.splits import degrees_of, n_replicates
+from mlcli.experiments.cross_validation.scores import CrossValidationScores
+from mlcli.experiments.kfold.model import ModelFiles, regression_model
+from mlcli.experiments.kfold.prepare import KfoldPrepared
+from mlcli.experiments.kfold.replicate import KfoldOutcome
+from mlcli.experiments.linear_fits import Coefficients, LinearFits
 from mlcli.linear.arnoldi import ArnoldiBasis
-from mlcli.linear.basis import fit_basis, spans_powers
-from mlcli.linear.compress import PolynomialAccumulator, PolynomialFit
-from mlcli.linear.nested import NestedColumns
-from mlcli.linear.streams import Way, ways
-from mlcli.linear.triangle import IllConditioned, Triangle, ranks, solve_nested
+from mlcli.linear.basis import fit_basis
+from mlcli.linear.column_families import NestedColumns
+from mlcli.linear.polynomial import PolynomialAccumulator, PolynomialFit, StreamPlan, stream_plans
+from mlcli.linear.r_factor import IllConditioned, RFactor, ranks, solve_nested
 from mlcli.models.functions import Polynomials
 from mlcli.result import Progress
 from mlcli.rng import stream
-from mlcli.selection.blocks import merged
-from mlcli.selection.exact import fold_losses, inner_losses, least_squares_fits
+from mlcli.selection.cross_validation import fold_losses, inner_losses, least_squares_fits, merged
 from mlcli.selection.folds import every_block_once
 
 Array = NDArray[np.float64]
 
 
-def check(config: KfoldConfig) -> None:
-    """Refuse what needs all rows at once.
-
-    Raises:
-        DataError: naming what to ask for instead.
-    """
-    plain = config.model == "linear" and config.penalty == "none" and config.loss == "squared"
-    powers = spans_powers(config.basis, config.intercept)
-    if not plain or config.scheme != "kfold" or not powers:
-        raise DataError(
-            "a file that is read in batches is cross-validated by least squares with the "
-            "polynomial or linear basis, the squared loss and --scheme kfold only",
-            hint="fewer rows for the rest",
-        )
-
-
-class Streamed:
-    """All partitions of one file, each fold a triangle.
+class StreamedKfold:
+    """All partitions of one file, each fold an R factor.
 
     Args:
-        config: validated parameters.
-        source: the file; it is read once, or again where a faster method loses digits.
+        prepared: the run.
+        source: its file; it is read once, or again where a faster method loses digits.
         progress: told how many rows were read.
     """
 
-    def __init__(self, config: KfoldConfig, source: StreamSource, progress: Progress) -> None:
-        self._config, self._source = config, source
-        self._degrees = degrees_of(config)
+    def __init__(self, prepared: KfoldPrepared, source: StreamSource, progress: Progress) -> None:
+        self._config, self._source = prepared.config, source
+        self._n_partitions = prepared.n_replicates * prepared.config.n_repeats
+        self._degrees = prepared.spec.degrees
         self._basis, self._partitions = self._read(progress)
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[KfoldOutcome]:
         """Every partition's scores; leave-one-out would need a second pass and is left out."""
         return [self._outcome(parts) for parts in self._partitions]
 
-    def model(self, degree: int, error: float | None) -> Model:
+    def model(self, degree: int, error: float | None) -> ModelFiles:
         """Least squares on all rows, in powers of x."""
         config, source = self._config, self._source
-        triangle = merged(self._partitions[0])
+        r_factor = merged(self._partitions[0])
         size = self._basis.size(degree)
-        W, rss = solve_nested(triangle, [size])
-        on_all_rows = replace(self._basis, factor=triangle.R[:-1, :-1])
+        W, rss = solve_nested(r_factor, [size])
+        on_all_rows = replace(self._basis, factor=r_factor.R[:-1, :-1])
         fixed = fit_basis(config.basis, source.low, source.high, degree, intercept=config.intercept)
-        rank = ranks(triangle, [size]).astype(np.float64)
-        fit = PolynomialFit(on_all_rows, W, rss, (degree,), rank.astype(np.int64), triangle.n_rows)
+        rank = ranks(r_factor, [size]).astype(np.float64)
+        fit = PolynomialFit(on_all_rows, W, rss, (degree,), rank.astype(np.int64), r_factor.n_rows)
 
         def coefficients(index: int) -> Coefficients:
             w, unit = on_all_rows.monomials(W[:size, 0], degree)
             return Coefficients(fixed.terms(source.feature_names), w, unit)
 
-        fits = Fits(
+        fits = LinearFits(
             (degree,),
             rss,
             rank,
@@ -90,11 +72,11 @@ class Streamed:
             coefficients,
             functions=lambda: [Polynomials(fit)],
         )
-        return regression_model(config, source.sample, degree, 0.0, fits, triangle.n_rows, error)
+        return regression_model(config, source.sample, degree, 0.0, fits, r_factor.n_rows, error)
 
-    def _read(self, progress: Progress) -> tuple[ArnoldiBasis, list[list[Triangle]]]:
+    def _read(self, progress: Progress) -> tuple[ArnoldiBasis, list[list[RFactor]]]:
         source, sample = self._source, self._source.sample
-        for way in ways(
+        for plan in stream_plans(
             sample.X,
             sample.t,
             source.low,
@@ -102,22 +84,22 @@ class Streamed:
             self._degrees[-1],
             intercept=self._config.intercept,
         ):
-            found = self._pass(way, progress)
+            found = self._pass(plan, progress)
             try:
-                triangles = [[way.triangle(one) for one in parts] for parts in found]
+                r_factors = [[plan.r_factor(one) for one in parts] for parts in found]
             except IllConditioned:
                 continue
-            flat = [one for parts in triangles for one in parts]
-            basis, flat = way.settled(flat, merged(triangles[0]))
+            flat = [one for parts in r_factors for one in parts]
+            basis, flat = plan.settled(flat, merged(r_factors[0]))
             k = self._config.n_folds
             return basis, [flat[start : start + k] for start in range(0, len(flat), k)]
-        raise AssertionError("the last way always serves")
+        raise AssertionError("the last plan always works")
 
-    def _pass(self, way: Way, progress: Progress) -> list[list[PolynomialAccumulator]]:
+    def _pass(self, plan: StreamPlan, progress: Progress) -> list[list[PolynomialAccumulator]]:
         """Each row goes to a random fold of every partition."""
         config, k = self._config, self._config.n_folds
-        total = n_replicates(config, self._source) * config.n_repeats
-        found = [[way.start() for _ in range(k)] for _ in range(total)]
+        total = self._n_partitions
+        found = [[plan.start() for _ in range(k)] for _ in range(total)]
         rngs = [stream(config.seed, "folds", index) for index in range(total)]
         done = 0
         for X, t in self._source.batches():
@@ -132,7 +114,7 @@ class Streamed:
             progress(done, self._source.n_rows)
         return found
 
-    def _outcome(self, parts: list[Triangle]) -> Outcome:
+    def _outcome(self, parts: list[RFactor]) -> KfoldOutcome:
         basis = self._basis
         sizes = tuple(basis.size(degree) for degree in self._degrees)
         columns = NestedColumns(
@@ -148,7 +130,7 @@ class Streamed:
         rank = ranks(everything, sizes)
         nothing = np.full((len(sizes), 1), np.nan)
         inner = inner_losses(parts, folds, lambda p, f: least_squares_fits(p, f, sizes))
-        scores = Scores(
+        scores = CrossValidationScores(
             losses.test[:, None],
             (rss / n)[:, None],
             (n * rss / (n - rank) ** 2)[:, None],
@@ -156,7 +138,7 @@ class Streamed:
             nothing,
             inner[:, None],
         )
-        return Outcome(scores, folds.n_train, folds.n_test, 1)
+        return KfoldOutcome(scores, folds.n_train, folds.n_test, 1)
 
 
 def _no_rows(index: Any) -> Array:

@@ -7,23 +7,23 @@ from typing import Any
 
 import numpy as np
 
+from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.experiments.kfold.bounds import KINDS, Covered
-from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.estimates import Estimates
-from mlcli.experiments.kfold.refits import grid
-from mlcli.experiments.kfold.splits import degrees_of
 from mlcli.result import Columns
-from mlcli.selection.choice import at_minimum
+from mlcli.selection.cross_validation import at_minimum
 from mlcli.selection.intervals import Interval, coverage_interval
 
 OF_FIT = ("train", "gcv", "loo", "expected")
 
 
-def errors_table(config: KfoldConfig, found: Estimates, degree_index: int | None = None) -> Columns:
+def errors_table(
+    spec: CrossValidationSpec, found: Estimates, degree_index: int | None = None
+) -> Columns:
     """Every model: the cross-validated error with its interval, and the scores beside it.
 
     Args:
-        config: of the comparison that was estimated.
+        spec: the models that were compared.
         found: its estimates.
         degree_index: only this degree, where given.
     """
@@ -31,10 +31,10 @@ def errors_table(config: KfoldConfig, found: Estimates, degree_index: int | None
     for name in OF_FIT:
         names += [name, f"{name}_ci_low", f"{name}_ci_high"]
     columns: dict[str, list[object]] = {name: [] for name in names}
-    for i, degree in enumerate(degrees_of(config)):
+    for i, degree in enumerate(spec.degrees):
         if degree_index not in (None, i):
             continue
-        for j, strength in enumerate(grid(config).tolist()):
+        for j, strength in enumerate(spec.strengths):
             cv = found.cv((i, j))
             row: list[object] = [degree, strength]
             row += [cv[key] for key in ("mean", "std", "ci_low", "ci_high")]
@@ -46,17 +46,17 @@ def errors_table(config: KfoldConfig, found: Estimates, degree_index: int | None
     return columns
 
 
-def splits_table(config: KfoldConfig, found: Estimates) -> Columns:
+def splits_table(spec: CrossValidationSpec, found: Estimates) -> Columns:
     """The first repeat, split by split, each degree at its own best strength."""
     columns: dict[str, list[object]] = {
         key: [] for key in ("degree", "strength", "split", "n_train", "n_test", "test_error")
     }
     first = found.outcomes[0]
-    for i, degree in enumerate(degrees_of(config)):
+    for i, degree in enumerate(spec.degrees):
         j = at_minimum(found.error[i : i + 1])[1]
         losses = first.scores.test[i, j]
         columns["degree"] += [degree] * losses.size
-        columns["strength"] += [float(grid(config)[j])] * losses.size
+        columns["strength"] += [spec.strengths[j]] * losses.size
         columns["split"] += list(range(losses.size))
         columns["n_train"] += first.n_train.tolist()
         columns["n_test"] += first.n_test.tolist()
@@ -64,14 +64,14 @@ def splits_table(config: KfoldConfig, found: Estimates) -> Columns:
     return columns
 
 
-def choices_table(config: KfoldConfig, found: Estimates) -> Columns:
+def choices_table(spec: CrossValidationSpec, found: Estimates) -> Columns:
     """What each repeat chooses by itself, by both rules."""
-    degrees, strengths = degrees_of(config), grid(config)
+    degrees, strengths = spec.degrees, spec.strengths
     columns: dict[str, list[object]] = {"seed_index": list(range(len(found.outcomes)))}
     for rule in ("minimum", "one_se"):
         cells = [getattr(one, rule)() for one in found.outcomes]
         columns[f"{rule}_degree"] = [degrees[i] for i, _ in cells]
-        columns[f"{rule}_strength"] = [float(strengths[j]) for _, j in cells]
+        columns[f"{rule}_strength"] = [strengths[j] for _, j in cells]
     return columns
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlcli.experiments.experiment import Context, Experiment, Prepared
+from mlcli.experiments.experiment import Context, Experiment
 from mlcli.experiments.logistic.about import ABOUT
 
 if TYPE_CHECKING:
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
     from mlcli.datasets.source import Source
     from mlcli.experiments.logistic.config import LogisticConfig
+    from mlcli.experiments.logistic.run import PreparedLogistic
     from mlcli.result import Display, Result
 
 
-class Logistic(Experiment["LogisticConfig", "Prepared[LogisticConfig]"]):
+class LogisticExperiment(Experiment["LogisticConfig", "PreparedLogistic"]):
     """`logistic`: classification by logistic regression (section 5 and appendix C of the notes)."""
 
     about = ABOUT
 
-    def prepare(self, config: LogisticConfig, source: Source) -> Prepared[LogisticConfig]:
-        from mlcli.experiments.logistic.run import check
+    def prepare(self, config: LogisticConfig, source: Source) -> PreparedLogistic:
+        from mlcli.experiments.logistic.run import prepare
 
-        check(config, source)
-        return Prepared(config, source)
+        return prepare(config, source)
 
-    def plan(self, prepared: Prepared[LogisticConfig]) -> Mapping[str, Any]:
+    def plan(self, prepared: PreparedLogistic) -> Mapping[str, Any]:
         from mlcli.experiments.logistic.run import plan
 
-        return plan(prepared.config, prepared.source)
+        return plan(prepared)
 
-    def run(self, prepared: Prepared[LogisticConfig], context: Context) -> Result:
+    def run(self, prepared: PreparedLogistic, context: Context) -> Result:
         from mlcli.experiments.logistic.run import run
 
         return run(prepared, context)
@@ -49,4 +49,4 @@ class Logistic(Experiment["LogisticConfig", "Prepared[LogisticConfig]"]):
         return figures(folder)
 
 
-EXPERIMENT = Logistic()
+EXPERIMENT = LogisticExperiment()

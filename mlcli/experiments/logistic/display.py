@@ -29,16 +29,16 @@ INFORMATION = {"cells": "test rows, in cells", "truth": "the true p(C_1|x)"}
 
 def display(metrics: Mapping[str, Any]) -> list[Display]:
     """The scores, the terms of (C.5), recovery from saturation, and separable classes."""
-    rows = [[words, *interval(metrics[key])] for words, key in SCORES]
+    rows = [[label, *interval(metrics[key])] for label, key in SCORES]
     title = f"logistic, {metrics['n_classes']} classes, {metrics['solver']}, {metrics['loss']}"
     headings = ["quantity", f"mean over {metrics['n_seeds']}", "95 % interval"]
     shown = [Display(title, headings, rows, _positive(metrics["classes"]))]
     rows = []
-    for name, words in INFORMATION.items():
+    for name, label in INFORMATION.items():
         if name in metrics["information"]:
             one = metrics["information"][name]
             terms = [number(one[key]["mean"]) for key in TERMS]
-            rows.append([words, *terms, f"{one['largest_gap']:.0e}"])
+            rows.append([label, *terms, f"{one['largest_gap']:.0e}"])
     headings = ["p against the fit", "entropy", "+ divergence", "= cross-entropy", "largest gap"]
     shown.append(Display("information (C.5), nats", headings, rows))
     rows = []

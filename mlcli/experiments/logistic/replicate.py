@@ -9,49 +9,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
-from mlcli.classification.logistic.information import Information, information
-from mlcli.classification.logistic.scores import (
-    Calibration,
-    Decisions,
-    average_precision,
-    brier,
-    calibration,
-    confusion,
-    decisions,
-    mean_cross_entropy,
-    rates,
-    roc_auc,
-)
+from mlcli.classification.classifier import LogisticModel
+from mlcli.classification.information import Information, information
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.split import stratified_indices
+from mlcli.experiments.logistic.classes import TargetClasses, classes_of, fit_from_config
 from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.fit import Classes, Classifier, classes_of, fit_classifier
 from mlcli.experiments.logistic.studies import Saturation, Separable, saturation, separable
 from mlcli.rng import stream
+from mlcli.scores import (
+    Calibration,
+    ThresholdCounts,
+    accuracy,
+    average_precision,
+    brier_score,
+    calibration,
+    class_rates,
+    confusion_matrix,
+    mean_cross_entropy,
+    rates_at_thresholds,
+    roc_auc,
+    threshold_counts,
+)
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 N_GRID = 101
+GRID = np.linspace(0, 1, N_GRID)
 N_CELLS = 10
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What one seed gives.
+class LogisticOutcome:
+    """Result of one seed.
 
     Attributes:
-        scores: by name; NaN where one is not defined.
-        confusion: test rows of class i called j, (K, K).
+        scores: by name; NaN where one is undefined.
+        confusion: test rows of class i that are predicted to be of class j, (K, K).
         roc: recall at even false-positive rates, mean over the classes, (N_GRID,), or None.
         precision: precision at even recalls, the same.
         by_threshold: precision, recall and accuracy at even p_0, (3, N_GRID), of two classes.
-        calibration: of class 1 of two, of the called class of more.
+        calibration: of class 1 of two, of the predicted class of more.
         information: of the cells of the test rows; of the truth where p(C_1|x) is known.
         certificate: of the fit on the training rows.
         no_minimum: whether the training rows can be separated, so that E has no finite minimum.
-        saturation, separable: the studies.
-        n_train: rows that were trained on.
+        saturation, separable: results of the studies.
+        n_train: number of training rows.
     """
 
     scores: dict[str, float]
@@ -69,89 +73,88 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The rows of one seed, split, and prepared as the training rows say."""
+class LogisticSplit:
+    """The rows of one seed and their split, gaps filled from the training rows."""
 
     X: Array
-    classes: Classes
+    classes: TargetClasses
     train: Ints
     test: Ints
     data: Dataset
 
 
-def parts_of(config: LogisticConfig, source: Source, index: int) -> Parts:
-    """The data set of a seed and its split, each class by itself."""
+def split_of(config: LogisticConfig, source: Source, index: int) -> LogisticSplit:
+    """The data set of a seed and its split, which is stratified by class."""
     data = source.replicate(index, config.seed)
     classes = classes_of(config, data)
     rng = stream(config.seed, "split", index)
     train, test = stratified_indices(classes.labels, config.test_fraction, rng)
     data = data.fitted_to(train)
-    return Parts(data.X, classes, train, test, data)
+    return LogisticSplit(data.X, classes, train, test, data)
 
 
-def run_replicate(config: LogisticConfig, source: Source, index: int) -> Outcome:
+def run_replicate(config: LogisticConfig, source: Source, index: int) -> LogisticOutcome:
     """Fit on the training rows of a seed and score the rest."""
-    parts = parts_of(config, source, index)
-    labels, K = parts.classes.labels, parts.classes.size
-    model = fit_classifier(
-        config, parts.X[parts.train], labels[parts.train], K, related=parts.data.related
+    split = split_of(config, source, index)
+    labels, K = split.classes.labels, split.classes.size
+    model = fit_from_config(
+        config, split.X[split.train], labels[split.train], K, related=split.data.related
     )
-    P, t = model.predict(parts.X[parts.test]), labels[parts.test]
-    called = called_of(config, P)
-    counts = confusion(t, called, K)
+    P, t = model.predict(split.X[split.test]), labels[split.test]
+    counts = confusion_matrix(t, predicted_classes(config, P), K)
     roc, precision, areas = _curves(P, t)
     chosen = P[:, 1] if K == 2 else P.max(axis=1)
     right = (t == 1) if K == 2 else (P.argmax(axis=1) == t)
-    bins = calibration(chosen, right, config.n_calibration_bins)
-    scores = _scores(config, model, parts, P, counts) | areas
+    bins = calibration(right, chosen, config.n_calibration_bins)
+    scores = _scores(config, model, split, P, counts) | areas
     scores["test_calibration_error"] = bins.expected_error
     every = {"cells": _cells(P, t)}
-    data = source.replicate(index, config.seed)
-    if data.class_probability is not None and config.positive in (None, 1.0):
-        every["truth"] = _against_truth(data.class_probability(parts.X[parts.test]), P)
-    return Outcome(
+    truth = split.data.class_probability
+    if truth is not None and config.positive in (None, 1.0):
+        every["truth"] = _against_truth(truth(split.X[split.test]), P)
+    return LogisticOutcome(
         scores,
         counts,
         roc,
         precision,
-        _by_threshold(P[:, 1], t) if K == 2 else None,
+        rates_at_thresholds(t == 1, P[:, 1], GRID) if K == 2 else None,
         bins,
         every,
         model.fit.certificate,
         model.fit.separable,
         saturation(config, model),
         separable(config, model),
-        parts.train.size,
+        split.train.size,
     )
 
 
-def called_of(config: LogisticConfig, P: Array) -> Ints:
-    """The class each row is called: by the threshold (5.2), or of more than two the likeliest."""
+def predicted_classes(config: LogisticConfig, P: Array) -> Ints:
+    """The predicted class of each row: by the threshold (5.2), or of K > 2 the likeliest."""
     if P.shape[1] == 2:
         return (P[:, 1] > config.threshold).astype(np.int64)
     return np.asarray(P.argmax(axis=1))
 
 
 def _scores(
-    config: LogisticConfig, model: Classifier, parts: Parts, P: Array, counts: Ints
+    config: LogisticConfig, model: LogisticModel, split: LogisticSplit, P: Array, counts: Ints
 ) -> dict[str, float]:
-    labels, K = parts.classes.labels, parts.classes.size
-    t, t_train = labels[parts.test], labels[parts.train]
-    P_train = model.predict(parts.X[parts.train])
-    found = rates(counts)
+    labels, K = split.classes.labels, split.classes.size
+    t, t_train = labels[split.test], labels[split.train]
+    P_train = model.predict(split.X[split.train])
+    found = class_rates(counts)
     # Of two classes the rates are those of C_1; of more, plain means over the classes.
     of = slice(1, 2) if K == 2 else slice(None)
     common = np.bincount(t_train, minlength=K).argmax()
     W = model.fit.W[int(model.intercept) :]
     return {
-        "test_accuracy": float(np.diag(counts).sum() / t.size),
-        "test_cross_entropy": mean_cross_entropy(P, t),
-        "test_brier": brier(P, t),
+        "test_accuracy": accuracy(t, predicted_classes(config, P)),
+        "test_cross_entropy": mean_cross_entropy(t, P),
+        "test_brier": brier_score(t, P),
         "test_precision": float(np.nan_to_num(found.precision[of]).mean()),
         "test_recall": float(np.nan_to_num(found.recall[of]).mean()),
         "test_f1": float(np.nan_to_num(found.f1[of]).mean()),
-        "train_accuracy": float((called_of(config, P_train) == t_train).mean()),
-        "train_cross_entropy": mean_cross_entropy(P_train, t_train),
+        "train_accuracy": accuracy(t_train, predicted_classes(config, P_train)),
+        "train_cross_entropy": mean_cross_entropy(t_train, P_train),
         "commonest_class_accuracy": float((t == common).mean()),
         "n_steps": float(model.fit.n_steps),
         "converged": float(model.fit.converged),
@@ -163,21 +166,20 @@ def _scores(
 
 def _curves(P: Array, t: Ints) -> tuple[Array | None, Array | None, dict[str, float]]:
     of = [1] if P.shape[1] == 2 else list(range(P.shape[1]))
-    return curves([decisions(P[:, k], t == k) for k in of])
+    return curves([threshold_counts(t == k, P[:, k]) for k in of])
 
 
 def curves(
-    found: Sequence[Decisions | None],
+    found: Sequence[ThresholdCounts | None],
 ) -> tuple[Array | None, Array | None, dict[str, float]]:
     """Curves at even places and their areas, means over the classes, each against all others."""
     every = [one for one in found if one is not None]
     if not every:
         return None, None, {"test_roc_auc": np.nan, "test_average_precision": np.nan}
-    grid = np.linspace(0, 1, N_GRID)
-    roc = np.mean([np.interp(grid, d.false_positive_rate, d.recall) for d in every], axis=0)
+    roc = np.mean([np.interp(GRID, d.false_positive_rate, d.recall) for d in every], axis=0)
     # The precision of a recall is that of the first threshold that reaches it.
     precision = np.mean(
-        [d.precision[np.searchsorted(d.recall, np.minimum(grid, 1 - 1e-12))] for d in every], axis=0
+        [d.precision[np.searchsorted(d.recall, np.minimum(GRID, 1 - 1e-12))] for d in every], axis=0
     )
     areas = {
         "test_roc_auc": float(np.mean([roc_auc(d) for d in every])),
@@ -186,21 +188,11 @@ def curves(
     return roc, precision, areas
 
 
-def _by_threshold(p: Array, t: Ints) -> Array:
-    """Precision, recall and accuracy of two classes at even thresholds, (3, N_GRID)."""
-    called = p[None, :] > np.linspace(0, 1, N_GRID)[:, None]  # (N_GRID, n)
-    hits = (called & (t == 1)).sum(axis=1)
-    n_called, n_positive = called.sum(axis=1), max(int((t == 1).sum()), 1)
-    with np.errstate(invalid="ignore"):
-        precision = np.where(n_called > 0, hits / n_called, np.nan)
-    return np.stack([precision, hits / n_positive, (called == (t == 1)).mean(axis=1)])
-
-
 def _cells(P: Array, t: Ints) -> Information:
-    """(C.5) for the test rows in cells of like predictions.
+    """(C.5) for the test rows in cells of similar predictions.
 
-    p(cell, k) is the share of rows, q(cell, k) the share of the cell times its mean prediction: on
-    single rows p would be certain, its entropy 0 and the divergence the loss itself.
+    p(cell, k) is the share of rows, q(cell, k) the share of the cell times its mean prediction.
+    With single rows as cells the entropy of p would be 0 and the divergence the loss itself.
     """
     order = np.argsort(P[:, -1], kind="stable")
     K = P.shape[1]

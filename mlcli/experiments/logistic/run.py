@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mlcli.classification.logistic.model import n_columns
+from mlcli.classification.classifier import LogisticModel, coefficients
+from mlcli.classification.softmax import n_columns
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError, InputError
 from mlcli.experiments.experiment import Context, Prepared
 from mlcli.experiments.logistic import streamed, tables
-from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.fit import (
-    Classes,
-    Classifier,
+from mlcli.experiments.logistic.classes import (
+    TargetClasses,
     class_weights_of,
     classes_of,
-    coefficients,
-    fit_classifier,
+    fit_from_config,
 )
-from mlcli.experiments.logistic.replicate import Outcome, Parts, parts_of, run_replicate
+from mlcli.experiments.logistic.config import LogisticConfig
+from mlcli.experiments.logistic.replicate import (
+    LogisticOutcome,
+    LogisticSplit,
+    run_replicate,
+    split_of,
+)
 from mlcli.experiments.logistic.studies import LOSSES, shown_steps
 from mlcli.experiments.source import prepared_info
 from mlcli.experiments.summary import summary
@@ -33,7 +38,7 @@ from mlcli.models.functions import Standardised
 from mlcli.models.parts import SCHEMA
 from mlcli.result import Columns, Metrics, Result
 
-# Weights whose Hessian is still solved for in seconds.
+# The most weights for Newton's method, which then still takes seconds, and for the other solvers.
 MAX_NEWTON = 3000
 MAX_WEIGHTS = 200_000
 DETERMINISM = (
@@ -42,20 +47,36 @@ DETERMINISM = (
 )
 
 
-def check(config: LogisticConfig, source: Source) -> None:
-    """Refuse what can't be classified, before any work.
+@dataclass(frozen=True)
+class PreparedLogistic(Prepared[LogisticConfig]):
+    """The classes and the size of the model.
+
+    Attributes:
+        classes: of the target; of a table that is read in batches, without labels.
+        n_weights: of the first seed's model; an upper bound where products are left out later.
+        split: the rows of the first seed; None for a table that is read in batches.
+    """
+
+    classes: TargetClasses
+    n_weights: int
+    split: LogisticSplit | None
+
+
+def prepare(config: LogisticConfig, source: Source) -> PreparedLogistic:
+    """Find the classes, split the rows of the first seed and check the size of the model.
 
     Raises:
-        InputError: the device, the rows, the classes, the features or the size won't do.
+        InputError: the rows, the classes, the features or the size won't do.
     """
-    if config.device not in ("auto", "cpu"):
-        raise InputError(
-            "--device", must="auto or cpu for logistic, which is NumPy", got=config.device
-        )
-    classes = _classes(config, source)
-    if not source.streamed and source.replicate(0, config.seed).preparation:
-        for index in range(config.n_seeds):
-            parts_of(config, source, index)
+    first: LogisticSplit | None = None
+    if isinstance(source, StreamSource):
+        classes = streamed.classes_in_batches(config, source)
+    else:
+        data = source.replicate(0, config.seed)
+        classes = classes_of(config, data)
+        first = split_of(config, source, 0)
+        for index in range(1, config.n_seeds) if data.preparation else ():
+            split_of(config, source, index)
     class_weights_of(config, classes.labels, classes.size)
     if config.threshold != 0.5 and classes.size > 2:
         raise InputError(
@@ -65,17 +86,14 @@ def check(config: LogisticConfig, source: Source) -> None:
             hint="--positive to set one class against the others",
         )
     tables.check_plane(config, source.feature_names)
-    _check_size(config, source, classes.size)
+    n_weights = _count_weights(config, source, first, classes.size)
+    return PreparedLogistic(config, source, classes, n_weights, first)
 
 
-def _classes(config: LogisticConfig, source: Source) -> Classes:
-    if isinstance(source, StreamSource):
-        return streamed.check(config, source)
-    return classes_of(config, source.replicate(0, config.seed))
-
-
-def _check_size(config: LogisticConfig, source: Source, n_classes: int) -> None:
-    columns = _count_columns(config, source)
+def _count_weights(
+    config: LogisticConfig, source: Source, first: LogisticSplit | None, n_classes: int
+) -> int:
+    columns = _count_columns(config, source, first)
     if columns == 0 or columns == int(config.intercept):
         raise DataError(
             f"degree {config.degree} of the {config.basis} basis has no column to fit",
@@ -90,94 +108,92 @@ def _check_size(config: LogisticConfig, source: Source, n_classes: int) -> None:
             got=f"{n_weights:,}",
             hint="--solver lbfgs" if most == MAX_NEWTON else "a lower --degree",
         )
+    return n_weights
 
 
-def _count_columns(config: LogisticConfig, source: Source) -> int:
-    """The columns of the first seed's model; all of the basis where the rows are not in memory."""
+def _count_columns(config: LogisticConfig, source: Source, first: LogisticSplit | None) -> int:
+    """Columns of the first seed's model; all of the basis where the rows are not in memory."""
     every = count_columns(config.basis, len(source.feature_names), config.degree, config.intercept)
     has_products = config.basis in PRODUCTS and config.degree > 1
-    if source.streamed or not has_products or every > MAX_WEIGHTS:
+    if first is None or not has_products or every > MAX_WEIGHTS:
         return every
-    parts = parts_of(config, source, 0)
-    X = parts.X[parts.train]
+    X = first.X[first.train]
     basis = fit_basis(
         config.basis,
         X.min(axis=0),
         X.max(axis=0),
         config.degree,
         intercept=config.intercept,
-        redundant=find_redundant(X, *parts.data.related),
+        redundant=find_redundant(X, *first.data.related),
     )
     return basis.n_columns
 
 
-def plan(config: LogisticConfig, source: Source) -> Mapping[str, Any]:
+def plan(prepared: PreparedLogistic) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
-    classes = _classes(config, source)
-    columns = _count_columns(config, source)
     return {
-        "rows": source.n_rows,
-        "classes": classes.size,
-        "weights": columns * n_columns(classes.size),
-        "repeats": config.n_seeds,
-        "steps of each study": config.n_study,
+        "rows": prepared.source.n_rows,
+        "classes": prepared.classes.size,
+        "weights": prepared.n_weights,
+        "repeats": prepared.config.n_seeds,
+        "steps of each study": prepared.config.n_study,
     }
 
 
-def run(prepared: Prepared[LogisticConfig], context: Context) -> Result:
+def run(prepared: PreparedLogistic, context: Context) -> Result:
     """Fit on every seed, score the test rows, and study saturation and separable classes."""
     config, source = prepared.config, prepared.source
     if isinstance(source, StreamSource):
-        passes = streamed.run_streamed(config, source, context.progress)
-        left_out = (
+        fits = streamed.run_streamed(config, source, prepared.classes, context.progress)
+        warning = (
             "the file is read in batches: a sample in the planes and the studies, and areas under "
-            f"curves from counts in bins, off by {passes.auc_error:.0e} at the most"
+            f"curves from counts in bins, off by {fits.auc_error:.0e} at the most"
         )
-        return _result(config, source, passes.parts, passes.model, passes.outcomes, [left_out])
-    found: list[Outcome] = []
-    seeds = range(config.n_seeds)
+        return _result(config, source, fits.split, fits.model, fits.outcomes, [warning])
+    found: list[LogisticOutcome] = []
     for one in context.workers.map_ordered(
-        lambda index: run_replicate(config, source, index), seeds
+        lambda index: run_replicate(config, source, index), range(config.n_seeds)
     ):
         found.append(one)
         context.progress(len(found), config.n_seeds)
-    parts = parts_of(config, source, 0)
-    labels = parts.classes.labels[parts.train]
-    model = fit_classifier(
-        config, parts.X[parts.train], labels, parts.classes.size, related=parts.data.related
+    split = prepared.split
+    assert split is not None
+    labels = split.classes.labels[split.train]
+    model = fit_from_config(
+        config, split.X[split.train], labels, split.classes.size, related=split.data.related
     )
-    return _result(config, source, parts, model, found, [])
+    return _result(config, source, split, model, found, [])
 
 
 def _result(
     config: LogisticConfig,
     source: Source,
-    parts: Parts,
-    model: Classifier,
-    found: Sequence[Outcome],
+    split: LogisticSplit,
+    model: LogisticModel,
+    found: Sequence[LogisticOutcome],
     warnings: list[str],
 ) -> Result:
     left_out = model.design.basis.left_out_terms(source.feature_names)
-    boundary, plane_warnings = tables.boundary_table(config, source.feature_names, parts)
-    words, arrays = functions.encode([Standardised(model.design, model.fit.W, model.intercept)])
+    boundary, plane_warnings = tables.boundary_table(config, source.feature_names, split)
+    metadata, arrays = functions.encode([Standardised(model.design, model.fit.W, model.intercept)])
     return Result(
-        metrics=_metrics(config, parts.classes, found) | left_out_entry(left_out),
+        metrics=_metrics(config, split.classes, found) | left_out_entry(left_out),
         tables={
             "boundary": boundary,
             "calibration": tables.calibration_table(found),
-            "confusion": tables.confusion_table(parts.classes, found),
+            "confusion": tables.confusion_table(split.classes, found),
             "curves": tables.curves_table(found),
-            "points": tables.points_table(config, source.feature_names, parts),
+            "points": tables.points_table(config, source.feature_names, split),
             "saturation": tables.saturation_table(config, found),
             "saturation_errors": tables.saturation_errors_table(config, found),
             "separable": tables.separable_table(config, found),
             "thresholds": tables.thresholds_table(found),
         },
-        model_tables={"coefficients": _coefficients(model, parts.classes, source)},
+        model_tables={"coefficients": _coefficients(model, split.classes, source)},
         model_tensors={"predictor": arrays},
-        model_info=_info(config, model, parts, source)
+        model_info=_info(config, model, split, source)
         | left_out_entry(left_out)
-        | {"functions": words},
+        | {"functions": metadata},
         determinism=DETERMINISM,
         warnings=[*left_out_notes(left_out), *warnings, *plane_warnings, *_warnings(found)],
         certificates={
@@ -188,7 +204,9 @@ def _result(
     )
 
 
-def _metrics(config: LogisticConfig, classes: Classes, found: Sequence[Outcome]) -> Metrics:
+def _metrics(
+    config: LogisticConfig, classes: TargetClasses, found: Sequence[LogisticOutcome]
+) -> Metrics:
     metrics: Metrics = {
         name: summary([one.scores[name] for one in found], name, _rows(name, found))
         for name in found[0].scores
@@ -225,12 +243,12 @@ def _metrics(config: LogisticConfig, classes: Classes, found: Sequence[Outcome])
     }
 
 
-# Scores that rest on the rows of one class.
+# Scores that are computed from the rows of one class.
 BY_CLASS = ("test_roc_auc", "test_average_precision", "test_precision", "test_recall", "test_f1")
 
 
-def _rows(name: str, found: Sequence[Outcome]) -> float | None:
-    """How many rows a score of one seed rests on; None where that is not what it is made of."""
+def _rows(name: str, found: Sequence[LogisticOutcome]) -> float | None:
+    """How many rows a score of one seed is computed from; None if it is not a share of rows."""
     if name == "converged":
         return 1
     if name == "train_accuracy":
@@ -243,7 +261,7 @@ def _rows(name: str, found: Sequence[Outcome]) -> float | None:
     return None
 
 
-def _saturation(config: LogisticConfig, found: Sequence[Outcome]) -> Metrics:
+def _saturation(config: LogisticConfig, found: Sequence[LogisticOutcome]) -> Metrics:
     metrics: Metrics = {}
     for i, size in enumerate(config.start_activations):
         confidence = [o.saturation.confidence[i] for o in found]
@@ -259,27 +277,27 @@ def _saturation(config: LogisticConfig, found: Sequence[Outcome]) -> Metrics:
     return metrics
 
 
-def _coefficients(model: Classifier, classes: Classes, source: Source) -> Columns:
-    """Weights of the columns in x, one row a term and class; of two classes those of C_1."""
+def _coefficients(model: LogisticModel, classes: TargetClasses, source: Source) -> Columns:
+    """Weights of the columns in x, one row per term and class; of two classes those of C_1."""
     W, errors = coefficients(model)
     terms = model.design.basis.terms(source.feature_names)
     names = classes.names[1:] if classes.size == 2 else classes.names
-    nothing = np.full_like(W, np.nan)
+    unknown = np.full_like(W, np.nan)
     return {
         "class": [name for name in names for _ in terms],
         "term": list(terms) * len(names),
         "estimate": W.T.ravel(),
         "std_error": [
             None if np.isnan(e) else float(e)
-            for e in (nothing if errors is None else errors).T.ravel()
+            for e in (unknown if errors is None else errors).T.ravel()
         ],
     }
 
 
 def _info(
-    config: LogisticConfig, model: Classifier, parts: Parts, source: Source
+    config: LogisticConfig, model: LogisticModel, split: LogisticSplit, source: Source
 ) -> dict[str, Any]:
-    classes = parts.classes
+    classes = split.classes
     return {
         "schema": SCHEMA,
         "kind": "logistic",
@@ -296,19 +314,18 @@ def _info(
         "target": source.target_name,
         "penalty": config.penalty,
         "fitted_on": "the training rows of the first seed",
-        **prepared_info(parts.data),
+        **prepared_info(split.data),
     }
 
 
-def _warnings(found: Sequence[Outcome]) -> list[str]:
-    said = []
-    if len(found) == 1:
-        said.append("one repeat has no interval; std and the bounds are null")
-    return said
+def _warnings(found: Sequence[LogisticOutcome]) -> list[str]:
+    if len(found) > 1:
+        return []
+    return ["one repeat has no interval; std and the bounds are null"]
 
 
-def _hint(config: LogisticConfig, found: Sequence[Outcome]) -> str:
-    """What to try where no seed's fit is certified."""
+def _hint(config: LogisticConfig, found: Sequence[LogisticOutcome]) -> str:
+    """What to try if no seed's fit is certified."""
     if any(one.no_minimum for one in found):
         return (
             "--penalty l2: the training rows can be separated, and without a penalty the loss then "

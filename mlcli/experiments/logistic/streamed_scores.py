@@ -1,34 +1,34 @@
-"""Scores of predictions that are met in batches, in bounded memory."""
+"""Scores of predictions that come in batches, in bounded memory."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.logistic.information import Information, information
-from mlcli.classification.logistic.scores import (
-    Calibration,
-    Decisions,
-    brier,
-    calibration,
-    confusion,
-    mean_cross_entropy,
-    rates,
-)
+from mlcli.classification.information import Information, information
 from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.replicate import N_CELLS, N_GRID, called_of, curves
+from mlcli.experiments.logistic.replicate import N_CELLS, N_GRID, curves, predicted_classes
+from mlcli.scores import (
+    ThresholdCounts,
+    brier_score,
+    calibration,
+    class_rates,
+    confusion_matrix,
+    mean_cross_entropy,
+)
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
-# Bins of the log odds of a class against all others, even between those of a sample.
+# Numbers of bins of the log odds of a class against all others, over the range of a sample.
 MOST_BINS, FEWEST_BINS = 2**16, 2**8
+NO_ROWS = np.zeros(0)
 
 
-class Predictions:
-    """Counts and sums over the rows of one part.
+class StreamedScores:
+    """Counts and sums over the rows of one part, training or test.
 
-    Every score is exact but those of curves over all thresholds: log odds are counted in bins, and
-    rows of one bin change sides together.
+    Every score is exact except those of curves over all thresholds, for which log odds are counted
+    in bins and the rows of one bin change sides together.
 
     Args:
         config: validated parameters.
@@ -49,32 +49,28 @@ class Predictions:
         odds = [_odds(sample, k) for k in self._of]
         self._ranges = [(float(one.min()), float(np.ptp(one))) for one in odds]
         self._thresholds = np.zeros((2, N_GRID + 1), dtype=np.int64)
-        self._bins = np.zeros((3, config.n_calibration_bins))
+        # Of class 1 of two, of the predicted class of more.
+        self.calibration = calibration(NO_ROWS > 0, NO_ROWS, config.n_calibration_bins)
         self._cells = np.zeros((2, N_CELLS, K))
         self._sums = np.zeros(2)
 
     def add(self, P: Array, t: Ints) -> None:
-        """Take in probabilities (n, K) and classes (n,)."""
+        """Add probabilities (n, K) and classes (n,)."""
         n, K = t.size, self._K
         if n == 0:
             return
         self.n_rows += n
-        self.counts += confusion(t, called_of(self._config, P), K)
-        self._sums += [n * mean_cross_entropy(P, t), n * brier(P, t)]
+        self.counts += confusion_matrix(t, predicted_classes(self._config, P), K)
+        self._sums += [n * mean_cross_entropy(t, P), n * brier_score(t, P)]
         for place, k in enumerate(self._of):
             self._add_odds(place, P, k, t == k)
         if K == 2:
-            # Below how many of the even thresholds p is not: it is called where p > p_0.
+            # How many of the even thresholds are below p: a row is predicted positive there.
             above = np.searchsorted(np.linspace(0, 1, N_GRID), P[:, 1], side="left")
             for row, some in enumerate((t == 1, t == 0)):
                 self._thresholds[row] += np.bincount(above[some], minlength=N_GRID + 1)
         chosen, right = (P[:, 1], t == 1) if K == 2 else (P.max(axis=1), P.argmax(axis=1) == t)
-        found = calibration(chosen, right, self._bins.shape[1])
-        filled = np.where(found.counts > 0, found.counts, 0)
-        self._bins += [
-            filled,
-            *(np.nan_to_num(one) * filled for one in (found.predicted, found.observed)),
-        ]
+        self.calibration += calibration(right, chosen, self._config.n_calibration_bins)
         cell = np.searchsorted(self._bounds, P[:, -1])
         np.add.at(self._cells[0], (cell, t), 1.0)
         np.add.at(self._cells[1], cell, P)
@@ -88,7 +84,7 @@ class Predictions:
 
     def scores(self) -> dict[str, float]:
         """Accuracy, cross-entropy, Brier score and the rates, by name."""
-        found, n = rates(self.counts), self.n_rows
+        found, n = class_rates(self.counts), self.n_rows
         of = slice(1, 2) if self._K == 2 else slice(None)
         return {
             "accuracy": float(np.diag(self.counts).sum() / n),
@@ -102,10 +98,10 @@ class Predictions:
     def curves(self) -> tuple[Array | None, Array | None, dict[str, float]]:
         """As `replicate.curves`."""
         every = zip(self._odds, self._ranges, strict=True)
-        return curves([_decisions(counts, *one) for counts, one in every])
+        return curves([_threshold_counts(counts, *one) for counts, one in every])
 
     def largest_error_of_auc(self) -> float:
-        """How far the area under the ROC curve may be from that of all thresholds, at the most."""
+        """An upper bound of the error of the area under the ROC curve."""
         pairs = [float((one[0] * one[1].astype(np.float64)).sum()) for one in self._odds]
         every = [float(one[0].sum()) * float(one[1].sum()) for one in self._odds]
         shares = [some / most for some, most in zip(pairs, every, strict=True) if most > 0]
@@ -122,28 +118,21 @@ class Predictions:
         accuracy = (hits + n_negative - false) / self.n_rows
         return np.stack([precision, hits / max(int(n_positive), 1), accuracy])
 
-    def calibration(self) -> Calibration:
-        """Of class 1 of two, of the called class of more."""
-        counts = self._bins[0].astype(np.int64)
-        with np.errstate(invalid="ignore"):
-            predicted, observed = self._bins[1:] / counts
-        return Calibration(predicted, observed, counts)
-
     def cells(self) -> Information:
-        """(C.5) for the rows in cells of like predictions; of about equal numbers of rows."""
+        """(C.5) for the rows in cells of similar predictions, of about equal numbers of rows."""
         p, q = self._cells / self.n_rows
         return information(p, q)
 
 
 def _odds(P: Array, k: int) -> Array:
-    """Log odds of a class against all others, (n,), finite where a probability has rounded to 0."""
+    """Log odds of a class against all others, (n,), finite even if a probability rounded to 0."""
     least = np.finfo(np.float64).tiny
     others = P[:, 1 - k] if P.shape[1] == 2 else 1.0 - P[:, k]
     return np.asarray(np.log(np.maximum(P[:, k], least)) - np.log(np.maximum(others, least)))
 
 
-def _decisions(counts: Ints, low: float, width: float) -> Decisions | None:
-    """From the rows of each bin, (2, n_bins), positive ones first."""
+def _threshold_counts(counts: Ints, low: float, width: float) -> ThresholdCounts | None:
+    """Counts at the edges of bins, from the rows of each, (2, n_bins), positive ones first."""
     n_positive, n_negative = (int(n) for n in counts.sum(axis=1))
     if not (n_positive and n_negative):
         return None
@@ -151,7 +140,7 @@ def _decisions(counts: Ints, low: float, width: float) -> Decisions | None:
     true, false = np.cumsum(counts[:, filled], axis=1).astype(np.float64)
     thresholds = low + width * filled / counts.shape[1]
     first = np.zeros(1)
-    return Decisions(
+    return ThresholdCounts(
         np.concatenate([[np.inf], thresholds]),
         np.concatenate([first, true]),
         np.concatenate([first, false]),

@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
-from mlcli.classification.logistic.model import sigmoid
-from mlcli.classification.logistic.newton import fit_newton
-from mlcli.classification.logistic.objective import Objective, even_weights
+from mlcli.classification.classifier import LogisticModel
+from mlcli.classification.newton import fit_newton
+from mlcli.classification.objective import Objective, even_weights
+from mlcli.classification.softmax import sigmoid
 from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.fit import Classifier
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 LOSSES = ("cross-entropy", "square")
 N_SHOWN = 60
-# Recovered: this share of the way from the error at the start to that of the fit.
+# Recovered: the error has fallen by this share of its excess over that of the fit.
 RECOVERED = 0.9
-# Few enough for thousands of steps.
+# The most rows in the studies, for thousands of steps.
 MAX_ROWS = 500
 
 
@@ -31,7 +31,7 @@ class Saturation:
 
     Attributes:
         confidence: mean of max(s, 1 - s) at each start, (n_starts,).
-        steps: until most of the error is gone, (2, n_starts); infinite where it was not.
+        steps: until most of the excess error is gone, (2, n_starts); infinite where it never was.
         error: share of rows on the wrong side at shown steps, from the worst start, (2, n_shown).
     """
 
@@ -48,7 +48,7 @@ class Separable:
         norm: |w| at shown steps, without a penalty and with l2, (2, n_shown).
         loss: cross-entropy alone, the same shape.
         minimum_norm: |w| at the minimum with l2.
-        certificate: of that minimum, or of the boundary where that is worse.
+        certificate: the worse one of that minimum and of the boundary.
     """
 
     norm: Array
@@ -58,12 +58,12 @@ class Separable:
 
 
 def shown_steps(config: LogisticConfig) -> Ints:
-    """Steps at which the studies are shown, even in the logarithm, 0 first."""
+    """Steps at which the studies are shown: 0, then evenly spaced in the logarithm."""
     even = np.geomspace(1, config.n_study, N_SHOWN).round().astype(np.int64)
     return np.unique(np.concatenate([[0], even]))
 
 
-def binary_objective(model: Classifier) -> Objective:
+def binary_objective(model: LogisticModel) -> Objective:
     """The training rows as two classes, class 1 or the last one against the others; no penalty."""
     objective = model.objective
     rows = slice(None, None, -(-objective.labels.size // MAX_ROWS))
@@ -72,8 +72,8 @@ def binary_objective(model: Classifier) -> Objective:
     return Objective(Phi, labels, 2, even_weights(labels.size), free=objective.free)
 
 
-def saturation(config: LogisticConfig, model: Classifier) -> Saturation:
-    """How long each loss takes to leave starts that are wrong with growing confidence.
+def saturation(config: LogisticConfig, model: LogisticModel) -> Saturation:
+    """How long each loss takes to recover from starts that are more and more confidently wrong.
 
     A start is the fitted boundary with its sides exchanged, scaled to a mean |a|.
     """
@@ -113,7 +113,7 @@ def _error(A: Array, t: Ints) -> Array:
     return np.asarray(((A > 0) != (t == 1)).mean(axis=0))
 
 
-def separable(config: LogisticConfig, model: Classifier) -> Separable:
+def separable(config: LogisticConfig, model: LogisticModel) -> Separable:
     """Descent on the training rows with the labels that the fitted boundary would give them."""
     objective = binary_objective(model)
     boundary = fit_newton(replace(objective, l2=max(config.l2, 1e-3)))

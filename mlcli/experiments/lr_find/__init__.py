@@ -1,6 +1,4 @@
-"""`lr-find`: the range test of section 7.4, over seeds, and whether its answer is worth following.
-
-It knows nothing of layers: a network is a `neural.members.Members`, its training data a `View`."""
+"""`lr-find`: the range test of section 7.4 over seeds, and trainings with its result."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlcli.experiments.experiment import Context, Experiment, Prepared
+from mlcli.experiments.experiment import Context, Experiment
 from mlcli.experiments.lr_find.about import ABOUT
 
 if TYPE_CHECKING:
@@ -16,26 +14,26 @@ if TYPE_CHECKING:
 
     from mlcli.datasets.source import Source
     from mlcli.experiments.lr_find.config import LrFindConfig
+    from mlcli.experiments.lr_find.run import PreparedLrFind
     from mlcli.result import Display, Result
 
 
-class LrFind(Experiment["LrFindConfig", "Prepared[LrFindConfig]"]):
+class LrFind(Experiment["LrFindConfig", "PreparedLrFind"]):
     """The range test of section 7.4 over seeds, and whether its answer is worth following."""
 
     about = ABOUT
 
-    def prepare(self, config: LrFindConfig, source: Source) -> Prepared[LrFindConfig]:
-        from mlcli.experiments.lr_find.run import check
+    def prepare(self, config: LrFindConfig, source: Source) -> PreparedLrFind:
+        from mlcli.experiments.lr_find.run import prepare
 
-        check(config, source)
-        return Prepared(config, source)
+        return prepare(config, source)
 
-    def plan(self, prepared: Prepared[LrFindConfig]) -> Mapping[str, Any]:
+    def plan(self, prepared: PreparedLrFind) -> Mapping[str, Any]:
         from mlcli.experiments.lr_find.run import plan
 
-        return plan(prepared.config, prepared.source)
+        return plan(prepared)
 
-    def run(self, prepared: Prepared[LrFindConfig], context: Context) -> Result:
+    def run(self, prepared: PreparedLrFind, context: Context) -> Result:
         from mlcli.experiments.lr_find.run import run
 
         return run(prepared, context)

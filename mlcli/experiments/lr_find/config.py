@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ValidationInfo, field_validator, model_validator
 
+from mlcli.config import config_class, inherited_keys
 from mlcli.config.common import ImageFields, SeedFields, SourceFields
 from mlcli.config.fields import Float, Int, param
 from mlcli.config.networks import CnnFields, FitFields, MlpFields
-from mlcli.experiments.train_cnn.config import TrainCnnConfig
 
 
 class LrFindConfig(SourceFields, ImageFields, MlpFields, CnnFields, FitFields, SeedFields):
@@ -24,7 +24,7 @@ class LrFindConfig(SourceFields, ImageFields, MlpFields, CnnFields, FitFields, S
     inherits: ClassVar[Mapping[str, str]] = {"mlp": "train_mlp", "cnn": "train_cnn"}
     inherits_by: ClassVar[str] = "network"
     not_inherited: ClassVar[frozenset[str]] = frozenset({"n_seeds"})
-    # What is looked for is no parameter; pydantic takes a class variable out of the fields.
+    # The result of the search is not a parameter; a class variable is not a field of pydantic.
     learning_rate: ClassVar[None] = None  # type: ignore[misc]
 
     network: Literal["mlp", "cnn"] = param(
@@ -91,7 +91,8 @@ class LrFindConfig(SourceFields, ImageFields, MlpFields, CnnFields, FitFields, S
     def _images_for_a_cnn(cls, values: Any) -> Any:
         """Where nobody names data, a convolutional network has those of its training."""
         if isinstance(values, dict) and values.get("network") == "cnn" and "data" not in values:
-            return values | {"data": TrainCnnConfig.model_fields["data"].default}
+            training = config_class(cls.inherits["cnn"])
+            return values | {"data": training.model_fields["data"].default}
         return values
 
     @model_validator(mode="after")
@@ -106,3 +107,16 @@ class LrFindConfig(SourceFields, ImageFields, MlpFields, CnnFields, FitFields, S
                 f"{given[0]} has no place where network is {self.network}; try network {other}"
             )
         return self
+
+
+def section_of(config: LrFindConfig) -> str:
+    """The section of the training whose learning rate is wanted."""
+    return LrFindConfig.inherits[config.network]
+
+
+def training_of(config: LrFindConfig, **more: Any) -> Any:
+    """The config of the training of the same network, with `more` as other settings."""
+    section = section_of(config)
+    shared = {key: getattr(config, key) for key in inherited_keys(LrFindConfig, section)}
+    model: Any = config_class(section)
+    return model(**shared, n_seeds=config.n_seeds, **more)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlcli.experiments.lr_find.compare import WAYS
+from mlcli.experiments.lr_find.comparison import RECIPES
 from mlcli.experiments.wording import between, interval, number, rule_label
-from mlcli.optimisation.range_test.rules import RULES
+from mlcli.optimisation.range_test import RULES
 from mlcli.result import Display
 
 RATES = ("eta_crit", "eta_max", "eta_min")
@@ -27,7 +27,7 @@ def _variants(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
 
 
 def display(metrics: Mapping[str, Any]) -> list[Display]:
-    """The rates, what trainings with them come to, and the differences."""
+    """The rates, scores of trainings with them, and the differences."""
     variants = list(_variants(metrics))
     shown = [_rates(metrics, variants)]
     compared = [(name, one["comparison"]) for name, one in variants if "comparison" in one]
@@ -71,9 +71,9 @@ def _trainings(
         headings += [words, "95 % interval"]
     rows = []
     for name, comparison in compared:
-        for way in WAYS:
-            one = comparison[way]
-            row = [*([name] if several else []), WAYS[way][2], number(one["learning_rate"])]
+        for recipe in RECIPES:
+            one = comparison[recipe]
+            row = [*([name] if several else []), RECIPES[recipe][2], number(one["learning_rate"])]
             for key, _ in scores:
                 row += interval(one[key])
             rows.append([*row, str(one["n_diverged"])])
@@ -87,10 +87,10 @@ def _differences(
     several, n_seeds = len(compared) > 1, metrics["sweep"]["n_seeds"]
     rows = []
     for name, comparison in compared:
-        for way in list(WAYS)[1:]:
-            one = comparison["differences"][f"one_cycle - {way}"]
+        for recipe in list(RECIPES)[1:]:
+            one = comparison["differences"][f"one_cycle - {recipe}"]
             p = "-" if one["p_holm"] is None else f"{one['p_holm']:.2g}"
-            row = [*([name] if several else []), f"one cycle - {WAYS[way][2]}"]
+            row = [*([name] if several else []), f"one cycle - {RECIPES[recipe][2]}"]
             rows.append([*row, *interval(one), p, f"{one['n_better']} of {n_seeds}"])
     words = "test accuracy" if metrics["data"]["task"] == "classification" else "test mse"
     headings = ["variant", "difference"] if several else ["difference"]

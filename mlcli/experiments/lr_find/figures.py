@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mlcli.experiments.networks.figures import draw_band, finish, legend_below
+from mlcli.experiments.networks.figures import draw_band, finish_axes, legend_below
 from mlcli.experiments.wording import rule_label
 from mlcli.plotting import (
     COLOURS,
@@ -213,8 +213,8 @@ def schedule(table: Table) -> Figure:
     return figure
 
 
-def _pretty(way: str) -> str:
-    return way.replace("eta_max", r"$\eta_\mathrm{max}$").replace(
+def _pretty(recipe: str) -> str:
+    return recipe.replace("eta_max", r"$\eta_\mathrm{max}$").replace(
         "eta_crit", r"$\eta_\mathrm{crit}$"
     )
 
@@ -230,22 +230,22 @@ def compare(table: Table) -> Figure:
         ("validation_accuracy", "accuracy", "validation"),
     ]
     there = [panel for panel in panels if np.isfinite(numbers(rows[panel[0]])).any()]
-    ways = distinct(rows["training"])
+    recipes = distinct(rows["training"])
     figure = new_figure(max(6.0, 3.6 * len(there) + 0.6), 4.1)
     every = np.atleast_1d(figure.subplots(1, len(there)))
     for axes, (name, label, title) in zip(every, there, strict=True):
         values = numbers(rows[name])
         # An interval that reaches below 0 has no lower end on a logarithmic axis.
         floor = float(np.nanmin(values)) / 2
-        for place, way in enumerate(ways):
-            one = where(rows, training=way)
+        for place, recipe in enumerate(recipes):
+            one = where(rows, training=recipe)
             low = np.maximum(numbers(one[f"{name}_ci_low"]), floor)
             one[f"{name}_ci_low"] = ["" if np.isnan(v) else str(v) for v in low]
-            draw_band(axes, numbers(one["epoch"]), one, name, place, _pretty(way))
-        finish(axes, values, label, title)
+            draw_band(axes, numbers(one["epoch"]), one, name, place, _pretty(recipe))
+        finish_axes(axes, values, label, title)
         if axes.get_yscale() == "log":
             axes.set_ylim(bottom=floor)
-    legend_below(figure, every[0], len(ways))
+    legend_below(figure, every[0], len(recipes))
     if len(distinct(table["variant"])) > 1:
         figure.suptitle(table["variant"][0])
     return figure

@@ -9,42 +9,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.experiments.lr_find.answer import SAFETY, cycle_of, eta_max_of
-from mlcli.experiments.lr_find.compare import Compared
-from mlcli.experiments.lr_find.config import LrFindConfig
-from mlcli.experiments.lr_find.sweep import Swept, training_of
-from mlcli.experiments.networks.members import schedule_of
+from mlcli.experiments.lr_find.comparison import RecipeComparison
+from mlcli.experiments.lr_find.config import LrFindConfig, training_of
+from mlcli.experiments.lr_find.range_tests import VariantRangeTest
+from mlcli.experiments.networks.member_groups import schedule_of
+from mlcli.experiments.networks.tables import curves_table, members_table
 from mlcli.experiments.summary import band
-from mlcli.experiments.train_mlp.tables import curves_table, members_table
-from mlcli.optimisation.range_test.rules import RULES
+from mlcli.optimisation.range_test import RULES
 from mlcli.result import Columns
 
 Floats = NDArray[np.float64]
-# Steps of the schedule in its table: few, and such that its knots are among them.
+# Steps of the schedule in its table; its knots are among them.
 N_SCHEDULE = 100
 BAND = ("low", "median", "high")
 
 
-def sweep_table(swept: Sequence[Swept]) -> Columns:
-    """Loss against rate, as it is, its level, and smoothed: median and central 95 % of the seeds.
+def sweep_table(range_tests: Sequence[VariantRangeTest]) -> Columns:
+    """Loss, its level and the smoothed loss against the rate: median and central 95 % of seeds.
 
-    Medians, since the mean of curves that diverge is that of the first to do so. A seed leaves
-    where one of these is no longer finite; `n` are there. `first_seed` is one raw curve.
+    Medians, since a mean over diverging curves is dominated by the first to diverge. A seed is
+    left out where one of these is not finite; `n` are used. `first_seed` is one raw curve.
     """
     columns: dict[str, list[Any]] = {"variant": [], "step": [], "rate": [], "n": []}
-    for one in swept:
+    for one in range_tests:
         level = np.stack([s.level for s in one.suggestions], axis=1)  # (n, S)
         smoothed = np.stack([s.smoothed for s in one.suggestions], axis=1)
-        there = np.isfinite(smoothed) & np.isfinite(level) & np.isfinite(one.losses)
+        finite = np.isfinite(smoothed) & np.isfinite(level) & np.isfinite(one.losses)
         columns["variant"] += [one.variant.label] * len(one.rates)
         columns["step"] += range(1, len(one.rates) + 1)
         columns["rate"] += one.rates.tolist()
-        columns["n"] += there.sum(axis=1).tolist()
+        columns["n"] += finite.sum(axis=1).tolist()
         every = (("loss", one.losses), ("level", level), ("smoothed", smoothed))
         for name, curves in every:
-            rows = [_band(values[kept]) for values, kept in zip(curves, there, strict=True)]
+            rows = [_band(values[mask]) for values, mask in zip(curves, finite, strict=True)]
             for place, end in enumerate(BAND):
                 columns.setdefault(f"{name}_{end}", []).extend(row[place] for row in rows)
-        first = np.where(there[:, 0], one.losses[:, 0], np.nan)
+        first = np.where(finite[:, 0], one.losses[:, 0], np.nan)
         columns.setdefault("first_seed", []).extend(first.tolist())
     return columns
 
@@ -53,10 +53,12 @@ def _band(values: Floats) -> tuple[float, ...]:
     return tuple(map(float, band(values))) if values.size else (np.nan, np.nan, np.nan)
 
 
-def suggestions_table(swept: Sequence[Swept]) -> Columns:
-    """One row a member: how its sweep ended, and its rates."""
+def suggestions_table(range_tests: Sequence[VariantRangeTest]) -> Columns:
+    """One row per member: the outcome of its range test, and its rates."""
     every = [
-        (one.variant.label, s, found) for one in swept for s, found in enumerate(one.suggestions)
+        (one.variant.label, s, found)
+        for one in range_tests
+        for s, found in enumerate(one.suggestions)
     ]
     critical = [found.eta_crit for _, _, found in every]
     return {
@@ -75,10 +77,10 @@ def _step(place: int | None) -> int | None:
     return None if place is None else place + 1
 
 
-def schedule_table(config: LrFindConfig, swept: Sequence[Swept]) -> Columns:
+def schedule_table(config: LrFindConfig, range_tests: Sequence[VariantRangeTest]) -> Columns:
     """The one-cycle schedule of each variant against the share of the training that is done."""
     columns: dict[str, list[Any]] = {"variant": [], "share": [], "learning_rate": []}
-    for one in swept:
+    for one in range_tests:
         eta_max = eta_max_of(one)
         if eta_max is None:
             continue
@@ -91,20 +93,20 @@ def schedule_table(config: LrFindConfig, swept: Sequence[Swept]) -> Columns:
     return columns
 
 
-def compare_table(compared: Sequence[Compared]) -> Columns:
+def compare_table(compared: Sequence[RecipeComparison]) -> Columns:
     """Curves of the trainings against the epoch: means over the seeds and their intervals."""
-    tables = [curves_table(one.ways, one.fitted, one.problem) for one in compared]
+    tables = [curves_table(one.recipes, one.fitted, one.problem) for one in compared]
     return _joined(compared, tables, "epoch")
 
 
-def compare_members_table(compared: Sequence[Compared]) -> Columns:
-    """Scores of the trainings, one row a member."""
+def compare_members_table(compared: Sequence[RecipeComparison]) -> Columns:
+    """Scores of the trainings, one row per member."""
     tables = [members_table(one.outcomes) for one in compared]
     return _joined(compared, tables, "seed")
 
 
-def _joined(compared: Sequence[Compared], tables: Sequence[Columns], empty: str) -> Columns:
-    """One table below the other, with the network before the way it was trained."""
+def _joined(compared: Sequence[RecipeComparison], tables: Sequence[Columns], empty: str) -> Columns:
+    """Concatenate the tables, with a column for the network before that of the recipe."""
     if not tables:
         return {"variant": [], "training": [], empty: []}
     columns: dict[str, list[Any]] = {"variant": [], "training": []}

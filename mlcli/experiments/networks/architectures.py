@@ -1,4 +1,4 @@
-"""The kinds of network that train here: what of each depends on the problem and the variant."""
+"""The two kinds of network, MLP and CNN, for a problem and a variant."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from mlcli.errors import InputError
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
 from mlcli.neural import architecture
-from mlcli.neural.architecture import Layer
+from mlcli.neural.architecture import CNNLayer
+from mlcli.neural.batched_module import BatchedModule
 from mlcli.neural.cnn import CNN
-from mlcli.neural.layer_lines import parse
-from mlcli.neural.members import Members
+from mlcli.neural.layer_spec import parse
 from mlcli.neural.mlp import MLP, count_parameters
 
 
 class Architecture(Protocol):
-    """A shape of network, equal for all members of a program.
+    """The shape of a network, the same for all members of a group.
 
     Attributes:
-        kind: what model.json calls it.
-        n_parameters: learnt numbers of one member.
+        kind: its name in model.json, mlp or cnn.
+        n_parameters: of one member.
         multiplications: of a forward pass of one row.
-        n_values: numbers that a row leaves for the backward pass.
-        n_hidden: layers that can be looked into.
+        n_values: numbers per row that the backward pass needs.
+        n_hidden: hidden layers for which there are layer statistics.
     """
 
     @property
@@ -49,11 +49,11 @@ class Architecture(Protocol):
         generators: Sequence[np.random.Generator],
         device: Any,
         dtype: Any,
-    ) -> Members:
-        """Members of these variants where they start."""
+    ) -> BatchedModule:
+        """Members of these variants with initial weights."""
 
     def info(self) -> dict[str, Any]:
-        """What model.json says of it."""
+        """Its entry in model.json."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Perceptron:
 
     @property
     def n_values(self) -> int:
-        """Four arrays a hidden layer: a, z and their derivatives."""
+        """Four arrays per hidden layer: a, z and their derivatives."""
         return 4 * sum(self.sizes[1:-1])
 
     @property
@@ -92,7 +92,7 @@ class Perceptron:
         generators: Sequence[np.random.Generator],
         device: Any,
         dtype: Any,
-    ) -> Members:
+    ) -> BatchedModule:
         """See `Architecture`."""
         return MLP(
             self.sizes,
@@ -115,7 +115,7 @@ class Convolutional:
     """Layers on images of one size."""
 
     lines: tuple[str, ...]
-    layers: tuple[Layer, ...]
+    layers: tuple[CNNLayer, ...]
     kind = "cnn"
     n_hidden = 0
 
@@ -126,7 +126,7 @@ class Convolutional:
 
     @property
     def multiplications(self) -> int:
-        """Each weight once for every pixel that its layer puts out."""
+        """Each weight once for every output pixel of its layer."""
         found = 0
         for layer in self.layers:
             pixels = math.prod(layer.output[1:])
@@ -136,7 +136,7 @@ class Convolutional:
 
     @property
     def n_values(self) -> int:
-        """What the layers keep."""
+        """The sum over the layers."""
         return sum(layer.n_values for layer in self.layers)
 
     def build(
@@ -145,7 +145,7 @@ class Convolutional:
         generators: Sequence[np.random.Generator],
         device: Any,
         dtype: Any,
-    ) -> Members:
+    ) -> BatchedModule:
         """See `Architecture`."""
         return CNN(
             parse(self.lines),
@@ -166,12 +166,11 @@ def architecture_of(problem: Problem, variant: Variant) -> Architecture:
     """The network of a variant on the rows of a problem.
 
     Raises:
-        InputError: a convolutional network is asked for rows that are no images, or a layer can't
-            be on what comes in.
+        InputError: the rows are not images, or a layer does not fit its input.
     """
     if "hidden" in variant.values:
         sizes = (problem.X.shape[1], *variant.hidden_sizes, problem.n_outputs)
-        slopes = variant.activation == "prelu"
+        slopes = variant.learns_slopes
         return Perceptron(sizes, variant.normalisation, variant.dropout, slopes)
     shape = image_shape_of(problem)
     try:
@@ -185,7 +184,7 @@ def image_shape_of(problem: Problem) -> tuple[int, int, int]:
     """(c, h, w) of the images of a problem.
 
     Raises:
-        InputError: its rows are no images.
+        InputError: its rows are not images.
     """
     shape = problem.image_shape
     if shape is None:

@@ -1,4 +1,4 @@
-"""Figures that the commands with networks share."""
+"""Figures of trained networks, shared by `train-mlp`, `train-cnn` and `lr-find`."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ from mlcli.plotting import (
     where,
 )
 
+MOST_IMAGES = 27
+
 LINES = ("-", "--", ":", "-.")
-# Variants beyond this many are not told apart in a figure.
+# A figure shows this many variants at most.
 MOST_VARIANTS = 12
 MOST_CLASSES = 20
 
 
-def look(place: int) -> dict[str, Any]:
-    """Colour and dashes of the variant at a place."""
+def line_style(place: int) -> dict[str, Any]:
+    """Colour and dashes of the variant at this position."""
     return {
         "color": COLOURS[place % len(COLOURS)],
         "linestyle": LINES[place // len(COLOURS) % len(LINES)],
@@ -41,7 +43,7 @@ def draw_band(axes: Axes, x: Array, table: Table, name: str, place: int, label: 
     Of a quantity that is never negative a lower end below 0 can't be meant: there the band reaches
     as far below the mean as above it on a logarithmic axis.
     """
-    style = look(place)
+    style = line_style(place)
     y = numbers(table[name])
     marker = "o" if y.size == 1 else ""
     axes.plot(x, y, label=label, marker=marker, linewidth=1.4, **style)
@@ -51,7 +53,7 @@ def draw_band(axes: Axes, x: Array, table: Table, name: str, place: int, label: 
     shade(axes, x, low, high, style["color"])
 
 
-def finish(axes: Axes, values: Array, label: str, title: str) -> None:
+def finish_axes(axes: Axes, values: Array, label: str, title: str) -> None:
     """Labels, and a logarithmic axis where a positive quantity spans decades."""
     good = values[np.isfinite(values)]
     if good.size and (good > 0).all() and good.max() > 30 * good.min():
@@ -88,7 +90,7 @@ def curves(table: Table, *, classes: bool) -> Figure:
             rows = where(table, variant=variant)
             draw_band(axes, numbers(rows["epoch"]), rows, name, place, variant)
             shown.append(numbers(rows[name]))
-        finish(axes, np.concatenate(shown), label, title)
+        finish_axes(axes, np.concatenate(shown), label, title)
     legend_below(figure, every[0], len(variants))
     return figure
 
@@ -109,7 +111,7 @@ def scores(table: Table, metrics: Mapping[str, Any], name: str, label: str) -> F
     for place, variant in enumerate(shown):
         values = numbers(where(table, variant=variant)[name])
         values = values[np.isfinite(values)]
-        # Points beside each other where they would hide each other; no randomness.
+        # Points are spread where they would overlap, without randomness.
         spread = np.linspace(-0.16, 0.16, values.size) if values.size > 1 else np.zeros(1)
         axes.plot(
             values,
@@ -144,7 +146,7 @@ def scores(table: Table, metrics: Mapping[str, Any], name: str, label: str) -> F
 
 
 def summaries_in(metrics: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
-    """Every mean over seeds of one name in a metrics.json: one a variant, in their order."""
+    """The summaries of one metric in a metrics.json, one per variant, in their order."""
     for key, value in metrics.items():
         if isinstance(value, Mapping):
             if key == name:
@@ -159,7 +161,7 @@ def shown_in(members: Table) -> str:
 
 
 def confusion(table: Table, shown: str) -> Figure:
-    """Shares of each class by the class they were called, for one variant."""
+    """Confusion matrix of one variant, as shares of each true class."""
     if not table["class"]:
         return nothing_to_draw("A regression has no classes to confuse.")
     rows = where(table, variant=shown)
@@ -197,9 +199,9 @@ def confusion(table: Table, shown: str) -> Figure:
 
 
 def calibration(table: Table, shown: str) -> Figure:
-    """Share called right against confidence; with intervals for one variant.
+    """Accuracy against confidence; with intervals for one variant.
 
-    Bins with less than a row a seed are left out.
+    Bins with less than one row per seed are left out.
     """
     if not table["variant"]:
         return nothing_to_draw("A regression has no confidence to check.")
@@ -212,7 +214,7 @@ def calibration(table: Table, shown: str) -> Figure:
         many = numbers(rows["rows"]) >= 1
         x, y = numbers(rows["predicted"])[many], numbers(rows["observed"])[many]
         ends = np.array([numbers(rows[f"observed_ci_{end}"])[many] for end in ("low", "high")])
-        style = look(place)
+        style = line_style(place)
         if variant == shown:
             axes.errorbar(
                 x,
@@ -234,4 +236,75 @@ def calibration(table: Table, shown: str) -> Figure:
     axes.set_title("Calibration on test rows")
     if len(variants) > 1:
         axes.legend(loc="upper left", fontsize=9)
+    return figure
+
+
+def schedule(table: Table) -> Figure:
+    """The learning rate of each variant; variants with the same one are drawn once."""
+    found: dict[tuple[tuple[str, ...], ...], list[str]] = {}
+    for variant in distinct(table["variant"])[:MOST_VARIANTS]:
+        rows = where(table, variant=variant)
+        key = (tuple(rows["epoch"]), tuple(rows["learning_rate"]))
+        found.setdefault(key, []).append(variant)
+    figure = new_figure(6.4, 3.8)
+    axes = figure.add_subplot()
+    every = []
+    for place, ((x, y), names) in enumerate(found.items()):
+        label = names[0] if len(found) > 1 else "all"
+        axes.plot(
+            numbers(list(x)), numbers(list(y)), linewidth=1.6, label=label, **line_style(place)
+        )
+        every.append(numbers(list(y)))
+    values = np.concatenate(every)
+    if len(found) > 1:
+        axes.legend(loc="upper right", fontsize=9)
+    if len(found) > 1 and min(v.max() for v in every) * 30 < values.max():
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(0, 1.08 * values.max())
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("learning rate")
+    axes.set_title("Learning rate")
+    return figure
+
+
+def misclassified(table: Table, *, classes: bool) -> Figure:
+    """Misclassified images."""
+    if not classes:
+        return nothing_to_draw("A regression has no classes to be called wrong.")
+    if not table["row"]:
+        return nothing_to_draw("No test row of the first seed was called wrong.")
+    if not table["pixels"][0]:
+        return nothing_to_draw("The rows are no images; misclassified.csv lists them.")
+    images = [
+        np.array([line.split(" ") for line in text.split("/")], dtype=float)
+        for text in table["pixels"][:MOST_IMAGES]
+    ]
+    n_columns = min(len(images), 9)
+    n_rows = -(-len(images) // n_columns)
+    figure = new_figure(1.05 * n_columns + 0.2, 1.35 * n_rows + 0.2)
+    panels = np.atleast_1d(figure.subplots(n_rows, n_columns)).ravel()
+    for axes in panels:
+        axes.axis("off")
+    for i, (axes, pixels) in enumerate(zip(panels, images, strict=False)):
+        axes.imshow(pixels, cmap="gray_r")
+        sure = 100 * float(table["confidence"][i])
+        title = f"{table['class'][i]} as {table['called'][i]}\n{sure:.0f} %"
+        axes.set_title(title, fontsize=8)
+    return figure
+
+
+def predictions(table: Table) -> Figure:
+    """Predicted against true target."""
+    if not table["row"]:
+        return nothing_to_draw("Classes have no predicted value; see the confusion.")
+    t, y = numbers(table["target"]), numbers(table["predicted"])
+    figure = new_figure(5.2, 4.8)
+    axes = figure.add_subplot()
+    ends = [min(t.min(), np.nanmin(y)), max(t.max(), np.nanmax(y))]
+    axes.plot(ends, ends, color="black", linewidth=0.8, linestyle=":")
+    axes.plot(t, y, "o", markersize=3.5, alpha=0.6, color=COLOURS[0])
+    axes.set_xlabel("target")
+    axes.set_ylabel("predicted")
+    axes.set_title("Test rows of the first seed")
     return figure

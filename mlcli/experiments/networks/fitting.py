@@ -1,4 +1,4 @@
-"""Train every program, watched, kept for an interrupt, and looked into layer by layer."""
+"""Train every group of members, with checkpoints, layer statistics and progress."""
 
 from __future__ import annotations
 
@@ -14,25 +14,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.errors import EXIT_INTERRUPTED, MlcliError, NoAnswerError
-from mlcli.experiments.networks.looks import Looks
-from mlcli.experiments.networks.members import (
-    Program,
+from mlcli.experiments.networks.member_groups import (
+    MemberGroup,
+    group_threads,
     loss_of,
     network_of,
     optimiser_of,
-    out_of_memory,
+    out_of_memory_error,
     schedule_of,
     streams_of,
     view_of,
 )
 from mlcli.experiments.networks.problem import Problem
-from mlcli.experiments.networks.threads import program_threads
-from mlcli.neural.averaging import AveragedWeights
-from mlcli.neural.members import Members
-from mlcli.neural.process_group import LostError, ProcessGroup, Word, hold_interrupts
-from mlcli.neural.progress import EpochReport, TrainState
-from mlcli.neural.training import RunEpoch, Settings, Trained, take_steps, train
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.data_parallel import ExitStatus, LostError, ProcessGroup, hold_interrupts
+from mlcli.neural.layer_statistics import STATISTICS, layer_statistics
+from mlcli.neural.mlp import MLP
+from mlcli.neural.optimisers import AveragedWeights
+from mlcli.neural.training import (
+    EpochReport,
+    RunEpoch,
+    TrainingResult,
+    TrainingSettings,
+    TrainState,
+    take_steps,
+    train,
+)
 from mlcli.result import Checkpoint, Progress
+
+# Rows on which the statistics of layers are taken.
+STATISTICS_ROWS = 256
+
 
 Floats = NDArray[np.float64]
 # Seconds between copies of the state in memory, and between copies in a file.
@@ -41,146 +53,149 @@ FILE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A program that is trained.
+class FittedGroup:
+    """A group of members after training.
 
     Attributes:
-        program: its members.
-        net: with the weights that are judged: the best under early stopping, else the last, or
-            their moving average, which is then `trained.last` too.
-        trained: curves and what became of each member.
-        moments: epochs at which the layers were looked into, 0 for the start, (T,).
-        layers: `neural.statistics.STATISTICS` of each hidden layer, (T, L, S, M).
+        group: its members.
+        net: with the weights that are evaluated: the best under early stopping, else the last, or
+            their moving average, which is then also `trained.last`.
+        trained: curves and states.
+        moments: epochs of the layer statistics, 0 for the start, (T,).
+        layers: `neural.layer_statistics.STATISTICS` of each hidden layer, (T, L, S, M).
     """
 
-    program: Program
-    net: Members
-    trained: Trained
+    group: MemberGroup
+    net: BatchedModule
+    trained: TrainingResult
     moments: NDArray[np.int64]
     layers: Floats
 
 
-class Watch:
-    """Told of every epoch: keeps the state, looks into the layers, moves the progress bar."""
+class CheckpointCallback:
+    """Called after every epoch: saves checkpoints and moves the progress bar."""
 
     def __init__(
         self,
-        programs: Sequence[Program],
+        groups: Sequence[MemberGroup],
         n_epochs: int,
         checkpoint: Checkpoint | None,
         progress: Progress,
-        group: ProcessGroup | None = None,
+        process_group: ProcessGroup | None = None,
     ) -> None:
-        """Take up what an interrupted run left.
+        """Load the checkpoint of an interrupted run.
 
         Args:
-            programs: all of them, in the order in which they train.
+            groups: all of them, in the order in which they train.
             n_epochs: of each.
-            checkpoint: where states are kept, if anywhere.
-            progress: told how far all programs are.
-            group: processes that train them together, of which the first has the checkpoint.
+            checkpoint: where states are saved, if anywhere.
+            progress: called with the epochs that are done.
+            process_group: processes that train together; the first has the checkpoint.
         """
-        self.n_epochs, self.n_programs = n_epochs, len(programs)
+        self.n_epochs, self.n_groups = n_epochs, len(groups)
         self._checkpoint, self._progress = checkpoint, progress
-        self._group = group
-        kept = None if checkpoint is None else checkpoint.load()
-        kept = kept if group is None else group.from_first(kept)
-        self._kept: dict[str, NDArray[Any]] = dict(kept or {})
+        self._process_group = process_group
+        saved = None if checkpoint is None else checkpoint.load()
+        saved = saved if process_group is None else process_group.from_first(saved)
+        self._saved: dict[str, NDArray[Any]] = dict(saved or {})
         self._t_copied, self._t_written = time.monotonic(), -math.inf
 
-    def part(self, number: int) -> dict[str, NDArray[Any]]:
-        """What was kept of a program, by name; empty where nothing was."""
+    def state_of(self, number: int) -> dict[str, NDArray[Any]]:
+        """The saved state of a group, by name; empty if there is none."""
         prefix = f"{number}/"
-        named = self._kept.items()
+        named = self._saved.items()
         return {key.removeprefix(prefix): a for key, a in named if key.startswith(prefix)}
 
-    def keep(self, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Remember a program's state; every now and then in the file too."""
+    def save(self, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Copy a group's state, and write the file if `FILE_SECONDS` have passed."""
         prefix = f"{number}/"
-        others = {k: a for k, a in self._kept.items() if not k.startswith(prefix)}
-        self._kept = others | {f"{prefix}{name}": array for name, array in arrays.items()}
+        others = {k: a for k, a in self._saved.items() if not k.startswith(prefix)}
+        self._saved = others | {f"{prefix}{name}": array for name, array in arrays.items()}
         self._t_copied = time.monotonic()
         if self._t_copied - self._t_written > FILE_SECONDS:
             self.write()
 
     def write(self) -> None:
-        """Put all that is remembered into the file."""
-        if self._checkpoint is not None and self._kept:
-            self._checkpoint.save(self._kept)
+        """Write all states into the file."""
+        if self._checkpoint is not None and self._saved:
+            self._checkpoint.save(self._saved)
             self._t_written = time.monotonic()
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time for another copy of the state."""
+        """Whether `COPY_SECONDS` have passed since the last copy of the state."""
         return self._checkpoint is not None and time.monotonic() - self._t_copied > COPY_SECONDS
 
     def show(self, number: int, epoch: int, note: str) -> None:
         """Move the progress bar."""
-        self._progress(number * self.n_epochs + epoch, self.n_programs * self.n_epochs, note)
+        self._progress(number * self.n_epochs + epoch, self.n_groups * self.n_epochs, note)
 
     def ended(self, error: BaseException) -> MlcliError:
-        """Write the state, and say what ended the training and where the same command goes on."""
-        word = Word(EXIT_INTERRUPTED, "interrupted")
-        if self._group is not None:
-            # First, so that no other interrupt comes into the writing.
+        """Write the state; the error says why the training ended and where it will resume."""
+        status = ExitStatus(EXIT_INTERRUPTED, "interrupted")
+        if self._process_group is not None:
+            # First, so that no other interrupt disturbs the writing.
             hold_interrupts()
         self.write()
-        if self._group is not None:
+        if self._process_group is not None:
             # The frames of a sum that was interrupted would keep its connections open.
             clear_frames(error.__traceback__)
-            word = self._group.why(interrupted=isinstance(error, KeyboardInterrupt))
+            status = self._process_group.why(interrupted=isinstance(error, KeyboardInterrupt))
         where = "no file was left half written"
-        if self._group is not None and self._group.rank > 0:
+        if self._process_group is not None and self._process_group.rank > 0:
             where = "the same command goes on from what process 0 wrote, if it came to that"
-        if self._kept and self._checkpoint is not None:
-            epochs = [int(a) for key, a in self._kept.items() if key.endswith("/epoch")]
+        if self._saved and self._checkpoint is not None:
+            epochs = [int(a) for key, a in self._saved.items() if key.endswith("/epoch")]
             where = (
                 f"the same command goes on after epoch {sum(epochs)} of "
-                f"{self.n_programs * self.n_epochs}"
+                f"{self.n_groups * self.n_epochs}"
             )
-        return word.error(where)
+        return status.error(where)
 
 
 def fit_all(
     config: Any,
     problem: Problem,
-    programs: Sequence[Program],
+    groups: Sequence[MemberGroup],
     *,
     checkpoint: Checkpoint | None,
     progress: Progress,
     run_epoch: RunEpoch | None = None,
-    group: ProcessGroup | None = None,
-) -> list[Fitted]:
-    """Train every program; after an interrupt go on where it was.
+    process_group: ProcessGroup | None = None,
+) -> list[FittedGroup]:
+    """Train every group, or resume an interrupted training.
 
     Args:
         config: has the fields of a training.
         problem: rows and splits.
-        programs: members by shape.
-        checkpoint: where states are kept, if anywhere.
-        progress: told how far the work is.
+        groups: members by shape.
+        checkpoint: where states are saved, if anywhere.
+        progress: called with the epochs that are done.
         run_epoch: see `neural.training.train`.
-        group: processes of which each trains on its share of every minibatch; None: this alone.
+        process_group: processes that each train on a shard of every minibatch; None: this
+            process alone.
 
     Raises:
         NoAnswerError: the only variant diverged, or every one did.
-        Interrupted: Ctrl-C, after the state was kept.
-        MlcliError: another process is gone, after the state was kept.
+        Interrupted: Ctrl-C, after the state was saved.
+        MlcliError: another process ended, after the state was saved.
         InputError: the members don't fit into memory.
     """
-    watch = Watch(programs, config.n_epochs, checkpoint, progress, group)
+    callback = CheckpointCallback(groups, config.n_epochs, checkpoint, progress, process_group)
     # In a comparison a variant that diverges is part of the answer.
-    alone = len({one.variant.name for program in programs for one in program.members}) == 1
+    alone = len({one.variant.name for group in groups for one in group.members}) == 1
     try:
         found = []
-        for number, program in enumerate(programs):
-            with program_threads(program, group):
-                one = _fit(config, problem, program, number, watch, run_epoch, group, raises=alone)
+        for number, group in enumerate(groups):
+            with group_threads(group, process_group):
+                one = _fit(
+                    config, problem, group, number, callback, run_epoch, process_group, raises=alone
+                )
             found.append(one)
     except (KeyboardInterrupt, LostError) as error:
-        raise watch.ended(error) from None
+        raise callback.ended(error) from None
     except (RuntimeError, MemoryError) as error:
-        raise out_of_memory(error) from None
+        raise out_of_memory_error(error) from None
     diverged = np.concatenate([one.trained.diverged_at for one in found])
     if diverged.all():
         raise NoAnswerError(
@@ -190,10 +205,10 @@ def fit_all(
     return found
 
 
-def settings_of(config: Any, program: Program, n_rows: int, *, raises: bool) -> Settings:
-    """How the members of a program train."""
-    common = program.common
-    return Settings(
+def settings_of(config: Any, group: MemberGroup, n_rows: int, *, raises: bool) -> TrainingSettings:
+    """How the members of a group train."""
+    common = group.common
+    return TrainingSettings(
         n_epochs=config.n_epochs,
         batch_size=common.batch_size,
         schedule=schedule_of(config, common.schedule, n_rows, common.batch_size),
@@ -208,16 +223,16 @@ def settings_of(config: Any, program: Program, n_rows: int, *, raises: bool) -> 
 
 
 def _averaging(
-    config: Any, net: Members, kept: Mapping[str, NDArray[Any]], run_epoch: RunEpoch | None
+    config: Any, net: BatchedModule, saved: Mapping[str, NDArray[Any]], run_epoch: RunEpoch | None
 ) -> tuple[AveragedWeights | None, RunEpoch | None]:
-    """The moving average of the weights, if it is asked for, and steps that feed it."""
-    # lr-find has no such field: its comparison judges the last weights.
+    """The moving average of the weights and the steps that update it, or None."""
+    # lr-find has no such field: its comparison evaluates the last weights.
     decay = getattr(config, "average_decay", None)
     if decay is None:
         return None, run_epoch
     average = AveragedWeights(decay)
-    if kept:
-        average.resume(kept, net)
+    if saved:
+        average.resume(saved, net)
     steps: Callable[..., Any] = run_epoch or take_steps
     return average, partial(steps, on_step=average.update)
 
@@ -225,40 +240,40 @@ def _averaging(
 def _fit(
     config: Any,
     problem: Problem,
-    program: Program,
+    group: MemberGroup,
     number: int,
-    watch: Watch,
+    callback: CheckpointCallback,
     run_epoch: RunEpoch | None,
-    group: ProcessGroup | None,
+    process_group: ProcessGroup | None,
     *,
     raises: bool,
-) -> Fitted:
-    net, loss = network_of(config, program), loss_of(problem)
-    net.group = group
-    optimiser = optimiser_of(config, program, net)
-    view = view_of(problem, program, "train")
+) -> FittedGroup:
+    net, loss = network_of(config, group), loss_of(problem)
+    net.group = process_group
+    optimiser = optimiser_of(config, group, net)
+    view = view_of(problem, group, "train")
     assert view.index is not None
-    kept = watch.part(number)
-    looks = Looks(config, problem, program, kept)
-    if not kept:
-        looks.look(net, 0)
-    t_start, first = time.monotonic(), int(kept.get("epoch", np.array(0)))
+    saved = callback.state_of(number)
+    statistics = LayerStatisticsCallback(config, problem, group, saved)
+    if not saved:
+        statistics.record(net, 0)
+    t_start, first = time.monotonic(), int(saved.get("epoch", np.array(0)))
 
     def on_epoch(report: EpochReport) -> None:
-        looks.look(net, report.epoch)
-        if watch.is_due or report.epoch == config.n_epochs:
+        statistics.record(net, report.epoch)
+        if callback.is_due or report.epoch == config.n_epochs:
             state = report.state()
             more = {} if average is None else average.arrays()
             more["epoch"] = np.array(state.epoch)
-            watch.keep(number, {**state.arrays, **looks.arrays, **more})
+            callback.save(number, {**state.arrays, **statistics.arrays, **more})
         seen = (report.epoch - first) * view.index.size  # type: ignore[union-attr]
         rate = optimiser.learning_rate.mean() * settings.schedule(report.step, n_steps)
         note = f"loss {np.nanmean(report.step_losses):.4g}, rate {rate:.2g}, "
         note += f"{seen / (time.monotonic() - t_start):,.0f} samples/s"
-        watch.show(number, report.epoch, note)
+        callback.show(number, report.epoch, note)
 
-    average, run_epoch = _averaging(config, net, kept, run_epoch)
-    settings = settings_of(config, program, view.index.shape[1], raises=raises)
+    average, run_epoch = _averaging(config, net, saved, run_epoch)
+    settings = settings_of(config, group, view.index.shape[1], raises=raises)
     n_steps = settings.n_steps(view.index.shape[1])
     watched = problem.splits[0].validation.size > 0
     trained = train(
@@ -268,16 +283,69 @@ def _fit(
         problem.X,
         problem.t,
         settings,
-        streams_of(program, config.seed),
+        streams_of(group, config.seed),
         view=view,
         validation=(problem.X, problem.t) if watched else None,
-        validation_view=view_of(problem, program, "validation") if watched else None,
+        validation_view=view_of(problem, group, "validation") if watched else None,
         on_epoch=on_epoch,
-        state=TrainState(first, kept) if kept else None,
+        state=TrainState(first, saved) if saved else None,
         run_epoch=run_epoch,
     )
     net.group = None
     if average is not None:
-        net.put_back(average.state)
+        net.load_state_dict(average.state)
         trained = replace(trained, last=average.state)
-    return Fitted(program, net, trained, *looks.stacked)
+    return FittedGroup(group, net, trained, *statistics.stacked)
+
+
+class LayerStatisticsCallback:
+    """Records statistics of the layers at a few epochs of a training."""
+
+    def __init__(
+        self,
+        config: Any,
+        problem: Problem,
+        group: MemberGroup,
+        saved: Mapping[str, NDArray[Any]],
+    ) -> None:
+        """Choose the epochs, and load the statistics of an interrupted run.
+
+        Args:
+            config: has n_epochs and n_statistics.
+            problem: rows and splits.
+            group: the members.
+            saved: arrays of an interrupted run, or empty.
+        """
+        self._problem = problem
+        self._view = view_of(problem, group, "train", STATISTICS_ROWS)
+        count = min(config.n_statistics, config.n_epochs + 1)
+        self._wanted = set(np.linspace(0, config.n_epochs, count).round().astype(int).tolist())
+        n_layers, n_members = group.architecture.n_hidden, len(group.members)
+        if not n_layers:
+            self._wanted = set()
+        empty = np.zeros((0, n_layers, len(STATISTICS), n_members))
+        self._moments: list[int] = [int(epoch) for epoch in saved.get("moments", ())]
+        self._layers: list[Floats] = list(saved.get("layers", empty))
+        self._empty = empty
+
+    def record(self, net: BatchedModule, epoch: int) -> None:
+        """Record the statistics if this epoch is one of the chosen."""
+        if epoch not in self._wanted or epoch in self._moments:
+            return
+        assert isinstance(net, MLP)
+        problem = self._problem
+        found = layer_statistics(net, loss_of(problem), problem.X, problem.t, self._view)
+        self._moments.append(epoch)
+        self._layers.append(np.array([[getattr(one, k) for k in STATISTICS] for one in found]))
+
+    @property
+    def stacked(self) -> tuple[NDArray[np.int64], Floats]:
+        """Epochs (T,) and statistics (T, L, S, M)."""
+        layers = np.stack(self._layers) if self._layers else self._empty
+        return np.array(self._moments, dtype=np.int64), layers
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The same as arrays for a checkpoint."""
+        moments, layers = self.stacked
+        return {"moments": moments, "layers": layers}

@@ -1,4 +1,4 @@
-"""What trained members are worth: losses, decisions and probabilities on every part."""
+"""Evaluation of trained members: scores, predictions and probabilities on every part."""
 
 from __future__ import annotations
 
@@ -9,24 +9,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.logistic.scores import Calibration, calibration, confusion
-from mlcli.experiments.networks.fitting import Fitted
-from mlcli.experiments.networks.members import Member, loss_of, view_of
+from mlcli.classification.softmax import softmax
+from mlcli.experiments.networks.fitting import FittedGroup
+from mlcli.experiments.networks.member_groups import Member, group_threads, loss_of, view_of
 from mlcli.experiments.networks.problem import Problem
-from mlcli.experiments.networks.threads import program_threads
-from mlcli.neural.batches import Part, part_of
-from mlcli.neural.evaluation import Look, outputs
-from mlcli.neural.members import Members
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.batches import MemberRows, member_rows
+from mlcli.neural.evaluation import Forward, outputs
+from mlcli.scores import (
+    Calibration,
+    accuracy,
+    calibration,
+    confusion_matrix,
+    mean_cross_entropy_of_activations,
+    mean_squared_error,
+    r2_score,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-# How a network looks at the rows of a part.
-Looking = Callable[[Members, Part], Look]
+# Makes the function that takes the place of a network in evaluation, such as a mean over views.
+ForwardFactory = Callable[[BatchedModule, MemberRows], Forward]
 PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class MemberOutcome:
     """One member after training.
 
     Attributes:
@@ -34,8 +42,8 @@ class Outcome:
         scores: by name: test_loss, test_accuracy or test_mse, the same of the other parts, ...
         predicted: on its test rows: probabilities (n, K), or the target in its own units (n,).
         truth: labels or targets of these rows, (n,).
-        counts: test rows of class i called j, (K, K); None for regression.
-        calibration: of the called class; None for regression.
+        counts: test rows of class i predicted to be of class j, (K, K); None for regression.
+        calibration: of the predicted class; None for regression.
         diverged_at: step of the first loss that was not finite, or 0.
     """
 
@@ -51,38 +59,38 @@ class Outcome:
 def outcomes_of(
     config: Any,
     problem: Problem,
-    fitted: Sequence[Fitted],
-    look: Looking | None = None,
-) -> list[Outcome]:
-    """The outcome of every member, in order of programs.
+    fitted: Sequence[FittedGroup],
+    forward: ForwardFactory | None = None,
+) -> list[MemberOutcome]:
+    """Evaluate every member, in order of groups.
 
     Args:
         config: has the fields of a training.
         problem: rows and splits.
-        fitted: programs that are trained.
-        look: how a network looks at test rows; None: once, as they are.
+        fitted: trained groups.
+        forward: replaces the network on test rows; None: the network.
     """
     found = []
     for one in fitted:
-        with program_threads(one.program):
-            found += _of_program(config, problem, one, look)
+        with group_threads(one.group):
+            found += _of_group(config, problem, one, forward)
     return found
 
 
-def _of_program(
-    config: Any, problem: Problem, fitted: Fitted, look: Looking | None
-) -> list[Outcome]:
+def _of_group(
+    config: Any, problem: Problem, fitted: FittedGroup, forward: ForwardFactory | None
+) -> list[MemberOutcome]:
     autocast = config.precision == "bf16"
-    said: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
+    results: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
     for name in PARTS:
-        view = view_of(problem, fitted.program, name)
+        view = view_of(problem, fitted.group, name)
         if view.index is not None and view.index.size:
-            part = part_of(fitted.net, loss_of(problem), problem.X, problem.t, view)
-            seen = look(fitted.net, part) if look is not None and name == "test" else None
-            said[name] = outputs(fitted.net, part, autocast, seen)
+            part = member_rows(fitted.net, loss_of(problem), problem.X, problem.t, view)
+            seen = forward(fitted.net, part) if forward is not None and name == "test" else None
+            results[name] = outputs(fitted.net, part, autocast, seen)
     found = []
-    for m, member in enumerate(fitted.program.members):
-        own = {name: (A[m].astype(np.float64), t[m]) for name, (A, t) in said.items()}
+    for m, member in enumerate(fitted.group.members):
+        own = {name: (A[m].astype(np.float64), t[m]) for name, (A, t) in results.items()}
         found.append(_of_member(config, problem, fitted, m, member, own))
     return found
 
@@ -90,11 +98,11 @@ def _of_program(
 def _of_member(
     config: Any,
     problem: Problem,
-    fitted: Fitted,
+    fitted: FittedGroup,
     m: int,
     member: Member,
     own: dict[str, tuple[Floats, NDArray[Any]]],
-) -> Outcome:
+) -> MemberOutcome:
     split = problem.splits[member.seed_index]
     scores: dict[str, float] = {}
     for name, (A, t) in own.items():
@@ -108,42 +116,30 @@ def _of_member(
         units = split.t_scale, split.t_shift
         predicted, truth = (array[:, 0] * units[0] + units[1] for array in (A, t))
         if config.round_metric:
-            right = np.round(predicted) == np.round(truth)
-            scores["test_rounded_accuracy"] = np.nan if diverged_at else float(right.mean())
-        return Outcome(member, scores, predicted, truth, None, None, diverged_at)
+            share = accuracy(np.round(truth), np.round(predicted))
+            scores["test_rounded_accuracy"] = np.nan if diverged_at else share
+        return MemberOutcome(member, scores, predicted, truth, None, None, diverged_at)
     P = softmax(A)
-    called = P.argmax(axis=1)
-    with np.errstate(invalid="ignore"):
-        bins = calibration(np.nan_to_num(P.max(axis=1)), called == t, config.n_calibration_bins)
-    scores["test_calibration_error"] = np.nan if diverged_at else float(bins.expected_error)
-    counts = confusion(t, called, problem.n_outputs)
-    return Outcome(member, scores, P, t, counts, bins, diverged_at)
-
-
-def softmax(A: Floats) -> Floats:
-    """y_k = exp(a_k) / sum_j exp(a_j), (5.20) corrected, (n, K)."""
-    with np.errstate(invalid="ignore"):
-        e = np.exp(A - A.max(axis=1, keepdims=True))
-        return np.asarray(e / e.sum(axis=1, keepdims=True))
+    predicted_class = P.argmax(axis=1)
+    right = predicted_class == t
+    bins = calibration(right, np.nan_to_num(P.max(axis=1)), config.n_calibration_bins)
+    scores["test_calibration_error"] = np.nan if diverged_at else bins.expected_error
+    counts = confusion_matrix(t, predicted_class, problem.n_outputs)
+    return MemberOutcome(member, scores, P, t, counts, bins, diverged_at)
 
 
 def _classes(A: Floats, t: NDArray[Any], t_scale: float) -> dict[str, float]:
-    """Mean cross-entropy (5.22) in nats, and the share of rows called right."""
-    with np.errstate(invalid="ignore"):
-        shifted = A - A.max(axis=1, keepdims=True)
-        log_total = np.log(np.exp(shifted).sum(axis=1))
-    loss = log_total - shifted[np.arange(len(t)), t]
-    accuracy = float((A.argmax(axis=1) == t).mean()) if np.isfinite(A).all() else np.nan
-    return {"loss": float(loss.mean()), "accuracy": accuracy}
+    """Mean cross-entropy (5.22) in nats, and the share of rows whose class is predicted right."""
+    share = accuracy(t, A.argmax(axis=1)) if np.isfinite(A).all() else np.nan
+    return {"loss": mean_cross_entropy_of_activations(t, A), "accuracy": share}
 
 
 def _regression(A: Floats, t: NDArray[Any], t_scale: float) -> dict[str, float]:
     """The loss of the training, in its units, and the mean squared error in those of the data."""
-    residual = (A[:, 0] - t[:, 0]).astype(np.float64)
-    mse = float((residual**2).mean())
+    mse = mean_squared_error(t[:, 0], A[:, 0])
     variance = float(t[:, 0].astype(np.float64).var())
     return {
         "loss": 0.5 * mse,
         "mse": mse * t_scale**2,
-        "r2": 1 - mse / variance if variance else np.nan,
+        "r2": r2_score(mse, variance),
     }

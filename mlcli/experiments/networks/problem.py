@@ -1,4 +1,4 @@
-"""From data to what a network learns: rows, labels or targets, and the parts of each seed."""
+"""From data to a `Problem`: rows, labels or targets, and the split of each seed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from mlcli.rng import stream
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-# Numbers so many standard deviations from 0 lose digits in float32 that tell rows apart.
+# Numbers more standard deviations from 0 than this lose significant digits in float32.
 FAR = 1e3
 
 
 @dataclass(frozen=True)
-class Split:
+class NetworkSplit:
     """Rows of one seed: training, validation (may be empty) and test, and the units they give.
 
     Attributes:
@@ -41,35 +41,34 @@ class Split:
     t_shift: float
     t_scale: float
 
-    def moved(self, origin: Floats) -> Split:
-        """The same of rows without `origin`, of which the units were taken."""
+    def moved(self, origin: Floats) -> NetworkSplit:
+        """The split with units of the rows before `origin` was subtracted."""
         return replace(self, X_shift=self.X_shift + origin)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is to be learnt.
+    """Rows and targets to learn from.
 
     Attributes:
         task: classification or regression.
         X: the rows of every data set, one below the other, less `origin`, (N, D).
         t: labels 0..K-1, (N,), or the target less `t_origin`, (N, 1).
         class_names: K names; empty for regression.
-        splits: one a seed, into the rows of X.
+        splits: one per seed; row numbers of X.
         image_shape: of a row, where rows are images.
         independent: whether seeds share no rows, or only a test part that the data set sets aside.
         class_values: the target's value of each class; empty for regression.
-        origin: what was taken off each column in float64, (D,), see `origin_of`; None: nothing.
-        t_origin: what was taken off the target.
-        sets: the data of each seed, prepared by its training rows; empty where nothing was
-            declared.
+        origin: subtracted from each column in float64, (D,), see `origin_of`; None: nothing.
+        t_origin: subtracted from the target.
+        sets: the data of each seed, prepared with its training rows; empty without a preparation.
     """
 
     task: str
     X: Array
     t: Array
     class_names: tuple[str, ...]
-    splits: tuple[Split, ...]
+    splits: tuple[NetworkSplit, ...]
     image_shape: tuple[int, ...] | None
     independent: bool
     class_values: tuple[float, ...] = ()
@@ -87,7 +86,7 @@ class Problem:
         return rows if self.origin is None else rows + self.origin
 
     @property
-    def ground(self) -> float:
+    def background(self) -> float:
         """Value of an empty pixel in X, where rows are images: the least there is."""
         return float(self.X.min())
 
@@ -98,16 +97,16 @@ class Problem:
 
 
 def task_of(config: Any, source: Source, t: Array) -> str:
-    """Classification or regression: as asked, as the data set says, or as the target looks.
+    """Classification or regression: from the config, the data set, or the values of the target.
 
     Raises:
-        DataError: the labels of a classification are no whole numbers, or there are too many.
+        DataError: the labels of a classification are not whole numbers, or there are too many.
     """
-    asked: str | None = config.task if config.task != "auto" else source.task
-    if asked is None:
-        asked = task_by_values(t)
-    if asked == "regression":
-        return asked
+    task: str | None = config.task if config.task != "auto" else source.task
+    if task is None:
+        task = task_by_values(t)
+    if task == "regression":
+        return task
     values = np.unique(t)
     what = f"target '{source.target_name}'"
     if not is_whole(values):
@@ -127,7 +126,7 @@ def task_of(config: Any, source: Source, t: Array) -> str:
             got=f"{values.size} values in {t.size} rows",
             hint="--task regression",
         )
-    return asked
+    return task
 
 
 def problem_of(config: Any, source: Source) -> Problem:
@@ -151,8 +150,8 @@ def problem_of(config: Any, source: Source) -> Problem:
     values = np.empty(0)
     if task == "classification":
         values, labels = np.unique(t, return_inverse=True)
-        words = sets[0].class_names is None and source.class_names
-        names = words or sets[0].names_of(values)
+        declared = sets[0].class_names is None and source.class_names
+        names = declared or sets[0].names_of(values)
         t = labels.astype(np.int64)
     else:
         refuse_words("a regression", sets[0])
@@ -194,10 +193,10 @@ def problem_of(config: Any, source: Source) -> Problem:
 
 
 def origin_of(X: Array, *, images: bool = False) -> Floats:
-    """What to take off rows X (N, D) before float32 so that no digit is lost that matters, (D,).
+    """Offset to subtract from rows X (N, D) so that float32 loses no significant digit, (D,).
 
-    The mean of each column that is far from 0 for its spread; 0 for the others. Of images it is one
-    number for all pixels, so that they can still be moved.
+    The mean of each column that is far from 0 compared with its spread; 0 for the others. For
+    images one number for all pixels, so that they can still be shifted.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         if images:
@@ -209,7 +208,7 @@ def origin_of(X: Array, *, images: bool = False) -> Floats:
 
 
 def _near_zero(config: Any, source: Source, sets: Sequence[Array]) -> tuple[Array, Floats | None]:
-    """Rows (N, D) in the numbers that the networks compute in, and what was taken off, (D,)."""
+    """Rows (N, D) in the networks' type, and what was subtracted, (D,)."""
     # So that nothing is converted again and again.
     dtype = np.float64 if config.precision == "float64" else np.float32
     origin = None
@@ -237,8 +236,8 @@ def _parts(
     if config.validation_fraction > 0:
         rng = stream(config.seed, "validation", index)
         within = None if strata is None else strata[rest]
-        kept, watched = parts_of(rest.size, within, config.validation_fraction, rng)
-        train, validation = rest[kept], rest[watched]
+        saved, watched = parts_of(rest.size, within, config.validation_fraction, rng)
+        train, validation = rest[saved], rest[watched]
     if train.size < 2:
         raise DataError(
             f"the training rows of {source.name}",
@@ -251,7 +250,7 @@ def _parts(
 
 def _split(
     config: Any, source: Source, parts: Sequence[Ints], X: Array, t: Array, task: str
-) -> Split:
+) -> NetworkSplit:
     """Parts of the rows of X, with the units that the first of them, the training rows, give."""
     train, validation, test = parts
     shift, scale = units_of(config.scaling, X[train], source.image_shape is not None)
@@ -259,7 +258,7 @@ def _split(
     if task == "regression":
         t_train = t[train]
         t_shift, t_scale = float(t_train.mean()), float(t_train.std()) or 1.0
-    return Split(train, validation, test, shift, scale, t_shift, t_scale)
+    return NetworkSplit(train, validation, test, shift, scale, t_shift, t_scale)
 
 
 def parts_of(

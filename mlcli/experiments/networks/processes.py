@@ -1,4 +1,4 @@
-"""The processes of a launch: how they meet, agree on what is asked, and tell why one ends."""
+"""Processes that `torchrun` started: join, compare the parameters, report exits."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from mlcli.errors import EXIT_FAILED, EXIT_INTERRUPTED, ConfigError, MlcliError
-from mlcli.neural.device import find_device
-from mlcli.neural.process_group import (
+from mlcli.neural.data_parallel import (
+    ExitStatus,
     LostError,
     ProcessGroup,
-    Word,
     check_device,
     interrupt_once,
     join,
 )
+from mlcli.neural.device import find_device
 from mlcli.scale.torchrun import Launch
 
 T = TypeVar("T")
 
 
 def check_together(config: Any, launch: Launch) -> None:
-    """Refuse what one process can train and several can't.
+    """Refuse settings that several processes can't train.
 
     Raises:
         ConfigError: the engine, or the device of one of the processes.
@@ -35,7 +35,7 @@ def check_together(config: Any, launch: Launch) -> None:
 
 @contextmanager
 def joined(launch: Launch) -> Iterator[ProcessGroup]:
-    """The group while the block runs; what ends it early is left as word for the others."""
+    """The group while the block runs; an error is reported to the other processes."""
     group = join(launch.rank, launch.size, launch.local_rank, launch.local_size)
     interrupt_once()
     try:
@@ -43,42 +43,44 @@ def joined(launch: Launch) -> Iterator[ProcessGroup]:
     except LostError:
         raise group.why(interrupted=False).error("nothing was changed") from None
     except MlcliError as error:
-        group.leave_word(error.exit_code, str(error))
+        group.report_exit(error.exit_code, str(error))
         raise
     except KeyboardInterrupt:
-        group.leave_word(EXIT_INTERRUPTED, "interrupted")
+        group.report_exit(EXIT_INTERRUPTED, "interrupted")
         raise
     except Exception as error:
-        group.leave_word(EXIT_FAILED, f"this is a bug: {type(error).__name__}: {error}")
+        group.report_exit(EXIT_FAILED, f"this is a bug: {type(error).__name__}: {error}")
         raise
     group.leave()
 
 
 def agreed(group: ProcessGroup, make: Callable[[], T], question: Callable[[T], str]) -> T:
-    """What this process makes, once every process has made its own and all are asked the same.
+    """Call `make` in every process and check that all made the same.
 
     Args:
         group: all processes.
-        make: prepares what is to be done.
-        question: its short name.
+        make: prepares the run.
+        question: identifies a run in a short text.
 
     Raises:
-        MlcliError: one of them can't, or was asked something else.
+        MlcliError: one of them failed, or has other parameters or data.
     """
     made, failed = None, None
     try:
         made = make()
-        said = [0, question(made)]
+        status = [0, question(made)]
     except MlcliError as error:
-        failed, said = error, [error.exit_code, str(error)]
-    words = [Word(*json.loads(text)) for text in group.exchange(json.dumps(said))]
+        failed, status = error, [error.exit_code, str(error)]
+    statuses = [ExitStatus(*json.loads(text)) for text in group.exchange(json.dumps(status))]
     if failed is not None:
         raise failed
     assert made is not None
-    for rank, word in enumerate(words):
-        if word.code:
-            raise Word(word.code, f"process {rank}: {word.sentence}").error("nothing was changed")
-        if word.sentence != words[0].sentence:
+    for rank, one in enumerate(statuses):
+        if one.code:
+            raise ExitStatus(one.code, f"process {rank}: {one.message}").error(
+                "nothing was changed"
+            )
+        if one.message != statuses[0].message:
             raise ConfigError(
                 f"the parameters and data of process {rank}",
                 must="those of process 0",

@@ -1,4 +1,4 @@
-"""Several values of a parameter are a comparison: each combination of them is a variant."""
+"""Variants: one per combination where a parameter has several values."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from mlcli.config.networks import (
     sizes_of,
 )
 from mlcli.errors import InputError
+from mlcli.neural.activations import ACTIVATIONS
 
-# Lists that are one value: a piecewise schedule has one list of ends.
+# Parameters whose list is one value, such as the ends of a piecewise schedule.
 NO_COMPARISON = ("piecewise_ends", "piecewise_factors", "layers")
 MAX_MEMBERS = 20_000
-# What stands for a preset where the layers are the user's own.
+# The name of the architecture where the user gives the layers.
 OWN_LAYERS = "own"
-# Values that make members of one program differ; all others give another program.
+# Parameters in which members of one group may differ.
 PER_MEMBER = ("activation", "init", "learning_rate", "l1", "l2")
 
 
@@ -40,7 +41,7 @@ class Variant:
     compared: tuple[str, ...]
 
     def __getattr__(self, name: str) -> Any:
-        # A copy in the making is asked for its methods before it has any values.
+        # copy and pickle look up methods before `values` is set.
         values = self.__dict__.get("values", {})
         try:
             return values[name]
@@ -49,7 +50,7 @@ class Variant:
 
     @property
     def path(self) -> tuple[str, ...]:
-        """Where its metrics stand: ``init_xavier``, one step for each compared parameter."""
+        """Keys of its metrics: ``init_xavier``, one for each compared parameter."""
         return tuple(f"{name}_{text(self.values[name])}" for name in self.compared)
 
     @property
@@ -59,7 +60,7 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """What figures call it: ``xavier``; where nothing is compared, its preset or ``all``."""
+        """Its label in figures: ``xavier``; where nothing is compared, its preset or ``all``."""
         named = ", ".join(text(self.values[name]) for name in self.compared)
         return named or str(self.values.get("architecture", "all"))
 
@@ -69,22 +70,27 @@ class Variant:
         return sizes_of(self.values["hidden"])
 
     @property
-    def program(self) -> tuple[Any, ...]:
-        """What members that train as one program have in common."""
+    def group(self) -> tuple[Any, ...]:
+        """Values that are the same for all members of a group."""
         common = [value for name, value in self.values.items() if name not in PER_MEMBER]
-        # A learnt slope is a parameter more.
-        return (*common, self.values.get("activation") == "prelu")
+        # Learnt slopes are further parameters.
+        return (*common, self.learns_slopes)
+
+    @property
+    def learns_slopes(self) -> bool:
+        """Whether the slopes of the activation are parameters."""
+        return "activation" in self.values and ACTIVATIONS[self.values["activation"]].learns_slope
 
 
 def text(value: Any) -> str:
-    """A value as it stands in a name."""
+    """A value as part of a name."""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def variants_of(config: Any) -> list[Variant]:
-    """Every combination of the values that a config lists, in their order.
+    """Every combination of the values in a config, in their order.
 
-    The learning rate, where it is not given, is the one that suits the optimiser.
+    If no learning rate is given, it is the default of the optimiser.
     """
     shared = (MlpFields, CnnFields, FitFields, ScheduleFields)
     fields = {name: field for model in shared for name, field in model.model_fields.items()}
@@ -107,7 +113,7 @@ def variants_of(config: Any) -> list[Variant]:
 
 
 def _listed(config: Any, name: str) -> Sequence[Any]:
-    """The values of a parameter; layers of one's own take the place of every preset."""
+    """The values of a parameter; layers of the user replace the presets."""
     if name == "architecture" and config.layers:
         return (OWN_LAYERS,)
     return getattr(config, name) or (None,)
@@ -121,7 +127,7 @@ def lines_of(config: Any, architecture: str) -> tuple[str, ...]:
 
 
 def check_members(variants: Sequence[Variant], n_seeds: int) -> None:
-    """Refuse more members than anyone can mean.
+    """Refuse more than `MAX_MEMBERS` members.
 
     Raises:
         InputError: there are too many.

@@ -1,4 +1,4 @@
-"""What is written of trained members, and whether they fit into memory."""
+"""model.json and the weights of trained members."""
 
 from __future__ import annotations
 
@@ -9,50 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.datasets.source import Source
-from mlcli.errors import InputError
-from mlcli.experiments.networks.fitting import Fitted
-from mlcli.experiments.networks.members import COPIES, Program
-from mlcli.experiments.networks.outcome import Outcome
+from mlcli.experiments.networks.fitting import FittedGroup
+from mlcli.experiments.networks.outcome import MemberOutcome
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.source import prepared_info
 from mlcli.models.parts import SCHEMA
-from mlcli.neural.device import device_bytes, find_device
-
-# Memory that the interpreter, torch and everything else need beside the members.
-RESERVED = 1 << 30
 
 
-def check_memory(config: Any, programs: Sequence[Program]) -> None:
-    """Refuse members that can't fit into memory, before hours of swapping.
-
-    Raises:
-        InputError: with what they need and what there is.
-    """
-    present = device_bytes(find_device(config.device))
-    # One program trains at a time, but what was trained stays: its weights, the last and the best.
-    kept = sum(3 * 4 * len(one.members) * one.architecture.n_parameters for one in programs)
-    training = max(
-        4
-        * len(one.members)
-        * (
-            COPIES * one.architecture.n_parameters
-            + one.common.batch_size * one.architecture.n_values
-        )
-        for one in programs
-    )
-    needed = training + kept + RESERVED
-    if present is not None and needed > present:
-        raise InputError(
-            "the memory that the networks need",
-            must=f"at most the {present / 2**30:.0f} GiB of the device",
-            got=f"about {needed / 2**30:.0f} GiB",
-            hint="smaller networks, --batch-size or --n-seeds",
-        )
-
-
-def model_tensors(keep: str, fitted: Sequence[Fitted]) -> dict[str, dict[str, NDArray[Any]]]:
-    """The files ``best`` and ``last``: arrays by program, parameter and member.
+def model_tensors(keep: str, fitted: Sequence[FittedGroup]) -> dict[str, dict[str, NDArray[Any]]]:
+    """The files ``best`` and ``last``: arrays by group, parameter and member.
 
     ``program0.W1`` is (M, n_in, n_out) for the members that model.json lists.
     """
@@ -60,14 +26,14 @@ def model_tensors(keep: str, fitted: Sequence[Fitted]) -> dict[str, dict[str, ND
     for number, one in enumerate(fitted):
         rows = kept_members(keep, one)
         for name, state in (("best", one.trained.best), ("last", one.trained.last)):
-            for key, array in one.net.named(state).items():
+            for key, array in one.net.named_arrays(state).items():
                 files[name][f"program{number}.{key}"] = array[rows]
     return files
 
 
-def kept_members(keep: str, fitted: Fitted) -> list[int]:
-    """Places in a program of the members whose weights are written."""
-    members = fitted.program.members
+def kept_members(keep: str, fitted: FittedGroup) -> list[int]:
+    """Indices in a group of the members whose weights are written."""
+    members = fitted.group.members
     return [m for m, one in enumerate(members) if keep == "all" or one.seed_index == 0]
 
 
@@ -75,20 +41,20 @@ def model_info(
     config: Any,
     source: Source,
     problem: Problem,
-    fitted: Sequence[Fitted],
-    outcomes: Sequence[Outcome],
+    fitted: Sequence[FittedGroup],
+    outcomes: Sequence[MemberOutcome],
 ) -> dict[str, Any]:
-    """All that is needed to use the weights again."""
-    programs = []
+    """Everything that is needed to use the weights: model.json."""
+    groups = []
     for one in fitted:
-        members = [one.program.members[m] for m in kept_members(config.keep_weights, one)]
-        programs.append(
+        members = [one.group.members[m] for m in kept_members(config.keep_weights, one)]
+        groups.append(
             {
-                **one.program.architecture.info(),
-                # What sets the rows of a batch and the threads, and with them the last bits.
-                "n_trained": len(one.program.members),
-                "batch_size": one.program.common.batch_size,
-                "multiplications": one.program.architecture.multiplications,
+                **one.group.architecture.info(),
+                # They determine the rows per batch and the threads, and with them the last bits.
+                "n_trained": len(one.group.members),
+                "batch_size": one.group.common.batch_size,
+                "multiplications": one.group.architecture.multiplications,
                 "members": [
                     {
                         "variant": "/".join(member.variant.path),
@@ -100,16 +66,16 @@ def model_info(
                 ],
             }
         )
-    variants = [member.variant for one in fitted for member in one.program.members]
+    variants = [member.variant for one in fitted for member in one.group.members]
     entries = _variants(problem, variants, outcomes)
     losses = [np.inf if one["loss"] is None else one["loss"] for one in entries]
     resize = getattr(config, "resize", None)
     views = None
     if getattr(config, "test_views", False):
-        views = {"flips": config.augment_flip, "ground": problem.ground}
+        views = {"flips": config.augment_flip, "ground": problem.background}
     return {
         "schema": SCHEMA,
-        "kind": fitted[0].program.architecture.kind,
+        "kind": fitted[0].group.architecture.kind,
         "task": problem.task,
         "classes": list(problem.class_names),
         "class_values": list(problem.class_values),
@@ -122,19 +88,19 @@ def model_info(
         "target": source.target_name,
         "image_shape": list(problem.image_shape) if problem.image_shape else None,
         "judged": "best" if config.patience is not None else "last",
-        "programs": programs,
+        "programs": groups,
         **_prepared(problem),
     }
 
 
 def _prepared(problem: Problem) -> dict[str, Any]:
-    """How the inputs are made; what fills gaps stands with each member."""
+    """The preparation of inputs; values that fill gaps are stored with each member."""
     found = prepared_info(problem.sets[0]) if problem.sets else {}
-    return {key: words for key, words in found.items() if key != "filling"}
+    return {key: value for key, value in found.items() if key != "filling"}
 
 
 def _variants(
-    problem: Problem, variants: Sequence[Variant], outcomes: Sequence[Outcome]
+    problem: Problem, variants: Sequence[Variant], outcomes: Sequence[MemberOutcome]
 ) -> list[dict[str, Any]]:
     """Each variant with its mean validation loss (or test loss), and its error on test rows."""
     found = []
@@ -161,13 +127,13 @@ def _variants(
 
 
 def _units(problem: Problem, seed_index: int) -> Mapping[str, Any]:
-    """x becomes (x - shift) / scale before the first layer, the output y scale + shift after it.
+    """Units of a seed: (x - shift) / scale before the first layer, y scale + shift after the last.
 
-    A scale that is one for all columns stands once.
+    A scale that is the same for all columns is written once.
     """
     split = problem.splits[seed_index]
     same = bool((split.X_scale == split.X_scale[0]).all())
-    # Taken off in float64 before the shift, with which it does the same as the shift alone.
+    # Subtracted in float64 before the rest of the shift, which includes it.
     moved = {} if problem.origin is None else {"input_origin": problem.origin.tolist()}
     filling = {}
     if problem.sets:

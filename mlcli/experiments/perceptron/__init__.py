@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlcli.experiments.experiment import Context, Experiment, Prepared
+from mlcli.experiments.experiment import Context, Experiment
 from mlcli.experiments.perceptron.about import ABOUT
 
 if TYPE_CHECKING:
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
     from mlcli.datasets.source import Source
     from mlcli.experiments.perceptron.config import PerceptronConfig
+    from mlcli.experiments.perceptron.run import PreparedPerceptron
     from mlcli.result import Display, Result
 
 
-class Perceptron(Experiment["PerceptronConfig", "Prepared[PerceptronConfig]"]):
+class PerceptronExperiment(Experiment["PerceptronConfig", "PreparedPerceptron"]):
     """`perceptron`: threshold units, alone and in one hidden layer (section 6.1 of the notes)."""
 
     about = ABOUT
 
-    def prepare(self, config: PerceptronConfig, source: Source) -> Prepared[PerceptronConfig]:
-        from mlcli.experiments.perceptron.run import check
+    def prepare(self, config: PerceptronConfig, source: Source) -> PreparedPerceptron:
+        from mlcli.experiments.perceptron.run import prepare
 
-        check(config, source)
-        return Prepared(config, source)
+        return prepare(config, source)
 
-    def plan(self, prepared: Prepared[PerceptronConfig]) -> Mapping[str, Any]:
+    def plan(self, prepared: PreparedPerceptron) -> Mapping[str, Any]:
         from mlcli.experiments.perceptron.run import plan
 
-        return plan(prepared.config, prepared.source)
+        return plan(prepared)
 
-    def run(self, prepared: Prepared[PerceptronConfig], context: Context) -> Result:
+    def run(self, prepared: PreparedPerceptron, context: Context) -> Result:
         from mlcli.experiments.perceptron.run import run
 
         return run(prepared, context)
@@ -49,4 +49,4 @@ class Perceptron(Experiment["PerceptronConfig", "Prepared[PerceptronConfig]"]):
         return figures(folder)
 
 
-EXPERIMENT = Perceptron()
+EXPERIMENT = PerceptronExperiment()

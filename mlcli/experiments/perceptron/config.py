@@ -67,7 +67,7 @@ class PerceptronConfig(SourceFields, SeedFields):
 
     @field_validator("margins")
     @classmethod
-    def _room_is_left(cls, margins: tuple[float, ...]) -> tuple[float, ...]:
+    def _margins_are_at_most_half(cls, margins: tuple[float, ...]) -> tuple[float, ...]:
         if max(margins) > 0.5:
             raise ValueError(f"must be at most 0.5 each, got {max(margins)}")
         return margins

@@ -32,10 +32,10 @@ def display(metrics: Mapping[str, Any]) -> list[Display]:
     learning = metrics["learning"]
     for name in sorted(learning, key=lambda key: (key == "data", key)):
         one = learning[name]
-        words = metrics["data_name"] if name == "data" else f"margin {name.removeprefix('margin_')}"
+        label = metrics["data_name"] if name == "data" else f"margin {name.removeprefix('margin_')}"
         rows.append(
             [
-                words,
+                label,
                 *interval(one["mistakes"]),
                 number(one["smallest_bound"]),
                 f"{100 * one['share_below_bound']:.0f} %",
@@ -45,8 +45,8 @@ def display(metrics: Mapping[str, Any]) -> list[Display]:
     headings = ["rows", "mistakes", "95 % interval", "smallest bound", "below bound", "separated"]
     shown.append(Display("Rosenblatt's rule", headings, rows))
     rows = [
-        [words, *interval(metrics[key])]
-        for words, key in (
+        [label, *interval(metrics[key])]
+        for label, key in (
             ("slope of the largest error", "slope_of_largest_error"),
             ("slope of the rms error", "slope_of_rms_error"),
         )

@@ -90,7 +90,7 @@ def gates(table: Table) -> Figure:
     return figure
 
 
-def learning(rows: Table, lessons: Table) -> Figure:
+def learning(rows: Table, runs: Table) -> Figure:
     """Rows with the learnt line, and mistakes against their bound."""
     figure = new_figure(8.6, 4.2)
     left, right = figure.subplots(1, 2)
@@ -109,9 +109,9 @@ def learning(rows: Table, lessons: Table) -> Figure:
     left.set_ylabel("x_2")
     left.set_title("Rows of the first seed, widest margin")
     left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, fontsize=9)
-    bounds = numbers(lessons["bound"])
-    for margin, colour in zip(distinct(lessons["margin"]), COLOURS * 5, strict=False):
-        chosen_rows = where(lessons, margin=margin)
+    bounds = numbers(runs["bound"])
+    for margin, colour in zip(distinct(runs["margin"]), COLOURS * 5, strict=False):
+        chosen_rows = where(runs, margin=margin)
         right.plot(
             numbers(chosen_rows["bound"]),
             np.maximum(numbers(chosen_rows["mistakes"]), 0.5),

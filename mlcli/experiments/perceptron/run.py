@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate
-from mlcli.classification.perceptron.bumps import staircase
-from mlcli.classification.perceptron.formula import parse
-from mlcli.classification.perceptron.gates import (
+from mlcli.classification.approximation import staircase
+from mlcli.classification.perceptron import (
     AND,
     INPUTS,
     NAND,
     XOR_OUTPUT,
+    fit_perceptron,
     half_adder,
     single_unit,
     xor,
 )
-from mlcli.classification.perceptron.rosenblatt import learn
 from mlcli.datasets.source import Source
-from mlcli.errors import DataError, InputError
+from mlcli.errors import DataError
 from mlcli.experiments.experiment import Context, Prepared
 from mlcli.experiments.perceptron.config import PerceptronConfig
+from mlcli.experiments.perceptron.formula import parse
 from mlcli.experiments.perceptron.studies import (
     Approximation,
-    Taught,
+    LearningRun,
     approximate,
-    lesson_of,
-    random_lessons,
+    learn_data,
+    learn_random_rows,
     separable_rows,
     two_classes,
     values,
@@ -45,49 +46,78 @@ DETERMINISM = (
     "each seed's work is done with one BLAS thread and collected in order, so the bytes do not "
     "depend on --jobs; another machine, or another version of numpy, can differ in the last digits"
 )
-Lessons = Sequence[tuple[list[Taught], Taught, Approximation]]
 
 
-def check(config: PerceptronConfig, source: Source) -> None:
-    """Refuse what can't be learnt or drawn, before any work.
+@dataclass(frozen=True)
+class PreparedPerceptron(Prepared[PerceptronConfig]):
+    """The rows of the learning rule.
+
+    Attributes:
+        X: rows of two classes, in z-scores, (n, D).
+        sides: -1 or +1, (n,).
+    """
+
+    X: Array
+    sides: Array
+
+
+@dataclass(frozen=True)
+class PerceptronOutcome:
+    """Result of one seed.
+
+    Attributes:
+        random_rows: the learning rule on random rows, one run per margin.
+        data: the learning rule on the data set.
+        approximation: the staircase.
+    """
+
+    random_rows: list[LearningRun]
+    data: LearningRun
+    approximation: Approximation
+
+
+def prepare(config: PerceptronConfig, source: Source) -> PreparedPerceptron:
+    """Select the rows of two classes and evaluate the function once.
 
     Raises:
-        InputError: the device, the rows or the function won't do.
+        InputError: the rows or the function won't do.
     """
-    if config.device not in ("auto", "cpu"):
-        raise InputError(
-            "--device", must="auto or cpu for perceptron, which is NumPy", got=config.device
-        )
     if source.streamed:
         raise DataError(
             f"{source.name} is read in batches, which perceptron can't use",
             hint="a file with fewer rows",
         )
-    two_classes(config, source)
+    X, sides = two_classes(config, source)
     width = (config.function_max - config.function_min) / min(config.n_bins)
     # Shifted intervals reach one bin further.
     x = np.linspace(config.function_min, config.function_max + width, 2001)
     values(parse(config.function), x)
+    return PreparedPerceptron(config, source, X, sides)
 
 
-def plan(config: PerceptronConfig, source: Source) -> Mapping[str, Any]:
+def plan(prepared: PreparedPerceptron) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
+    config = prepared.config
     return {
-        "rows of the learning rule": two_classes(config, source)[1].size,
+        "rows of the learning rule": prepared.sides.size,
         "random rows a seed": config.n_points * len(config.margins),
         "seeds": config.n_seeds,
         "bins": ",".join(map(str, sorted(set(config.n_bins)))),
     }
 
 
-def run(prepared: Prepared[PerceptronConfig], context: Context) -> Result:
-    """Gates, lessons and approximations."""
+def run(prepared: PreparedPerceptron, context: Context) -> Result:
+    """Evaluate the gates, run the learning rule, and approximate the function."""
     config, source = prepared.config, prepared.source
-    found = []
+    X, sides = prepared.X, prepared.sides
+    found: list[PerceptronOutcome] = []
 
-    def work(index: int) -> tuple[list[Taught], Taught, Approximation]:
-        lessons = random_lessons(config, index)
-        return lessons, lesson_of(config, source, index), approximate(config, index)
+    def work(index: int) -> PerceptronOutcome:
+        return PerceptronOutcome(
+            learn_random_rows(config, index),
+            learn_data(config, X, sides, index),
+            approximate(config, index),
+        )
 
     for one in context.workers.map_ordered(work, range(config.n_seeds)):
         found.append(one)
@@ -100,8 +130,8 @@ def run(prepared: Prepared[PerceptronConfig], context: Context) -> Result:
                 "steepness",
                 config.steepnesses,
                 {
-                    "rms_error": [one[2].smooth for one in found],
-                    "live_units": [one[2].live for one in found],
+                    "rms_error": [one.approximation.smooth for one in found],
+                    "live_units": [one.approximation.live for one in found],
                 },
             ),
             "gates": _gates(),
@@ -110,8 +140,8 @@ def run(prepared: Prepared[PerceptronConfig], context: Context) -> Result:
                 "n_bins",
                 sorted(set(config.n_bins)),
                 {
-                    "largest_error": [one[2].largest for one in found],
-                    "rms_error": [one[2].rms for one in found],
+                    "largest_error": [one.approximation.largest for one in found],
+                    "rms_error": [one.approximation.rms for one in found],
                 },
             ),
             "rows": _rows(config),
@@ -123,47 +153,51 @@ def run(prepared: Prepared[PerceptronConfig], context: Context) -> Result:
 
 
 def _certificates(
-    config: PerceptronConfig, source: Source, found: Lessons
+    config: PerceptronConfig, source: Source, found: Sequence[PerceptronOutcome]
 ) -> dict[str, list[Certificate]]:
-    """One a run of the learning rule, by its rows."""
-    lessons = {
-        f"Rosenblatt's rule, margin {margin:g}": [one[0][k].learnt.certificate for one in found]
+    """One per run of the learning rule, by its rows."""
+    certificates = {
+        f"Rosenblatt's rule, margin {margin:g}": [
+            one.random_rows[k].fit.certificate for one in found
+        ]
         for k, margin in enumerate(config.margins)
     }
-    return lessons | {
-        f"Rosenblatt's rule on {source.name}": [one[1].learnt.certificate for one in found]
+    return certificates | {
+        f"Rosenblatt's rule on {source.name}": [one.data.fit.certificate for one in found]
     }
 
 
-def _metrics(config: PerceptronConfig, source: Source, found: Lessons) -> Metrics:
-    asked = tuple(int(bit) for bit in config.truth_table)
-    unit = single_unit((asked[0], asked[1], asked[2], asked[3]))
+def _metrics(
+    config: PerceptronConfig, source: Source, found: Sequence[PerceptronOutcome]
+) -> Metrics:
+    bits = tuple(int(bit) for bit in config.truth_table)
+    unit = single_unit((bits[0], bits[1], bits[2], bits[3]))
     total, carry = half_adder(INPUTS)
     outputs = {
         "nand": NAND.fire(INPUTS),
         "xor": xor(INPUTS),
         "half_adder_sum": total,
         "half_adder_carry": carry,
-        "asked": np.array(asked),
+        "asked": np.array(bits),
     }
     tables: Metrics = {
-        name: dict(zip(BITS, bits.tolist(), strict=True)) for name, bits in outputs.items()
+        name: dict(zip(BITS, output.tolist(), strict=True)) for name, output in outputs.items()
     }
     fired = [None] * 4 if unit is None else unit.fire(INPUTS).tolist()
     tables["one_unit"] = dict(zip(BITS, fired, strict=True))
     learning = {
-        f"margin_{margin:g}": _lesson([one[0][k] for one in found])
+        f"margin_{margin:g}": _learning_metrics([one.random_rows[k] for one in found])
         for k, margin in enumerate(config.margins)
     }
     metrics: Metrics = {
         "truth_tables": tables,
         "one_unit_exists": unit is not None,
-        "learning": learning | {"data": _lesson([one[1] for one in found])},
+        "learning": learning | {"data": _learning_metrics([one.data for one in found])},
         "data_name": source.name,
         "function": config.function,
         "n_seeds": len(found),
         **{
-            name: summary([one[2].slopes[k] for one in found], name)
+            name: summary([one.approximation.slopes[k] for one in found], name)
             for k, name in enumerate(("slope_of_largest_error", "slope_of_rms_error"))
         },
     }
@@ -172,14 +206,14 @@ def _metrics(config: PerceptronConfig, source: Source, found: Lessons) -> Metric
     return metrics
 
 
-def _lesson(taught: Sequence[Taught]) -> Metrics:
-    bounds = [one.bound for one in taught]
+def _learning_metrics(runs: Sequence[LearningRun]) -> Metrics:
+    bounds = [one.bound for one in runs]
     finite = [bound for bound in bounds if np.isfinite(bound)]
     return {
-        "mistakes": summary([float(one.learnt.mistakes) for one in taught], "mistakes"),
+        "mistakes": summary([float(one.fit.mistakes) for one in runs], "mistakes"),
         "smallest_bound": min(finite) if finite else None,
-        "share_below_bound": float(np.mean([o.learnt.mistakes <= o.bound for o in taught])),
-        "share_converged": float(np.mean([one.learnt.converged for one in taught])),
+        "share_below_bound": float(np.mean([o.fit.mistakes <= o.bound for o in runs])),
+        "share_converged": float(np.mean([one.fit.converged for one in runs])),
     }
 
 
@@ -193,9 +227,9 @@ def _curve(
 
 
 def _gates() -> Columns:
-    """Each unit of Figures 7 and 8 as w_1 x_1 + w_2 x_2 + b, the hidden unit put into the output.
+    """Each unit of Figures 7 and 8 as w_1 x_1 + w_2 x_2 + b, the hidden unit inserted.
 
-    Where XOR's hidden unit is silent its output draws one line, where it fires another.
+    XOR's output has one line if the hidden unit is 0 and another one if it is 1.
     """
     hidden = XOR_OUTPUT.w[2]
     rows = [
@@ -208,15 +242,21 @@ def _gates() -> Columns:
     return {name: [row[i] for row in rows] for i, name in enumerate(names)}
 
 
-def _learning(config: PerceptronConfig, found: Lessons) -> Columns:
+def _learning(config: PerceptronConfig, found: Sequence[PerceptronOutcome]) -> Columns:
     columns: dict[str, list[Any]] = {
         key: [] for key in ("margin", "seed_index", "mistakes", "bound", "converged")
     }
     for k, margin in enumerate(config.margins):
         for index, one in enumerate(found):
-            taught = one[0][k]
-            values_ = (margin, index, taught.learnt.mistakes, taught.bound, taught.learnt.converged)
-            for key, value in zip(columns, values_, strict=True):
+            learning = one.random_rows[k]
+            row = (
+                margin,
+                index,
+                learning.fit.mistakes,
+                learning.bound,
+                learning.fit.converged,
+            )
+            for key, value in zip(columns, row, strict=True):
                 columns[key].append(value)
     return columns
 
@@ -227,7 +267,7 @@ def _rows(config: PerceptronConfig) -> Columns:
     X, sides, _ = separable_rows(
         config.margins[k], config.n_points, stream(config.seed, "rows", 0, k)
     )
-    w = learn(X, sides, config.max_passes).w
+    w = fit_perceptron(X, sides, config.max_passes).w
     n = sides.size
     return {
         "x_1": X[:, 0],

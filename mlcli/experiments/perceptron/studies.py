@@ -1,4 +1,4 @@
-"""The learning rule, the approximator and its deformation, with what is random in each."""
+"""The studies of `perceptron`: the learning rule, the approximation and its deformation."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.perceptron.bumps import staircase
-from mlcli.classification.perceptron.formula import Function, parse
-from mlcli.classification.perceptron.rosenblatt import Learnt, learn, mistake_bound
+from mlcli.classification.approximation import staircase
+from mlcli.classification.perceptron import PerceptronFit, fit_perceptron, mistake_bound
 from mlcli.datasets.dataset import ROWS_A_CLASS, few_enough
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError
 from mlcli.experiments.perceptron.config import PerceptronConfig
+from mlcli.experiments.perceptron.formula import Function, parse
 from mlcli.linear.statistics import spread
 from mlcli.rng import stream
 
@@ -22,22 +22,22 @@ N_FINE = 20_001
 
 
 @dataclass(frozen=True)
-class Taught:
-    """One run of the learning rule.
+class LearningRun:
+    """One run of Rosenblatt's rule.
 
     Attributes:
-        learnt: where it ended.
-        bound: on its mistakes, infinite for rows that were not separated.
+        fit: its result.
+        bound: on its mistakes; infinite for rows that were not separated.
     """
 
-    learnt: Learnt
+    fit: PerceptronFit
     bound: float
 
 
 def separable_rows(
     margin: float, n_points: int, rng: np.random.Generator
 ) -> tuple[Array, Array, Array]:
-    """Random points of the square that a random line keeps at a distance: X, sides, the line."""
+    """Random points of the square at a distance from a random line: X, sides, the line."""
     angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.4, 0.4)
     line = np.array([np.cos(angle), np.sin(angle), offset])
     kept: list[Array] = []
@@ -49,22 +49,22 @@ def separable_rows(
     return X, np.sign(X @ line[:2] + offset), line
 
 
-def random_lessons(config: PerceptronConfig, index: int) -> list[Taught]:
-    """The learning rule on random rows, one run a margin."""
+def learn_random_rows(config: PerceptronConfig, index: int) -> list[LearningRun]:
+    """Rosenblatt's rule on random rows, one run per margin."""
     found = []
     for k, margin in enumerate(config.margins):
         rng = stream(config.seed, "rows", index, k)
         X, sides, line = separable_rows(margin, config.n_points, rng)
-        learnt = learn(X, sides, config.max_passes)
-        found.append(Taught(learnt, mistake_bound(X, sides, line)))
+        fit = fit_perceptron(X, sides, config.max_passes)
+        found.append(LearningRun(fit, mistake_bound(X, sides, line)))
     return found
 
 
 def two_classes(config: PerceptronConfig, source: Source) -> tuple[Array, Array]:
-    """The rows of the two smallest values of the target, their features in z-scores, and sides.
+    """Rows with the two smallest values of the target, in z-scores, and their sides -1 and +1.
 
     Raises:
-        DataError: the target has only one value, or measurements for classes.
+        DataError: the target has only one value, or is a measurement.
     """
     data = source.replicate(0, config.seed).fitted_to()
     values = np.unique(data.t)
@@ -86,23 +86,22 @@ def two_classes(config: PerceptronConfig, source: Source) -> tuple[Array, Array]
     return X, np.where(data.t[rows] == values[0], -1.0, 1.0)
 
 
-def lesson_of(config: PerceptronConfig, source: Source, index: int) -> Taught:
-    """The learning rule on the user's rows in a random order."""
-    X, sides = two_classes(config, source)
+def learn_data(config: PerceptronConfig, X: Array, sides: Array, index: int) -> LearningRun:
+    """Rosenblatt's rule on the rows of the data set X (n, D), sides (n,), in a random order."""
     order = stream(config.seed, "order", index).permutation(sides.size)
-    learnt = learn(X[order], sides[order], config.max_passes)
-    return Taught(learnt, mistake_bound(X, sides, learnt.w))
+    fit = fit_perceptron(X[order], sides[order], config.max_passes)
+    return LearningRun(fit, mistake_bound(X, sides, fit.w))
 
 
 @dataclass(frozen=True)
 class Approximation:
-    """Errors of one shifted interval.
+    """Errors of the staircase on one shifted interval.
 
     Attributes:
         largest, rms: against the number of bins, (n_counts,).
-        slopes: of ln error against ln bins, of the two.
+        slopes: of ln error against ln bins, of both errors.
         smooth: rms error of sigmoids at each steepness with `shown_bins`, (n_steepnesses,).
-        live: mean share of units whose slope in x is above 1 % of its largest, the same shape.
+        live: mean share of units whose slope in x is above 1 % of its maximum, the same shape.
     """
 
     largest: Array
@@ -113,7 +112,7 @@ class Approximation:
 
 
 def approximate(config: PerceptronConfig, index: int) -> Approximation:
-    """The function on the interval, shifted at random by up to one of the widest bins."""
+    """Approximate the function on the interval, shifted at random by up to the widest bin."""
     f = parse(config.function)
     counts = sorted(set(config.n_bins))
     width = (config.function_max - config.function_min) / counts[0]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlcli.experiments.experiment import Context, Experiment, Prepared
+from mlcli.experiments.experiment import Context, Experiment
 from mlcli.experiments.propagate.about import ABOUT
 
 if TYPE_CHECKING:
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
     from mlcli.datasets.source import Source
     from mlcli.experiments.propagate.config import PropagateConfig
+    from mlcli.experiments.propagate.run import PreparedPropagate
     from mlcli.result import Display, Result
 
 
-class Propagate(Experiment["PropagateConfig", "Prepared[PropagateConfig]"]):
+class Propagate(Experiment["PropagateConfig", "PreparedPropagate"]):
     """`propagate`: vanishing and exploding gradients (sections 7.1 to 7.3 of the notes)."""
 
     about = ABOUT
 
-    def prepare(self, config: PropagateConfig, source: Source) -> Prepared[PropagateConfig]:
-        from mlcli.experiments.propagate.run import check
+    def prepare(self, config: PropagateConfig, source: Source) -> PreparedPropagate:
+        from mlcli.experiments.propagate.run import prepare
 
-        check(config, source)
-        return Prepared(config, source)
+        return prepare(config, source)
 
-    def plan(self, prepared: Prepared[PropagateConfig]) -> Mapping[str, Any]:
+    def plan(self, prepared: PreparedPropagate) -> Mapping[str, Any]:
         from mlcli.experiments.propagate.run import plan
 
-        return plan(prepared.config, prepared.source)
+        return plan(prepared)
 
-    def run(self, prepared: Prepared[PropagateConfig], context: Context) -> Result:
+    def run(self, prepared: PreparedPropagate, context: Context) -> Result:
         from mlcli.experiments.propagate.run import run
 
         return run(prepared, context)

@@ -17,7 +17,7 @@ TRAINS = {"none": "training accuracy", "batch": "the same with batch normalisati
 
 
 def display(metrics: Mapping[str, Any]) -> list[Display]:
-    """Factors a layer beside theory, one-signed gradients, and what trains."""
+    """Factors per layer and theory, one-signed gradients, and which pairs train."""
     deepest = metrics["depths"].split(",")[-1]
     shown = []
     for side, words in MOVES.items():

@@ -58,7 +58,7 @@ def _colour(i: int) -> str:
 
 
 def curves(table: Table, key: str, label: str, title: str) -> Figure:
-    """One curve an activation."""
+    """One curve per activation."""
     figure = new_figure(8.0, 4.6)
     axes = figure.add_subplot()
     for i, name in enumerate(distinct(table["activation"])):
@@ -80,7 +80,7 @@ def curves(table: Table, key: str, label: str, title: str) -> Figure:
 
 
 def signs(points: Table, shares: Table) -> Figure:
-    """Where gradients of two weights lie, and how often gradients have one sign."""
+    """Gradients of two weights, and the share of gradients with one sign."""
     figure = new_figure(9.6, 7.4)
     halves: Any = figure.subfigures(2, 1, height_ratios=[1, 1.15])
     above, below = halves
@@ -167,7 +167,7 @@ def _measured(
 
 
 def layers(table: Table, side: str, symbol: str) -> Figure:
-    """A panel an activation, a line an initialisation."""
+    """One panel per activation, one line per initialisation."""
     names, inits = distinct(table["activation"]), distinct(table["init"])
     n_columns = min(PANELS_A_ROW, len(names))
     n_rows = -(-len(names) // n_columns)
@@ -194,7 +194,7 @@ def layers(table: Table, side: str, symbol: str) -> Figure:
 
 
 def batch_norm(table: Table) -> Figure:
-    """Errors under batch normalisation against the layer, and their factor a layer."""
+    """Errors under batch normalisation against the layer, and their factor per layer."""
     names, inits = distinct(table["activation"]), distinct(table["init"])
     figure = new_figure(11.0, 4.6)
     left, right = figure.subplots(1, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
@@ -12,16 +13,15 @@ from mlcli.errors import DataError, InputError
 from mlcli.experiments.experiment import Context, Prepared
 from mlcli.experiments.propagate import tables
 from mlcli.experiments.propagate.config import PropagateConfig
-from mlcli.experiments.propagate.networks import NORMALISATIONS, measure_signals, measure_signs
-from mlcli.experiments.propagate.training import N_TRIALS, rows_of, train_pairs
+from mlcli.experiments.propagate.measurements import NORMALISATIONS, measure_signals, measure_signs
+from mlcli.experiments.propagate.training import N_TRIALS, TrainingRows, rows_of, train_pairs
 from mlcli.neural.activations import ACTIVATIONS
-from mlcli.neural.device import find_device
+from mlcli.neural.device import find_device, one_thread
 from mlcli.neural.initialisation import SCHEMES
-from mlcli.neural.propagation import one_thread
 from mlcli.result import Result
 from mlcli.scale.workers import Processes
 
-# With a slope that is learnt or drawn there is no one curve h(a); with zeros there is no signal.
+# A learnt or drawn slope has no single curve h(a); weights of zero give no signal.
 KNOWN_ACTIVATIONS = tuple(name for name, h in ACTIVATIONS.items() if h.value is not None)
 KNOWN_INITS = tuple(name for name in SCHEMES if name != "zeros")
 # Bytes of the largest measured network, times the copies that are held at once.
@@ -33,8 +33,19 @@ DETERMINISM = (
 )
 
 
-def check(config: PropagateConfig, source: Source) -> None:
-    """Refuse unknown names and rows that can't be classified, before any work.
+@dataclass(frozen=True)
+class PreparedPropagate(Prepared[PropagateConfig]):
+    """Measurements and trainings that can start.
+
+    Attributes:
+        rows: on which deep networks are trained.
+    """
+
+    rows: TrainingRows
+
+
+def prepare(config: PropagateConfig, source: Source) -> PreparedPropagate:
+    """Check names, device, sizes and rows; the rows to train on.
 
     Raises:
         InputError: a name, the device, the sizes or the rows won't do.
@@ -61,7 +72,7 @@ def check(config: PropagateConfig, source: Source) -> None:
             f"{source.name} is read in batches, which propagate can't use",
             hint="a file with fewer rows",
         )
-    rows_of(config, source)
+    return PreparedPropagate(config, source, rows_of(config, source))
 
 
 def _check_names(flag: str, names: Iterable[str], known: tuple[str, ...]) -> None:
@@ -76,24 +87,25 @@ def _check_names(flag: str, names: Iterable[str], known: tuple[str, ...]) -> Non
             )
 
 
-def plan(config: PropagateConfig, source: Source) -> Mapping[str, Any]:
+def plan(prepared: PreparedPropagate) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
+    config = prepared.config
     n_pairs = len(config.activations) * len(config.inits) * len(NORMALISATIONS)
     return {
         "pairs, with and without batch normalisation": n_pairs,
         "measured networks": n_pairs * len(config.depths) * config.n_seeds,
         "trained networks": n_pairs * config.train_seeds,
         "trials of a learning rate": n_pairs * len(config.train_rates) * N_TRIALS,
-        "rows to train on": rows_of(config, source).labels.size,
+        "rows to train on": prepared.rows.labels.size,
     }
 
 
-def run(prepared: Prepared[PropagateConfig], context: Context) -> Result:
+def run(prepared: PreparedPropagate, context: Context) -> Result:
     """Measure, compare with theory, train."""
     config, source = prepared.config, prepared.source
-    rows, workers = rows_of(config, source), context.workers
+    rows, workers = prepared.rows, context.workers
     if (kind := find_device(config.device).type) == "cpu":
-        # Whatever a worker elsewhere would take.
+        # A worker on another machine must use the same device.
         config = config.model_copy(update={"device": kind})
     elif not isinstance(workers, Processes):
         raise InputError("--device", must="cpu with --cluster", got=kind, hint="--device cpu")
@@ -115,7 +127,9 @@ def run(prepared: Prepared[PropagateConfig], context: Context) -> Result:
     for name in config.activations:
         pieces["signs", name] = partial(measure_signs, config, name)
     found: dict[tuple[str, ...], Any] = {}
-    for address, one in zip(pieces, workers.map_ordered(_alone, pieces.values()), strict=True):
+    for address, one in zip(
+        pieces, workers.map_ordered(_in_one_thread, pieces.values()), strict=True
+    ):
         found[address] = one
         context.progress(len(found), len(pieces))
     signals, signs, trained = (
@@ -135,6 +149,6 @@ def run(prepared: Prepared[PropagateConfig], context: Context) -> Result:
     )
 
 
-def _alone(work: Any) -> Any:
+def _in_one_thread(work: Any) -> Any:
     with one_thread():
         return work()

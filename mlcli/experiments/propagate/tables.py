@@ -1,4 +1,4 @@
-"""The curves and the metrics of `propagate`, measurement beside theory."""
+"""Tables and metrics of `propagate`: measurement and theory."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.experiments.propagate.config import PropagateConfig
-from mlcli.experiments.propagate.networks import NORMALISATIONS, SIGN_SCHEME, Signs
-from mlcli.experiments.propagate.training import Rows, Trained
+from mlcli.experiments.propagate.measurements import NORMALISATIONS, SIGN_SCHEME, Signs
+from mlcli.experiments.propagate.training import PairTraining, TrainingRows
 from mlcli.experiments.summary import interval_columns, summary
 from mlcli.neural.initialisation import weight_variance
-from mlcli.neural.mean_field import Variances, activation_curve, same_sign_share, variances
-from mlcli.neural.propagation import Signals
+from mlcli.neural.layer_statistics import Signals
+from mlcli.neural.mean_field import LayerVariances, activation_curve, same_sign_share, variances
 from mlcli.result import Columns, Metrics
 
 Array = NDArray[np.float64]
@@ -24,14 +24,14 @@ REACH = 4.0
 
 
 def _log10(values: Array) -> Array:
-    """log10, and no number where the value has left the range of a float."""
+    """log10; NaN where the value has left the range of a float."""
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.log10(values)
     return np.where(np.isfinite(found), found, np.nan)
 
 
 def factors(side: str, values: Array) -> Array:
-    """The mean over the layers of what one layer does to a variance, (L, ...) to (...).
+    """The mean over the layers of the factor of a variance per layer, (L, ...) to (...).
 
     Forward Var a^(l+1) / Var a^(l), backward Var delta^(l) / Var delta^(l+1). Of each ratio the
     mean over the weights is exact for ReLU forward; where a variance fluctuates about a fixed
@@ -44,7 +44,7 @@ def factors(side: str, values: Array) -> Array:
 
 def _each(
     config: PropagateConfig, measured: Measured
-) -> Iterator[tuple[str, str, str, int, Signals, Variances]]:
+) -> Iterator[tuple[str, str, str, int, Signals, LayerVariances]]:
     """normalisation, activation, init, depth, what was measured, and theory."""
     for normalisation in NORMALISATIONS:
         for activation in config.activations:
@@ -79,7 +79,7 @@ def signals(config: PropagateConfig, measured: Measured) -> Columns:
         for side in SIDES:
             logs = interval_columns(f"log10_{side}", _log10(getattr(found, side)).T)
             logs[f"log10_{side}_theory"] = list(_log10(getattr(theory, side)))
-            # Five decimals are below any interval, and keep the file small.
+            # Five decimals are finer than any interval, and keep the file small.
             part |= _rounded(logs, 5)
         for name, values in part.items():
             columns.setdefault(name, []).extend(values)
@@ -100,7 +100,7 @@ def activations(config: PropagateConfig) -> Columns:
 
 
 def _sign_limit(config: PropagateConfig, activation: str, normalisation: str, n: int) -> float:
-    """What a large minibatch leaves of the lock: with batch normalisation nothing."""
+    """The share of one-signed gradients in a large minibatch; 2^(1-n) with batch normalisation."""
     if normalisation == "batch":
         return float(2.0 ** (1 - n))
     q = config.width * weight_variance(SIGN_SCHEME, config.width, config.width)
@@ -139,7 +139,7 @@ def sign_points(found: Mapping[tuple[str, ...], Signs]) -> Columns:
     return {"activation": names, "dE_dw_1": w[:, 0], "dE_dw_2": w[:, 1]}
 
 
-def verdict(config: PropagateConfig, one: Trained, n_rows: int) -> dict[str, bool]:
+def verdict(config: PropagateConfig, one: PairTraining, n_rows: int) -> dict[str, bool]:
     """Whether the interval of the accuracy lies above the threshold, and whether below.
 
     If neither, it is open: some seeds train. Of a single seed the value itself decides.
@@ -156,10 +156,10 @@ def verdict(config: PropagateConfig, one: Trained, n_rows: int) -> dict[str, boo
 
 def trains(
     config: PropagateConfig,
-    trained: Mapping[tuple[str, ...], Mapping[str, Trained]],
+    trained: Mapping[tuple[str, ...], Mapping[str, PairTraining]],
     n_rows: int,
 ) -> Columns:
-    """What training on so many rows makes of every pair."""
+    """Training result of every pair."""
     columns: dict[str, list[Any]] = {}
     for normalisation in NORMALISATIONS:
         for activation in config.activations:
@@ -185,10 +185,10 @@ def trains(
 
 def metrics(
     config: PropagateConfig,
-    rows: Rows,
+    rows: TrainingRows,
     measured: Measured,
     signs: Mapping[tuple[str, ...], Signs],
-    trained: Mapping[tuple[str, ...], Mapping[str, Trained]],
+    trained: Mapping[tuple[str, ...], Mapping[str, PairTraining]],
 ) -> Metrics:
     """Everything of metrics.json but the name of the data."""
     found: Metrics = {
@@ -203,7 +203,7 @@ def metrics(
     }
     for normalisation, activation, init, depth, signal, theory in _each(config, measured):
         for side in SIDES:
-            # Normalised, a has variance 1 in every layer: there is nothing to say of it.
+            # With normalisation a has variance 1 in every layer.
             if normalisation == "batch" and side == "forward":
                 continue
             place = f"batch_norm_{side}" if normalisation == "batch" else side

@@ -1,4 +1,4 @@
-"""Which pairs of initialisation and activation train at all, found out by training them."""
+"""Training accuracy of every pair of initialisation and activation."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mlcli.errors import DataError, InputError
 from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.linear.statistics import spread
 from mlcli.neural.device import find_device
+from mlcli.neural.evaluation import TrainingScores, training_scores
 from mlcli.neural.losses import LOSSES
 from mlcli.neural.mlp import MLP
 from mlcli.neural.optimisers import OPTIMISERS
-from mlcli.neural.propagation import TrainingScores, training_scores
 from mlcli.neural.schedules import one_cycle
-from mlcli.neural.training import Settings, train
+from mlcli.neural.training import TrainingSettings, train
 from mlcli.rng import stream
 
 Array = NDArray[np.float64]
@@ -30,8 +30,8 @@ N_TRIALS, TRIAL = 2, 1 / 3
 
 
 @dataclass(frozen=True)
-class Rows:
-    """What is learnt: inputs in z-scores (N, D), labels (N,), and how many classes there are."""
+class TrainingRows:
+    """Inputs in z-scores (N, D), labels (N,), and the number of classes."""
 
     X: Array
     labels: NDArray[np.int64]
@@ -43,11 +43,11 @@ class Rows:
         return float(np.bincount(self.labels).max() / self.labels.size)
 
 
-def rows_of(config: PropagateConfig, source: Source) -> Rows:
+def rows_of(config: PropagateConfig, source: Source) -> TrainingRows:
     """A random choice of the data's rows, the same for all pairs.
 
     Raises:
-        InputError: the target is no class, or parameters don't fit the rows.
+        InputError: the target is not a class, or parameters don't fit the rows.
     """
     data = source.replicate(0, config.seed).fitted_to()
     values, labels = np.unique(data.t, return_inverse=True)
@@ -61,7 +61,7 @@ def rows_of(config: PropagateConfig, source: Source) -> Rows:
     order = stream(config.seed, "training rows").permutation(labels.size)[: config.train_rows]
     X = data.X.reshape(labels.size, -1)[order].astype(np.float64)
     X = (X - X.mean(axis=0)) / spread(X)
-    rows = Rows(X, labels[order].astype(np.int64), values.size)
+    rows = TrainingRows(X, labels[order].astype(np.int64), values.size)
     if config.train_batch > labels[order].size:
         raise InputError(
             "--train-batch",
@@ -78,8 +78,8 @@ def rows_of(config: PropagateConfig, source: Source) -> Rows:
 
 
 @dataclass(frozen=True)
-class Trained:
-    """How one pair trains.
+class PairTraining:
+    """Result of training one pair.
 
     Attributes:
         learning_rate: the best of the rates that were tried.
@@ -95,16 +95,16 @@ class Trained:
 
 
 def train_pairs(
-    config: PropagateConfig, rows: Rows, activation: str, normalisation: str
-) -> Mapping[str, Trained]:
-    """Train every initialisation with one activation, all networks of a kind at once.
+    config: PropagateConfig, rows: TrainingRows, activation: str, normalisation: str
+) -> Mapping[str, PairTraining]:
+    """Train every initialisation with one activation, all networks at once.
 
-    The rate is chosen on networks and orders of their own, so that the accuracies which are
-    reported don't profit from the choice.
+    The rate is chosen on other networks and orders, so that the reported accuracies are not biased
+    by the choice.
     """
     members = [(init, rate) for init in config.inits for rate in config.train_rates]
     trials = list(range(N_TRIALS))
-    scores = _train(
+    scores = _train_members(
         config,
         rows,
         activation,
@@ -116,12 +116,12 @@ def train_pairs(
     )
     shape = (len(config.inits), len(config.train_rates), N_TRIALS)
     tried = scores.accuracy.reshape(shape).mean(axis=2)
-    # Equal accuracies, mostly those of chance, are told apart by the loss.
+    # Ties in the accuracy, mostly at chance level, are broken by the loss.
     loss = np.nan_to_num(scores.loss, nan=np.inf, posinf=np.inf).reshape(shape).mean(axis=2)
     best = [int(np.lexsort((loss[k], -tried[k]))[0]) for k in range(len(config.inits))]
     chosen = [(init, config.train_rates[best[k]]) for k, init in enumerate(config.inits)]
     seeds = list(range(config.train_seeds))
-    scores = _train(
+    scores = _train_members(
         config,
         rows,
         activation,
@@ -133,22 +133,23 @@ def train_pairs(
     )
     accuracy, loss = (part.reshape(len(chosen), -1) for part in (scores.accuracy, scores.loss))
     return {
-        init: Trained(rate, tried[k], accuracy[k], loss[k]) for k, (init, rate) in enumerate(chosen)
+        init: PairTraining(rate, tried[k], accuracy[k], loss[k])
+        for k, (init, rate) in enumerate(chosen)
     }
 
 
-def _train(
+def _train_members(
     config: PropagateConfig,
-    rows: Rows,
+    rows: TrainingRows,
     activation: str,
     normalisation: str,
     members: Sequence[tuple[str, float]],
-    word: str,
+    purpose: str,
     seeds: Sequence[int],
     n_steps: int,
 ) -> TrainingScores:
     """Scores of members (init, rate) after so many steps."""
-    streams = [partial(stream, config.seed, word, index) for index in seeds]
+    streams = [partial(stream, config.seed, purpose, index) for index in seeds]
     sizes = [rows.X.shape[1], *[config.train_width] * config.train_depth, rows.n_classes]
     net = MLP(
         sizes,
@@ -160,8 +161,8 @@ def _train(
     )
     optimiser = OPTIMISERS["adam"](net.theta, net.decays, [rate for _, rate in members])
     n_epochs = max(1, round(n_steps * config.train_batch / rows.labels.size))
-    # Without the slow start of a cycle the rates that train best diverge on the way.
-    settings = Settings(
+    # Without the warm-up of a cycle the best rates diverge.
+    settings = TrainingSettings(
         n_epochs,
         config.train_batch,
         one_cycle(),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlcli.experiments.experiment import Context, Experiment, Prepared
+from mlcli.experiments.experiment import Context, Experiment
 from mlcli.experiments.train_cnn.about import ABOUT
 
 if TYPE_CHECKING:
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
 
     from mlcli.datasets.source import Source
     from mlcli.experiments.train_cnn.config import TrainCnnConfig
-    from mlcli.neural.process_group import ProcessGroup
+    from mlcli.experiments.train_cnn.run import PreparedCnn
+    from mlcli.neural.data_parallel import ProcessGroup
     from mlcli.result import Display, Result
 
 
-class TrainCnn(Experiment["TrainCnnConfig", "Prepared[TrainCnnConfig]"]):
+class TrainCnn(Experiment["TrainCnnConfig", "PreparedCnn"]):
     """Convolutional networks on images (section 8), side by side and against an MLP."""
 
     about = ABOUT
 
-    def prepare(self, config: TrainCnnConfig, source: Source) -> Prepared[TrainCnnConfig]:
-        from mlcli.experiments.train_cnn.run import check
+    def prepare(self, config: TrainCnnConfig, source: Source) -> PreparedCnn:
+        from mlcli.experiments.train_cnn.run import prepare
 
-        check(config, source)
-        return Prepared(config, source)
+        return prepare(config, source)
 
-    def plan(self, prepared: Prepared[TrainCnnConfig]) -> Mapping[str, Any]:
+    def plan(self, prepared: PreparedCnn) -> Mapping[str, Any]:
         from mlcli.experiments.train_cnn.run import plan
 
-        return plan(prepared.config, prepared.source)
+        return plan(prepared)
 
-    def run(self, prepared: Prepared[TrainCnnConfig], context: Context) -> Result:
+    def run(self, prepared: PreparedCnn, context: Context) -> Result:
         from mlcli.experiments.train_cnn.run import run
 
         return run(prepared, context)
@@ -49,7 +49,7 @@ class TrainCnn(Experiment["TrainCnnConfig", "Prepared[TrainCnnConfig]"]):
 
         return figures(folder)
 
-    def follow(self, prepared: Prepared[TrainCnnConfig], group: ProcessGroup) -> None:
+    def follow(self, prepared: PreparedCnn, group: ProcessGroup) -> None:
         from mlcli.experiments.train_cnn.run import follow
 
         follow(prepared, group)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlcli.experiments.train_mlp.display import display as display_scores
-from mlcli.experiments.train_mlp.display import variants_in
+from mlcli.experiments.networks.display import display as display_scores
+from mlcli.experiments.networks.display import variants_in
 from mlcli.experiments.wording import interval
 from mlcli.result import Display
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+from numpy.typing import NDArray
 
 from mlcli.experiments.networks import figures as networks
-from mlcli.experiments.networks.figures import look
-from mlcli.experiments.train_cnn import maps_figure
-from mlcli.experiments.train_mlp import figures as train_mlp
+from mlcli.experiments.networks.figures import line_style
 from mlcli.json_file import read_json
 from mlcli.plotting import (
     Table,
@@ -22,6 +24,23 @@ from mlcli.plotting import (
     shade,
     where,
 )
+
+# Ten colours that most readers can tell apart; the label is written in each cell as well.
+CLASS_COLOURS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+    "#7F7F7F",
+    "#8C510A",
+    "#542788",
+)
+# Cells of a map along a side up to which each has its label written in it.
+MOST_LABELLED = 16
+
 
 MOST_FILTERS = 32
 
@@ -52,15 +71,15 @@ def figures(folder: Path) -> dict[str, Figure]:
     )
     return {
         "calibration": networks.calibration(tables["calibration"], shown),
-        "class_map": maps_figure.class_map(tables["picture"], tables["class_map"]),
+        "class_map": class_map(tables["picture"], tables["class_map"]),
         "confusion": networks.confusion(tables["confusion"], shown),
         "curves": networks.curves(tables["curves"], classes=classes),
-        "feature_maps": maps_figure.feature_maps(tables["feature_maps"]),
+        "feature_maps": feature_maps(tables["feature_maps"]),
         "filters": filters(tables["filters"]),
         "invariance": invariance(tables["invariance"]),
-        "misclassified": train_mlp.misclassified(tables["misclassified"], classes=classes),
-        "predictions": train_mlp.predictions(tables["predictions"]),
-        "schedule": train_mlp.schedule(tables["schedules"]),
+        "misclassified": networks.misclassified(tables["misclassified"], classes=classes),
+        "predictions": networks.predictions(tables["predictions"]),
+        "schedule": networks.schedule(tables["schedules"]),
         "scores": networks.scores(tables["members"], metrics, *score),
         "shifts": shifts(tables["shifts"], classes=classes),
     }
@@ -74,7 +93,7 @@ def shifts(table: Table, *, classes: bool) -> Figure:
     axes = figure.add_subplot()
     for place, name in enumerate(distinct(table["network"])):
         rows = where(table, network=name)
-        style = look(place) if name != "perceptron" else {"color": "black", "linestyle": "--"}
+        style = line_style(place) if name != "perceptron" else {"color": "black", "linestyle": "--"}
         x, y = numbers(rows["shift"]), numbers(rows["score"])
         axes.plot(x, y, marker="o", markersize=4, linewidth=1.4, label=name, **style)
         low, high = (numbers(rows[f"score_ci_{end}"]) for end in ("low", "high"))
@@ -114,7 +133,7 @@ def filters(table: Table) -> Figure:
 
 
 def invariance(table: Table) -> Figure:
-    """How much of each layer's output a shift changes, layer by layer."""
+    """Relative change of each layer's output under a shift."""
     if not table["layer"]:
         return nothing_to_draw("The test images were not shifted (max_shift is 0).")
     figure = new_figure(7.4, 4.8)
@@ -123,7 +142,7 @@ def invariance(table: Table) -> Figure:
     for place, pixels in enumerate(shifts_there):
         rows = where(table, shift=pixels)
         x, y = np.arange(len(rows["layer"]), dtype=float), numbers(rows["change"])
-        style = look(place)
+        style = line_style(place)
         label = f"{pixels} pixel{'s' if pixels != '1' else ''}"
         axes.plot(x, y, marker="o", markersize=4, linewidth=1.4, label=label, **style)
         low, high = (numbers(rows[f"change_ci_{end}"]) for end in ("low", "high"))
@@ -138,3 +157,77 @@ def invariance(table: Table) -> Figure:
     axes.set_title("What a shift of the image changes (pooling layers are shaded)")
     axes.legend(title="shift")
     return figure
+
+
+def _grid(text: str) -> NDArray[np.float64]:
+    return np.array([line.split(" ") for line in text.split("/")], dtype=float)
+
+
+def feature_maps(table: Table) -> Figure:
+    """Each stage in a row: the channels with the largest response to one test image."""
+    stages = distinct(table["stage"])
+    if len(stages) < 2:
+        return nothing_to_draw("No layer of the network puts out images.")
+    rows = [where(table, stage=stage) for stage in stages]
+    n_columns = max(len(one["values"]) for one in rows)
+    figure = new_figure(0.95 * n_columns + 0.4, 1.25 * len(rows) + 0.5)
+    parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
+    for part, one in zip(parts, rows, strict=True):
+        part.suptitle(one["layer"][0], fontsize=9, x=0.01, ha="left")
+        panels = np.atleast_1d(part.subplots(1, n_columns)).ravel()
+        for axes in panels:
+            axes.axis("off")
+        grids = [_grid(text) for text in one["values"]]
+        low, high = min(g.min() for g in grids), max(g.max() for g in grids)
+        for axes, grid in zip(panels, grids, strict=False):
+            axes.imshow(grid, cmap="gray", vmin=low, vmax=high if high > low else low + 1)
+    return figure
+
+
+def class_map(picture: Table, cells: Table) -> Figure:
+    """A larger picture, and the predicted class at each place."""
+    if not cells["label"]:
+        return nothing_to_draw("No larger picture was asked for (deploy_size is not set).")
+    pixels = _grid(picture["pixels"][0])
+    size = pixels.shape[0]
+    figure = new_figure(9.6, 5.6)
+    left, right = figure.subplots(1, 2)
+    for axes, alpha in ((left, 1.0), (right, 0.5)):
+        axes.imshow(pixels, cmap="gray", alpha=alpha, extent=(0, size, size, 0))
+        axes.set_xlim(0, size)
+        axes.set_ylim(size, 0)
+        axes.grid(False)
+        axes.set_xlabel("pixels")
+    places = zip(picture["top"], picture["left"], picture["class"], strict=True)
+    for top, start, name in places:
+        left.text(float(start), float(top) - 1, name, color="white", fontsize=8, va="bottom")
+    _cells(right, cells, size)
+    left.set_title("Test images in a larger picture")
+    right.set_title("Class seen at each place, paler where less sure")
+    named = dict(zip(cells["label"], cells["class"], strict=True))
+    handles = [
+        Patch(color=CLASS_COLOURS[int(k) % len(CLASS_COLOURS)], label=f"{k}: {named[k]}")
+        for k in sorted(named, key=int)
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=8)
+    return figure
+
+
+def _cells(axes: Axes, cells: Table, size: int) -> None:
+    heights, widths = numbers(cells["height"]), numbers(cells["width"])
+    labelled = size / min(heights[0], widths[0]) <= MOST_LABELLED
+    rows = zip(cells["y"], cells["x"], cells["label"], cells["probability"], strict=True)
+    for (y, x, label, probability), h, w in zip(rows, heights, widths, strict=True):
+        colour = to_rgb(CLASS_COLOURS[int(label) % len(CLASS_COLOURS)])
+        corner = (float(x) - w / 2, float(y) - h / 2)
+        box = Rectangle(
+            corner,
+            w,
+            h,
+            facecolor=(*colour, 0.15 + 0.7 * float(probability)),
+            edgecolor="white",
+            linewidth=0.3,
+        )
+        axes.add_patch(box)
+        if labelled:
+            axes.text(float(x), float(y), label, ha="center", va="center", fontsize=7)

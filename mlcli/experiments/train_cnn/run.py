@@ -3,55 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from mlcli.datasets.source import Source
 from mlcli.errors import InputError
-from mlcli.experiments.experiment import Context, Prepared
+from mlcli.experiments.experiment import Context
+from mlcli.experiments.networks import tables
 from mlcli.experiments.networks.architectures import image_shape_of
-from mlcli.experiments.networks.checks import check_training
-from mlcli.experiments.networks.fitting import Fitted, fit_all
-from mlcli.experiments.networks.members import programs_of
+from mlcli.experiments.networks.fitting import FittedGroup, fit_all
+from mlcli.experiments.networks.member_groups import MemberGroup, member_groups_of
 from mlcli.experiments.networks.metrics import (
+    DETERMINISM,
     headline,
+    metrics_of,
     paired_tests,
     shown_variant,
     variant_metrics,
+    warnings_of,
 )
-from mlcli.experiments.networks.outcome import Outcome, outcomes_of
-from mlcli.experiments.networks.problem import Problem, problem_of
-from mlcli.experiments.networks.variants import Variant, variants_of
+from mlcli.experiments.networks.outcome import MemberOutcome, outcomes_of
+from mlcli.experiments.networks.prepared import PreparedTraining, prepare_training
+from mlcli.experiments.networks.problem import Problem
+from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.networks.weights import model_info, model_tensors
 from mlcli.experiments.train_cnn.config import TrainCnnConfig
-from mlcli.experiments.train_cnn.deploy import check_deploy
-from mlcli.experiments.train_cnn.shifts import EQUAL, equal_perceptron
+from mlcli.experiments.train_cnn.dense_inference import check_deploy_size
+from mlcli.experiments.train_cnn.shifts import MATCHED_PATH, parameter_matched_mlp
 from mlcli.experiments.train_cnn.study import study_of
-from mlcli.experiments.train_mlp import tables
-from mlcli.experiments.train_mlp.run import DETERMINISM, metrics_of, warnings_of
-from mlcli.neural.augmented import augmenting
-from mlcli.neural.batches import Part
-from mlcli.neural.evaluation import Look
-from mlcli.neural.images import Augmentation
-from mlcli.neural.members import Members
-from mlcli.neural.pixels import Pixels, average_over_views
-from mlcli.neural.process_group import ProcessGroup
+from mlcli.neural.augmentation import Augmentation, Pixels, augmented_steps, average_over_views
+from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.batches import MemberRows
+from mlcli.neural.data_parallel import ProcessGroup
+from mlcli.neural.evaluation import Forward
 from mlcli.result import Checkpoint, Progress, Result, in_silence
 
 
-def check(config: TrainCnnConfig, source: Source) -> None:
-    """Refuse what can't be trained, before any work.
+@dataclass(frozen=True)
+class PreparedCnn(PreparedTraining[TrainCnnConfig]):
+    """A training of convolutional networks, and of the perceptron beside them.
+
+    Attributes:
+        matched: the perceptron with about as many parameters, if it is wanted; else empty.
+        matched_groups: its members.
+    """
+
+    matched: tuple[Variant, ...] = ()
+    matched_groups: tuple[MemberGroup, ...] = ()
+
+
+def prepare(config: TrainCnnConfig, source: Source) -> PreparedCnn:
+    """Rows, variants and groups of members that can be trained.
 
     Raises:
         InputError: the device, the images, the labels or a layer won't do.
     """
-    problem = check_training(config, source)
+    training = prepare_training(config, source)
+    problem, variants, groups = training.problem, training.variants, training.groups
     check_augmentation(config, problem)
-    check_deploy(config, problem, programs_of(config, problem, variants_of(config)))
+    check_deploy_size(config, problem, groups)
+    matched: tuple[Variant, ...] = ()
+    if config.equal_mlp:
+        n_parameters = groups[0].architecture.n_parameters
+        matched = (parameter_matched_mlp(problem, variants[0], n_parameters),)
+    matched_groups = tuple(member_groups_of(config, problem, matched))
+    return PreparedCnn(config, source, problem, variants, groups, matched, matched_groups)
 
 
 def augmentation_of(config: TrainCnnConfig) -> Augmentation:
-    """What may happen to an image in training."""
+    """The augmentation of images in training."""
     prefix = "augment_"
     names = [name for name in TrainCnnConfig.model_fields if name.startswith(prefix)]
     return Augmentation(**{name.removeprefix(prefix): getattr(config, name) for name in names})
@@ -72,46 +93,38 @@ def check_augmentation(config: TrainCnnConfig, problem: Problem) -> None:
             )
 
 
-def plan(config: TrainCnnConfig, source: Source) -> Mapping[str, Any]:
+def plan(prepared: PreparedCnn) -> Mapping[str, Any]:
     """The size of the work, for a dry run."""
-    variants, problem = variants_of(config), problem_of(config, source)
-    programs = programs_of(config, problem, variants)
-    split = problem.splits[0]
+    config, problem = prepared.config, prepared.problem
     return {
         "task": problem.task,
         "images": " x ".join(map(str, problem.image_shape or ())),
-        "rows to train, validate and test": ", ".join(
-            str(part.size) for part in (split.train, split.validation, split.test)
-        ),
-        "variants": ", ".join(one.label for one in variants),
-        "members": len(variants) * config.n_seeds,
-        "parameters of a member": ", ".join(
-            str(n) for n in sorted({one.architecture.n_parameters for one in programs})
-        ),
+        "rows to train, validate and test": prepared.sizes,
+        "variants": prepared.labels,
+        "members": len(prepared.variants) * config.n_seeds,
+        "parameters of a member": prepared.parameter_counts,
         "epochs": config.n_epochs,
     }
 
 
-def run(prepared: Prepared[TrainCnnConfig], context: Context) -> Result:
-    """Train every seed of every variant, judge it, and shift the test images."""
-    config, source = prepared.config, prepared.source
-    problem, variants = problem_of(config, source), variants_of(config)
-    equal, fitted = _fit(
-        config, problem, variants, context.checkpoint, context.progress, context.group
-    )
+def run(prepared: PreparedCnn, context: Context) -> Result:
+    """Train every seed of every variant, evaluate it, and shift the test images."""
+    config, source, problem = prepared.config, prepared.source, prepared.problem
+    variants, matched = prepared.variants, prepared.matched
+    fitted = _fit(prepared, context.checkpoint, context.progress, context.group)
     outcomes = _outcomes(config, problem, fitted)
-    convolutional = fitted[: len(fitted) - len(equal)]
+    convolutional = fitted[: len(prepared.groups)]
     shown, tests = shown_variant(variants, outcomes), paired_tests(problem, variants, outcomes)
-    study = study_of(config, problem, variants, equal, fitted, shown)
-    own = [one for one in outcomes if one.member.variant.path != EQUAL]
+    study = study_of(config, problem, variants, matched, fitted, shown)
+    own = [one for one in outcomes if one.member.variant.path != MATCHED_PATH]
     metrics = metrics_of(config, source, problem, variants, fitted, own, tests)
     return Result(
-        metrics=metrics | study.metrics | _equal(problem, equal, fitted, outcomes),
+        metrics=metrics | study.metrics | _matched_metrics(prepared, outcomes),
         tables=study.tables
         | {
             "calibration": tables.calibration_table(variants, outcomes),
             "confusion": tables.confusion_table(problem, variants, outcomes),
-            "curves": tables.curves_table([*variants, *equal], fitted, problem),
+            "curves": tables.curves_table([*variants, *matched], fitted, problem),
             "members": tables.members_table(outcomes, shown),
             "misclassified": tables.misclassified_table(config, problem, shown, outcomes),
             "predictions": tables.predictions_table(problem, shown, outcomes),
@@ -125,66 +138,55 @@ def run(prepared: Prepared[TrainCnnConfig], context: Context) -> Result:
     )
 
 
-def follow(prepared: Prepared[TrainCnnConfig], group: ProcessGroup) -> None:
+def follow(prepared: PreparedCnn, process_group: ProcessGroup) -> None:
     """Take part in the training of `run` as any but the first process of a group."""
-    config, source = prepared.config, prepared.source
-    problem, variants = problem_of(config, source), variants_of(config)
-    _fit(config, problem, variants, None, in_silence, group)
+    _fit(prepared, None, in_silence, process_group)
 
 
 def _fit(
-    config: TrainCnnConfig,
-    problem: Problem,
-    variants: Sequence[Variant],
+    prepared: PreparedCnn,
     checkpoint: Checkpoint | None,
     progress: Progress,
-    group: ProcessGroup | None,
-) -> tuple[list[Variant], list[Fitted]]:
-    """Every program, and last the perceptron of equal size, if there is one."""
-    programs = programs_of(config, problem, variants)
-    equal: list[Variant] = []
-    if config.equal_mlp:
-        n_parameters = programs[0].architecture.n_parameters
-        equal = [equal_perceptron(problem, variants[0], n_parameters)]
-    every = [*programs, *programs_of(config, problem, equal)]
-    steps = augmenting(augmentation_of(config), image_shape_of(problem), problem.ground)
-    fitted = fit_all(
+    process_group: ProcessGroup | None,
+) -> list[FittedGroup]:
+    """Every group, the perceptron's last."""
+    config, problem = prepared.config, prepared.problem
+    steps = augmented_steps(augmentation_of(config), image_shape_of(problem), problem.background)
+    return fit_all(
         config,
         problem,
-        every,
+        [*prepared.groups, *prepared.matched_groups],
         checkpoint=checkpoint,
         progress=progress,
         run_epoch=steps,
-        group=group,
+        process_group=process_group,
     )
-    return equal, fitted
 
 
-def _outcomes(config: TrainCnnConfig, problem: Problem, fitted: Sequence[Fitted]) -> list[Outcome]:
-    """The outcome of every member, over views where they are asked for, beside that of one view."""
+def _outcomes(
+    config: TrainCnnConfig, problem: Problem, fitted: Sequence[FittedGroup]
+) -> list[MemberOutcome]:
+    """Evaluate every member; with `test_views` as a mean over views, next to that of one view."""
     plain = outcomes_of(config, problem, fitted)
     if not config.test_views:
         return plain
     name = headline(problem)
 
-    def look(net: Members, part: Part) -> Look:
-        pixels = Pixels(image_shape_of(problem), problem.ground, part.X_units)
+    def forward(net: BatchedModule, part: MemberRows) -> Forward:
+        pixels = Pixels(image_shape_of(problem), problem.background, part.X_units)
         return partial(average_over_views, net, pixels=pixels, flips=config.augment_flip)
 
-    found = outcomes_of(config, problem, fitted, look)
+    found = outcomes_of(config, problem, fitted, forward)
     for one, before in zip(found, plain, strict=True):
         one.scores[f"{name}_one_view"] = before.scores[name]
     return found
 
 
-def _equal(
-    problem: Problem,
-    equal: Sequence[Variant],
-    fitted: Sequence[Fitted],
-    outcomes: Sequence[Outcome],
-) -> dict[str, Any]:
-    """Scores and size of the perceptron of equal size, if there is one."""
-    if not equal:
+def _matched_metrics(prepared: PreparedCnn, outcomes: Sequence[MemberOutcome]) -> dict[str, Any]:
+    """Scores and size of the perceptron, if there is one."""
+    if not prepared.matched:
         return {}
-    count = fitted[-1].program.architecture.n_parameters
-    return variant_metrics(problem, equal, outcomes, {EQUAL: {"n_parameters": count}})
+    count = prepared.matched_groups[-1].architecture.n_parameters
+    return variant_metrics(
+        prepared.problem, prepared.matched, outcomes, {MATCHED_PATH: {"n_parameters": count}}
+    )

@@ -1,4 +1,4 @@
-"""What becomes of a trained network's answers when the test images are shifted (section 8.2)."""
+"""Scores of trained networks on shifted test images (section 8.2)."""
 
 from __future__ import annotations
 
@@ -10,42 +10,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcli.experiments.networks.architectures import image_shape_of
-from mlcli.experiments.networks.fitting import Fitted
-from mlcli.experiments.networks.members import loss_of, view_of
+from mlcli.experiments.networks.fitting import FittedGroup
+from mlcli.experiments.networks.member_groups import group_threads, loss_of, view_of
 from mlcli.experiments.networks.outcome import PARTS
 from mlcli.experiments.networks.problem import Problem
-from mlcli.experiments.networks.threads import program_threads
 from mlcli.experiments.networks.variants import Variant
-from mlcli.neural.batches import View, part_of
+from mlcli.neural.batches import View, member_rows
 from mlcli.neural.evaluation import evaluate
 
 Floats = NDArray[np.float64]
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
-# Where the metrics of the perceptron of equal size stand.
-EQUAL = ("equal_mlp",)
-# Test rows of a member that are shifted.
+# The key of the metrics of the perceptron with about as many parameters.
+MATCHED_PATH = ("equal_mlp",)
+# At most so many test rows of a member are shifted.
 MOST_ROWS = 1000
 
 
 @dataclass(frozen=True)
-class Equal(Variant):
+class ParameterMatchedMLP(Variant):
     """The perceptron that has about as many parameters as a convolutional network."""
 
     @property
     def path(self) -> tuple[str, ...]:
-        """Where its metrics stand."""
-        return EQUAL
+        """Keys of its metrics."""
+        return MATCHED_PATH
 
     @property
     def label(self) -> str:
-        """What figures call it."""
+        """Its label in figures."""
         return "perceptron"
 
 
-def equal_perceptron(problem: Problem, variant: Variant, n_parameters: int) -> Equal:
+def parameter_matched_mlp(
+    problem: Problem, variant: Variant, n_parameters: int
+) -> ParameterMatchedMLP:
     """One hidden layer of as many neurons as give the nearest number of parameters.
 
-    It learns by the same optimiser, rate and schedule, and has dropout where the other has some.
+    It has the same optimiser, rate and schedule, and dropout if the other network has some.
     """
     n_features, n_outputs = problem.X.shape[1], problem.n_outputs
     n_hidden = max(1, round((n_parameters - n_outputs) / (n_features + n_outputs + 1)))
@@ -56,12 +57,12 @@ def equal_perceptron(problem: Problem, variant: Variant, n_parameters: int) -> E
         "normalisation": "none",
         "dropout": 0.25 if drops else 0.0,
     }
-    kept = {k: v for k, v in variant.values.items() if k not in ("architecture", "lines")}
-    return Equal({**kept, **own}, ("hidden",))
+    shared = {k: v for k, v in variant.values.items() if k not in ("architecture", "lines")}
+    return ParameterMatchedMLP({**shared, **own}, ("hidden",))
 
 
 def shifted(images: NDArray[Any], down: int, right: int, fill: float) -> NDArray[Any]:
-    """Images (n, c, h, w) moved by whole pixels; what comes in from outside is `fill`."""
+    """Images (n, c, h, w) shifted by whole pixels; pixels from outside are `fill`."""
     h, w = images.shape[2:]
     moved = np.full_like(images, fill)
     if abs(down) < h and abs(right) < w:
@@ -72,7 +73,7 @@ def shifted(images: NDArray[Any], down: int, right: int, fill: float) -> NDArray
 
 
 def accuracies(
-    config: Any, problem: Problem, fitted: Sequence[Fitted], max_shift: int
+    config: Any, problem: Problem, fitted: Sequence[FittedGroup], max_shift: int
 ) -> dict[tuple[tuple[str, ...], int], Floats]:
     """Accuracy on test rows shifted by 0, 1, ... pixels, the mean of four directions.
 
@@ -82,21 +83,21 @@ def accuracies(
     """
     found: dict[tuple[tuple[str, ...], int], Floats] = {}
     for one in fitted:
-        with program_threads(one.program):
+        with group_threads(one.group):
             curves = np.stack([_scores(config, problem, one, s) for s in range(max_shift + 1)])
-        for m, member in enumerate(one.program.members):
+        for m, member in enumerate(one.group.members):
             found[member.variant.path, member.seed_index] = curves[:, m]
     return found
 
 
-def _scores(config: Any, problem: Problem, fitted: Fitted, pixels: int) -> Floats:
+def _scores(config: Any, problem: Problem, fitted: FittedGroup, pixels: int) -> Floats:
     """(M,) for one size of shift."""
-    view = view_of(problem, fitted.program, PARTS[-1], MOST_ROWS)
+    view = view_of(problem, fitted.group, PARTS[-1], MOST_ROWS)
     assert view.index is not None
     rows, place = np.unique(view.index, return_inverse=True)
     own = replace(view, index=place.reshape(view.index.shape))
     images = problem.X[rows].reshape(-1, *image_shape_of(problem))
-    fill = problem.ground
+    fill = problem.background
     every = []
     for down, right in DIRECTIONS if pixels else DIRECTIONS[:1]:
         moved = shifted(images, down * pixels, right * pixels, fill).reshape(len(rows), -1)
@@ -105,9 +106,9 @@ def _scores(config: Any, problem: Problem, fitted: Fitted, pixels: int) -> Float
 
 
 def _score(
-    config: Any, problem: Problem, fitted: Fitted, X: NDArray[Any], t: NDArray[Any], view: View
+    config: Any, problem: Problem, fitted: FittedGroup, X: NDArray[Any], t: NDArray[Any], view: View
 ) -> Floats:
     loss = loss_of(problem)
-    part = part_of(fitted.net, loss, X, t, view)
+    part = member_rows(fitted.net, loss, X, t, view)
     scores = evaluate(fitted.net, loss, part, config.precision == "bf16")
     return 2.0 * scores.loss if scores.accuracy is None else scores.accuracy

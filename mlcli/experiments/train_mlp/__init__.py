@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlcli.experiments.experiment import Context, Experiment, Prepared
+from mlcli.experiments.experiment import Context, Experiment
 from mlcli.experiments.train_mlp.about import ABOUT
 
 if TYPE_CHECKING:
@@ -14,33 +14,33 @@ if TYPE_CHECKING:
 
     from mlcli.datasets.source import Source
     from mlcli.experiments.train_mlp.config import TrainMlpConfig
-    from mlcli.neural.process_group import ProcessGroup
+    from mlcli.experiments.train_mlp.run import PreparedMlp
+    from mlcli.neural.data_parallel import ProcessGroup
     from mlcli.result import Display, Result
 
 
-class TrainMlp(Experiment["TrainMlpConfig", "Prepared[TrainMlpConfig]"]):
+class TrainMlp(Experiment["TrainMlpConfig", "PreparedMlp"]):
     """`train-mlp`: multilayer perceptrons and what decides whether they learn (section 7)."""
 
     about = ABOUT
 
-    def prepare(self, config: TrainMlpConfig, source: Source) -> Prepared[TrainMlpConfig]:
-        from mlcli.experiments.train_mlp.run import check
+    def prepare(self, config: TrainMlpConfig, source: Source) -> PreparedMlp:
+        from mlcli.experiments.train_mlp.run import prepare
 
-        check(config, source)
-        return Prepared(config, source)
+        return prepare(config, source)
 
-    def plan(self, prepared: Prepared[TrainMlpConfig]) -> Mapping[str, Any]:
+    def plan(self, prepared: PreparedMlp) -> Mapping[str, Any]:
         from mlcli.experiments.train_mlp.run import plan
 
-        return plan(prepared.config, prepared.source)
+        return plan(prepared)
 
-    def run(self, prepared: Prepared[TrainMlpConfig], context: Context) -> Result:
+    def run(self, prepared: PreparedMlp, context: Context) -> Result:
         from mlcli.experiments.train_mlp.run import run
 
         return run(prepared, context)
 
     def display(self, metrics: Mapping[str, Any]) -> list[Display]:
-        from mlcli.experiments.train_mlp.display import display
+        from mlcli.experiments.networks.display import display
 
         return display(metrics)
 
@@ -49,7 +49,7 @@ class TrainMlp(Experiment["TrainMlpConfig", "Prepared[TrainMlpConfig]"]):
 
         return figures(folder)
 
-    def follow(self, prepared: Prepared[TrainMlpConfig], group: ProcessGroup) -> None:
+    def follow(self, prepared: PreparedMlp, group: ProcessGroup) -> None:
         from mlcli.experiments.train_mlp.run import follow
 
         follow(prepared, group)

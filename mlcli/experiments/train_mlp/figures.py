@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from mlcli.experiments.networks import figures as networks
-from mlcli.experiments.networks.architecture_figure import network, shapes_in
 from mlcli.experiments.networks.figures import (
     MOST_VARIANTS,
     draw_band,
-    finish,
+    finish_axes,
     legend_below,
-    look,
+    line_style,
 )
 from mlcli.json_file import read_json
 from mlcli.plotting import (
     COLOURS,
+    POINTS,
+    Array,
     Table,
     distinct,
     new_figure,
@@ -28,9 +34,18 @@ from mlcli.plotting import (
     where,
 )
 
+# A layer with more neurons shows the first and the last ones.
+MOST_NEURONS = 7
+# At most so many shapes fit.
+MOST_SHAPES = 4
+# A deeper network shows its first and its last layers.
+MOST_COLUMNS = 9
+LINE = 0.5
+DOTS = np.array([-0.11, 0.0, 0.11])
+
+
 # Layers beyond this many are thinned out.
 MOST_LAYERS = 6
-MOST_IMAGES = 27
 LAYER_PANELS = (
     ("activation_std", "standard deviation", "activations z"),
     ("error_rms", "root mean square", "errors dE/da"),
@@ -64,10 +79,10 @@ def figures(folder: Path) -> dict[str, Figure]:
         "confusion": networks.confusion(tables["confusion"], shown),
         "curves": networks.curves(tables["curves"], classes=classes),
         "layers": layers(tables["layers"], shown),
-        "misclassified": misclassified(tables["misclassified"], classes=classes),
-        "network": network(shapes_in(model)),
-        "predictions": predictions(tables["predictions"]),
-        "schedule": schedule(tables["schedules"]),
+        "misclassified": networks.misclassified(tables["misclassified"], classes=classes),
+        "network": architecture(shapes_in(model)),
+        "predictions": networks.predictions(tables["predictions"]),
+        "schedule": networks.schedule(tables["schedules"]),
         "scores": networks.scores(tables["members"], metrics, *score),
         "start": start(tables["layers"]),
     }
@@ -92,7 +107,7 @@ def layers(table: Table, shown_variant: str) -> Figure:
         if "share" in label:
             axes.set_ylim(-0.02, max(0.1, 1.1 * float(np.nanmax(np.concatenate(shown)))))
             shown = [np.zeros(1)]
-        finish(axes, np.concatenate(shown), label, title)
+        finish_axes(axes, np.concatenate(shown), label, title)
     legend_below(figure, panels[0], len(chosen))
     if len(distinct(table["variant"])) > 1:
         figure.suptitle(shown_variant)
@@ -116,9 +131,11 @@ def start(table: Table) -> Figure:
                 x = numbers(one["layer"])
                 draw_band(axes, x, one, name, place, variant)
                 if x.size <= 12:
-                    axes.plot(x, numbers(one[name]), "o", markersize=4, color=look(place)["color"])
+                    axes.plot(
+                        x, numbers(one[name]), "o", markersize=4, color=line_style(place)["color"]
+                    )
                 shown.append(numbers(one[name]))
-            finish(axes, np.concatenate(shown), f"{what}\n{label}", when)
+            finish_axes(axes, np.concatenate(shown), f"{what}\n{label}", when)
             axes.set_xlabel("hidden layer")
             if x.size <= 12:
                 axes.set_xticks(x)
@@ -126,70 +143,109 @@ def start(table: Table) -> Figure:
     return figure
 
 
-def schedule(table: Table) -> Figure:
-    """The learning rate of each variant; variants with the same one are drawn once."""
-    found: dict[tuple[tuple[str, ...], ...], list[str]] = {}
-    for variant in distinct(table["variant"])[:MOST_VARIANTS]:
-        rows = where(table, variant=variant)
-        key = (tuple(rows["epoch"]), tuple(rows["learning_rate"]))
-        found.setdefault(key, []).append(variant)
-    figure = new_figure(6.4, 3.8)
-    axes = figure.add_subplot()
-    every = []
-    for place, ((x, y), names) in enumerate(found.items()):
-        label = names[0] if len(found) > 1 else "all"
-        axes.plot(numbers(list(x)), numbers(list(y)), linewidth=1.6, label=label, **look(place))
-        every.append(numbers(list(y)))
-    values = np.concatenate(every)
-    if len(found) > 1:
-        axes.legend(loc="upper right", fontsize=9)
-    if len(found) > 1 and min(v.max() for v in every) * 30 < values.max():
-        axes.set_yscale("log")
-    else:
-        axes.set_ylim(0, 1.08 * values.max())
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("learning rate")
-    axes.set_title("Learning rate")
+@dataclass(frozen=True)
+class NetworkShape:
+    """A network to draw.
+
+    Attributes:
+        sizes: D, n^(1), ..., n^(L), K.
+        activations: of its hidden layers, all that its variants have.
+    """
+
+    sizes: tuple[int, ...]
+    activations: tuple[str, ...]
+
+
+def shapes_in(model: Mapping[str, Any]) -> list[NetworkShape]:
+    """The different shapes of network in a model.json, in its order."""
+    found: dict[tuple[int, ...], dict[str, None]] = {}
+    for group in model["programs"]:
+        names = found.setdefault(tuple(group["sizes"]), {})
+        names.update(dict.fromkeys(str(one["activation"]) for one in group["members"]))
+    return [NetworkShape(sizes, tuple(names)) for sizes, names in found.items()]
+
+
+def architecture(shapes: Sequence[NetworkShape]) -> Figure:
+    """Each shape: its layers, and the weights into the first neuron of each picked out."""
+    if not shapes:
+        return nothing_to_draw("No weights were kept, and so no shape of a network.")
+    drawn = shapes[:MOST_SHAPES]
+    widest = max(len(layers_shown(len(shape.sizes))) for shape in drawn)
+    figure = new_figure(max(6.4, 1.9 * widest), 4.2 * len(drawn))
+    for axes, shape in zip(
+        figure.subplots(len(drawn), 1, squeeze=False).ravel(), drawn, strict=True
+    ):
+        _draw(axes, shape)
     return figure
 
 
-def misclassified(table: Table, *, classes: bool) -> Figure:
-    """Images that were called wrong."""
-    if not classes:
-        return nothing_to_draw("A regression has no classes to be called wrong.")
-    if not table["row"]:
-        return nothing_to_draw("No test row of the first seed was called wrong.")
-    if not table["pixels"][0]:
-        return nothing_to_draw("The rows are no images; misclassified.csv lists them.")
-    images = [
-        np.array([line.split(" ") for line in text.split("/")], dtype=float)
-        for text in table["pixels"][:MOST_IMAGES]
-    ]
-    n_columns = min(len(images), 9)
-    n_rows = -(-len(images) // n_columns)
-    figure = new_figure(1.05 * n_columns + 0.2, 1.35 * n_rows + 0.2)
-    panels = np.atleast_1d(figure.subplots(n_rows, n_columns)).ravel()
-    for axes in panels:
-        axes.axis("off")
-    for i, (axes, pixels) in enumerate(zip(panels, images, strict=False)):
-        axes.imshow(pixels, cmap="gray_r")
-        sure = 100 * float(table["confidence"][i])
-        title = f"{table['class'][i]} as {table['called'][i]}\n{sure:.0f} %"
-        axes.set_title(title, fontsize=8)
-    return figure
+def places(n: int) -> tuple[Array, bool]:
+    """Heights of the neurons that are drawn of n, from the top, and whether some are left out."""
+    if n <= MOST_NEURONS:
+        return (n - 1) / 2 - np.arange(float(n)), False
+    # One place in the middle is for the dots.
+    heights = (MOST_NEURONS - 1) / 2 - np.arange(float(MOST_NEURONS))
+    return np.delete(heights, MOST_NEURONS // 2), True
 
 
-def predictions(table: Table) -> Figure:
-    """Predicted against true target."""
-    if not table["row"]:
-        return nothing_to_draw("Classes have no predicted value; see the confusion.")
-    t, y = numbers(table["target"]), numbers(table["predicted"])
-    figure = new_figure(5.2, 4.8)
-    axes = figure.add_subplot()
-    ends = [min(t.min(), np.nanmin(y)), max(t.max(), np.nanmax(y))]
-    axes.plot(ends, ends, color="black", linewidth=0.8, linestyle=":")
-    axes.plot(t, y, "o", markersize=3.5, alpha=0.6, color=COLOURS[0])
-    axes.set_xlabel("target")
-    axes.set_ylabel("predicted")
-    axes.set_title("Test rows of the first seed")
-    return figure
+def layers_shown(n: int) -> list[int]:
+    """Which of n columns of neurons are drawn: all, or the first ones and the last ones."""
+    if n <= MOST_COLUMNS:
+        return list(range(n))
+    return [*range(MOST_COLUMNS // 2 + 1), *range(n - (MOST_COLUMNS - 1) // 2, n)]
+
+
+def _draw(axes: Axes, shape: NetworkShape) -> None:
+    shown = layers_shown(len(shape.sizes))
+    for x, i in enumerate(shown):
+        heights, cut = places(shape.sizes[i])
+        if x and shown[x - 1] == i - 1:
+            _connect(axes, x, i, shape.sizes)
+        elif x:
+            axes.plot(x - 0.5 + DOTS, [0.0] * 3, "o", markersize=2.2, color="black")
+        axes.plot(
+            np.full(heights.size, x),
+            heights,
+            "o",
+            markersize=13,
+            zorder=3,
+            color=COLOURS[2] if i == 0 else COLOURS[0],
+            markeredgecolor="black",
+            markeredgewidth=0.6,
+        )
+        if cut:
+            axes.plot([x] * 3, 2 * DOTS, "o", markersize=2.2, color="black")
+        axes.text(x, 3.75, _heading(i, shape), ha="center", va="bottom", fontsize=9)
+    axes.set_xlim(-0.55, len(shown) - 0.45)
+    axes.set_ylim(-4.8, 5.1)
+    axes.axis("off")
+
+
+def _connect(axes: Axes, x: int, i: int, sizes: Sequence[int]) -> None:
+    """The weights between the columns x - 1 and x, which are layers i - 1 and i."""
+    (left, _), (right, _) = places(sizes[i - 1]), places(sizes[i])
+    lines = [((x - 1, y), (x, z)) for z in right for y in left]
+    axes.add_collection(LineCollection(lines, colors=POINTS, linewidths=LINE, alpha=0.45))
+    # The weights of one neuron: its preactivation is the sum over all that comes in.
+    picked = [((x - 1, y), (x, right[0])) for y in left]
+    axes.add_collection(LineCollection(picked, colors=COLOURS[1], linewidths=3 * LINE))
+    axes.text(
+        x - 0.5,
+        -4.1,
+        rf"$W^{{({i})}}$: {sizes[i]} × {sizes[i - 1]}",
+        ha="center",
+        va="top",
+        fontsize=9,
+    )
+
+
+def _heading(i: int, shape: NetworkShape) -> str:
+    last = len(shape.sizes) - 1
+    many = "" if shape.sizes[i] == 1 else "s"
+    if i == 0:
+        return f"$x = z^{{(0)}}$\n{shape.sizes[0]} input{many}"
+    if i == last:
+        return f"$a^{{({i})}}$, $y$\n{shape.sizes[-1]} output{many}"
+    # Several activations are compared on one shape; each network has one of them.
+    h = shape.activations[0] if len(shape.activations) == 1 else "h"
+    return f"$z^{{({i})}}$ = {h}($a^{{({i})}}$)\n{shape.sizes[i]} neuron{many}"

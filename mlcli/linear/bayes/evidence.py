@@ -10,7 +10,7 @@ import numpy as np
 from mlcli.certificate import Certificate
 from mlcli.errors import NoAnswerError
 from mlcli.linear.arrays import Floats
-from mlcli.linear.bayes.spectrum import Spectrum, log_evidence
+from mlcli.linear.bayes.posterior import Spectrum, log_evidence
 
 # Starting points over the decades between data that decide everything and a prior that does.
 N_STARTS = 400

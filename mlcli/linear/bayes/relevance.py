@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mlcli.certificate import Certificate
 from mlcli.linear.arrays import Floats, Ints
 from mlcli.linear.bayes.evidence import evidence_certificate
-from mlcli.linear.triangle import Triangle
+from mlcli.linear.r_factor import RFactor
 
 Bools = NDArray[np.bool_]
 
@@ -106,7 +106,7 @@ class _State:
         return every[:, :-1], every[:, -1]
 
     @cached_property
-    def root(self) -> Floats:
+    def sqrt_factor(self) -> Floats:
         """F with F F^T the posterior covariance, (k, k)."""
         return np.asarray(np.linalg.solve(self._factors[1], np.eye(self.used.size)))
 
@@ -114,12 +114,12 @@ class _State:
     def mean(self) -> Floats:
         """The posterior mean, (k,)."""
         rows = self.problem.t.size
-        return sqrt(self.beta) * self.root @ (self._factors[0][:rows].T @ self.problem.t)
+        return sqrt(self.beta) * self.sqrt_factor @ (self._factors[0][:rows].T @ self.problem.t)
 
     @cached_property
     def variances(self) -> Floats:
         """The diagonal of the posterior covariance, (k,)."""
-        return np.asarray((self.root**2).sum(axis=1))
+        return np.asarray((self.sqrt_factor**2).sum(axis=1))
 
     @cached_property
     def rss(self) -> float:
@@ -164,7 +164,7 @@ class _State:
 
     def curvature(self) -> Floats:
         """Second derivatives by the same, (k+1, k+1)."""
-        a, m, S = self.alpha[self.used], self.mean, self.root @ self.root.T
+        a, m, S = self.alpha[self.used], self.mean, self.sqrt_factor @ self.sqrt_factor.T
         pairs = np.outer(a, a) * S * (S + 2 * np.outer(m, m))
         SD = S * a
         spread, pull = self.variances - (SD * S).sum(axis=1), SD @ m  # of S and m by -ln beta, ln b
@@ -174,7 +174,7 @@ class _State:
         return 0.5 * np.block([[of_alpha, cross[:, None]], [cross[None], np.array([[of_noise]])]])
 
 
-def relevance(triangle: Triangle) -> Relevance:
+def relevance(r_factor: RFactor) -> Relevance:
     """Maximise the evidence over beta and all alpha_j.
 
     With C = I / beta + sum_j phi_j phi_j^T / alpha_j and C_-j without column j, s_j = phi_j^T
@@ -182,12 +182,12 @@ def relevance(triangle: Triangle) -> Relevance:
     positive, else infinite.
 
     Args:
-        triangle: that of [Phi t], t not exactly a combination of the columns.
+        r_factor: that of [Phi t], t not exactly a combination of the columns.
     """
-    R = triangle.R
+    R = r_factor.R
     length, of_target = np.linalg.norm(R[:, :-1], axis=0), float(np.linalg.norm(R[:, -1]))
     unit = np.where(length > 0, length, 1.0)
-    problem = _Problem(R[:, :-1] / unit, R[:, -1] / of_target, triangle.n_rows)
+    problem = _Problem(R[:, :-1] / unit, R[:, -1] / of_target, r_factor.n_rows)
     c = problem.t @ problem.Q
     alpha = np.full(unit.size, np.inf)
     first = int(np.abs(c).argmax())
@@ -199,7 +199,7 @@ def relevance(triangle: Triangle) -> Relevance:
         certificate = _certificate(state)
         if certificate.converged:
             break
-    shift = -triangle.n_rows * log(of_target)
+    shift = -r_factor.n_rows * log(of_target)
     return Relevance(
         state.alpha * (unit / of_target) ** 2,
         state.beta / of_target**2,

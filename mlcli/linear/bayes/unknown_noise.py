@@ -15,7 +15,7 @@ from mlcli.certificate import Certificate
 from mlcli.errors import NoAnswerError
 from mlcli.linear.arrays import Floats
 from mlcli.linear.bayes.evidence import evidence_certificate, maxima_along, starts
-from mlcli.linear.bayes.spectrum import Spectrum
+from mlcli.linear.bayes.posterior import Spectrum
 from mlcli.linear.student import student_t_quantile
 
 

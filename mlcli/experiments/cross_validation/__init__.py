@@ -1,0 +1,1 @@
+"""Cross-validated losses of linear models and logistic regression, for `kfold` and `bayes`."""

@@ -1,0 +1,316 @@
+"""Gradient descent on a quadratic loss: rates, momentum, minibatches, gradient flow (section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcli.errors import NoAnswerError
+
+Floats = NDArray[np.float64]
+# A weight beyond this has diverged: its square still fits into a float.
+FAR = 1e150
+
+
+@dataclass(frozen=True)
+class QuadraticLoss:
+    """E(w) = floor + 1/2 (w - w*)^T H (w - w*).
+
+    Attributes:
+        H: Hessian, (p, p).
+        w_star: the minimum, the closed form (4.5), (p,).
+        floor: E at the minimum.
+        values: eigenvalues of H, ascending, (p,).
+        vectors: eigenvectors in columns, (p, p).
+    """
+
+    H: Floats
+    w_star: Floats
+    floor: float
+    values: Floats
+    vectors: Floats
+
+    @property
+    def critical_rate(self) -> float:
+        """2 / lambda_max: descent diverges if and only if the learning rate is above it."""
+        return 2.0 / float(self.values[-1])
+
+    @property
+    def condition_number(self) -> float:
+        """lambda_max / lambda_min."""
+        return float(self.values[-1] / self.values[0])
+
+    def gradient(self, W: Floats) -> Floats:
+        """H (w - w*), for W (p,) or (k, p)."""
+        return (W - self.w_star) @ self.H
+
+    def excess(self, W: Floats) -> Floats:
+        """E(w) - floor >= 0, without cancellation, for W (p,) -> () or (k, p) -> (k,)."""
+        along = (W - self.w_star) @ self.vectors
+        with np.errstate(over="ignore"):
+            return np.asarray(0.5 * (along**2 @ self.values))
+
+
+def least_squares_loss(Phi: Floats, t: Floats) -> QuadraticLoss:
+    """E(w) = 1/(2N) |t - Phi w|^2: (3.5), with the 1/N of (4.7); H = Phi^T Phi / N.
+
+    Args:
+        Phi: design matrix of full column rank, (N, p).
+        t: targets, (N,).
+    """
+    n_rows = t.size
+    U, s, Vt = np.linalg.svd(Phi, full_matrices=False)
+    w_star = Vt.T @ (U.T @ t / s)
+    rest = t - Phi @ w_star
+    values = s[::-1] ** 2 / n_rows
+    floor = float(rest @ rest) / (2 * n_rows)
+    return QuadraticLoss(Phi.T @ Phi / n_rows, w_star, floor, values, Vt[::-1].T)
+
+
+def diagonal_loss(values: Floats) -> QuadraticLoss:
+    """A quadratic with the given ascending eigenvalues (p,), whose minimum is 0 at the origin."""
+    p = values.size
+    return QuadraticLoss(np.diag(values), np.zeros(p), 0.0, values, np.eye(p))
+
+
+@dataclass(frozen=True)
+class DescentPath:
+    """The path of a descent.
+
+    Attributes:
+        W: weights after 0, 1, ... steps, (n_steps + 1, p); fewer where it diverged.
+        diverged_at: the step at which a weight exceeded `FAR`, or None.
+    """
+
+    W: Floats
+    diverged_at: int | None
+
+
+def descend(
+    gradient: Callable[[Floats], Floats],
+    start: Floats,
+    learning_rate: float,
+    n_steps: int,
+    *,
+    momentum: float = 0.0,
+) -> DescentPath:
+    """w <- w - eta grad E(w), eq (4.6); with momentum v <- mu v - eta grad E(w), w <- w + v.
+
+    The gradient of (4.1) lacks its minus sign in print.
+
+    Args:
+        gradient: of the loss, (p,) -> (p,).
+        start: w_0, (p,).
+        learning_rate: eta > 0.
+        n_steps: steps to take.
+        momentum: mu in [0, 1).
+    """
+    W = np.empty((n_steps + 1, start.size))
+    W[0] = start
+    w, v = start.copy(), np.zeros_like(start)
+    for step in range(1, n_steps + 1):
+        v = momentum * v - learning_rate * gradient(w)
+        w = w + v
+        if not np.abs(w).max() < FAR:
+            return DescentPath(W[:step].copy(), step)
+        W[step] = w
+    return DescentPath(W, None)
+
+
+def momentum_critical_rate(largest: float, momentum: float) -> float:
+    """2 (1 + mu) / lambda_max: momentum allows a larger learning rate."""
+    return 2.0 * (1.0 + momentum) / largest
+
+
+@dataclass(frozen=True)
+class DescentSettings:
+    """The best fixed settings for a quadratic, and the factor by which a step shrinks the distance.
+
+    Attributes:
+        learning_rate, momentum: eta and mu.
+        rate: the asymptotic factor per step.
+    """
+
+    learning_rate: float
+    momentum: float
+    rate: float
+
+
+def best_plain(smallest: float, largest: float) -> DescentSettings:
+    """eta = 2 / (lambda_min + lambda_max): the rate is (kappa - 1) / (kappa + 1)."""
+    return DescentSettings(
+        2.0 / (smallest + largest), 0.0, (largest - smallest) / (largest + smallest)
+    )
+
+
+def best_momentum(smallest: float, largest: float) -> DescentSettings:
+    """Polyak's heavy ball: the rate is (sqrt kappa - 1) / (sqrt kappa + 1).
+
+    eta = 4 / (sqrt lambda_max + sqrt lambda_min)^2 and mu = rate^2.
+    """
+    root = sqrt(largest) + sqrt(smallest)
+    rate = (sqrt(largest) - sqrt(smallest)) / root
+    return DescentSettings(4.0 / root**2, rate**2, rate)
+
+
+def measured_rate(
+    loss: QuadraticLoss, start: Floats, tuned: DescentSettings, n_steps: int
+) -> float:
+    """The factor per step over the second half of a run, from the distances to the minimum."""
+    path = descend(loss.gradient, start, tuned.learning_rate, n_steps, momentum=tuned.momentum)
+    distance = np.linalg.norm(path.W - loss.w_star, axis=1)
+    half = n_steps // 2
+    return float((distance[-1] / distance[half]) ** (1.0 / (n_steps - half)))
+
+
+def measured_critical_rate(
+    loss: QuadraticLoss, start: Floats, *, n_steps: int = 2000, n_halvings: int = 16
+) -> float:
+    """The learning rate above which the loss has grown after many steps, by bisection.
+
+    It uses no eigenvalue, only whether a run ends lower than it began.
+
+    Args:
+        loss: the quadratic.
+        start: w_0, not the minimum, (p,).
+        n_steps: steps of each run.
+        n_halvings: halvings of the bracket, whose ends differ by a factor of 4 at first.
+    """
+    low, high = loss.critical_rate / 2, loss.critical_rate * 2
+    first = float(loss.excess(start))
+    for _ in range(n_halvings):
+        middle = (low + high) / 2
+        path = descend(loss.gradient, start, middle, n_steps)
+        grown = path.diverged_at is not None or float(loss.excess(path.W[-1])) > first
+        low, high = (low, middle) if grown else (middle, high)
+    return (low + high) / 2
+
+
+def exact_flow(loss: QuadraticLoss, start: Floats, times: Floats) -> Floats:
+    """w(t) = w* + V exp(-Lambda t) V^T (w_0 - w*) at each time, (n_times, p)."""
+    along = (start - loss.w_star) @ loss.vectors  # (p,)
+    decayed = along * np.exp(-np.outer(times, loss.values))  # (n_times, p)
+    return loss.w_star + decayed @ loss.vectors.T
+
+
+def integrated_flow(gradient: Callable[[Floats], Floats], start: Floats, times: Floats) -> Floats:
+    """The flow of any loss by a Runge-Kutta method of order 8, (n_times, p); times ascend."""
+    from scipy.integrate import solve_ivp
+
+    found = solve_ivp(
+        lambda _, w: -gradient(w),
+        (0.0, float(times[-1])),
+        start,
+        method="DOP853",
+        t_eval=times,
+        rtol=1e-11,
+        atol=1e-13,
+    )
+    if not found.success:
+        raise NoAnswerError(f"the gradient flow could not be integrated: {found.message}")
+    return np.asarray(found.y.T, dtype=np.float64)
+
+
+def distances_to_flow(
+    gradient: Callable[[Floats], Floats],
+    start: Floats,
+    end: Floats,
+    duration: float,
+    n_steps: list[int],
+) -> Floats:
+    """|w_n - w(T)| for descent in n steps of eta = T / n, (n_counts,).
+
+    Args:
+        gradient: of the loss.
+        start: w_0, (p,).
+        end: w(T) of the flow, (p,).
+        duration: T.
+        n_steps: counts n.
+    """
+    found = []
+    for n in n_steps:
+        path = descend(gradient, start, duration / n, n)
+        found.append(float(np.linalg.norm(path.W[-1] - end)))
+    return np.array(found)
+
+
+def convergence_order(step_sizes: Floats, errors: Floats) -> float:
+    """The slope of ln error against ln step size, by least squares."""
+    x, y = np.log(step_sizes), np.log(errors)
+    x = x - x.mean()
+    return float(x @ y / (x @ x))
+
+
+def minibatch_excess(
+    Phi: Floats,
+    t: Floats,
+    loss: QuadraticLoss,
+    learning_rates: Floats,
+    batch_size: int,
+    n_steps: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """Excess loss over the last half of the steps, starting at the minimum, (n_rates,).
+
+    w <- w - eta / B sum_b grad E_b(w), eq (4.7) on B rows drawn with replacement; all learning
+    rates see the same rows. A run that diverges gives infinity.
+
+    Args:
+        Phi, t: the rows, (N, p) and (N,).
+        loss: their quadratic.
+        learning_rates: eta, (n_rates,).
+        batch_size: B.
+        n_steps: steps; the first half is for settling.
+        rng: draws the rows.
+    """
+    W = np.tile(loss.w_star, (learning_rates.size, 1))  # (n_rates, p)
+    step_size = learning_rates[:, None] / batch_size
+    total, counted = np.zeros(learning_rates.size), 0
+    rows = rng.integers(t.size, size=(n_steps, batch_size))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for step, drawn in enumerate(rows):
+            columns = Phi[drawn]  # (B, p)
+            residual = W @ columns.T - t[drawn]  # (n_rates, B)
+            W = W - step_size * (residual @ columns)
+            if 2 * step >= n_steps:
+                total += loss.excess(W)
+                counted += 1
+        mean = total / counted
+    return np.where(np.isfinite(mean), mean, np.inf)
+
+
+def noise_floor(
+    Phi: Floats, t: Floats, loss: QuadraticLoss, learning_rate: float, batch_size: int
+) -> float:
+    """The stationary mean excess loss tr(H S) / 2, exactly; infinite where there is none.
+
+    With d = w - w*, r the residuals at w* and E d = 0, the second moment S = E d d^T obeys
+
+        S = (1 - eta H) S (1 - eta H) + eta^2 / B (sum_a phi_a phi_a^T (r_a^2 + phi_a^T S phi_a) / N
+            - H S H),
+
+    linear in S: the noise grows with the distance too, not only with the residuals. It has a
+    solution that can be a covariance only while the learning rate is small enough for the batch.
+
+    Args:
+        Phi, t: the rows, (N, p) and (N,).
+        loss: their quadratic.
+        learning_rate: eta.
+        batch_size: B, rows drawn with replacement.
+    """
+    n_rows, p = Phi.shape
+    residual = t - Phi @ loss.w_star
+    eta, H, eye = learning_rate, loss.H, np.eye(p)
+    pairs = np.einsum("ai,aj->aij", Phi, Phi).reshape(n_rows, p * p)  # (N, p^2)
+    source = eta**2 / batch_size * (residual**2 @ pairs) / n_rows  # (p^2,)
+    shrink = np.kron(eye - eta * H, eye - eta * H)
+    spread = eta**2 / batch_size * (pairs.T @ pairs / n_rows - np.kron(H, H))
+    step = shrink + spread  # (p^2, p^2)
+    if np.abs(np.linalg.eigvals(step)).max() >= 1.0:
+        return float("inf")
+    S = np.linalg.solve(np.eye(p * p) - step, source).reshape(p, p)
+    return float(0.5 * (H * S).sum())
