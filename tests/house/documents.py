@@ -91,14 +91,14 @@ def commands_table() -> str:
     """The commands of the program with a line each, in Markdown."""
     from mlcli.cli import COMMANDS
 
-    lines: list[str] = []
+    lines = ["| command | what it does |", "|---|---|"]
     heading = ""
     for name, (panel, summary) in COMMANDS.items():
         if panel != heading:
-            lines += ["", f"| {panel} | |", "|---|---|"]
+            lines.append(f"| **{panel}** | |")
             heading = panel
         lines.append(f"| `{name}` | {summary} |")
-    return "\n".join(lines[1:]) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def datasets_table() -> str:

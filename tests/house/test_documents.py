@@ -210,7 +210,22 @@ def test_the_printed_run_is_the_committed_one(name: str) -> None:
         assert shown == (expected if complete else expected[: len(shown)]), block.place
 
 
-LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+def test_the_gates_shown_are_those_of_the_committed_reports(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from mlcli.__main__ import call
+
+    (block,) = [block for block in BLOCKS if block.text.startswith("reports: ")]
+    monkeypatch.chdir(PROJECT)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    capfd.readouterr()
+    assert call(["check"]) == 0
+    printed = [line.rstrip() for line in capfd.readouterr().out.splitlines()]
+    assert set(block.text.splitlines()) - {"..."} <= set(printed)
+
+
+LINK = re.compile(r"""(?:!?\[[^\]]*\]\(|<img src=")([^)\s"]+)[)"]""")
+ALT = re.compile(r"""(?:!\[|<img [^>]*alt=")([^]"]*)[]"]""")
 
 
 def anchors(path: Path) -> set[str]:
@@ -236,8 +251,10 @@ def test_links_and_anchors_resolve(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=ids)
 def test_figures_have_alternative_texts(path: Path) -> None:
-    for text in re.findall(r"!\[([^\]]*)\]", prose(path)):
-        assert len(text) > 30
+    figures = re.findall(r"!\[|<img ", prose(path))
+    texts = ALT.findall(prose(path))
+    assert len(texts) == len(figures)
+    assert all(len(text) > 30 for text in texts)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=ids)
