@@ -201,17 +201,3 @@ _PANEL_ORDER = [OWN_PANEL, *dict.fromkeys(PANELS.values())]
 def panels() -> tuple[str, ...]:
     """The panels of parameters, in the order of the help."""
     return tuple(_PANEL_ORDER)
-
-
-def reference(*models: type[Section]) -> str:
-    """Parameters in Markdown: those of a shared class, or those of a section that none shares."""
-    lines = ["| flag | must be | default | meaning |", "|---|---|---|---|"]
-    for model in models:
-        for key in model.model_fields:
-            if _panel(model, key) != PANELS.get(model, OWN_PANEL):
-                continue
-            field = model.model_fields[key]
-            default = "" if field.default is None else _default_text(field.default)
-            cells = (f"`--{key.replace('_', '-')}`", requirement(field), default, field.description)
-            lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
-    return "\n".join(lines)

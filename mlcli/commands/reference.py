@@ -43,7 +43,7 @@ def overview(panels_of: Mapping[str, Mapping[str, str]], width: int) -> str:
     """
     lines = ["NAME", f"{INDENT}mlcli - the fundamentals of machine learning as experiments"]
     lines += ["", "SYNOPSIS", f"{INDENT}mlcli COMMAND [OPTIONS] [ARGUMENTS]"]
-    lines += [f"{INDENT}mlcli help COMMAND", f"{INDENT}mlcli help all"]
+    lines += [f"{INDENT}mlcli help {name}" for name in ("COMMAND", "TOPIC", "all")]
     for panel, commands in panels_of.items():
         lines += ["", panel.upper()]
         for name, summary in commands.items():

@@ -55,7 +55,7 @@ def tab(
         ("mlcli fit-poly --figures png,s", ["png,svg"]),
         ("mlcli sweep tr", ["train-mlp", "train-cnn"]),
         ("mlcli sweep train-mlp --best ", ["largest", "smallest"]),
-        ("mlcli help tr", ["train-mlp", "train-cnn"]),
+        ("mlcli help tr", ["train-mlp", "train-cnn", "trackers"]),
         ("mlcli data info fa", ["fashion-mini", "fashion-mnist"]),
         ("mlcli nonsense --", []),
     ],

@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 
 import mlcli as package
 from mlcli.cli import COMMANDS, load
+from mlcli.commands.help import help_names, topics
 from mlcli.commands.reference import VARIABLES, split_help
 from mlcli.config import SECTIONS, config_class
 from mlcli.config.data import MakeFields
@@ -133,9 +134,10 @@ def test_files_are_those_of_a_run(mlcli: Mlcli, pages: dict[str, str]) -> None:
 
 
 def test_exit_codes_and_variables_are_all_there(pages: dict[str, str]) -> None:
-    readme = " ".join(README.read_text(encoding="utf-8").split())
-    listed = readme.split("Exit codes: ")[1].split(". ")[0]
-    assert [int(code) for code in re.findall(r"\b(\d+) [a-z]", listed)] == list(EXIT_CODES)
+    for path in (README, PACKAGE / "guide" / "parameters.md"):
+        text = path.read_text(encoding="utf-8").split("## Exit codes\n")[1]
+        listed = re.findall(r"^\| (\d+) \| (.*) \|$", text, re.MULTILINE)
+        assert {int(code): meaning for code, meaning in listed} == EXIT_CODES
     raised = {one.exit_code for one in (MlcliError, *MlcliError.__subclasses__())}
     assert raised <= set(EXIT_CODES)
     for code, meaning in EXIT_CODES.items():
@@ -161,8 +163,9 @@ def test_pages_are_plain_and_80_wide(pages: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        (["nonsense"], "unknown command 'nonsense'; "),
-        (["lr-fnd"], "unknown command 'lr-fnd'; try lr-find"),
+        (["nonsense"], "unknown command or topic 'nonsense'; "),
+        (["lr-fnd"], "unknown command or topic 'lr-fnd'; try lr-find"),
+        (["own-dta"], "unknown command or topic 'own-dta'; try own-data"),
         (["data", "mke"], "unknown command of data 'mke'; try make"),
         (["kfold", "folds"], "there is no help on 'kfold folds'; try `mlcli help kfold`"),
     ],
@@ -176,6 +179,39 @@ def test_a_wrong_name_is_told_the_nearest(mlcli: Mlcli, asked: list[str], senten
 def test_one_page_is_what_stands_in_all(mlcli: Mlcli, pages: dict[str, str]) -> None:
     assert mlcli("help", "data", "make").out.strip() == pages["data make"]
     assert mlcli("help").out.strip() == pages[""]
+
+
+def test_topics_are_listed_with_their_titles(pages: dict[str, str]) -> None:
+    listed = pages[""].split("\nTOPICS\n")[1].split("\n\n")[0]
+    items = re.findall(r"^    (\S+)\n((?: {8}.*\n?)+)", listed, re.MULTILINE)
+    assert {name: " ".join(title.split()) for name, title in items} == topics()
+
+
+@pytest.mark.parametrize("name", topics())
+def test_a_topic_is_the_page_of_the_guide_for_a_terminal(mlcli: Mlcli, name: str) -> None:
+    done = mlcli("help", name)
+    assert (done.code, done.err) == (0, "")
+    page = (PACKAGE / "guide" / f"{name}.md").read_text(encoding="utf-8")
+    assert done.out.splitlines()[0] == page.splitlines()[0]
+    code = page.split("```")[1::2]
+    assert all(block in done.out for block in code)
+    assert not re.search(r"\]\(|<!--", "".join(done.out.split("```")[::2]))
+
+
+def test_links_of_a_topic_name_the_topic_they_lead_to(mlcli: Mlcli) -> None:
+    assert "(mlcli help large-data)" in mlcli("help", "polynomials").out
+    assert "(figure: Seconds against size" in mlcli("help", "large-data").out
+    assert "Dask (https://distributed.dask.org)" in mlcli("help", "parallel").out
+
+
+def test_topics_are_completed(mlcli: Mlcli) -> None:
+    import typer
+
+    from mlcli.cli import app
+
+    with typer.main.get_command(app).make_context("mlcli", ["help"]) as context:
+        assert help_names(context, "own") == ["own-data"]
+        assert {"kfold", "all", *topics()} <= set(help_names(context, ""))
 
 
 def test_each_command_has_an_example() -> None:

@@ -51,6 +51,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = folder.glob("mlcli-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert not [name for name in names if name.startswith(("tests/", "reports/", "data/"))]
+    guide = (PROJECT / "mlcli" / "guide").glob("*.md")
+    assert {f"mlcli/guide/{path.name}" for path in guide} <= set(names)
     assert run((sys.executable, "-m", "venv", folder / "env"), folder).returncode == 0
     scripts = folder / "env" / "bin"
     put = run(

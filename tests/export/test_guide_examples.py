@@ -1,4 +1,4 @@
-"""The examples of the README's section on export print what it says."""
+"""The examples of the guide's topic on export print what it says."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-README = Path(__file__).parents[2] / "README.md"
+TOPIC = Path(__file__).parents[2] / "mlcli" / "guide" / "exporting.md"
 
 
-def test_the_files_are_read_as_the_readme_reads_them(
+def test_the_files_are_read_as_the_guide_reads_them(
     mlcli: Callable[..., Any], empty_folder: Path
 ) -> None:
-    section = README.read_text(encoding="utf-8").split("## Export\n")[1].split("\n## ")[0]
+    section = TOPIC.read_text(encoding="utf-8")
     quick = ("--no-plots", "--quiet", "--out")
     # Without the studies beside the models, which they leave as they are.
     few = ("--n-seeds", "1", "--n-study", "10")

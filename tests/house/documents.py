@@ -1,0 +1,145 @@
+"""The documents of the project: their code blocks, and the parts of them that are generated.
+
+``python -m tests.house.documents`` writes the generated parts anew: the table of commands, the
+table of data sets, and the printed runs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+GUIDE = PROJECT / "mlcli" / "guide"
+OTHERS = ("README.md", "mlcli/README.md", "tests/README.md", ".github/CONTRIBUTING.md")
+
+
+def documents() -> list[Path]:
+    """Every document that people write, the README first."""
+    return [PROJECT / name for name in OTHERS] + sorted(GUIDE.glob("*.md"))
+
+
+@dataclass(frozen=True)
+class CodeBlock:
+    """A fenced block of a document.
+
+    Attributes:
+        path: of the document.
+        line: of the opening fence, from 1.
+        language: what follows the opening fence; "" if nothing does.
+        text: the lines between the fences.
+        run: the command whose committed run it shows; "" if it shows none.
+    """
+
+    path: Path
+    line: int
+    language: str
+    text: str
+    run: str
+
+    @property
+    def place(self) -> str:
+        """The document and the line, for messages."""
+        return f"{self.path.relative_to(PROJECT)}:{self.line}"
+
+
+BLOCK = re.compile(r"(?:^<!-- run ([\w-]+) -->\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def code_blocks(path: Path) -> Iterator[CodeBlock]:
+    """The fenced blocks of a document, in order."""
+    text = path.read_text(encoding="utf-8")
+    for found in BLOCK.finditer(text):
+        line = text.count("\n", 0, found.start()) + 1
+        yield CodeBlock(path, line, found[2], found[3], found[1] or "")
+
+
+def prose(path: Path) -> str:
+    """A document without its fenced blocks."""
+    return BLOCK.sub("", path.read_text(encoding="utf-8"))
+
+
+def details_of(folder: Path) -> dict[str, object]:
+    """All numbers of a run folder."""
+    details = folder / "details.json"
+    path = details if details.is_file() else folder / "metrics.json"
+    found: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def printed_run(command: str) -> str:
+    """What the command prints to stdout for its committed run, without its timings."""
+    from mlcli.commands.experiment import _certificate_table
+    from mlcli.console import print_displays
+    from mlcli.experiments import load
+
+    section = command.replace("-", "_")
+    details = details_of(PROJECT / "reports" / section)
+    text = io.StringIO()
+    with redirect_stdout(text):
+        print_displays(load(section).display(details))
+        print_displays(_certificate_table(details.get("certificates", {})))  # type: ignore[arg-type]
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).strip("\n") + "\n"
+
+
+def commands_table() -> str:
+    """The commands of the program with a line each, in Markdown."""
+    from mlcli.cli import COMMANDS
+
+    lines = ["| command | what it does |", "|---|---|"]
+    heading = ""
+    for name, (panel, summary) in COMMANDS.items():
+        if panel != heading:
+            lines.append(f"| **{panel}** | |")
+            heading = panel
+        lines.append(f"| `{name}` | {summary} |")
+    return "\n".join(lines) + "\n"
+
+
+def datasets_table() -> str:
+    """The named data sets with a line each, in Markdown."""
+    from mlcli.datasets.registry import DATASETS
+
+    lines = ["| name | kind | task | shape | what it is |", "|---|---|---|---|---|"]
+    for name, one in DATASETS.items():
+        shape = " x ".join(map(str, one.shape))
+        summary = one.summary.replace("|", r"\|")
+        lines.append(f"| `{name}` | {one.kind} | {one.task} | {shape} | {summary} |")
+    return "\n".join(lines) + "\n"
+
+
+# Between ``<!-- NAME -->`` and ``<!-- end of NAME -->`` of these documents stands the text.
+TABLES: dict[str, tuple[Path, Callable[[], str]]] = {
+    "commands": (PROJECT / "README.md", commands_table),
+    "data sets": (GUIDE / "datasets.md", datasets_table),
+}
+
+
+def table_pattern(name: str) -> re.Pattern[str]:
+    """Finds a generated table; its text is the second group."""
+    return re.compile(rf"(<!-- {name} -->\n\n)(.*?)(\n<!-- end of {name} -->)", re.DOTALL)
+
+
+def refresh() -> None:
+    """Write the tables and the printed runs of all documents anew."""
+    for name, (path, make) in TABLES.items():
+        table = make()
+        old = path.read_text(encoding="utf-8")
+        new = table_pattern(name).sub(lambda found, t=table: found[1] + t + found[3], old)
+        path.write_text(new, encoding="utf-8")
+    for path in documents():
+        text = path.read_text(encoding="utf-8")
+        for block in code_blocks(path):
+            # A block that ends early says so with "...", and is cut by hand.
+            if block.run and not block.text.endswith("...\n"):
+                text = text.replace(block.text, printed_run(block.run))
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    refresh()
