@@ -151,7 +151,7 @@ def check(E: Objective, name: str) -> None:
 
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(E=hard_objectives())
-def test_newton_reaches_the_optimum_or_reports_separable_classes(E: Objective) -> None:
+def test_newton_reaches_the_optimum_or_says_that_there_is_none(E: Objective) -> None:
     with np.errstate(all="raise", under="ignore"):
         check(E, "newton")
 
