@@ -1,4 +1,4 @@
-"""The table that `baseline` shows on the console, made from metrics.json alone, and the times."""
+"""The table that `baseline` shows on the console, made from details.json alone, and the times."""
 
 from __future__ import annotations
 

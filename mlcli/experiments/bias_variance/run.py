@@ -196,7 +196,7 @@ def _warnings(
         )
     found += _strength_at_the_end(config, outcomes)
     if not np.isfinite(np.stack([outcome.degrees.sum for outcome in outcomes])).all():
-        found.append("some terms are too large for a number and are null in metrics.json")
+        found.append("some terms are too large for a number and are null in details.json")
     if len(outcomes) == 1:
         found.append("one seed has no interval; std and the bounds are null")
     return found

@@ -275,7 +275,7 @@ def _warnings(config: FitPolyConfig, outcomes: Sequence[FitPolyOutcome]) -> list
     if not np.isfinite(first.train_mse).all() or (
         np.isnan(first.test_mse).any() and outcomes[0].n_test
     ):
-        found.append("some errors are too large for a number and are null in metrics.json")
+        found.append("some errors are too large for a number and are null in details.json")
     if len(outcomes) == 1:
         found.append("one repeat has no interval; std and the bounds are null")
     return found

@@ -1,4 +1,4 @@
-"""The tables that `logistic` shows on the console, made from metrics.json alone."""
+"""The tables that `logistic` shows on the console, made from details.json alone."""
 
 from __future__ import annotations
 

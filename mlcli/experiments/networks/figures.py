@@ -146,7 +146,7 @@ def scores(table: Table, metrics: Mapping[str, Any], name: str, label: str) -> F
 
 
 def summaries_in(metrics: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
-    """The summaries of one metric in a metrics.json, one per variant, in their order."""
+    """The summaries of one metric in a details.json, one per variant, in their order."""
     for key, value in metrics.items():
         if isinstance(value, Mapping):
             if key == name:

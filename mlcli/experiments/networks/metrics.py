@@ -128,7 +128,7 @@ def metrics_of(
     outcomes: Sequence[Any],
     tests: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """metrics.json of a training: scores of each variant, differences, data and size."""
+    """details.json of a training: scores of each variant, differences, data and size."""
     extra = {
         member.variant.path: {"n_parameters": one.group.architecture.n_parameters}
         for one in fitted

@@ -190,7 +190,7 @@ def metrics(
     signs: Mapping[tuple[str, ...], Signs],
     trained: Mapping[tuple[str, ...], Mapping[str, PairTraining]],
 ) -> Metrics:
-    """Everything of metrics.json but the name of the data."""
+    """Everything of details.json but the name of the data."""
     found: Metrics = {
         "depths": ",".join(map(str, config.depths)),
         "width": config.width,
