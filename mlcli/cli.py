@@ -37,7 +37,7 @@ OTHERS: dict[str, tuple[str, str]] = {
     "init": ("Set-up", "Make a new project of your own data, ready for `dvc repro`."),
     "validate": ("Set-up", "Check params.yaml and dvc.yaml, every fault with its place."),
     "schema": ("Set-up", "Print the JSON schema of params.yaml."),
-    "help": ("Set-up", "Print the reference of a command, or of all, as plain text."),
+    "help": ("Set-up", "Print the reference of a command, or a topic of the guide, as plain text."),
     "doctor": ("Set-up", "Print versions, devices, threads, BLAS and what is missing."),
 }
 COMMANDS: dict[str, tuple[str, str]] = {

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mlcli.commands.flags import HELP_ALL, FlagEntry, entries, panels, unhide
+from mlcli.commands.flags import FlagEntry, entries, panels, unhide
 from mlcli.config import SECTIONS, config_class
 from mlcli.config.data import MakeFields
 from mlcli.errors import EXIT_CODES
@@ -114,7 +114,7 @@ def _flags(name: str, command: Any, context: Any) -> dict[str, list[FlagEntry]]:
         one = known.get(param.name or "")
         if one is None:
             one = _entry(param, context)
-        if one is not None and param.name != HELP_ALL:
+        if one is not None:
             found.setdefault(one.panel, []).append(one)
     return {panel: items for panel, items in found.items() if items}
 

@@ -63,7 +63,7 @@ def test_hashes_name_what_is_altered_missing_and_extra(mlcli: Run, run_folder: P
     assert done.code == 3
     (found,) = done.json["runs"]
     assert found["integrity"]["altered"] == ["tables/scores.csv"]
-    assert found["integrity"]["missing"] == ["errors.csv"]
+    assert found["integrity"]["missing"] == ["tables/errors.csv"]
     assert found["integrity"]["extra"] == ["stray.txt"]
     assert found["repeat"] is None
     assert done.err.endswith(

@@ -13,7 +13,6 @@ import pytest
 
 from mlcli.datasets.source import open_source
 from mlcli.experiments import bayes
-from mlcli.experiments.bayes.about import ABOUT
 from mlcli.experiments.bayes.columns import MANY_ROWS, basis_of, in_memory, r_factor_of
 from mlcli.experiments.bayes.config import BayesConfig
 from mlcli.experiments.bayes.fit import maximum_likelihood
@@ -93,31 +92,6 @@ def test_three_points_of_the_textbook(mlcli: Run, empty_folder: Path) -> None:
     slope = mlcli(*arguments[:-1], "p", "--no-intercept", "--force")
     assert slope.code == 0
     assert float(read("p/tables/predictive.csv")[0]["std"]) == pytest.approx(2.0)
-
-
-def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
-    plan = mlcli(*SMALL, "--out", "o", "--dry-run", "--json")
-    assert plan.code == 0
-    assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
-    written = {
-        p.relative_to(empty_folder / "o").as_posix()
-        for p in (empty_folder / "o").rglob("*")
-        if p.is_file()
-    }
-    assert written == set(plan.json["files"])
-    assert written >= set(ABOUT.files) | {f"figures/{name}.png" for name in ABOUT.figures}
-
-
-def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
-    found = []
-    for jobs in ("1", "2"):
-        done = mlcli(*BARE, "--n-seeds", "8", "--jobs", jobs, "--out", f"o{jobs}")
-        assert done.code == 0, done.err
-        files = sorted(
-            p for p in (empty_folder / f"o{jobs}").rglob("*") if p.suffix in (".csv", ".npy")
-        )
-        found.append([done.out, *(file.read_bytes() for file in files)])
-    assert found[0] == found[1]
 
 
 def test_the_precisions_are_found_and_the_degree_too(mlcli: Run) -> None:

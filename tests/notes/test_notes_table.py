@@ -88,7 +88,7 @@ def test_the_command_line_writes_the_figure(mlcli: Callable[..., Any], line: str
     done = mlcli(*line.split()[1:], "--dry-run")
     assert done.code == 0, done.err
     for figure in (figure for of, figure in LINES if of == line):
-        assert f" {figure}.png\n" in done.out
+        assert f" figures/{figure}.png\n" in done.out
 
 
 def test_numbers_are_unique_and_in_order() -> None:

@@ -16,6 +16,8 @@ PAGE = (PROJECT / ".dvc" / "plots.html").read_text(encoding="utf-8")
 PLOTS: dict[str, Any] = {
     name: plot
     for entry in read_yaml(PROJECT / "dvc.yaml").values["plots"]
+    # A name alone is a folder of figures.
+    if isinstance(entry, dict)
     for name, plot in entry.items()
 }
 
