@@ -331,14 +331,14 @@ def show(spec: RunSpec) -> None:
 
     metrics = json.loads(text)
     console.print_displays(spec.experiment.display(metrics))
-    console.print_displays(_certificate_table(metrics.get("certificates", {})))
+    console.print_displays(certificate_table(metrics.get("certificates", {})))
     spent = json.loads((spec.target / "timings.json").read_text(encoding="utf-8"))
     console.print_displays(spec.experiment.display_timings(spent))
     if not spec.options.quiet:
         console.message(f"written to {spec.target}")
 
 
-def _certificate_table(summaries: Mapping[str, Mapping[str, Any]]) -> list[Display]:
+def certificate_table(summaries: Mapping[str, Mapping[str, Any]]) -> list[Display]:
     """One row per solve: the worst certificate of all seeds, and how many are certified."""
     if not summaries:
         return []

@@ -69,7 +69,7 @@ def help(
         ),
     ] = None,
 ) -> None:
-    """Print the reference of a command, or of all, as plain text.
+    """Print the reference of a command, or a topic of the guide, as plain text.
 
     Without a name: all commands and topics. A topic prints a page of the guide, offline.
     Flags with what they must be, their default, unit and meaning; files, exit codes, environment

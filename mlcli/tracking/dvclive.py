@@ -52,7 +52,7 @@ def _fill(folder: Path, source: Path, record: Record) -> None:
             live.step = step
             live.log_metric(name, value)
     for name in record.figures:
-        live.log_image(name, source / name)
+        live.log_image(Path(name).name, source / name)
     Path(live.artifacts_dir).mkdir()
     shutil.copyfile(source / "manifest.json", Path(live.artifacts_dir) / "manifest.json")
     live.end()

@@ -98,7 +98,7 @@ def test_degrees_are_swept_beside_a_path(mlcli: Run, empty_folder: Path) -> None
     rows = table(empty_folder / "s")
     assert [row["metric"] for row in rows] == ["degree_1.test_mse", "degree_2.test_mse"]
     for row in rows:
-        metrics = json.loads(Path("runs/fit-poly", row["run"], "metrics.json").read_text())
+        metrics = json.loads(Path("runs/fit-poly", row["run"], "details.json").read_text())
         assert "path" in metrics
         assert float(row["mean"]) == metrics[f"degree_{row['degrees']}"]["test_mse"]["mean"]
 
@@ -300,7 +300,7 @@ def test_a_folder_of_something_else_is_left_alone(mlcli: Run, empty_folder: Path
     (empty_folder / "scores").mkdir()
     (empty_folder / "scores/metrics.json").write_text("{}")
     for out, got in (
-        ("r", "got r with coefficients.csv in it"),
+        ("r", "got r with details.json in it"),
         ("file", "--out must be a folder, got the file file"),
         ("file/below", "--out must be a folder, got the file file"),
         ("scores", "got scores with metrics.json in it"),

@@ -305,7 +305,7 @@ def test_predictions_are_those_of_the_training_to_the_last_bit(mlcli: Run, folde
     quick = ("--n-epochs", "2", "--n-seeds", "3", "--hidden", "8", "--task", "regression")
     done = mlcli("train-mlp", *flags(folder), *quick, "--out", "run")
     assert done.code == 0, done.err
-    with Path("run/predictions.csv").open() as file:
+    with Path("run/tables/predictions.csv").open() as file:
         said = list(csv.DictReader(file))
     found = mlcli("predict", "run", str(folder / "fair.csv"), "--quiet", "--seed-index", "0")
     rows = list(csv.DictReader(io.StringIO(found.out)))

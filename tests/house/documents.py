@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 PROJECT = Path(__file__).parents[2]
 GUIDE = PROJECT / "mlcli" / "guide"
@@ -74,16 +76,19 @@ def details_of(folder: Path) -> dict[str, object]:
 
 def printed_run(command: str) -> str:
     """What the command prints to stdout for its committed run, without its timings."""
-    from mlcli.commands.experiment import _certificate_table
+    from mlcli.commands.experiment import certificate_table
     from mlcli.console import print_displays
     from mlcli.experiments import load
 
     section = command.replace("-", "_")
     details = details_of(PROJECT / "reports" / section)
     text = io.StringIO()
-    with redirect_stdout(text):
+    # As in a pipe: as wide as the tables are, whatever the terminal of the tests.
+    with redirect_stdout(text), patch.dict(os.environ):
+        for name in ("COLUMNS", "TERMINAL_WIDTH"):
+            os.environ.pop(name, None)
         print_displays(load(section).display(details))
-        print_displays(_certificate_table(details.get("certificates", {})))  # type: ignore[arg-type]
+        print_displays(certificate_table(details.get("certificates", {})))  # type: ignore[arg-type]
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).strip("\n") + "\n"
 
 

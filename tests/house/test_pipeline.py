@@ -69,7 +69,8 @@ def closure(starts: Iterable[Path]) -> set[str]:
         if path not in found and not is_below(path, NOT_FOLLOWED):
             found.add(path)
             waiting += imported(path)
-    return {path.relative_to(PROJECT).as_posix() for path in found}
+    # An empty file runs nothing, and DVC warns of one.
+    return {path.relative_to(PROJECT).as_posix() for path in found if path.stat().st_size}
 
 
 def is_below(path: Path, places: Iterable[str]) -> bool:

@@ -27,7 +27,7 @@ ABOUT = About(
             "number, are blue.",
         ),
     },
-    metrics=("*.accuracy", "*.mse"),
+    metrics=("*.accuracy.mean", "*.mse.mean"),
     tables=("folds", "methods"),
     shown=(
         # Intervals that have no standard deviation.

@@ -86,7 +86,8 @@ def test_headline_numbers_are_few_and_flat_and_seeds_have_rows(
     assert 0 < len(headline) <= MOST_METRICS
     for path, value in headline.items():
         assert is_number(value)
-        assert value == details[path]["mean"] if isinstance(details[path], dict) else details[path]
+        one = details[path]
+        assert value == (one["mean"] if isinstance(one, dict) else one)
     seeds = per_seed(read_run(Path("o")))
     for path, values in seeds.items():
         mean = sum(values.values()) / len(values)
