@@ -142,7 +142,9 @@ def refresh() -> None:
         for block in code_blocks(path):
             # A block that ends early says so with "...", and is cut by hand.
             if block.run and not block.text.endswith("...\n"):
-                text = text.replace(block.text, printed_run(block.run))
+                marked = re.compile(rf"(<!-- run {block.run} -->\n+```\w*\n)(.*?)(```)", re.DOTALL)
+                shown = printed_run(block.run)
+                text = marked.sub(lambda found, s=shown: found[1] + s + found[3], text)
         path.write_text(text, encoding="utf-8")
 
 

@@ -96,6 +96,16 @@ def test_a_stage_depends_on_every_module_that_it_runs(section: str) -> None:
     assert unused == [], f"stage {section} of dvc.yaml runs nothing of them"
 
 
+def test_a_stage_writes_one_folder_that_the_report_the_metrics_and_the_plots_name() -> None:
+    everything = read_yaml(PROJECT / "dvc.yaml").values
+    for section in IN_PIPELINE:
+        folder = f"reports/{section}"
+        assert STAGES[section]["outs"] == [{folder: {"cache": False}}]
+        assert folder in STAGES["report"]["deps"]
+        assert f"{folder}/metrics.json" in everything["metrics"]
+        assert f"{folder}/figures" in everything["plots"]
+
+
 def test_the_closure_follows_imports_inside_functions() -> None:
     found = modules_of("fit_poly")
     assert "mlcli/experiments/fit_poly/run.py" in found
