@@ -1,4 +1,4 @@
-"""The only room that prints: the result to stdout, everything else to stderr."""
+"""The only module that prints: the result to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 # A column of text that is not at least so wide is hard to read.
 NARROWEST_TEXT = 16
 # Of processes that work together only the first is heard.
-_hushed = False
+_silenced = False
 
 
-def hush(hushed: bool = True) -> None:
+def silence(silent: bool = True) -> None:
     """From now on print nothing, or print again."""
-    global _hushed
-    _hushed = hushed
+    global _silenced
+    _silenced = silent
 
 
 # Names come from anybody's files, and a terminal obeys some of these; halves of surrogate pairs,
-# which stand for bytes of a name that is no UTF-8, can't be written at all.
+# which stand for bytes of a name that is not UTF-8, can't be written at all.
 UNSHOWN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -68,7 +68,7 @@ def _reader_gone(stream: TextIO) -> None:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    if _hushed:
+    if _silenced:
         return
     try:
         stream.write(visible(text))
@@ -108,7 +108,7 @@ def flush() -> None:
 
 def print_displays(displays: Sequence[Display]) -> None:
     """Result tables, to stdout: what is too wide for a terminal or for COLUMNS is stacked."""
-    if _hushed:
+    if _silenced:
         return
     console = _console(stderr=False)
     limited = console.is_terminal or columns() is not None
@@ -242,7 +242,7 @@ def error(text: str) -> None:
 @contextmanager
 def progress(label: str, *, quiet: bool) -> Iterator[Progress]:
     """A progress bar on stderr; silent when asked, and off a terminal."""
-    if quiet or _hushed or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if quiet or _silenced or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield lambda done, total, note="": None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

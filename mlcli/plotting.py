@@ -51,7 +51,7 @@ Array = NDArray[np.float64]
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw in the house style, whatever the user's matplotlibrc says."""
+    """Draw in the style of the program, whatever the user's matplotlibrc says."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(RC)

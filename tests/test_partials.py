@@ -15,7 +15,7 @@ from mlcli.partials import aside_of, partial_of, replacing_file, sweep, temporar
 
 @pytest.fixture
 def dead() -> int:
-    """The number of a process that is no more."""
+    """The number of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", "pass"])
     process.wait()
     return process.pid

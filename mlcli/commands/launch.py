@@ -23,7 +23,7 @@ def refuse_unless_together(name: str) -> None:
         ConfigError: the command works in one process, or the launch is not whole.
     """
     launch = launched()
-    console.hush(launch is not None and launch.rank > 0)
+    console.silence(launch is not None and launch.rank > 0)
     if launch is None:
         return
     together = [about(section).command for section in EXPERIMENTS if about(section).torchrun]

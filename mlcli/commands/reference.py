@@ -120,7 +120,7 @@ def _flags(name: str, command: Any, context: Any) -> dict[str, list[FlagEntry]]:
 
 
 def _entry(param: Any, context: Any) -> FlagEntry | None:
-    """The entry of a flag or an argument that is no parameter of a config model."""
+    """The entry of a flag or an argument that a config model does not have."""
     record = param.get_help_record(context)
     if record is None:
         return None

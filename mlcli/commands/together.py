@@ -30,7 +30,7 @@ def run_together(
     except MlcliError as error:
         # If the first process is dead, the second one says so.
         if launch.rank == 1 and "process 0 of" in str(error):
-            console.hush(False)
+            console.silence(False)
         raise
 
 

@@ -92,7 +92,7 @@ def _log_all(folders: Sequence[Path], name: str) -> str:
     from mlcli.tracking.record import read_record
 
     where = ""
-    with _hushed():
+    with _silenced():
         tracker = import_module(f"mlcli.tracking.{name}")
         for folder in folders:
             where = tracker.log(read_record(folder))
@@ -112,7 +112,7 @@ def without_password(text: str) -> str:
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
+def _silenced() -> Iterator[None]:
     """What libraries say on the side: stdout is the result's, stderr gets one sentence of ours."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

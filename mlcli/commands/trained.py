@@ -64,7 +64,7 @@ Device = Annotated[str, typer.Option(help="Where networks compute: auto, cpu, cu
 
 
 def check_level(level: float) -> None:
-    """Refuse what is no probability.
+    """Refuse a level that is not a probability.
 
     Raises:
         InputError: it isn't between 0 and 1.

@@ -66,7 +66,7 @@ def same_padding(f: int) -> int:
 def pad_same(Z: Floats, f_h: int, f_w: int) -> Floats:
     """Z with f - 1 zeros along each axis, so that the output is as large as the input at stride 1.
 
-    Of odd f this is (8.17) on both sides. Where f is even that is no whole number, and the odd
+    Of odd f this is (8.17) on both sides. Where f is even that is not a whole number, and the odd
     zero comes after the image, as in torch: (f - 1) // 2 before and f // 2 after.
 
     Args:

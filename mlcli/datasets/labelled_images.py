@@ -43,8 +43,8 @@ def open_folder(
         skip_bad: leave out files that are not images or are damaged; see `ImageSource.skipped`.
 
     Raises:
-        DataError: fewer than two classes, a class without images, a file that is no image, images
-            of several sizes, or more of them than fit in memory.
+        DataError: fewer than two classes, a class without images, a file that is not an image,
+            images of several sizes, or more of them than fit in memory.
     """
     if resize is not None:
         _check_resize(resize)

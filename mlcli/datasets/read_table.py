@@ -47,7 +47,7 @@ def parts_of(path: Path) -> tuple[Path, ...]:
     """The files of a table: those of a folder in the order of their names, or the file itself.
 
     Raises:
-        DataError: a folder holds something that is no part, or parts of several kinds, or a part
+        DataError: a folder holds something that is not a part, or parts of several kinds, or a part
             can't be read or is empty.
     """
     if not path.is_dir():

@@ -86,7 +86,7 @@ def r_squared(rss: float, t: ArrayLike, centred: bool = True) -> float | None:
     if values.size == 0:
         return None
     spread = values - values.mean() if centred else values
-    # A constant that is no binary fraction leaves rounding behind, which is not variation.
+    # A constant that is not a binary fraction leaves rounding behind, which is not variation.
     if values.min() == values.max() if centred else not values.any():
         return None
     return 1.0 - rss / float(spread @ spread)

@@ -87,7 +87,7 @@ def missing_params(dvc_file: Path, params: YamlFile) -> list[Fault]:
 
 
 def _tracked(file: YamlFile) -> Iterator[tuple[str, tuple[str, ...], Any]]:
-    """``(stage, place, params)`` of each stage; what is no stage is for DVC to refuse."""
+    """``(stage, place, params)`` of each stage; other entries are for DVC to refuse."""
     stages = file.values.get("stages")
     for stage, definition in stages.items() if isinstance(stages, dict) else ():
         place: tuple[str, ...] = ("stages", stage)

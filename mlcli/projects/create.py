@@ -72,7 +72,7 @@ def create(
     """
     target = target.expanduser().resolve()
     if target.is_dir():
-        _put_back(target)
+        _restore_project(target)
         sweep(target)
     refuse_occupied(target)
     copied = data is not None and n_bytes(data) <= COPIED_BYTES
@@ -213,7 +213,7 @@ def _filling(target: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _put_back(target: Path) -> None:
+def _restore_project(target: Path) -> None:
     """Undo the moves of a killed process from its complete folder into the target."""
     for whole in dead_partials(target / WHOLE):
         _take_back(whole)

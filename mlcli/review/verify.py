@@ -199,7 +199,7 @@ def compare_folders(
 def _compare_means(a: Path, b: Path, close: Close) -> tuple[int, Difference | None]:
     """How many means of two details.json have intervals that overlap, and where they first don't.
 
-    What is no mean over seeds, a p value say, follows from them and is not compared.
+    Only means over seeds are compared: a p value, for example, follows from them.
     """
     found, again = (quantities(read_json(path)) for path in (a, b))
     n_means = 0

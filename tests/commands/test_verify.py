@@ -200,7 +200,7 @@ def test_another_machine_holds_a_training_to_its_intervals(mlcli: Run, run_folde
             assert found["repeat"]["n_means"] > 5
         else:
             assert "details.json, degree_3.test_mse.mean: " in done.err
-    # What is no mean follows from single seeds; what is not there is a difference.
+    # Only means are compared; a metric that is missing is a difference.
     forge(run_folder, "details.json", json.dumps(metrics))
     shown = mlcli("verify", "one")
     assert shown.code == 0

@@ -1,4 +1,4 @@
-"""Images in NPZ files: every layout becomes the same rows, and what is no such file says so."""
+"""Images in NPZ files: every layout becomes the same rows, and other files are refused."""
 
 from __future__ import annotations
 

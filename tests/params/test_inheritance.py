@@ -66,7 +66,7 @@ def test_a_fault_in_a_lent_value_is_told_where_it_stands_and_under_its_own_name(
     with pytest.raises(ConfigError) as caught:
         resolve(LrFindConfig, "lr_find", params=params, environ={})
     lines = str(caught.value).splitlines()
-    # What is no key of this command is no matter of it: `mlcli validate` tells.
+    # A key that this command does not have is for `mlcli validate` to report.
     assert len(lines) == 2
     assert any(f"{params}:3:3: train_mlp.init must be" in line for line in lines)
     assert any(f"{params}:11:3: lr_find.n_steps must be" in line for line in lines)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.house.documents import GUIDE, code_blocks
+from tests.project.documents import GUIDE, code_blocks
 
 SCRIPTS = Path(sys.executable).parent
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")

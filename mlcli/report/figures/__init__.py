@@ -1,4 +1,4 @@
-"""Figures, drawn from the CSV files of a run folder. The only room with matplotlib.
+"""Figures, drawn from the tables of a run folder.
 
 A figure sees what a reader of the CSV sees, so that it can be drawn again from the files alone.
 """

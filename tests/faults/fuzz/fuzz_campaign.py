@@ -21,7 +21,7 @@ class Found:
 
     Attributes:
         files: read so far.
-        outcomes: how many doors gave a value, refused, or did wrong.
+        outcomes: how many readers gave a value, refused, or did wrong.
         faults: what went wrong, with the command that reads that file again.
         most_mib, most_seconds: the most that one file took.
     """
@@ -57,7 +57,7 @@ def campaign(targets: Sequence[str], seed: int, count: int, seeds: Path, work: P
             raise RuntimeError(f"no file was read: {done.stderr[-1500:]}")
         number = int(at.read_text())
         end = {
-            "door": "the process",
+            "reader": "the process",
             "fault": f"ended with {done.returncode}: {done.stderr[-1500:]}",
         }
         found.faults.append(_told(number, end, words))
@@ -75,4 +75,4 @@ def _count(found: Found, figures: dict[str, Any]) -> None:
 
 def _told(number: int, line: dict[str, Any], words: list[str]) -> str:
     again = [*words[1:4], str(number), "1", *words[6:]]
-    return f"{' '.join(again)}\n{line['door']}: {line['fault']}"
+    return f"{' '.join(again)}\n{line['reader']}: {line['fault']}"

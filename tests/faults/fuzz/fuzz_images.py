@@ -1,4 +1,4 @@
-"""Hostile images and IDX files, and the doors they come in by."""
+"""Hostile images and IDX files, and the readers they come in by."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import fuzz_mutators as mutators
-from fuzz_seeds import Doors, idx_bytes, seed
+from fuzz_seeds import Readers, idx_bytes, seed
 
 
 def make_images(rng: Random, seeds: Path, folder: Path) -> None:
@@ -23,7 +23,7 @@ def make_images(rng: Random, seeds: Path, folder: Path) -> None:
     (folder / "classes" / "a" / f"2{Path(name).suffix}").write_bytes(content)
 
 
-def image_doors(folder: Path, rng: Random) -> Doors:
+def image_readers(folder: Path, rng: Random) -> Readers:
     from mlcli.datasets.describe import describe_images
     from mlcli.datasets.pictures import read_picture
     from mlcli.datasets.rows import ModelInputs, batches
@@ -58,7 +58,7 @@ def make_idx(rng: Random, seeds: Path, folder: Path) -> None:
     (folder / "images.idx").write_bytes(content)
 
 
-def idx_doors(folder: Path, rng: Random) -> Doors:
+def idx_readers(folder: Path, rng: Random) -> Readers:
     from mlcli.datasets.idx import load_with_hash
 
     yield "load", lambda: load_with_hash(folder / "images.idx")

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import fuzz_mutators as mutators
-from fuzz_seeds import CSV_TOKENS, Doors
+from fuzz_seeds import CSV_TOKENS, Readers
 
 REGRESSIONS = ("fit-poly", "lapack", "lasso", "kfold", "bayes", "bayes-student")
 CLASSIFIERS = ("kfold-classes", "logistic")
@@ -64,7 +64,7 @@ def maker_of_models(names: tuple[str, ...]) -> Callable[[Random, Path, Path], No
     return make
 
 
-def model_doors(folder: Path, rng: Random) -> Doors:
+def model_readers(folder: Path, rng: Random) -> Readers:
     from mlcli.commands.evaluate import _scored
     from mlcli.commands.predict import columns_of
     from mlcli.commands.trained import load_model, rows_at_a_time, wanted_of
@@ -108,7 +108,7 @@ def make_run(rng: Random, seeds: Path, folder: Path) -> None:
             return
 
 
-def run_doors(folder: Path, rng: Random) -> Doors:
+def run_readers(folder: Path, rng: Random) -> Readers:
     from mlcli.commands.check import _display, sentence
     from mlcli.commands.compare import _show
     from mlcli.commands.runs import find_runs
@@ -171,7 +171,7 @@ def run_doors(folder: Path, rng: Random) -> Doors:
     yield "differences", altered
 
 
-def page_doors(folder: Path, rng: Random) -> Doors:
+def page_readers(folder: Path, rng: Random) -> Readers:
     from mlcli.commands.compare import _chapter
     from mlcli.report.comparison import write_page
     from mlcli.report.gallery import write_gallery
@@ -203,7 +203,7 @@ def make_checkpoint(rng: Random, seeds: Path, folder: Path) -> None:
     path.write_bytes(content)
 
 
-def checkpoint_doors(folder: Path, rng: Random) -> Doors:
+def checkpoint_readers(folder: Path, rng: Random) -> Readers:
     from mlcli.report.checkpoint import FileCheckpoint
 
     yield "load", lambda: FileCheckpoint(folder / "kept.npz").load()

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-Doors = Iterator[tuple[str, Callable[[], object]]]
+Readers = Iterator[tuple[str, Callable[[], object]]]
 PROJECT = Path(__file__).parents[3]
 COLUMNS = ("x", "z", "t", "kind")
 RUNS: Mapping[str, Sequence[str]] = {

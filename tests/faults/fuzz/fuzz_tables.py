@@ -1,4 +1,4 @@
-"""Hostile CSV, NPZ and Parquet files, notes beside them, and the doors they come in by."""
+"""Hostile CSV, NPZ and Parquet files, notes beside them, and the readers they come in by."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import fuzz_mutators as mutators
-from fuzz_seeds import COLUMNS, CSV_TOKENS, Doors, csv_text, seed, table
+from fuzz_seeds import COLUMNS, CSV_TOKENS, Readers, csv_text, seed, table
 
 
 def make_csv(rng: Random, seeds: Path, folder: Path) -> None:
@@ -49,8 +49,8 @@ def make_parquet(rng: Random, seeds: Path, folder: Path) -> None:
     (folder / "table.parquet").write_bytes(content)
 
 
-def table_doors(folder: Path, rng: Random) -> Doors:
-    import pandas  # noqa: F401  imported by a door on first use, which no file is blamed for
+def table_readers(folder: Path, rng: Random) -> Readers:
+    import pandas  # noqa: F401  imported by a reader on first use, which no file is blamed for
 
     from mlcli.console import print_displays
     from mlcli.datasets.describe import describe_table, holds_images

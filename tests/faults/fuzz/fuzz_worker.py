@@ -47,10 +47,10 @@ def main(names: Sequence[str], seed: int, first: int, count: int, seeds: Path, w
         (work / "at").write_text(str(number))
         name = names[number % len(names)]
         rng = _prepare(name, seed, number, seeds, case, out)
-        for door, fault in read(TARGETS[name], case, rng, guard, outcomes):
+        for reader, fault in read(TARGETS[name], case, rng, guard, outcomes):
             outcomes["fault"] += 1
             print(
-                json.dumps({"number": number, "door": f"{name}, {door}", "fault": fault}),
+                json.dumps({"number": number, "reader": f"{name}, {reader}", "fault": fault}),
                 file=real,
                 flush=True,
             )
@@ -75,8 +75,8 @@ def _prepare(
 
 
 def warm_up(target: Target, case: Path) -> None:
-    """Import what the doors need."""
-    for _, call in target.doors(case, random.Random(0)):
+    """Import what the readers need."""
+    for _, call in target.readers(case, random.Random(0)):
         try:
             call()
         except Exception:
@@ -86,11 +86,11 @@ def warm_up(target: Target, case: Path) -> None:
 def read(
     target: Target, case: Path, rng: random.Random, guard: Guard, outcomes: Counter[str]
 ) -> list[tuple[str, str]]:
-    """Every door and what went wrong behind it."""
+    """Every reader and what went wrong behind it."""
     from mlcli.errors import MlcliError
 
     found: list[tuple[str, str]] = []
-    for door, call in target.doors(case, rng):
+    for reader, call in target.readers(case, rng):
         faults: list[str] = []
 
         def attempt(call: Any = call, faults: list[str] = faults) -> None:
@@ -108,7 +108,7 @@ def read(
                 faults.append(f"said: {words[:200]}")
         except BaseException:
             faults.append(traceback.format_exc(limit=-6))
-        found += [(door, fault) for fault in faults]
+        found += [(reader, fault) for fault in faults]
     return found
 
 

@@ -1,4 +1,4 @@
-"""Hostile params.yaml, dvc.yaml and gates, and the doors they come in by."""
+"""Hostile params.yaml, dvc.yaml and gates, and the readers they come in by."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import fuzz_mutators as mutators
-from fuzz_seeds import Doors, seed
+from fuzz_seeds import Readers, seed
 
 YAML_TOKENS = tuple(
     text.encode()
@@ -96,12 +96,12 @@ def _yaml(rng: Random, whole: bytes) -> bytes:
     tree = tree if isinstance(tree, dict) else {"params": tree}
     if rng.random() < 0.2:
         tree["gates"] = [rng.choice(GATES).decode(), mutators.odd(rng)]
-    # JSON is YAML but for its names of what is no number.
+    # JSON is YAML but for its names of values that are not numbers.
     text = json.dumps(mutators.changed_tree(rng, tree), ensure_ascii=rng.random() < 0.5)
     return text.replace("NaN", ".nan").replace("Infinity", ".inf").encode("utf-8", "surrogatepass")
 
 
-def params_doors(folder: Path, rng: Random) -> Doors:
+def params_readers(folder: Path, rng: Random) -> Readers:
     from mlcli.config import SECTIONS, config_class
     from mlcli.params.gates import gates_of
     from mlcli.params.resolve import resolve, validate_file
@@ -132,7 +132,7 @@ def make_dvc(rng: Random, seeds: Path, folder: Path) -> None:
     (folder / "dvc.yaml").write_bytes(_yaml(rng, STAGES))
 
 
-def dvc_doors(folder: Path, rng: Random) -> Doors:
+def dvc_readers(folder: Path, rng: Random) -> Readers:
     from mlcli.params.dvc_guard import missing_params, refuse_overrides
 
     def guard() -> None:
@@ -160,7 +160,7 @@ def make_gates(rng: Random, seeds: Path, folder: Path) -> None:
     (folder / "details.json").write_text(json.dumps(metrics))
 
 
-def gate_doors(folder: Path, rng: Random) -> Doors:
+def gate_readers(folder: Path, rng: Random) -> Readers:
     from mlcli.commands.check import _display, sentence
     from mlcli.config.gates import GateSyntaxError, parse_gate
     from mlcli.console import print_displays

@@ -152,13 +152,13 @@ def test_an_npz_archive_that_lies_about_its_size(
     tmp_path: Path, content: bytes, words: str
 ) -> None:
     path = put(tmp_path, "a.npz", content)
-    for door in (
+    for reader in (
         open_source,
         lambda name: describe_table(Path(name)),
         lambda name: list(batches(name, ModelInputs(("x",)), 9)),
     ):
         with pytest.raises(DataError, match=words):
-            door(str(path))
+            reader(str(path))
 
 
 def test_columns_of_a_wide_heading_are_told_apart_in_time(tmp_path: Path) -> None:
@@ -205,9 +205,9 @@ def test_a_long_text_that_many_rows_share_is_not_written_out_for_each(
     shared = pa.DictionaryArray.from_arrays(places, pa.array(["9" * 2**14]).cast(kind))
     table = pa.table({"x": shared, "t": np.arange(60_000.0)})
     parquet.write_table(table, tmp_path / "a.parquet")
-    for door in (open_source, lambda name: describe_table(Path(name))):
+    for reader in (open_source, lambda name: describe_table(Path(name))):
         with pytest.raises(DataError, match=r"the texts in column 'x' .* got 983040000"):
-            door(str(tmp_path / "a.parquet"))
+            reader(str(tmp_path / "a.parquet"))
 
 
 def test_times_beyond_the_calendar_are_refused_where_they_are_described(tmp_path: Path) -> None:

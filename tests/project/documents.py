@@ -1,6 +1,6 @@
 """The documents of the project: their code blocks, and the parts of them that are generated.
 
-``python -m tests.house.documents`` writes the generated parts anew: the table of commands, the
+``python -m tests.project.documents`` writes the generated parts anew: the table of commands, the
 table of data sets, and the printed runs.
 """
 

@@ -17,7 +17,7 @@ from mlcli.commands.help import ALL, topics
 from mlcli.config import SECTIONS, config_class
 from mlcli.config.data import MakeFields
 from mlcli.params import resolve
-from tests.house.documents import (
+from tests.project.documents import (
     GUIDE,
     PROJECT,
     TABLES,
@@ -194,7 +194,7 @@ def test_generated_tables_are_fresh(name: str) -> None:
     path, make = TABLES[name]
     found = table_pattern(name).search(read(path))
     assert found
-    assert found[2] == make(), "python -m tests.house.documents writes it anew"
+    assert found[2] == make(), "python -m tests.project.documents writes it anew"
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
