@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from types import FrameType
@@ -20,6 +22,7 @@ from mlcli.errors import (
 )
 
 TRACEBACK_VARIABLE = "MLCLI_TRACEBACK"
+AGAIN_SECONDS = 0.05
 COMPLETION_VARIABLE = "_MLCLI_COMPLETE"
 COMPLETION = ("--install-completion", "--show-completion")
 
@@ -34,6 +37,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # those who ask for them, by -W or PYTHONWARNINGS.
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+    keep_interrupts()
     code = call(arguments)
     if code == EXIT_INTERRUPTED:
         # After Ctrl-C inside an exec (a dataclass being made, say) CPython would end by the signal
@@ -43,6 +47,20 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         console.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def keep_interrupts() -> None:
+    """Raise an interrupt again that lands in a finaliser, where Python would print and drop it."""
+    usual = sys.unraisablehook
+
+    def hook(found: sys.UnraisableHookArgs) -> None:
+        if issubclass(found.exc_type, KeyboardInterrupt):
+            # Not from here: this too is called from the finaliser.
+            threading.Timer(AGAIN_SECONDS, _thread.interrupt_main).start()
+        else:
+            usual(found)
+
+    sys.unraisablehook = hook
 
 
 def call(arguments: list[str] | None = None) -> int:

@@ -245,3 +245,26 @@ def test_a_file_that_is_asked_for_as_a_named_set(mlcli: Run, empty_folder: Path)
     # A set's name stays one, whatever lies in the folder.
     Path("wine").mkdir()
     assert mlcli("data", "info", "wine").code == 0
+
+
+def test_an_interrupt_in_a_finaliser_is_not_lost(tmp_path: Path) -> None:
+    code = """
+import os, signal, time
+from mlcli.__main__ import keep_interrupts
+
+class Finalised:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+
+keep_interrupts()
+try:
+    Finalised()
+    time.sleep(20)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=tmp_path
+    )
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
