@@ -7,6 +7,7 @@ and the experiments with arguments of their own, are the Typer app ``app`` in
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -40,12 +41,37 @@ OTHERS: dict[str, tuple[str, str]] = {
     "help": ("Set-up", "Print the reference of a command, or a topic of the guide, as plain text."),
     "doctor": ("Set-up", "Print versions, devices, threads, BLAS and what is missing."),
 }
-COMMANDS: dict[str, tuple[str, str]] = {
-    about(section).command: (about(section).panel, about(section).summary)
-    for section in EXPERIMENTS
-} | OTHERS
 
 
+class Commands(Mapping[str, tuple[str, str]]):
+    """Every command by name: its panel and its summary.
+
+    An experiment describes itself. Only the experiments that are looked up are imported.
+    """
+
+    names = (*(section.replace("_", "-") for section in EXPERIMENTS), *OTHERS)
+
+    def __getitem__(self, name: str) -> tuple[str, str]:
+        """The panel and the summary of a command."""
+        section = name.replace("-", "_")
+        if section in EXPERIMENTS:
+            return about(section).panel, about(section).summary
+        return OTHERS[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """The names in the order of the list."""
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a command of that name."""
+        return name in self.names
+
+
+COMMANDS = Commands()
 # Experiments whose command has more than the flags of its config model.
 WITH_COMMANDS = ("lr_find", "baseline")
 
