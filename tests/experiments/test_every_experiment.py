@@ -74,21 +74,19 @@ def test_a_run_writes_the_files_that_a_dry_run_announces(
     figures = {f"figures/{name}.png" for name in about(section).figures}
     assert {*about(section).files, *figures} <= set(plan.json["files"])
     assert plan.json["work"]
+    check_metrics(section, Path("o"))
 
 
-def test_headline_numbers_are_few_and_flat_and_seeds_have_rows(
-    mlcli: Run, empty_folder: Path, section: str
-) -> None:
-    done = mlcli(*command_of(section, "--out", "o", "--no-plots", "--quiet"))
-    assert done.code == 0, done.err
-    headline = json.loads(Path("o", METRICS).read_text())
-    details = quantities(json.loads(Path("o", DETAILS).read_text()))
+def check_metrics(section: str, folder: Path) -> None:
+    """Headline numbers are few, flat and those of the details; means are those of the seeds."""
+    headline = json.loads((folder / METRICS).read_text())
+    details = quantities(json.loads((folder / DETAILS).read_text()))
     assert 0 < len(headline) <= MOST_METRICS
     for path, value in headline.items():
         assert is_number(value)
         one = details[path]
         assert value == (one["mean"] if isinstance(one, dict) else one)
-    seeds = per_seed(read_run(Path("o")))
+    seeds = per_seed(read_run(folder))
     for path, values in seeds.items():
         mean = sum(values.values()) / len(values)
         assert mean == pytest.approx(details[path]["mean"], rel=1e-6, abs=1e-9)
