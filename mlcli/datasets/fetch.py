@@ -169,8 +169,14 @@ def fetch(name: str, *, folder: Path | None = None, progress: Progress | None = 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, sha256 in wanted.files.items():
-            if not _is_right(folder / file, sha256):
+            if _is_right(folder / file, sha256):
+                continue
+            try:
                 _fetch_file(wanted, folder / file, sha256, progress)
+            except (DataError, OSError):
+                # Another process that fetches the same file may have finished it meanwhile.
+                if not _is_right(folder / file, sha256):
+                    raise
     except OSError as error:
         raise DataError(f"{folder} can't be written to: {error.strerror}") from None
     return folder
