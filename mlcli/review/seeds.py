@@ -28,17 +28,17 @@ def per_seed(run: Run) -> dict[str, dict[int, float]]:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
             if next(reader, []) != HEADING:
-                raise _refusal(path, 1, f"the heading {','.join(HEADING)}")
+                raise _refusal(path, 1, f"the heading {','.join(HEADING)}", "another")
             for row in reader:
                 if len(row) != len(HEADING):
-                    raise _refusal(path, reader.line_num, f"{len(HEADING)} cells")
+                    raise _refusal(path, reader.line_num, f"{len(HEADING)} cells", f"{len(row)}")
                 variant, metric, seed, value = row
                 name = f"{variant}.{metric}" if variant else metric
                 found.setdefault(name, {})[int(seed)] = float(value or "nan")
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is no table in UTF-8 ({error})", hint="the run again") from None
+        raise DataError(f"{path} is not a table in UTF-8 ({error})", hint="the run again") from None
     except ValueError as error:
-        raise _refusal(path, reader.line_num, f"a seed and a value ({error})") from None
+        raise _refusal(path, reader.line_num, "a seed and a value", f"{error}") from None
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -51,5 +51,5 @@ def per_seed(run: Run) -> dict[str, dict[int, float]]:
     }
 
 
-def _refusal(path: Path, line: int, must: str) -> DataError:
-    return DataError(f"{path}, line {line}", must=must, got="something else", hint="the run again")
+def _refusal(path: Path, line: int, must: str, got: str) -> DataError:
+    return DataError(f"{path}, line {line}", must=must, got=got, hint="the run again")

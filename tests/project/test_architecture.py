@@ -46,7 +46,7 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def room(path: Path) -> str:
+def package(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
@@ -78,12 +78,12 @@ def imports(path: Path, running: bool = False) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_a_lower_layer_never_imports_a_higher_one(path: Path) -> None:
-    if room(path) == "__init__":
+    if package(path) == "__init__":
         return
     for name in imports(path):
         parts = name.split(".")
         if parts[0] == "mlcli" and len(parts) > 1 and parts[1] != "__version__":
-            assert LAYER[parts[1]] <= LAYER[room(path)], f"{path.name} imports {name}"
+            assert LAYER[parts[1]] <= LAYER[package(path)], f"{path.name} imports {name}"
 
 
 def draws(path: Path) -> bool:
@@ -96,7 +96,7 @@ def test_matplotlib_torch_and_print_stay_where_they_belong(path: Path) -> None:
     tops = {name.split(".")[0] for name in imports(path, running=True)}
     assert "matplotlib" not in tops or draws(path)
     # The doctor asks torch what devices there are; all else with torch is `neural`'s.
-    assert "torch" not in tops or room(path) == "neural" or path.name == "doctor.py"
+    assert "torch" not in tops or package(path) == "neural" or path.name == "doctor.py"
     calls = [
         node
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -123,7 +123,7 @@ def test_functions_are_short_and_public_things_explained(path: Path) -> None:
 
 
 def test_every_package_has_a_layer() -> None:
-    assert {room(path) for path in modules()} - {"__init__"} == set(LAYER)
+    assert {package(path) for path in modules()} - {"__init__"} == set(LAYER)
 
 
 def test_top_level_holds_what_was_agreed() -> None:

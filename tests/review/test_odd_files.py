@@ -74,7 +74,7 @@ def test_a_manifest_that_lacks_something(
     ("damage", "words"),
     [
         (lambda text: text[: text.rindex(b",")] + b"\n", "must be 4 cells"),
-        (lambda text: text + b"\xff\n", "seeds.csv is no table in UTF-8"),
+        (lambda text: text + b"\xff\n", "seeds.csv is not a table in UTF-8"),
         (lambda text: text + b'1,"2\n', "must be 4 cells"),
     ],
 )
