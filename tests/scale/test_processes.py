@@ -42,8 +42,9 @@ class Waits:
         self.folder = folder
 
     def __call__(self, x: int) -> int:
-        (self.folder / f"began_{x}").touch()
         try:
+            # An interrupt may come as soon as this file is there.
+            (self.folder / f"began_{x}").touch()
             time.sleep(60)
         except KeyboardInterrupt:
             (self.folder / f"unwound_{x}").touch()
