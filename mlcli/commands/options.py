@@ -75,7 +75,7 @@ RUN_FLAGS: dict[str, tuple[Any, Any]] = {
         Annotated[
             int | None,
             _option(
-                "--jobs", help="Workers (default: one a processor); never changes a byte.", min=1
+                "--jobs", help="Workers (default: one per processor); never changes a byte.", min=1
             ),
         ],
         None,

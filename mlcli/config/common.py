@@ -59,7 +59,7 @@ class SourceFields(SyntheticFields):
     )
     draw_column: Annotated[str | None, Unset] = param(
         None,
-        "Column that numbers independent data sets in one file, one a seed.",
+        "Column that numbers independent data sets in one file, one per seed.",
         example="draw",
     )
     drop_missing: bool = param(False, "Leave out rows with missing or infinite values.")

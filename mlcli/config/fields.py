@@ -265,7 +265,7 @@ def bounds(field: FieldInfo) -> str:
 
 
 def requirement(field: FieldInfo) -> str:
-    """What a field must be, as the words of an error sentence."""
+    """What a value of the field must be, for an error message."""
     core = _core(field.annotation)
     if words := choices(field):
         return ("one or several of " if is_several(field) else "one of ") + ", ".join(words)

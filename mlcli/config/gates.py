@@ -29,7 +29,7 @@ JSON_SCHEMA = {
 
 
 class GateSyntaxError(ValueError):
-    """A text that is not a gate: where (a character, from 1) and why, in one sentence."""
+    """The text is not a gate; the message names the character, counted from 1, and the reason."""
 
     def __init__(self, at: int, sentence: str) -> None:
         super().__init__(f"character {at}: {sentence}")

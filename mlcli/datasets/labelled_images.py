@@ -99,7 +99,7 @@ def _class_names(folder: Path) -> list[str]:
     names = [entry.name for entry in visible_entries(folder, HIDDEN) if entry.is_dir()]
     if len(names) < 2:
         got = f"only '{names[0]}'" if names else "none"
-        raise DataError(f"the folders in {folder}", must="two or more, one a class", got=got)
+        raise DataError(f"the folders in {folder}", must="two or more, one per class", got=got)
     return names
 
 

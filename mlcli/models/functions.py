@@ -220,7 +220,7 @@ def _polynomials(words: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
     degrees = tuple(int(degree) for degree in words["degrees"])
     p = basis.n_columns
     if tensors["weights"].shape != (p, len(degrees)) or basis.size(max(degrees)) > p:
-        raise ValueError("the weights are not one a column and degree")
+        raise ValueError("there must be one weight per column and degree")
     if basis.H.shape != (p, p) or basis.features.shape != (p,) or basis.parents.shape != (p,):
         raise ValueError("the recurrence is not one of these columns")
     if basis.features.max() >= basis.shift.size or (basis.parents >= np.arange(p)).any():
@@ -240,7 +240,7 @@ def _polynomials(words: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
 def _in_basis(words: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> InBasis:
     basis = decode_basis(words, tensors)
     if tensors["weights"].shape != (basis.n_columns,):
-        raise ValueError("the weights are not one a column")
+        raise ValueError("there must be one weight per column")
     return InBasis(basis, tensors["weights"], tensors.get("root"))
 
 
@@ -249,7 +249,7 @@ def _standardised(words: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]])
     mean, std, weights = (tensors[name] for name in ("column_mean", "column_std", "weights"))
     n_columns = basis.n_columns - int(basis.intercept)
     if mean.shape != (n_columns,) or len(weights) != n_columns + int(bool(constant)):
-        raise ValueError("the weights are not one a column")
+        raise ValueError("there must be one weight per column")
     nothing = np.empty((0, n_columns))
     scaling = ColumnScaling(mean, std, float(words["t_mean"]))
     design = Design(basis, tensors["unit"], scaling, nothing, np.empty(0))

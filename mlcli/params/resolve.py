@@ -61,7 +61,7 @@ def resolve(
         environ: the environment (for MLCLI_SECTION__KEY and DVC_STAGE).
 
     Raises:
-        ConfigError: every fault found, one a line.
+        ConfigError: every fault found, one per line.
     """
     environ = os.environ if environ is None else environ
     faults: list[Fault] = []

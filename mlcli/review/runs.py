@@ -90,7 +90,7 @@ def folders_below(place: Path) -> list[Path]:
 
 
 def runs_by_section(place: Path, name: str | None = None) -> dict[str, Run]:
-    """The runs at or below a place, one a command.
+    """The runs at or below a place, one per command.
 
     Raises:
         DataError: there is none, or there are several of one command.

@@ -21,7 +21,7 @@ INNER = frozenset({"exec", "stash", "celery", "apply", "running"})
 
 
 def open_place(place: str, stack: ExitStack) -> dict[str, Run]:
-    """The runs that a word of the user's names, one a command.
+    """The runs that a word of the user's names, one per command.
 
     Args:
         place: a folder; or ``REV`` or ``REV:path``, where REV is a git revision or the name of a

@@ -45,7 +45,7 @@ class Processes:
     """Processes of this machine, which see what this one has read.
 
     Attributes:
-        jobs: how many; None means one a processor where there is work for them, or one at a time
+        jobs: how many; None means one per processor where there is work for them, or one at a time
             where pieces run apart.
     """
 

@@ -173,7 +173,7 @@ def test_too_few_classes(tmp_path: Path) -> None:
         str(tmp_path)
     )
     write(tmp_path, "cat/a.png", GREY[0])
-    assert "one a class, got only 'cat'" in refusal(str(tmp_path))
+    assert "one per class, got only 'cat'" in refusal(str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -274,7 +274,7 @@ def test_divergence_exits_with_4_and_names_step_and_member(mlcli: Run, empty_fol
         (["--data", "diabetes", "--task", "classification"], "442 rows"),
         (
             ["--data", "floats.csv", "--task", "classification"],
-            "whole numbers, one a class, got 0.5",
+            "whole numbers, one per class, got 0.5",
         ),
         (["--data", "one.csv", "--task", "classification"], "two classes or more"),
         (["--data", "nowhere.csv"], "nowhere.csv"),

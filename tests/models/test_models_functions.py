@@ -105,7 +105,7 @@ def test_leverage_of_standardised_columns_has_the_share_of_the_constant() -> Non
 
 def test_metadata_that_does_not_match_its_arrays_is_rejected() -> None:
     words, tensors = encode([in_basis()])
-    with pytest.raises(ValueError, match="one a column"):
+    with pytest.raises(ValueError, match="one weight per column"):
         decode(words, tensors | {"0.weights": np.zeros(6)})
     with pytest.raises(KeyError):
         decode(words, {})

@@ -61,7 +61,7 @@ class FiltersConfig(SourceFields, SeedFields):
 
     data: str = param(
         "digits",
-        "Images that are shifted and unrolled: a set of images, one a row.",
+        "Images that are shifted and unrolled: a set of images, one per row.",
         example="digits",
     )
     picture: Literal["matrix", "china", "flower", "digit"] = param(

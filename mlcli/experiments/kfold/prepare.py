@@ -247,5 +247,5 @@ def plan(prepared: KfoldPrepared) -> Mapping[str, Any]:
         "repeats": prepared.n_replicates,
         "splits a repeat": n_splits,
         "models": n_degrees * n_strengths,
-        "fits": "none but where the shortcut is unsafe" if shortcut else "one a model and split",
+        "fits": "none but where the shortcut is unsafe" if shortcut else "one per model and split",
     }

@@ -113,7 +113,7 @@ def task_of(config: Any, source: Source, t: Array) -> str:
         odd = values[values != np.round(values)][0]
         raise DataError(
             f"{what} of a classification",
-            must="whole numbers, one a class",
+            must="whole numbers, one per class",
             got=f"{odd:g}",
             hint="--task regression",
         )
