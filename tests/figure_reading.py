@@ -21,7 +21,7 @@ from matplotlib.patches import Rectangle
 from mlcli.experiments import load
 from mlcli.plotting import styled
 
-REPORTS = Path(__file__).parents[2] / "reports"
+REPORTS = Path(__file__).parents[1] / "reports"
 
 
 @dataclass
