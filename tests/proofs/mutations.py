@@ -31,6 +31,8 @@ COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.In: ast.NotIn,
     ast.NotIn: ast.In,
 }
+# Arguments that only guard against faults elsewhere: without them nothing else happens.
+GUARDS = ("strict",)
 # What a fault in these changes is not what the program does.
 NOT_CHANGED = ("annotation", "returns", "decorator_list", "type_params")
 
@@ -90,6 +92,8 @@ def _changed_calls(node: ast.Call) -> Iterator[ast.AST]:
         if len(node.args) + len(node.keywords) > 1:
             yield _with(node, args=[*node.args[:k], *node.args[k + 1 :]])
     for k, keyword in enumerate(node.keywords):
+        if keyword.arg in GUARDS:
+            continue
         if keyword.arg and not _is_none(keyword.value):
             none = _with(keyword, value=ast.Constant(None))
             yield _with(node, keywords=_put(node.keywords, k, none))
@@ -114,7 +118,7 @@ def _is_none(node: ast.AST) -> bool:
 def _inside(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a function that are run when it is called, in their order."""
     for name, field in ast.iter_fields(node):
-        if name in NOT_CHANGED:
+        if name in NOT_CHANGED or (isinstance(node, ast.keyword) and node.arg in GUARDS):
             continue
         for one in field if isinstance(field, list) else [field]:
             if not isinstance(one, ast.AST) or _is_text(one):
