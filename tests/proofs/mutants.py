@@ -36,7 +36,17 @@ PROJECT = Path(__file__).resolve().parents[2]
 N_MUTANTS = 300
 # Tests beyond so many seconds are not run for a single fault.
 SECONDS = 60.0
-NOT_COPIED = (".git", ".venv", ".dvc", ".hypothesis", "*_cache", "runs", ".browser", "__pycache__")
+NOT_COPIED = (
+    ".git",
+    ".venv",
+    "cache",
+    "tmp",
+    ".hypothesis",
+    "*_cache",
+    "runs",
+    ".browser",
+    "__pycache__",
+)
 # Loaded once, before any process is forked; nothing of the program itself.
 HEAVY = (
     "matplotlib.backends.backend_agg",
@@ -119,6 +129,7 @@ GROUPS = {
             "tests/experiments/test_figures_classes.py",
             "tests/experiments/test_figures_layers.py",
             "tests/experiments/test_figures_networks.py",
+            "tests/experiments/test_figures_of_other_runs.py",
             "tests/experiments/test_figures_regression.py",
             "tests/report",
         ),
@@ -233,8 +244,10 @@ def reach_of(project: Path, group: Group) -> Reach:
         )
         recorder = Recorder(coverage)
         coverage.start()
-        run_pytest(project, group.tests, plugins=[recorder])
+        code = run_pytest(project, group.tests, plugins=[recorder])
         coverage.stop()
+        if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            return code
         data = coverage.get_data()
         lines = {
             path: data.contexts_by_lineno(str(project / path))
