@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.config.sweep import N_DRAWS
 from mlcli.rng import stream
+from mlcli.sweeps.axes import N_DRAWS
 
 Array = NDArray[np.float64]
 # Numbers drawn at a time, so that many points need no more memory than few.

@@ -9,10 +9,9 @@ from typing import Any
 
 from mlcli.errors import MlcliError, NoAnswerError
 from mlcli.experiments.experiment import Headline
-from mlcli.review.metrics import is_number, is_summary, quantities
-from mlcli.review.pairing import overlap
-from mlcli.review.runs import Run
-from mlcli.review.seeds import per_seed
+from mlcli.review.compare import overlap
+from mlcli.review.runs import Run, per_seed
+from mlcli.run.details import is_number, is_summary, quantities
 from mlcli.sweeps.axes import Point
 from mlcli.sweeps.curse import Curse, curse
 from mlcli.sweeps.headlines import find, scores, variant_of

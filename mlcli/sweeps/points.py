@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mlcli.commands.experiment import (
+from mlcli.errors import EXIT_NO_ANSWER, ConfigError, InputError, MlcliError, machine_failure
+from mlcli.experiments import load
+from mlcli.experiments.experiment import Context, Prepared
+from mlcli.json_file import read_json
+from mlcli.result import Result
+from mlcli.review.runs import read_run
+from mlcli.run.execute import (
+    RunOptions,
     RunSpec,
     certified,
     execute,
@@ -21,19 +28,12 @@ from mlcli.commands.experiment import (
     record,
     tidy,
 )
-from mlcli.commands.options import RunOptions
-from mlcli.errors import EXIT_NO_ANSWER, ConfigError, InputError, MlcliError, machine_failure
-from mlcli.experiments import load
-from mlcli.experiments.experiment import Context, Prepared
-from mlcli.json_file import read_json
-from mlcli.report.manifest import package_versions, question_hash
-from mlcli.result import Result
-from mlcli.review.runs import read_run
+from mlcli.run.manifest import package_versions, run_hash
 from mlcli.scale.workers import Processes, Workers
 from mlcli.sweeps.axes import Point
 from mlcli.sweeps.table import DONE, FAILED, NO_ANSWER, Row
 
-TABLE, QUESTION = "sweep.csv", "sweep.json"
+TABLE, KEY_FILE = "sweep.csv", "sweep.json"
 DIED = "its process died, perhaps for want of memory"
 
 
@@ -56,13 +56,13 @@ def prepared(one: Task) -> RunSpec:
     """A point, checked.
 
     Raises:
-        InputError: it can't be asked.
+        InputError: its parameters or data won't do.
     """
     return prepare(one.section, {}, one.options)
 
 
 def check_all(tasks: Sequence[Task]) -> tuple[list[Task], list[RunSpec]]:
-    """Check every point before any runs; points that ask the same are one.
+    """Check every point before any runs; equal points are one.
 
     Raises:
         ConfigError: naming what is wrong with each.
@@ -82,16 +82,16 @@ def check_all(tasks: Sequence[Task]) -> tuple[list[Task], list[RunSpec]]:
 
 
 @dataclass(frozen=True)
-class Question:
-    """A point to run where there are none of this machine's files."""
+class RemotePoint:
+    """A point to run on a worker that has none of this machine's files."""
 
     section: str
     prepared: Prepared[Any]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came of a question: the result if it is done, else the reason."""
+class PointResult:
+    """What came of a point: the result if it is done, else the reason."""
 
     outcome: str
     reason: str
@@ -99,29 +99,27 @@ class Answer:
     seconds: float
 
 
-def _questions(points: Sequence[RunSpec]) -> list[Question]:
-    """The questions of points. Equal data are one object, so that they are sent once."""
+def _remote(points: Sequence[RunSpec]) -> list[RemotePoint]:
+    """The points as workers get them. Equal data are one object, so that they are sent once."""
     sources: dict[str, Any] = {}
-    questions = []
+    remote = []
     for one in points:
-        name = json.dumps(
-            [one.prepared.source.name, one.asked["data"]], sort_keys=True, default=str
-        )
+        name = json.dumps([one.prepared.source.name, one.key["data"]], sort_keys=True, default=str)
         source = sources.setdefault(name, one.prepared.source)
-        questions.append(Question(one.about.section, replace(one.prepared, source=source)))
-    return questions
+        remote.append(RemotePoint(one.about.section, replace(one.prepared, source=source)))
+    return remote
 
 
-def answer_of(question: Question) -> Answer:
-    """Answer a question in this process, which writes nothing."""
+def run_remote(point: RemotePoint) -> PointResult:
+    """Run a point in this process, which writes nothing."""
     t_start, found = time.perf_counter(), []
 
     def work() -> None:
-        result = load(question.section).run(question.prepared, Context(Processes(1)))
+        result = load(point.section).run(point.prepared, Context(Processes(1)))
         found.append(certified(result))
 
     outcome, reason = _attempted(work)
-    return Answer(outcome, reason, found[0] if found else None, time.perf_counter() - t_start)
+    return PointResult(outcome, reason, found[0] if found else None, time.perf_counter() - t_start)
 
 
 def run_point(one: Task) -> tuple[str, str]:
@@ -145,7 +143,7 @@ def _attempted(work: Callable[[], None]) -> tuple[str, str]:
 
 def row_of(one: Task, found: RunSpec, outcome: str = "", reason: str = "") -> Row:
     """The row of a point; with the run, if it is done."""
-    name = question_hash(found.asked)
+    name = run_hash(found.key)
     if outcome == DONE:
         return Row(one.point, name, DONE, found=read_run(found.target))
     return Row(one.point, name, outcome, reason) if outcome else Row(one.point, name)
@@ -174,17 +172,17 @@ def run_all(
         elif finished(found):
             tidy(found)
             rows.append(row_of(one, found, DONE))
-        elif question_hash(found.asked) in known:
-            rows.append(row_of(one, found, NO_ANSWER, known[question_hash(found.asked)]))
+        elif run_hash(found.key) in known:
+            rows.append(row_of(one, found, NO_ANSWER, known[run_hash(found.key)]))
         else:
             rows.append(row_of(one, found))
     yield list(rows)
     waiting = [i for i, row in enumerate(rows) if row.outcome not in (DONE, NO_ANSWER)]
     if not waiting:
         return
-    asked = [tasks[i] for i in waiting]
+    left = [tasks[i] for i in waiting]
     with workers() as opened:
-        for place, outcome, reason in outcomes(asked, [points[i] for i in waiting], opened):
+        for place, outcome, reason in outcomes(left, [points[i] for i in waiting], opened):
             i = waiting[place]
             rows[i] = row_of(tasks[i], points[i], outcome, reason)
             yield list(rows)
@@ -197,12 +195,12 @@ def outcomes(
     if isinstance(workers, Processes):
         # Workers of a point would be too many beside other points.
         inner = 1 if min(workers.jobs or 1, len(tasks)) > 1 else None
-        asked = [replace(one, options=replace(one.options, jobs=inner)) for one in tasks]
-        for place, answer in workers.each_apart(run_point, asked):
+        tasks = [replace(one, options=replace(one.options, jobs=inner)) for one in tasks]
+        for place, answer in workers.each_apart(run_point, tasks):
             yield place, *(answer or (FAILED, DIED))
         return
     started = now()
-    for place, found in workers.each_apart(answer_of, _questions(points)):
+    for place, found in workers.each_apart(run_remote, _remote(points)):
         if found is None:
             yield place, FAILED, DIED
             continue
@@ -211,21 +209,21 @@ def outcomes(
         yield place, found.outcome, found.reason
 
 
-def question_of(command: str, points: Sequence[RunSpec], more: Mapping[str, Any]) -> dict[str, Any]:
-    """What a sweep asked, and by which versions: its identity, without clock or path."""
-    runs = [question_hash(found.asked) for found in points]
+def sweep_key(command: str, points: Sequence[RunSpec], more: Mapping[str, Any]) -> dict[str, Any]:
+    """The points of a sweep and the versions: its identity, without clock or path."""
+    runs = [run_hash(found.key) for found in points]
     return {"command": command, "points": runs, "versions": package_versions(), **more}
 
 
-def without_answer(folder: Path, question: Mapping[str, Any]) -> dict[str, str]:
-    """The points that had no answer when these versions asked before: run -> reason."""
+def without_answer(folder: Path, key: Mapping[str, Any]) -> dict[str, str]:
+    """The points that had no answer with these versions before: run -> reason."""
     try:
-        before = read_json(folder / QUESTION)
+        before = read_json(folder / KEY_FILE)
         with (folder / TABLE).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, ValueError, csv.Error):
         return {}
-    if not isinstance(before, dict) or before.get("versions") != question["versions"]:
+    if not isinstance(before, dict) or before.get("versions") != key["versions"]:
         return {}
     return {
         row["run"]: row.get("reason") or ""

@@ -10,32 +10,31 @@ from pathlib import Path
 from typing import Any
 
 from mlcli import console
-from mlcli.commands.experiment import RUNS, RunSpec, finished
-from mlcli.commands.options import RunOptions
-from mlcli.commands.sweep_points import (
-    QUESTION,
+from mlcli.config import SECTIONS, config_class
+from mlcli.errors import ConfigError, Interrupted, MlcliError, NoAnswerError
+from mlcli.experiments.experiment import Headline
+from mlcli.params.faults import unknown
+from mlcli.review.runs import read_run
+from mlcli.run.details import quantities
+from mlcli.run.execute import RUNS, RunOptions, RunSpec, finished
+from mlcli.run.files import csv_text, json_text, replace_text
+from mlcli.run.manifest import run_hash
+from mlcli.run.workers import check_cluster, check_no_files, workers_of
+from mlcli.scale.workers import Workers
+from mlcli.sweeps.axes import Axis, Point, draws, grid, parse_axis
+from mlcli.sweeps.headlines import headline_of, scores
+from mlcli.sweeps.points import (
+    KEY_FILE,
     TABLE,
     Task,
     check_all,
     outcomes,
     prepared,
-    question_of,
     run_all,
+    sweep_key,
     task,
     without_answer,
 )
-from mlcli.commands.workers import check_cluster, check_no_files, workers_of
-from mlcli.config import SECTIONS, config_class
-from mlcli.errors import ConfigError, Interrupted, MlcliError, NoAnswerError
-from mlcli.experiments.experiment import Headline
-from mlcli.params.faults import unknown
-from mlcli.report.files import csv_text, json_text, replace_text
-from mlcli.report.manifest import question_hash
-from mlcli.review.metrics import quantities
-from mlcli.review.runs import read_run
-from mlcli.scale.workers import Workers
-from mlcli.sweeps.axes import Axis, Point, draws, grid, parse_axis
-from mlcli.sweeps.headlines import headline_of, scores
 from mlcli.sweeps.table import (
     DONE,
     FAILED,
@@ -53,7 +52,7 @@ METRICS = "metrics.json"
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a sweep, but for its points."""
+    """How a sweep runs, without its points."""
 
     section: str
     metric: str | None
@@ -151,7 +150,7 @@ def _check_folder(out: Path) -> None:
     if file := next((one for one in (out, *out.parents) if one.is_file()), None):
         raise ConfigError("--out", must="a folder", got=f"the file {file}", hint="another name")
     names = sorted(one.name for one in out.iterdir()) if out.is_dir() else []
-    own = (QUESTION, TABLE, METRICS) if QUESTION in names else ()
+    own = (KEY_FILE, TABLE, METRICS) if KEY_FILE in names else ()
     others = [name for name in names if name not in own and not name.startswith(".")]
     if others:
         raise ConfigError(
@@ -171,14 +170,14 @@ def run_sweep(request: Request, points: Sequence[Point]) -> Finished:
         MlcliError: no point is done, and some failed.
     """
     headlines = headline_of(request.section, request.metric, request.best)
-    tasks, asked = checked(request, points)
-    question = question_of(request.command, asked, {"metric": request.metric, "best": request.best})
-    folder = request.out or RUNS / "sweep" / question_hash(question)
-    known = without_answer(folder, question)
-    replace_text(folder / QUESTION, json_text(question))
+    tasks, specs = checked(request, points)
+    key = sweep_key(request.command, specs, {"metric": request.metric, "best": request.best})
+    folder = request.out or RUNS / "sweep" / run_hash(key)
+    known = without_answer(folder, key)
+    replace_text(folder / KEY_FILE, json_text(key))
     rows: list[Row] = []
     try:
-        every = run_all(tasks, asked, workers=request.workers, force=request.force, known=known)
+        every = run_all(tasks, specs, workers=request.workers, force=request.force, known=known)
         with closing(every):
             for rows in every:
                 # At once, so that a metric that is not there stops the sweep at its first point.
@@ -187,7 +186,7 @@ def run_sweep(request: Request, points: Sequence[Point]) -> Finished:
                 _say(request, rows)
         metrics = metrics_of(request.command, headline, found)
         if request.confirm:
-            metrics["confirmed"] = _confirmed(request, tasks, asked, metrics)
+            metrics["confirmed"] = _confirmed(request, tasks, specs, metrics)
     except KeyboardInterrupt:
         n_done = sum(row.outcome != WAITING for row in rows)
         raise Interrupted(
@@ -207,12 +206,12 @@ def _say(request: Request, rows: Sequence[Row]) -> None:
 
 
 def _confirmed(
-    request: Request, tasks: Sequence[Task], asked: Sequence[RunSpec], metrics: dict[str, Any]
+    request: Request, tasks: Sequence[Task], specs: Sequence[RunSpec], metrics: dict[str, Any]
 ) -> dict[str, Any]:
     """The best point once more, with a seed that no point had."""
-    names = [question_hash(found.asked) for found in asked]
+    names = [run_hash(found.key) for found in specs]
     best = tasks[names.index(metrics["best"]["run"])]
-    seed = 1 + max(int(found.resolved.config.seed) for found in asked)
+    seed = 1 + max(int(found.resolved.config.seed) for found in specs)
     point = (*(pair for pair in best.point if pair[0] != "seed"), ("seed", str(seed)))
     asked_again = task(request.section, point, request.options)
     again = prepared(asked_again)
@@ -228,7 +227,7 @@ def _confirmed(
     run, path = read_run(again.target), metrics["metric"]
     return {
         "seed": seed,
-        "run": question_hash(again.asked),
+        "run": run_hash(again.key),
         path: quantities(run.metrics)[path],
         "test": scores(path, run.metrics),
     }
