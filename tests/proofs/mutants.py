@@ -71,12 +71,14 @@ class Group:
         tests: files and folders with its tests.
         bar: the share of faults that they must notice.
         but: a pattern of files that belong to another group.
+        shares: whether the tests of a file share what they reach, as figures that are drawn once.
     """
 
     sources: tuple[str, ...]
     tests: tuple[str, ...]
     bar: float
     but: str = ""
+    shares: bool = False
 
     def files(self, project: Path) -> list[str]:
         """Its files, relative to the project."""
@@ -124,16 +126,24 @@ GROUPS = {
         ("mlcli/models/*.py",), ("tests/models", "tests/commands/test_predict_command.py"), 0.85
     ),
     "figures": Group(
-        ("mlcli/experiments/*/figures.py", "mlcli/report/figures/*.py", "mlcli/plotting.py"),
+        ("mlcli/experiments/*/figures.py", "mlcli/report/*figures.py", "mlcli/plotting.py"),
         (
             "tests/experiments/test_figures_classes.py",
+            "tests/experiments/test_figures_in_general.py",
             "tests/experiments/test_figures_layers.py",
             "tests/experiments/test_figures_networks.py",
             "tests/experiments/test_figures_of_other_runs.py",
             "tests/experiments/test_figures_regression.py",
-            "tests/report",
+            "tests/report/test_description.py",
+            "tests/report/test_figures_of_data.py",
+            "tests/report/test_gallery.py",
+            "tests/report/test_kfold_figure.py",
+            "tests/report/test_names_of_data.py",
+            "tests/report/test_network_figure.py",
+            "tests/report/test_svg.py",
         ),
         0.70,
+        shares=True,
     ),
 }
 
@@ -141,8 +151,9 @@ GROUPS = {
 class Recorder:
     """A plugin of pytest that keeps which test reached which line, and how long each took."""
 
-    def __init__(self, coverage: Any) -> None:
+    def __init__(self, coverage: Any, shares: bool) -> None:
         self.coverage = coverage
+        self.shares = shares
         self.seconds: dict[str, float] = defaultdict(float)
         self.failed: set[str] = set()
 
@@ -153,7 +164,8 @@ class Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
-        self.coverage.switch_context(item.nodeid)
+        if not self.shares:
+            self.coverage.switch_context(item.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.seconds[report.nodeid] += report.duration
@@ -242,7 +254,7 @@ def reach_of(project: Path, group: Group) -> Reach:
         coverage = Coverage(
             data_file=None, config_file=False, include=[str(project / path) for path in files]
         )
-        recorder = Recorder(coverage)
+        recorder = Recorder(coverage, group.shares)
         coverage.start()
         code = run_pytest(project, group.tests, plugins=[recorder])
         coverage.stop()

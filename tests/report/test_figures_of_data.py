@@ -27,8 +27,8 @@ from matplotlib.figure import Figure
 from mlcli.datasets.describe import describe_table
 from mlcli.experiments import about
 from mlcli.plotting import COLOURS, new_figure, nothing_to_draw, numbers, read_table, where
-from mlcli.report.figures import comparison
-from mlcli.report.figures.describe import description
+from mlcli.report import figures
+from mlcli.report.figures import description
 
 
 @pytest.fixture
@@ -41,14 +41,14 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
         found[-1].set_layout_engine("none")
         return found[-1]
 
-    monkeypatch.setattr(comparison, "new_figure", new)
+    monkeypatch.setattr(figures, "new_figure", new)
     return found
 
 
 @pytest.mark.parametrize("section", ["fit_poly", "descent", "train_mlp"])
 def test_curves_of_two_runs_lie_over_each_other(section: str, kept: list[Figure]) -> None:
     folder = REPORTS / section
-    found = comparison.overlaid(section, [("one", folder), ("other", folder)])
+    found = figures.overlaid(section, [("one", folder), ("other", folder)])
     curves = [
         curve
         for curve in about(section).curves
@@ -94,7 +94,7 @@ def test_curves_of_two_runs_lie_over_each_other(section: str, kept: list[Figure]
 
 def test_curves_that_all_runs_have_are_shown_first() -> None:
     first, second = [("a",), ("b",), ("c",)], [("c",), ("d",), ("e",), ("b",)]
-    assert comparison._shown([first, second]) == [("b",), ("c",), ("a",), ("d",)]
+    assert figures._shown([first, second]) == [("b",), ("c",), ("a",), ("d",)]
 
 
 def test_a_file_is_described_by_columns_and_correlations(tmp_path: Path) -> None:
