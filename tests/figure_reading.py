@@ -187,7 +187,7 @@ def dots(axes: Axes) -> list[tuple[Any, ...]]:
 
 
 def rectangles(axes: Axes) -> list[tuple[float, float, float, float]]:
-    """Corner, width and height of each rectangle that is no column."""
+    """Corner, width and height of each rectangle except for columns."""
     inside = {id(bar) for one in axes.containers if isinstance(one, BarContainer) for bar in one}
     return [
         (*one.get_xy(), one.get_width(), one.get_height())
