@@ -11,8 +11,9 @@ import typer
 
 from mlcli import console
 from mlcli.commands.complete import run_folders
-from mlcli.config.verify import ABSOLUTE, BY_INTERVALS, RELATIVE
+from mlcli.config.verify import ABSOLUTE, RELATIVE
 from mlcli.errors import DataError, GateError, InputError, Interrupted, MlcliError
+from mlcli.experiments import EXPERIMENTS, about
 from mlcli.partials import temporary_folder
 from mlcli.result import Display
 
@@ -132,7 +133,8 @@ def _look(
     asked = str(match)
     if match is Match.AUTO:
         asked = "bytes" if not elsewhere else "numbers"
-        asked = "intervals" if elsewhere and run.section in BY_INTERVALS else asked
+        loose = run.section in EXPERIMENTS and about(run.section).by_intervals
+        asked = "intervals" if elsewhere and loose else asked
     return run, checked, replace(_again(run, asked, close, jobs), machine=elsewhere)
 
 

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from mlcli.errors import InputError
 from mlcli.result import Checkpoint, Display, Progress, Result, in_silence
@@ -94,7 +94,12 @@ class About:
         summary: the first sentence of its help.
         example: a command line, for the end of its help.
         flags: the parameters of its own that ``--help`` shows; ``--help-all`` shows every one.
-        place: its place in the order of the notes, and so in the report.
+        takes: the data that it takes: rows whose target is ``numbers`` or ``classes``, ``both``, as
+            its parameters have it, or ``images`` with classes.
+        by_intervals: whether another processor changes its digits, so that `mlcli verify` compares
+            its means there by their intervals: trainings; polynomials of degree 300 or past the
+            interpolation threshold, whose small singular values are rounding errors; a nearest
+            neighbour, where a tie goes either way.
         title, question: the heading and the first paragraph of its part of the report.
         figures: name -> caption, in the order of the report.
         tables: names of its CSV files, without the ending.
@@ -115,7 +120,8 @@ class About:
     section: str
     summary: str
     example: str
-    place: int
+    takes: Literal["numbers", "classes", "both", "images"]
+    by_intervals: bool = False
     flags: tuple[str, ...] = ()
     title: str = ""
     question: str = ""

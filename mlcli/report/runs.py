@@ -124,7 +124,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
 def _place(manifest: Mapping[str, Any]) -> tuple[int, str]:
     """Sorts runs as the notes have their experiments; what is none comes last."""
     section = _section(manifest)
-    return (about(section).place if section in EXPERIMENTS else len(EXPERIMENTS) + 1), section
+    known = section in EXPERIMENTS
+    return EXPERIMENTS.index(section) if known else len(EXPERIMENTS), section
 
 
 def _section(manifest: Mapping[str, Any]) -> str:
