@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlcli.datasets.source import Source
+    from mlcli.experiments.wording import Printed
     from mlcli.neural.data_parallel import ProcessGroup
     from mlcli.scale.workers import Workers
 
@@ -221,6 +222,10 @@ class Experiment(ABC, Generic[C, P]):
     @abstractmethod
     def draw(self, folder: Path) -> dict[str, Figure]:
         """Every figure by name, drawn from the tables of a run folder."""
+
+    def compare(self, metrics: Mapping[str, Any]) -> list[Printed]:
+        """Numbers that the notes print, beside those of a run; by default none."""
+        return []
 
     def display_timings(self, timings: Mapping[str, Any]) -> list[Display]:
         """Tables of the seconds that the work took; by default none."""
