@@ -322,6 +322,26 @@ def test_lr_find_shows_a_pair_of_panels_for_each_variant() -> None:
     same(texts(right), [("none", 0.5, k) for k in range(6)])
 
 
+def test_lr_find_shows_a_loss_of_one_decade_on_a_linear_axis() -> None:
+    sweep, rates = of("lr_find", "sweep"), of("lr_find", "suggestions")
+    n = len(sweep["step"])
+    for name in sweep:
+        if name.startswith(("level", "smoothed", "loss")) or name == "first_seed":
+            sweep[name] = [str(2 + np.cos(k / n)) for k in range(n)]
+    upper, _ = lr_find.range_test(sweep, rates).axes
+    assert upper.get_yscale() == "linear"
+    assert upper.get_ylim() == pytest.approx((0, 1.6 * 3))
+
+
+def test_panels_above_an_empty_one_carry_the_numbers_of_their_axis() -> None:
+    found = of("bayes", "sequential")
+    five = {name: column[:5] for name, column in found.items()}
+    axes = bayes.sequential(five).axes
+    assert [one.axison for one in axes] == [True] * 5 + [False] * 3
+    shown = [one.xaxis.get_tick_params()["labelbottom"] for one in axes[:5]]
+    assert shown == [False, True, True, True, True]
+
+
 def test_a_path_that_is_exact_leaves_no_gap() -> None:
     rows = table(
         "loss n_steps distance ci_low ci_high", "square 20 0.4 0.001 0.6", "square 40 0.2 0.1 0.3"
