@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -96,3 +101,35 @@ def test_classes_without_probabilities_have_an_accuracy_only() -> None:
     assert list(found) == ["accuracy"]
     assert found["accuracy"].value == pytest.approx(2 / 3)
     assert scored.counts.tolist() == [[1, 1], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fit-poly", "--degrees", "1", "--n-seeds", "1"),
+        ("train-mlp", "--hidden", "4", "--n-epochs", "2", "--n-seeds", "1", "--batch-size", "8"),
+    ],
+    ids=lambda one: one[0],
+)
+def test_gaps_of_new_rows_are_filled_as_in_the_training(
+    mlcli: Callable[..., Any], empty_folder: Path, arguments: tuple[str, ...]
+) -> None:
+    """With a gap, and with the statistic of the training rows in its place, the same number."""
+    kinds = RNG.choice(["red", "green"], 40)
+    x = RNG.normal(size=40).round(3)
+    t = 3 * x + (kinds == "red") + 0.1 * RNG.normal(size=40)
+    rows = [f"{x[k] if k % 9 else ''},{kinds[k]},{t[k]}" for k in range(40)]
+    Path("train.csv").write_text("\n".join(["x,kind,t", *rows, ""]))
+    on = ("--data", "train.csv", "--target", "t", "--impute", "median", "--categorical", "kind")
+    done = mlcli(*arguments, *on, "--no-plots", "--quiet", "--out", "o")
+    assert done.code == 0, done.err
+    info = json.loads(Path("o/model/model.json").read_text())
+    found = info["filling"] if "filling" in info else info["programs"][0]["members"][0]["filling"]
+    median = found["values"][0]
+    Path("gap.csv").write_text(f"x,kind\n,red\n{median!r},red\n,green\n{median!r},green\n")
+    predicted = mlcli("predict", "o", "gap.csv")
+    assert predicted.code == 0, predicted.err
+    values = [float(line.split(",")[-1]) for line in predicted.out.splitlines()[1:]]
+    assert values[0] == values[1]
+    assert values[2] == values[3]
+    assert values[0] != values[2]
