@@ -1,6 +1,6 @@
 """How many small faults do the tests notice? A seeded sample of all, for each part of the program.
 
-python -m tests.proofs.mutants [N] [--groups GROUP ...] [--processes P]
+python -m tests.proofs.mutants [N] [--groups GROUP ...] [--processes P] [--seed S]
 
 Each group is run once to learn which tests reach which lines. Then N of its faults, drawn at
 random, are put into a copy of the project one at a time, and the tests that reach the changed
@@ -356,13 +356,13 @@ def attempt_all(
             yield mutation, Tried(**json.loads(line))
 
 
-def try_group(name: str, n_mutants: int, copies: Sequence[Path]) -> bool:
+def try_group(name: str, n_mutants: int, copies: Sequence[Path], seed: int) -> bool:
     """Print the share of a group that its tests notice and all survivors; whether it suffices."""
     group, began = GROUPS[name], time.monotonic()
     reach = reach_of(copies[0], group)
     learnt = time.monotonic() - began
     every = [one for path in group.files(copies[0]) for one in mutations(copies[0], path)]
-    sample = random.Random(0).sample(every, min(n_mutants, len(every)))
+    sample = random.Random(seed).sample(every, min(n_mutants, len(every)))
     tried = dict(attempt_all(copies, sample, reach))
     for mutation, one in tried.items():
         if not one.noticed:
@@ -376,7 +376,7 @@ def try_group(name: str, n_mutants: int, copies: Sequence[Path]) -> bool:
     print(
         f"{name}: {noticed} of {n} noticed: {share:.3f}, standard error "
         f"{sqrt(share * (1 - share) / n):.3f}, 95 % interval {low:.3f} to {high:.3f}, "
-        f"bar {group.bar:.2f}; drawn from {len(every)} with seed 0; "
+        f"bar {group.bar:.2f}; drawn from {len(every)} with seed {seed}; "
         f"{time.monotonic() - began:.0f} s, of which {learnt:.0f} s for all tests once, "
         f"{each:.1f} s a fault; {cut} survivors have further tests, slower than {SECONDS:.0f} s",
         flush=True,
@@ -384,7 +384,7 @@ def try_group(name: str, n_mutants: int, copies: Sequence[Path]) -> bool:
     return share >= group.bar
 
 
-def main(n_mutants: int, names: Sequence[str], n_processes: int) -> int:
+def main(n_mutants: int, names: Sequence[str], n_processes: int, seed: int) -> int:
     """Try every group that is named; 0 if the tests notice enough in each."""
     began = time.monotonic()
     for module in HEAVY:
@@ -396,7 +396,7 @@ def main(n_mutants: int, names: Sequence[str], n_processes: int) -> int:
             shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns(*NOT_COPIED))
         sys.dont_write_bytecode = True
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-        enough = [try_group(name, n_mutants, copies) for name in names]
+        enough = [try_group(name, n_mutants, copies, seed) for name in names]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{time.monotonic() - began:.0f} s in all")
@@ -408,5 +408,7 @@ if __name__ == "__main__":
     parser.add_argument("n_mutants", nargs="?", type=int, default=N_MUTANTS)
     parser.add_argument("--groups", nargs="*", choices=list(GROUPS))
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0, help="another sample, after new tests")
     given = parser.parse_args()
-    sys.exit(main(given.n_mutants, given.groups or list(GROUPS), given.processes))
+    groups = given.groups or list(GROUPS)
+    sys.exit(main(given.n_mutants, groups, given.processes, given.seed))
