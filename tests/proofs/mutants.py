@@ -10,6 +10,8 @@ lines are run until one of them fails, the quickest ones first.
 from __future__ import annotations
 
 import argparse
+import functools
+import gc
 import json
 import os
 import random
@@ -154,6 +156,7 @@ class Recorder:
     def __init__(self, coverage: Any, shares: bool) -> None:
         self.coverage = coverage
         self.shares = shares
+        self.file = ""
         self.seconds: dict[str, float] = {}
         self.failed: set[str] = set()
 
@@ -168,7 +171,14 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         # What a fixture reaches is reached by every test of the file: it may be shared.
-        self.coverage.switch_context(item.nodeid.split("::")[0])
+        file = item.nodeid.split("::")[0]
+        if file != self.file:
+            # What another file left behind would not be reached again.
+            for one in gc.get_objects():
+                if isinstance(one, functools._lru_cache_wrapper):
+                    one.cache_clear()
+        self.file = file
+        self.coverage.switch_context(file)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
