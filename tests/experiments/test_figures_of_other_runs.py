@@ -191,6 +191,18 @@ def test_fit_poly_with_several_inputs_shows_the_error_against_the_degree() -> No
     assert [place for place, _ in ticks(axes.xaxis)] == [1, 3]
 
 
+def test_fit_poly_names_no_estimator_where_there_is_one() -> None:
+    rows = table("x t part", "0 1 train", "1 3 train", "0.5 2 test")
+    along = table(
+        "estimator degree x fit low high truth", "a 1 0 1 0.5 2 ", "a 1 1 3 2 4 ", "a 2 0 1 0 2 "
+    )
+    figure = fit_poly.fits(rows, along, {})
+    assert [axes.get_title() for axes in figure.axes] == ["degree 1", "degree 2"]
+    # Without a known regularity there is no line of it.
+    same(lines(figure.axes[0]), [("fit of the first seed", [0, 1], [1, 3])])
+    assert "underlying regularity" not in legend(figure)
+
+
 def test_bayes_without_cross_validation_shows_the_evidence_alone() -> None:
     found = of("bayes", "evidence")
     for name in found:
