@@ -49,6 +49,7 @@ def files_below(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.usefixtures("small_figures")
 def test_a_run_writes_the_files_that_a_dry_run_announces(
     mlcli: Run, empty_folder: Path, section: str
 ) -> None:
