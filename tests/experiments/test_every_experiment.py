@@ -14,11 +14,10 @@ from mlcli import experiments
 from mlcli.config import SECTIONS, config_class
 from mlcli.experiments import EXPERIMENTS, about
 from mlcli.experiments.experiment import MOST_METRICS
-from mlcli.report.files import DETAILS, METRICS
-from mlcli.report.folder import UNTRACKED
-from mlcli.review.metrics import is_number, quantities
-from mlcli.review.runs import read_run
-from mlcli.review.seeds import per_seed
+from mlcli.review.runs import per_seed, read_run
+from mlcli.run.details import is_number, quantities
+from mlcli.run.files import DETAILS, METRICS
+from mlcli.run.folder import UNTRACKED
 from tests.experiments.contract import cases_of, command_of
 from tests.experiments.intervals import check_intervals
 

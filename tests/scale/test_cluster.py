@@ -12,7 +12,7 @@ import pytest
 
 from mlcli.errors import ConfigError, MlcliError, NoAnswerError
 from mlcli.experiments import EXPERIMENTS, about
-from mlcli.report.manifest import package_versions
+from mlcli.run.manifest import package_versions
 from mlcli.scale.workers import Processes, open_workers, parse_cluster
 from tests.experiments.contract import command_of
 
