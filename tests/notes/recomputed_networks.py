@@ -312,23 +312,40 @@ def range_test(run: RunFolder, sweep: Any, suggestions: Any, line: Any) -> Pairs
     assert points_of(line)
 
 
-def schedule(made: Any) -> Any:
+def schedule(made: Any, formula: Any) -> Any:
+    """Learning rates by a schedule, and by its formula: of the config, t, s and all steps."""
+
     def recompute(run: RunFolder, columns: Any, line: Any) -> Pairs:
         config, (variant,) = run.config, run.prepared.variants
         n_rows = run.prepared.problem.splits[0].train.size
         a_epoch = len(batch_bounds(n_rows, variant.batch_size))
         n_steps = a_epoch * config.n_epochs
-        factor = made(config, n_steps / 2)
+        s = n_steps / 2
         epoch, rate = columns
-        steps = (epoch * a_epoch).round().astype(int)
-        yield rate, [variant.learning_rate * factor(int(step), n_steps) for step in steps], DIGITS
+        steps = (epoch * a_epoch).round().astype(int).tolist()
+        factor = made(config, s)
+        yield rate / variant.learning_rate, [factor(t, n_steps) for t in steps], DIGITS
+        found = [formula(config, t, s, n_steps) for t in steps]
+        yield rate / variant.learning_rate, found, DIGITS
         yield drawn(line, epoch, rate), True, 0
 
     return recompute
 
 
-computes("(7.25)")(schedule(lambda config, s: schedules.power(s, config.power_c)))
-computes("(7.26)")(schedule(lambda config, s: schedules.exponential(s)))
+computes("(7.25)")(
+    schedule(
+        lambda config, s: schedules.power(s, config.power_c),
+        lambda config, t, s, n: 1 / (1 + t / s) ** config.power_c,
+    )
+)
+computes("(7.26)")(
+    schedule(lambda config, s: schedules.exponential(s), lambda config, t, s, n: 0.1 ** (t / s))
+)
 computes("(7.27)")(
-    schedule(lambda config, s: schedules.piecewise(config.piecewise_ends, config.piecewise_factors))
+    schedule(
+        lambda config, s: schedules.piecewise(config.piecewise_ends, config.piecewise_factors),
+        lambda config, t, s, n: config.piecewise_factors[
+            sum(t >= round(end * n) for end in config.piecewise_ends)
+        ],
+    )
 )
