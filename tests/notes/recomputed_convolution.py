@@ -22,8 +22,9 @@ from mlcli.experiments.filters.layers import layer, respond
 from mlcli.experiments.filters.shifts import layer_differences, on_canvas, pointwise_example
 from mlcli.experiments.filters.tables import POOLED_EXAMPLE
 from mlcli.experiments.networks.architectures import image_shape_of
-from mlcli.neural.architecture import PRESETS
+from mlcli.neural.architecture import PRESETS, shapes
 from mlcli.neural.cnn import CNN, each_layer
+from mlcli.neural.layer_spec import parse
 from tests.notes.registry import DIGITS, Pairs, computes
 from tests.notes.run_folder import RunFolder
 
@@ -142,6 +143,8 @@ computes("Figure 21")(cells(lambda: [pooled(pool_max)]))
 def layers(run: RunFolder, columns: Any) -> Pairs:
     names = columns[0].tolist()
     yield names[:-1], list(PRESETS["basic"]), 0
+    found = shapes(parse(PRESETS["basic"]), (1, 28, 28), 10)
+    yield columns[1].tolist(), [" x ".join(map(str, one.output)) for one in found], 0
     sides = [int(text.split(" x ")[1]) for text in columns[1] if " x " in text]
     pools = [place for place, name in enumerate(names) if name == "pool max 2"]
     for place in pools:

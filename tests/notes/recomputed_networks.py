@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file
 
-from mlcli.backpropagation.activations import ACTIVATIONS
+from mlcli.backpropagation.activations import elu, identity, leaky_relu, relu
 from mlcli.backpropagation.backpropagation import backward, forward
 from mlcli.backpropagation.initialisation import draw_weights, variance
-from mlcli.backpropagation.layers import Network, new_batch_norm, normalise
+from mlcli.backpropagation.layers import DenseLayer, new_batch_norm, normalise
 from mlcli.classification.softmax import softmax
 from mlcli.experiments.networks.member_groups import loss_of, network_of, view_of
 from mlcli.experiments.propagate.measurements import measure_signals, measure_signs
@@ -51,9 +50,16 @@ def drawn_network(run: RunFolder, texts: Any) -> Pairs:
     yield texts[0] in every, True, 0
     layer = 1 + every.index(texts[0])
     yield arrays[f"program0.W{layer}"].shape[1:], sizes[layer - 1 : layer + 1], 0
+    # As wide as what trains, by torch and by NumPy.
+    net = network_of(run.config, run.prepared.groups[0])
+    named = net.named_arrays(net.state_dict())
+    yield named[f"W{layer}"].shape[1:], sizes[layer - 1 : layer + 1], 0
+    network, X = as_network(named, "relu", 0), np.ones((1, sizes[0]), dtype=np.float32)
+    caches = forward(network, X)[1]
+    a = caches[layer - 1].z_in @ network[layer - 1].W.T + network[layer - 1].b
+    yield caches[layer - 1].z, np.maximum(a, 0.0), SINGLE
 
 
-@cache
 def outputs_at_start(run: RunFolder) -> dict[tuple[str, int], list[Any]]:
     """Preactivations and outputs of each hidden layer before training, by variant and layer.
 
@@ -122,7 +128,6 @@ def outputs_of_wrong_rows(run: RunFolder, columns: Any) -> Pairs:
 # Sections 6.3 and 7.1: signals and errors through deep networks.
 
 
-@cache
 def propagated(run: RunFolder, activation: str, init: str) -> tuple[Any, Any]:
     """log10 of the mean squares of each a^(l) and delta^(l), (L,): means over the seeds."""
     config, depth = run.config, min(run.config.depths)
@@ -141,7 +146,7 @@ def propagated(run: RunFolder, activation: str, init: str) -> tuple[Any, Any]:
             stream(config.seed, name, index).standard_normal((config.n_rows, width))
             for name in ("rows", "errors")
         )
-        network = _network(named, activation, index)
+        network = as_network(named, activation, index)
         caches = forward(network, X)[1]
         every = zip(network[:-1], caches, strict=False)
         signals.append([((seen.z_in @ one.W.T + one.b) ** 2).mean() for one, seen in every])
@@ -150,17 +155,21 @@ def propagated(run: RunFolder, activation: str, init: str) -> tuple[Any, Any]:
     return np.log10(signals).mean(axis=0), np.log10(errors).mean(axis=0)
 
 
-def _network(named: Any, activation: str, m: int) -> Network:
-    return as_network(named, "relu" if activation == "linear" else activation, m)
-
-
 @computes("(6.19)")
 def signals_forward(run: RunFolder, columns: Any, lines: Any) -> Pairs:
     yield columns[1], propagated(run, "tanh", "xavier")[0], DECIMALS
     assert len(lines)
 
 
-@computes("(6.34)", "(6.35)", "(7.1)", "(7.2)")
+@computes("(7.1)")
+def errors_of_torch(run: RunFolder, columns: Any, lines: Any) -> Pairs:
+    config = run.config.model_copy(update={"activations": ("tanh",), "depths": (10,)})
+    found = measure_signals(config, "xavier", "none")["tanh", 10]
+    yield columns[1], np.log10(found.backward).mean(axis=1), DECIMALS
+    yield from errors_backward(run, columns, lines)
+
+
+@computes("(6.34)", "(6.35)", "(7.2)")
 def errors_backward(run: RunFolder, columns: Any, lines: Any) -> Pairs:
     yield columns[1], propagated(run, "tanh", "xavier")[1], DECIMALS
     assert len(lines)
@@ -178,12 +187,14 @@ def linear_network(run: RunFolder, columns: Any, lines: Any) -> Pairs:
     )
     named, found = net.named_arrays(net.state_dict()), []
     for index in range(config.n_seeds):
-        z = stream(config.seed, "rows", index).standard_normal((config.n_rows, config.width))
-        sizes = []
-        for layer in range(1, depth + 1):
-            z = z @ named[f"W{layer}"][index]
-            sizes.append((z**2).mean())
-        found.append(sizes)
+        X = stream(config.seed, "rows", index).standard_normal((config.n_rows, config.width))
+        weights = [named[f"W{layer}"][index].T for layer in range(1, depth + 1)]
+        network = tuple(DenseLayer(W, np.zeros(len(W)), identity()) for W in weights)
+        caches, z = forward(network, X)[1], X
+        for seen, W in zip(caches, weights, strict=True):
+            z = z @ W.T
+            yield seen.z, z, DIGITS
+        found.append([(seen.z**2).mean() for seen in caches])
     yield columns[1], np.log10(found).mean(axis=0), DECIMALS
     yield drawn(lines, *columns), True, 0
 
@@ -232,18 +243,18 @@ def xavier(run: RunFolder, columns: Any, texts: Any) -> Pairs:
     assert "xavier" in texts
 
 
-def curve(name: str) -> Any:
+def curve(activation: Any) -> Any:
     def recompute(run: RunFolder, columns: Any, lines: Any) -> Pairs:
         a, value = columns
-        yield value, ACTIVATIONS[name].value(a.copy()), DIGITS
+        yield value, activation().value(a), DIGITS
         yield drawn(lines, a, value), True, 0
 
     return recompute
 
 
-computes("(7.20)")(curve("relu"))
-computes("(7.21)")(curve("leaky_relu"))
-computes("(7.22)")(curve("elu"))
+computes("(7.20)")(curve(relu))
+computes("(7.21)")(curve(leaky_relu))
+computes("(7.22)")(curve(elu))
 
 
 def activation_figure(place: int) -> Any:

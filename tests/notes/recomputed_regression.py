@@ -16,6 +16,7 @@ from mlcli.experiments.bias_variance import models
 from mlcli.experiments.bias_variance.ensemble import curve_grid, open_ensemble
 from mlcli.experiments.bias_variance.replicate import run_replicate as decompose_seed
 from mlcli.experiments.cross_validation.refits import class_refit
+from mlcli.experiments.cross_validation.scores import scores_of
 from mlcli.experiments.descent.studies import design, quadratic_of
 from mlcli.experiments.fit_poly import paper
 from mlcli.experiments.fit_poly.replicate import path_design, run_replicate, strengths
@@ -35,7 +36,13 @@ from mlcli.linear.certified import certified_polynomial
 from mlcli.linear.least_squares import fit_columns, lapack_least_squares
 from mlcli.linear.penalised import elastic_net_path
 from mlcli.linear.polynomial import fit_polynomial
-from mlcli.optimisation.descent import descend, exact_flow, least_squares_loss, noise_floor
+from mlcli.optimisation.descent import (
+    descend,
+    exact_flow,
+    least_squares_loss,
+    minibatch_excess,
+    noise_floor,
+)
 from mlcli.rng import stream
 from mlcli.scores import squared, zero_one
 from mlcli.selection.bias_variance import EnsembleMoments
@@ -76,6 +83,7 @@ def errors_of_folds(run: RunFolder, splits: Any, curve: Any) -> Pairs:
         y = fit_polynomial(data.X[train], data.t[train], [3]).predict(data.X[test])[:, 0]
         found.append(squared(data.t[test], y).mean())
     yield splits[0], found, DIGITS
+    yield splits[0], scores_of(run.prepared.spec, data, folds, None).test[3, 0], DIGITS
     means = [run.detail(f"degree_{d}.cv_mse.mean") for d in run.config.degrees]
     yield drawn(curve, run.config.degrees, means), True, 0
 
@@ -350,13 +358,16 @@ def closed_form(run: RunFolder, columns: Any) -> Pairs:
 @computes("(4.8)")
 def minibatches(run: RunFolder, columns: Any, points: Any) -> Pairs:
     measured, theory = columns
-    config, found = run.config, []
+    config, found, floors = run.config, [], []
     for index in range(config.n_seeds):
         data = run.prepared.source.replicate(index, config.seed).fitted_to()
         loss, Phi = quadratic_of(config, data), design(config, data)[1]
         etas = loss.critical_rate * np.array(config.noise_rates)
-        found.append([noise_floor(Phi, data.t, loss, float(eta), 16) for eta in etas])
-    yield theory, np.mean(found, axis=0), 1e-7
+        rng = stream(config.seed, "batches", index, 16)
+        found.append(minibatch_excess(Phi, data.t, loss, etas, 16, config.n_noise, rng))
+        floors.append([noise_floor(Phi, data.t, loss, float(eta), 16) for eta in etas])
+    yield measured, np.mean(found, axis=0), 1e-7
+    yield theory, np.mean(floors, axis=0), 1e-7
     # Averages over a finite number of steps.
     yield measured, theory, 0.05
     yield drawn(points, config.noise_rates, measured), True, 0

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,14 +70,32 @@ def test_a_run_has_every_place_where_an_entry_is_shown(one: Entry, run_of: RunOf
 def test_what_is_shown_is_what_the_function_of_the_entry_gives(one: Entry, run_of: RunOf) -> None:
     run = run_of(one.command, one.options)
     seen = [run.read(place) for place in one.places]
-    n_pairs = 0
-    for shown, computed, tolerance in RECOMPUTED[one.label](run, *seen):
-        n_pairs += 1
+    called: set[CodeType] = set()
+    sys.setprofile(lambda frame, event, _: called.add(frame.f_code) if event == "call" else None)
+    try:
+        pairs = list(RECOMPUTED[one.label](run, *seen))
+    finally:
+        sys.setprofile(None)
+    assert pairs
+    assert called & {code for name in one.implements for code in codes_of(name)}
+    for shown, computed, tolerance in pairs:
         if isinstance(computed, str) or np.asarray(computed).dtype.kind in "UO":
             assert np.array_equal(shown, computed)
         else:
             np.testing.assert_allclose(shown, computed, rtol=tolerance, atol=tolerance)
-    assert n_pairs
+
+
+def codes_of(name: str) -> Iterator[CodeType]:
+    """The code of a function, or of every method of a class, by module:name."""
+    module, _, path = name.partition(":")
+    found: Any = import_module(module)
+    for part in path.split("."):
+        found = vars(found)[part] if isinstance(found, type) else getattr(found, part)
+    every = vars(found).values() if isinstance(found, type) else [found]
+    for one in every:
+        function = getattr(one, "fget", None) or getattr(one, "func", None) or one
+        if isinstance(function, FunctionType):
+            yield function.__code__
 
 
 def test_only_what_is_shown_is_computed_again() -> None:
