@@ -38,15 +38,16 @@ def notes(
         bool,
         typer.Option(
             "--missing",
-            help="List what no command shows; exit 3 if it lacks a function or a test too.",
+            help="List what no command shows; exit 3 if any of it is not covered.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List every figure, table and equation of the notes, and what shows it.
 
-    Each with its function and its test, and with the correction where the print is wrong. What no
-    command shows is "function and test only".
+    Each with its function, its test, and the correction where the print is wrong.
+
+    What no command shows is listed as "function and test only".
 
     Example: mlcli notes 7.19
     """

@@ -82,6 +82,17 @@ def test_one_place_is_shown_whole(mlcli: Run) -> None:
     assert "function and test only: no command shows it" in mlcli("notes", "A.7").out
 
 
+def test_the_guide_has_the_counts(mlcli: Run) -> None:
+    kinds, found = Counter(one.kind for one in entries()), Counter(one.status for one in entries())
+    text = " ".join(mlcli("help", "reports").out.split())
+    for count in (
+        f"all {kinds['figure']} figures, {kinds['table']} tables and {kinds['equation']} equations",
+        f"A command shows {found['shown by a command']} of them",
+        f"The other {found['function and test only']} have a function and a test only",
+    ):
+        assert count in text
+
+
 @pytest.mark.parametrize(
     ("typed", "label"),
     [
