@@ -74,7 +74,7 @@ def errors_of_classes(run: RunFolder, splits: Any, mean: float) -> Pairs:
     yield 0.0 < mean < 1.0, True, 0
 
 
-@computes("(2.5)", "(2.7)")
+@computes("(2.5)", "(2.7)", "(A.3)")
 def errors_of_folds(run: RunFolder, splits: Any, curve: Any) -> Pairs:
     data, (folds,) = run.prepared.repeat(0)
     found = []
@@ -100,7 +100,7 @@ def expected_errors(run: RunFolder, mean: float, curve: Any) -> Pairs:
 
 
 @computes("(2.8)", "(3.7)", "Figure 3")
-def least_squares_along_x(run: RunFolder, columns: Any, lines: Any) -> Pairs:
+def least_squares_along_x(run: RunFolder, columns: Any, lines: Any, *title: Any) -> Pairs:
     x, fitted = columns
     rows = run.prepared.first
     found = fit_polynomial(rows.X_train, rows.t_train, [3]).predict(x[:, None])[:, 0]
