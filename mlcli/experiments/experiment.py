@@ -147,7 +147,7 @@ class About:
 
 @dataclass(frozen=True)
 class Prepared(Generic[C]):
-    """A question that was found answerable: what `Experiment.prepare` returns and `run` uses.
+    """A checked config with its data: what `Experiment.prepare` returns and `run` uses.
 
     An experiment that builds more before its work, such as the split rows, has a subclass.
 
@@ -181,7 +181,7 @@ class Context:
 
 
 class Experiment(ABC, Generic[C, P]):
-    """One question of the notes and how it is answered.
+    """One experiment of the notes.
 
     The methods import what they need when they are called, so that listing experiments is fast.
     """
@@ -202,7 +202,7 @@ class Experiment(ABC, Generic[C, P]):
 
     @abstractmethod
     def run(self, prepared: P, context: Context) -> Result:
-        """Answer the question.
+        """Run the experiment.
 
         Raises:
             NoAnswerError: there is no valid answer.

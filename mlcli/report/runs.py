@@ -14,14 +14,14 @@ from mlcli.experiments import EXPERIMENTS, about, load
 from mlcli.experiments.experiment import Caption
 from mlcli.json_file import read_json
 from mlcli.lists import joined_names
-from mlcli.report.files import DETAILS, json_text
-from mlcli.report.manifest import read_manifest, why_no_manifest
 from mlcli.report.paper import Compared, compared
 from mlcli.report.svg import part_of_page, size
 from mlcli.result import Display
+from mlcli.run.files import DETAILS, json_text
+from mlcli.run.manifest import read_manifest, why_no_manifest
 
 if TYPE_CHECKING:
-    from mlcli.report.figures.vector import Drawing
+    from mlcli.report.svg_figures import Drawing
 
 # Where the settings of a run come from that a command line has to repeat.
 REPEATED = ("flag", "set", "environment")
@@ -168,7 +168,7 @@ def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> Run:
 
 
 def _draw(section: str, folder: Path) -> dict[str, Drawing]:
-    from mlcli.report.figures.vector import drawings
+    from mlcli.report.svg_figures import drawings
 
     return drawings(section, folder)
 
@@ -189,7 +189,7 @@ def command_line(manifest: Mapping[str, Any]) -> str:
 
 
 def _shown(name: str, caption: Caption, drawing: Drawing, anchor: str, folder: Path) -> Shown:
-    from mlcli.report.figures.vector import THEME
+    from mlcli.report.svg_figures import THEME
 
     own = f"{anchor}-{name.replace('_', '-')}"
     svg = part_of_page(drawing.svg, own, caption.alt, THEME if drawing.themed else {})

@@ -11,8 +11,7 @@ import pytest
 
 from mlcli.config import SECTIONS, config_class
 from mlcli.datasets.synthetic import SYNTHETIC
-from mlcli.report.machine import platform_facts
-from mlcli.report.manifest import question, question_hash
+from mlcli.run.manifest import platform_facts, run_hash, run_key
 
 Run = Callable[..., Any]
 PROJECT = Path(__file__).parents[2]
@@ -77,7 +76,7 @@ def test_what_processes_trained_together_is_not_asked_of_one(
     assert mlcli(*IRIS, "--out", "one").code == 0
     manifest = json.loads(Path("one/manifest.json").read_text())
     config = {key: entry["value"] for key, entry in manifest["config"].items()}
-    run = question_hash(question(manifest["command"], config, manifest["data"], 2))
+    run = run_hash(run_key(manifest["command"], config, manifest["data"], 2))
     Path("one/manifest.json").write_text(json.dumps(manifest | {"processes": 2, "run": run}))
     assert mlcli("verify", "one", "--hashes-only").code == 0
     done = mlcli("verify", "one")
@@ -104,7 +103,7 @@ def test_the_same_question_gives_the_same_bytes(mlcli: Run, run_folder: Path) ->
 
 
 def test_a_forged_number_is_named_though_the_hashes_fit(mlcli: Run, run_folder: Path) -> None:
-    from mlcli.report.manifest import sha256
+    from mlcli.run.manifest import sha256
 
     rows = (run_folder / "tables/scores.csv").read_text().splitlines()
     cells = rows[3].split(",")
@@ -123,7 +122,7 @@ def test_a_forged_number_is_named_though_the_hashes_fit(mlcli: Run, run_folder: 
 
 def forge(run: Path, name: str, content: str) -> None:
     """Write a file of a run with the hash that its manifest wants."""
-    from mlcli.report.manifest import sha256
+    from mlcli.run.manifest import sha256
 
     (run / name).write_text(content)
     manifest = json.loads((run / "manifest.json").read_text())

@@ -12,11 +12,10 @@ import pytest
 from mlcli.config import config_class
 from mlcli.experiments import EXPERIMENTS, about
 from mlcli.experiments.experiment import MOST_METRICS
-from mlcli.report.files import DETAILS, METRICS
-from mlcli.report.folder import UNTRACKED
-from mlcli.review.metrics import is_number, quantities
-from mlcli.review.runs import read_run
-from mlcli.review.seeds import per_seed
+from mlcli.review.runs import per_seed, read_run
+from mlcli.run.details import is_number, quantities
+from mlcli.run.files import DETAILS, METRICS
+from mlcli.run.folder import UNTRACKED
 
 Run = Callable[..., Any]
 # The smallest run of each that has every table and figure.

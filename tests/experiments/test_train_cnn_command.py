@@ -20,8 +20,8 @@ from mlcli.experiments.train_cnn.config import TrainCnnConfig
 from mlcli.experiments.train_cnn.run import prepare, run
 from mlcli.experiments.train_cnn.shifts import shifted
 from mlcli.neural.architecture import PRESETS
-from mlcli.report.checkpoint import FileCheckpoint
-from mlcli.report.files import csv_text, json_text
+from mlcli.run.checkpoint import FileCheckpoint
+from mlcli.run.files import csv_text, json_text
 from mlcli.scale.workers import Processes
 
 Run = Callable[..., Any]

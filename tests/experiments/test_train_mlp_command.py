@@ -179,7 +179,7 @@ def test_regression_has_its_error_in_the_units_of_the_data(mlcli: Run, empty_fol
     t, y = (np.array([float(row[k]) for row in rows]) for k in ("target", "predicted"))
     mse = float(rows_of(Path("o/tables/members.csv"))[0]["test_mse"])
     assert mse == pytest.approx(((t - y) ** 2).mean(), rel=1e-4)
-    from mlcli.report.figures.vector import drawings
+    from mlcli.report.svg_figures import drawings
 
     reasons = {name: one.nothing for name, one in drawings("train_mlp", Path("o")).items()}
     assert reasons["misclassified"] == "A regression has no classes to be called wrong."

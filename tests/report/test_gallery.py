@@ -181,8 +181,8 @@ def test_a_series_named_like_a_tag_is_inert_in_the_drawing_and_its_values() -> N
     from jinja2 import Environment
 
     from mlcli.plotting import new_figure, styled
-    from mlcli.report.figures.vector import TEXT, THEME, _drawing
     from mlcli.report.svg import part_of_page
+    from mlcli.report.svg_figures import TEXT, THEME, _drawing
 
     with styled(), matplotlib.rc_context(TEXT):
         figure = new_figure()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mlcli.errors import ConfigError, MlcliError, NoAnswerError
-from mlcli.report.manifest import package_versions
+from mlcli.run.manifest import package_versions
 from mlcli.scale.workers import Processes, open_workers, parse_cluster
 
 Run = Callable[..., Any]
