@@ -34,6 +34,7 @@ from mlcli.experiments.logistic.replicate import GRID, LogisticSplit, predicted_
 from mlcli.experiments.logistic.studies import saturation
 from mlcli.experiments.logistic.tables import MAX_POINTS, plane_of
 from mlcli.experiments.perceptron.formula import parse
+from mlcli.notes.entry import read_place
 from mlcli.scores import brier_score, mean_cross_entropy, rates_at_thresholds
 from tests.notes.registry import DIGITS, Pairs, computes, drawn, points_of
 from tests.notes.run_folder import RunFolder
@@ -260,8 +261,6 @@ def unit_of_the_table(run: RunFolder, fires: int, b: float) -> Pairs:
 
 @computes("(6.2)")
 def learnt_line(run: RunFolder, columns: Any, lines: Any) -> Pairs:
-    from mlcli.notes.entry import read_place
-
     x_1, x_2, side = run.read(read_place("tables/rows.csv: x_1, x_2, side"))
     w = fit_perceptron(np.column_stack([x_1, x_2]), side, run.config.max_passes).w
     yield [column[0] for column in columns], w, DIGITS

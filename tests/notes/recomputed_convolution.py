@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import load_file
 
 from mlcli.convolution.convolution import (
     convolve,
@@ -22,7 +23,9 @@ from mlcli.experiments.filters.layers import layer, respond
 from mlcli.experiments.filters.shifts import layer_differences, on_canvas, pointwise_example
 from mlcli.experiments.filters.tables import POOLED_EXAMPLE
 from mlcli.experiments.networks.architectures import image_shape_of
+from mlcli.experiments.networks.member_groups import loss_of, network_of, view_of
 from mlcli.neural.architecture import PRESETS, shapes
+from mlcli.neural.batches import View, member_rows
 from mlcli.neural.cnn import CNN, each_layer
 from mlcli.neural.layer_spec import parse
 from tests.notes.registry import DIGITS, Pairs, computes
@@ -214,11 +217,6 @@ def activated_maps(run: RunFolder, columns: Any, title: Any) -> Pairs:
 
 def trained(run: RunFolder) -> tuple[CNN, Any]:
     """The network of the first seed with its last weights, and its first test image."""
-    from safetensors.numpy import load_file
-
-    from mlcli.experiments.networks.member_groups import loss_of, network_of, view_of
-    from mlcli.neural.batches import View, member_rows
-
     prepared = run.prepared
     problem, group = prepared.problem, prepared.groups[0]
     net = network_of(run.config, group)
