@@ -47,7 +47,7 @@ CASES = Cases(
         "--data five.npz": "five.npz",
         "--data digits --round-metric": "--round-metric must be used with a regression",
         "--data digits --deploy-size 7": "--deploy-size must be at least 8",
-        "--data digits --deploy-size 9 --architecture scan": (
+        "--data digits --deploy-size 9 --layers 'scan 24'": (
             "--deploy-size needs a network that can slide over a picture: layer 1, 'scan 24'"
         ),
         "--data imbalance --deploy-size 20": "used with classes, got a regression",
