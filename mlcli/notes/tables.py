@@ -78,7 +78,7 @@ def _check(values: Mapping[str, Any], kind: type, place: str) -> None:
     known = {field.name: field.default is MISSING for field in fields(kind)}
     for name, value in values.items():
         if name not in known:
-            raise ValueError(f"{where}: {name} is no key, known are {', '.join(known)}")
+            raise ValueError(f"{where}: {name} is not a key, known are {', '.join(known)}")
         texts = value if name in LISTS else [value]
         if not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
             raise ValueError(f"{where}: {name} must be text, got {value!r}")

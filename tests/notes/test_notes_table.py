@@ -207,7 +207,7 @@ GOOD: dict[str, Any] = {"number": "7.19", "section": "7.1.1", "title": "t", "for
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"test": []}, "test is no key"),
+        ({"test": []}, "test is not a key"),
         ({"formula": ""}, "formula is missing"),
         ({"tests": "one"}, "tests must be text"),
         ({"tests": [1]}, "tests must be text"),
