@@ -14,9 +14,10 @@ from mlcli.config import SECTIONS, config_class
 from mlcli.errors import ConfigError, Interrupted, MlcliError, NoAnswerError
 from mlcli.experiments.experiment import Headline
 from mlcli.params.faults import unknown
+from mlcli.result import Progress
 from mlcli.review.runs import read_run
 from mlcli.run.details import quantities
-from mlcli.run.execute import RUNS, RunOptions, RunSpec, finished
+from mlcli.run.execute import RUNS, ProgressStyle, RunOptions, RunSpec, finished
 from mlcli.run.files import csv_text, json_text, replace_text
 from mlcli.run.manifest import run_hash
 from mlcli.run.workers import check_cluster, check_no_files, workers_of
@@ -64,6 +65,7 @@ class Request:
     cluster: str | None
     quiet: bool
     force: bool
+    progress: ProgressStyle = ProgressStyle.AUTO
 
     @property
     def command(self) -> str:
@@ -77,7 +79,7 @@ class Request:
     @property
     def options(self) -> RunOptions:
         """How each point runs: without figures, which nobody looks at one by one."""
-        return RunOptions(params=self.params, quiet=True, plots=False)
+        return RunOptions(params=self.params, quiet=True, plots=False, progress=self.progress)
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,8 @@ def run_sweep(request: Request, points: Sequence[Point]) -> Finished:
     known = without_answer(folder, key)
     replace_text(folder / KEY_FILE, json_text(key))
     rows: list[Row] = []
+    in_json = request.progress is ProgressStyle.JSON
+    progress = console.JsonProgress("sweep", run_hash(key)) if in_json else None
     try:
         every = run_all(tasks, specs, workers=request.workers, force=request.force, known=known)
         with closing(every):
@@ -183,7 +187,7 @@ def run_sweep(request: Request, points: Sequence[Point]) -> Finished:
                 # At once, so that a metric that is not there stops the sweep at its first point.
                 headline, found = scored(rows, headlines)
                 replace_text(folder / TABLE, csv_text(columns(found)))
-                _say(request, rows)
+                _say(request, rows, progress)
         metrics = metrics_of(request.command, headline, found)
         if request.confirm:
             metrics["confirmed"] = _confirmed(request, tasks, specs, metrics)
@@ -196,9 +200,11 @@ def run_sweep(request: Request, points: Sequence[Point]) -> Finished:
     return Finished(folder, headline, found, metrics)
 
 
-def _say(request: Request, rows: Sequence[Row]) -> None:
-    if not request.quiet:
-        n_of = Counter(row.outcome for row in rows)
+def _say(request: Request, rows: Sequence[Row], progress: Progress | None) -> None:
+    n_of = Counter(row.outcome for row in rows)
+    if progress is not None:
+        progress(len(rows) - n_of[WAITING], len(rows))
+    elif not request.quiet:
         said = f"{request.command}: {n_of[DONE]} of {len(rows)} points done"
         for outcome, words in ((NO_ANSWER, "without an answer"), (FAILED, "failed")):
             said += f", {n_of[outcome]} {words}" if n_of[outcome] else ""
