@@ -132,7 +132,7 @@ def _show(found: Mapping[str, Any], every: bool, as_markdown: bool) -> None:
     if as_markdown:
         from mlcli.report.markdown import comparison
 
-        console.print_text(comparison(title, displays, _reasons(found)))
+        console.print_text(comparison(title, displays, _reasons(found)) + "\n")
         return
     console.print_text(f"{title}\n")
     console.print_displays(displays)

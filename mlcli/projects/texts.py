@@ -37,14 +37,23 @@ DVC_CONFIG = """\
     analytics = false
     check_update = false
 """
+GATES = (
+    "What `mlcli check` holds the reports to. Add what is good enough for you, as "
+    "train_mlp.test_r2.ci_low >= 0.8 or train_mlp.test_accuracy.ci_low >= 0.9."
+)
 NO_GIT = """\
     # Take this line out after `git init`.
     no_scm = true
 """
 
 
-def params_text(proposal: Proposal) -> str:
-    """params.yaml: each key below its help, which is given where the key first occurs."""
+def params_text(proposal: Proposal, gates: Sequence[str] = ()) -> str:
+    """params.yaml: each key below its help, which is given where the key first occurs.
+
+    Args:
+        proposal: what is run.
+        gates: what `mlcli check` holds the reports to.
+    """
     lines = [
         "# Check this file: `mlcli validate`. Every other key: `mlcli "
         f"{_command(next(iter(proposal.sections)))} --help`, and so on."
@@ -62,6 +71,8 @@ def params_text(proposal: Proposal) -> str:
                 said.add((key, help))
                 lines += _comment(help, "  ")
             lines.append(f"  {key}: {_value(value)}")
+    if gates:
+        lines += ["", *_comment(GATES, ""), "gates:", *(f"  - {gate}" for gate in gates)]
     return "\n".join(lines) + "\n"
 
 

@@ -35,10 +35,10 @@ def parsed(text: str) -> tuple[list[str], Tables]:
 def test_any_text_stays_in_its_cell() -> None:
     rows = [["a|b", "`c`"], ["<img src=x>", "**d** [e](f)"], ["g\\|h", "two\nlines"], ["", "$i$"]]
     display = Display("5 | 6", ["name", "it's *so*"], rows, "a # b")
-    said, tables = parsed(comparison("x_y|z", [display], ["B - c | d"]))
+    said, tables = parsed(comparison("*x*|z", [display], ["B - c | d"]))
     rows[2][1] = "two lines"
     assert tables == [[["name", "it's *so*"], *rows]]
-    assert said == ["x_y|z", "5 | 6", "a # b", "B - c | d"]
+    assert said == ["*x*|z", "5 | 6", "a # b", "B - c | d"]
 
 
 def test_a_comparison_has_the_cells_of_the_plain_one(mlcli: Run) -> None:
