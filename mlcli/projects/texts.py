@@ -106,7 +106,7 @@ def _command(section: str) -> str:
 
 
 def dvc_text(proposal: Proposal, inputs: Sequence[str]) -> str:
-    """dvc.yaml: a stage for each section, and one that makes the report of them.
+    """dvc.yaml: a stage for each section, one that makes the report of them, and the models.
 
     Args:
         proposal: what is run.
@@ -118,7 +118,18 @@ def dvc_text(proposal: Proposal, inputs: Sequence[str]) -> str:
         "deps": [f"reports/{name}" for name in proposal.sections],
         "outs": [{"reports/index.html": {"cache": False}}, {"reports/README.md": {"cache": False}}],
     }
-    return yaml_text({"stages": stages})
+    models = {_command(name): _artifact(name) for name in proposal.sections if _has_model(name)}
+    return yaml_text({"stages": stages} | ({"artifacts": models} if models else {}))
+
+
+def _has_model(section: str) -> bool:
+    return any(name.startswith("model/") for name in about(section).files)
+
+
+def _artifact(section: str) -> dict[str, str]:
+    """A model in DVC's registry: a tag of git such as ``train-mlp@v1.0.0`` is a version of it."""
+    place = f"reports/{section}/model"
+    return {"path": place, "type": "model", "desc": about(section).summary}
 
 
 def _stage(section: str, inputs: Sequence[str]) -> dict[str, Any]:
