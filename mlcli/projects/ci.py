@@ -35,9 +35,9 @@ mkdir -p runs/ci
 mlcli validate >&2
 dvc repro >&2
 
-printf '### Gates\\n\\n```\\n'
+printf '### Gates\\n\\n~~~\\n'
 mlcli check --junit runs/ci/check.xml || verdict=$?
-printf '```\\n\\n'
+printf '~~~\\n\\n'
 
 # A first push has no revision before it, and a new project no reports in it.
 if git cat-file -e "$base:./reports" 2> /dev/null; then

@@ -127,9 +127,11 @@ def _has_model(section: str) -> bool:
 
 
 def _artifact(section: str) -> dict[str, str]:
-    """A model in DVC's registry: a tag of git such as ``train-mlp@v1.0.0`` is a version of it."""
-    place = f"reports/{section}/model"
-    return {"path": place, "type": "model", "desc": about(section).summary}
+    """A model in DVC's registry: a tag of git such as ``train-mlp@v1.0.0`` is a version of it.
+
+    Its path is the whole run, which `mlcli predict`, `evaluate` and `export` read.
+    """
+    return {"path": f"reports/{section}", "type": "model", "desc": about(section).summary}
 
 
 def _stage(section: str, inputs: Sequence[str]) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def test_the_project_is_valid_and_its_commands_run(
         section = command.replace("-", "_")
         files = {f"reports/{section}/{name.split('/')[0]}" for name in done.json["files"]}
         artifact = read_yaml(Path("dvc.yaml")).values["artifacts"][command]
-        assert artifact["path"] in outs
+        assert (artifact["path"], artifact["type"]) == (f"reports/{section}", "model")
         assert outs == {f for f in files if not f.endswith(("environment.json", "timings.json"))}
 
 

@@ -106,11 +106,11 @@ def test_a_stage_writes_one_folder_that_the_report_the_metrics_and_the_plots_nam
         assert f"{folder}/figures" in everything["plots"]
 
 
-def test_each_model_of_the_pipeline_is_an_artifact() -> None:
+def test_each_run_with_a_model_is_an_artifact() -> None:
     artifacts = read_yaml(PROJECT / "dvc.yaml").values["artifacts"]
     assert artifacts == {
         about(section).command: {
-            "path": f"reports/{section}/model",
+            "path": f"reports/{section}",
             "type": "model",
             "desc": about(section).summary,
         }
