@@ -183,3 +183,10 @@ def test_an_interrupt_ends_with_an_object(empty_folder: Path) -> None:
     *lines, last = lines_of(first + rest)
     assert lines
     assert last["error"].startswith("interrupted; ")
+
+
+def test_the_bar_has_what_is_known_in_a_few_words() -> None:
+    everything = Reading(epoch=3, loss=0.312345, rate=0.0213, samples_per_second=12345.6)
+    assert everything.text == "loss 0.3123, rate 0.021, 12,346 samples/s"
+    assert Reading(seed=3).text == ""
+    assert Reading(loss=0.0, rate=0.0).text == "loss 0, rate 0"
