@@ -36,7 +36,7 @@ from mlcli.linear.redundant import find_redundant, left_out_entry, left_out_note
 from mlcli.models import functions
 from mlcli.models.functions import Standardised
 from mlcli.models.parts import SCHEMA
-from mlcli.result import Columns, Metrics, Result
+from mlcli.result import Columns, Metrics, Reading, Result
 
 # The most weights for Newton's method, which then still takes seconds, and for the other solvers.
 MAX_NEWTON = 3000
@@ -155,7 +155,7 @@ def run(prepared: PreparedLogistic, context: Context) -> Result:
         lambda index: run_replicate(config, source, index), range(config.n_seeds)
     ):
         found.append(one)
-        context.progress(len(found), config.n_seeds)
+        context.progress(len(found), config.n_seeds, reading=Reading(seed=len(found) - 1))
     split = prepared.split
     assert split is not None
     labels = split.classes.labels[split.train]
