@@ -68,6 +68,7 @@ def call(arguments: list[str] | None = None) -> int:
     from mlcli import console
 
     given = sys.argv[1:] if arguments is None else arguments
+    console.speak_json(False)
     try:
         _interrupt_on_terminate()
         code = _invoke(given)

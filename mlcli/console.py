@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
+
+from mlcli.result import NOTHING_READ, Reading, in_silence
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,12 +26,20 @@ if TYPE_CHECKING:
 NARROWEST_TEXT = 16
 # Of processes that work together only the first is heard.
 _silenced = False
+# What is said on stderr is one JSON object a line.
+_in_json = False
 
 
 def silence(silent: bool = True) -> None:
     """From now on print nothing, or print again."""
     global _silenced
     _silenced = silent
+
+
+def speak_json(in_json: bool = True) -> None:
+    """From now on every line on stderr is a JSON object, or text again."""
+    global _in_json
+    _in_json = in_json
 
 
 # Names come from anybody's files, and a terminal obeys some of these; halves of surrogate pairs,
@@ -218,8 +231,18 @@ def print_json(value: Any) -> None:
     print_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False))
 
 
-def message(text: str) -> None:
-    """A message to the person at the terminal, to stderr."""
+def message(text: str, key: str = "message") -> None:
+    """A message to the person at the terminal, to stderr; its key where that is in JSON."""
+    _say(_json_line({key: text}) if _in_json else text)
+
+
+def _json_line(value: Mapping[str, Any]) -> str:
+    """An object on one line, in ASCII, so that any reader of bytes can split it."""
+    return json.dumps(value, allow_nan=False)
+
+
+def _say(text: str) -> None:
+    """Write a line to stderr, at once and in one piece."""
     try:
         _write(sys.stderr, f"{text}\n")
     except OSError:
@@ -236,14 +259,14 @@ def left_out(sentences: Iterable[str]) -> None:
 def error(text: str) -> None:
     """A failure, to stderr; each line is one sentence."""
     for line in text.rstrip("\n").split("\n") if text else ["unknown failure"]:
-        message(f"mlcli: {line}")
+        message(line if _in_json else f"mlcli: {line}", key="error")
 
 
 @contextmanager
 def progress(label: str, *, quiet: bool) -> Iterator[Progress]:
     """A progress bar on stderr; silent when asked, and off a terminal."""
     if quiet or _silenced or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        yield lambda done, total, note="": None
+        yield in_silence
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -253,10 +276,58 @@ def progress(label: str, *, quiet: bool) -> Iterator[Progress]:
     with Bar(*columns, console=_console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=None, note="")
 
-        def show(done: float, total: float, note: str = "") -> None:
-            bar.update(task, completed=done, total=total, note=visible(note))
+        def show(
+            done: float, total: float, note: str = "", reading: Reading = NOTHING_READ
+        ) -> None:
+            remark = ", ".join(filter(None, (note, reading.text)))
+            bar.update(task, completed=done, total=total, note=visible(remark))
 
         yield show
+
+
+class JsonProgress:
+    """A `Progress` that writes one JSON object a line to stderr, for programs."""
+
+    def __init__(self, stage: str, run: str) -> None:
+        """Start the clock.
+
+        Args:
+            stage: what runs, as `train_mlp`.
+            run: the name of its run folder by hash, which tells points of a sweep apart.
+        """
+        self._named = {"stage": stage, "run": run}
+        self._started = time.monotonic()
+        # Where the present pass began: an interrupted training goes on in its middle, and a file
+        # can be read more than once.
+        self._first: tuple[float, float] | None = None
+        self._last = 0.0
+
+    def __call__(
+        self, done: float, total: float, note: str = "", reading: Reading = NOTHING_READ
+    ) -> None:
+        """Write a line; what is not known is null."""
+        now = time.monotonic()
+        if self._first is None or done < self._last:
+            self._first = done, now
+        self._last = done
+        said = {**self._named, "done": done, "total": total, "note": note or None}
+        said |= asdict(reading)
+        said |= {"seconds": now - self._started, "seconds_left": self._left(done, total, now)}
+        _say(_json_line({key: _finite(value) for key, value in said.items()}))
+
+    def _left(self, done: float, total: float, now: float) -> float | None:
+        assert self._first is not None
+        first, t_first = self._first
+        if done >= total:
+            return 0.0
+        return (total - done) * (now - t_first) / (done - first) if done > first else None
+
+
+def _finite(value: Any) -> Any:
+    """A number as JSON has it: rounded to six digits, or null where it is not finite."""
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def pairs(values: Mapping[str, Any]) -> str:

@@ -76,13 +76,51 @@ class Display:
     remark: str = ""
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What is known of the work at one moment, as far as it is known.
+
+    Attributes:
+        seed: the seed that is done, as `seeds.csv` counts it.
+        epoch: epochs of the training that are done.
+        step: steps of the training that are done.
+        loss: mean over the minibatches of the epoch and the networks that train together.
+        rate: the learning rate, a mean over these networks.
+        samples_per_second: rows that all of them have trained on, in each second.
+    """
+
+    seed: int | None = None
+    epoch: int | None = None
+    step: int | None = None
+    loss: float | None = None
+    rate: float | None = None
+    samples_per_second: float | None = None
+
+    @property
+    def text(self) -> str:
+        """Loss, rate and speed, for the progress bar."""
+        parts = []
+        if self.loss is not None:
+            parts.append(f"loss {self.loss:.4g}")
+        if self.rate is not None:
+            parts.append(f"rate {self.rate:.2g}")
+        if self.samples_per_second is not None:
+            parts.append(f"{self.samples_per_second:,.0f} samples/s")
+        return ", ".join(parts)
+
+
+NOTHING_READ = Reading()
+
+
 class Progress(Protocol):
-    """Told how much of the work is done, with a remark where there is one."""
+    """Told how much of the work is done, with a remark and a reading where there is one."""
 
-    def __call__(self, done: float, total: float, note: str = "") -> None: ...
+    def __call__(
+        self, done: float, total: float, note: str = "", reading: Reading = NOTHING_READ
+    ) -> None: ...
 
 
-def in_silence(done: float, total: float, note: str = "") -> None:
+def in_silence(done: float, total: float, note: str = "", reading: Reading = NOTHING_READ) -> None:
     """A `Progress` that tells no one."""
 
 

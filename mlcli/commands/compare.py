@@ -46,6 +46,9 @@ def compare(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No messages.")] = False,
 ) -> None:
     """Compare runs: settings, metrics with tests, curves.
@@ -67,6 +70,8 @@ def compare(
     from mlcli.run.files import strict
 
     _check(places, out)
+    if as_json and as_markdown:
+        raise ConfigError("--json and --markdown can't both be given", hint="one of them")
     with ExitStack() as stack:
         groups, left_out = matched([open_place(place, stack) for place in places])
         comparisons = [compare_runs(runs) for runs in groups]
@@ -80,7 +85,7 @@ def compare(
         console.print_json(strict({"comparisons": comparisons}))
     else:
         for found in comparisons:
-            _show(found, every)
+            _show(found, every, as_markdown)
     if left_out and not quiet:
         names = ", ".join(section.replace("_", "-") for section in left_out)
         console.message(f"note: not in every place, so left out: {names}")
@@ -120,10 +125,17 @@ def _chapter(runs: Sequence[Run], found: Mapping[str, Any], every: bool) -> Chap
     )
 
 
-def _show(found: Mapping[str, Any], every: bool) -> None:
+def _show(found: Mapping[str, Any], every: bool, as_markdown: bool) -> None:
     names = ", ".join(f"{LABELS[i]} = {run['name']}" for i, run in enumerate(found["runs"]))
-    console.print_text(f"{found['command']}: {names}\n")
-    console.print_displays(_displays(found, every, None if every else MOST_ROWS))
+    title = f"{found['command']}: {names}"
+    displays = _displays(found, every, None if every else MOST_ROWS)
+    if as_markdown:
+        from mlcli.report.markdown import comparison
+
+        console.print_text(comparison(title, displays, _reasons(found)) + "\n")
+        return
+    console.print_text(f"{title}\n")
+    console.print_displays(displays)
     for reason in _reasons(found):
         console.print_text(f"{reason}\n")
 

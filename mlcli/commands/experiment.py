@@ -16,7 +16,16 @@ from mlcli.errors import ConfigError, MlcliError
 from mlcli.experiments import about
 from mlcli.result import Display
 from mlcli.run import files, folder
-from mlcli.run.execute import FIGURE_KINDS, RunOptions, RunSpec, execute, finished, prepare, tidy
+from mlcli.run.execute import (
+    FIGURE_KINDS,
+    ProgressStyle,
+    RunOptions,
+    RunSpec,
+    execute,
+    finished,
+    prepare,
+    tidy,
+)
 from mlcli.run.manifest import run_hash
 from mlcli.scale.torchrun import Launch, launched
 from mlcli.tracking import track_run, trackers_of
@@ -48,7 +57,7 @@ def help_of(section: str) -> str:
 
 
 def options_of(given: Mapping[str, Any]) -> RunOptions:
-    """How to run, from the values of the run flags.
+    """How to run, from the values of the run flags, which also say how messages are written.
 
     Raises:
         ConfigError: an unknown kind of figure, or a tracker that is not installed.
@@ -59,6 +68,7 @@ def options_of(given: Mapping[str, Any]) -> RunOptions:
         raise ConfigError(
             "--figures", must="some of png, svg, pdf", got=repr(given["figures"]), hint="png,svg"
         )
+    console.speak_json(given["progress"] is ProgressStyle.JSON)
     settled = {"sets": tuple(given["sets"] or ()), "figures": kinds}
     return RunOptions(**dict(given) | settled | {"track": trackers_of(given["track"])})
 

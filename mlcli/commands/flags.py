@@ -23,7 +23,7 @@ from mlcli.config.fields import (
     requirement,
 )
 from mlcli.config.networks import CnnFields, FitFields, MlpFields, ScheduleFields
-from mlcli.run.execute import FIGURE_KINDS
+from mlcli.run.execute import FIGURE_KINDS, ProgressStyle
 from mlcli.run.workers import CLUSTER_HELP
 from mlcli.tracking import TRACKERS
 
@@ -44,11 +44,15 @@ PANELS: dict[type, str] = {
 }
 # What `--help` shows of every experiment beside the parameters of its own.
 COMMON = ("data", "target", "features", "n_seeds", "seed")
-RARELY_USED = ("sets", "cluster", "figures", "track", "force", "quiet")
+RARELY_USED = ("sets", "cluster", "figures", "track", "force", "quiet", "progress")
 HELP_ALL = "help_all"
 
 
 RUN_PANEL = "Run"
+PROGRESS_HELP = (
+    "A bar on a terminal, or one JSON object a line on stderr, messages and errors too; never "
+    "changes a byte."
+)
 TRACK_HELP = f"Also log the run: one or several of {', '.join(TRACKERS)}."
 
 
@@ -101,6 +105,10 @@ RUN_FLAGS: dict[str, tuple[Any, Any]] = {
         False,
     ),
     "quiet": (Annotated[bool, _option("--quiet", help="No messages and no progress bar.")], False),
+    "progress": (
+        Annotated[ProgressStyle, _option("--progress", help=PROGRESS_HELP)],
+        ProgressStyle.AUTO,
+    ),
     "dry_run": (
         Annotated[
             bool, _option("--dry-run", help="Show what would be done and written; do nothing.")

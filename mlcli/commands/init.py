@@ -10,6 +10,7 @@ import typer
 from mlcli import console
 from mlcli.commands.complete import words
 from mlcli.errors import ConfigError
+from mlcli.projects.ci import Service
 
 app = typer.Typer(add_completion=False)
 TASKS: tuple[Literal["classification", "regression"], ...] = ("classification", "regression")
@@ -38,6 +39,10 @@ def init(
         Path | None,
         typer.Option("--images", help="A folder with a folder of images for each class."),
     ] = None,
+    ci: Annotated[
+        Service | None,
+        typer.Option("--ci", help="Also write what runs and checks the project after each push."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No messages.")] = False,
 ) -> None:
     """Make a new project of your own data, ready for `dvc repro`.
@@ -45,15 +50,19 @@ def init(
     Looks at the data, proposes task, features, degrees, networks and batches, and writes
     params.yaml, dvc.yaml, a README and a copy of the data (if it is at most 100 MiB).
 
+    --ci writes ci.sh, which runs the stages, checks gates, compares with a revision of git, uploads
+    the report and prints a comment in Markdown; and for github or gitlab the file that runs it.
+
     Example: mlcli init rivers --data rivers.csv --target flow
     """
     asked = _asked(data, target, images, task)
+    from mlcli.projects.ci import notes
     from mlcli.projects.create import create
     from mlcli.projects.texts import commands_of, summary
 
     given = data if data is not None else images
     given = None if given is None else given.expanduser()
-    project = create(folder, given, target, asked)
+    project = create(folder, given, target, asked, ci)
     proposal = project.proposal
     rows = dict(summary(proposal))
     if proposal.by_values and task is None:
@@ -67,6 +76,8 @@ def init(
     everything, one = commands_of(proposal)
     console.print_text(f"\nnext:\n  cd {folder} && {everything}\n  cd {folder} && {one}")
     if not quiet:
+        for note in () if ci is None else notes(ci, folder):
+            console.message(f"note: {note}")
         console.message(f"written to {folder}")
 
 

@@ -12,8 +12,10 @@ import typer
 
 from mlcli import console
 from mlcli.commands.complete import experiments, words
+from mlcli.commands.flags import PROGRESS_HELP
 from mlcli.errors import ConfigError
 from mlcli.result import Display
+from mlcli.run.execute import ProgressStyle
 from mlcli.run.workers import CLUSTER_HELP
 from mlcli.sweeps.axes import EXAMPLE, MOST_POINTS
 from mlcli.tracking import ONE_A_COMMAND, TRACKERS, track, trackers_of
@@ -78,6 +80,7 @@ Jobs = Annotated[
 Cluster = Annotated[str | None, _option("--cluster", help=CLUSTER_HELP, metavar="ADDRESS")]
 Json = Annotated[bool, _option("--json", help="Print exactly details.json to stdout.")]
 Quiet = Annotated[bool, _option("--quiet", help="No messages.")]
+ProgressOption = Annotated[ProgressStyle, _option("--progress", help=PROGRESS_HELP)]
 DryRun = Annotated[bool, _option("--dry-run", help="List the points; run nothing.")]
 Force = Annotated[bool, _option("--force", help="Run again what is done.")]
 
@@ -105,6 +108,7 @@ def sweep(
     cluster: Cluster = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    progress: ProgressOption = ProgressStyle.AUTO,
     dry_run: DryRun = False,
     force: Force = False,
     track_with: Track = None,
@@ -122,6 +126,7 @@ def sweep(
     from mlcli.sweeps.search import Request, points_of, run_sweep, section_of
     from mlcli.sweeps.table import failed
 
+    console.speak_json(progress is ProgressStyle.JSON)
     section, trackers = section_of(command), _trackers(track_with)
     points = points_of(section, sets, n_samples, seed)
     request = Request(
@@ -135,6 +140,7 @@ def sweep(
         cluster,
         quiet,
         force,
+        progress,
     )
     if dry_run:
         _show_points(request, points)

@@ -25,6 +25,7 @@ from mlcli.neural.batches import Scaling, View, member_rows
 from mlcli.neural.device import find_device, find_dtype
 from mlcli.neural.evaluation import outputs
 from mlcli.neural.training import RunEpoch
+from mlcli.result import in_silence
 from mlcli.rng import stream
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
@@ -171,7 +172,7 @@ def train_ensemble(
     programs = member_groups_of(config, problem, variants_of(config))
     try:
         fitted = fit_all(
-            config, problem, programs, checkpoint=None, progress=_quiet, run_epoch=run_epoch
+            config, problem, programs, checkpoint=None, progress=in_silence, run_epoch=run_epoch
         )
     except Interrupted:
         # In a parameter search an error is one bad candidate, but Ctrl-C must stop the search.
@@ -180,10 +181,6 @@ def train_ensemble(
     kept = tuple(replace(split, train=split.train[:0]) for split in splits)
     empty = replace(problem, X=rows[:0], t=targets[:0], splits=kept)
     return NetworkEnsemble(config, empty, tuple(_trained(one) for one in fitted))
-
-
-def _quiet(done: float, total: float, note: str = "") -> None:
-    pass
 
 
 def _trained(one: FittedGroup) -> TrainedMembers:

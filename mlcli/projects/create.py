@@ -22,14 +22,26 @@ from mlcli.experiments import load
 from mlcli.experiments.experiment import check_device
 from mlcli.experiments.source import source_of
 from mlcli.partials import dead_partials, partial_of, sweep
+from mlcli.projects import ci, texts
 from mlcli.projects import proposal as proposals
-from mlcli.projects import texts
+from mlcli.projects.ci import Service
 from mlcli.projects.proposal import Proposal
 from mlcli.run.files import write_text
 from mlcli.run.folder import replacing
 
 # What a project is made of, one move each into a folder that was there.
-PARTS = (".dvc", ".dvcignore", ".gitignore", "README.md", "data", "dvc.yaml", "params.yaml")
+PARTS = (
+    ".dvc",
+    ".dvcignore",
+    ".github",
+    ".gitignore",
+    ".gitlab-ci.yml",
+    "README.md",
+    "ci.sh",
+    "data",
+    "dvc.yaml",
+    "params.yaml",
+)
 FILLED, WHOLE = "filled", "whole"
 # Larger data are not copied; params.yaml has their path.
 COPIED_BYTES = 100 * 2**20
@@ -52,7 +64,11 @@ class Project:
 
 
 def create(
-    target: Path, data: Path | None, column: str | None, task: Task | None = None
+    target: Path,
+    data: Path | None,
+    column: str | None,
+    task: Task | None = None,
+    service: Service | None = None,
 ) -> Project:
     """Make a new project.
 
@@ -65,6 +81,7 @@ def create(
             set.
         column: the column to predict.
         task: of a table; left out, judged by the target's values.
+        service: who runs the project after each push, if anyone does.
 
     Raises:
         ConfigError: the folder holds something.
@@ -86,7 +103,7 @@ def create(
         if copied and data is not None and place is not None:
             _put_data(data, folder / place)
         proposal = _checked(proposal, folder)
-        _write(proposal, folder, target, [] if place is None else [place])
+        _write(proposal, folder, target, [] if place is None else [place], service)
     return Project(proposal, copied)
 
 
@@ -175,16 +192,25 @@ def _checked(proposal: Proposal, folder: Path) -> Proposal:
     return replace(proposal, sections=kept, reasons={**proposal.reasons, **why})
 
 
-def _write(proposal: Proposal, folder: Path, target: Path, inputs: list[str]) -> None:
+def _write(
+    proposal: Proposal, folder: Path, target: Path, inputs: list[str], service: Service | None
+) -> None:
     in_git = any((parent / ".git").exists() for parent in (target, *target.parents))
     write_text(folder / ".dvc" / "config", texts.config_text(in_git=in_git))
     write_text(folder / ".dvc" / ".gitignore", texts.DVC_GITIGNORE)
     write_text(folder / ".dvcignore", texts.DVCIGNORE)
     write_text(folder / ".gitignore", texts.GITIGNORE)
     readme = texts.readme_text(target.name, proposal, texts.commands_of(proposal))
+    gates: list[str] = []
+    if service is not None:
+        gates = ci.gates(proposal.sections)
+        readme += f"- {ci.README}\n"
+        for name, text in ci.files(service, ci.requirement()).items():
+            write_text(folder / name, text)
+        (folder / ci.SCRIPT).chmod(0o755)
     write_text(folder / "README.md", readme)
     write_text(folder / "dvc.yaml", texts.dvc_text(proposal, inputs))
-    write_text(folder / "params.yaml", texts.params_text(proposal))
+    write_text(folder / "params.yaml", texts.params_text(proposal, gates))
 
 
 @contextmanager

@@ -37,14 +37,23 @@ DVC_CONFIG = """\
     analytics = false
     check_update = false
 """
+GATES = (
+    "What `mlcli check` holds the reports to. Add what is good enough for you, as "
+    "train_mlp.test_r2.ci_low >= 0.8 or train_mlp.test_accuracy.ci_low >= 0.9."
+)
 NO_GIT = """\
     # Take this line out after `git init`.
     no_scm = true
 """
 
 
-def params_text(proposal: Proposal) -> str:
-    """params.yaml: each key below its help, which is given where the key first occurs."""
+def params_text(proposal: Proposal, gates: Sequence[str] = ()) -> str:
+    """params.yaml: each key below its help, which is given where the key first occurs.
+
+    Args:
+        proposal: what is run.
+        gates: what `mlcli check` holds the reports to.
+    """
     lines = [
         "# Check this file: `mlcli validate`. Every other key: `mlcli "
         f"{_command(next(iter(proposal.sections)))} --help`, and so on."
@@ -62,6 +71,8 @@ def params_text(proposal: Proposal) -> str:
                 said.add((key, help))
                 lines += _comment(help, "  ")
             lines.append(f"  {key}: {_value(value)}")
+    if gates:
+        lines += ["", *_comment(GATES, ""), "gates:", *(f"  - {gate}" for gate in gates)]
     return "\n".join(lines) + "\n"
 
 
@@ -95,7 +106,7 @@ def _command(section: str) -> str:
 
 
 def dvc_text(proposal: Proposal, inputs: Sequence[str]) -> str:
-    """dvc.yaml: a stage for each section, and one that makes the report of them.
+    """dvc.yaml: a stage for each section, one that makes the report of them, and the models.
 
     Args:
         proposal: what is run.
@@ -107,7 +118,20 @@ def dvc_text(proposal: Proposal, inputs: Sequence[str]) -> str:
         "deps": [f"reports/{name}" for name in proposal.sections],
         "outs": [{"reports/index.html": {"cache": False}}, {"reports/README.md": {"cache": False}}],
     }
-    return yaml_text({"stages": stages})
+    models = {_command(name): _artifact(name) for name in proposal.sections if _has_model(name)}
+    return yaml_text({"stages": stages} | ({"artifacts": models} if models else {}))
+
+
+def _has_model(section: str) -> bool:
+    return any(name.startswith("model/") for name in about(section).files)
+
+
+def _artifact(section: str) -> dict[str, str]:
+    """A model in DVC's registry: a tag of git such as ``train-mlp@v1.0.0`` is a version of it.
+
+    Its path is the whole run, which `mlcli predict`, `evaluate` and `export` read.
+    """
+    return {"path": f"reports/{section}", "type": "model", "desc": about(section).summary}
 
 
 def _stage(section: str, inputs: Sequence[str]) -> dict[str, Any]:
@@ -145,7 +169,7 @@ def readme_text(name: str, proposal: Proposal, commands: Sequence[str]) -> str:
         "`params.yaml` changed.\n"
         f"- `{commands[1]}` runs one of them by hand, below `runs/`; any key is a flag, too.\n"
         "- `params.yaml` has every choice with its reason; `mlcli validate` checks it.\n"
-        f"- Columns that are no features: {left_out}; `params.yaml` says why.\n"
+        f"- Columns that are not features: {left_out}; `params.yaml` says why.\n"
         "- `mlcli compare` holds two runs beside each other, `mlcli check` holds them to gates.\n"
         "- Start with `mlcli data describe`, and keep test rows out of every choice.\n"
     )

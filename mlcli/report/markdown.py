@@ -1,4 +1,4 @@
-"""The gallery as Markdown, for the page that a repository shows of its folder."""
+"""Markdown: the gallery, for the page that a repository shows of its folder, and comparisons."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mlcli.report.runs import Run
+from mlcli.result import Display
 
 # A backslash before any of these makes it a letter like others.
 SPECIAL = re.compile(r"([\\`*_{}\[\]|<>~&$])")
@@ -24,9 +25,8 @@ say otherwise. Written by `mlcli report`.
 def readme(runs: Sequence[Run], beside: Path) -> str:
     """The README of a folder, with the PNG files of the runs by relative path."""
     parts = [HEAD, "\n".join(_contents(runs))]
-    rows = [row for run in runs for row in run.compared]
-    if rows:
-        parts += ["## Paper against ours", "\n".join(_compared(runs))]
+    if any(run.compared for run in runs):
+        parts += ["## Paper against ours", _compared(runs)]
     for run in runs:
         parts += _run(run, beside)
     return "\n\n".join(part.strip() for part in parts) + "\n"
@@ -37,13 +37,28 @@ def _contents(runs: Sequence[Run]) -> Iterator[str]:
         yield f"- [{escape(run.title)}](#{run.anchor})"
 
 
-def _compared(runs: Sequence[Run]) -> Iterator[str]:
-    yield "| in the notes | what | printed | ours | interval | |"
-    yield "| --- | --- | --- | --- | --- | --- |"
-    for run in runs:
-        for row in run.compared:
-            cells = (row.place, row.what, row.printed, row.ours, row.interval, row.verdict)
-            yield "| " + " | ".join(map(escape, cells)) + " |"
+def comparison(title: str, displays: Sequence[Display], remarks: Sequence[str]) -> str:
+    """A comparison of runs, for a comment on a pull request."""
+    parts = [f"### {escape(title)}"]
+    for display in displays:
+        parts += [f"**{escape(display.title)}**", table(display.headings, display.rows)]
+        parts += [escape(display.remark)] if display.remark else []
+    return "\n\n".join([*parts, *map(escape, remarks)]) + "\n"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in the Markdown of GitHub."""
+    head, *body = (f"| {' | '.join(map(escape, cells))} |" for cells in (headings, *rows))
+    return "\n".join([head, "|" + " --- |" * len(headings), *body])
+
+
+def _compared(runs: Sequence[Run]) -> str:
+    rows = [
+        (row.place, row.what, row.printed, row.ours, row.interval, row.verdict)
+        for run in runs
+        for row in run.compared
+    ]
+    return table(("in the notes", "what", "printed", "ours", "interval", ""), rows)
 
 
 def _run(run: Run, beside: Path) -> Iterator[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,7 @@ from mlcli.experiments import load
 from mlcli.experiments.experiment import About, Context, Experiment, Prepared, check_device
 from mlcli.params import Resolved, resolve
 from mlcli.partials import sweep
-from mlcli.result import Result
+from mlcli.result import Progress, Result
 from mlcli.run import files, folder
 from mlcli.run import manifest as manifests
 from mlcli.run.workers import check_cluster, check_hands_out, workers_of
@@ -37,6 +39,13 @@ TOGETHER = (
 )
 
 
+class ProgressStyle(StrEnum):
+    """How the progress of a run is shown on stderr."""
+
+    AUTO = "auto"
+    JSON = "json"
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """How a run is carried out and shown. None of these changes a number.
@@ -45,6 +54,7 @@ class RunOptions:
         params, sets, out: the params file, the texts of ``-S``, the folder to write.
         jobs, cluster: who works.
         json, quiet, dry_run: what is shown.
+        progress: a bar, where there is a terminal and it is not quiet, or lines of JSON.
         plots, figures: whether figures are drawn, and in which formats.
         force: run again what is done.
         track: trackers to log to.
@@ -59,6 +69,7 @@ class RunOptions:
     cluster: str | None = None
     json: bool = False
     quiet: bool = False
+    progress: ProgressStyle = ProgressStyle.AUTO
     dry_run: bool = False
     plots: bool = True
     figures: tuple[str, ...] = ("png",)
@@ -204,7 +215,7 @@ def execute(spec: RunSpec, group: Any = None) -> None:
         console.message("going on from where an interrupted run of this command stopped")
     with (
         workers_of(options.cluster, options.jobs) as workers,
-        console.progress(spec.about.command, quiet=options.quiet) as progress,
+        progress_of(spec) as progress,
     ):
         context = Context(workers, progress, checkpoint, group)
         result = spec.experiment.run(spec.prepared, context)
@@ -212,6 +223,14 @@ def execute(spec: RunSpec, group: Any = None) -> None:
     record(spec, result, started, time.perf_counter() - t_start)
     for warning in () if options.quiet else result.warnings:
         console.message(f"note: {warning}")
+
+
+def progress_of(spec: RunSpec) -> AbstractContextManager[Progress]:
+    """Who is told how far the run is, while the block runs."""
+    if spec.options.progress is ProgressStyle.JSON:
+        name = manifests.run_hash(spec.key)
+        return nullcontext(console.JsonProgress(spec.about.section, name))
+    return console.progress(spec.about.command, quiet=spec.options.quiet)
 
 
 def certified(result: Result) -> Result:

@@ -27,11 +27,12 @@ from mlcli.experiments import load
 from mlcli.experiments.experiment import Context, Headline, Prepared
 from mlcli.json_file import read_json
 from mlcli.params.faults import unknown
-from mlcli.result import Result
+from mlcli.result import Progress, Result
 from mlcli.review.runs import read_run
 from mlcli.run.details import quantities
 from mlcli.run.execute import (
     RUNS,
+    ProgressStyle,
     RunOptions,
     RunSpec,
     certified,
@@ -79,6 +80,7 @@ class Request:
     cluster: str | None
     quiet: bool
     force: bool
+    progress: ProgressStyle = ProgressStyle.AUTO
 
     @property
     def command(self) -> str:
@@ -92,7 +94,7 @@ class Request:
     @property
     def options(self) -> RunOptions:
         """How each point runs: without figures, which nobody looks at one by one."""
-        return RunOptions(params=self.params, quiet=True, plots=False)
+        return RunOptions(params=self.params, quiet=True, plots=False, progress=self.progress)
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,8 @@ def run_sweep(request: Request, points: Sequence[Point]) -> Finished:
     known = without_answer(folder, key)
     replace_text(folder / KEY_FILE, json_text(key))
     rows: list[Row] = []
+    in_json = request.progress is ProgressStyle.JSON
+    progress = console.JsonProgress("sweep", run_hash(key)) if in_json else None
     try:
         every = run_all(tasks, specs, workers=request.workers, force=request.force, known=known)
         with closing(every):
@@ -198,7 +202,7 @@ def run_sweep(request: Request, points: Sequence[Point]) -> Finished:
                 # At once, so that a metric that is not there stops the sweep at its first point.
                 headline, found = scored(rows, headlines)
                 replace_text(folder / TABLE, csv_text(columns(found)))
-                _say(request, rows)
+                _say(request, rows, progress)
         metrics = metrics_of(request.command, headline, found)
         if request.confirm:
             metrics["confirmed"] = _confirmed(request, tasks, specs, metrics)
@@ -211,9 +215,11 @@ def run_sweep(request: Request, points: Sequence[Point]) -> Finished:
     return Finished(folder, headline, found, metrics)
 
 
-def _say(request: Request, rows: Sequence[Row]) -> None:
-    if not request.quiet:
-        n_of = Counter(row.outcome for row in rows)
+def _say(request: Request, rows: Sequence[Row], progress: Progress | None) -> None:
+    n_of = Counter(row.outcome for row in rows)
+    if progress is not None:
+        progress(len(rows) - n_of[WAITING], len(rows))
+    elif not request.quiet:
         said = f"{request.command}: {n_of[DONE]} of {len(rows)} points done"
         for outcome, words in ((NO_ANSWER, "without an answer"), (FAILED, "failed")):
             said += f", {n_of[outcome]} {words}" if n_of[outcome] else ""

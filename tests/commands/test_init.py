@@ -94,6 +94,8 @@ def test_the_project_is_valid_and_its_commands_run(
         outs = {next(iter(o)) for key in ("outs", "metrics", "plots") for o in stage[key]}
         section = command.replace("-", "_")
         files = {f"reports/{section}/{name.split('/')[0]}" for name in done.json["files"]}
+        artifact = read_yaml(Path("dvc.yaml")).values["artifacts"][command]
+        assert (artifact["path"], artifact["type"]) == (f"reports/{section}", "model")
         assert outs == {f for f in files if not f.endswith(("environment.json", "timings.json"))}
 
 

@@ -200,7 +200,7 @@ def test_interrupted_training_resumes_bit_for_bit(
     checkpoint = FileCheckpoint(tmp_path / ".x.checkpoint.npz")
     seen: list[float] = []
 
-    def interrupting(done: float, total: float, note: str = "") -> None:
+    def interrupting(done: float, total: float, **_: Any) -> None:
         seen.append(done)
         if len(seen) in calls:
             raise KeyboardInterrupt

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mlcli.experiments import EXPERIMENTS
+from mlcli.experiments import EXPERIMENTS, about
 from mlcli.params.yaml_file import read_yaml
 
 PROJECT = Path(__file__).parents[2]
@@ -104,6 +104,19 @@ def test_a_stage_writes_one_folder_that_the_report_the_metrics_and_the_plots_nam
         assert folder in STAGES["report"]["deps"]
         assert f"{folder}/metrics.json" in everything["metrics"]
         assert f"{folder}/figures" in everything["plots"]
+
+
+def test_each_run_with_a_model_is_an_artifact() -> None:
+    artifacts = read_yaml(PROJECT / "dvc.yaml").values["artifacts"]
+    assert artifacts == {
+        about(section).command: {
+            "path": f"reports/{section}",
+            "type": "model",
+            "desc": about(section).summary,
+        }
+        for section in IN_PIPELINE
+        if (PROJECT / "reports" / section / "model").is_dir()
+    }
 
 
 def test_the_closure_follows_imports_inside_functions() -> None:

@@ -135,7 +135,7 @@ def test_two_processes_finish_what_one_began(
 
     from mlcli.experiments.networks import fitting
 
-    def interrupt(callback: Any, number: int, epoch: int, note: str) -> None:
+    def interrupt(callback: Any, number: int, epoch: int, reading: Any) -> None:
         if (number, epoch) == (0, 2):
             raise KeyboardInterrupt
 

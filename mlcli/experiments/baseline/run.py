@@ -17,7 +17,7 @@ from mlcli.experiments.baseline.config import BaselineConfig
 from mlcli.experiments.baseline.methods import METHODS, TrainingRows, polynomial_degrees
 from mlcli.experiments.baseline.task import BaselineTask, task_from
 from mlcli.experiments.experiment import Context, Prepared
-from mlcli.result import Columns, Progress, Result
+from mlcli.result import NOTHING_READ, Columns, Progress, Reading, Result
 from mlcli.rng import stream
 
 Array = NDArray[np.float64]
@@ -40,8 +40,13 @@ def prepare(config: BaselineConfig, source: Source) -> PreparedBaseline:
     """Check the target and draw the folds.
 
     Raises:
-        InputError: the rows, the classes, the folds or the score won't do.
+        InputError: the rows, the classes, the folds, the score or the device won't do.
     """
+    if config.device not in ("auto", "cpu"):
+        from mlcli.neural.device import find_device
+
+        # A network that can't be trained is left out, but a device that is not there is an error.
+        find_device(config.device)
     return PreparedBaseline(config, source, task_from(config, source))
 
 
@@ -83,9 +88,10 @@ def run(prepared: PreparedBaseline, context: Context) -> Result:
         seconds[method] += spent / len(task.splits)
         context.progress(sum(map(len, predicted.values())), total, method)
     for method in [one for one in methods if one in NETWORKS]:
-        started = time.perf_counter()
+        started, before = time.perf_counter(), sum(map(len, predicted.values()))
+        inside = _part_of(context.progress, before, len(task.splits), total, method)
         try:
-            predicted[method] = _networks(config, method, task, context.progress)
+            predicted[method] = _networks(config, method, task, inside)
         except MlcliError as error:
             left_out[method] = str(error)
             del predicted[method]
@@ -122,6 +128,15 @@ def _fit(
     predict = METHODS[method](TrainingRows(X[train], task.t[train], task.n_classes, rng))
     spent = time.perf_counter() - started
     return predict(X[test]), spent
+
+
+def _part_of(progress: Progress, before: int, size: int, whole: int, method: str) -> Progress:
+    """The progress of a method whose fits are done together, as a part of the whole."""
+
+    def inside(done: float, total: float, note: str = "", reading: Reading = NOTHING_READ) -> None:
+        progress(before + size * done / total, whole, method, reading)
+
+    return inside
 
 
 def _networks(

@@ -40,7 +40,7 @@ from mlcli.linear.r_factor import RFactor
 from mlcli.linear.redundant import left_out_entry, left_out_notes
 from mlcli.models.bayes import encode
 from mlcli.models.parts import SCHEMA
-from mlcli.result import Columns, Metrics, Result
+from mlcli.result import Columns, Metrics, Reading, Result
 from mlcli.rng import stream
 
 Array = NDArray[np.float64]
@@ -90,7 +90,9 @@ def run(prepared: BayesPrepared, context: Context) -> Result:
     replicates: list[BayesReplicate] = []
     for one in context.workers.map_ordered(lambda i: _replicate(prepared, i), range(n_sets)):
         replicates.append(one)
-        context.progress(len(replicates), n_sets + n_study)
+        context.progress(
+            len(replicates), n_sets + n_study, reading=Reading(seed=len(replicates) - 1)
+        )
     study: list[Array] = []
     for covered in calibration(config, generator, context.workers) if generator and n_study else ():
         study.append(covered)

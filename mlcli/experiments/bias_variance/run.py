@@ -23,7 +23,7 @@ from mlcli.experiments.experiment import Context, Prepared
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import count_columns
 from mlcli.linear.redundant import left_out_entry, left_out_notes
-from mlcli.result import Metrics, Result
+from mlcli.result import Metrics, Reading, Result
 
 Array = NDArray[np.float64]
 APART = ("bias_squared", "bias_squared_unbiased", "noise")
@@ -58,7 +58,7 @@ def run(prepared: Prepared[BiasVarianceConfig], context: Context) -> Result:
     outcomes: list[BiasVarianceOutcome] = []
     for outcome in context.workers.map_ordered(work, range(config.n_seeds)):
         outcomes.append(outcome)
-        context.progress(len(outcomes), config.n_seeds)
+        context.progress(len(outcomes), config.n_seeds, reading=Reading(seed=len(outcomes) - 1))
     along = outcomes[0].pointwise
     return Result(
         metrics=_metrics(config, source, outcomes) | left_out_entry(outcomes[0].left_out),

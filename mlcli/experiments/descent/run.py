@@ -18,7 +18,7 @@ from mlcli.experiments.experiment import Context, Prepared
 from mlcli.experiments.source import refuse_words
 from mlcli.experiments.summary import summary
 from mlcli.linear.basis import count_columns
-from mlcli.result import Columns, Metrics, Result
+from mlcli.result import Columns, Metrics, Reading, Result
 
 MAX_COLUMNS = 40
 DETERMINISM = (
@@ -80,7 +80,7 @@ def run(prepared: PreparedDescent, context: Context) -> Result:
     found: list[DescentOutcome] = []
     for one in context.workers.map_ordered(lambda i: replicate(config, source, i), range(total)):
         found.append(one)
-        context.progress(len(found), total)
+        context.progress(len(found), total, reading=Reading(seed=len(found) - 1))
     noise, rates = tables.noise_table(config, found), tables.rates_table(config, found)
     return Result(
         metrics=_metrics(config, found) | {"noise": _noise(noise), "rates": _rates(rates)},

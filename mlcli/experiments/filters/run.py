@@ -26,7 +26,7 @@ from mlcli.experiments.filters.kernels import (
 )
 from mlcli.experiments.filters.layers import FilterResponse, respond, shapes
 from mlcli.experiments.filters.shifts import ShiftStudy, layer_differences, on_canvas, shift_images
-from mlcli.result import Metrics, Result
+from mlcli.result import Metrics, Reading, Result
 
 Array = NDArray[np.float64]
 DETERMINISM = (
@@ -127,7 +127,7 @@ def run(prepared: PreparedFilters, context: Context) -> Result:
     for shifted, difference in context.workers.map_ordered(work, range(config.n_seeds)):
         found.append(shifted)
         differences.append(difference)
-        context.progress(len(found), config.n_seeds)
+        context.progress(len(found), config.n_seeds, reading=Reading(seed=len(found) - 1))
     picture, kernels = prepared.picture, prepared.kernels
     responses = {name: respond(config, picture, kernel) for name, kernel in kernels.items()}
     filtered = on_the_matrix(kernels)

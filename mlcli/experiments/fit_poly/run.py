@@ -32,7 +32,7 @@ from mlcli.models import functions
 from mlcli.models.functions import Tensors
 from mlcli.models.linear import error_entry
 from mlcli.models.parts import SCHEMA
-from mlcli.result import Columns, Metrics, Progress, Result
+from mlcli.result import Columns, Metrics, Progress, Reading, Result
 
 Array = NDArray[np.float64]
 ModelFiles = tuple[dict[str, Columns], dict[str, Any], Tensors]
@@ -69,7 +69,7 @@ def run(prepared: FitPolyPrepared, context: Context) -> Result:
     for piece in context.workers.map_ordered(work, range(-1, total)):
         if isinstance(piece, FitPolyOutcome):
             outcomes.append(piece)
-            context.progress(len(outcomes), total)
+            context.progress(len(outcomes), total, reading=Reading(seed=len(outcomes) - 1))
         else:
             model, info, arrays = piece
     truth = None if grid is None or first.truth is None else first.truth(grid)

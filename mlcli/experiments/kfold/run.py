@@ -23,7 +23,7 @@ from mlcli.experiments.kfold.replicate import KfoldOutcome, outcomes
 from mlcli.experiments.kfold.streamed import StreamedKfold
 from mlcli.experiments.summary import range_of
 from mlcli.linear.redundant import left_out_entry, left_out_notes
-from mlcli.result import Columns, Metrics, Progress, Result
+from mlcli.result import Columns, Metrics, Progress, Reading, Result
 from mlcli.selection.cross_validation import at_minimum
 from mlcli.selection.intervals import Interval
 
@@ -44,7 +44,7 @@ def run(prepared: KfoldPrepared, context: Context) -> Result:
     found: list[KfoldOutcome] = []
     for outcome in outcomes(prepared, context.workers):
         found.append(outcome)
-        context.progress(len(found), n_repeats + studied)
+        context.progress(len(found), n_repeats + studied, reading=Reading(seed=len(found) - 1))
     loss = range_of(SUFFIX[config.loss])
     # One data set has an interval too: that over its folds.
     estimates = estimate(found, source.fresh_draws and len(found) > 1, loss)

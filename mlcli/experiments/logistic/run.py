@@ -36,7 +36,7 @@ from mlcli.linear.redundant import find_redundant, left_out_entry, left_out_note
 from mlcli.models import functions
 from mlcli.models.functions import Standardised
 from mlcli.models.parts import SCHEMA
-from mlcli.result import Columns, Metrics, Result
+from mlcli.result import Columns, Metrics, Reading, Result
 
 # The most weights for Newton's method, which then still takes seconds, and for the other solvers.
 MAX_NEWTON = 3000
@@ -155,7 +155,7 @@ def run(prepared: PreparedLogistic, context: Context) -> Result:
         lambda index: run_replicate(config, source, index), range(config.n_seeds)
     ):
         found.append(one)
-        context.progress(len(found), config.n_seeds)
+        context.progress(len(found), config.n_seeds, reading=Reading(seed=len(found) - 1))
     split = prepared.split
     assert split is not None
     labels = split.classes.labels[split.train]
@@ -326,11 +326,9 @@ def _warnings(found: Sequence[LogisticOutcome]) -> list[str]:
 
 def _hint(config: LogisticConfig, found: Sequence[LogisticOutcome]) -> str:
     """What to try if no seed's fit is certified."""
-    if any(one.no_minimum for one in found):
-        return (
-            "--penalty l2: the training rows can be separated, and without a penalty the loss then "
-            "falls for ever as the weights grow"
-        )
+    for one in found:
+        if one.no_minimum is not None:
+            return f"--penalty l2: {one.no_minimum}"
     if config.solver != "newton" and config.loss == "cross-entropy":
         return "--solver newton, or more --max-steps"
-    return "more --max-steps, or a penalty"
+    return f"more --max-steps, or a {'' if config.penalty == 'none' else 'larger '}penalty"

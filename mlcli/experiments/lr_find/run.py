@@ -25,7 +25,7 @@ from mlcli.experiments.networks.metrics import DETERMINISM
 from mlcli.experiments.networks.prepared import PreparedTraining
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import nest
-from mlcli.result import Progress, Result
+from mlcli.result import NOTHING_READ, Progress, Reading, Result
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,11 @@ class StepProgress:
         self._n_done += 1
         self._progress(self._n_done, self._n_parts, note)
 
-    def inside(self, done: float, total: float, note: str = "") -> None:
+    def inside(
+        self, done: float, total: float, note: str = "", reading: Reading = NOTHING_READ
+    ) -> None:
         """Report how far the next part is."""
-        self._progress(self._n_done + done / total, self._n_parts, note)
+        self._progress(self._n_done + done / total, self._n_parts, note, reading)
 
 
 def _compare_all(

@@ -40,7 +40,7 @@ from mlcli.neural.training import (
     take_steps,
     train,
 )
-from mlcli.result import Checkpoint, Progress
+from mlcli.result import Checkpoint, Progress, Reading
 
 # Rows on which the statistics of layers are taken.
 STATISTICS_ROWS = 256
@@ -73,7 +73,7 @@ class FittedGroup:
 
 
 class CheckpointCallback:
-    """Called after every epoch: saves checkpoints and moves the progress bar."""
+    """Called after every epoch: saves checkpoints and reports the progress."""
 
     def __init__(
         self,
@@ -126,9 +126,10 @@ class CheckpointCallback:
         """Whether `COPY_SECONDS` have passed since the last copy of the state."""
         return self._checkpoint is not None and time.monotonic() - self._t_copied > COPY_SECONDS
 
-    def show(self, number: int, epoch: int, note: str) -> None:
-        """Move the progress bar."""
-        self._progress(number * self.n_epochs + epoch, self.n_groups * self.n_epochs, note)
+    def show(self, number: int, epoch: int, reading: Reading) -> None:
+        """Report how far the training is."""
+        done, total = number * self.n_epochs + epoch, self.n_groups * self.n_epochs
+        self._progress(done, total, reading=reading)
 
     def ended(self, error: BaseException) -> MlcliError:
         """Write the state; the error says why the training ended and where it will resume."""
@@ -268,9 +269,14 @@ def _fit(
             callback.save(number, {**state.arrays, **statistics.arrays, **more})
         seen = (report.epoch - first) * view.index.size  # type: ignore[union-attr]
         rate = optimiser.learning_rate.mean() * settings.schedule(report.step, n_steps)
-        note = f"loss {np.nanmean(report.step_losses):.4g}, rate {rate:.2g}, "
-        note += f"{seen / (time.monotonic() - t_start):,.0f} samples/s"
-        callback.show(number, report.epoch, note)
+        reading = Reading(
+            epoch=report.epoch,
+            step=report.step,
+            loss=float(np.nanmean(report.step_losses)),
+            rate=float(rate),
+            samples_per_second=seen / (time.monotonic() - t_start),
+        )
+        callback.show(number, report.epoch, reading)
 
     average, run_epoch = _averaging(config, net, saved, run_epoch)
     settings = settings_of(config, group, view.index.shape[1], raises=raises)

@@ -37,7 +37,7 @@ from mlcli.experiments.perceptron.studies import (
     values,
 )
 from mlcli.experiments.summary import interval_columns, summary
-from mlcli.result import Columns, Metrics, Result
+from mlcli.result import Columns, Metrics, Reading, Result
 from mlcli.rng import stream
 
 Array = NDArray[np.float64]
@@ -121,7 +121,7 @@ def run(prepared: PreparedPerceptron, context: Context) -> Result:
 
     for one in context.workers.map_ordered(work, range(config.n_seeds)):
         found.append(one)
-        context.progress(len(found), config.n_seeds)
+        context.progress(len(found), config.n_seeds, reading=Reading(seed=len(found) - 1))
     return Result(
         metrics=_metrics(config, source, found),
         tables={
