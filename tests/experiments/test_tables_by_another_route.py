@@ -253,3 +253,44 @@ def test_propagate_has_the_activations_of_torch() -> None:
         np.testing.assert_allclose(rows.value, value.detach(), atol=1e-7)
         inside = np.abs(rows.a) > 1e-9
         np.testing.assert_allclose(rows.derivative[inside], a.grad.numpy()[inside], atol=1e-7)
+
+
+def test_fit_poly_has_the_rows_and_the_scores_of_the_first_seed(mlcli: Run) -> None:
+    from mlcli.experiments.fit_poly.config import FitPolyConfig
+    from mlcli.experiments.source import source_of
+
+    table = tables_of(mlcli, "fit-poly", "--degrees", "1,3", "--n-seeds", "2", "--n-samples", "80")
+    config = FitPolyConfig(n_samples=80)
+    data = source_of(config).replicate(0, config.seed)
+    rows = table("data")
+    assert sorted(rows.t) == pytest.approx(sorted(data.t))
+    assert sorted(rows.x) == pytest.approx(sorted(data.X[:, 0]))
+    train, test = (rows[rows.part == part] for part in ("train", "test"))
+    scores = table("scores")
+    first = scores[(scores.seed_index == 0) & (scores.estimator == "arnoldi")].set_index("degree")
+    fits = table("fits")
+    for degree in (1, 3):
+        w = np.polynomial.polynomial.polyfit(train.x, train.t, degree)
+        for name, part in (("train_mse", train), ("test_mse", test)):
+            error = np.mean((part.t - np.polynomial.polynomial.polyval(part.x, w)) ** 2)
+            assert first[name][degree] == pytest.approx(error, rel=1e-7)
+        curve = fits[(fits.degree == degree) & (fits.estimator == "arnoldi")]
+        expected = np.polynomial.polynomial.polyval(curve.x, w)
+        np.testing.assert_allclose(curve.fit, expected, rtol=1e-7, atol=1e-8)
+
+
+def test_a_kernel_of_several_channels_needs_a_picture_of_as_many() -> None:
+    from mlcli.datasets.pictures import Picture
+    from mlcli.errors import InputError
+    from mlcli.experiments.filters.config import FiltersConfig
+    from mlcli.experiments.filters.kernels import check_fit
+
+    colour = Picture("a", np.zeros((5, 6, 3)))
+    check_fit(FiltersConfig(channels="all"), "k", (3, 2, 2), colour)
+    check_fit(FiltersConfig(channels="each"), "k", (1, 5, 6), colour)
+    for channels, size in (("each", (3, 2, 2)), ("all", (2, 2, 2))):
+        with pytest.raises(InputError, match="of 1 channel, or of the picture's 3"):
+            check_fit(FiltersConfig(channels=channels), "k", size, colour)
+    for size in ((1, 6, 2), (1, 2, 7)):
+        with pytest.raises(InputError, match="5 x 6"):
+            check_fit(FiltersConfig(channels="each"), "k", size, colour)
