@@ -137,7 +137,7 @@ EMPTY: list[tuple[Callable[[], Figure], str]] = [
     ),
     (
         lambda: networks.misclassified({"row": ["1"], "pixels": [""]}, classes=True),
-        "The rows are no images; misclassified.csv lists them.",
+        "The rows are not images; misclassified.csv lists them.",
     ),
     (lambda: train_mlp.layers(table("variant"), "a"), NO_LAYERS),
     (lambda: train_mlp.start(table("variant")), NO_LAYERS),
