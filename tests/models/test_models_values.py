@@ -133,3 +133,12 @@ def test_gaps_of_new_rows_are_filled_as_in_the_training(
     assert values[0] == values[1]
     assert values[2] == values[3]
     assert values[0] != values[2]
+
+
+def test_the_interval_of_an_error_stays_above_0() -> None:
+    scored = NumberMetrics()
+    scored.add(NumberPredictions(np.zeros(3)), np.array([0.1, 0.2, 10.0]))
+    found = scored.estimates(0.95)
+    for name in ("mse", "rmse", "mae"):
+        assert 0 <= found[name].low < found[name].value < found[name].high
+    assert found["r2"].high <= 1
