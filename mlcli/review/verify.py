@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from mlcli.review.metrics import is_number, is_summary, quantities
 
 MANIFEST = "manifest.json"
 # Parts of a manifest that say by what and how a run was made, not what was asked.
-MADE_BY = ("versions", "platform", "threads", "determinism", "files")
+MADE_BY = ("versions", "platform", "threads", "devices", "determinism", "files")
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,21 @@ def made_elsewhere(manifest: Mapping[str, Any], threads: Mapping[str, int]) -> s
     recorded_threads = manifest.get("threads", threads)
     if recorded_threads != threads:
         return f"threads {recorded_threads} there, {dict(threads)} here"
+    if different := _other_device(manifest.get("devices", ())):
+        return different
     return difference(manifest["platform"])
+
+
+def _other_device(recorded: Sequence[Mapping[str, str]]) -> str:
+    """A device of a run that is not here, in a few words; empty if there is none."""
+    missing = {one["device"] for one in recorded} - {"cpu"}
+    if not missing:
+        return ""
+    from mlcli.neural.device import accelerator_description
+
+    here = accelerator_description()
+    missing -= {here}
+    return f"device {sorted(missing)[0]} there, {here or 'none'} here" if missing else ""
 
 
 def compare_folders(

@@ -9,10 +9,12 @@ from mlcli.datasets.source import Source
 from mlcli.experiments.experiment import Context
 from mlcli.experiments.networks import tables
 from mlcli.experiments.networks.fitting import FittedGroup, fit_all
+from mlcli.experiments.networks.member_groups import device_of
 from mlcli.experiments.networks.metrics import (
     DETERMINISM,
     metrics_of,
     paired_tests,
+    provenance,
     shown_variant,
     warnings_of,
 )
@@ -77,7 +79,7 @@ def run(prepared: PreparedMlp, context: Context) -> Result:
         },
         model_tensors=model_tensors(config.keep_weights, fitted),
         model_info=model_info(config, source, problem, fitted, outcomes),
-        determinism=DETERMINISM,
+        **provenance(DETERMINISM, [device_of(config, one) for one in prepared.groups]),
         warnings=warnings_of(config, fitted),
     )
 
