@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -28,6 +28,17 @@ WORTH_A_GPU = 30_000_000
 # cuBLAS repeats its sums with these settings only, and reads them before its first product.
 CUBLAS_VARIABLE = "CUBLAS_WORKSPACE_CONFIG"
 CUBLAS_SETTINGS = (":4096:8", ":16:8")
+
+# What holds on other devices than the CPU.
+ON_DEVICES: Mapping[str, str] = MappingProxyType(
+    {
+        "cuda": "on cuda the kernels are torch's deterministic ones, without TF32, which repeat "
+        "their bytes on the same GPU with the same versions of torch, CUDA and cuDNN; random "
+        "numbers are drawn on the CPU",
+        "mps": "on mps torch has no deterministic settings, so bytes can differ from run to run; "
+        "random numbers are drawn on the CPU",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,24 @@ def choose_device(name: str, multiplications: int, dtype: str = "float32") -> De
     if multiplications < WORTH_A_GPU:
         return DeviceChoice(torch.device("cpu"), f"{size} are fewer than {bound}")
     return DeviceChoice(torch.device(kind), f"{size} are at least {bound}")
+
+
+def provenance(determinism: str, choices: Sequence[DeviceChoice]) -> dict[str, Any]:
+    """The fields `determinism` and `devices` of a `result.Result`.
+
+    Args:
+        determinism: the statement for the CPU.
+        choices: of every group of members. Recorded where there was a choice.
+    """
+    kinds = sorted({one.device.type for one in choices})
+    statement = "; ".join([determinism, *(ON_DEVICES[kind] for kind in kinds if kind != "cpu")])
+    devices: list[dict[str, str]] = []
+    if accelerator() is not None:
+        devices = [{"device": describe(one.device), "reason": one.reason} for one in choices]
+    return {
+        "determinism": statement,
+        "devices": [one for i, one in enumerate(devices) if one not in devices[:i]],
+    }
 
 
 def auto_rule() -> str:

@@ -46,6 +46,7 @@ class DeviceTensor(Tensor):
     """A tensor of the other device; its values are where those of any tensor of the CPU are."""
 
     kind = KINDS[0]
+    float64 = True
 
     @property
     def device(self) -> torch.device:  # type: ignore[override]
@@ -113,8 +114,8 @@ def _owned(tensor: Tensor) -> Tensor:
     """A tensor as one of the device."""
     if isinstance(tensor, DeviceTensor):
         return tensor
-    if DeviceTensor.kind == "mps" and tensor.dtype in WIDE:
-        raise TypeError(f"the MPS framework doesn't support {tensor.dtype}")
+    if not DeviceTensor.float64 and tensor.dtype in WIDE:
+        raise TypeError(f"the device has no {tensor.dtype}")
     return tensor.as_subclass(DeviceTensor)
 
 
@@ -172,9 +173,18 @@ def _refuse_other_bytes(name: str, differentiates: bool) -> None:
 
 
 @contextmanager
-def other_device(kind: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
-    """Inside the block this machine has one device of a kind, cuda or mps, with 1 TiB."""
+def other_device(
+    kind: str, monkeypatch: pytest.MonkeyPatch, *, float64: bool | None = None
+) -> Iterator[torch.device]:
+    """Inside the block this machine has one device of a kind, with 1 TiB.
+
+    Args:
+        kind: cuda or mps.
+        monkeypatch: of the test.
+        float64: whether the device has it; None: as its kind.
+    """
     monkeypatch.setattr(DeviceTensor, "kind", kind)
+    monkeypatch.setattr(DeviceTensor, "float64", kind != "mps" if float64 is None else float64)
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: kind == "cuda")
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: kind == "mps")

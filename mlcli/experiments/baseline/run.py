@@ -138,10 +138,10 @@ def _networks(
 
 
 def _provenance(choices: Sequence[DeviceChoice]) -> dict[str, Any]:
-    """See `networks.metrics.provenance`; without networks torch is not imported."""
+    """See `neural.device.provenance`; without networks torch is not imported."""
     if not choices:
         return {"determinism": DETERMINISM}
-    from mlcli.experiments.networks.metrics import provenance
+    from mlcli.neural.device import provenance
 
     return provenance(DETERMINISM, choices)
 

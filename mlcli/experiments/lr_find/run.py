@@ -22,10 +22,11 @@ from mlcli.experiments.lr_find.comparison import RECIPES, RecipeComparison, comp
 from mlcli.experiments.lr_find.config import LrFindConfig, section_of, training_of
 from mlcli.experiments.lr_find.range_tests import VariantRangeTest, range_tests_of
 from mlcli.experiments.networks.member_groups import device_of
-from mlcli.experiments.networks.metrics import DETERMINISM, provenance
+from mlcli.experiments.networks.metrics import DETERMINISM
 from mlcli.experiments.networks.prepared import PreparedTraining
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import nest
+from mlcli.neural.device import provenance
 from mlcli.result import Progress, Result
 
 

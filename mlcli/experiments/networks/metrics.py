@@ -15,42 +15,14 @@ from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant, nest
 from mlcli.experiments.paired import holm, paired_test
 from mlcli.experiments.summary import range_of, summary
-from mlcli.neural.device import DeviceChoice, accelerator, describe
 
 DETERMINISM = (
     "every member draws from streams of its own seed, and the number of threads is fixed by the "
     "machine, so the same command gives the same bytes, interrupted or not; another machine, or "
     "another version of torch, can differ in the last digits and then in all that follows from them"
 )
-# What holds on other devices than the CPU.
-ON_DEVICES = {
-    "cuda": "on cuda the kernels are torch's deterministic ones, without TF32, which repeat their "
-    "bytes on the same GPU with the same versions of torch, CUDA and cuDNN; random numbers are "
-    "drawn on the CPU",
-    "mps": "on mps torch has no deterministic settings, so bytes can differ from run to run; "
-    "random numbers are drawn on the CPU",
-}
-
 # With more variants than this each is compared to the first only.
 MOST_PAIRED = 8
-
-
-def provenance(determinism: str, choices: Sequence[DeviceChoice]) -> dict[str, Any]:
-    """The fields of a `Result` that say how its bytes are held equal and where it was computed.
-
-    Args:
-        determinism: the statement for the CPU.
-        choices: of every group of members. Recorded where there was a choice.
-    """
-    kinds = sorted({one.device.type for one in choices})
-    statement = "; ".join([determinism, *(ON_DEVICES[kind] for kind in kinds if kind != "cpu")])
-    devices: list[dict[str, str]] = []
-    if accelerator() is not None:
-        devices = [{"device": describe(one.device), "reason": one.reason} for one in choices]
-    return {
-        "determinism": statement,
-        "devices": [one for i, one in enumerate(devices) if one not in devices[:i]],
-    }
 
 
 def outcomes_of_variant(outcomes: Sequence[MemberOutcome], variant: Variant) -> list[MemberOutcome]:

@@ -11,7 +11,6 @@ from typing import Any
 from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
 from mlcli.experiments.experiment import Context, Prepared
-from mlcli.experiments.networks.metrics import provenance
 from mlcli.experiments.propagate import tables
 from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.experiments.propagate.measurements import NORMALISATIONS, measure_signals, measure_signs
@@ -23,7 +22,7 @@ from mlcli.experiments.propagate.training import (
     train_pairs,
 )
 from mlcli.neural.activations import ACTIVATIONS
-from mlcli.neural.device import one_thread
+from mlcli.neural.device import one_thread, provenance
 from mlcli.neural.initialisation import SCHEMES
 from mlcli.result import Result
 from mlcli.scale.workers import Processes

@@ -19,7 +19,6 @@ from mlcli.experiments.networks.metrics import (
     headline,
     metrics_of,
     paired_tests,
-    provenance,
     shown_variant,
     variant_metrics,
     warnings_of,
@@ -37,6 +36,7 @@ from mlcli.neural.augmentation import Augmentation, Pixels, augmented_steps, ave
 from mlcli.neural.batched_module import BatchedModule
 from mlcli.neural.batches import MemberRows
 from mlcli.neural.data_parallel import ProcessGroup
+from mlcli.neural.device import provenance
 from mlcli.neural.evaluation import Forward
 from mlcli.result import Checkpoint, Progress, Result, in_silence
 

@@ -14,7 +14,6 @@ from mlcli.experiments.networks.metrics import (
     DETERMINISM,
     metrics_of,
     paired_tests,
-    provenance,
     shown_variant,
     warnings_of,
 )
@@ -25,6 +24,7 @@ from mlcli.experiments.networks.weights import model_info, model_tensors
 from mlcli.experiments.train_mlp.config import TrainMlpConfig
 from mlcli.experiments.train_mlp.numpy_engine import check_engine, run_epoch_of
 from mlcli.neural.data_parallel import ProcessGroup
+from mlcli.neural.device import provenance
 from mlcli.result import Checkpoint, Progress, Result, in_silence
 
 PreparedMlp = PreparedTraining[TrainMlpConfig]
