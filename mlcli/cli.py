@@ -14,8 +14,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from mlcli.commands.launch import refuse_unless_together
+from mlcli import console
+from mlcli.errors import ConfigError
 from mlcli.experiments import EXPERIMENTS, about
+from mlcli.scale.torchrun import launched
 
 OTHERS: dict[str, tuple[str, str]] = {
     "predict": ("Models", "Predict new rows or images with the model of a run."),
@@ -33,7 +35,7 @@ OTHERS: dict[str, tuple[str, str]] = {
     "sweep": ("Results", "Run a command over a grid or a random search; name the best, honestly."),
     "verify": (
         "Results",
-        "Make a result again and compare; exit 3 if it differs, 2 if it can't be asked again.",
+        "Make a result again and compare; exit 3 if it differs, 2 if it can't be repeated.",
     ),
     "init": ("Set-up", "Make a new project of your own data, ready for `dvc repro`."),
     "validate": ("Set-up", "Check params.yaml and dvc.yaml, every fault with its place."),
@@ -121,6 +123,29 @@ def _app(name: str) -> typer.Typer:
     return found
 
 
+def refuse_unless_together(name: str) -> None:
+    """Under torchrun: only the first process prints, and only some commands can run.
+
+    Args:
+        name: of the command.
+
+    Raises:
+        ConfigError: the command works in one process, or the launch is not complete.
+    """
+    launch = launched()
+    console.silence(launch is not None and launch.rank > 0)
+    if launch is None:
+        return
+    together = [about(section).command for section in EXPERIMENTS if about(section).torchrun]
+    if name not in together:
+        raise ConfigError(
+            f"under torchrun with {launch.size} processes, the command",
+            must=" or ".join(together),
+            got=name,
+            hint=f"mlcli {name} without torchrun",
+        )
+
+
 app = typer.Typer(
     name="mlcli",
     cls=LazyGroup,
@@ -131,8 +156,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(given: bool) -> None:
+    if given:
         from mlcli import __version__
 
         typer.echo(f"mlcli {__version__}")

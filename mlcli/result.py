@@ -92,7 +92,7 @@ class Checkpoint(Protocol):
     """Where long work is kept, so that the same command goes on from there."""
 
     def load(self) -> dict[str, np.ndarray] | None:
-        """What was kept for this very question, if anything was."""
+        """What was kept for this very run, if anything was."""
 
     def save(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Keep this instead of what was kept before."""

@@ -66,7 +66,7 @@ def mlcli(empty_folder: Path, capfd: pytest.CaptureFixture[str]) -> Callable[...
 @pytest.fixture
 def every_digit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Metrics and tables with all digits, for a test that compares them to the last bit."""
-    monkeypatch.setattr("mlcli.report.files.DIGITS", 17)
+    monkeypatch.setattr("mlcli.run.files.DIGITS", 17)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

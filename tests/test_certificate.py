@@ -12,9 +12,9 @@ from mlcli.certificate import (
     summarise,
     worst_of,
 )
-from mlcli.commands.experiment import certified
 from mlcli.errors import NoAnswerError
 from mlcli.result import Result
+from mlcli.run.execute import certified
 
 GOOD = Certificate("largest KKT violation", 3e-12, 1e-8)
 BAD = Certificate("largest KKT violation", 0.3, 1e-8)

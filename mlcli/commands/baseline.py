@@ -9,8 +9,7 @@ import typer
 
 from mlcli.commands.complete import data_sets
 from mlcli.commands.experiment import help_of, options_of, run
-from mlcli.commands.flags import with_flags
-from mlcli.commands.options import RUN_FLAGS
+from mlcli.commands.flags import RUN_FLAGS, with_flags
 from mlcli.experiments import about
 from mlcli.experiments.baseline.config import BaselineConfig
 

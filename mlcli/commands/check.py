@@ -58,10 +58,10 @@ def check(
 
     Example: mlcli check --assert 'train_mlp.init_he.test_accuracy.ci_low >= 0.97'
     """
-    from mlcli.report.files import strict
     from mlcli.review.gates import as_json as verdicts_json
     from mlcli.review.gates import judge
     from mlcli.review.runs import is_run, read_run, runs_by_section
+    from mlcli.run.files import strict
 
     _check_junit(junit)
     gates = _asserted(asserted) if asserted else _from_file(params)
@@ -83,15 +83,15 @@ def check(
 
 
 def _check_junit(junit: Path | None) -> None:
-    from mlcli.report.folder import check_file
+    from mlcli.run.folder import check_file
 
     if junit is not None:
         check_file(junit, "--junit")
 
 
 def _write_junit(junit: Path | None, verdicts: Sequence[Verdict]) -> None:
-    from mlcli.report.files import replace_text
-    from mlcli.review.junit import junit_text
+    from mlcli.review.gates import junit_text
+    from mlcli.run.files import replace_text
 
     if junit is not None:
         replace_text(junit, junit_text(verdicts, [sentence(one) for one in verdicts]))
@@ -111,8 +111,7 @@ def _asserted(texts: Sequence[str]) -> list[tuple[Gate, str]]:
 
 def _from_file(params: Path | None) -> list[tuple[Gate, str]]:
     from mlcli.params.faults import Fault
-    from mlcli.params.gates import gates_of
-    from mlcli.params.sections import find_params
+    from mlcli.params.resolve import find_params, gates_of
 
     file = find_params(params)
     faults: list[Fault] = []

@@ -61,10 +61,10 @@ def compare(
 
     Example: mlcli compare HEAD~1 reports --out comparison.html
     """
-    from mlcli.report.files import strict
     from mlcli.review.compare import compare as compare_runs
     from mlcli.review.compare import matched
-    from mlcli.review.sources import open_place
+    from mlcli.review.runs import open_place
+    from mlcli.run.files import strict
 
     _check(places, out)
     with ExitStack() as stack:
@@ -89,7 +89,7 @@ def compare(
 def _check(places: Sequence[str], out: Path | None) -> None:
     """Refuse, before any work, too few places and a page that can't be written."""
     from mlcli.report.comparison import page_of
-    from mlcli.report.folder import check_file
+    from mlcli.run.folder import check_file
 
     if not 2 <= len(places) <= len(LABELS):
         raise ConfigError("places", must="2 or more (up to 26)", got=str(len(places)))
@@ -108,7 +108,7 @@ def _write(chapters: Sequence[Chapter], out: Path, quiet: bool) -> None:
 
 def _chapter(runs: Sequence[Run], found: Mapping[str, Any], every: bool) -> Chapter:
     from mlcli.report.comparison import Chapter
-    from mlcli.report.figures.comparison import overlaid
+    from mlcli.report.figures import overlaid
 
     labelled = [(LABELS[i], run) for i, run in enumerate(runs)]
     return Chapter(

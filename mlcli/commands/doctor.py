@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from mlcli import console
-from mlcli.report.manifest import package_versions
+from mlcli.run.manifest import package_versions
 from mlcli.scale.threads import cores, thread_variables
 
 app = typer.Typer(add_completion=False)

@@ -9,8 +9,8 @@ import typer
 from mlcli import console
 from mlcli.commands import trained
 from mlcli.errors import DataError
-from mlcli.report.files import strict
 from mlcli.result import Display
+from mlcli.run.files import strict
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,8 +11,8 @@ from mlcli import __version__, console
 from mlcli.commands import trained
 from mlcli.errors import ConfigError, InputError
 from mlcli.export.formats import FORMATS, check_installed, find_format
-from mlcli.report.files import replace_bytes
-from mlcli.report.folder import check_file
+from mlcli.run.files import replace_bytes
+from mlcli.run.folder import check_file
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from mlcli.commands import complete
-from mlcli.commands.options import RUN_FLAGS, RUN_PANEL
+from mlcli.commands.complete import words
 from mlcli.config.common import SeedFields, SourceFields, SyntheticFields
 from mlcli.config.fields import (
     Section,
@@ -22,9 +23,13 @@ from mlcli.config.fields import (
     requirement,
 )
 from mlcli.config.networks import CnnFields, FitFields, MlpFields, ScheduleFields
+from mlcli.run.execute import FIGURE_KINDS
+from mlcli.run.workers import CLUSTER_HELP
+from mlcli.tracking import TRACKERS
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
+
 
 # The panel of the help in which the fields of a class stand; the command's own come first.
 OWN_PANEL = "Parameters"
@@ -36,6 +41,98 @@ PANELS: dict[type, str] = {
     SourceFields: "Data",
     SyntheticFields: "Synthetic data",
     SeedFields: "Seeds and device",
+}
+# What `--help` shows of every experiment beside the parameters of its own.
+COMMON = ("data", "target", "features", "n_seeds", "seed")
+RARELY_USED = ("sets", "cluster", "figures", "track", "force", "quiet")
+HELP_ALL = "help_all"
+
+
+RUN_PANEL = "Run"
+TRACK_HELP = f"Also log the run: one or several of {', '.join(TRACKERS)}."
+
+
+def _option(*names: str, help: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=RUN_PANEL, **more)
+
+
+# One home for the run flags: name -> (annotation, default), in the order of the help.
+RUN_FLAGS: dict[str, tuple[Any, Any]] = {
+    "params": (
+        Annotated[
+            Path | None,
+            _option("--params", help="Read this file instead of ./params.yaml.", metavar="FILE"),
+        ],
+        None,
+    ),
+    "sets": (
+        Annotated[
+            list[str] | None,
+            _option("-S", "--set", help="Set section.key=value, as DVC does.", metavar="KEY=VALUE"),
+        ],
+        None,
+    ),
+    "out": (
+        Annotated[
+            Path | None,
+            _option(
+                "--out",
+                help="Folder of the result (default: runs/<command>/<hash>).",
+                metavar="DIR",
+            ),
+        ],
+        None,
+    ),
+    "jobs": (
+        Annotated[
+            int | None,
+            _option(
+                "--jobs", help="Workers (default: one per processor); never changes a byte.", min=1
+            ),
+        ],
+        None,
+    ),
+    "cluster": (
+        Annotated[str | None, _option("--cluster", help=CLUSTER_HELP, metavar="ADDRESS")],
+        None,
+    ),
+    "json": (
+        Annotated[bool, _option("--json", help="Print exactly details.json to stdout.")],
+        False,
+    ),
+    "quiet": (Annotated[bool, _option("--quiet", help="No messages and no progress bar.")], False),
+    "dry_run": (
+        Annotated[
+            bool, _option("--dry-run", help="Show what would be done and written; do nothing.")
+        ],
+        False,
+    ),
+    "plots": (Annotated[bool, _option("--plots/--no-plots", help="Draw figures.")], True),
+    "figures": (
+        Annotated[
+            str,
+            _option(
+                "--figures",
+                help="Kinds of figure: png,svg,pdf.",
+                metavar="KINDS",
+                autocompletion=words(FIGURE_KINDS, several=True),
+            ),
+        ],
+        "png",
+    ),
+    "force": (Annotated[bool, _option("--force", help="Run again even if it is done.")], False),
+    "track": (
+        Annotated[
+            str | None,
+            _option(
+                "--track",
+                help=TRACK_HELP,
+                metavar="NAMES",
+                autocompletion=words(TRACKERS, several=True),
+            ),
+        ],
+        None,
+    ),
 }
 
 
@@ -50,12 +147,6 @@ def _default_text(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return str(value)
-
-
-# What `--help` shows of every experiment beside the parameters of its own.
-COMMON = ("data", "target", "features", "n_seeds", "seed")
-RARELY_USED = ("sets", "cluster", "figures", "track", "force", "quiet")
-HELP_ALL = "help_all"
 
 
 def _show_all(context: typer.Context, given: bool) -> None:

@@ -10,16 +10,15 @@ from typing import Annotated, Any
 import typer
 
 from mlcli import console
-from mlcli.commands.experiment import RunSpec, carry_out, help_of, options_of, prepare
-from mlcli.commands.flags import with_flags
-from mlcli.commands.options import RUN_FLAGS, RUN_PANEL
-from mlcli.commands.track import track_run
+from mlcli.commands.experiment import carry_out, help_of, options_of
+from mlcli.commands.flags import RUN_FLAGS, RUN_PANEL, with_flags
 from mlcli.config import inherited_keys
 from mlcli.errors import ConfigError
 from mlcli.experiments import about
 from mlcli.experiments.lr_find.config import LrFindConfig
-from mlcli.params.yaml_file import DEFAULT_FILE, read_yaml
-from mlcli.report.params_file import put_values
+from mlcli.params.yaml_file import DEFAULT_FILE, put_values, read_yaml
+from mlcli.run.execute import RunSpec, prepare
+from mlcli.tracking import track_run
 
 app = typer.Typer(add_completion=False)
 # What --apply sets; the rest of the section describes the network, and is the user's.

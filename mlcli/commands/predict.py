@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,13 +11,21 @@ import typer
 
 from mlcli import console
 from mlcli.commands import trained
-from mlcli.report import rows_file
+from mlcli.errors import ConfigError
+from mlcli.partials import replacing_file
+from mlcli.run.files import csv_text
+from mlcli.run.folder import check_file
 
 if TYPE_CHECKING:
     import numpy as np
 
     from mlcli.datasets.rows import Batch, ModelInputs
     from mlcli.models.prediction import Model
+
+
+Write = Callable[[Mapping[str, Any]], None]
+SUFFIXES = (".csv", ".parquet")
+
 
 app = typer.Typer(add_completion=False)
 
@@ -44,12 +53,12 @@ def predict(
     Example: mlcli predict runs/logistic/3f2a9c81d0 new.csv --out classes.csv
     """
     trained.check_level(level)
-    writer: AbstractContextManager[rows_file.Write]
+    writer: AbstractContextManager[Write]
     if out == trained.STDIN:
-        writer = rows_file.text_rows(console.print_text)
+        writer = text_rows(console.print_text)
     else:
-        rows_file.check_out(Path(out))
-        writer = rows_file.file_rows(Path(out))
+        check_out(Path(out))
+        writer = file_rows(Path(out))
     model, _ = trained.load_model(run, degree, variant, seed_index, device)
     wanted = trained.wanted_of(model, skip_bad=skip_bad)
     n_rows, n_empty = _write(model, file, wanted, level, writer)
@@ -75,7 +84,7 @@ def _write(
     file: str,
     wanted: ModelInputs,
     level: float,
-    writer: AbstractContextManager[rows_file.Write],
+    writer: AbstractContextManager[Write],
 ) -> tuple[int, int]:
     """How many rows, and how many of them have no prediction."""
     from mlcli.datasets.rows import batches
@@ -110,3 +119,64 @@ def columns_of(model: Model, batch: Batch, level: float) -> tuple[dict[str, Any]
         }
     files = {} if batch.files is None else {"file": list(batch.files)}
     return files | columns, empty
+
+
+def check_out(path: Path) -> None:
+    """Refuse a file that can't be written, before any work.
+
+    Raises:
+        ConfigError: another ending, a folder, or a folder that isn't there or can't be written to.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError("--out", must="a .csv or .parquet file, or -", got=f"{path}")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--out {path}", must="a file", got="one in a folder that does not exist")
+    check_file(path, "--out")
+
+
+@contextmanager
+def text_rows(print_text: Callable[[str], object]) -> Iterator[Write]:
+    """CSV, the heading once."""
+    first = True
+
+    def write(columns: Mapping[str, Any]) -> None:
+        nonlocal first
+        text = csv_text(columns)
+        print_text(text if first else text.partition("\n")[2])
+        first = False
+
+    yield write
+
+
+@contextmanager
+def file_rows(path: Path) -> Iterator[Write]:
+    """A file that appears whole, or not at all if the block fails."""
+    rows = _parquet if path.suffix.lower() == ".parquet" else _csv
+    with replacing_file(path) as partial, rows(partial) as write:
+        yield write
+
+
+@contextmanager
+def _csv(path: Path) -> Iterator[Write]:
+    with path.open("w", encoding="utf-8", newline="") as file, text_rows(file.write) as write:
+        yield write
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[Write]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    writer: Any = None
+
+    def write(columns: Mapping[str, Any]) -> None:
+        nonlocal writer
+        table = pa.table({name: pa.array(values) for name, values in columns.items()})
+        writer = writer or parquet.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+
+    try:
+        yield write
+    finally:
+        if writer is not None:
+            writer.close()

@@ -131,7 +131,7 @@ def _entry(param: Any, context: Any) -> FlagEntry | None:
 
 def _files(section: str, width: int) -> Iterator[str]:
     """What a run of an experiment writes into its folder."""
-    from mlcli.report.folder import UNTRACKED
+    from mlcli.run.folder import UNTRACKED
 
     one = about(section)
     drawn = [f"figures/{name}.png" for name in one.figures]

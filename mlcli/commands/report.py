@@ -37,8 +37,8 @@ def report(
 
     Example: mlcli report runs --out runs/index.html
     """
-    from mlcli.report.folder import check_file
     from mlcli.report.gallery import write_gallery
+    from mlcli.run.folder import check_file
 
     check_file(out, "--out")
     wanted = out == PAGE if readme is None else readme

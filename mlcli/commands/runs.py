@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from mlcli import console
-from mlcli.commands.experiment import RUNS
 from mlcli.json_file import read_json
-from mlcli.report.files import DETAILS
-from mlcli.report.manifest import read_manifest
 from mlcli.result import Display
+from mlcli.run.execute import RUNS
+from mlcli.run.files import DETAILS
+from mlcli.run.manifest import read_manifest
 from mlcli.sweeps.headlines import Shown, shown_score
 
 app = typer.Typer(add_completion=False)

@@ -12,16 +12,15 @@ import typer
 
 from mlcli import console
 from mlcli.commands.complete import experiments, words
-from mlcli.commands.track import ONE_A_COMMAND, track, trackers_of
-from mlcli.commands.workers import CLUSTER_HELP
-from mlcli.config.sweep import EXAMPLE, MOST_POINTS
 from mlcli.errors import ConfigError
 from mlcli.result import Display
-from mlcli.tracking import TRACKERS
+from mlcli.run.workers import CLUSTER_HELP
+from mlcli.sweeps.axes import EXAMPLE, MOST_POINTS
+from mlcli.tracking import ONE_A_COMMAND, TRACKERS, track, trackers_of
 
 if TYPE_CHECKING:
-    from mlcli.commands.sweep_flow import Finished, Request
     from mlcli.sweeps.axes import Point
+    from mlcli.sweeps.search import Finished, Request
 
 app = typer.Typer(add_completion=False)
 # Trackers that tell many runs of a command apart.
@@ -120,7 +119,7 @@ def sweep(
 
     Example: mlcli sweep train-mlp -S data=iris -S 'learning_rate=log(1e-3,1,4)'
     """
-    from mlcli.commands.sweep_flow import Request, points_of, run_sweep, section_of
+    from mlcli.sweeps.search import Request, points_of, run_sweep, section_of
     from mlcli.sweeps.table import failed
 
     section, trackers = section_of(command), _trackers(track_with)
@@ -142,7 +141,7 @@ def sweep(
         return
     found = run_sweep(request, points)
     if as_json:
-        from mlcli.report.files import json_text
+        from mlcli.run.files import json_text
 
         console.print_text(json_text(found.metrics))
     else:
@@ -169,8 +168,8 @@ def _trackers(text: str | None) -> tuple[str, ...]:
 
 
 def _show_points(request: Request, points: Sequence[Point]) -> None:
-    from mlcli.commands.experiment import finished
-    from mlcli.commands.sweep_flow import checked
+    from mlcli.run.execute import finished
+    from mlcli.sweeps.search import checked
 
     tasks, prepared = checked(request, points)
     keys = [key for key, _ in tasks[0].point]

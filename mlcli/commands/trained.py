@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlcli.commands.complete import data_sets, run_names
-from mlcli.commands.experiment import RUNS
 from mlcli.errors import DataError, InputError
 from mlcli.experiments import EXPERIMENTS, about
 from mlcli.partials import temporary_folder
-from mlcli.report import manifest as manifests
+from mlcli.run import manifest as manifests
+from mlcli.run.execute import RUNS
 
 if TYPE_CHECKING:
     from mlcli.datasets.rows import ModelInputs
@@ -138,12 +138,12 @@ def _folder(run: str) -> Path:
 
 
 def _checked(folder: Path, manifest: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The command and the hashes of a manifest, whose question must have the hash it says."""
+    """The command and the hashes of a manifest, whose key must have the hash it says."""
     try:
         command = str(manifest["command"])
         config = {key: entry["value"] for key, entry in manifest["config"].items()}
-        asked = manifests.question(command, config, manifest["data"])
-        whole = manifests.question_hash(asked) == manifest["run"]
+        key = manifests.run_key(command, config, manifest["data"])
+        whole = manifests.run_hash(key) == manifest["run"]
         digests = dict(manifest["files"])
     except (KeyError, TypeError, AttributeError, ValueError):
         whole = False

@@ -34,7 +34,7 @@ def _flags_meant(option: str, error: Exception) -> list[str]:
     """The flags and arguments of the command that an unknown flag may stand for."""
     from difflib import get_close_matches
 
-    from mlcli.params.synonyms import meant
+    from mlcli.params.faults import meant
 
     params = _params(error)
     shown = {

@@ -11,15 +11,15 @@ import typer
 
 from mlcli import console
 from mlcli.commands.complete import run_folders
-from mlcli.config.verify import ABSOLUTE, BY_INTERVALS, RELATIVE
+from mlcli.config.verify import ABSOLUTE, RELATIVE
 from mlcli.errors import DataError, GateError, InputError, Interrupted, MlcliError
+from mlcli.experiments import EXPERIMENTS, about
 from mlcli.partials import temporary_folder
 from mlcli.result import Display
 
 if TYPE_CHECKING:
-    from mlcli.review.differences import Close
     from mlcli.review.runs import Run
-    from mlcli.review.verify import Integrity, Repeat
+    from mlcli.review.verify import Close, Integrity, Repeat
 
 app = typer.Typer(add_completion=False)
 REPORTS = Path("reports")
@@ -74,10 +74,10 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No messages.")] = False,
 ) -> None:
-    """Make a result again and compare; exit 3 if it differs, 2 if it can't be asked again.
+    """Make a result again and compare; exit 3 if it differs, 2 if it can't be repeated.
 
     First every file is hashed and compared with manifest.json, which names altered, missing and
-    extra files. Then the same question is asked again, in a temporary folder, and each file is
+    extra files. Then the run is repeated in a temporary folder, and each file is
     compared with the recorded one; what differs first is named with its file, line and column.
 
     The verdict is same (bytes), within (tolerances or intervals), DIFFERS or NOT RUN.
@@ -88,17 +88,16 @@ def verify(
 
     Example: mlcli verify reports/fit_poly
     """
-    from mlcli.report.files import strict
-    from mlcli.review.differences import within
     from mlcli.review.runs import folders_below, read_run
+    from mlcli.review.verify import within
+    from mlcli.run.files import strict
 
     close = within(relative, absolute)
     found = []
     for folder in folders_below(run):
         if not (quiet or hashes_only):
             console.message(f"{folder}: again")
-        asked = None if hashes_only else match
-        found.append(_look(read_run(folder), asked, close, jobs))
+        found.append(_look(read_run(folder), None if hashes_only else match, close, jobs))
     if as_json:
         console.print_json(strict(_json(found)))
     else:
@@ -129,11 +128,12 @@ def _look(
     from mlcli.scale.threads import thread_counts
 
     elsewhere = made_elsewhere(run.manifest, thread_counts())
-    asked = str(match)
+    how = str(match)
     if match is Match.AUTO:
-        asked = "bytes" if not elsewhere else "numbers"
-        asked = "intervals" if elsewhere and run.section in BY_INTERVALS else asked
-    return run, checked, replace(_again(run, asked, close, jobs), machine=elsewhere)
+        how = "bytes" if not elsewhere else "numbers"
+        loose = run.section in EXPERIMENTS and about(run.section).by_intervals
+        how = "intervals" if elsewhere and loose else how
+    return run, checked, replace(_again(run, how, close, jobs), machine=elsewhere)
 
 
 def _passed(checked: Integrity, repeat: Repeat | None) -> bool:
@@ -153,20 +153,20 @@ def _why(checked: Integrity, repeat: Repeat | None) -> str:
 
 
 def _again(run: Run, match: str, close: Close, jobs: int | None) -> Repeat:
-    """Ask the same question in a temporary folder and compare the answers."""
-    from mlcli.commands.experiment import execute
-    from mlcli.report.manifest import read_manifest
+    """Repeat a run in a temporary folder and compare."""
     from mlcli.review.verify import Repeat, compare_folders
+    from mlcli.run.execute import execute
+    from mlcli.run.manifest import read_manifest
 
     if (n := run.manifest.get("processes", 1)) != 1:
         return Repeat(match, reason=TOGETHER.format(n=n), not_run=True)
     with temporary_folder("verify") as temporary:
         target = temporary / run.section
         try:
-            prepared = _prepared(run, target, jobs)
-            if prepared.asked["data"] != run.manifest["data"]:
-                return Repeat(match, reason=_other_data(run.manifest["data"], prepared.asked))
-            execute(prepared)
+            spec = _prepared(run, target, jobs)
+            if spec.key["data"] != run.manifest["data"]:
+                return Repeat(match, reason=_other_data(run.manifest["data"], spec.key))
+            execute(spec)
         except Interrupted:
             raise
         except MlcliError as error:
@@ -179,12 +179,11 @@ def _again(run: Run, match: str, close: Close, jobs: int | None) -> Repeat:
 def _prepared(run: Run, target: Path, jobs: int | None) -> Any:
     from pydantic import ValidationError
 
-    from mlcli.commands.experiment import prepare_resolved
-    from mlcli.commands.options import FIGURE_KINDS, RunOptions
     from mlcli.config import SECTIONS, config_class
     from mlcli.errors import ConfigError
     from mlcli.params.faults import explain
     from mlcli.params.resolve import Resolved
+    from mlcli.run.execute import FIGURE_KINDS, RunOptions, prepare_resolved
 
     if run.section not in SECTIONS:
         raise ConfigError(f"there is no command {run.command} in this version")
@@ -224,10 +223,10 @@ def _prepared(run: Run, target: Path, jobs: int | None) -> Any:
     return prepare_resolved(run.section, Resolved(config, sources), options)
 
 
-def _other_data(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
-    from mlcli.review.differences import in_mappings
+def _other_data(recorded: Mapping[str, Any], key: Mapping[str, Any]) -> str:
+    from mlcli.review.verify import in_mappings
 
-    first = next(in_mappings(recorded, asked["data"], lambda a, b: a == b))
+    first = next(in_mappings(recorded, key["data"], lambda a, b: a == b))
     return f"the data are others: {first}"
 
 

@@ -33,11 +33,11 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    def question(self) -> dict[str, Any]:
-        """The values that decide an answer, in JSON's types.
+    def identity(self) -> dict[str, Any]:
+        """The values that decide a result, in JSON's types.
 
-        A field that is declared `optional` has no part in it while it has its default: what was
-        asked before there was such a field is the same question still.
+        A field that is declared `optional` is left out while it has its default, so that runs made
+        before there was such a field keep their hash.
         """
         values: dict[str, Any] = self.model_dump(mode="json")
         fields = type(self).model_fields
@@ -65,7 +65,7 @@ def param(
 ) -> Any:
     """A field with its help, its unit and an example that is right; `limits` are pydantic's.
 
-    What is in the file of a field with `is_file` is part of the question; an `optional` field is
+    What is in the file of a field with `is_file` is part of a run's key; an `optional` field is
     part of it only with another value than its default. `also_called` has the field's word for
     other names of it, to be tried by whoever gives one.
     """

@@ -25,8 +25,8 @@ from mlcli.partials import dead_partials, partial_of, sweep
 from mlcli.projects import proposal as proposals
 from mlcli.projects import texts
 from mlcli.projects.proposal import Proposal
-from mlcli.report.files import write_text
-from mlcli.report.folder import replacing
+from mlcli.run.files import write_text
+from mlcli.run.folder import replacing
 
 # What a project is made of, one move each into a folder that was there.
 PARTS = (".dvc", ".dvcignore", ".gitignore", "README.md", "data", "dvc.yaml", "params.yaml")

@@ -12,7 +12,7 @@ from mlcli.config import config_class
 from mlcli.config.data import SECTION
 from mlcli.experiments import about
 from mlcli.projects.proposal import Proposal
-from mlcli.report.files import yaml_text
+from mlcli.run.files import yaml_text
 
 WIDTH = 96
 # Words of any alphabet, which YAML takes for text without quotes in a list too.

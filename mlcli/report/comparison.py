@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlcli.report.files import replace_text
 from mlcli.result import Display
+from mlcli.run.files import replace_text
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 from markupsafe import Markup, escape
 
 from mlcli.errors import ConfigError
-from mlcli.report.files import replace_text
 from mlcli.report.markdown import HEAD, readme
 from mlcli.report.notes_index import rows_of_notes
 from mlcli.report.runs import Run, read_runs
+from mlcli.run.files import replace_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 from mlcli.errors import DataError
 from mlcli.experiments import EXPERIMENTS, about, load
 from mlcli.experiments.experiment import Caption
+from mlcli.experiments.wording import Printed
 from mlcli.json_file import read_json
 from mlcli.lists import joined_names
-from mlcli.report.files import DETAILS, json_text
-from mlcli.report.manifest import read_manifest, why_no_manifest
-from mlcli.report.paper import Compared, compared
 from mlcli.report.svg import part_of_page, size
 from mlcli.result import Display
+from mlcli.run.files import DETAILS, json_text
+from mlcli.run.manifest import read_manifest, why_no_manifest
 
 if TYPE_CHECKING:
-    from mlcli.report.figures.vector import Drawing
+    from mlcli.report.svg_figures import Drawing
 
 # Where the settings of a run come from that a command line has to repeat.
 REPEATED = ("flag", "set", "environment")
@@ -71,7 +71,7 @@ class Run:
     tables: Sequence[Display]
     figures: Sequence[Shown]
     missing: Mapping[str, str]
-    compared: Sequence[Compared]
+    compared: Sequence[Printed]
     config: Sequence[tuple[str, Mapping[str, Any]]]
     provenance: str
 
@@ -124,7 +124,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
 def _place(manifest: Mapping[str, Any]) -> tuple[int, str]:
     """Sorts runs as the notes have their experiments; what is none comes last."""
     section = _section(manifest)
-    return (about(section).place if section in EXPERIMENTS else len(EXPERIMENTS) + 1), section
+    known = section in EXPERIMENTS
+    return EXPERIMENTS.index(section) if known else len(EXPERIMENTS), section
 
 
 def _section(manifest: Mapping[str, Any]) -> str:
@@ -136,9 +137,9 @@ def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> Run:
     try:
         one = about(section)
         metrics = read_json(folder / DETAILS)
-        tables = load(section).display(metrics)
+        experiment = load(section)
+        tables, beside = experiment.display(metrics), experiment.compare(metrics)
         drawn = _draw(section, folder)
-        beside = compared(section, metrics)
     except Exception as error:
         # Drawing meets whatever a damaged file holds, and raises almost anything.
         raise DataError(
@@ -168,7 +169,7 @@ def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> Run:
 
 
 def _draw(section: str, folder: Path) -> dict[str, Drawing]:
-    from mlcli.report.figures.vector import drawings
+    from mlcli.report.svg_figures import drawings
 
     return drawings(section, folder)
 
@@ -189,7 +190,7 @@ def command_line(manifest: Mapping[str, Any]) -> str:
 
 
 def _shown(name: str, caption: Caption, drawing: Drawing, anchor: str, folder: Path) -> Shown:
-    from mlcli.report.figures.vector import THEME
+    from mlcli.report.svg_figures import THEME
 
     own = f"{anchor}-{name.replace('_', '-')}"
     svg = part_of_page(drawing.svg, own, caption.alt, THEME if drawing.themed else {})

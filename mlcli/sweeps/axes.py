@@ -19,9 +19,17 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 from math import exp, isfinite, log
 
-from mlcli.config.sweep import DIGITS, EXAMPLE, MOST_POINTS
 from mlcli.errors import ConfigError
 from mlcli.rng import stream
+
+# More points than this are a slip of the pen.
+MOST_POINTS = 10_000
+# Digits that a drawn value keeps, so that it can be typed again.
+DIGITS = 4
+# Draws behind the estimate of how much the best of many flatters.
+N_DRAWS = 20_000
+EXAMPLE = "learning_rate=0.01,0.1"
+
 
 FUNCTION = re.compile(r"(choice|range|log|linear|integers)\((.*)\)", re.DOTALL)
 # A float holds every whole number below this, and no value needs more digits than these.

@@ -10,7 +10,7 @@ from mlcli.errors import ConfigError
 from mlcli.experiments import about
 from mlcli.experiments.experiment import OTHER, TEST, VALIDATION, Headline
 from mlcli.review.gates import nearest_path
-from mlcli.review.metrics import is_number, is_summary, quantities
+from mlcli.run.details import is_number, is_summary, quantities
 
 MORE_IS_BETTER = (
     "accuracy",

@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mlcli.tracking.record import Record
-from mlcli.tracking.target_folder import replaced
+from mlcli.tracking.record import Record, replaced
 
 ROOT = Path("dvclive")
 # What DVCLive and this file write.

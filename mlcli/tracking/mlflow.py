@@ -49,7 +49,7 @@ def log(record: Record) -> str:
     whole = [one for one in earlier if _is_same(one, record)]
     if not whole:
         _log_new(client, experiment, record)
-    # What an interrupted call left, and what other versions answered to the same question.
+    # What an interrupted call left, and what other versions logged for the same run.
     for one in earlier:
         if one not in whole[:1]:
             client.delete_run(one.info.run_id)

@@ -9,16 +9,19 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mlcli.report.manifest import question_hash, sha256
+from mlcli.errors import DataError
 from mlcli.report.runs import command_line
-from mlcli.review.metrics import flat, is_number
 from mlcli.review.runs import read_run
+from mlcli.run.details import flat, is_number
+from mlcli.run.folder import replacing
+from mlcli.run.manifest import run_hash, sha256
 
 STEPS = ("epoch", "step")
 # What all trackers take in a name; MLflow is the strictest.
@@ -80,7 +83,7 @@ def read_record(folder: Path) -> Record:
         "mlcli.manifest_sha256": sha256(folder / "manifest.json"),
         "mlcli.version": str(manifest["versions"].get("mlcli", "")),
         "mlcli.data": str(manifest["data"].get("name", "")),
-        "mlcli.data_digest": question_hash(manifest["data"]),
+        "mlcli.data_digest": run_hash(manifest["data"]),
         "mlcli.data_sha256": str(manifest["data"].get("sha256", "")),
     }
     numbers = ((k, float(v)) for k, v in flat(found.metrics).items() if is_number(v))
@@ -182,3 +185,24 @@ def _is_float(cell: str) -> bool:
 
 def _is_whole(cell: str) -> bool:
     return _is_float(cell) and float(cell or "nan").is_integer()
+
+
+@contextmanager
+def replaced(target: Path, is_own: Callable[[str], bool]) -> Iterator[Path]:
+    """A new folder to fill, which becomes `target` if the block ends well.
+
+    Args:
+        target: the folder to be.
+        is_own: whether a name in it is one that this tracker writes.
+
+    Raises:
+        DataError: something else is in the way.
+    """
+    if target.is_file():
+        raise DataError(f"{target} is a file")
+    names = sorted(path.name for path in target.iterdir()) if target.is_dir() else []
+    foreign = next((name for name in names if not is_own(name)), None)
+    if foreign is not None:
+        raise DataError(f"{target} holds {foreign}, which no tracking wrote")
+    with replacing(target) as partial:
+        yield partial

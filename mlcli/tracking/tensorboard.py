@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlcli.tracking.record import Record
-from mlcli.tracking.target_folder import replaced
+from mlcli.tracking.record import Record, replaced
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from mlcli.params.yaml_file import read_yaml
-from mlcli.report.manifest import SCHEMA
+from mlcli.run.manifest import SCHEMA
 
 Run = Callable[..., Any]
 PROJECT = Path(__file__).parents[2]

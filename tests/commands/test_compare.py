@@ -257,7 +257,7 @@ def test_runs_of_other_commands_are_refused(mlcli: Run) -> None:
 
 
 def test_every_curve_that_is_declared_is_in_the_shipped_reports(mlcli: Run) -> None:
-    from mlcli.report.figures.comparison import overlaid
+    from mlcli.report.figures import overlaid
 
     known = {section: about(section).curves for section in EXPERIMENTS if about(section).curves}
     assert set(known) == {path.parent.name for path in REPORTS.glob("*/manifest.json")}

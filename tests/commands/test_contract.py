@@ -127,7 +127,7 @@ def test_a_bug_is_one_line_that_says_how_to_report_it(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr("mlcli.commands.experiment.resolve", broken)
+    monkeypatch.setattr("mlcli.run.execute.resolve", broken)
     done = mlcli("fit-poly")
     assert done.code == 1
     assert "this is a bug: RuntimeError: first line; please report it" in done.err
@@ -148,7 +148,7 @@ def test_the_machine_s_own_failures(
     def broken(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("mlcli.commands.experiment.resolve", broken)
+    monkeypatch.setattr("mlcli.run.execute.resolve", broken)
     done = mlcli("fit-poly")
     assert done.code == 1
     assert sentence in done.err

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mlcli.cli import COMMANDS, load
-from mlcli.params.synonyms import SYNONYMS, meant
+from mlcli.params.faults import SYNONYMS, meant
 
 Mlcli = Callable[..., Any]
 SAID = [

@@ -106,7 +106,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         # Away from the project's params.yaml.
         patch.chdir(home)
-        patch.setattr("mlcli.report.files.DIGITS", 17)  # for comparisons to the last bit
+        patch.setattr("mlcli.run.files.DIGITS", 17)  # for comparisons to the last bit
         for name, flags in commands.items():
             words = [names.get(name, name), *flags, "--no-plots", "--quiet", "--out", name]
             assert call(words) == 0, name

@@ -9,10 +9,7 @@ from typing import Any
 
 import pytest
 
-from mlcli.config import SECTIONS, config_class
-from mlcli.datasets.synthetic import SYNTHETIC
-from mlcli.report.machine import platform_facts
-from mlcli.report.manifest import question, question_hash
+from mlcli.run.manifest import platform_facts, run_hash, run_key
 
 Run = Callable[..., Any]
 PROJECT = Path(__file__).parents[2]
@@ -77,7 +74,7 @@ def test_what_processes_trained_together_is_not_asked_of_one(
     assert mlcli(*IRIS, "--out", "one").code == 0
     manifest = json.loads(Path("one/manifest.json").read_text())
     config = {key: entry["value"] for key, entry in manifest["config"].items()}
-    run = question_hash(question(manifest["command"], config, manifest["data"], 2))
+    run = run_hash(run_key(manifest["command"], config, manifest["data"], 2))
     Path("one/manifest.json").write_text(json.dumps(manifest | {"processes": 2, "run": run}))
     assert mlcli("verify", "one", "--hashes-only").code == 0
     done = mlcli("verify", "one")
@@ -104,7 +101,7 @@ def test_the_same_question_gives_the_same_bytes(mlcli: Run, run_folder: Path) ->
 
 
 def test_a_forged_number_is_named_though_the_hashes_fit(mlcli: Run, run_folder: Path) -> None:
-    from mlcli.report.manifest import sha256
+    from mlcli.run.manifest import sha256
 
     rows = (run_folder / "tables/scores.csv").read_text().splitlines()
     cells = rows[3].split(",")
@@ -123,7 +120,7 @@ def test_a_forged_number_is_named_though_the_hashes_fit(mlcli: Run, run_folder: 
 
 def forge(run: Path, name: str, content: str) -> None:
     """Write a file of a run with the hash that its manifest wants."""
-    from mlcli.report.manifest import sha256
+    from mlcli.run.manifest import sha256
 
     (run / name).write_text(content)
     manifest = json.loads((run / "manifest.json").read_text())
@@ -219,85 +216,6 @@ def test_one_seed_has_no_interval_to_be_held_to(mlcli: Run, empty_folder: Path) 
     metrics["degree_3"]["train_mse"]["mean"] *= 1.01
     forge(folder, "details.json", json.dumps(metrics))
     assert mlcli("verify", "one", "--quiet").code == 3
-
-
-# Values that make a run small, where a command has such a parameter.
-TINY_DATA = {
-    "logistic": "two-moons",
-    "perceptron": "iris",
-    "train_mlp": "iris",
-    "lr_find": "iris",
-    "train_cnn": "digits",
-    "baseline": "diabetes",
-    "filters": "digits",
-    "propagate": "digits",
-}
-TINY = {
-    "cnn_epochs": "1",
-    "compare_epochs": "1",
-    "coverage_rows": "20",
-    "depths": "2",
-    "calibration_rows": "20",
-    "deploy_size": "8",
-    "descent": "false",
-    "hidden": "4-4",
-    "inits": "he",
-    "layers": "conv 2 3x3,relu,flatten",
-    "batch_sizes": "4",
-    "condition_numbers": "2,5",
-    "flow_steps": "20,40",
-    "n_noise": "100",
-    "max_passes": "50",
-    "margins": "0.2",
-    "train_rates": "0.001",
-    "train_rows": "64",
-    "train_seeds": "2",
-    "width": "16",
-    "n_batches": "2",
-    "activations": "relu",
-    "n_images": "10",
-    "n_calibration": "20",
-    "n_coverage": "20",
-    "n_datasets": "10",
-    "n_draws": "3",
-    "n_epochs": "1",
-    "n_folds": "3",
-    "n_nested": "2",
-    "n_path": "3",
-    "n_samples": "60",
-    "n_seeds": "2",
-    "n_steps": "60",
-    "n_strengths": "3",
-    "n_study": "20",
-    "n_surface": "5",
-    "n_test": "100",
-    "train_steps": "5",
-    "train_depth": "2",
-    "train_width": "4",
-    "path_penalty": "none",
-    "methods": "constant,linear",
-    "degrees": "1,2",
-    "equal_mlp": "false",
-}
-EXPERIMENTS = [section for section in SECTIONS if section != "data"]
-
-
-@pytest.mark.parametrize("section", EXPERIMENTS)
-def test_a_run_of_every_experiment_is_made_again(mlcli: Run, section: str) -> None:
-    model = config_class(section)
-    settings = {key: value for key, value in TINY.items() if key in model.model_fields}
-    data = TINY_DATA.get(section, "noisy-cubic")
-    if data not in SYNTHETIC:
-        settings.pop("n_samples", None)
-    if section == "lr_find":
-        settings.pop("layers")
-    sets = [part for key, value in settings.items() for part in ("-S", f"{section}.{key}={value}")]
-    run = (section.replace("_", "-"), "-S", f"{section}.data={data}", *sets)
-    done = mlcli(*run, "--out", "one", "--no-plots", "--quiet")
-    assert done.code == 0, done.err
-    again = mlcli("verify", "one", "--quiet", "--json")
-    assert again.code == 0, again.err
-    assert again.json["runs"][0]["verdict"] == "same"
 
 
 def test_other_data_are_not_run(mlcli: Run, empty_folder: Path) -> None:

@@ -30,8 +30,8 @@ from mlcli.neural.initialisation import SCHEMES
 from mlcli.neural.mlp import NORMALISATIONS
 from mlcli.neural.optimisers import OPTIMISERS
 from mlcli.neural.schedules import SCHEDULES
-from mlcli.report.checkpoint import FileCheckpoint
-from mlcli.report.files import csv_text, json_text
+from mlcli.run.checkpoint import FileCheckpoint
+from mlcli.run.files import csv_text, json_text
 from mlcli.scale.workers import Processes
 
 

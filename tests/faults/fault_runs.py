@@ -22,7 +22,7 @@ from typing import Any
 from fault_commands import Case, make_inputs
 from fault_processes import in_folder, still_there
 
-from mlcli.report.manifest import hashes, read_manifest
+from mlcli.run.manifest import hashes, read_manifest
 
 SERVER = Path(__file__).with_name("fault_server.py")
 # Clocks and hosts, outside of what is promised to be the same.

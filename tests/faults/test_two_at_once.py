@@ -8,7 +8,7 @@ import pytest
 from fault_commands import with_long
 from fault_runs import Yard, goes_on, judge
 
-from mlcli.report import folder as folders
+from mlcli.run import folder as folders
 
 MakeYard = Callable[[str], Yard]
 

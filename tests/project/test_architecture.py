@@ -18,7 +18,7 @@ from mlcli import cli
 from mlcli.cli import COMMANDS
 from mlcli.commands.schema import params_schema
 from mlcli.config import SECTIONS, config_class
-from mlcli.experiments import about, load
+from mlcli.experiments import EXPERIMENTS, about, load
 
 PACKAGE = Path(mlcli.__file__).parent
 PROJECT = PACKAGE.parent
@@ -34,12 +34,14 @@ LAYERS: tuple[set[str], ...] = (
     # Data in, models out.
     {"datasets", "models", "preparation"},
     {"estimators", "experiments"},
-    # What surrounds a run.
-    {"export", "notes", "params", "projects", "report", "review", "sweeps", "tracking"},
-    {"__main__", "cli", "commands", "console"},
+    # From parameters to a run folder.
+    {"console", "params", "run"},
+    # What is done with run folders.
+    {"export", "notes", "projects", "report", "review", "sweeps", "tracking"},
+    {"__main__", "cli", "commands"},
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
-PRINTING_ROOM = PACKAGE / "console.py"
+PRINTS = PACKAGE / "console.py"
 
 
 def modules() -> list[Path]:
@@ -86,6 +88,18 @@ def test_a_lower_layer_never_imports_a_higher_one(path: Path) -> None:
             assert LAYER[parts[1]] <= LAYER[package(path)], f"{path.name} imports {name}"
 
 
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_an_experiment_is_imported_by_its_command_and_its_estimator_alone(path: Path) -> None:
+    """What several experiments share is beside their packages, and all else asks `load`."""
+    if package(path) in ("commands", "estimators"):
+        return
+    home = path.relative_to(PACKAGE).parts[:2]
+    for name in imports(path):
+        parts = tuple(name.split("."))
+        experiment = parts[:2] == ("mlcli", "experiments") and set(parts[2:3]) & set(EXPERIMENTS)
+        assert not experiment or parts[1:3] == home, f"{path.name} imports {name}"
+
+
 def draws(path: Path) -> bool:
     """Whether a module may use matplotlib."""
     return path.stem == "plotting" or "figures" in path.parts or "figure" in path.stem
@@ -104,7 +118,7 @@ def test_matplotlib_torch_and_print_stay_where_they_belong(path: Path) -> None:
         and isinstance(node.func, ast.Name)
         and node.func.id == "print"
     ]
-    assert not calls or path == PRINTING_ROOM
+    assert not calls or path == PRINTS
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -17,11 +17,11 @@ PROJECT = Path(__file__).parents[2]
 STAGES: dict[str, Any] = read_yaml(PROJECT / "dvc.yaml").values["stages"]
 IN_PIPELINE = [section for section in EXPERIMENTS if section in STAGES]
 # What a stage runs beside its experiment: from the resolved parameters to the run folder.
-RUN = ("mlcli/commands/experiment.py", "mlcli/report/figures/__init__.py")
+RUN = ("mlcli/run/execute.py",)
 # These read flags and print: a stage has no flags of values, and keeps nothing that is printed.
 FLAGS_AND_CONSOLE = ("mlcli/__main__.py", "mlcli/cli.py", "mlcli/commands", "mlcli/console.py")
 # These run under torchrun and --track only.
-NOT_FOLLOWED = ("mlcli/commands/together.py", "mlcli/tracking", *FLAGS_AND_CONSOLE[:2])
+NOT_FOLLOWED = ("mlcli/tracking", *FLAGS_AND_CONSOLE[:2])
 
 
 def file_of(name: str) -> Path | None:
@@ -110,5 +110,5 @@ def test_the_closure_follows_imports_inside_functions() -> None:
     found = modules_of("fit_poly")
     assert "mlcli/experiments/fit_poly/run.py" in found
     assert "mlcli/linear/least_squares.py" in found
-    assert "mlcli/report/manifest.py" in found
+    assert "mlcli/run/manifest.py" in found
     assert not any(name.startswith("mlcli/neural/") for name in found)

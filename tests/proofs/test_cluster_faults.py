@@ -19,8 +19,8 @@ from mlcli.errors import MlcliError
 from mlcli.experiments import fit_poly
 from mlcli.experiments.experiment import Context
 from mlcli.experiments.fit_poly.config import FitPolyConfig
-from mlcli.report.files import write_result
-from mlcli.report.manifest import package_versions
+from mlcli.run.files import write_result
+from mlcli.run.manifest import package_versions
 from mlcli.scale import cluster as dask_cluster
 from mlcli.scale.workers import Processes, Workers, open_workers
 from tests.faults.fault_processes import of_session, still_there

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 
 from mlcli.experiments import EXPERIMENTS, about, load
 from mlcli.experiments.experiment import Experiment
-from mlcli.report.checkpoint import FileCheckpoint
+from mlcli.run.checkpoint import FileCheckpoint
 
 Run = Callable[..., Any]
 TOLERANCE = 1e-5

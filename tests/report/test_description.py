@@ -8,7 +8,7 @@ import numpy as np
 
 from mlcli.datasets.describe import describe_table
 from mlcli.plotting import shortened
-from mlcli.report.figures.describe import description
+from mlcli.report.figures import description
 
 
 def drawn(folder: Path, n_columns: int) -> tuple[str, list[str]]:

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlcli.report.files import csv_text, json_text, rounded_columns, write_result
 from mlcli.result import Result
+from mlcli.run.files import csv_text, json_text, rounded_columns, write_result
 
 
 def test_json_has_no_nan_and_sorted_keys() -> None:

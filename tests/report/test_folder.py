@@ -16,8 +16,8 @@ import pytest
 
 from mlcli.errors import ConfigError
 from mlcli.partials import sweep
-from mlcli.report import folder as folders
-from mlcli.report.folder import check_file, check_writable, replacing
+from mlcli.run import folder as folders
+from mlcli.run.folder import check_file, check_writable, replacing
 
 Run = Callable[..., Any]
 
@@ -100,7 +100,7 @@ def test_a_run_killed_at_any_moment_leaves_the_old_or_the_new(tmp_path: Path) ->
 
 
 def whole(run: Path) -> bool:
-    from mlcli.report.manifest import hashes, read_manifest
+    from mlcli.run.manifest import hashes, read_manifest
 
     manifest = read_manifest(run)
     assert manifest is not None

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from mlcli.report.figures.series import plain
-from mlcli.report.figures.vector import drawings
 from mlcli.report.runs import command_line
+from mlcli.report.svg_figures import drawings, plain
 
 Run = Callable[..., Any]
 QUICK = ("--data", "mt.csv", "--n-seeds", "2")

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlcli.errors import ConfigError
-from mlcli.params.yaml_file import read_yaml
-from mlcli.report.params_file import put_values
+from mlcli.params.yaml_file import put_values, read_yaml
 
 VALUES = {"rate": 0.02, "schedule": "one-cycle"}
 BLOCK = """\

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from mlcli.report.files import safetensors_bytes
-from mlcli.review.differences import first_difference, within
+from mlcli.review.verify import first_difference, within
+from mlcli.run.files import safetensors_bytes
 
 EXACT = within(0.0, 0.0)
 

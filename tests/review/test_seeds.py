@@ -10,10 +10,9 @@ import pytest
 from mlcli.errors import DataError
 from mlcli.experiments.summary import summary
 from mlcli.linear.statistics import ANY
-from mlcli.report.files import csv_text, seed_columns
 from mlcli.review.compare import compare
-from mlcli.review.runs import Run
-from mlcli.review.seeds import per_seed
+from mlcli.review.runs import Run, per_seed
+from mlcli.run.files import csv_text, seed_columns
 
 HEADING = "variant,metric,seed,value\n"
 REPORTS = Path(__file__).parents[2] / "reports"

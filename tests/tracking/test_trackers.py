@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlcli.review.metrics import flat, is_number
+from mlcli.run.details import flat, is_number
 from mlcli.tracking import TRACKERS
 
 Mlcli = Callable[..., Any]
@@ -318,7 +318,7 @@ def test_an_unknown_tracker_is_refused_before_any_work(
 def test_a_missing_library_is_named_before_any_work(
     mlcli: Mlcli, empty_folder: Path, monkeypatch: pytest.MonkeyPatch, tracker: str
 ) -> None:
-    monkeypatch.setattr("mlcli.commands.track.find_spec", lambda name: None)
+    monkeypatch.setattr("mlcli.tracking.find_spec", lambda name: None)
     done = mlcli("fit-poly", "--track", tracker)
     assert done.code == 2
     assert done.err == (

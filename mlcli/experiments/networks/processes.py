@@ -55,13 +55,13 @@ def joined(launch: Launch) -> Iterator[ProcessGroup]:
     group.leave()
 
 
-def agreed(group: ProcessGroup, make: Callable[[], T], question: Callable[[T], str]) -> T:
+def agreed(group: ProcessGroup, make: Callable[[], T], name: Callable[[T], str]) -> T:
     """Call `make` in every process and check that all made the same.
 
     Args:
         group: all processes.
         make: prepares the run.
-        question: identifies a run in a short text.
+        name: identifies a run in a short text.
 
     Raises:
         MlcliError: one of them failed, or has other parameters or data.
@@ -69,7 +69,7 @@ def agreed(group: ProcessGroup, make: Callable[[], T], question: Callable[[T], s
     made, failed = None, None
     try:
         made = make()
-        status = [0, question(made)]
+        status = [0, name(made)]
     except MlcliError as error:
         failed, status = error, [error.exit_code, str(error)]
     statuses = [ExitStatus(*json.loads(text)) for text in group.exchange(json.dumps(status))]

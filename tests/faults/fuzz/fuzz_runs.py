@@ -28,15 +28,15 @@ def _copied(rng: Random, seeds: Path, folder: Path, names: tuple[str, ...]) -> P
 
 def _signed(run: Path, manifest: dict[str, Any]) -> None:
     """A manifest that fits its files and its question, as a hostile hand would make it."""
-    from mlcli.report.manifest import question, question_hash, sha256
+    from mlcli.run.manifest import run_hash, run_key, sha256
 
     manifest["files"] = {
         name: sha256(run / name) if (run / name).is_file() else digest
         for name, digest in manifest["files"].items()
     }
     config = {key: entry["value"] for key, entry in manifest["config"].items()}
-    asked = question(manifest["command"], config, manifest["data"])
-    manifest["run"] = question_hash(asked)
+    asked = run_key(manifest["command"], config, manifest["data"])
+    manifest["run"] = run_hash(asked)
     (run / "manifest.json").write_text(json.dumps(manifest))
 
 
@@ -69,7 +69,7 @@ def model_readers(folder: Path, rng: Random) -> Readers:
     from mlcli.commands.predict import columns_of
     from mlcli.commands.trained import load_model, rows_at_a_time, wanted_of
     from mlcli.datasets.rows import batches
-    from mlcli.report.files import csv_text, strict
+    from mlcli.run.files import csv_text, strict
 
     run, rows = str(folder / "run"), str(folder / "rows.csv")
 
@@ -114,11 +114,11 @@ def run_readers(folder: Path, rng: Random) -> Readers:
     from mlcli.commands.runs import find_runs
     from mlcli.config.gates import parse_gate
     from mlcli.console import print_displays, print_json
-    from mlcli.report.files import strict
     from mlcli.review.compare import compare
     from mlcli.review.gates import as_json, judge
-    from mlcli.review.metrics import flat
     from mlcli.review.runs import read_run, runs_by_section
+    from mlcli.run.details import flat
+    from mlcli.run.files import strict
 
     run, other = folder / "run", folder / "other"
 
@@ -155,7 +155,7 @@ def run_readers(folder: Path, rng: Random) -> Readers:
         str(integrity(run, one.manifest).sentence)
 
     def altered() -> None:
-        from mlcli.review.differences import first_difference
+        from mlcli.review.verify import first_difference
 
         for path in sorted(run.rglob("*")):
             if path.is_file():
@@ -191,7 +191,7 @@ def page_readers(folder: Path, rng: Random) -> Readers:
 def make_checkpoint(rng: Random, seeds: Path, folder: Path) -> None:
     import numpy as np
 
-    from mlcli.report.checkpoint import VERSIONS, FileCheckpoint
+    from mlcli.run.checkpoint import VERSIONS, FileCheckpoint
 
     path = folder / "kept.npz"
     FileCheckpoint(path).save({"theta": np.arange(12.0).reshape(3, 4), "step": np.array(7)})
@@ -204,6 +204,6 @@ def make_checkpoint(rng: Random, seeds: Path, folder: Path) -> None:
 
 
 def checkpoint_readers(folder: Path, rng: Random) -> Readers:
-    from mlcli.report.checkpoint import FileCheckpoint
+    from mlcli.run.checkpoint import FileCheckpoint
 
     yield "load", lambda: FileCheckpoint(folder / "kept.npz").load()

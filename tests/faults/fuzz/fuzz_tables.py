@@ -57,8 +57,8 @@ def table_readers(folder: Path, rng: Random) -> Readers:
     from mlcli.datasets.describe_columns import OUTLIER_Z
     from mlcli.datasets.rows import ModelInputs, batches
     from mlcli.datasets.source import open_source
-    from mlcli.report.files import strict
-    from mlcli.report.manifest import question_hash
+    from mlcli.run.files import strict
+    from mlcli.run.manifest import run_hash
 
     (path,) = (one for one in folder.iterdir() if one.suffix != ".json")
     given: dict[str, Any] = {"drop_missing": rng.random() < 0.7}
@@ -70,7 +70,7 @@ def table_readers(folder: Path, rng: Random) -> Readers:
 
     def opened() -> None:
         source = open_source(str(path), **given, stream_rows=stream_rows)
-        question_hash({"data": source.identity})
+        run_hash({"data": source.identity})
         if source.streamed:
             for X, t in source.batches(7):  # type: ignore[attr-defined]
                 assert len(X) == len(t)
@@ -78,7 +78,7 @@ def table_readers(folder: Path, rng: Random) -> Readers:
             source.replicate(0, 0)
 
     def described() -> None:
-        from mlcli.commands.describe_tables import displays
+        from mlcli.commands.data import displays
 
         if not holds_images(path):
             found = strict(describe_table(path))

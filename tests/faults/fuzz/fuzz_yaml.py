@@ -103,8 +103,7 @@ def _yaml(rng: Random, whole: bytes) -> bytes:
 
 def params_readers(folder: Path, rng: Random) -> Readers:
     from mlcli.config import SECTIONS, config_class
-    from mlcli.params.gates import gates_of
-    from mlcli.params.resolve import resolve, validate_file
+    from mlcli.params.resolve import gates_of, resolve, validate_file
     from mlcli.params.yaml_file import read_yaml
 
     path = folder / "params.yaml"
@@ -166,9 +165,8 @@ def gate_readers(folder: Path, rng: Random) -> Readers:
     from mlcli.console import print_displays
     from mlcli.errors import ConfigError, DataError
     from mlcli.json_file import parse_json
-    from mlcli.report.files import strict
-    from mlcli.review.gates import as_json, judge
-    from mlcli.review.junit import junit_text
+    from mlcli.review.gates import as_json, judge, junit_text
+    from mlcli.run.files import strict
 
     def check() -> None:
         text = (folder / "gates.txt").read_bytes().decode("utf-8", "replace")

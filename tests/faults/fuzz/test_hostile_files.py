@@ -32,8 +32,8 @@ from mlcli.errors import ConfigError, DataError, InputError
 from mlcli.json_file import MOST_BYTES, parse_json, read_json
 from mlcli.params.resolve import validate_file
 from mlcli.params.yaml_file import read_yaml
-from mlcli.report.checkpoint import FileCheckpoint
-from mlcli.report.manifest import read_manifest
+from mlcli.run.checkpoint import FileCheckpoint
+from mlcli.run.manifest import read_manifest
 
 Run = Callable[..., Any]
 SECONDS = 5.0

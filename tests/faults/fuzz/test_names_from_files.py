@@ -20,8 +20,8 @@ from fuzz_seeds import RUNS, csv_text, picture, table
 from mlcli.console import visible
 from mlcli.datasets.rows import ModelInputs, batches
 from mlcli.errors import DataError
-from mlcli.report.files import csv_text as written_csv
-from mlcli.review import sources
+from mlcli.review import runs as sources
+from mlcli.run.files import csv_text as written_csv
 
 Run = Callable[..., Any]
 BROWSER = next(

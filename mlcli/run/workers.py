@@ -79,7 +79,7 @@ def workers_of(cluster: str | None, jobs: int | None) -> AbstractContextManager[
         ConfigError: Dask is not installed.
         MlcliError: the cluster can't be reached.
     """
-    from mlcli.report.manifest import package_versions
+    from mlcli.run.manifest import package_versions
     from mlcli.scale.workers import open_workers
 
     return open_workers(jobs, cluster, package_versions())

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from mlcli.experiments.experiment import MOST_METRICS
 from mlcli.partials import replacing_file
 from mlcli.result import Columns, Result
-from mlcli.review.metrics import is_number, is_summary, quantities
+from mlcli.run.details import is_number, is_summary, quantities
 
 if TYPE_CHECKING:
     import numpy as np

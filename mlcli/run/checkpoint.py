@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from mlcli.partials import replacing_file
-from mlcli.report.files import json_text, write_bytes
-from mlcli.report.manifest import package_versions
+from mlcli.run.files import json_text, write_bytes
+from mlcli.run.manifest import package_versions
 
 # The entry that says by which versions the arrays were made.
 VERSIONS = "versions"
@@ -21,8 +21,8 @@ VERSIONS = "versions"
 class FileCheckpoint:
     """A `result.Checkpoint` in a file of arrays, without pickle.
 
-    The file is named after its question, so another question never finds it; other versions of
-    the packages could go on with other digits, so they don't find it either.
+    The file is named after the run, so another run never finds it. Other versions of the packages
+    could continue with other digits, so they don't find it either.
     """
 
     def __init__(self, path: Path) -> None:

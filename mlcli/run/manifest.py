@@ -1,9 +1,10 @@
-"""The manifest of a run: the question, where each value came from, and what made the answer."""
+"""The manifest of a run: its parameters with their sources, data, versions and machine."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,10 @@ from typing import Any
 
 from mlcli import __version__
 from mlcli.json_file import read_json
-from mlcli.report.machine import platform_facts
+
+# Variables by which users choose other kernels than the processor's own.
+CHOSEN = ("ATEN_CPU_CAPABILITY", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA")
+
 
 SCHEMA = 2
 HASH_LENGTH = 10
@@ -23,20 +27,20 @@ MAPPINGS = ("config", "data", "seeds", "versions", "platform", "files")
 NUMERIC_PACKAGES = ("numpy", "scipy", "torch", "pandas", "matplotlib")
 
 
-def question(
+def run_key(
     command: str, config: Mapping[str, Any], identity: Mapping[str, Any], processes: int = 1
 ) -> dict[str, Any]:
-    """What decides the answer to the last bit: the command, its resolved config, and the data.
+    """What decides a result to the last bit: the command, its resolved config, and the data.
 
-    Several processes that train together add up in another order, and so are named too.
+    Several processes that train together add up in another order, so their number is part of it.
     """
-    asked = {"command": command, "config": dict(config), "data": dict(identity)}
-    return asked | ({"processes": processes} if processes > 1 else {})
+    key = {"command": command, "config": dict(config), "data": dict(identity)}
+    return key | ({"processes": processes} if processes > 1 else {})
 
 
-def question_hash(asked: Mapping[str, Any]) -> str:
-    """A short name for a question, the same on every machine."""
-    text = json.dumps(asked, sort_keys=True, separators=(",", ":"), default=list)
+def run_hash(key: Mapping[str, Any]) -> str:
+    """A short name for a key, the same on every machine."""
+    text = json.dumps(key, sort_keys=True, separators=(",", ":"), default=list)
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 
@@ -57,7 +61,7 @@ def _installed() -> tuple[tuple[str, str], ...]:
 
 
 def manifest(
-    asked: Mapping[str, Any],
+    key: Mapping[str, Any],
     sources: Mapping[str, str],
     files: Mapping[str, str],
     determinism: str,
@@ -69,7 +73,7 @@ def manifest(
     """The manifest. It holds no clock, host or path, so that it can be hashed.
 
     Args:
-        asked: from `question`.
+        key: from `run_key`.
         sources: key -> flag, set, environment, file or default.
         files: relative path -> SHA-256 of each file of the run.
         determinism: how equal bytes are held.
@@ -78,14 +82,14 @@ def manifest(
         threads: from `scale.threads.thread_counts`.
         devices: see `result.Result`.
     """
-    config = {k: {"value": v, "source": sources[k]} for k, v in asked["config"].items()}
+    config = {k: {"value": v, "source": sources[k]} for k, v in key["config"].items()}
     return {
         "schema": SCHEMA,
-        "command": asked["command"],
-        "run": question_hash(asked),
+        "command": key["command"],
+        "run": run_hash(key),
         "config": config,
-        "data": asked["data"],
-        **{key: asked[key] for key in ("processes",) if key in asked},
+        "data": key["data"],
+        **({"processes": key["processes"]} if "processes" in key else {}),
         "seeds": dict(seeds),
         "versions": package_versions(),
         "platform": platform_facts(),
@@ -174,12 +178,12 @@ def _is_below(name: str) -> bool:
 
 
 def is_finished(folder: Path, wanted: Mapping[str, Any], suffixes: tuple[str, ...]) -> bool:
-    """Whether a folder answers a question with this version, whole, with figures of these kinds.
+    """Whether a folder holds this run, complete, by these versions, with figures of these kinds.
 
     Every file is hashed again, so a file that was changed by hand is not taken for a result.
     """
     found = read_manifest(folder)
-    if found is None or found["run"] != question_hash(wanted):
+    if found is None or found["run"] != run_hash(wanted):
         return False
     names = found["files"]
     figures = all(any(name.endswith(suffix) for name in names) for suffix in suffixes)
@@ -190,3 +194,55 @@ def is_finished(folder: Path, wanted: Mapping[str, Any], suffixes: tuple[str, ..
         and found["versions"] == package_versions()
         and all(sha256(folder / name) == digest for name, digest in names.items())
     )
+
+
+def platform_facts() -> dict[str, Any]:
+    """System, machine and the kernels that NumPy, its BLAS and torch use; no host, no clock.
+
+    torch and oneDNN choose by the processor's features, which NumPy lists too, and by variables, so
+    torch need not be imported.
+    """
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "kernels": {"blas": _blas(), "simd": _simd(), "chosen": _chosen()},
+    }
+
+
+def _blas() -> str:
+    """The kernel of NumPy's BLAS, as ``openblas SkylakeX``."""
+    import numpy  # noqa: F401  # loads its BLAS
+    from threadpoolctl import threadpool_info
+
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    pools = [pool for pool in pools if "numpy" in pool["filepath"]] or pools
+    return ", ".join(
+        sorted({f"{pool['internal_api']} {pool.get('architecture', '')}".strip() for pool in pools})
+    )
+
+
+def _simd() -> str:
+    """The features of the processor that NumPy found, without those that a variable disables."""
+    import numpy as np
+
+    features = np.show_config(mode="dicts").get("SIMD Extensions", {})
+    return " ".join([*features.get("baseline", []), *features.get("found", [])])
+
+
+def _chosen() -> str:
+    given = {name: os.environ[name] for name in CHOSEN if os.environ.get(name)}
+    return " ".join(f"{name}={value}" for name, value in given.items())
+
+
+def difference(recorded: Mapping[str, Any]) -> str:
+    """What differs between a recorded machine and this one, in a few words; empty if nothing.
+
+    Args:
+        recorded: from `platform_facts`, or without kernels from an earlier version.
+    """
+    here = platform_facts()
+    for a, b in ((recorded, here), (recorded.get("kernels") or {}, here["kernels"])):
+        for key in ("system", "machine", "blas", "simd", "chosen"):
+            if key in a and a[key] != b.get(key):
+                return f"{key} {a[key] or 'none'} there, {b.get(key) or 'none'} here"
+    return ""

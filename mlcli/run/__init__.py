@@ -1,0 +1,1 @@
+"""One run of an experiment: from resolved parameters to a run folder."""
