@@ -6,7 +6,7 @@ tensors of a real one refuse:
 - conversion to NumPy without `cpu()`, which copies;
 - an operation together with tensors of the CPU that have an axis, except a copy;
 - random numbers from a generator of another device;
-- on mps, float64 and complex128;
+- on mps, and where `float64` is false, float64 and complex128;
 - on cuda, products and convolutions without deterministic algorithms, without
   CUBLAS_WORKSPACE_CONFIG or with TF32, and operations that have no deterministic algorithm there.
 
@@ -91,7 +91,7 @@ def _call(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     asked = wanted is not None and torch.device(wanted).type == DeviceTensor.kind
     if not here and not asked:
         return func(*args, **kwargs)
-    _refuse(name, func, leaves)
+    _refuse(name, leaves)
     if name == "cpu":
         return _moved(args[0], torch.device("cpu"), args[0].dtype)
     if wanted is not None:
@@ -138,7 +138,7 @@ def _moved(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
     return _owned(plain) if device.type == DeviceTensor.kind else plain
 
 
-def _refuse(name: str, func: Any, leaves: Sequence[Any]) -> None:
+def _refuse(name: str, leaves: Sequence[Any]) -> None:
     """Raise what a real device raises."""
     kind = DeviceTensor.kind
     if name in ("numpy", "__array__", "data_ptr", "untyped_storage"):
@@ -185,7 +185,7 @@ def other_device(
     """
     monkeypatch.setattr(DeviceTensor, "kind", kind)
     monkeypatch.setattr(DeviceTensor, "float64", kind != "mps" if float64 is None else float64)
-    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    without_workspace(monkeypatch)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: kind == "cuda")
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: kind == "mps")
     properties = SimpleNamespace(name="a GPU", total_memory=1 << 40)
@@ -195,6 +195,12 @@ def other_device(
     monkeypatch.setattr(torch, "autocast", _autocast(torch.autocast))
     with _EveryCall():
         yield torch.device(kind)
+
+
+def without_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No CUBLAS_WORKSPACE_CONFIG, and what there was again after the test, whoever sets it."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
 
 
 def _autocast(real: Callable[..., Any]) -> Callable[..., Any]:

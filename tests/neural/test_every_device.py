@@ -18,11 +18,13 @@ from sklearn.datasets import load_digits, load_iris
 from mlcli.errors import InputError
 from mlcli.estimators import CNNClassifier, MLPClassifier, MLPRegressor
 from mlcli.experiments.networks import fitting
+from mlcli.experiments.propagate.config import PropagateConfig
+from mlcli.experiments.propagate.training import device_of
 from mlcli.neural import device as devices
 from mlcli.neural.device import choose_device, repeatable, to_numpy
 from tests.neural.neural_cases import new as new_net
 from tests.neural.neural_cases import optimiser_of, trained
-from tests.neural.other_device import KINDS, DeviceTensor, other_device
+from tests.neural.other_device import KINDS, DeviceTensor, other_device, without_workspace
 
 Run = Callable[..., Any]
 MLP = "train-mlp --data iris.csv --hidden 6-5 --n-epochs 2 --n-seeds 2 --batch-size 16"
@@ -239,6 +241,17 @@ def test_auto_takes_the_gpu_from_a_size_on(kind: str, monkeypatch: pytest.Monkey
     assert double == ("cuda" if kind == "cuda" else "cpu")
 
 
+def test_a_worker_that_computes_on_the_cpu_does_not_ask_for_a_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ask() -> bool:
+        raise AssertionError("a copy of a process can't ask CUDA")
+
+    monkeypatch.setattr(torch.cuda, "is_available", ask)
+    assert choose_device("cpu", 1).device.type == "cpu"
+    assert device_of(PropagateConfig(device="cpu")).device.type == "cpu"
+
+
 @pytest.mark.usefixtures("data")
 @pytest.mark.parametrize(("bound", "where"), [(10**9, "cpu"), (1, "gpu")])
 def test_the_manifest_says_which_device_auto_chose_and_why(
@@ -294,7 +307,7 @@ def settings() -> tuple[Any, ...]:
 def test_cuda_is_deterministic_inside_the_block_and_as_before_after_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    without_workspace(monkeypatch)
     before = settings()
     with suppress(ZeroDivisionError), repeatable(torch.device("cuda"), 1):
         assert settings() == (True, False, True, "ieee", "ieee", False, 1)
