@@ -171,6 +171,27 @@ def test_a_saved_network_predicts_evaluates_and_exports_on_another_device(
     assert exported.code == (2 if name == "bf16" else 0), exported.err
 
 
+@pytest.mark.usefixtures("data")
+@pytest.mark.parametrize(
+    ("message", "code", "said"),
+    [
+        ("CUDA out of memory. Tried to allocate 2 GiB", 1, "mlcli: out of memory; try fewer rows"),
+        ("mat1 and mat2 shapes cannot be multiplied", 2, "does not hold a model that can be read"),
+    ],
+)
+def test_a_full_gpu_is_not_a_damaged_model(
+    mlcli: Run, message: str, code: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError(message)
+
+    details(mlcli, MLP, "--out", "run")
+    monkeypatch.setattr("mlcli.neural.restored.RestoredNetworks.outputs", fail)
+    done = mlcli("predict", "run", "iris.csv")
+    assert done.code == code
+    assert said in done.err
+
+
 @pytest.mark.usefixtures("data", "every_digit")
 @pytest.mark.parametrize("name", ["activations", "normalisations"])
 def test_a_training_on_another_device_goes_on_after_an_interrupt(
