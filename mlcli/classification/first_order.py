@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mlcli.classification.newton import (
     LogisticFit,
     certificate_at,
-    separates,
+    concluded,
     without_absent_classes,
 )
 from mlcli.classification.objective import CentredObjective, Objective
@@ -40,6 +42,7 @@ def fit_descent(
             again whenever the changes are ten times smaller; descent ends with the first that is
             converged.
     """
+    centring = CentredObjective.of(objective)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         eta = 1.0 / objective.curvature_bound() if learning_rate is None else learning_rate
         threshold = eta * objective.l1 * objective.penalised
@@ -55,12 +58,12 @@ def fit_descent(
             if speed <= tolerance:
                 certificate = certificate_at(objective, W)
                 if certificate.converged or tolerance < LEAST_SPEED:
-                    return LogisticFit(W, step, certificate)
+                    break
                 tolerance /= 10.0
-        certificate = certificate_at(objective, W)
-        return LogisticFit(
-            W, max_steps, certificate, separable=separates(objective, W, certificate)
-        )
+        else:
+            step, certificate = max_steps, certificate_at(objective, W)
+        found = concluded(centring, centring.centred(W), step, certificate)
+        return replace(found, W=W)
 
 
 def fit_lbfgs(objective: Objective, start: Floats, max_steps: int) -> LogisticFit:
@@ -95,5 +98,4 @@ def fit_lbfgs(objective: Objective, start: Floats, max_steps: int) -> LogisticFi
             certificate = certificate_at(objective, W)
             if certificate.converged or n_steps >= max_steps or not found.nit:
                 break
-    separable = separates(objective, W, certificate)
-    return LogisticFit(centring.raw(W), n_steps, certificate, separable=separable)
+        return concluded(centring, W, n_steps, certificate)

@@ -9,6 +9,7 @@ import numpy as np
 from mlcli.certificate import Certificate
 from mlcli.classification.objective import Bools, CentredObjective, Ints, Objective, even_weights
 from mlcli.classification.quadratic import NewtonQuadratic, NewtonStep, is_definite, null_floor
+from mlcli.classification.separation import FAR_AHEAD, LEVEL, Separation, find_direction
 from mlcli.classification.softmax import Floats
 
 GAP = "relative duality gap"
@@ -38,10 +39,12 @@ PATIENCE = 10
 MANY_ROWS = 100
 # Without a penalty, rows that are all classified correctly at a loss below this are separable.
 SEPARATED = 1e-4
-# At a relative decrease below this, only the drift of the weights to infinity is left.
+# At a relative decrease below this, the weights may only drift to infinity.
 VANISHED = 1e-14
 # An activation whose exponential is 0.
 FAR = 1000.0
+# The most steps to the infimum of E where it has no minimum.
+REDUCED_STEPS = 100
 
 
 def gap_certificate(
@@ -58,7 +61,6 @@ def gap_certificate(
     weights, whose activations differ by at most c, the gap is at most e^c times as much.
 
     Where an activation moves by more, there is no such point, and since E > 0 the bound is 1.
-    Weights on separable classes, whose E has no finite minimum, are therefore never certified.
 
     Args:
         value: E(W).
@@ -122,6 +124,7 @@ class LogisticFit:
         certificate: how far E(W) is from its minimum.
         diverged_at: the step at which the loss had grown without bound, or None.
         separable: whether E falls for ever as the weights grow, so that it has no finite minimum.
+        separation: what proves that, for rows in memory.
     """
 
     W: Floats
@@ -129,6 +132,7 @@ class LogisticFit:
     certificate: Certificate
     diverged_at: int | None = None
     separable: bool = False
+    separation: Separation | None = None
 
     @property
     def converged(self) -> bool:
@@ -162,8 +166,52 @@ def fit_newton(
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         centring = CentredObjective.of(objective)
         begin = None if start is None else centring.centred(start)
-        found = _Newton(centring.objective, begin).fit(max_steps)
-        return replace(found, W=centring.raw(found.W))
+        newton = _Newton(centring.objective, begin)
+        certificate = newton.fit(max_steps)
+        return concluded(centring, newton.W, newton.n_steps, certificate)
+
+
+def concluded(
+    centring: CentredObjective, W: Floats, n_steps: int, certificate: Certificate
+) -> LogisticFit:
+    """The result of a solver at its last weights, which are not certified if E has no minimum.
+
+    The loss can be certified to be close to its infimum although no finite weights reach it: the
+    certificate is 1 then.
+
+    Args:
+        centring: E, and its centred columns.
+        W: weights of the centred columns, (p, K) or (p, 1).
+        n_steps: steps taken.
+        certificate: at W.
+    """
+    objective = centring.objective
+    fit = LogisticFit(centring.raw(W), n_steps, certificate)
+    if certificate.converged and certificate.quantity != GAP:
+        return fit
+    least = FAR_AHEAD if certificate.converged else LEVEL
+    found = find_direction(objective, W, least)
+    if found is None:
+        return fit
+    direction, ahead, level = found
+    separation = Separation(
+        centring.raw(direction),
+        int(level.any(axis=1).sum()),
+        tuple(np.union1d(objective.labels[level.any(axis=1)], level.nonzero()[1]).tolist()),
+        _infimum(objective, ahead) if level.any() else 0.0,
+    )
+    if certificate.converged:
+        certificate = replace(certificate, value=1.0)
+    return replace(fit, certificate=certificate, separable=True, separation=separation)
+
+
+def _infimum(objective: Objective, ahead: Bools) -> float:
+    """The minimum of E without the classes `ahead` (N, K) of each row, NaN if not certified."""
+    behind = np.where(ahead, -FAR, 0.0)
+    if objective.n_classes == 2:
+        behind = behind[:, 1:] - behind[:, :1]
+    newton = _Newton(replace(objective, offset=behind), np.zeros(objective.shape))
+    return newton.value if newton.fit(REDUCED_STEPS).converged else float("nan")
 
 
 class _Newton:
@@ -176,47 +224,49 @@ class _Newton:
         # An upper bound of the change of the activations since the Hessian was computed.
         self._drift = np.inf
         if start is None:
-            self._W, self._quadratic = _start(objective)
+            W, self._quadratic = _start(objective)
         else:
-            self._W = start.copy()
-        self._W = without_absent_classes(objective, self._W)
-        self._value, self._gradient = objective.evaluate(self._W)
+            W = start.copy()
+        self.n_steps = 0
+        self.W = without_absent_classes(objective, W)
+        self.value, self._gradient = objective.evaluate(self.W)
 
-    def fit(self, max_steps: int) -> LogisticFit:
+    def fit(self, max_steps: int) -> Certificate:
         """Step until the gap reaches `TARGET`, rounding stops the descent, or steps run out."""
-        last, n_idle = np.inf, 0
-        n_steps = 0
+        last, n_idle, may_end = np.inf, 0, self._objective.offset is None
         while True:
             step = self._step(last)
             certificate = self._certificate(step)
             gap = certificate.value
             stalled = certificate.converged and step.decrease > 0.25 * last
-            if gap <= TARGET or stalled or n_steps >= max_steps or n_idle >= PATIENCE:
-                return LogisticFit(self._W, n_steps, certificate)
-            if not certificate.converged and self._separable(step):
-                return LogisticFit(self._W, n_steps, certificate, separable=True)
-            before = self._value
+            if gap <= TARGET or stalled or self.n_steps >= max_steps or n_idle >= PATIENCE:
+                return certificate
+            if may_end and not certificate.converged and self._falls_no_more(step):
+                if find_direction(self._objective, self.W, LEVEL) is not None:
+                    return certificate
+                may_end = False
+            before = self.value
             if not self._descend(step):
                 if self._drift == 0.0:
-                    return LogisticFit(self._W, n_steps, certificate)
+                    return certificate
                 self._quadratic = None
             else:
-                n_steps += 1
-            idle = self._value >= before * (1.0 - 1e-15) and step.decrease > 0.5 * last
+                self.n_steps += 1
+            idle = self.value >= before * (1.0 - 1e-15) and step.decrease > 0.5 * last
             n_idle = n_idle + 1 if idle else 0
             last = step.decrease
 
     def _step(self, last: float) -> NewtonStep:
         """The step of the last Hessian if it is good enough, else of a new one."""
         if self._quadratic is not None:
-            step = self._quadratic.step(self._W, self._gradient, self._l1, self._value)
-            done = step.decrease <= TARGET * self._value
-            short = step.decrease <= SHRINKS**2 * last and self._value > 0
+            step = self._quadratic.step(self.W, self._gradient, self._l1, self.value)
+            done = step.decrease <= TARGET * self.value
+            short = step.decrease <= SHRINKS**2 * last and self.value > 0
             if (not done and short) or (done and self._drift < 1.0):
                 return step
-        self._quadratic = NewtonQuadratic(self._objective.hessian(self._W), self._objective.gauge)
+        self._quadratic = NewtonQuadratic(self._objective.hessian(self.W), self._objective.gauge)
         self._drift = 0.0
-        return self._quadratic.step(self._W, self._gradient, self._l1, self._value)
+        return self._quadratic.step(self.W, self._gradient, self._l1, self.value)
 
     def _certificate(self, step: NewtonStep) -> Certificate:
         objective = self._objective
@@ -224,37 +274,30 @@ class _Newton:
             largest_move(objective.largest_values, step.direction),
             objective.one_class,
         )
-        certificate = gap_certificate(self._value, step, move, self._drift, one_class=one_class)
-        if not certificate.converged and gap_certificate(self._value, step, 0.0).converged:
+        certificate = gap_certificate(self.value, step, move, self._drift, one_class=one_class)
+        if not certificate.converged and gap_certificate(self.value, step, 0.0).converged:
             move = exact_move(objective.Phi, step.direction)
-            certificate = gap_certificate(self._value, step, move, self._drift)
+            certificate = gap_certificate(self.value, step, move, self._drift)
         return certificate
 
-    def _separable(self, step: NewtonStep) -> bool:
-        """Whether E has no finite minimum.
-
-        Either W separates all rows and there is no penalty, or E hardly falls any more while the
-        activations still grow.
-        """
-        if self._drift == 0.0 and step.solved and step.decrease <= VANISHED * self._value:
-            return True
-        if self._value > SEPARATED:
-            return False
-        return separates(self._objective, self._W, self._certificate(step))
+    def _falls_no_more(self, step: NewtonStep) -> bool:
+        """Whether E hardly falls any more: it is next to 0, or the weights may only grow."""
+        vanished = step.decrease <= VANISHED * self.value
+        return self.value <= SEPARATED or (self._drift == 0.0 and step.solved and vanished)
 
     def _descend(self, step: NewtonStep) -> bool:
         """Take the longest part of the step that lowers E enough; False if there is none."""
         size = 1.0
         for _ in range(HALVINGS):
-            W = self._W + size * step.direction
+            W = self.W + size * step.direction
             value, gradient = self._objective.evaluate(W)
-            goal = self._value - ARMIJO * size * step.decrease
-            if value <= goal + ROUNDING * abs(self._value):
+            goal = self.value - ARMIJO * size * step.decrease
+            if value <= goal + ROUNDING * abs(self.value):
                 break
             size /= 2
         else:
             return False
-        self._W, self._value, self._gradient = W, value, gradient
+        self.W, self.value, self._gradient = W, value, gradient
         self._drift += size * largest_move(self._objective.largest_values, step.direction)
         if size < 1.0:
             self._quadratic = None
@@ -281,16 +324,6 @@ def _start(objective: Objective) -> tuple[Floats, NewtonQuadratic | None]:
     if not found.converged:
         return nothing, None
     return found.W, NewtonQuadratic(part.hessian(found.W), part.gauge)
-
-
-def separates(objective: Objective, W: Floats, certificate: Certificate) -> bool:
-    """Whether W has no certificate, classifies every row correctly, and there is no penalty.
-
-    E then falls for ever as W grows, and has no finite minimum.
-    """
-    if certificate.converged or objective.l1 or objective.l2:
-        return False
-    return objective.margin(W) > 0
 
 
 def without_absent_classes(objective: Objective, W: Floats) -> Floats:

@@ -38,6 +38,7 @@ class Objective:
         l1, l2: strengths.
         free: columns without a penalty, usually the constant.
         loss: cross-entropy (5.13), (5.22), or the mean square (5.10).
+        offset: added to the activations Phi W, (N, K) or (N, 1), or None.
     """
 
     Phi: Floats
@@ -48,6 +49,7 @@ class Objective:
     l2: float = 0.0
     free: tuple[int, ...] = ()
     loss: Loss = "cross-entropy"
+    offset: Floats | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -96,14 +98,19 @@ class Objective:
         mask[list(self.free)] = 0.0
         return mask
 
+    def activations(self, W: Floats, rows: slice = slice(None)) -> Floats:
+        """a of each row, (N, K) or (N, 1), for W (p, K) or (p, 1)."""
+        A = self.Phi[rows] @ W
+        return A if self.offset is None else A + self.offset[rows]
+
     def value(self, W: Floats) -> float:
         """E(W) for W (p, K) or (p, 1)."""
         l1 = self.l1 * float((self.penalised * np.abs(W)).sum())
-        return self._smooth_value(self.Phi @ W, W) + l1
+        return self._smooth_value(self.activations(W), W) + l1
 
     def smooth(self, W: Floats) -> tuple[float, Floats]:
         """E(W) without the l1 term, and its gradient, (p, K) or (p, 1)."""
-        A = self.Phi @ W  # (N, K)
+        A = self.activations(W)  # (N, K)
         gradient = self.Phi.T @ (self.row_weights[:, None] * self._delta(A))  # (p, K)
         return self._smooth_value(A, W), gradient + 2.0 * self.l2 * self.penalised * W
 
@@ -119,7 +126,7 @@ class Objective:
 
         Rows of weight 0 do not count.
         """
-        A = self.Phi @ W
+        A = self.activations(W)
         if A.shape[1] == 1:
             margins = np.where(self.labels == 1, A[:, 0], -A[:, 0])
         else:
@@ -141,7 +148,7 @@ class Objective:
         H = np.zeros((k, p, k, p))
         for start in range(0, self.labels.size, BLOCK):
             part = slice(start, start + BLOCK)
-            self._add_block(H, self.Phi[part], self.Phi[part] @ W, self.row_weights[part])
+            self._add_block(H, self.Phi[part], self.activations(W, part), self.row_weights[part])
         for j in range(k):
             for i in range(j):
                 H[j, :, i] = H[i, :, j].T

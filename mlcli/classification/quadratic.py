@@ -227,7 +227,10 @@ class NewtonQuadratic:
         p = gauge.size
         k = H.shape[0] // p
         diagonal = np.diagonal(H)
-        self._scale = np.where(diagonal > 0, np.sqrt(np.maximum(diagonal, 0.0)), 1.0)  # (K p,)
+        roots = np.sqrt(np.maximum(diagonal, 0.0)).reshape(k, p)
+        # A weight without curvature is in the units of its column in the other classes.
+        units = np.where(roots.max(axis=0) > 0, roots.max(axis=0), 1.0)
+        self._scale = np.where(roots > 0, roots, units).ravel()  # (K p,)
         self._gauge = gauge
         scaled = H / self._scale / self._scale[:, None]
         of = np.flatnonzero(gauge)

@@ -14,6 +14,7 @@ from mlcli.notes import (
     Derivation,
     Entry,
     chapter_titles,
+    count_of,
     derivations,
     entries,
     find,
@@ -34,13 +35,19 @@ def notes(
         str, typer.Option("--chapter", help="Only this chapter or appendix.", metavar="NAME")
     ] = "",
     missing: Annotated[
-        bool, typer.Option("--missing", help="List what is not covered; exit 3 if anything is.")
+        bool,
+        typer.Option(
+            "--missing",
+            help="List what no command shows; exit 3 if any of it is not covered.",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List every figure, table and equation of the notes, and what shows it.
 
-    Each with its function and its test, and with the correction where the print is wrong.
+    Each with its function, its test, and the correction where the print is wrong.
+
+    What no command shows is listed as "function and test only".
 
     Example: mlcli notes 7.19
     """
@@ -60,6 +67,7 @@ def notes(
         console.print_json(listed | {"derivations": [asdict(one) for one in left_out]})
     else:
         console.print_displays(displays(shown, left_out))
+        console.print_text(f"\n{count_of(shown)}")
 
 
 def displays(shown: Sequence[Entry], left_out: Sequence[Derivation]) -> list[Display]:
@@ -83,7 +91,7 @@ def _place(section: str) -> str:
 
 
 def _row(one: Entry) -> list[str]:
-    where = ": ".join(word for word in (one.command, one.figure or one.table) if word)
+    where = f"{one.command}: {one.figure or one.places[0].file}" if one.shown else one.status
     # The first of each, by its last names; whole are they in `mlcli notes NUMBER` and in the JSON.
     function = one.implements[0].split(".")[-1] if one.implements else ""
     test = [*one.tests, *one.errata, ""][0].split("::")[-1]
@@ -116,11 +124,14 @@ def describe(one: Entry) -> str:
         values["correction"] = one.correction
     if one.command:
         values["see it"] = one.command_line
-    if one.figure:
-        values["figure"] = f"figures/{one.figure}.png of that run"
-    if one.table:
-        values["table"] = f"{one.table} ... on the console"
-    lists = {"function": one.implements, "test": one.tests, "shown wrong": one.errata}
+    else:
+        values["see it"] = f"{one.status}: no command shows it"
+    lists = {
+        "read it": one.shown,
+        "function": one.implements,
+        "test": one.tests,
+        "shown wrong": one.errata,
+    }
     gap = "\n" + " " * (max(map(len, (*values, *lists))) + 2)
     values |= {word: gap.join(names) for word, names in lists.items() if names}
     if one.missing:
@@ -129,16 +140,19 @@ def describe(one: Entry) -> str:
 
 
 def _show_missing(shown: Sequence[Entry], as_json: bool) -> None:
-    lacking = [one for one in shown if one.missing]
+    hidden = [one for one in shown if not one.shown or one.missing]
+    lacking = [one for one in hidden if one.missing]
     if as_json:
-        console.print_json([_as_dict(one) for one in lacking])
-    elif lacking:
-        rows = [[one.label, one.section, one.title, " and ".join(one.missing)] for one in lacking]
-        console.print_displays(
-            [Display("not covered", ("number", "section", "what", "lacks"), rows)]
-        )
+        console.print_json([_as_dict(one) for one in hidden])
     else:
-        console.print_text(f"all {len(shown)} are covered")
+        rows = [
+            [one.label, one.section, one.title, one.status, " and ".join(one.missing)]
+            for one in hidden
+        ]
+        headings = ("number", "section", "what", "status", "lacks")
+        if rows:
+            console.print_displays([Display("what no command shows", headings, rows)])
+        console.print_text(f"\n{count_of(shown)}" if rows else count_of(shown))
     if lacking:
         raise GateError(f"{len(lacking)} of {len(shown)} places in the notes are not covered")
 
@@ -147,5 +161,7 @@ def _as_dict(one: Entry) -> dict[str, Any]:
     return asdict(one) | {
         "label": one.label,
         "command_line": one.command_line,
+        "figure": one.figure,
+        "status": one.status,
         "missing": list(one.missing),
     }

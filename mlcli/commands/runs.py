@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mlcli import console
+from mlcli.errors import DataError
 from mlcli.json_file import read_json
 from mlcli.result import Display
 from mlcli.run.execute import RUNS
@@ -87,6 +88,9 @@ def runs(
 
     Example: mlcli runs
     """
+    # The default folder appears with the first run.
+    if folder != RUNS and not folder.is_dir():
+        raise DataError(f"{folder} is not a folder", hint="`mlcli runs` without a folder")
     found = find_runs(folder)
     if as_json:
         console.print_json(found)

@@ -112,7 +112,7 @@ def manifest_of(run: str) -> dict[str, Any]:
     folder = _folder(run)
     manifest = manifests.read_manifest(folder)
     if manifest is None:
-        raise DataError(f"{folder} is no run folder", hint="`mlcli runs`, which lists them")
+        raise DataError(f"{folder} is not a run folder", hint="`mlcli runs`, which lists them")
     return manifest
 
 

@@ -88,7 +88,7 @@ def _no_operator(text: str) -> GateSyntaxError:
     for at, sign in enumerate(text):
         if sign in NOT_AN_OPERATOR:
             meant = NOT_AN_OPERATOR[sign]
-            return GateSyntaxError(at + 1, f"{sign} is no comparison; try {meant}")
+            return GateSyntaxError(at + 1, f"{sign} is not a comparison; try {meant}")
     what = f"a comparison ({', '.join(SIGNS)} or {WITHIN}) must follow the metric"
     return GateSyntaxError(len(text.rstrip()) + 1, f"{what}; try {EXAMPLE}")
 

@@ -64,7 +64,7 @@ def read_headers(path: Path) -> dict[str, ArrayHeader]:
             bear out, or more numbers than `checks.MOST_VALUES`.
     """
     if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is no NPZ archive", hint="numpy.savez with X and t")
+        raise DataError(f"{path} is not an NPZ archive", hint="numpy.savez with X and t")
     heads: dict[str, ArrayHeader] = {}
     n_values = 0
     try:

@@ -64,7 +64,7 @@ def parts_of(path: Path) -> tuple[Path, ...]:
             )
         if entry.name not in tables:
             raise DataError(
-                f"'{entry.name}' in {path} is no part of a table as '{tables[0]}' is",
+                f"'{entry.name}' in {path} is not part of a table as '{tables[0]}' is",
                 hint="moving it elsewhere, or a name that begins with _",
             )
         if _suffix(entry.name) != _suffix(tables[0]):

@@ -216,7 +216,8 @@ def _named(name: str, wanted: ModelInputs) -> Iterator[Batch]:
     source = open_source(name)
     if source.fresh_draws:
         raise DataError(
-            f"{name} draws new rows each time and is no table", hint="`mlcli data make` for a file"
+            f"{name} draws new rows each time and is not a table",
+            hint="`mlcli data make` for a file",
         )
     if wanted.preparation is not None:
         raise DataError(

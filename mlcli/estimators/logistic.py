@@ -102,11 +102,13 @@ class LogisticClassifier(ClassifierEstimator):
         config: LogisticConfig = self._config(LogisticConfig, class_weights=self._class_weights())
         found = fit_from_config(config, X, labels, self.classes_.size, weights)
         if not found.fit.converged:
-            advice = (
-                "the classes can be separated, so that no finite weights are best; try a penalty"
-                if found.fit.separable
-                else "try a larger max_steps or a penalty"
-            )
+            advice = "try a larger max_steps or a penalty"
+            if (separation := found.fit.separation) is not None:
+                exception = separation.exception([str(one) for one in self.classes_])
+                advice = (
+                    f"the classes can be separated{exception}, so that no finite weights are best; "
+                    "try a penalty"
+                )
             warnings.warn(
                 f"{config.solver} has not converged in {found.fit.n_steps} steps: "
                 f"{found.fit.certificate}; {advice}",

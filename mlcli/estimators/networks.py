@@ -89,7 +89,7 @@ class NetworkEstimator(Estimator):
         M = self._model.config.n_seeds
         if M < 2:
             raise ParameterError(
-                what, must="asked of 2 members or more", got="1", hint="n_members=8"
+                what, must="called on 2 members or more", got="1", hint="n_members=8"
             )
         return int(M)
 

@@ -66,7 +66,7 @@ class ExportedRegressor(RegressorMixin, _Exported):  # type: ignore[misc]
         """
         found = self.all_outputs(X)
         if return_std and "std" not in found:
-            raise InputError("return_std", must="asked of a model with intervals", got="True")
+            raise InputError("return_std", must="False for a model without intervals", got="True")
         return (found["prediction"], found["std"]) if return_std else found["prediction"]
 
     def predict_interval(self, X: Any) -> tuple[Tensor, Tensor]:
@@ -78,7 +78,7 @@ class ExportedRegressor(RegressorMixin, _Exported):  # type: ignore[misc]
         found = self.all_outputs(X)
         if "low" not in found:
             raise InputError(
-                "predict_interval", must="asked of a model with intervals", got="one without"
+                "predict_interval", must="called on a model with intervals", got="one without"
             )
         return found["low"], found["high"]
 

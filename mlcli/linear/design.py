@@ -71,8 +71,11 @@ def standardize(
     rows[flat] = 0.0
     rows /= std[:, None]
     t_mean = float(_means(t, share)) if intercept else 0.0
-    scaling = ColumnScaling(mean * unit, np.where(flat, 1.0, std * unit), t_mean)
-    return rows.T, t - t_mean, scaling
+    b = t - t_mean
+    if np.abs(b).max() <= 10 * EPSILON * abs(t_mean):
+        # A constant target: what is left is rounding of the mean.
+        b = np.zeros(t.size)
+    return rows.T, b, ColumnScaling(mean * unit, np.where(flat, 1.0, std * unit), t_mean)
 
 
 def _means(values: Floats, share: Floats | None) -> Floats:

@@ -137,7 +137,7 @@ def load_fit_poly(parts: ModelFiles, info: Mapping[str, Any], degree: int | None
     function = _output(every, index)
     description = ""
     if len(degrees) > 1:
-        why = "the least held-out error" if degree is None else "as asked"
+        why = "the least held-out error" if degree is None else "as chosen"
         description = f"degree {wanted} of {', '.join(map(str, degrees))} ({why})"
     error = _error(info["fits"][index])
     return LinearNumbers(_described(info, description, function, error=error), function, error)

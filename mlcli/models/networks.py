@@ -256,7 +256,7 @@ def _described(
     n_members = sum(map(len, wanted.values())) - n_lost
     description = []
     if len(info["variants"]) > 1:
-        why = "the least validation loss" if variant is None else "as asked"
+        why = "the least validation loss" if variant is None else "as chosen"
         description.append(f"variant {entry['label']} of {len(info['variants'])} ({why})")
     if seed_index is not None:
         description.append(f"the network of seed {seed_index}")

@@ -89,7 +89,7 @@ def choose_device(name: str, multiplications: int, dtype: str = "float32") -> De
     if name != "auto":
         device = find_device(name)
         find_dtype(dtype, device)
-        return DeviceChoice(device, "as asked")
+        return DeviceChoice(device, "as given")
     kind = accelerator()
     if kind is None:
         return DeviceChoice(torch.device("cpu"), "there is no other")

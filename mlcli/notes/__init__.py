@@ -6,7 +6,7 @@ The tables `chapter_*.toml` and `appendix_*.toml` beside this file are the one s
 
 from __future__ import annotations
 
-from mlcli.notes.entry import Derivation, Entry
+from mlcli.notes.entry import Derivation, Entry, count_of
 from mlcli.notes.lookup import find, find_derivation
 from mlcli.notes.tables import chapter_titles, derivations, entries
 
@@ -14,6 +14,7 @@ __all__ = [
     "Derivation",
     "Entry",
     "chapter_titles",
+    "count_of",
     "derivations",
     "entries",
     "find",

@@ -13,7 +13,7 @@ from mlcli.notes.entry import KINDS, Derivation, Entry
 
 # In the order of the notes.
 FILES = (*(f"chapter_{n}" for n in range(2, 9)), *(f"appendix_{letter}" for letter in "abc"))
-LISTS = ("implements", "tests", "errata")
+LISTS = ("shown", "implements", "tests", "errata")
 
 
 @cache
@@ -51,7 +51,10 @@ def read_entry(values: Mapping[str, Any], place: str) -> Entry:
     if kind not in KINDS:
         raise ValueError(f"{place}: kind must be one of {', '.join(KINDS)}, got {kind!r}")
     given: dict[str, Any] = {k: tuple(v) if k in LISTS else v for k, v in values.items()}
-    return Entry(**given)
+    entry = Entry(**given)
+    if bool(entry.command) != bool(entry.places) or (entry.options and not entry.command):
+        raise ValueError(f"{place}, {entry.number}: command and shown must be given together")
+    return entry
 
 
 def read_derivation(values: Mapping[str, Any], place: str) -> Derivation:
@@ -75,7 +78,7 @@ def _check(values: Mapping[str, Any], kind: type, place: str) -> None:
     known = {field.name: field.default is MISSING for field in fields(kind)}
     for name, value in values.items():
         if name not in known:
-            raise ValueError(f"{where}: {name} is no key, known are {', '.join(known)}")
+            raise ValueError(f"{where}: {name} is not a key, known are {', '.join(known)}")
         texts = value if name in LISTS else [value]
         if not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
             raise ValueError(f"{where}: {name} must be text, got {value!r}")

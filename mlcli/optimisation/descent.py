@@ -41,8 +41,9 @@ class QuadraticLoss:
 
     @property
     def condition_number(self) -> float:
-        """lambda_max / lambda_min."""
-        return float(self.values[-1] / self.values[0])
+        """lambda_max / lambda_min, infinite where the smallest is 0."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return float(self.values[-1] / self.values[0])
 
     def gradient(self, W: Floats) -> Floats:
         """H (w - w*), for W (p,) or (k, p)."""
@@ -59,16 +60,18 @@ def least_squares_loss(Phi: Floats, t: Floats) -> QuadraticLoss:
     """E(w) = 1/(2N) |t - Phi w|^2: (3.5), with the 1/N of (4.7); H = Phi^T Phi / N.
 
     Args:
-        Phi: design matrix of full column rank, (N, p).
+        Phi: design matrix, (N, p). Of dependent columns the smallest eigenvalue is 0, and the
+            minimum is not finite.
         t: targets, (N,).
     """
     n_rows = t.size
     U, s, Vt = np.linalg.svd(Phi, full_matrices=False)
-    w_star = Vt.T @ (U.T @ t / s)
-    rest = t - Phi @ w_star
-    values = s[::-1] ** 2 / n_rows
-    floor = float(rest @ rest) / (2 * n_rows)
-    return QuadraticLoss(Phi.T @ Phi / n_rows, w_star, floor, values, Vt[::-1].T)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        w_star = Vt.T @ (U.T @ t / s)
+        rest = t - Phi @ w_star
+        values = s[::-1] ** 2 / n_rows
+        floor = float(rest @ rest) / (2 * n_rows)
+        return QuadraticLoss(Phi.T @ Phi / n_rows, w_star, floor, values, Vt[::-1].T)
 
 
 def diagonal_loss(values: Floats) -> QuadraticLoss:
@@ -239,7 +242,9 @@ def distances_to_flow(
 
 
 def convergence_order(step_sizes: Floats, errors: Floats) -> float:
-    """The slope of ln error against ln step size, by least squares."""
+    """The slope of ln error against ln step size, by least squares; NaN where an error is 0."""
+    if not (errors > 0).all():
+        return float("nan")
     x, y = np.log(step_sizes), np.log(errors)
     x = x - x.mean()
     return float(x @ y / (x @ x))

@@ -145,7 +145,7 @@ def readme_text(name: str, proposal: Proposal, commands: Sequence[str]) -> str:
         "`params.yaml` changed.\n"
         f"- `{commands[1]}` runs one of them by hand, below `runs/`; any key is a flag, too.\n"
         "- `params.yaml` has every choice with its reason; `mlcli validate` checks it.\n"
-        f"- Columns that are no features: {left_out}; `params.yaml` says why.\n"
+        f"- Columns that are not features: {left_out}; `params.yaml` says why.\n"
         "- `mlcli compare` holds two runs beside each other, `mlcli check` holds them to gates.\n"
         "- Start with `mlcli data describe`, and keep test rows out of every choice.\n"
     )

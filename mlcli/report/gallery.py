@@ -8,6 +8,7 @@ from pathlib import Path
 from markupsafe import Markup, escape
 
 from mlcli.errors import ConfigError
+from mlcli.notes import count_of, entries
 from mlcli.report.markdown import HEAD, readme
 from mlcli.report.notes_index import rows_of_notes
 from mlcli.report.runs import Run, read_runs
@@ -63,6 +64,7 @@ def page_text(runs: Sequence[Run]) -> str:
         runs=runs,
         drawing=Markup,
         notes=rows_of_notes(runs),
+        notes_count=count_of(entries()),
         n_figures=sum(len(run.figures) for run in runs),
         **own,
     )

@@ -15,15 +15,12 @@ class IndexRow:
 
     Attributes:
         entry: as `mlcli.notes` has it.
-        link: the anchor of its figure or of its run on the page; empty where neither is there.
-        words: what the link says.
-        command_line: the command that shows it, empty where there is none.
+        link: the anchor of its figure or of its run on the page; empty where neither is there, and
+            where its command needs options that the run has not.
     """
 
     entry: Entry
     link: str
-    words: str
-    command_line: str
 
 
 def rows_of_notes(runs: Sequence[Run]) -> list[IndexRow]:
@@ -38,8 +35,7 @@ def rows_of_notes(runs: Sequence[Run]) -> list[IndexRow]:
 
 
 def _row(entry: Entry, sections: dict[str, str], figures: dict[tuple[str, str], str]) -> IndexRow:
+    if entry.options:
+        return IndexRow(entry, "")
     figure = figures.get((entry.command, entry.figure), "")
-    link = figure or sections.get(entry.command, "")
-    words = entry.figure.replace("_", " ") if figure else entry.command
-    command_line = f"mlcli {entry.command} {entry.options}".strip() if entry.command else ""
-    return IndexRow(entry, link, words, command_line)
+    return IndexRow(entry, figure or sections.get(entry.command, ""))

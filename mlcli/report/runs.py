@@ -85,7 +85,7 @@ def find_folders(places: Iterable[Path]) -> list[Path]:
     found: set[Path] = set()
     for one in places:
         if not one.is_dir():
-            raise DataError(f"{one} is no folder", hint="`mlcli fit-poly` first")
+            raise DataError(f"{one} is not a folder", hint="`mlcli fit-poly` first")
         # Hidden is what is so below the place, whatever lies above it, `..` for one.
         found |= {
             path.parent

@@ -71,7 +71,7 @@ def _judge(gate: Gate, place: str, known: Mapping[str, Any]) -> Verdict:
     if isinstance(value, bool) or isinstance(bound, bool):
         if not (isinstance(value, bool) and isinstance(bound, bool) and gate.operator == "=="):
             kinds = ["true or false" if isinstance(x, bool) else "a number" for x in (value, bound)]
-            reason = f"it is {kinds[0]}, and {kinds[1]} is no bound for it with {gate.operator}"
+            reason = f"it is {kinds[0]}, and {kinds[1]} is not a bound for it with {gate.operator}"
             return Verdict(gate, place, False, value, bound, reason=reason)
         return Verdict(gate, place, value == bound, value, bound)
     margin = _margin(gate.operator, value, bound)

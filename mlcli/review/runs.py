@@ -93,7 +93,7 @@ def folders_below(place: Path) -> list[Path]:
         DataError: there is no such folder, or no run in it.
     """
     if not place.is_dir():
-        raise DataError(f"{place} is no folder", hint="a run folder, or `mlcli runs`")
+        raise DataError(f"{place} is not a folder", hint="a run folder, or `mlcli runs`")
     found = sorted(path.parent for path in place.rglob("manifest.json"))
     shown = [
         path
@@ -183,7 +183,7 @@ def open_place(place: str, stack: ExitStack) -> dict[str, Run]:
     commit = _commit(revision)
     if commit is None:
         raise DataError(
-            f"{place} is no folder, git revision or DVC experiment", hint=_hint(revision)
+            f"{place} is not a folder, git revision or DVC experiment", hint=_hint(revision)
         )
     folder = stack.enter_context(temporary_folder("compare"))
     path = path.rstrip("/") or DEFAULT_PATH

@@ -146,7 +146,7 @@ def test_gates_are_nothing_to_an_experiment(mlcli: Run, empty_folder: Path) -> N
     ("arguments", "sentence"),
     [
         ([], "there is nothing to check: there is no params.yaml; try --assert"),
-        (["nowhere", "--assert", "a.b > 1"], "nowhere is no folder"),
+        (["nowhere", "--assert", "a.b > 1"], "nowhere is not a folder"),
         (["--assert", "a.b > 1"], "there is no finished run in reports"),
     ],
     ids=str,

@@ -228,7 +228,7 @@ def test_revisions_and_experiments_are_read_out_of_git(
     assert named["metrics"] == now["metrics"]
     typo = mlcli("compare", "tiny-nam", "HEAD")
     assert typo.code == 2
-    assert "is no folder, git revision or DVC experiment; try tiny-name" in typo.err
+    assert "is not a folder, git revision or DVC experiment; try tiny-name" in typo.err
     repository("update-ref", "refs/exps/ab/other/tiny-name", repository("rev-parse", "second"))
     assert (
         "several DVC experiments are named tiny-name" in mlcli("compare", "tiny-name", "HEAD").err

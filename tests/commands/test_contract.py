@@ -162,7 +162,7 @@ def test_the_machine_s_own_failures(
         (["fit-poly", "stray"], "stray"),
         (["data", "info", "noisy-cubik"], "noisy-cubic"),
         (["data", "make", "--names", "diabetes"], "must be a synthetic set"),
-        (["report", "nowhere"], "nowhere is no folder"),
+        (["report", "nowhere"], "nowhere is not a folder"),
         (["export", "x"], "missing option --to: one of onnx, safetensors, sklearn"),
         (["init"], "missing argument DIR: a new or an empty folder"),
         (["init", "new", "--task", "regression"], "--task goes with --data"),

@@ -61,3 +61,16 @@ def test_a_damaged_run_has_no_score(mlcli: Run, empty_folder: Path) -> None:
     Path("o/details.json").write_text("[]", encoding="utf-8")
     (run,) = mlcli("runs", ".", "--json").json
     assert run["score"] is None
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_folder_that_is_not_there_is_a_usage_error(
+    mlcli: Run, empty_folder: Path, options: tuple[str, ...]
+) -> None:
+    Path("rows.csv").write_text("x,t\n", encoding="utf-8")
+    for name in ("nothing", "rows.csv"):
+        done = mlcli("runs", name, *options)
+        assert (done.code, done.out) == (2, "")
+        assert done.err == f"mlcli: {name} is not a folder; try `mlcli runs` without a folder\n"
+    # The default folder is there only after the first run.
+    assert mlcli("runs").code == 0

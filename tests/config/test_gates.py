@@ -32,7 +32,7 @@ def test_what_a_gate_means(text: str, metric: str, operator: str, bound: object)
         ("", 1, "a comparison"),
         ("a.b", 4, "a comparison"),
         ("a.b = 3", 5, "try =="),
-        ("a.b != 3", 5, "! is no comparison"),
+        ("a.b != 3", 5, "! is not a comparison"),
         (">= 3", 1, "a metric must come first"),
         ("a.b >=", 7, "a bound must follow"),
         ("a..b >= 3", 3, "a key is missing"),

@@ -166,7 +166,7 @@ def test_mixtures(tmp_path: Path) -> None:
     (tmp_path / "b.tsv").unlink()
     put(tmp_path, "b.png", b"\x89PNG")
     assert "'b.png'" in refusal(str(tmp_path))
-    assert "is no part of a table as 'a.csv' is" in refusal(str(tmp_path))
+    assert "is not part of a table as 'a.csv' is" in refusal(str(tmp_path))
     (tmp_path / "b.png").unlink()
     (tmp_path / "cat").mkdir()
     assert "got the folder 'cat' beside 'a.csv'" in refusal(str(tmp_path))

@@ -128,7 +128,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "must be UTF-8 text" in refusal(put(tmp_path, "a.csv", "x,t\n1,2\n".encode("utf-16")))
     assert "must be UTF-8 text" in refusal(put(tmp_path, "a.csv", "µ,t\n1,2\n".encode("latin-1")))
     assert "can't be read as Parquet" in refusal(put(tmp_path, "a.parquet", "x,t\n1,2\n"))
-    assert "is no NPZ archive" in refusal(put(tmp_path, "a.npz", "x,t\n1,2\n"))
+    assert "is not an NPZ archive" in refusal(put(tmp_path, "a.npz", "x,t\n1,2\n"))
     assert "--noise-std can't be used with" in refusal(str(tmp_path / "a.csv"), noise_std=1.0)
 
     def denied(self: Path, *args: object, **kwargs: object) -> None:

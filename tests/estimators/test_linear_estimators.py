@@ -281,6 +281,15 @@ def test_too_few_steps_issue_a_warning() -> None:
         LogisticClassifier(solver="descent", max_steps=3).fit(X, y)
 
 
+def test_rows_that_are_separable_without_a_penalty_are_named_in_a_warning() -> None:
+    X, y = [[0.0], [0.0], [1.0], [2.0]], ["no", "yes", "yes", "yes"]
+    model = LogisticClassifier(penalty="none")
+    with pytest.warns(ConvergenceWarning, match="separated, all but 2 of the classes no and yes,"):
+        model.fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="the classes can be separated, so that no finite"):
+        model.fit(X[1:], ["no", "yes", "yes"])
+
+
 @pytest.mark.parametrize("options", [{}, {"class_weight": "balanced"}, {"penalty": "l1"}])
 def test_a_weight_is_how_often_a_row_counts(options: Any) -> None:
     X, y = load_iris(return_X_y=True)

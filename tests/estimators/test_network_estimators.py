@@ -258,9 +258,9 @@ def test_the_noise_excludes_the_variance_over_the_members() -> None:
 def test_intervals_of_a_single_member_are_rejected() -> None:
     x, t = waves(40)
     model = MLPRegressor("4", n_epochs=1, random_state=0).fit(x, t)
-    with pytest.raises(ValueError, match="asked of 2 members or more, got 1; try n_members=8"):
+    with pytest.raises(ValueError, match="called on 2 members or more, got 1; try n_members=8"):
         model.predict(x, return_std=True)
-    with pytest.raises(ValueError, match="asked of 2 members or more"):
+    with pytest.raises(ValueError, match="called on 2 members or more"):
         model.mean_interval(x)
     with pytest.raises(ValueError, match="rows that were not trained on; try patience=10"):
         model.predict_interval(x)

@@ -1,4 +1,4 @@
-"""Figures of these tests are drawn without their layout, which takes half of the time.
+"""Figures of these tests are drawn without their layout and without pixels, which take most time.
 
 The tests of reports draw them as users see them.
 """
@@ -16,7 +16,20 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def rough_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every figure is drawn whole, but small and with its axes where they began."""
+    """Every artist of a figure is drawn, into nothing; its file says so."""
+
+    def save(figure: Figure, path: Path) -> None:
+        figure.set_layout_engine("none")
+        figure.draw_without_rendering()
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("drawn without pixels")
+
+    monkeypatch.setattr("mlcli.plotting.save", save)
+
+
+@pytest.fixture
+def small_figures(rough_figures: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures with few pixels, their axes where they began."""
 
     def save(figure: Figure, path: Path) -> None:
         figure.set_layout_engine("none")

@@ -47,7 +47,6 @@ def test_nothing_beats_the_constant_on_noise(mlcli: Run, classes: bool) -> None:
     assert done.code == 0, done.err
     assert "Nothing beats the constant: on these 120 rows no method predicts 't'" in done.out
     assert "seconds a fit" in done.out
-    assert Path("o/figures/methods.png").stat().st_size > 5000
     metrics = mlcli("baseline", "noise.csv", *flags, "--json").json
     assert metrics["nothing_beats_the_constant"] is True
     assert "seconds" not in str(metrics)

@@ -13,7 +13,7 @@ from tests.experiments.contract import Cases
 
 Run = Callable[..., Any]
 CASES = Cases(
-    small="--n-seeds 4 --n-noise 400 --n-steps 50",
+    small="--n-seeds 2 --n-noise 200 --n-steps 50",
     anywhere=("--degree 1 --basis legendre --n-noise 20",),
     branches=(
         "--basis legendre --degree 4",
@@ -37,7 +37,7 @@ CASES = Cases(
         "--degree 12": "flat along a direction",
     },
 )
-SMALL = ("descent", *CASES.small.split())
+SMALL = ("descent", *CASES.small.split(), "--n-seeds", "4", "--n-noise", "400")
 BARE = (*SMALL, "--no-plots", "--quiet", "--json")
 
 

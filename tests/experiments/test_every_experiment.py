@@ -48,6 +48,7 @@ def files_below(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.usefixtures("small_figures")
 def test_a_run_writes_the_files_that_a_dry_run_announces(
     mlcli: Run, empty_folder: Path, section: str
 ) -> None:
@@ -137,12 +138,18 @@ def check_sentence(mlcli: Run, section: str, flags: str, said: str, code: int) -
     assert not Path("runs").exists()
 
 
-def test_an_experiment_refuses_a_device_that_it_does_not_use(mlcli: Run, section: str) -> None:
+def test_a_device_that_is_not_used_or_not_there_is_refused(mlcli: Run, section: str) -> None:
+    import torch
+
+    said = "--device must be auto or cpu"
     if "cuda" in about(section).devices:
-        pytest.skip("it uses every device")
-    done = mlcli(about(section).command, "--device", "cuda")
+        if torch.cuda.is_available():
+            pytest.skip("there is a cuda device here")
+        said = "there is no cuda device"
+    done = mlcli(*command_of(section, "--device", "cuda"))
     assert (done.code, done.out) == (2, "")
-    assert "--device must be auto or cpu" in done.err
+    assert said in done.err
+    assert len(done.err.splitlines()) == 1
 
 
 def test_what_is_said_of_an_experiment_is_there(section: str) -> None:

@@ -173,3 +173,18 @@ def test_separable_classes_without_penalty_have_no_answer(mlcli: Run, empty_fold
         assert (done.code, done.out) == (4, "")
         assert "relative duality gap must be at most 1e-09" in done.err
         assert "try --penalty l2: the training rows can be separated" in done.err
+
+
+def test_classes_that_are_separable_in_part_are_named_with_the_infimum(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    rows = "0,a\n" * 8 + "0,b\n" * 8 + "1,b\n" * 8
+    Path("part.csv").write_text("x,t\n" + rows)
+    done = mlcli(*BARE, "--data", "part.csv", "--penalty", "none")
+    assert (done.code, done.out) == (4, "")
+    # Where x is 0 the training rows of the first seed are 6 of one class and 7 of the other.
+    towards = -(6 * np.log(6 / 13) + 7 * np.log(7 / 13)) / 18
+    assert (
+        "--penalty l2: the training rows can be separated, all but 13 of the classes a and b, and "
+        f"without a penalty the loss then falls for ever towards {towards:.4g} as the weights grow"
+    ) in done.err

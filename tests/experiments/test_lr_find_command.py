@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from mlcli.experiments.lr_find.about import ABOUT
 from mlcli.params.yaml_file import read_yaml
 from tests.experiments.contract import Cases
 
@@ -50,21 +49,6 @@ fit_poly:
     degrees: [1, 3]
     l1: 1.0e-3
 """
-
-
-def test_a_run_writes_the_announced_files_with_the_same_bytes_twice(
-    mlcli: Run, empty_folder: Path
-) -> None:
-    arguments = (*SMALL, "--compare-epochs", "2")
-    plan = mlcli(*arguments, "--out", "a", "--dry-run", "--json")
-    assert plan.code == 0
-    for folder in ("a", "b"):
-        assert mlcli(*arguments, "--out", folder, "--quiet").code == 0
-    names = {p.relative_to("a").as_posix() for p in Path("a").rglob("*") if p.is_file()}
-    assert names == set(plan.json["files"])
-    assert names >= set(ABOUT.files) | {f"figures/{name}.png" for name in ABOUT.figures}
-    for name in names - {"environment.json", "timings.json"}:
-        assert Path("a", name).read_bytes() == Path("b", name).read_bytes(), name
 
 
 def test_eta_max_is_a_tenth_of_eta_crit_and_beats_bad_rates(mlcli: Run) -> None:
@@ -214,7 +198,8 @@ def test_apply_is_refused_in_a_dvc_stage_and_with_several_variants(
 
 
 def test_lr_find_works_for_a_regression(mlcli: Run, empty_folder: Path) -> None:
-    done = mlcli(*SMALL, "--data", "noisy-cubic", "--compare-epochs", "1", "--out", "o", "--json")
+    run = (*SMALL, "--data", "noisy-cubic", "--compare-epochs", "1", "--no-plots")
+    done = mlcli(*run, "--out", "o", "--json")
     assert done.code == 0, done.err
     assert "test_mse" in done.json["comparison"]["one_cycle"]
     assert mlcli("report", "o", "--out", "page.html").code == 0

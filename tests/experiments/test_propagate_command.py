@@ -97,6 +97,8 @@ def test_variances_beyond_the_range_of_a_float_are_null(mlcli: Run, empty_folder
         "128",
         "--n-seeds",
         "2",
+        "--train-steps",
+        "1",
         "--quiet",
         "--json",
         "--out",

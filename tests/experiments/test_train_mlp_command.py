@@ -87,18 +87,6 @@ def test_a_comparison_is_nested_by_field_and_value(mlcli: Run) -> None:
     assert one["p_holm"] >= one["p_value"]
 
 
-def test_a_dry_run_names_exactly_the_files_that_are_written(mlcli: Run, empty_folder: Path) -> None:
-    arguments = ["train-mlp", *SMALL[:-2], "--quiet", "--out", "o"]
-    plan = mlcli(*arguments, "--dry-run", "--json").json
-    assert not (empty_folder / "o").exists()
-    assert mlcli(*arguments).code == 0
-    written = {p.relative_to("o").as_posix() for p in Path("o").rglob("*") if p.is_file()}
-    assert written == set(plan["files"])
-    assert plan["work"]["members"] == 2
-    for figure in Path("o").rglob("*.png"):
-        assert figure.stat().st_size > 500
-
-
 def test_the_same_command_gives_the_same_bytes(mlcli: Run, empty_folder: Path) -> None:
     arguments = ["train-mlp", "--init", "he,orthogonal", "--dropout", "0.1", *SMALL]
     for folder in ("a", "b"):

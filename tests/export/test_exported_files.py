@@ -14,6 +14,9 @@ import numpy as np
 import pytest
 
 from mlcli.__main__ import call
+from mlcli.export import onnx_file
+from mlcli.export.graph import MEANINGS, OPERATIONS
+from mlcli.neural.activations import ACTIVATIONS
 
 Run = Callable[..., Any]
 ON = ["--data", "train.csv", "--features", "x,z", "--target"]
@@ -34,7 +37,7 @@ CNN = [
     "--keep-weights",
     "all",
 ]
-ACTIVATIONS = "sigmoid,tanh,relu,leaky-relu,rrelu,prelu,elu,gelu,silu,selu"
+HIDDEN = [h for h in ACTIVATIONS.values() if h.name != "linear"]
 OWN = (
     "conv 4 3x3 pad 1 stride 2,prelu,batch-norm,pool avg 2x1 stride 1,"
     "residual 6 stride 2 gelu,global max,dense 5,batch-norm,elu,dropout 0.2"
@@ -130,7 +133,7 @@ RUNS: Mapping[str, Sequence[str]] = {
         "--hidden",
         "6",
         "--activation",
-        ACTIVATIONS,
+        ",".join(h.name for h in HIDDEN),
     ],
     "mlp-bfloat": ["train-mlp", *ON, "t", *NET, "--precision", "bf16"],
     "cnn": ["train-cnn", "--data", "images.npz", *CNN],
@@ -439,3 +442,10 @@ def test_an_onnx_file_says_what_it_is(mlcli: Run, runs: Path, empty_folder: Path
     assert json.loads(said["classes"]) == ["0", "1"]
     assert said["command"] == "logistic"
     assert "model_schema" in said
+
+
+@pytest.mark.parametrize("name", [h.name for h in HIDDEN if h.function])
+def test_an_activation_has_its_operation_in_exported_files(name: str) -> None:
+    assert name in OPERATIONS
+    assert name in MEANINGS
+    assert name in onnx_file.SAME or hasattr(onnx_file._Lowering, f"_{name}")

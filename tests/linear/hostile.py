@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from sklearn.linear_model import ElasticNet
 
+from mlcli.classification.perceptron import fit_perceptron, with_bias
 from mlcli.errors import NoAnswerError
 from mlcli.linear.bayes.evidence import maximise_evidence
 from mlcli.linear.bayes.posterior import spectrum
 from mlcli.linear.bayes.relevance import relevance
+from mlcli.linear.bayes.unknown_noise import best_ratio
 from mlcli.linear.design import standardize
 from mlcli.linear.least_squares import lapack_least_squares
 from mlcli.linear.penalised import elastic_net_path, l1_max, ridge_path
 from mlcli.linear.r_factor import QRAccumulator, RFactor
+from mlcli.optimisation.descent import least_squares_loss
 from mlcli.selection.penalised import centred, centred_path
 
 CLOSE = 1e-8
@@ -53,6 +56,34 @@ def designs(draw: st.DrawFn, *, offsets: tuple[float, ...] = (0.0, 1e6)) -> Desi
     if draw(st.booleans()) and p > 2:
         X[:, -1], X[:, p // 2] = X[:, 0], 0.1
     return Design(X + offset * np.abs(X).max(axis=0), t + offset)
+
+
+@st.composite
+def small_designs(draw: st.DrawFn) -> Design:
+    """One row or a few, equal rows, few values, dependent columns, targets without variance."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n, p = draw(st.sampled_from([1, 2, 3, 4, 6, 10, 30])), draw(st.sampled_from([1, 2, 3, 5, 12]))
+    X = {
+        "normal": rng.normal(size=(n, p)),
+        "integers": rng.integers(-1, 2, size=(n, p)).astype(float),
+        "rare": (rng.random((n, p)) < 0.15).astype(float),
+        "rank 1": np.outer(rng.normal(size=n), rng.normal(size=p)),
+    }[draw(st.sampled_from(["normal", "integers", "rare", "rank 1"]))]
+    if draw(st.booleans()):
+        X[:, 0] = 1.0
+    if p > 1 and draw(st.booleans()):
+        X[:, 1] = X[:, 0]
+    if draw(st.booleans()):
+        X[n // 2 :] = X[: n - n // 2]
+    t = {
+        "noise": rng.normal(size=n),
+        "exact": X @ rng.normal(size=p),
+        "constant": np.full(n, draw(st.sampled_from([0.0, 0.1, 3.7]))),
+        "binary": (rng.random(n) < 0.5).astype(float),
+        "next to constant": 1e6 + 1e-6 * rng.normal(size=n),
+    }[draw(st.sampled_from(["noise", "exact", "constant", "binary", "next to constant"]))]
+    X = X * 10.0 ** (rng.uniform(-8, 8, size=p) * draw(st.booleans()))
+    return Design(X, t * draw(st.sampled_from([1.0, 1e8, 1e-8])))
 
 
 def r_factor_of(Phi: np.ndarray, t: np.ndarray) -> RFactor:
@@ -191,3 +222,36 @@ def check_relevance(design: Design) -> None:
     value, close = found.log_evidence, closeness(Phi, found.log_evidence)
     assert abs(log_evidence(Phi, t, start[:-1], float(start[-1])) - value) <= close
     assert climbed(Phi, t, start) <= value + close
+
+
+def check_answer_or_reason(design: Design, scaled: bool) -> None:
+    """Each solver's answer is finite and certified, or it says why there is none."""
+    A, b, scaling = standardize(design.X, design.t)
+    A = A if scaled else A * scaling.std
+    assert np.isfinite(ridge_path(A, b, b.size, [1e-9, 1.0, 1e9]).w).all()
+    top = l1_max(A, b, b.size)
+    if top > 0:
+        l1s = [share * top for share in SHARES]
+        path = elastic_net_path(A, b, b.size, l1s, [0.0] * len(l1s))
+        assert np.isfinite(path.w).all()
+        assert path.certificate.converged, path.certificate
+    Phi = np.column_stack([np.ones(design.t.size), design.X])
+    r_factor = r_factor_of(Phi, design.t)
+    try:
+        evidence = maximise_evidence(spectrum(r_factor))
+        _, certificate = best_ratio(spectrum(r_factor), 1.0, 1.0)
+    except NoAnswerError:
+        pass
+    else:
+        assert evidence.certificate is not None
+        assert evidence.certificate.converged or evidence.at_limit
+        assert certificate.converged
+    sides = np.where(design.t > np.median(design.t), 1.0, -1.0)
+    found = fit_perceptron(design.X, sides, 100)
+    assert np.isfinite(found.w).all()
+    assert found.converged == ((with_bias(design.X) @ found.w) * sides > 0).all()
+    loss = least_squares_loss(Phi, design.t)
+    if loss.values.size == Phi.shape[1] and loss.values[0] > 1e-10 * loss.values[-1]:
+        residual = design.t - Phi @ loss.w_star
+        rounding = 1e-9 * np.linalg.norm(design.t) * np.linalg.norm(Phi, axis=0)
+        assert (np.abs(Phi.T @ residual) <= rounding).all()

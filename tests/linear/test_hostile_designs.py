@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 
 from tests.linear.hostile import (
     Design,
+    check_answer_or_reason,
     check_elastic_net,
     check_evidence,
     check_least_squares,
     check_relevance,
     check_ridge,
     designs,
+    small_designs,
 )
 
 few = settings(max_examples=25, deadline=None, derandomize=True)
@@ -48,3 +50,9 @@ def test_no_start_leads_to_a_higher_evidence(design: Design) -> None:
 @given(designs())
 def test_relevance_ends_at_a_maximum(design: Design) -> None:
     check_relevance(design)
+
+
+@few
+@given(small_designs(), st.booleans())
+def test_small_problems_have_an_answer_or_a_reason(design: Design, scaled: bool) -> None:
+    check_answer_or_reason(design, scaled)

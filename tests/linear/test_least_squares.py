@@ -19,6 +19,13 @@ def data(n: int = 60, p: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray
     return rng.normal(3, 2, (n, p)) * [1, 1e3, 1e-3, 5][:p], rng.normal(10, 1, n)
 
 
+@pytest.mark.parametrize("constant", [0.1, 3.7, -1e300])
+def test_a_constant_target_has_nothing_left_when_it_is_centred(constant: float) -> None:
+    _, b, scaling = standardize(np.arange(3.0)[:, None], np.full(3, constant))
+    assert b.tolist() == [0.0, 0.0, 0.0]
+    assert scaling.t_mean == pytest.approx(constant, rel=1e-15)
+
+
 def test_standardising_is_scikit_learns() -> None:
     Phi, t = data()
     A, b, scaling = standardize(Phi, t)

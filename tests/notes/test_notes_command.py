@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from mlcli.commands import notes as command
 from mlcli.errors import DataError
-from mlcli.notes import derivations, entries, find
+from mlcli.notes import count_of, derivations, entries, find
 from mlcli.notes.lookup import read_label
 
 Run = Callable[..., Any]
@@ -27,6 +28,16 @@ def test_the_list_has_every_entry_and_every_correction(mlcli: Run) -> None:
     for left_out in derivations():
         assert f"{left_out.label} left out: {left_out.reason}." in done.out
     assert "…" not in done.out.replace("t₂, …", "")
+    assert done.out.endswith(f"\n{count_of(entries())}\n")
+
+
+def test_the_count_adds_up() -> None:
+    found = Counter(one.status for one in entries())
+    assert count_of(entries()) == (
+        f"Of {len(entries())} places in the notes: {found['shown by a command']} shown by a "
+        f"command, {found['function and test only']} function and test only."
+    )
+    assert count_of([find("A.7")]) == "Of 1 places in the notes: 1 function and test only."
 
 
 def test_json_has_all_of_it(mlcli: Run) -> None:
@@ -36,6 +47,8 @@ def test_json_has_all_of_it(mlcli: Run) -> None:
     one = next(one for one in found["entries"] if one["label"] == "(7.26)")
     assert one["command_line"] == "mlcli train-mlp --schedule exponential"
     assert one["figure"] == "schedule"
+    assert one["shown"][0] == "tables/schedules.csv: epoch, learning_rate"
+    assert one["status"] == "shown by a command"
     assert one["missing"] == []
 
 
@@ -58,14 +71,26 @@ def test_one_place_is_shown_whole(mlcli: Run) -> None:
         one.correction,
         "section 7.1.1",
         "mlcli propagate",
-        "trains.png",
+        *one.shown,
         *one.implements,
         *one.tests,
         *one.errata,
     ):
         assert text in done.out
     assert mlcli("notes", "7.19", "--json").json["formula"] == one.formula
-    assert "table" in mlcli("notes", "Table 1").out
+    assert "console: Table 1 of the notes" in mlcli("notes", "Table 1").out
+    assert "function and test only: no command shows it" in mlcli("notes", "A.7").out
+
+
+def test_the_guide_has_the_counts(mlcli: Run) -> None:
+    kinds, found = Counter(one.kind for one in entries()), Counter(one.status for one in entries())
+    text = " ".join(mlcli("help", "reports").out.split())
+    for count in (
+        f"all {kinds['figure']} figures, {kinds['table']} tables and {kinds['equation']} equations",
+        f"A command shows {found['shown by a command']} of them",
+        f"The other {found['function and test only']} have a function and a test only",
+    ):
+        assert count in text
 
 
 @pytest.mark.parametrize(
@@ -117,11 +142,16 @@ def test_what_is_not_there_has_neighbours(mlcli: Run, typed: str, hint: str) -> 
     assert done.err.count("\n") == 1
 
 
-def test_nothing_is_missing(mlcli: Run) -> None:
+def test_missing_lists_what_no_command_shows(mlcli: Run) -> None:
+    hidden = [one.label for one in entries() if not one.shown]
     done = mlcli("notes", "--missing")
     assert done.code == 0
-    assert done.out == f"all {len(entries())} are covered\n"
-    assert mlcli("notes", "--missing", "--json").json == []
+    assert done.out.count("function and test only  ") == len(hidden)
+    assert all(f"\n {label} " in done.out for label in hidden)
+    assert done.out.endswith(f"\n{count_of(entries())}\n")
+    found = mlcli("notes", "--missing", "--json").json
+    assert [one["label"] for one in found] == hidden
+    assert {one["status"] for one in found} == {"function and test only"}
 
 
 def test_what_is_missing_is_exit_3(mlcli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,10 +161,13 @@ def test_what_is_missing_is_exit_3(mlcli: Run, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(command, "entries", lambda: tuple(bare))
     done = mlcli("notes", "--missing")
     assert done.code == 3
-    assert "Figure 5" in done.out
+    assert "\n Figure 5 " in done.out
     assert "a test" in done.out
+    assert ", 1 not covered." in done.out
     assert done.err == f"mlcli: 1 of {len(bare)} places in the notes are not covered\n"
-    assert [one["label"] for one in mlcli("notes", "--missing", "--json").json] == ["Figure 5"]
+    found = mlcli("notes", "--missing", "--json")
+    assert found.code == 3
+    assert [one["label"] for one in found.json if one["missing"]] == ["Figure 5"]
     assert mlcli("notes", "--missing", "--chapter", "7").code == 0
 
 

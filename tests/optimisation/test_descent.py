@@ -118,6 +118,18 @@ def test_descent_tends_to_the_flow_to_first_order() -> None:
     assert convergence_order(2.0 / np.array(counts), errors) == pytest.approx(1.0, abs=0.02)
 
 
+def test_errors_of_0_have_no_order() -> None:
+    assert np.isnan(convergence_order(np.array([1.0, 0.5]), np.zeros(2)))
+
+
+@pytest.mark.parametrize("size", [1.0, 1e200, 1e-200])
+def test_dependent_columns_have_an_infinite_condition_number(size: float) -> None:
+    Phi = size * np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
+    quadratic = least_squares_loss(Phi, np.arange(3.0))
+    assert not quadratic.values[0] > 1e-10 * quadratic.values[-1]
+    assert not quadratic.condition_number < np.inf
+
+
 def test_the_noise_floor_is_that_of_the_lyapunov_equation() -> None:
     Phi, t = rows()
     quadratic = least_squares_loss(Phi, t)

@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 
 from tests.linear.hostile import (
     Design,
+    check_answer_or_reason,
     check_elastic_net,
     check_evidence,
     check_least_squares,
     check_relevance,
     check_ridge,
     designs,
+    small_designs,
 )
 
 many = settings(max_examples=500, deadline=None, derandomize=True)
@@ -41,3 +43,9 @@ def test_evidence(design: Design) -> None:
 @given(designs())
 def test_relevance(design: Design) -> None:
     check_relevance(design)
+
+
+@many
+@given(small_designs(), st.booleans())
+def test_small_problems_have_an_answer_or_a_reason(design: Design, scaled: bool) -> None:
+    check_answer_or_reason(design, scaled)

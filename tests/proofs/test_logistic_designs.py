@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mlcli.classification.objective import Objective
 from tests.classification.test_logistic_optimum import check, hard_objectives
+from tests.classification.test_separation import check_end, unpenalised
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -21,6 +22,12 @@ def test_certified_answers_are_optimal_on_hard_designs(E: Objective, name: str) 
     if name == "lbfgs" and E.l1:
         E = Objective(E.Phi, E.labels, E.n_classes, E.row_weights, l2=E.l2, free=(0,))
     check(E, name)
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(E=unpenalised())
+def test_without_a_penalty_every_design_has_an_answer_or_a_proof_of_none(E: Objective) -> None:
+    check_end(E)
 
 
 def write_rows(folder: Path) -> None:

@@ -117,11 +117,14 @@ def test_paper_stands_beside_ours(written: tuple[str, str]) -> None:
 
 
 def test_every_entry_of_the_notes_is_in_the_index(written: tuple[str, str]) -> None:
-    from mlcli.notes import entries
+    from mlcli.notes import count_of, entries
 
     index = written[0].split('id="notes"')[1].split("</section>")[0]
     assert index.count("<tr>") == len(entries()) + 1
-    assert 'href="#fit-poly-fits"' in index
+    assert 'href="#fit-poly-fits">tables/fits.csv' in index
+    assert f"<p>{count_of(entries())}</p>" in index
+    # The run that is there has another schedule than its options.
+    assert "<td>tables/schedules.csv: epoch, learning_rate<br>" in index
 
 
 def test_again_the_same_bytes(written: tuple[str, str], tmp_path: Path) -> None:

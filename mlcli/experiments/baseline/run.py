@@ -43,8 +43,13 @@ def prepare(config: BaselineConfig, source: Source) -> PreparedBaseline:
     """Check the target and draw the folds.
 
     Raises:
-        InputError: the rows, the classes, the folds or the score won't do.
+        InputError: the rows, the classes, the folds, the score or the device won't do.
     """
+    if config.device not in ("auto", "cpu"):
+        from mlcli.neural.device import find_device
+
+        # A network that can't be trained is left out, but a device that is not there is an error.
+        find_device(config.device)
     return PreparedBaseline(config, source, task_from(config, source))
 
 

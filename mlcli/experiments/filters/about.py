@@ -37,7 +37,7 @@ ABOUT = About(
             "seeds with 95 % intervals.",
         ),
         "matrices": Caption(
-            "Figures 18 and 20, (8.1), (8.2), (8.12) corrected",
+            "Figure 18, (8.1), (8.2), (8.12) corrected",
             "The 6 x 6 matrix with one edge, and matrices that are zero but at the edge.",
             "The notes' matrix and what filters make of it, at stride 1 without padding. (8.12) is "
             "printed with 10; the sum of three differences of 10 is 30.",

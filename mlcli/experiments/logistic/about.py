@@ -57,7 +57,7 @@ ABOUT = About(
             "Medians and central 95 % of the seeds; a missing point had not recovered by the end.",
         ),
         "separable": Caption(
-            "(5.15), corrected",
+            "Consequences of (5.15), corrected",
             "Weights grow without end on a logarithmic step axis without a penalty, and level off "
             "with l2.",
             "Classes that a line separates: without a penalty the weights run away for as long as "

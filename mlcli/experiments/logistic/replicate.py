@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mlcli.certificate import Certificate
 from mlcli.classification.classifier import LogisticModel
 from mlcli.classification.information import Information, information
+from mlcli.classification.newton import LogisticFit
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.split import stratified_indices
@@ -53,7 +54,7 @@ class LogisticOutcome:
         calibration: of class 1 of two, of the predicted class of more.
         information: of the cells of the test rows; of the truth where p(C_1|x) is known.
         certificate: of the fit on the training rows.
-        no_minimum: whether the training rows can be separated, so that E has no finite minimum.
+        no_minimum: why E has no finite minimum on the training rows; None where it may have one.
         saturation, separable: results of the studies.
         n_train: number of training rows.
     """
@@ -66,7 +67,7 @@ class LogisticOutcome:
     calibration: Calibration
     information: dict[str, Information]
     certificate: Certificate
-    no_minimum: bool
+    no_minimum: str | None
     saturation: Saturation
     separable: Separable
     n_train: int
@@ -121,10 +122,28 @@ def run_replicate(config: LogisticConfig, source: Source, index: int) -> Logisti
         bins,
         every,
         model.fit.certificate,
-        model.fit.separable,
+        why_no_minimum(model.fit, split.classes.names),
         saturation(config, model),
         separable(config, model),
         split.train.size,
+    )
+
+
+def why_no_minimum(fit: LogisticFit, names: Sequence[str]) -> str | None:
+    """Which training rows can be separated and where the loss then goes; None if not known to be.
+
+    Args:
+        fit: to the training rows.
+        names: of the classes.
+    """
+    if not fit.separable:
+        return None
+    found, towards = fit.separation, ""
+    if found is not None and found.infimum > 0:
+        towards = f" towards {found.infimum:.4g}"
+    return (
+        f"the training rows can be separated{found.exception(names) if found else ''}, and without "
+        f"a penalty the loss then falls for ever{towards} as the weights grow"
     )
 
 

@@ -326,11 +326,9 @@ def _warnings(found: Sequence[LogisticOutcome]) -> list[str]:
 
 def _hint(config: LogisticConfig, found: Sequence[LogisticOutcome]) -> str:
     """What to try if no seed's fit is certified."""
-    if any(one.no_minimum for one in found):
-        return (
-            "--penalty l2: the training rows can be separated, and without a penalty the loss then "
-            "falls for ever as the weights grow"
-        )
+    for one in found:
+        if one.no_minimum is not None:
+            return f"--penalty l2: {one.no_minimum}"
     if config.solver != "newton" and config.loss == "cross-entropy":
         return "--solver newton, or more --max-steps"
-    return "more --max-steps, or a penalty"
+    return f"more --max-steps, or a {'' if config.penalty == 'none' else 'larger '}penalty"

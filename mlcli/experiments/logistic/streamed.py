@@ -24,7 +24,7 @@ from mlcli.experiments.logistic.classes import (
     strengths_of,
 )
 from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.replicate import LogisticOutcome, LogisticSplit
+from mlcli.experiments.logistic.replicate import LogisticOutcome, LogisticSplit, why_no_minimum
 from mlcli.experiments.logistic.streamed_scores import StreamedScores
 from mlcli.experiments.logistic.studies import MAX_ROWS, saturation, separable
 from mlcli.linear.arrays import EPSILON
@@ -398,7 +398,7 @@ class _Run:
             bins,
             {"cells": test.cells()},
             fit.certificate,
-            fit.separable,
+            why_no_minimum(fit, self._classes.names),
             saturation(config, model),
             separable(config, model),
             train.n_rows,

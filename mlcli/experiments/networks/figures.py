@@ -275,7 +275,7 @@ def misclassified(table: Table, *, classes: bool) -> Figure:
     if not table["row"]:
         return nothing_to_draw("No test row of the first seed was called wrong.")
     if not table["pixels"][0]:
-        return nothing_to_draw("The rows are no images; misclassified.csv lists them.")
+        return nothing_to_draw("The rows are not images; misclassified.csv lists them.")
     images = [
         np.array([line.split(" ") for line in text.split("/")], dtype=float)
         for text in table["pixels"][:MOST_IMAGES]

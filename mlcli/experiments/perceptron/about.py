@@ -18,7 +18,7 @@ ABOUT = About(
     ),
     figures={
         "gates": Caption(
-            "Figures 7 and 8, Tables 2 and 3",
+            "Figure 8, Tables 2 and 3",
             "Two squares of four inputs: one line cuts off NAND's 0, XOR needs a line that moves.",
             "Outputs for the four inputs (filled is 1) and the lines that the weights draw. XOR's "
             "output unit has one line where the hidden unit is silent and another where it fires, "
@@ -33,7 +33,7 @@ ABOUT = About(
             "which no run may pass.",
         ),
         "approximation": Caption(
-            "Figure 9, (6.5) to (6.11)",
+            "Figure 9, (6.5), (6.6), (6.11)",
             "A curve, staircases that follow it with more and more bins, and a smooth version.",
             "Pairs of threshold units add up to a staircase; sigmoids in place of the steps, here "
             "of steepness 2 a bin, round it off.",
@@ -45,7 +45,7 @@ ABOUT = About(
             "95 % intervals. A smooth function is met to first order.",
         ),
         "deformation": Caption(
-            "(5.15), corrected",
+            "Consequences of (5.15), corrected",
             "Error against steepness with a minimum, and the share of units that still have a "
             "slope.",
             "Sigmoids in place of steps at a fixed number of bins. Too flat, they blur the "
