@@ -25,7 +25,11 @@ ASSERT = "--assert"
 @app.command()
 def check(
     folder: Annotated[
-        Path, typer.Argument(help="A run folder, or a folder with one run a command in it.")
+        Path,
+        typer.Argument(
+            help="A run folder, a folder with one run a command in it, or scores of another "
+            "program, as for `mlcli compare`."
+        ),
     ] = REPORTS,
     asserted: Annotated[
         list[str] | None,
@@ -60,13 +64,16 @@ def check(
     """
     from mlcli.review.gates import as_json as verdicts_json
     from mlcli.review.gates import judge
-    from mlcli.review.runs import is_run, read_run, runs_by_section
+    from mlcli.review.runs import foreign_run, is_run, read_run, runs_by_section
+    from mlcli.review.scores import is_scores
     from mlcli.run.files import strict
 
     _check_junit(junit)
+    if not asserted and is_scores(folder):
+        raise ConfigError(f"gates on {folder} are given by {ASSERT}", hint=f"{ASSERT} '{EXAMPLE}'")
     gates = _asserted(asserted) if asserted else _from_file(params)
-    if is_run(folder):
-        run = read_run(folder)
+    if is_run(folder) or is_scores(folder):
+        run = read_run(folder) if is_run(folder) else foreign_run(folder)
         gates = gates if asserted else _of_run(gates, run, quiet)
         verdicts = judge(gates, {"": run.metrics, run.section: run.metrics})
     else:

@@ -156,7 +156,11 @@ def test_bad_scores_are_one_sentence_and_nothing_is_written(
     Path(name).write_bytes(text.encode("latin-1"))
     write(WIDE, Path("good.csv"))
     before = sorted(empty_folder.rglob("*"))
-    for command in (("compare", "good.csv", name, "--out", "page", "--fail-if-worse", "acc"),):
+    for command in (
+        ("compare", "good.csv", name, "--out", "page", "--fail-if-worse", "acc"),
+        ("check", name, "--assert", "acc.mean > 0"),
+        ("power", name, "--out", "curve"),
+    ):
         done = mlcli(*command)
         assert (done.code, done.out) == (2, "")
         assert words in done.err
