@@ -23,37 +23,43 @@ REPORTS = Path("reports")
 ASSERT = "--assert"
 
 
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        help="A run folder, a folder with one run a command in it, or scores of another "
+        "program, as for `mlcli compare`."
+    ),
+]
+Asserted = Annotated[
+    list[str] | None,
+    typer.Option(
+        ASSERT,
+        help=f"A gate, instead of those of the params file; repeat for more. As '{EXAMPLE}'.",
+        metavar="GATE",
+    ),
+]
+Flaky = Annotated[
+    bool,
+    typer.Option("--flaky", help="Say how often each gate would fail with fresh seeds."),
+]
+FreshSeeds = Annotated[
+    int | None,
+    typer.Option(
+        "--n-seeds", help="Fresh seeds for --flaky (default: as many as there are).", min=2
+    ),
+]
+
+
 @app.command()
 def check(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            help="A run folder, a folder with one run a command in it, or scores of another "
-            "program, as for `mlcli compare`."
-        ),
-    ] = REPORTS,
-    asserted: Annotated[
-        list[str] | None,
-        typer.Option(
-            ASSERT,
-            help=f"A gate, instead of those of the params file; repeat for more. As '{EXAMPLE}'.",
-            metavar="GATE",
-        ),
-    ] = None,
+    folder: Folder = REPORTS,
+    asserted: Asserted = None,
     params: Annotated[
         Path | None,
         typer.Option("--params", help="Read this file instead of ./params.yaml.", metavar="FILE"),
     ] = None,
-    flaky: Annotated[
-        bool,
-        typer.Option("--flaky", help="Say how often each gate would fail with fresh seeds."),
-    ] = False,
-    n_seeds: Annotated[
-        int | None,
-        typer.Option(
-            "--n-seeds", help="Fresh seeds for --flaky (default: as many as there are).", min=2
-        ),
-    ] = None,
+    flaky: Flaky = False,
+    n_seeds: FreshSeeds = None,
     junit: Annotated[
         Path | None,
         typer.Option("--junit", help="Write a JUnit file too, for CI to show.", metavar="FILE"),

@@ -25,56 +25,67 @@ MOST_ROWS = 40
 LABELS = ascii_uppercase
 
 
+Places = Annotated[
+    list[str],
+    typer.Argument(
+        help="Two or more of: a run folder, a folder of runs, REV or REV:folder of git, the "
+        "name of a DVC experiment, or scores of another program (a table, a folder of MLflow "
+        "or DVCLive). FOLDER:variant or FILE:variant is one variant of it.",
+        metavar="A B...",
+    ),
+]
+Page = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Write a page with curves overlaid: a file.html, or a folder for index.html.",
+        metavar="DIR|FILE",
+    ),
+]
+Worse = Annotated[
+    str | None,
+    typer.Option(
+        "--fail-if-worse",
+        help="Exit 3 if one of these metrics is worse than in the first; METRIC=MARGIN for a "
+        "margin of its own.",
+        metavar="METRIC,...",
+    ),
+]
+Margin = Annotated[
+    float | None,
+    typer.Option("--margin", help="A loss up to this is not worse (default: 0)."),
+]
+Undecided = Annotated[
+    Literal["pass", "fail"] | None,
+    typer.Option("--undecided", help="Whether an undecided metric passes (default: pass)."),
+]
+Best = Annotated[
+    Literal["largest", "smallest"] | None,
+    typer.Option("--best", help="The better end, where a metric's name does not tell."),
+]
+JUnit = Annotated[
+    Path | None,
+    typer.Option("--junit", help="Write the verdicts as a JUnit file.", metavar="FILE"),
+]
+Unpaired = Annotated[
+    bool,
+    typer.Option("--unpaired", help="Seeds of the same number have nothing in common."),
+]
+
+
 @app.command()
 def compare(
-    places: Annotated[
-        list[str],
-        typer.Argument(
-            help="Two or more of: a run folder, a folder of runs, REV or REV:folder of git, the "
-            "name of a DVC experiment, or scores of another program (a table, a folder of MLflow "
-            "or DVCLive). FOLDER:variant or FILE:variant is one variant of it.",
-            metavar="A B...",
-        ),
-    ],
+    places: Places,
     every: Annotated[
         bool, typer.Option("--all", help="Show every metric, also those that are equal.")
     ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            help="Write a page with curves overlaid: a file.html, or a folder for index.html.",
-            metavar="DIR|FILE",
-        ),
-    ] = None,
-    worse: Annotated[
-        str | None,
-        typer.Option(
-            "--fail-if-worse",
-            help="Exit 3 if one of these metrics is worse than in the first.",
-            metavar="METRIC,...",
-        ),
-    ] = None,
-    margin: Annotated[
-        float | None,
-        typer.Option("--margin", help="A loss up to this is not worse (default: 0)."),
-    ] = None,
-    undecided: Annotated[
-        Literal["pass", "fail"] | None,
-        typer.Option("--undecided", help="Whether an undecided metric passes (default: pass)."),
-    ] = None,
-    best: Annotated[
-        Literal["largest", "smallest"] | None,
-        typer.Option("--best", help="The better end, where a metric's name does not tell."),
-    ] = None,
-    junit: Annotated[
-        Path | None,
-        typer.Option("--junit", help="Write the verdicts as a JUnit file.", metavar="FILE"),
-    ] = None,
-    unpaired: Annotated[
-        bool,
-        typer.Option("--unpaired", help="Seeds of the same number have nothing in common."),
-    ] = False,
+    out: Page = None,
+    worse: Worse = None,
+    margin: Margin = None,
+    undecided: Undecided = None,
+    best: Best = None,
+    junit: JUnit = None,
+    unpaired: Unpaired = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No messages.")] = False,
 ) -> None:
@@ -107,20 +118,21 @@ def compare(
     from mlcli.review.runs import open_place
     from mlcli.run.files import strict
 
-    names = _names(worse, {"--margin": margin, "--undecided": undecided, "--best": best}, junit)
-    decisions.check_margin(margin or 0.0)
+    others = {"--margin": margin, "--undecided": undecided, "--best": best, "--junit": junit}
+    names = _names(worse, others)
+    margins = {} if worse is None else decisions.margins_of(names, margin)
     _check(places, out, junit)
     with ExitStack() as stack:
         groups, left_out = matched([open_place(place, stack) for place in places])
         found = [compare_runs(runs, unpaired) for runs in groups]
-        verdicts = decisions.decide(groups, names, margin or 0.0, best, unpaired) if names else []
+        verdicts = decisions.decide(groups, margins, best, unpaired) if margins else []
         if out is not None:
             chapters = [_chapter(*pair, every) for pair in zip(groups, found, strict=True)]
             _write(chapters, verdicts, out, quiet)
     if junit is not None:
         _write_junit(verdicts, junit, undecided == "fail")
     if as_json:
-        listed = {"verdicts": [decisions.as_json(one) for one in verdicts]} if names else {}
+        listed = {"verdicts": [decisions.as_json(one) for one in verdicts]} if margins else {}
         console.print_json(strict({"comparisons": found} | listed))
     else:
         for one in found:
@@ -132,22 +144,17 @@ def compare(
     _judge(verdicts, undecided == "fail")
 
 
-def _names(worse: str | None, others: Mapping[str, Any], junit: Path | None) -> list[str]:
+def _names(worse: str | None, others: Mapping[str, Any]) -> list[str]:
     """The metrics of --fail-if-worse, without which some flags have no meaning."""
     from mlcli.lists import split_names
 
-    if worse is None:
-        given = [flag for flag, value in {**others, "--junit": junit}.items() if value is not None]
-        if given:
-            raise ConfigError(f"{given[0]} has no meaning without --fail-if-worse METRIC")
-        return []
+    given = [flag for flag, value in others.items() if value is not None]
+    if worse is None and given:
+        raise ConfigError(f"{given[0]} has no meaning without --fail-if-worse METRIC")
     try:
-        names = split_names(worse)
+        return split_names(worse or "")
     except ValueError as error:
         raise ConfigError(f"--fail-if-worse {error}") from None
-    if not names:
-        raise ConfigError("--fail-if-worse", must="one or more metrics", got="none")
-    return names
 
 
 def _judge(verdicts: Sequence[Decision], undecided_fails: bool) -> None:

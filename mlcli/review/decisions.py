@@ -75,20 +75,39 @@ class Decision:
     reason: str = ""
 
 
-def check_margin(margin: float) -> None:
-    """Refuse a margin that is no number from 0.
+def margins_of(texts: Sequence[str], margin: float | None) -> dict[str, float]:
+    """The margin of each metric by its name.
+
+    Args:
+        texts: ``metric`` or ``metric=margin``.
+        margin: of the metrics that have none of their own; None: 0.
 
     Raises:
-        ConfigError: it is below 0 or not finite.
+        ConfigError: there is no metric, or a margin is no number from 0.
     """
+    found: dict[str, float] = {}
+    _check_margin("--margin", margin or 0.0)
+    for text in texts:
+        name, equals, own = text.rpartition("=")
+        try:
+            value = float(own) if equals else margin or 0.0
+        except ValueError:
+            raise ConfigError(f"the margin of {name}", must="a number from 0", got=own) from None
+        _check_margin(f"the margin of {name}", value)
+        found[name.strip() if equals else text] = value
+    if not found or not all(found):
+        raise ConfigError("--fail-if-worse", must="one or more metrics", got="none")
+    return found
+
+
+def _check_margin(what: str, margin: float) -> None:
     if not isfinite(margin) or margin < 0:
-        raise ConfigError("--margin", must="a number from 0", got=f"{margin:g}")
+        raise ConfigError(what, must="a number from 0", got=f"{margin:g}")
 
 
 def decide(
     groups: Sequence[Sequence[Run]],
-    names: Sequence[str],
-    margin: float,
+    margins: Mapping[str, float],
     best: str | None = None,
     unpaired: bool = False,
 ) -> list[Decision]:
@@ -99,8 +118,8 @@ def decide(
 
     Args:
         groups: runs that are compared with the first of them, of one command or across commands.
-        names: of metrics: a path in details.json, its end, or one with the section before it.
-        margin: a loss up to this counts as not worse.
+        margins: of each metric by its name: a loss up to this counts as not worse. A name is a path
+            in details.json, its end, or one with the section before it.
         best: ``largest`` or ``smallest``, where the names don't tell.
         unpaired: whether seeds of the same number have nothing in common.
 
@@ -109,15 +128,15 @@ def decide(
             end is better.
     """
     asked = [
-        (runs, run, path)
-        for name in dict.fromkeys(names)
+        (runs, run, path, margin)
+        for name, margin in margins.items()
         for runs, path in _places(groups, name)
         for run in runs[1:]
     ]
     confidence = 1 - LEVEL / len(asked)
     return [
         _decision(runs[0], run, path, margin, confidence, best, unpaired)
-        for runs, run, path in asked
+        for runs, run, path, margin in asked
     ]
 
 

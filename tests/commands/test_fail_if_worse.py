@@ -104,6 +104,16 @@ def test_several_metrics_share_the_level(mlcli: Run, empty_folder: Path) -> None
     assert found[0]["ci_high"] == pytest.approx(d.mean() + half)
 
 
+def test_a_metric_may_have_a_margin_of_its_own(mlcli: Run, empty_folder: Path) -> None:
+    for name, shift in (("a.csv", 0.0), ("b.csv", 0.02)):
+        rows = [f"{s},{v!r},{100 * v!r}" for s, v in enumerate((A + shift * (1 + NOISE)).tolist())]
+        Path(name).write_text("\n".join(["seed,error,seconds", *rows, ""]))
+    flags = ("--fail-if-worse", "error=0.03,seconds", "--margin", "1", "--json")
+    found = mlcli("compare", "a.csv", "b.csv", *flags).json["verdicts"]
+    assert [one["margin"] for one in found] == [0.03, 1.0]
+    assert [one["verdict"] for one in found] == ["not worse", "worse"]
+
+
 def test_undecided_passes_unless_it_is_to_fail(mlcli: Run, empty_folder: Path) -> None:
     table("a.csv", A.tolist())
     table("b.csv", (A - 0.0005 + NOISE).tolist())
@@ -255,6 +265,9 @@ def test_a_metric_of_one_command_of_many_is_named_with_its_section(mlcli: Run) -
     [
         (("--fail-if-worse", "acc", "--margin", "-0.1"), "--margin must be a number from 0"),
         (("--fail-if-worse", "acc", "--margin", "nan"), "--margin must be a number from 0"),
+        (("--fail-if-worse", "acc=-1"), "the margin of acc must be a number from 0, got -1"),
+        (("--fail-if-worse", "acc=x"), "the margin of acc must be a number from 0, got x"),
+        (("--fail-if-worse", "=1"), "--fail-if-worse must be one or more metrics"),
         (("--fail-if-worse", "ac"), "a.csv has no such metric; try acc"),
         (("--fail-if-worse", "width"), "width does not say which end is better; try --best"),
         (("--fail-if-worse", ","), "--fail-if-worse must be one or more metrics"),
