@@ -20,7 +20,7 @@ from mlcli.tracking import ONE_A_COMMAND, TRACKERS, track, trackers_of
 
 if TYPE_CHECKING:
     from mlcli.sweeps.axes import Point
-    from mlcli.sweeps.flow import Finished, Request
+    from mlcli.sweeps.search import Finished, Request
 
 app = typer.Typer(add_completion=False)
 # Trackers that tell many runs of a command apart.
@@ -119,7 +119,7 @@ def sweep(
 
     Example: mlcli sweep train-mlp -S data=iris -S 'learning_rate=log(1e-3,1,4)'
     """
-    from mlcli.sweeps.flow import Request, points_of, run_sweep, section_of
+    from mlcli.sweeps.search import Request, points_of, run_sweep, section_of
     from mlcli.sweeps.table import failed
 
     section, trackers = section_of(command), _trackers(track_with)
@@ -169,7 +169,7 @@ def _trackers(text: str | None) -> tuple[str, ...]:
 
 def _show_points(request: Request, points: Sequence[Point]) -> None:
     from mlcli.run.execute import finished
-    from mlcli.sweeps.flow import checked
+    from mlcli.sweeps.search import checked
 
     tasks, prepared = checked(request, points)
     keys = [key for key, _ in tasks[0].point]

@@ -11,8 +11,9 @@ import typer
 
 from mlcli import console
 from mlcli.commands.complete import run_folders
-from mlcli.config.verify import ABSOLUTE, BY_INTERVALS, RELATIVE
+from mlcli.config.verify import ABSOLUTE, RELATIVE
 from mlcli.errors import DataError, GateError, InputError, Interrupted, MlcliError
+from mlcli.experiments import EXPERIMENTS, about
 from mlcli.partials import temporary_folder
 from mlcli.result import Display
 
@@ -130,7 +131,8 @@ def _look(
     how = str(match)
     if match is Match.AUTO:
         how = "bytes" if not elsewhere else "numbers"
-        how = "intervals" if elsewhere and run.section in BY_INTERVALS else how
+        loose = run.section in EXPERIMENTS and about(run.section).by_intervals
+        how = "intervals" if elsewhere and loose else how
     return run, checked, replace(_again(run, how, close, jobs), machine=elsewhere)
 
 

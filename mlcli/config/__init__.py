@@ -1,7 +1,9 @@
 """One frozen model a command: the only home of names, defaults, ranges, units and help.
 
-`SECTIONS` names the sections of params.yaml. The rest follows by convention: section ``fit_poly``
-is ``FitPolyConfig`` in ``mlcli.experiments.fit_poly.config`` and the command ``fit-poly``.
+`SECTIONS` names the sections of params.yaml: that of the data, then the experiments in the order of
+the notes, which is the order of `mlcli --help` and of the report. The rest follows by convention:
+section ``fit_poly`` is ``FitPolyConfig`` in ``mlcli.experiments.fit_poly.config`` and the command
+``fit-poly``.
 """
 
 from __future__ import annotations
@@ -15,18 +17,18 @@ if TYPE_CHECKING:
 
 SECTIONS = (
     "data",
-    "fit_poly",
     "kfold",
+    "fit_poly",
     "bias_variance",
-    "bayes",
     "descent",
     "logistic",
     "perceptron",
-    "propagate",
     "train_mlp",
+    "propagate",
     "lr_find",
     "filters",
     "train_cnn",
+    "bayes",
     "baseline",
 )
 

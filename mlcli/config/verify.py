@@ -10,18 +10,3 @@ from __future__ import annotations
 # |a - b| <= ABSOLUTE + RELATIVE max(|a|, |b|).
 RELATIVE = 1e-6
 ABSOLUTE = 1e-9
-# Sections whose digits another processor changes: trainings; polynomials of degree 300 or past the
-# interpolation threshold, whose small singular values are rounding errors; and filters, which names
-# an image after its nearest neighbour, where a tie goes either way.
-BY_INTERVALS = frozenset(
-    {
-        "baseline",
-        "bias_variance",
-        "filters",
-        "fit_poly",
-        "lr_find",
-        "propagate",
-        "train_cnn",
-        "train_mlp",
-    }
-)

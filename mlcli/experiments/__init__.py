@@ -1,4 +1,7 @@
-"""Every experiment by its section of params.yaml. Listing them imports nothing heavy."""
+"""Every experiment by its section of params.yaml, in the order of the notes.
+
+Listing them imports nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,3 @@ def load(section: str) -> Experiment[Any, Any]:
     """The experiment of a section."""
     found: Experiment[Any, Any] = import_module(f"mlcli.experiments.{section}").EXPERIMENT
     return found
-
-
-def in_order_of_the_notes() -> tuple[str, ...]:
-    """The sections of all experiments, as the notes and the report have them."""
-    return tuple(sorted(EXPERIMENTS, key=lambda section: about(section).place))

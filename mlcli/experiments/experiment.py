@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from mlcli.errors import InputError
 from mlcli.result import Checkpoint, Display, Progress, Result, in_silence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlcli.datasets.source import Source
+    from mlcli.experiments.wording import Printed
     from mlcli.neural.data_parallel import ProcessGroup
     from mlcli.scale.workers import Workers
 
@@ -94,7 +95,12 @@ class About:
         summary: the first sentence of its help.
         example: a command line, for the end of its help.
         flags: the parameters of its own that ``--help`` shows; ``--help-all`` shows every one.
-        place: its place in the order of the notes, and so in the report.
+        takes: the data that it takes: rows whose target is ``numbers`` or ``classes``, ``both``, as
+            its parameters have it, or ``images`` with classes.
+        by_intervals: whether another processor changes its digits, so that `mlcli verify` compares
+            its means there by their intervals: trainings; polynomials of degree 300 or past the
+            interpolation threshold, whose small singular values are rounding errors; a nearest
+            neighbour, where a tie goes either way.
         title, question: the heading and the first paragraph of its part of the report.
         figures: name -> caption, in the order of the report.
         tables: names of its CSV files, without the ending.
@@ -115,7 +121,8 @@ class About:
     section: str
     summary: str
     example: str
-    place: int
+    takes: Literal["numbers", "classes", "both", "images"]
+    by_intervals: bool = False
     flags: tuple[str, ...] = ()
     title: str = ""
     question: str = ""
@@ -215,6 +222,10 @@ class Experiment(ABC, Generic[C, P]):
     @abstractmethod
     def draw(self, folder: Path) -> dict[str, Figure]:
         """Every figure by name, drawn from the tables of a run folder."""
+
+    def compare(self, metrics: Mapping[str, Any]) -> list[Printed]:
+        """Numbers that the notes print, beside those of a run; by default none."""
+        return []
 
     def display_timings(self, timings: Mapping[str, Any]) -> list[Display]:
         """Tables of the seconds that the work took; by default none."""

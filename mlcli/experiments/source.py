@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from mlcli.config import SECTIONS, config_class
+from mlcli.config import config_class
 from mlcli.datasets.columns import Declared
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source, open_source
 from mlcli.datasets.tables import TextFeatures
 from mlcli.errors import DataError
+from mlcli.experiments import EXPERIMENTS, about
+from mlcli.experiments.experiment import About
 from mlcli.models.parts import PREPARED_SCHEMA
 from mlcli.result import Result
 
 SHOWN_CLASSES = 3
-# Sections whose target is numbers, whatever their parameters.
-OF_NUMBERS = ("bayes", "bias_variance", "descent", "fit_poly")
 
 
 def source_of(config: Any) -> Source:
@@ -29,18 +29,15 @@ def source_of(config: Any) -> Source:
     try:
         return _opened(config)
     except TextFeatures as error:
-        command = next(name for name in SECTIONS if config_class(name) is type(config))
-        if error.target_texts and _wants_numbers(command, config):
-            command = command.replace("_", "-")
-            raise _refusal(command, error.target, error.target_texts, error) from None
+        one = about(next(name for name in EXPERIMENTS if config_class(name) is type(config)))
+        if error.target_texts and _wants_numbers(one, config):
+            raise _refusal(one.command, error.target, error.target_texts, error) from None
         raise
 
 
-def _wants_numbers(section: str, config: Any) -> bool:
+def _wants_numbers(one: About, config: Any) -> bool:
     """Whether the target must be numbers."""
-    if section == "kfold":
-        return bool(config.loss != "zero-one")
-    return section in OF_NUMBERS or getattr(config, "task", None) == "regression"
+    return one.takes == "numbers" or getattr(config, "task", None) == "regression"
 
 
 def _opened(config: Any) -> Source:

@@ -1,8 +1,9 @@
-"""Numbers and intervals as the cells of a table."""
+"""Numbers and intervals as the cells of a table, and beside those that the notes print."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 # Brier's own, over all classes; of two classes it is twice the one-sided score.
@@ -33,3 +34,37 @@ def interval(summary: Mapping[str, Any] | None) -> tuple[str, str]:
     if not summary:
         return "", ""
     return number(summary["mean"]), between(summary["ci_low"], summary["ci_high"])
+
+
+@dataclass(frozen=True)
+class Printed:
+    """One printed number and ours.
+
+    Attributes:
+        place: where it stands in the notes.
+        what: what it is.
+        printed: as the notes have it.
+        ours: as the run has it.
+        interval: the interval of ours, empty where there is none to have.
+        verdict: how the two stand to each other.
+    """
+
+    place: str
+    what: str
+    printed: str
+    ours: str
+    interval: str
+    verdict: str
+
+
+def exact(place: str, what: str, printed: str, ours: str) -> Printed:
+    """A number without an interval: equal, or it differs."""
+    return Printed(place, what, printed, ours, "", "equal" if printed == ours else "differs")
+
+
+def measured(place: str, what: str, printed: float, found: Mapping[str, Any]) -> Printed:
+    """A mean over seeds: inside, where its interval holds the printed number, or outside."""
+    inside = found["ci_low"] <= printed <= found["ci_high"]
+    drawn = between(found["ci_low"], found["ci_high"])
+    verdict = "inside" if inside else "outside"
+    return Printed(place, what, number(printed), number(found["mean"]), drawn, verdict)

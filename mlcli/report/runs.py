@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from mlcli.errors import DataError
 from mlcli.experiments import EXPERIMENTS, about, load
 from mlcli.experiments.experiment import Caption
+from mlcli.experiments.wording import Printed
 from mlcli.json_file import read_json
 from mlcli.lists import joined_names
-from mlcli.report.paper import Compared, compared
 from mlcli.report.svg import part_of_page, size
 from mlcli.result import Display
 from mlcli.run.files import DETAILS, json_text
@@ -71,7 +71,7 @@ class Run:
     tables: Sequence[Display]
     figures: Sequence[Shown]
     missing: Mapping[str, str]
-    compared: Sequence[Compared]
+    compared: Sequence[Printed]
     config: Sequence[tuple[str, Mapping[str, Any]]]
     provenance: str
 
@@ -124,7 +124,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
 def _place(manifest: Mapping[str, Any]) -> tuple[int, str]:
     """Sorts runs as the notes have their experiments; what is none comes last."""
     section = _section(manifest)
-    return (about(section).place if section in EXPERIMENTS else len(EXPERIMENTS) + 1), section
+    known = section in EXPERIMENTS
+    return EXPERIMENTS.index(section) if known else len(EXPERIMENTS), section
 
 
 def _section(manifest: Mapping[str, Any]) -> str:
@@ -136,9 +137,9 @@ def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> Run:
     try:
         one = about(section)
         metrics = read_json(folder / DETAILS)
-        tables = load(section).display(metrics)
+        experiment = load(section)
+        tables, beside = experiment.display(metrics), experiment.compare(metrics)
         drawn = _draw(section, folder)
-        beside = compared(section, metrics)
     except Exception as error:
         # Drawing meets whatever a damaged file holds, and raises almost anything.
         raise DataError(

@@ -12,52 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlcli.config import SECTIONS
+from mlcli.experiments import EXPERIMENTS, about
+from tests.experiments.contract import cases_of
 
 Run = Callable[..., Any]
 BARE = ("--n-seeds", "2", "--no-plots", "--quiet")
 NUMBERS = ("hurt", "wide", "far", "rare")
 CLASSES = (*(f"{name}_classes" for name in NUMBERS), "opposed_classes", "one_row_a_class")
-# What takes classes; the others take numbers.
-OF_CLASSES = ("logistic", "perceptron", "propagate")
-
-COMMANDS: dict[str, list[str]] = {
-    "fit_poly": [
-        "--degrees 1,3",
-        "--degrees 1,2 --penalty l1 --l1 1e-4",
-        "--degrees 1 --penalty elastic --no-standardize",
-        "--degrees 1,2 --penalty l2 --l2 1e-6",
-        "--degrees 1,2 --solver lapack",
-        "--degrees 1 --solver certified",
-    ],
-    "kfold": [
-        "--degrees 1,2 --n-folds 3",
-        "--degrees 1 --penalty l1 --n-folds 2",
-        "--degrees 1 --penalty elastic --scheme leave-one-out",
-        "--degrees 1 --model logistic --loss zero-one --penalty l2 --n-folds 2",
-        "--degrees 1 --loss zero-one --scheme stratified --penalty l2 --n-folds 2",
-    ],
-    "bias_variance": ["--degrees 1 --n-datasets 4 --penalty l1"],
-    "bayes": [
-        "--basis linear",
-        "--basis linear --prior ard",
-        "--basis linear --noise student",
-        "--degree 1 --degrees 1",
-    ],
-    "descent": ["--degree 1 --basis legendre --n-noise 20"],
-    "logistic": ["--penalty l1 --l1 0.01", "--penalty l2 --l2 1e-3"],
-    "perceptron": ["--max-passes 50 --n-bins 4,16 --n-points 20"],
-    "propagate": [
-        "--depths 2 --width 4 --train-steps 4 --train-depth 2 --train-width 4 --train-batch 4 "
-        "--threshold 0.9 --train-seeds 1 --batch-sizes 4 --sign-counts 4 --activations relu "
-        "--inits he"
-    ],
-    "train_mlp": ["--n-epochs 1 --hidden 4 --batch-size 4"],
-    "lr_find": ["--n-steps 50 --hidden 4 --batch-size 4 --compare-epochs 0"],
-    "filters": ["--digit 1 --n-images 10 --picture digit"],
-    "train_cnn": ["--n-epochs 1 --batch-size 4"],
-    "baseline": ["--n-folds 2 --methods linear,ridge,logistic,neighbours"],
-}
 
 
 def write(name: str, X: np.ndarray, t: np.ndarray) -> None:
@@ -94,26 +55,23 @@ def hostile(empty_folder: Path) -> Path:
     return empty_folder
 
 
-def test_every_experiment_is_here() -> None:
-    assert set(COMMANDS) == set(SECTIONS) - {"data"}
-
-
 def data_of(section: str) -> list[str]:
-    """The files that a command can take."""
-    if section in ("filters", "train_cnn"):
-        return ["images.npz"]
-    both = section in ("kfold", "train_mlp", "baseline")
-    names = CLASSES if section in OF_CLASSES else (*NUMBERS, *CLASSES[:2] * both)
-    return [f"{name}.csv" for name in names]
+    """The files that an experiment can take."""
+    names = {
+        "numbers": NUMBERS,
+        "classes": CLASSES,
+        "both": (*NUMBERS, *CLASSES[:2]),
+        "images": (),
+    }[about(section).takes]
+    return [f"{name}.csv" for name in names] or ["images.npz"]
 
 
-@pytest.mark.parametrize("section", COMMANDS)
+@pytest.mark.parametrize("section", EXPERIMENTS)
 def test_no_warning_reaches_a_user(mlcli: Run, hostile: Path, section: str) -> None:
-    command = section.replace("_", "-")
     wrong, n_done = [], 0
     for data in data_of(section):
-        for arguments in COMMANDS[section]:
-            done = mlcli(command, *arguments.split(), "--data", data, *BARE)
+        for arguments in cases_of(section).anywhere:
+            done = mlcli(about(section).command, *arguments.split(), "--data", data, *BARE)
             n_done += done.code == 0
             if not calm(done):
                 wrong.append((data, arguments, done.code, done.err))

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mlcli.sweeps.points import DIED
+from mlcli.sweeps.search import DIED
 
 Run = Callable[..., Any]
 MLCLI = [sys.executable, "-m", "mlcli"]

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from mlcli.config import SECTIONS, config_class
-from mlcli.datasets.synthetic import SYNTHETIC
 from mlcli.run.manifest import platform_facts, run_hash, run_key
 
 Run = Callable[..., Any]
@@ -218,85 +216,6 @@ def test_one_seed_has_no_interval_to_be_held_to(mlcli: Run, empty_folder: Path) 
     metrics["degree_3"]["train_mse"]["mean"] *= 1.01
     forge(folder, "details.json", json.dumps(metrics))
     assert mlcli("verify", "one", "--quiet").code == 3
-
-
-# Values that make a run small, where a command has such a parameter.
-TINY_DATA = {
-    "logistic": "two-moons",
-    "perceptron": "iris",
-    "train_mlp": "iris",
-    "lr_find": "iris",
-    "train_cnn": "digits",
-    "baseline": "diabetes",
-    "filters": "digits",
-    "propagate": "digits",
-}
-TINY = {
-    "cnn_epochs": "1",
-    "compare_epochs": "1",
-    "coverage_rows": "20",
-    "depths": "2",
-    "calibration_rows": "20",
-    "deploy_size": "8",
-    "descent": "false",
-    "hidden": "4-4",
-    "inits": "he",
-    "layers": "conv 2 3x3,relu,flatten",
-    "batch_sizes": "4",
-    "condition_numbers": "2,5",
-    "flow_steps": "20,40",
-    "n_noise": "100",
-    "max_passes": "50",
-    "margins": "0.2",
-    "train_rates": "0.001",
-    "train_rows": "64",
-    "train_seeds": "2",
-    "width": "16",
-    "n_batches": "2",
-    "activations": "relu",
-    "n_images": "10",
-    "n_calibration": "20",
-    "n_coverage": "20",
-    "n_datasets": "10",
-    "n_draws": "3",
-    "n_epochs": "1",
-    "n_folds": "3",
-    "n_nested": "2",
-    "n_path": "3",
-    "n_samples": "60",
-    "n_seeds": "2",
-    "n_steps": "60",
-    "n_strengths": "3",
-    "n_study": "20",
-    "n_surface": "5",
-    "n_test": "100",
-    "train_steps": "5",
-    "train_depth": "2",
-    "train_width": "4",
-    "path_penalty": "none",
-    "methods": "constant,linear",
-    "degrees": "1,2",
-    "equal_mlp": "false",
-}
-EXPERIMENTS = [section for section in SECTIONS if section != "data"]
-
-
-@pytest.mark.parametrize("section", EXPERIMENTS)
-def test_a_run_of_every_experiment_is_made_again(mlcli: Run, section: str) -> None:
-    model = config_class(section)
-    settings = {key: value for key, value in TINY.items() if key in model.model_fields}
-    data = TINY_DATA.get(section, "noisy-cubic")
-    if data not in SYNTHETIC:
-        settings.pop("n_samples", None)
-    if section == "lr_find":
-        settings.pop("layers")
-    sets = [part for key, value in settings.items() for part in ("-S", f"{section}.{key}={value}")]
-    run = (section.replace("_", "-"), "-S", f"{section}.data={data}", *sets)
-    done = mlcli(*run, "--out", "one", "--no-plots", "--quiet")
-    assert done.code == 0, done.err
-    again = mlcli("verify", "one", "--quiet", "--json")
-    assert again.code == 0, again.err
-    assert again.json["runs"][0]["verdict"] == "same"
 
 
 def test_other_data_are_not_run(mlcli: Run, empty_folder: Path) -> None:

@@ -20,10 +20,9 @@ from mlcli.experiments.experiment import Context
 from mlcli.linear.bayes.evidence import maximise_evidence
 from mlcli.linear.bayes.posterior import spectrum
 from mlcli.scale.workers import Processes
+from tests.experiments.contract import Cases
 
 Run = Callable[..., Any]
-SMALL = ("bayes", "--degrees", "0-4", "--n-seeds", "3", "--n-calibration", "8", "--n-surface", "9")
-BARE = (*SMALL, "--no-plots", "--quiet", "--json")
 
 
 def write_csv(path: Path, columns: dict[str, Any]) -> None:
@@ -36,6 +35,53 @@ def write_csv(path: Path, columns: dict[str, Any]) -> None:
 def read(path: str) -> list[dict[str, str]]:
     with Path(path).open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def write_files() -> None:
+    write_csv(Path("flat.csv"), {"x": range(9), "t": [3] * 9})
+    Path("q.csv").write_text("x\n0\n1\n")
+
+
+CASES = Cases(
+    small="--degrees 0-4 --n-seeds 3 --n-calibration 8 --n-surface 9",
+    anywhere=(
+        "--basis linear",
+        "--basis linear --prior ard",
+        "--basis linear --noise student",
+        "--degree 1 --degrees 1",
+    ),
+    branches=(
+        "--prior ard --degree 6",
+        "--noise student",
+        "--noise student --prior-precision 0.1",
+        "--data diabetes --basis linear",
+        "--data diabetes --basis linear --prior ard",
+        "--data sine --basis fourier --degree 3",
+        "--basis gaussian --degree 5 --degrees 1-4",
+        "--data sine --n-samples 40 --degree 30 --degrees 0-30",
+        "--prior-precision 2 --noise-precision 0.3",
+        "--degree 0 --degrees 0",
+        "--n-draws 0",
+    ),
+    refused={
+        "--prior-precision 0": "above 0",
+        "--noise-precision -1": "above 0",
+        "--noise-shape 0": "above 0",
+        "--grid 1,0,5": "must be lo,hi,n",
+        "--grid a,b": "must be lo,hi,n",
+        "--grid 0,1,3 --at q.csv": "goes without --at",
+        "--prior general": "all three or none",
+        "--prior ard --prior-precision 1": "goes with prior isotropic",
+        "--prior ard --noise-precision 1": "found together",
+        "--noise student --noise-precision 1": "must be gaussian",
+        "--at nope.csv": "nope.csv",
+        "--degree -1": "at least 0",
+        "--data flat.csv": "has no variance",
+        "--degrees 0-3000": "1 to 2,000 are fitted",
+    },
+    write=write_files,
+)
+BARE = ("bayes", *CASES.small.split(), "--no-plots", "--quiet", "--json")
 
 
 @pytest.fixture
@@ -293,28 +339,6 @@ def test_a_nearly_exact_fit_in_batches_keeps_its_digits(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--prior", "ard", "--degree", "6"),
-        ("--noise", "student"),
-        ("--noise", "student", "--prior-precision", "0.1"),
-        ("--data", "diabetes", "--basis", "linear"),
-        ("--data", "diabetes", "--basis", "linear", "--prior", "ard"),
-        ("--data", "sine", "--basis", "fourier", "--degree", "3"),
-        ("--basis", "gaussian", "--degree", "5", "--degrees", "1-4"),
-        ("--data", "sine", "--n-samples", "40", "--degree", "30", "--degrees", "0-30"),
-        ("--prior-precision", "2", "--noise-precision", "0.3"),
-        ("--degree", "0", "--degrees", "0"),
-        ("--n-draws", "0"),
-    ],
-    ids=" ".join,
-)
-def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> None:
-    done = mlcli(*SMALL, *arguments, "--quiet")
-    assert done.code == 0, done.err
-
-
 def test_points_of_a_file(mlcli: Run, empty_folder: Path) -> None:
     rng = np.random.default_rng(2)
     X = rng.normal(size=(40, 2))
@@ -346,38 +370,6 @@ def test_an_exact_fit_has_no_answer(mlcli: Run, empty_folder: Path) -> None:
     done = mlcli("bayes", "--data", "exact.csv", "--degree", "1")
     assert (done.code, done.out) == (4, "")
     assert "fit the target exactly" in done.err
-    assert not Path("runs").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--prior-precision", "0"), "above 0"),
-        (("--noise-precision", "-1"), "above 0"),
-        (("--noise-shape", "0"), "above 0"),
-        (("--grid", "1,0,5"), "must be lo,hi,n"),
-        (("--grid", "a,b"), "must be lo,hi,n"),
-        (("--grid", "0,1,3", "--at", "q.csv"), "goes without --at"),
-        (("--prior", "general"), "all three or none"),
-        (("--prior", "ard", "--prior-precision", "1"), "goes with prior isotropic"),
-        (("--prior", "ard", "--noise-precision", "1"), "found together"),
-        (("--noise", "student", "--noise-precision", "1"), "must be gaussian"),
-        (("--at", "nope.csv"), "nope.csv"),
-        (("--degree", "-1"), "at least 0"),
-        (("--device", "cuda"), "must be auto or cpu"),
-        (("--data", "flat.csv"), "has no variance"),
-        (("--degrees", "0-3000"), "1 to 2,000 are fitted"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_bad_input_is_one_sentence(
-    mlcli: Run, quadratic: Path, arguments: tuple[str, ...], said: str
-) -> None:
-    write_csv(Path("flat.csv"), {"x": range(9), "t": [3] * 9})
-    done = mlcli("bayes", "--data", "q.csv", *arguments)
-    assert (done.code, done.out) == (2, ""), done.err
-    assert len(done.err.splitlines()) == 1
-    assert said in done.err
     assert not Path("runs").exists()
 
 

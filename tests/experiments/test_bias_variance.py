@@ -16,23 +16,38 @@ import pytest
 
 from mlcli.datasets.split import train_test_indices
 from mlcli.rng import stream
+from tests.experiments.contract import Cases
 
 Run = Callable[..., Any]
-SMALL = (
-    "bias-variance",
-    "--degrees",
-    "0-4",
-    "--n-seeds",
-    "3",
-    "--n-datasets",
-    "12",
-    "--n-strengths",
-    "4",
-    "--descent-columns",
-    "3,12,40",
-    "--no-plots",
-    "--quiet",
+
+
+def write_files() -> None:
+    Path("few.csv").write_text("x,t\n1,2\n2,3\n4,5\n5,5\n6,7\n")
+    rows = "".join(f"{draw},{x},{x * draw}\n" for draw in (0, 1) for x in range(10))
+    Path("draws.csv").write_text("draw,x,t\n" + rows)
+
+
+CASES = Cases(
+    small="--degrees 0-4 --n-seeds 3 --n-datasets 12 --n-strengths 4 --descent-columns 3,12,40",
+    anywhere=("--degrees 1 --n-datasets 4 --penalty l1",),
+    refused={
+        "--degrees -1": "bias_variance.degrees must be integers",
+        "--n-datasets 1": "bias_variance.n_datasets must be",
+        "--n-rows 9 --n-samples 10": "must be left out when n_samples is given",
+        "--strength-min 3 --strength-max 2": "must be at least strength_min",
+        "--descent-columns 0,3": "must be from 1 to 2000",
+        "--degrees 9 --n-rows 9": "at least 10 rows, got 9",
+        "--data few.csv --degrees 3": "at least 4 distinct rows, got",
+        "--data few.csv --degrees 0 --test-fraction 0.01": "too few test row",
+        "--data diabetes --degrees 9": "at most 5,000 are fitted",
+        "--data diabetes --degrees 1 --strength-degree 9": "at most 5,000",
+        "--data draws.csv --draw-column draw --degrees 0 --n-seeds 3 --dry-run": (
+            "holds 2 data set(s)"
+        ),
+    },
+    write=write_files,
 )
+SMALL = ("bias-variance", *CASES.small.split(), "--no-plots", "--quiet")
 PLAIN = (*SMALL, "--penalty", "none", "--no-descent")
 SUMMARY = {"mean", "std", "ci_low", "ci_high", "n"}
 
@@ -315,51 +330,6 @@ def test_one_seed_has_no_interval(mlcli: Run) -> None:
         "one seed has no interval"
         in mlcli(*[a for a in PLAIN if a != "--quiet"], "--n-seeds", "1", "--force").err
     )
-
-
-BAD = [
-    (["--degrees", "-1"], "bias_variance.degrees must be integers"),
-    (["--n-datasets", "1"], "bias_variance.n_datasets must be"),
-    (["--n-rows", "9", "--n-samples", "10"], "must be left out when n_samples is given"),
-    (["--strength-min", "3", "--strength-max", "2"], "must be at least strength_min"),
-    (["--descent-columns", "0,3"], "must be from 1 to 2000"),
-    (["--degrees", "9", "--n-rows", "9"], "at least 10 rows, got 9"),
-    (["--device", "cuda"], "must be auto or cpu"),
-    (["--data", "few.csv", "--degrees", "3"], "at least 4 distinct rows, got"),
-    (["--data", "few.csv", "--degrees", "0", "--test-fraction", "0.01"], "too few test row"),
-    (["--data", "diabetes", "--degrees", "9"], "at most 5,000 are fitted"),
-    (["--data", "diabetes", "--degrees", "1", "--strength-degree", "9"], "at most 5,000"),
-    (
-        [
-            "--data",
-            "draws.csv",
-            "--draw-column",
-            "draw",
-            "--degrees",
-            "0",
-            "--n-seeds",
-            "3",
-            "--dry-run",
-        ],
-        "holds 2 data set(s)",
-    ),
-]
-
-
-@pytest.mark.parametrize(("arguments", "expected"), BAD, ids=[" ".join(b[0]) for b in BAD])
-def test_bad_input_is_one_sentence_and_exit_2(
-    mlcli: Run, empty_folder: Path, arguments: list[str], expected: str
-) -> None:
-    (empty_folder / "few.csv").write_text("x,t\n1,2\n2,3\n4,5\n5,5\n6,7\n")
-    rows = "".join(f"{draw},{x},{x * draw}\n" for draw in (0, 1) for x in range(10))
-    (empty_folder / "draws.csv").write_text("draw,x,t\n" + rows)
-    before = set(empty_folder.rglob("*"))
-    done = mlcli("bias-variance", *arguments)
-    assert done.code == 2
-    assert done.out == ""
-    assert expected in done.err
-    assert len(done.err.splitlines()) == 1
-    assert set(empty_folder.rglob("*")) == before
 
 
 def test_a_file_read_in_batches_is_refused(

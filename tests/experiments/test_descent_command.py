@@ -9,8 +9,35 @@ from typing import Any
 
 import pytest
 
+from tests.experiments.contract import Cases
+
 Run = Callable[..., Any]
-SMALL = ("descent", "--n-seeds", "4", "--n-noise", "400", "--n-steps", "50")
+CASES = Cases(
+    small="--n-seeds 4 --n-noise 400 --n-steps 50",
+    anywhere=("--degree 1 --basis legendre --n-noise 20",),
+    branches=(
+        "--basis legendre --degree 4",
+        "--data diabetes --basis linear",
+        "--batch-sizes 1 --noise-rates 0.9",
+        "--path-rates 0.3",
+        "--degree 1 --momentum 0.5",
+    ),
+    refused={
+        "--learning-rate 0": "above 0",
+        "--learning-rate -1": "above 0",
+        "--momentum 1": "below 1",
+        "--batch-sizes 0": "at least 1",
+        "--path-rates a": "numbers above 0, as 0.1,0.5",
+        "--path-rates -0.1": "path_rates",
+        "--condition-numbers 1": "above 1 each",
+        "--flow-steps 20": "at least two numbers",
+        "--n-samples 5 --degree 6": "no more than the rows",
+    },
+    no_answer={
+        "--degree 12": "flat along a direction",
+    },
+)
+SMALL = ("descent", *CASES.small.split())
 BARE = (*SMALL, "--no-plots", "--quiet", "--json")
 
 
@@ -38,22 +65,6 @@ def test_too_large_a_rate_has_no_answer_and_names_the_step(mlcli: Run) -> None:
     assert mlcli(*BARE, "--learning-rate", "0.7", "--momentum", "0.8").code == 0
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--basis", "legendre", "--degree", "4"),
-        ("--data", "diabetes", "--basis", "linear"),
-        ("--batch-sizes", "1", "--noise-rates", "0.9"),
-        ("--path-rates", "0.3"),
-        ("--degree", "1", "--momentum", "0.5"),
-    ],
-    ids=" ".join,
-)
-def test_every_option_runs_and_draws_its_figures(mlcli: Run, arguments: tuple[str, ...]) -> None:
-    done = mlcli(*SMALL, *arguments, "--quiet")
-    assert done.code == 0, done.err
-
-
 def test_a_batch_that_never_settles_is_counted(mlcli: Run) -> None:
     done = mlcli(*BARE, "--batch-sizes", "1", "--noise-rates", "0.9", "--out", "o")
     assert done.json["noise"]["batch_1"]["rate_0.9"] == {
@@ -63,33 +74,6 @@ def test_a_batch_that_never_settles_is_counted(mlcli: Run) -> None:
     }
     with Path("o/tables/noise.csv").open(newline="") as file:
         assert next(csv.DictReader(file))["measured"] == ""
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [
-        (("--learning-rate", "0"), 2, "above 0"),
-        (("--learning-rate", "-1"), 2, "above 0"),
-        (("--momentum", "1"), 2, "below 1"),
-        (("--batch-sizes", "0"), 2, "at least 1"),
-        (("--path-rates", "a"), 2, "numbers above 0, as 0.1,0.5"),
-        (("--path-rates", "-0.1"), 2, "path_rates"),
-        (("--condition-numbers", "1"), 2, "above 1 each"),
-        (("--flow-steps", "20"), 2, "at least two numbers"),
-        (("--device", "cuda"), 2, "must be auto or cpu"),
-        (("--n-samples", "5", "--degree", "6"), 2, "no more than the rows"),
-        (("--degree", "12"), 4, "flat along a direction"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_invalid_input_gives_a_one_sentence_error(
-    mlcli: Run, arguments: tuple[str, ...], code: int, said: str
-) -> None:
-    done = mlcli("descent", "--n-seeds", "2", *arguments)
-    assert (done.code, done.out) == (code, ""), done.err
-    assert len(done.err.splitlines()) == 1
-    assert said in done.err
-    assert not Path("runs").exists()
 
 
 def test_descent_that_has_not_settled_says_so(mlcli: Run) -> None:

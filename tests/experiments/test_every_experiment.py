@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mlcli.config import config_class
+from mlcli import experiments
+from mlcli.config import SECTIONS, config_class
 from mlcli.experiments import EXPERIMENTS, about
 from mlcli.experiments.experiment import MOST_METRICS
 from mlcli.review.runs import per_seed, read_run
 from mlcli.run.details import is_number, quantities
 from mlcli.run.files import DETAILS, METRICS
 from mlcli.run.folder import UNTRACKED
+from tests.experiments.contract import cases_of, command_of
+from tests.experiments.intervals import check_intervals
 
 Run = Callable[..., Any]
-# The smallest run of each that has every table and figure.
-SMALL = {
-    "fit_poly": "--degrees 1,3 --n-seeds 2",
-    "kfold": "--degrees 0-4 --n-seeds 3 --n-coverage 10 --n-nested 2",
-    "bias_variance": "--degrees 0-4 --n-seeds 3 --n-datasets 12 --n-strengths 4"
-    " --descent-columns 3,12,40",
-    "bayes": "--degrees 0-4 --n-seeds 3 --n-calibration 8 --n-surface 9",
-    "descent": "--n-seeds 4 --n-noise 400 --n-steps 50",
-    "logistic": "--n-seeds 3 --n-study 200",
-    "perceptron": "--n-seeds 3 --n-bins 4,16,64 --n-points 60",
-    "propagate": "--activations sigmoid,relu --inits he,xavier --depths 3,6 --width 24 --n-rows 8"
-    " --n-seeds 3 --sign-counts 2,3 --batch-sizes 1,16 --n-batches 2 --train-depth 3"
-    " --train-width 16 --train-steps 60 --train-rows 100",
-    "train_mlp": "--n-epochs 2 --hidden 12 --n-seeds 2",
-    "lr_find": "--hidden 16 --n-seeds 2 --n-steps 120 --compare-epochs 2",
-    "filters": "--n-seeds 2 --n-images 30 --longest-side 32",
-    "train_cnn": "--data digits --n-epochs 2 --n-seeds 2 --batch-size 128",
-    "baseline": "--data iris --n-folds 3 --n-epochs 3",
-}
+HERE = Path(experiments.__file__).parent
 # It compares methods on folds of one split.
 WITHOUT_SEEDS = ("baseline",)
 LOGISTIC = "--data iris --model logistic --penalty l2 --loss zero-one --degrees 1 --n-strengths 2"
@@ -47,17 +33,19 @@ def section(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def command_of(section: str, *more: str) -> tuple[str, ...]:
-    return about(section).command, *SMALL[section].split(), *more
+def cases(kind: str) -> list[Any]:
+    """Every experiment with each of its cases of one kind: flags, and what is said of them."""
+    found = []
+    for section in EXPERIMENTS:
+        given = getattr(cases_of(section), kind)
+        for flags in given:
+            said = (given[flags],) if isinstance(given, Mapping) else ()
+            found.append(pytest.param(section, flags, *said, id=f"{section} {flags}"))
+    return found
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """The files of a run, without those outside of the hashes."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name not in UNTRACKED
-    }
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_run_writes_the_files_that_a_dry_run_announces(
@@ -69,11 +57,17 @@ def test_a_run_writes_the_files_that_a_dry_run_announces(
     done = mlcli(*command_of(section, "--out", "o", "--json", "--quiet"))
     assert done.code == 0, done.err
     assert done.out == Path("o", DETAILS).read_text()
-    assert {*contents(Path("o")), *UNTRACKED} == set(plan.json["files"])
+    assert files_below(Path("o")) == set(plan.json["files"])
     figures = {f"figures/{name}.png" for name in about(section).figures}
     assert {*about(section).files, *figures} <= set(plan.json["files"])
     assert plan.json["work"]
     check_metrics(section, Path("o"))
+    check_intervals(Path("o"), classes=has_classes(section, done.json))
+
+
+def has_classes(section: str, details: Mapping[str, Any]) -> bool:
+    """Whether a run of an experiment predicted classes."""
+    return about(section).takes in ("classes", "images") or details.get("task") == "classification"
 
 
 def check_metrics(section: str, folder: Path) -> None:
@@ -97,16 +91,50 @@ def check_metrics(section: str, folder: Path) -> None:
     [*((section, "") for section in EXPERIMENTS), ("kfold", LOGISTIC)],
     indirect=["section"],
 )
-def test_the_bytes_do_not_depend_on_the_number_of_workers(
+def test_a_run_is_made_again_by_more_workers_to_the_byte(
     mlcli: Run, empty_folder: Path, section: str, more: str
 ) -> None:
-    found = []
-    for jobs in ("1", "2"):
-        asked = command_of(section, *more.split(), "--jobs", jobs, "--out", jobs)
-        done = mlcli(*asked, "--no-plots", "--quiet")
-        assert done.code == 0, done.err
-        found.append(contents(Path(jobs)))
-    assert found[0] == found[1]
+    asked = command_of(section, *more.split(), "--out", "o", "--no-plots", "--quiet", "--jobs", "1")
+    done = mlcli(*asked)
+    assert done.code == 0, done.err
+    again = mlcli("verify", "o", "--jobs", "2", "--match", "bytes", "--quiet", "--json")
+    assert again.code == 0, again.err
+    (found,) = again.json["runs"]
+    n_files = len(files_below(Path("o")) - {"manifest.json", *UNTRACKED})
+    assert (found["verdict"], found["repeat"]["n_same"]) == ("same", n_files)
+
+
+@pytest.mark.parametrize(("section", "flags"), cases("branches"))
+def test_a_branch_runs_and_is_drawn(mlcli: Run, section: str, flags: str) -> None:
+    cases_of(section).write()
+    done = mlcli(*command_of(section, *shlex.split(flags), "--quiet"))
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(("section", "flags", "said"), cases("refused"))
+def test_what_will_not_do_is_refused_in_one_sentence(
+    mlcli: Run, empty_folder: Path, section: str, flags: str, said: str
+) -> None:
+    check_sentence(mlcli, section, flags, said, code=2)
+
+
+@pytest.mark.parametrize(("section", "flags", "said"), cases("no_answer"))
+def test_no_valid_answer_is_exit_4_and_one_sentence(
+    mlcli: Run, empty_folder: Path, section: str, flags: str, said: str
+) -> None:
+    check_sentence(mlcli, section, flags, said, code=4)
+
+
+def check_sentence(mlcli: Run, section: str, flags: str, said: str, code: int) -> None:
+    """One line on stderr, nothing on stdout, and no file that was not there before."""
+    cases_of(section).write()
+    before = files_below(Path())
+    done = mlcli(*command_of(section, *shlex.split(flags)))
+    assert (done.code, done.out) == (code, ""), done.err
+    assert len(done.err.splitlines()) == 1
+    assert said in done.err
+    assert files_below(Path()) == before
+    assert not Path("runs").exists()
 
 
 def test_an_experiment_refuses_a_device_that_it_does_not_use(mlcli: Run, section: str) -> None:
@@ -129,5 +157,8 @@ def test_what_is_said_of_an_experiment_is_there(section: str) -> None:
     assert all(caption.alt and caption.text and caption.place for caption in one.figures.values())
 
 
-def test_every_experiment_has_a_small_run() -> None:
-    assert set(SMALL) == set(EXPERIMENTS)
+def test_every_package_of_an_experiment_has_a_section() -> None:
+    """One line of `SECTIONS` is all that a new experiment needs outside of its own files."""
+    packages = {path.parent.name for path in HERE.glob("*/about.py")}
+    assert packages == set(EXPERIMENTS), "SECTIONS of mlcli/config/__init__.py must name them"
+    assert len(set(SECTIONS)) == len(SECTIONS)

@@ -16,10 +16,58 @@ from mlcli.datasets.pictures import Picture
 from mlcli.experiments.filters.config import FiltersConfig, kernel_of
 from mlcli.experiments.filters.kernels import NAMED, read_kernel
 from mlcli.experiments.filters.layers import respond, variance_kept
+from tests.experiments.contract import Cases
 
 Run = Callable[..., Any]
-SMALL = ("filters", "--n-seeds", "2", "--n-images", "30", "--longest-side", "32")
-BARE = (*SMALL, "--no-plots", "--quiet", "--json")
+
+
+def write_files() -> None:
+    Path("k.txt").write_text("no kernel\n")
+    Path("empty.txt").write_text("# nothing\n")
+    Path("bytes.bin").write_bytes(b"\xff\xfe\x00\x80")
+    Image.new("L", (9, 2)).save("tiny.png")
+    Image.new("RGB", (9, 60)).save("black.png")
+
+
+CASES = Cases(
+    small="--n-seeds 2 --n-images 30 --longest-side 32",
+    anywhere=("--digit 1 --n-images 10 --picture digit",),
+    branches=(
+        "--max-shift 1 --picture matrix --padding 1 --no-plots",
+        "--max-shift 1 --picture digit --no-plots",
+        "--max-shift 1 --picture-file black.png --channels each --kernel 1 --filters sobel "
+        "--n-seeds 1",
+        "--max-shift 1 --channels all --kernel '1,2|3,4|5,6' --pool-stride 1 --no-plots",
+    ),
+    refused={
+        "--picture-file k.txt": "a whole PNG or JPEG picture, got a file of another kind",
+        "--picture-file none.png": "a PNG or JPEG file, got none.png (no such file)",
+        "--picture-file tiny.png": "at least 3 x 3 pixels, got 2 x 9",
+        "--picture chine": "try china",
+        "--filters sobbel": "try sobel",
+        "--filters prewitt": "try vertical",
+        "--kernel '1,2;3'": "rows of one length, got 2,1 entries",
+        "--kernel '1,2;;3,4'": "rows of one length, got 2,0,2",
+        "--kernel 1,a": "numbers, got 'a'",
+        "--kernel 1,nan": "at most 1e+09 in size, got 'nan'",
+        "--kernel ';'": "rows of one length",
+        "--kernel '1|2'": "--kernel must be of 1 channel, or of the picture's 3",
+        "--kernel-file k.txt": "the kernel of k.txt must be numbers, got 'no'",
+        "--kernel-file empty.txt": "the kernel of empty.txt must have rows",
+        "--kernel-file bytes.bin": "a text of numbers",
+        "--kernel " + ",".join("1" * 40): "--kernel must be no larger than the padded picture",
+        "--filter-size 40": "--filter-size must be no larger",
+        "--stride 0": "at least 1",
+        "--padding sane": "valid, same or an integer from 0 to 64, got 'sane'",
+        "--padding -1": "valid, same or an integer",
+        "--pool-size 30": "--pool-size must be at most 16",
+        "--digit 11": "classes 0 to 9, got 11",
+        "--data iris": "images with classes for filters, got iris; try digits",
+        "--longest-side 2048 --filter-size 60": "needs too much memory",
+    },
+    write=write_files,
+)
+BARE = ("filters", *CASES.small.split(), "--no-plots", "--quiet", "--json")
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -154,75 +202,3 @@ def test_a_changed_kernel_file_is_another_run(mlcli: Run, empty_folder: Path) ->
         found.append(done.json["matrix"]["kernel-file"]["row_1"])
         assert done.json["matrix"]["kernel"]["row_1"] == "0 0 20 0 0"
     assert found == ["0 0 10 0 0", "0 0 -10 0 0"]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--picture", "matrix", "--padding", "1", "--no-plots"),
-        ("--picture", "digit", "--no-plots"),
-        (
-            "--picture-file",
-            "black.png",
-            "--channels",
-            "each",
-            "--kernel",
-            "1",
-            "--filters",
-            "sobel",
-            "--n-seeds",
-            "1",
-        ),
-        ("--channels", "all", "--kernel", "1,2|3,4|5,6", "--pool-stride", "1", "--no-plots"),
-    ],
-    ids=" ".join,
-)
-def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> None:
-    Image.new("RGB", (9, 60)).save("black.png")
-    done = mlcli(*SMALL, "--max-shift", "1", *arguments, "--quiet")
-    assert done.code == 0, done.err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--picture-file", "k.txt"), "a whole PNG or JPEG picture, got a file of another kind"),
-        (("--picture-file", "none.png"), "a PNG or JPEG file, got none.png (no such file)"),
-        (("--picture-file", "tiny.png"), "at least 3 x 3 pixels, got 2 x 9"),
-        (("--picture", "chine"), "try china"),
-        (("--filters", "sobbel"), "try sobel"),
-        (("--filters", "prewitt"), "try vertical"),
-        (("--kernel", "1,2;3"), "rows of one length, got 2,1 entries"),
-        (("--kernel", "1,2;;3,4"), "rows of one length, got 2,0,2"),
-        (("--kernel", "1,a"), "numbers, got 'a'"),
-        (("--kernel", "1,nan"), "at most 1e+09 in size, got 'nan'"),
-        (("--kernel", ";"), "rows of one length"),
-        (("--kernel", "1|2"), "--kernel must be of 1 channel, or of the picture's 3"),
-        (("--kernel-file", "k.txt"), "the kernel of k.txt must be numbers, got 'no'"),
-        (("--kernel-file", "empty.txt"), "the kernel of empty.txt must have rows"),
-        (("--kernel-file", "bytes.bin"), "a text of numbers"),
-        (("--kernel", ",".join("1" * 40)), "--kernel must be no larger than the padded picture"),
-        (("--filter-size", "40"), "--filter-size must be no larger"),
-        (("--stride", "0"), "at least 1"),
-        (("--padding", "sane"), "valid, same or an integer from 0 to 64, got 'sane'"),
-        (("--padding", "-1"), "valid, same or an integer"),
-        (("--pool-size", "30"), "--pool-size must be at most 16"),
-        (("--digit", "11"), "classes 0 to 9, got 11"),
-        (("--data", "iris"), "images with classes for filters, got iris; try digits"),
-        (("--device", "cuda"), "auto or cpu"),
-        (("--longest-side", "2048", "--filter-size", "60"), "needs too much memory"),
-    ],
-    ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
-)
-def test_invalid_input_is_reported_in_one_line(
-    mlcli: Run, empty_folder: Path, arguments: tuple[str, ...], said: str
-) -> None:
-    Path("k.txt").write_text("no kernel\n")
-    Path("empty.txt").write_text("# nothing\n")
-    Path("bytes.bin").write_bytes(b"\xff\xfe\x00\x80")
-    Image.new("L", (9, 2)).save("tiny.png")
-    done = mlcli(*SMALL, *arguments)
-    assert (done.code, done.out) == (2, ""), done.err
-    assert len(done.err.splitlines()) == 1
-    assert said in done.err
-    assert not Path("runs").exists()

@@ -14,8 +14,43 @@ import pytest
 
 from mlcli.experiments.fit_poly.about import ABOUT
 from mlcli.linear.penalised import elastic_net_path
+from tests.experiments.contract import Cases
 
 Run = Callable[..., Any]
+
+
+def write_files() -> None:
+    Path("bad.csv").write_text("x,t\n1,2\nword,3\n4,5\n")
+    Path("nan.csv").write_text("x,t\n1,2\n,3\n4,5\n6,7\n8,8\n")
+    Path("few.csv").write_text("x,t\n1,2\n2,3\n4,5\n5,5\n6,7\n")
+    Path("tabs.yaml").write_text("fit_poly:\n\tseed: 1\n")
+
+
+CASES = Cases(
+    small="--degrees 1,3 --n-seeds 2",
+    anywhere=(
+        "--degrees 1,3",
+        "--degrees 1,2 --penalty l1 --l1 1e-4",
+        "--degrees 1 --penalty elastic --no-standardize",
+        "--degrees 1,2 --penalty l2 --l2 1e-6",
+        "--degrees 1,2 --solver lapack",
+        "--degrees 1 --solver certified",
+    ),
+    refused={
+        "--data nowhere.csv": "nowhere.csv",
+        "--degrees -1": "fit_poly.degrees must be integers",
+        "--l1 -1": "fit_poly.l1 must be",
+        "--degre 1": "unknown flag --degre; try --degrees",
+        "--data bad.csv --degrees 1": "bad.csv",
+        "--data nan.csv --degrees 1": "drop-missing",
+        "--data few.csv --degrees 9": "needs at least 10 training rows",
+        "--data few.csv --target tt --degrees 1": "tt",
+        "--params tabs.yaml": "tabs can't indent YAML",
+        "--figures gif": "some of png, svg, pdf",
+        "--data diabetes --degrees 300": "at most 5,000 are fitted",
+    },
+    write=write_files,
+)
 SMALL = ("fit-poly", "--degrees", "1,3", "--n-seeds", "3", "--no-plots", "--quiet")
 
 
@@ -126,39 +161,6 @@ def test_several_inputs_and_the_linear_basis(mlcli: Run) -> None:
     assert linear.json["degree_1"]["test_mse"]["mean"] == pytest.approx(
         done.json["degree_1"]["test_mse"]["mean"]
     )
-
-
-BAD = [
-    (["--data", "nowhere.csv"], "nowhere.csv"),
-    (["--degrees", "-1"], "fit_poly.degrees must be integers"),
-    (["--l1", "-1"], "fit_poly.l1 must be"),
-    (["--degre", "1"], "unknown flag --degre; try --degrees"),
-    (["--data", "bad.csv", "--degrees", "1"], "bad.csv"),
-    (["--data", "nan.csv", "--degrees", "1"], "drop-missing"),
-    (["--data", "few.csv", "--degrees", "9"], "needs at least 10 training rows"),
-    (["--data", "few.csv", "--target", "tt", "--degrees", "1"], "tt"),
-    (["--device", "cuda"], "must be auto or cpu"),
-    (["--params", "tabs.yaml"], "tabs can't indent YAML"),
-    (["--figures", "gif"], "some of png, svg, pdf"),
-    (["--data", "diabetes", "--degrees", "300"], "at most 5,000 are fitted"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "expected"), BAD, ids=[" ".join(b[0]) for b in BAD])
-def test_bad_input_is_one_sentence_and_exit_2(
-    mlcli: Run, empty_folder: Path, arguments: list[str], expected: str
-) -> None:
-    (empty_folder / "bad.csv").write_text("x,t\n1,2\nword,3\n4,5\n")
-    (empty_folder / "nan.csv").write_text("x,t\n1,2\n,3\n4,5\n6,7\n8,8\n")
-    (empty_folder / "few.csv").write_text("x,t\n1,2\n2,3\n4,5\n5,5\n6,7\n")
-    (empty_folder / "tabs.yaml").write_text("fit_poly:\n\tseed: 1\n")
-    before = set(empty_folder.rglob("*"))
-    done = mlcli("fit-poly", *arguments)
-    assert done.code == 2
-    assert done.out == ""
-    assert expected in done.err
-    assert len(done.err.splitlines()) == 1
-    assert set(empty_folder.rglob("*")) == before
 
 
 def test_a_folder_with_foreign_files_is_left_alone(mlcli: Run, empty_folder: Path) -> None:

@@ -1,21 +1,21 @@
-"""Every interval of every command lies in the range that its quantity can have, and has its mean.
+"""Intervals lie in the range of their quantity on data that make extreme values.
 
-On data that make extreme values: classes that a line separates, test parts of few rows, targets
-that a line meets exactly, two and three seeds.
+Classes that a line separates, test parts of few rows, targets that a line meets exactly, two and
+three seeds. Those of the small run of every experiment are checked in `test_every_experiment.py`.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlcli.experiments.summary import RANGES, range_of, summary
-from mlcli.json_file import read_json
-from mlcli.linear.statistics import SHARE, Range
+from mlcli.linear.statistics import Range
+from tests.experiments.intervals import check, check_intervals
 
 Run = Callable[..., Any]
 CLASSES = ("--data", "classes.csv", "--target", "class")
@@ -83,41 +83,7 @@ RUNS: Mapping[str, tuple[str, ...]] = {
         "--descent-columns",
         "3,12,20",
     ),
-    "descent": ("descent", "--n-noise", "60", "--n-steps", "30"),
     "logistic of classes": ("logistic", *CLASSES, "--l2", "0.01", "--n-study", "20"),
-    "perceptron": ("perceptron", "--n-bins", "4,16", "--n-points", "20"),
-    "propagate": (
-        "propagate",
-        "--activations",
-        "sigmoid,relu",
-        "--inits",
-        "he",
-        "--depths",
-        "3",
-        "--width",
-        "16",
-        "--n-rows",
-        "8",
-        "--sign-counts",
-        "2",
-        "--batch-sizes",
-        "1,4",
-        "--n-batches",
-        "2",
-        "--train-depth",
-        "3",
-        "--train-width",
-        "8",
-        "--train-steps",
-        "30",
-        "--train-rates",
-        "0.01",
-        "--train-rows",
-        "60",
-        "--train-seeds",
-        "2",
-    ),
-    "filters": ("filters", "--n-images", "12", "--longest-side", "24"),
     "train-mlp of classes": (
         "train-mlp",
         *CLASSES,
@@ -153,18 +119,6 @@ RUNS: Mapping[str, tuple[str, ...]] = {
         "2",
         "--batch-size",
         "8",
-    ),
-    "train-cnn": (
-        "train-cnn",
-        "--data",
-        "digits",
-        "--layers",
-        "conv 2 3x3,relu,pool max 2,flatten",
-        "--n-epochs",
-        "1",
-        "--max-shift",
-        "1",
-        "--test-views",
     ),
     "lr-find": (
         "lr-find",
@@ -203,73 +157,6 @@ def write_data() -> None:
         writer.writerows((a, 1 + 2 * a) for a, _ in rows)
 
 
-Found = tuple[str, float, float, float]
-
-
-def in_metrics(tree: Mapping[str, Any], path: str = "") -> Iterator[Found]:
-    """Path, mean and ends of every interval of a tree of metrics."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            at = f"{path}.{key}" if path else key
-            if value.get("ci_low") is not None:
-                means = (value[name] for name in ("mean", "estimate", "coverage") if name in value)
-                yield at, next(means), value["ci_low"], value["ci_high"]
-            yield from in_metrics(value, at)
-
-
-# The column of the mean beside plain `ci_low` and `ci_high`.
-MEANS = ("mean", "estimate", "coverage", "measured", "distance", "observed", "rows")
-
-
-def in_table(path: Path) -> Iterator[Found]:
-    """The same of a table, with the name of the column for the path."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    for low in [name for name in (rows[0] if rows else {}) if name.endswith("ci_low")]:
-        stem = low.removesuffix("ci_low").removesuffix("_")
-        means = (stem, f"{stem}_mse", f"mean_{stem}") if stem else MEANS
-        # Table 1 of the notes has medians beside the interval of the mean.
-        name = next((name for name in means if name in rows[0]), low)
-        quantity = name if name == f"{stem}_mse" or not stem else stem
-        for row in rows:
-            if row[low]:
-                high = row[low.removesuffix("low") + "high"]
-                yield f"{path.stem}.{quantity}", float(row[name]), float(row[low]), float(high)
-
-
-def declared(path: str, *, classes: bool) -> Range:
-    """The range of what a path of these runs names."""
-    table, _, name = path.rpartition(".")
-    if classes and (" - " in path or path == "tests.mean" or name.startswith("difference")):
-        return SHARE.of_difference
-    if table in ("intervals", "coverage.naive", "coverage.corrected", "coverage.nested") or (
-        name in ("estimate", "own_error", "expected_error")
-    ):
-        coverage = "coverage" in table
-        return range_of("coverage" if coverage else "error_rate" if classes else "mse")
-    if name == "mean":
-        return range_of(
-            {"calibration": "coverage", "scores": "accuracy", "table_1": "mse"}.get(
-                table, "difference"
-            )
-        )
-    if name == "difference":
-        return Range()
-    if classes and name in ("cv", "train", "loo", "expected", "selection_error", "score"):
-        return SHARE
-    return range_of(path)
-
-
-def check(found: Found, *, classes: bool) -> None:
-    path, mean, low, high = found
-    range_ = declared(path, classes=classes)
-    # Ten digits are written.
-    slack = 1e-9 * max(abs(mean), abs(low), abs(high))
-    assert range_.least <= low, found
-    assert high <= range_.most, found
-    assert low - slack <= mean <= high + slack, found
-
-
 @pytest.mark.parametrize("n_seeds", [2, 3])
 @pytest.mark.parametrize("name", RUNS)
 def test_every_interval_is_in_range(
@@ -279,13 +166,7 @@ def test_every_interval_is_in_range(
     seeds = ("--n-seeds", str(n_seeds)) if not name.startswith("baseline") else ()
     done = mlcli(*RUNS[name], *seeds, "--out", "o", "--no-plots", "--quiet", "--jobs", "1")
     assert done.code == 0, done.err
-    classes = "classes" in name or name == "lr-find" or name == "train-cnn"
-    found = list(in_metrics(read_json(empty_folder / "o/details.json")))
-    for path in (empty_folder / "o").glob("tables/*.csv"):
-        found += in_table(path)
-    assert found
-    for one in found:
-        check(one, classes=classes)
+    check_intervals(empty_folder / "o", classes="classes" in name or name == "lr-find")
 
 
 def test_metrics_of_an_evaluation_are_in_range(mlcli: Run, empty_folder: Path) -> None:

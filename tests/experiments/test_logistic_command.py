@@ -10,9 +10,55 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.experiments.contract import Cases
+
 Run = Callable[..., Any]
-SMALL = ("logistic", "--n-seeds", "3", "--n-study", "200")
-BARE = (*SMALL, "--no-plots", "--quiet", "--json")
+
+
+def write_files() -> None:
+    Path("line.csv").write_text("x,t\n" + "".join(f"{i},{int(i > 14)}\n" for i in range(30)))
+    Path("one.csv").write_text("x,t\n0,1\n1,1\n2,1\n")
+
+
+CASES = Cases(
+    small="--n-seeds 3 --n-study 200",
+    anywhere=(
+        "--penalty l1 --l1 0.01",
+        "--penalty l2 --l2 1e-3",
+    ),
+    branches=(
+        "--data iris --penalty elastic --l1 0.02",
+        "--data iris --positive 1 --plane 'petal width (cm),sepal width (cm)'",
+        "--data wine --solver lbfgs --basis legendre --degree 2",
+        "--solver descent --penalty none --loss square",
+        "--solver descent --penalty l1 --class-weights 1,3",
+        "--noise-std 0 --basis gaussian --degree 4 --no-intercept",
+        "--data line.csv",
+    ),
+    refused={
+        "--data one.csv": "of two classes or more, got only 1",
+        "--data iris --positive 7": "--positive must be a label of target",
+        "--data diabetes": "must be classes",
+        "--data iris --positive rose": "got 'rose'; try one of 0, 1, 2",
+        "--class-weights 1,2,3": "one weight for each of 2 classes, got 3",
+        "--class-weights 1,-2": "none, balanced or positive numbers",
+        "--threshold 1": "below 1",
+        "--data iris --threshold 0.4": "left out with more than two classes",
+        "--loss square": "solver newton is for the cross-entropy",
+        "--solver lbfgs --penalty l1": "has no l1",
+        "--plane x1,x9": "two of the features, got 'x9'",
+        "--plane x1": "must name two features",
+        "--learning-rate 0": "above 0",
+        "--l2 -1": "at least 0",
+        "--data digits --basis polynomial --degree 2": "solver lbfgs",
+        "--degree 0 --basis polynomial": "no column to fit",
+    },
+    no_answer={
+        "--solver descent --l2 5 --learning-rate 3": "diverged: at step",
+    },
+    write=write_files,
+)
+BARE = ("logistic", *CASES.small.split(), "--no-plots", "--quiet", "--json")
 
 
 def test_breast_cancer_has_the_scores_of_the_issue(mlcli: Run) -> None:
@@ -100,27 +146,6 @@ def test_balanced_classes_find_the_rare_one(mlcli: Run, empty_folder: Path) -> N
     assert even["test_recall"]["mean"] > plain["test_recall"]["mean"] + 0.3
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--data", "iris", "--penalty", "elastic", "--l1", "0.02"),
-        ("--data", "iris", "--positive", "1", "--plane", "petal width (cm),sepal width (cm)"),
-        ("--data", "wine", "--solver", "lbfgs", "--basis", "legendre", "--degree", "2"),
-        ("--solver", "descent", "--penalty", "none", "--loss", "square"),
-        ("--solver", "descent", "--penalty", "l1", "--class-weights", "1,3"),
-        ("--noise-std", "0", "--basis", "gaussian", "--degree", "4", "--no-intercept"),
-        ("--data", "one.csv"),
-    ],
-    ids=" ".join,
-)
-def test_every_option_runs_and_draws_its_figures(
-    mlcli: Run, empty_folder: Path, arguments: tuple[str, ...]
-) -> None:
-    Path("one.csv").write_text("x,t\n" + "".join(f"{i},{int(i > 14)}\n" for i in range(30)))
-    done = mlcli(*SMALL, *arguments, "--quiet")
-    assert done.code == 0, done.err
-
-
 def write_correlated(name: str, noise: float) -> None:
     """Two features of correlation -0.9 and a target from the sign of their noisy sum."""
     rng = np.random.default_rng(0)
@@ -148,38 +173,3 @@ def test_separable_classes_without_penalty_have_no_answer(mlcli: Run, empty_fold
         assert (done.code, done.out) == (4, "")
         assert "relative duality gap must be at most 1e-09" in done.err
         assert "try --penalty l2: the training rows can be separated" in done.err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [
-        (("--data", "one.csv"), 2, "of two classes or more, got only 1"),
-        (("--data", "iris", "--positive", "7"), 2, "--positive must be a label of target"),
-        (("--data", "diabetes"), 2, "must be classes"),
-        (("--data", "iris", "--positive", "rose"), 2, "got 'rose'; try one of 0, 1, 2"),
-        (("--class-weights", "1,2,3"), 2, "one weight for each of 2 classes, got 3"),
-        (("--class-weights", "1,-2"), 2, "none, balanced or positive numbers"),
-        (("--threshold", "1"), 2, "below 1"),
-        (("--data", "iris", "--threshold", "0.4"), 2, "left out with more than two classes"),
-        (("--loss", "square"), 2, "solver newton is for the cross-entropy"),
-        (("--solver", "lbfgs", "--penalty", "l1"), 2, "has no l1"),
-        (("--plane", "x1,x9"), 2, "two of the features, got 'x9'"),
-        (("--plane", "x1"), 2, "must name two features"),
-        (("--learning-rate", "0"), 2, "above 0"),
-        (("--l2", "-1"), 2, "at least 0"),
-        (("--data", "digits", "--basis", "polynomial", "--degree", "2"), 2, "solver lbfgs"),
-        (("--degree", "0", "--basis", "polynomial"), 2, "no column to fit"),
-        (("--device", "cuda"), 2, "auto or cpu"),
-        (("--solver", "descent", "--l2", "5", "--learning-rate", "3"), 4, "diverged: at step"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_invalid_input_gives_a_one_sentence_error(
-    mlcli: Run, empty_folder: Path, arguments: tuple[str, ...], code: int, said: str
-) -> None:
-    Path("one.csv").write_text("x,t\n0,1\n1,1\n2,1\n")
-    done = mlcli("logistic", "--n-seeds", "2", *arguments)
-    assert (done.code, done.out) == (code, ""), done.err
-    assert len(done.err.splitlines()) == 1
-    assert said in done.err
-    assert not Path("runs").exists()

@@ -15,8 +15,25 @@ import pytest
 
 from mlcli.experiments.lr_find.about import ABOUT
 from mlcli.params.yaml_file import read_yaml
+from tests.experiments.contract import Cases
 
 Run = Callable[..., Any]
+CASES = Cases(
+    small="--hidden 16 --n-seeds 2 --n-steps 120 --compare-epochs 2",
+    anywhere=("--n-steps 50 --hidden 4 --batch-size 4 --compare-epochs 0",),
+    refused={
+        "--rate-min 1 --rate-max 1": "must be above rate_min, got 1 and 1",
+        "--rate-min 0": "lr_find.rate_min must be a finite number above 0",
+        "--n-steps 49": "at least 50",
+        "--smoothing 1": "below 1",
+        "--divergence 1": "above 1",
+        "--init hee": "try he",
+        "--data digitz": "digits",
+        "--learning-rate 1": "unknown flag --learning-rate",
+        "-S lr_find.learning_rate=1": "unknown key 'learning_rate'",
+        "--batch-size 5000": "at most 1295, the training rows",
+    },
+)
 SMALL = ("lr-find", "--hidden", "16", "--n-seeds", "3", "--n-steps", "120")
 QUICK = (*SMALL, "--compare-epochs", "0", "--no-plots")
 BARE = (*QUICK, "--quiet", "--json")
@@ -143,31 +160,6 @@ def test_no_suggestion_exits_with_4_and_a_reason(
     assert sentence in done.err
     assert len(done.err.splitlines()) == 1
     assert not list(empty_folder.rglob("details.json"))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (("--rate-min", "1", "--rate-max", "1"), "must be above rate_min, got 1 and 1"),
-        (("--rate-min", "0"), "lr_find.rate_min must be a finite number above 0"),
-        (("--n-steps", "49"), "at least 50"),
-        (("--smoothing", "1"), "below 1"),
-        (("--divergence", "1"), "above 1"),
-        (("--init", "hee"), "try he"),
-        (("--data", "digitz"), "digits"),
-        (("--learning-rate", "1"), "unknown flag --learning-rate"),
-        (("-S", "lr_find.learning_rate=1"), "unknown key 'learning_rate'"),
-        (("--batch-size", "5000"), "at most 1295, the training rows"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_invalid_input_is_reported_in_one_line(
-    mlcli: Run, arguments: tuple[str, ...], sentence: str
-) -> None:
-    done = mlcli(*BARE, *arguments)
-    assert done.code == 2
-    assert sentence in done.err
-    assert len(done.err.splitlines()) == 1
 
 
 def test_apply_changes_four_keys_and_nothing_else(mlcli: Run, empty_folder: Path) -> None:

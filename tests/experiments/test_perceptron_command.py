@@ -12,10 +12,40 @@ import pytest
 from mlcli.experiments.perceptron.config import PerceptronConfig
 from mlcli.experiments.perceptron.studies import two_classes
 from mlcli.experiments.source import source_of
+from tests.experiments.contract import Cases
 
 Run = Callable[..., Any]
-SMALL = ("perceptron", "--n-seeds", "3", "--n-bins", "4,16,64", "--n-points", "60")
-BARE = (*SMALL, "--no-plots", "--quiet", "--json")
+
+
+def write_files() -> None:
+    Path("one.csv").write_text("x,t\n0,1\n1,1\n2,1\n")
+
+
+CASES = Cases(
+    small="--n-seeds 3 --n-bins 4,16,64 --n-points 60",
+    anywhere=("--max-passes 50 --n-bins 4,16 --n-points 20",),
+    branches=(
+        "--function 'abs(x - 1/3)'",
+        "--function 2",
+        "--data wine",
+        "--truth-table 0000",
+        "--n-seeds 1",
+    ),
+    refused={
+        "--truth-table 0120": "four bits, got '0120'",
+        "--truth-table 011": "four bits",
+        "--function 'sine(x)'": "unknown name 'sine'",
+        "--function '__import__('\"'\"'os'\"'\"')'": "--function",
+        "--function 'x +'": "a formula in x",
+        "--function 1/x": "finite over the interval",
+        "--function-min 1": "above function_min",
+        "--n-bins 8": "two or more numbers",
+        "--margins 0.9": "at most 0.5 each",
+        "--data one.csv": "two classes or more, got one value",
+    },
+    write=write_files,
+)
+BARE = ("perceptron", *CASES.small.split(), "--no-plots", "--quiet", "--json")
 
 
 def test_gates_bounds_and_rates(mlcli: Run) -> None:
@@ -55,47 +85,3 @@ def test_a_constant_column_of_rounded_numbers_stays_constant(
     source = source_of(PerceptronConfig(data="flat.csv"))
     X, _ = two_classes(PerceptronConfig(data="flat.csv"), source)
     assert np.abs(X[:, 1]).max() < 1e-12
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--function", "abs(x - 1/3)"),
-        ("--function", "2"),
-        ("--data", "wine"),
-        ("--truth-table", "0000"),
-        ("--n-seeds", "1"),
-    ],
-    ids=" ".join,
-)
-def test_every_option_runs_and_draws_its_figures(mlcli: Run, arguments: tuple[str, ...]) -> None:
-    done = mlcli(*SMALL, *arguments, "--quiet")
-    assert done.code == 0, done.err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--truth-table", "0120"), "four bits, got '0120'"),
-        (("--truth-table", "011"), "four bits"),
-        (("--function", "sine(x)"), "unknown name 'sine'"),
-        (("--function", "__import__('os')"), "--function"),
-        (("--function", "x +"), "a formula in x"),
-        (("--function", "1/x"), "finite over the interval"),
-        (("--function-min", "1"), "above function_min"),
-        (("--n-bins", "8"), "two or more numbers"),
-        (("--margins", "0.9"), "at most 0.5 each"),
-        (("--device", "cuda"), "auto or cpu"),
-        (("--data", "one.csv"), "two classes or more, got one value"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_invalid_input_gives_a_one_sentence_error(
-    mlcli: Run, empty_folder: Path, arguments: tuple[str, ...], said: str
-) -> None:
-    Path("one.csv").write_text("x,t\n0,1\n1,1\n2,1\n")
-    done = mlcli("perceptron", "--n-seeds", "2", *arguments)
-    assert (done.code, done.out) == (2, ""), done.err
-    assert len(done.err.splitlines()) == 1
-    assert said in done.err
-    assert not Path("runs").exists()

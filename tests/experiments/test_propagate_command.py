@@ -12,41 +12,42 @@ import pytest
 from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.experiments.propagate.tables import verdict
 from mlcli.experiments.propagate.training import PairTraining
+from tests.experiments.contract import Cases
 
 Run = Callable[..., Any]
-SMALL = (
-    "propagate",
-    "--activations",
-    "sigmoid,relu",
-    "--inits",
-    "he,xavier",
-    "--depths",
-    "3,6",
-    "--width",
-    "24",
-    "--n-rows",
-    "8",
-    "--n-seeds",
-    "3",
-    "--sign-counts",
-    "2,3",
-    "--batch-sizes",
-    "1,16",
-    "--n-batches",
-    "2",
-    "--train-depth",
-    "3",
-    "--train-width",
-    "16",
-    "--train-steps",
-    "60",
-    "--train-rates",
-    "0.01",
-    "--train-rows",
-    "200",
-    "--train-seeds",
-    "2",
+CASES = Cases(
+    small="--activations sigmoid,relu --inits he,xavier --depths 3,6 --width 24 --n-rows 8 "
+    "--n-seeds 3 --sign-counts 2,3 --batch-sizes 1,16 --n-batches 2 --train-depth 3 "
+    "--train-width 16 --train-steps 60 --train-rates 0.01,0.1 --train-rows 100 --train-seeds 2",
+    anywhere=(
+        "--depths 2 --width 4 --train-steps 4 --train-depth 2 --train-width 4 --train-batch 4 "
+        "--threshold 0.9 --train-seeds 1 --batch-sizes 4 --sign-counts 4 --activations relu "
+        "--inits he",
+    ),
+    branches=(
+        "--n-seeds 1 --train-seeds 1",
+        "--activations gelu",
+        "--inits he",
+        "--data iris --threshold 0.5",
+        "--batch-sizes 1",
+        "--train-steps 1",
+    ),
+    refused={
+        "--activations relu,tahn": "got 'tahn'; try tanh",
+        "--activations prelu": "got 'prelu'",
+        "--activations relu,relu": "each once",
+        "--inits xaver": "got 'xaver'; try xavier",
+        "--inits zeros": "got 'zeros'",
+        "--depths 1": "from 2 to 200",
+        "--sign-counts 0": "at least 1",
+        "--sign-counts 25": "at most the width 24",
+        "--train-batch 300": "at most the 100 rows",
+        "--threshold 0.1": "commonest class",
+        "--data diabetes": "2 to 100 classes",
+        "--width 2048 --n-seeds 900": "below 1 GiB",
+    },
 )
+SMALL = ("propagate", *CASES.small.split(), "--train-rates", "0.01", "--train-rows", "200")
 BARE = (*SMALL, "--no-plots", "--quiet", "--json")
 
 
@@ -106,48 +107,3 @@ def test_variances_beyond_the_range_of_a_float_are_null(mlcli: Run, empty_folder
     one = done.json["forward"]["relu"]["normal"]["depth_200"]
     assert one["factor"]["mean"] is None
     assert one["theory"] is None
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--n-seeds", "1", "--train-seeds", "1"),
-        ("--activations", "gelu"),
-        ("--inits", "he"),
-        ("--data", "iris", "--threshold", "0.5"),
-        ("--batch-sizes", "1"),
-        ("--train-steps", "1"),
-    ],
-    ids=" ".join,
-)
-def test_every_branch_runs_and_draws(mlcli: Run, arguments: tuple[str, ...]) -> None:
-    done = mlcli(*SMALL, "--train-rows", "100", *arguments, "--quiet")
-    assert done.code == 0, done.err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--activations", "relu,tahn"), "got 'tahn'; try tanh"),
-        (("--activations", "prelu"), "got 'prelu'"),
-        (("--activations", "relu,relu"), "each once"),
-        (("--inits", "xaver"), "got 'xaver'; try xavier"),
-        (("--inits", "zeros"), "got 'zeros'"),
-        (("--depths", "1"), "from 2 to 200"),
-        (("--sign-counts", "0"), "at least 1"),
-        (("--sign-counts", "25"), "at most the width 24"),
-        (("--train-batch", "300"), "at most the 200 rows"),
-        (("--threshold", "0.1"), "commonest class"),
-        (("--data", "diabetes"), "2 to 100 classes"),
-        (("--width", "2048", "--n-seeds", "900"), "below 1 GiB"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_invalid_input_is_reported_in_one_line(
-    mlcli: Run, arguments: tuple[str, ...], said: str
-) -> None:
-    done = mlcli(*SMALL, *arguments)
-    assert (done.code, done.out) == (2, ""), done.err
-    assert len(done.err.splitlines()) == 1
-    assert said in done.err
-    assert not Path("runs").exists()

@@ -23,8 +23,36 @@ from mlcli.neural.architecture import PRESETS
 from mlcli.run.checkpoint import FileCheckpoint
 from mlcli.run.files import csv_text, json_text
 from mlcli.scale.workers import Processes
+from tests.experiments.contract import Cases
 
 Run = Callable[..., Any]
+
+
+def write_files() -> None:
+    np.savez("five.npz", X=np.zeros((4, 2, 2, 2, 2)), y=np.arange(4))
+
+
+CASES = Cases(
+    small="--data digits --n-epochs 2 --n-seeds 2 --batch-size 128",
+    anywhere=("--n-epochs 1 --batch-size 4",),
+    refused={
+        "--data iris": "must be images, got columns of a table",
+        "--data digits --architecture resnet": "try residual",
+        "--data digits --layers 'conv 4 9x9,flatten'": "architecture own: layer 1, 'conv 4 9x9'",
+        "--data digits --layers 'konv 4 3x3'": "conv",
+        "--data digits --augment-cutout 9": "--augment-cutout must be at most 8",
+        "--data digits --resize 32": "a height and a width",
+        "--data digits --batch-size 9999": "--batch-size must be at most 1295",
+        "--data five.npz": "five.npz",
+        "--data digits --round-metric": "--round-metric must be used with a regression",
+        "--data digits --deploy-size 7": "--deploy-size must be at least 8",
+        "--data digits --deploy-size 9 --architecture scan": (
+            "--deploy-size needs a network that can slide over a picture: layer 1, 'scan 24'"
+        ),
+        "--data imbalance --deploy-size 20": "used with classes, got a regression",
+    },
+    write=write_files,
+)
 TINY = (
     "--data",
     "digits",
@@ -173,38 +201,3 @@ def test_shifted_images_move_by_whole_pixels() -> None:
     )
     np.testing.assert_array_equal(shifted(images, 0, 0, -1.0), images)
     assert (shifted(images, 3, 0, -1.0) == -1).all()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--data", "iris"], "must be images, got columns of a table"),
-        (["--data", "digits", "--architecture", "resnet"], "try residual"),
-        (
-            ["--data", "digits", "--layers", "conv 4 9x9,flatten"],
-            "architecture own: layer 1, 'conv 4 9x9'",
-        ),
-        (["--data", "digits", "--layers", "konv 4 3x3"], "conv"),
-        (["--data", "digits", "--augment-cutout", "9"], "--augment-cutout must be at most 8"),
-        (["--data", "digits", "--resize", "32"], "a height and a width"),
-        (["--data", "digits", "--batch-size", "9999"], "--batch-size must be at most 1295"),
-        (["--data", "five.npz"], "five.npz"),
-        (["--data", "digits", "--round-metric"], "--round-metric must be used with a regression"),
-        (["--data", "digits", "--deploy-size", "7"], "--deploy-size must be at least 8"),
-        (
-            ["--data", "digits", "--deploy-size", "9", "--architecture", "scan"],
-            "--deploy-size needs a network that can slide over a picture: layer 1, 'scan 24'",
-        ),
-        (["--data", "imbalance", "--deploy-size", "20"], "used with classes, got a regression"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_invalid_input_is_reported_in_one_line_with_exit_code_2(
-    mlcli: Run, empty_folder: Path, arguments: list[str], sentence: str
-) -> None:
-    np.savez("five.npz", X=np.zeros((4, 2, 2, 2, 2)), y=np.arange(4))
-    done = mlcli("train-cnn", *arguments)
-    assert done.code == 2, done.err
-    assert sentence in done.err
-    assert len(done.err.splitlines()) == 1
-    assert not Path("runs").exists()

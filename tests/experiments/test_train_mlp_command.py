@@ -17,7 +17,44 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from tests.experiments.contract import Cases
+
 Run = Callable[..., Any]
+
+
+def write_files() -> None:
+    Path("floats.csv").write_text("x,t\n" + "".join(f"{i},{i % 2 / 2}\n" for i in range(40)))
+    Path("one.csv").write_text("x,t\n" + "".join(f"{i},1\n" for i in range(40)))
+
+
+CASES = Cases(
+    small="--n-epochs 2 --hidden 12 --n-seeds 2",
+    anywhere=("--n-epochs 1 --hidden 4 --batch-size 4",),
+    refused={
+        "--hidden 0": "sizes from 1",
+        "--hidden 64-x": "as 256-128",
+        "--batch-size 5000": "--batch-size must be at most 1295",
+        "--batch-size 0": "integers at least 1",
+        "--learning-rate 0": "numbers above 0",
+        "--learning-rate=-0.1": "numbers above 0",
+        "--activation rellu": "try relu",
+        "--init glorot,he": "try xavier",
+        "--activation swish": "try silu",
+        "--init he,he": "must name each value once",
+        "--dropout 1": "below 1",
+        "--engine numpy --optimiser adam": (
+            "--optimiser for --engine numpy must be one of sgd, momentum"
+        ),
+        "--piecewise-ends 0.5": "one more than piecewise_ends",
+        "--hidden 100000-100000": "GiB",
+        "--n-seeds 30000": "at most 20,000 members",
+        "--data diabetes --task classification": "442 rows",
+        "--data floats.csv --task classification": "whole numbers, one per class, got 0.5",
+        "--data one.csv --task classification": "two classes or more",
+        "--data nowhere.csv": "nowhere.csv",
+    },
+    write=write_files,
+)
 SMALL = ("--n-epochs", "3", "--hidden", "12", "--n-seeds", "2", "--no-plots", "--quiet")
 
 
@@ -247,55 +284,6 @@ def test_divergence_exits_with_4_and_names_step_and_member(mlcli: Run, empty_fol
     assert done.json["learning_rate_0.01"]["test_mse"]["mean"] > 0
     assert "2 of 2 members of learning_rate_1e+06 diverged, the first at step" in done.err
     assert mlcli(*wild, "--learning-rate", "1e6,1e7", *SMALL).code == 4
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--hidden", "0"], "sizes from 1"),
-        (["--hidden", "64-x"], "as 256-128"),
-        (["--batch-size", "5000"], "--batch-size must be at most 1295"),
-        (["--batch-size", "0"], "integers at least 1"),
-        (["--learning-rate", "0"], "numbers above 0"),
-        (["--learning-rate=-0.1"], "numbers above 0"),
-        (["--activation", "rellu"], "try relu"),
-        (["--init", "glorot,he"], "try xavier"),
-        (["--activation", "swish"], "try silu"),
-        (["--init", "he,he"], "must name each value once"),
-        (["--dropout", "1"], "below 1"),
-        (["--device", "cuda"], "there is no cuda device"),
-        (
-            ["--engine", "numpy", "--optimiser", "adam"],
-            "--optimiser for --engine numpy must be one of sgd, momentum",
-        ),
-        (["--piecewise-ends", "0.5"], "one more than piecewise_ends"),
-        (["--hidden", "100000-100000"], "GiB"),
-        (["--n-seeds", "30000"], "at most 20,000 members"),
-        (["--data", "diabetes", "--task", "classification"], "442 rows"),
-        (
-            ["--data", "floats.csv", "--task", "classification"],
-            "whole numbers, one per class, got 0.5",
-        ),
-        (["--data", "one.csv", "--task", "classification"], "two classes or more"),
-        (["--data", "nowhere.csv"], "nowhere.csv"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_invalid_input_is_reported_in_one_line_with_exit_code_2(
-    mlcli: Run, empty_folder: Path, arguments: list[str], sentence: str
-) -> None:
-    import torch
-
-    if "cuda" in arguments and torch.cuda.is_available():
-        pytest.skip("there is a cuda device here")
-    Path("floats.csv").write_text("x,t\n" + "".join(f"{i},{i % 2 / 2}\n" for i in range(40)))
-    Path("one.csv").write_text("x,t\n" + "".join(f"{i},1\n" for i in range(40)))
-    done = mlcli("train-mlp", *arguments)
-    assert done.code == 2, done.err
-    assert sentence in done.err
-    assert len(done.err.splitlines()) == 1
-    assert done.out == ""
-    assert not Path("runs").exists()
 
 
 def hear_ctrl_c() -> None:

@@ -1,4 +1,7 @@
-"""The commands that are hurt, with parameters that make them quick. A new command is a new case."""
+"""The commands that are hurt, with parameters that make them quick.
+
+A new experiment is here by its small run; another new command is a new case.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from mlcli.experiments import EXPERIMENTS
+from tests.experiments.contract import command_of
 
 
 @dataclass(frozen=True)
@@ -74,25 +80,16 @@ def experiment(words: str, name: str = "", **more: Any) -> Case:
 
 
 CASES = (
+    # The most used one is quicker than its small run.
     experiment(f"{FIT} --jobs 1"),
     experiment(f"{FIT} --jobs 2 --figures png,svg,pdf", "fit-poly with figures"),
-    experiment("kfold --degrees 1,2 --jobs 1 --n-coverage 4 --coverage-rows 20 --n-samples 30"),
-    experiment("bias-variance --degrees 0-2 --n-datasets 5 --n-rows 20 --jobs 1 --no-descent"),
-    experiment("bayes --degree 2 --degrees 0-2 --n-calibration 4 --calibration-rows 10 --jobs 1"),
-    experiment("descent --n-steps 50 --n-path 3 --n-noise 10 --flow-steps 20,40 --jobs 1"),
-    experiment("logistic --n-study 10 --jobs 1"),
-    experiment("perceptron --jobs 1 --n-points 20"),
-    experiment(
-        "propagate --depths 2 --inits he --width 8 --n-rows 8 --n-batches 1 --sign-counts 2 "
-        "--train-depth 2 --train-width 4 --train-steps 2 --train-seeds 2 --jobs 1"
+    *(
+        experiment(shlex.join(command_of(section, "--jobs", "1")))
+        for section in EXPERIMENTS
+        if section != "fit_poly"
     ),
-    experiment(MLP),
     experiment(MLP, "train-mlp with checkpoints", constants=EVERY_EPOCH),
-    experiment("lr-find --data iris --hidden 4 --n-steps 50 --compare-epochs 1"),
-    experiment("filters --n-images 20"),
-    experiment(CNN),
     experiment(CNN, "train-cnn with checkpoints", constants=EVERY_EPOCH),
-    experiment("baseline iris --n-folds 2 --methods linear"),
     Case(
         "by hand", f"{FIT} --n-seeds 2 --no-plots --quiet", f"{FIT} --n-seeds 3 --no-plots --quiet"
     ),

@@ -34,7 +34,7 @@ WARM = (
     "matplotlib.backends.backend_svg",
     "matplotlib.font_manager",
     "mlcli.__main__",
-    "mlcli.sweeps.flow",
+    "mlcli.sweeps.search",
     "mlcli.datasets.fetch",
     "mlcli.datasets.make",
     "mlcli.datasets.rows",

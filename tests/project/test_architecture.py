@@ -18,7 +18,7 @@ from mlcli import cli
 from mlcli.cli import COMMANDS
 from mlcli.commands.schema import params_schema
 from mlcli.config import SECTIONS, config_class
-from mlcli.experiments import about, load
+from mlcli.experiments import EXPERIMENTS, about, load
 
 PACKAGE = Path(mlcli.__file__).parent
 PROJECT = PACKAGE.parent
@@ -86,6 +86,18 @@ def test_a_lower_layer_never_imports_a_higher_one(path: Path) -> None:
         parts = name.split(".")
         if parts[0] == "mlcli" and len(parts) > 1 and parts[1] != "__version__":
             assert LAYER[parts[1]] <= LAYER[package(path)], f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_an_experiment_is_imported_by_its_command_and_its_estimator_alone(path: Path) -> None:
+    """What several experiments share is beside their packages, and all else asks `load`."""
+    if package(path) in ("commands", "estimators"):
+        return
+    home = path.relative_to(PACKAGE).parts[:2]
+    for name in imports(path):
+        parts = tuple(name.split("."))
+        experiment = parts[:2] == ("mlcli", "experiments") and set(parts[2:3]) & set(EXPERIMENTS)
+        assert not experiment or parts[1:3] == home, f"{path.name} imports {name}"
 
 
 def draws(path: Path) -> bool:

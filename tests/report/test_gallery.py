@@ -12,7 +12,7 @@ import pytest
 from page_tags import PROJECT, REPORTS, Page
 
 from mlcli.errors import ConfigError, DataError
-from mlcli.experiments import about, in_order_of_the_notes
+from mlcli.experiments import EXPERIMENTS, about
 from mlcli.report.gallery import write_gallery
 from mlcli.report.runs import find_folders
 
@@ -58,7 +58,7 @@ def test_every_figure_is_there_in_the_order_of_the_notes(page: Page) -> None:
     shown = [one["id"] for one in page.all("figure")]
     expected = [
         f"{name.replace('_', '-')}-{figure.replace('_', '-')}"
-        for name in in_order_of_the_notes()
+        for name in EXPERIMENTS
         if name in SECTIONS
         for figure in about(name).figures
     ]
@@ -237,17 +237,12 @@ def test_the_readme_comes_with_the_page_of_reports_only(
     assert Path("other/README.md").is_file()
 
 
-def test_every_experiment_has_a_place_of_its_own_in_the_notes() -> None:
-    places = [about(section).place for section in in_order_of_the_notes()]
-    assert places == list(range(1, len(places) + 1))
-
-
 def test_the_report_stage_watches_every_run() -> None:
     from mlcli.params.yaml_file import read_yaml
 
     stage = read_yaml(PROJECT / "dvc.yaml").values["stages"]["report"]
     watched = {Path(one).name for one in stage["deps"] if one.startswith("reports/")}
-    assert watched == set(in_order_of_the_notes()) - {"baseline"}
+    assert watched == set(EXPERIMENTS) - {"baseline"}
 
 
 def test_only_what_is_hidden_below_the_place_is_left_out(

@@ -11,27 +11,15 @@ import numpy as np
 import pytest
 
 from mlcli.errors import ConfigError, MlcliError, NoAnswerError
+from mlcli.experiments import EXPERIMENTS, about
 from mlcli.run.manifest import package_versions
 from mlcli.scale.workers import Processes, open_workers, parse_cluster
+from tests.experiments.contract import command_of
 
 Run = Callable[..., Any]
 BARE = ("--no-plots", "--quiet")
-# One small run of every experiment that has pieces to give out.
-EXPERIMENTS = {
-    "fit-poly": "--degrees 1,3,40 --n-seeds 5",
-    "kfold": "--degrees 0-3 --n-seeds 2 --n-coverage 6 --n-nested 2",
-    "bayes": "--degrees 0-3 --n-seeds 3 --n-calibration 6 --n-surface 5",
-    "bias-variance": "--degrees 0-3 --n-seeds 3 --n-datasets 8 --n-strengths 3 "
-    "--descent-columns 3,12",
-    "descent": "--n-seeds 3 --n-noise 100 --n-steps 20",
-    "perceptron": "--n-seeds 3 --n-bins 4,16 --n-points 40",
-    "logistic": "--n-seeds 3 --n-study 100",
-    "filters": "--n-seeds 2 --n-images 20 --longest-side 32",
-    "propagate": "--activations relu --inits he --depths 3 --width 16 --n-rows 8 "
-    "--n-seeds 2 --sign-counts 2 --batch-sizes 1,8 --n-batches 2 --train-depth 3 --train-width 8 "
-    "--train-steps 5 --train-rates 0.01 --train-rows 40 --train-seeds 1",
-    "baseline iris": "--n-folds 3 --n-epochs 1",
-}
+# What has pieces to give out.
+IN_PIECES = [section for section in EXPERIMENTS if not about(section).one_program]
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -44,11 +32,11 @@ def files_of(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("command", EXPERIMENTS)
+@pytest.mark.parametrize("section", IN_PIECES)
 def test_every_experiment_has_the_same_bytes_on_a_cluster(
-    mlcli: Run, cluster: Any, command: str
+    mlcli: Run, cluster: Any, section: str
 ) -> None:
-    asked = (*command.split(), *EXPERIMENTS[command].split(), *BARE)
+    asked = command_of(section, *BARE)
     for name, workers in (("one", ("--jobs", "1")), ("far", ("--cluster", cluster.address))):
         done = mlcli(*asked, *workers, "--out", name)
         assert done.code == 0, done.err

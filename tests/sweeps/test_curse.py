@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from mlcli.sweeps.curse import curse
+from mlcli.sweeps.table import curse
 
 
 def largest_of(k: int) -> float:

@@ -10,7 +10,8 @@ ABOUT = About(
     summary="Compare simple and standard methods on your data, each against a constant.",
     example="mlcli baseline iris",
     flags=("methods", "score", "n_folds", "n_epochs"),
-    place=13,
+    takes="both",
+    by_intervals=True,
     title="Baselines",
     question=(
         "What do simple and standard methods make of these data, and is any of them better than "

@@ -9,7 +9,7 @@ ABOUT = About(
     summary="Bayesian linear regression: posterior, evidence, prediction.",
     example="mlcli bayes --data measurements.csv --target y --degree 3",
     flags=("degree", "degrees", "basis", "prior", "at", "grid"),
-    place=12,
+    takes="numbers",
     title="Bayesian regression (appendix B)",
     question=(
         "What do the data say about the weights, and how far is a prediction to be trusted? The "

@@ -9,7 +9,8 @@ ABOUT = About(
     summary="Split the generalisation error into bias, variance, noise.",
     example="mlcli bias-variance --degrees 0-12",
     flags=("degrees", "basis", "n_datasets", "n_rows", "penalty"),
-    place=3,
+    takes="numbers",
+    by_intervals=True,
     title="Bias, variance and noise (section 3.2 and appendix A)",
     question=(
         "Where does the error of a prediction come from: a model too stiff for the regularity, "

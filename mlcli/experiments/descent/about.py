@@ -9,7 +9,7 @@ ABOUT = About(
     summary="Gradient descent against the closed form and the gradient flow.",
     example="mlcli descent --batch-sizes 1,10,100",
     flags=("degree", "basis", "learning_rate", "momentum", "n_steps", "batch_sizes"),
-    place=4,
+    takes="numbers",
     title="Gradient descent (section 4)",
     question=(
         "How large may a step be, how many are needed, and what do random batches cost? On the "

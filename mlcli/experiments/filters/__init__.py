@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlcli.datasets.source import Source
     from mlcli.experiments.filters.config import FiltersConfig
     from mlcli.experiments.filters.run import PreparedFilters
+    from mlcli.experiments.wording import Printed
     from mlcli.result import Display, Result
 
 
@@ -47,6 +48,11 @@ class Filters(Experiment["FiltersConfig", "PreparedFilters"]):
         from mlcli.experiments.filters.figures import figures
 
         return figures(folder)
+
+    def compare(self, metrics: Mapping[str, Any]) -> list[Printed]:
+        from mlcli.experiments.filters.paper import printed
+
+        return list(printed(metrics))
 
 
 EXPERIMENT = Filters()

@@ -9,7 +9,8 @@ ABOUT = About(
     summary="Filters, pooling and 1 x 1 convolutions on matrices and pictures.",
     example='mlcli filters --picture flower --kernel "0,1,0;1,-4,1;0,1,0" --padding same',
     flags=("picture", "picture_file", "filters", "kernel", "padding", "stride"),
-    place=10,
+    takes="images",
+    by_intervals=True,
     title="Filters and pooling (sections 8.1 to 8.3 and 8.5)",
     question=(
         "What does a small filter find in an image, and what does pooling keep of it? An image "

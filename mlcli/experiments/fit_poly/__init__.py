@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlcli.datasets.source import Source
     from mlcli.experiments.fit_poly.config import FitPolyConfig
     from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
+    from mlcli.experiments.wording import Printed
     from mlcli.result import Display, Result
 
 
@@ -47,6 +48,11 @@ class FitPoly(Experiment["FitPolyConfig", "FitPolyPrepared"]):
         from mlcli.experiments.fit_poly.figures import figures
 
         return figures(folder)
+
+    def compare(self, metrics: Mapping[str, Any]) -> list[Printed]:
+        from mlcli.experiments.fit_poly.paper import printed
+
+        return list(printed(metrics))
 
 
 EXPERIMENT = FitPoly()

@@ -9,7 +9,8 @@ ABOUT = About(
     summary="Fit polynomials and other linear basis-function models.",
     example="mlcli fit-poly --degrees 0-9 --data measurements.csv --target y",
     flags=("degrees", "basis", "penalty", "l1", "l2", "path_penalty", "test_fraction"),
-    place=2,
+    takes="numbers",
+    by_intervals=True,
     title="Polynomial regression (sections 3 and 4)",
     question=(
         "How many parameters can noisy data carry, and what keeps a model with too many from "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from mlcli.datasets.source import Source
 from mlcli.datasets.synthetic import SYNTHETIC, generator_of
 from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.summary import band
+from mlcli.experiments.wording import Printed, between, number
 from mlcli.linear.statistics import NON_NEGATIVE, mean_interval
 from mlcli.result import Columns
 
@@ -45,6 +46,22 @@ def compare(scores: Mapping[int, np.ndarray]) -> dict[str, Any]:
         }
         for degree in sorted(set(scores) & set(TABLE_1))
     }
+
+
+def printed(metrics: Mapping[str, Any]) -> Iterator[Printed]:
+    """Table 1, of a run that has it."""
+    table = metrics.get("table_1", {})
+    for name in sorted(table, key=lambda key: int(key.removeprefix("degree_"))):
+        for loss, word in (("train_mse", "training"), ("test_mse", "test")):
+            found = table[name][loss]
+            yield Printed(
+                "Table 1",
+                f"{word} loss, degree {name.removeprefix('degree_')}",
+                number(found["paper"]),
+                number(found["median"]),
+                f"{between(found['q025'], found['q975'])} of draws",
+                "inside" if found["inside"] else "outside",
+            )
 
 
 def _beside(paper: float, values: np.ndarray) -> dict[str, Any]:

@@ -9,7 +9,7 @@ ABOUT = About(
     summary="Choose a model by cross-validation, with honest confidence bounds.",
     example="mlcli kfold --degrees 0-15 --n-folds 10",
     flags=("degrees", "basis", "loss", "scheme", "n_folds", "n_repeats", "penalty"),
-    place=1,
+    takes="both",
     title="Cross-validation (section 2)",
     question=(
         "Which model predicts rows best that it has not seen, and how sure can one be of its "

@@ -96,3 +96,8 @@ class KfoldConfig(StrengthFields, SourceFields, SeedFields):
         if scheme is not None and (scheme == "grouped") != (column is not None):
             raise ValueError(f"goes with scheme grouped, got scheme {scheme} and column {column}")
         return column
+
+    @property
+    def task(self) -> str:
+        """What the loss makes of the target."""
+        return "classification" if self.loss == "zero-one" else "regression"

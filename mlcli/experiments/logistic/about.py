@@ -9,7 +9,7 @@ ABOUT = About(
     summary="Logistic regression: classes, probabilities, decisions.",
     example="mlcli logistic --data breast_cancer --penalty l1 --json",
     flags=("basis", "degree", "penalty", "l1", "l2", "solver", "threshold"),
-    place=5,
+    takes="classes",
     title="Classification (section 5, appendix C)",
     question=(
         "Which class, and how sure? A linear function passed through the sigmoid gives "

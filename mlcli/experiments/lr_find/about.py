@@ -9,7 +9,8 @@ ABOUT = About(
     summary="Find the learning rate: the range test, with error bars.",
     example="mlcli lr-find --hidden 256-128 --optimiser adam --apply",
     flags=("network", "hidden", "activation", "init", "optimiser", "batch_size", "n_steps"),
-    place=9,
+    takes="both",
+    by_intervals=True,
     title="Finding the learning rate (section 7.4)",
     question=(
         "How large may the learning rate be? It grows a little at every step until the loss "

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlcli.datasets.source import Source
     from mlcli.experiments.perceptron.config import PerceptronConfig
     from mlcli.experiments.perceptron.run import PreparedPerceptron
+    from mlcli.experiments.wording import Printed
     from mlcli.result import Display, Result
 
 
@@ -47,6 +48,11 @@ class PerceptronExperiment(Experiment["PerceptronConfig", "PreparedPerceptron"])
         from mlcli.experiments.perceptron.figures import figures
 
         return figures(folder)
+
+    def compare(self, metrics: Mapping[str, Any]) -> list[Printed]:
+        from mlcli.experiments.perceptron.paper import printed
+
+        return list(printed(metrics))
 
 
 EXPERIMENT = PerceptronExperiment()

@@ -9,7 +9,7 @@ ABOUT = About(
     summary="Threshold units: gates, Rosenblatt's rule, approximation.",
     example='mlcli perceptron --function "x^2" --n-bins 4,16,64',
     flags=("truth_table", "function", "n_bins", "margins"),
-    place=6,
+    takes="classes",
     title="Threshold units (section 6.1)",
     question=(
         "What can a unit do that only says yes or no, and what can a layer of them? One unit is a"

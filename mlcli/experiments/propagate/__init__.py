@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlcli.datasets.source import Source
     from mlcli.experiments.propagate.config import PropagateConfig
     from mlcli.experiments.propagate.run import PreparedPropagate
+    from mlcli.experiments.wording import Printed
     from mlcli.result import Display, Result
 
 
@@ -47,6 +48,11 @@ class Propagate(Experiment["PropagateConfig", "PreparedPropagate"]):
         from mlcli.experiments.propagate.figures import figures
 
         return figures(folder)
+
+    def compare(self, metrics: Mapping[str, Any]) -> list[Printed]:
+        from mlcli.experiments.propagate.paper import printed
+
+        return list(printed(metrics))
 
 
 EXPERIMENT = Propagate()

@@ -9,7 +9,8 @@ ABOUT = About(
     summary="Vanishing and exploding gradients, and what trains.",
     example="mlcli propagate --activations relu,tanh --inits he,xavier --depths 10,50",
     flags=("activations", "inits", "depths", "width", "train_steps"),
-    place=8,
+    takes="classes",
+    by_intervals=True,
     title="Vanishing and exploding gradients (sections 7.1 to 7.3)",
     question=(
         "What becomes of a signal on its way through many layers, and of the errors on their way "

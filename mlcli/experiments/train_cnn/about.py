@@ -18,7 +18,8 @@ ABOUT = About(
         "n_epochs",
         "augment_shift",
     ),
-    place=11,
+    takes="images",
+    by_intervals=True,
     title="Convolutional networks (section 8)",
     question=(
         "What does a network gain by looking for the same small patterns everywhere in an image? "

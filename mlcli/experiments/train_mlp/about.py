@@ -19,7 +19,8 @@ ABOUT = About(
         "n_epochs",
         "dropout",
     ),
-    place=7,
+    takes="both",
+    by_intervals=True,
     title="Training a neural network (sections 6 and 7)",
     question=(
         "What decides whether a network learns: how its weights start, what its neurons do, how "
