@@ -110,7 +110,7 @@ def compare(
     versions have a list of values for each key that differs. Lists have one entry a run; tests and
     differences one for each run but the first.
 
-    Example: mlcli compare HEAD~1 reports --fail-if-worse train_cnn.test_accuracy --margin 0.005
+    Example: mlcli compare HEAD~1 reports --fail-if-worse train_cnn.test_accuracy
     """
     from mlcli.review import decisions
     from mlcli.review.compare import compare as compare_runs
@@ -141,7 +141,7 @@ def compare(
     if left_out and not quiet:
         commands = ", ".join(section.replace("_", "-") for section in left_out)
         console.message(f"note: not in every place, so left out: {commands}")
-    _judge(verdicts, undecided == "fail")
+    _judge(verdicts, undecided == "fail", quiet)
 
 
 def _names(worse: str | None, others: Mapping[str, Any]) -> list[str]:
@@ -157,14 +157,14 @@ def _names(worse: str | None, others: Mapping[str, Any]) -> list[str]:
         raise ConfigError(f"--fail-if-worse {error}") from None
 
 
-def _judge(verdicts: Sequence[Decision], undecided_fails: bool) -> None:
+def _judge(verdicts: Sequence[Decision], undecided_fails: bool, quiet: bool) -> None:
     """Say what is undecided; raise an error for what is worse."""
     from mlcli.review.decisions import UNDECIDED, WORSE, sentence
 
     worse = [one for one in verdicts if one.verdict == WORSE]
     unclear = [one for one in verdicts if one.verdict == UNDECIDED]
     failed = worse + (unclear if undecided_fails else [])
-    for one in unclear:
+    for one in [] if quiet else unclear:
         if not failed or one is not failed[0]:
             passes = "" if undecided_fails else " (passes: --undecided fail would not)"
             console.message(f"note: {sentence(one)}{passes}")

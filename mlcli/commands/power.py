@@ -68,7 +68,7 @@ def power(
     overlaps, smallest_difference, least_difference, seeds_needed, curve}], sentence}, with the
     power as key of what depends on it.
 
-    Example: mlcli power reports/train_mlp:init_he --metric test_accuracy --difference 0.005
+    Example: mlcli power reports/train_cnn --difference 0.005
     """
     from mlcli.review.power import as_json as power_json
     from mlcli.review.power import sensitivity, sentence

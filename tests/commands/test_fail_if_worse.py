@@ -121,6 +121,7 @@ def test_undecided_passes_unless_it_is_to_fail(mlcli: Run, empty_folder: Path) -
     assert done.code == 0
     assert "note: acc of b.csv is undecided" in done.err
     assert "seeds a run would decide (passes: --undecided fail would not)" in done.err
+    assert mlcli("compare", "a.csv", "b.csv", "--fail-if-worse", "acc", "--quiet").err == ""
     suite = ElementTree.parse("j.xml").getroot()
     assert (suite.get("skipped"), suite.get("failures"), suite.get("tests")) == ("1", "0", "1")
     flags = ("--fail-if-worse", "acc", "--undecided", "fail", "--junit", "j.xml")
