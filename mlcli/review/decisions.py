@@ -134,8 +134,16 @@ def decide(
         for run in runs[1:]
     ]
     confidence = 1 - LEVEL / len(asked)
+    alone = len({path for _, _, path, _ in asked}) == 1
     return [
-        _decision(runs[0], run, path, margin, confidence, best, unpaired)
+        _decision(
+            (runs[0], run),
+            path,
+            is_largest_best(runs[0], path, best, alone),
+            margin,
+            confidence,
+            unpaired,
+        )
         for runs, run, path, margin in asked
     ]
 
@@ -163,36 +171,52 @@ def _places(groups: Sequence[Sequence[Run]], name: str) -> list[tuple[Sequence[R
     return found
 
 
-def is_largest_best(run: Run, path: str, best: str | None) -> bool:
+def is_largest_best(run: Run, path: str, best: str | None, alone: bool = True) -> bool:
     """Whether more of a metric is better.
 
+    Args:
+        run: whose experiment may tell.
+        path: of the metric.
+        best: ``largest`` or ``smallest``, if the user says so.
+        alone: whether the user says so of this metric alone.
+
     Raises:
-        ConfigError: it is not known.
+        ConfigError: it is not known, or what is said of several metrics can't be true of this one.
     """
+    found = _known_best(run, path)
     if best is not None:
+        if not alone and found is not None and found != (best == "largest"):
+            less = "more" if found else "less"
+            raise ConfigError(
+                f"--best {best} is said of {path} too, of which {less} is better",
+                hint="a call for each metric",
+            )
         return best == "largest"
-    if run.section in EXPERIMENTS:
-        known = about(run.section)
-        for one in (*known.headlines, *known.shown):
-            if path == one.name or path.endswith(f".{one.name}"):
-                return one.largest
-    found = largest_is_best(path)
     if found is None:
         raise ConfigError(f"{path} does not say which end is better", hint="--best largest")
     return found
 
 
+def _known_best(run: Run, path: str) -> bool | None:
+    """By the headlines of the experiment, or the metric's name."""
+    if run.section in EXPERIMENTS:
+        known = about(run.section)
+        for one in (*known.headlines, *known.shown):
+            if path == one.name or path.endswith(f".{one.name}"):
+                return one.largest
+    return largest_is_best(path)
+
+
 def _decision(
-    first: Run,
-    run: Run,
+    runs: tuple[Run, Run],
     path: str,
+    largest: bool,
     margin: float,
     confidence: float,
-    best: str | None,
     unpaired: bool,
 ) -> Decision:
-    a, b = (_summary(one, path) for one in (first, run))
-    largest = is_largest_best(first, path, best)
+    first, run = runs
+    a, b = (_summary(one, path) for one in runs)
     n = int(a["n"]), int(b["n"])
     empty = Decision(
         run.command,

@@ -192,6 +192,25 @@ def test_no_exact_test_where_seeds_share_their_rows(mlcli: Run, empty_folder: Pa
     assert "seeds share their rows" in found["reason"]
 
 
+def test_no_number_of_seeds_decides_a_small_difference_on_shared_rows(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    b = A - 0.001 + NOISE
+    for name, values in (("a.csv", A), ("b.csv", b)):
+        rows = [f"{seed},{float(value)!r},80,20" for seed, value in enumerate(values)]
+        Path(name).write_text("\n".join(["seed,acc,n_train,n_test", *rows, ""]))
+    found = verdict(mlcli, "a.csv", "b.csv", "--fail-if-worse", "acc")
+    assert (found["verdict"], found["seeds_needed"]) == ("undecided", None)
+    d = b - A
+    half = stats.t.ppf(0.975, 5) * d.std(ddof=1) * np.sqrt(1 / 6 + 0.25)
+    assert found["ci_low"] == pytest.approx(d.mean() - half)
+    done = mlcli("compare", "a.csv", "b.csv", "--fail-if-worse", "acc")
+    assert "no number of seeds would decide" in done.err
+    for name, values in (("a.csv", A), ("b.csv", b)):
+        table(name, values.tolist())
+    assert verdict(mlcli, "a.csv", "b.csv", "--fail-if-worse", "acc")["seeds_needed"] > 6
+
+
 def test_a_run_that_diverged_is_worse_than_one_that_did_not(mlcli: Run, empty_folder: Path) -> None:
     mlcli(*MLP, "--out", "a")
     shutil.copytree("a", "b")
@@ -271,6 +290,10 @@ def test_a_metric_of_one_command_of_many_is_named_with_its_section(mlcli: Run) -
         (("--fail-if-worse", "=1"), "--fail-if-worse must be one or more metrics"),
         (("--fail-if-worse", "ac"), "a.csv has no such metric; try acc"),
         (("--fail-if-worse", "width"), "width does not say which end is better; try --best"),
+        (
+            ("--fail-if-worse", "acc,width", "--best", "smallest"),
+            "--best smallest is said of acc too, of which more is better; try a call for each",
+        ),
         (("--fail-if-worse", ","), "--fail-if-worse must be one or more metrics"),
         (("--fail-if-worse", "only_a"), "a.csv has no such metric"),
         (("--margin", "0.1"), "--margin has no meaning without --fail-if-worse"),
@@ -302,7 +325,10 @@ def test_other_metrics_on_both_sides_are_one_sentence(mlcli: Run, empty_folder: 
     assert (done.code, done.out) == (2, "")
     assert "a.csv and b.csv have no metric of the same name" in done.err
     single = mlcli(
-        "compare", str(REPORTS / "kfold"), str(REPORTS / "kfold"), "--fail-if-worse", "best_degree"
+        "compare",
+        str(REPORTS / "kfold"),
+        str(REPORTS / "kfold"),
+        *("--fail-if-worse", "best_degree", "--best", "largest"),
     )
     assert single.code == 2
     assert "must be a mean over seeds, got one number" in single.err
