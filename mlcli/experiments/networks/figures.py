@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -100,16 +100,19 @@ def scores(table: Table, metrics: Mapping[str, Any], name: str, label: str) -> F
 
     Args:
         table: of the members.
-        metrics: of the run, which has the means and their intervals.
+        metrics: of the run, which has the number of test rows.
         name, label: of the score.
     """
-    means = list(summaries_in(metrics, name))
+    from mlcli.experiments.summary import summary
+
     variants = distinct(table["variant"])
     shown = variants[:40]
     figure = new_figure(7.0, max(1.8, 1.1 + 0.42 * len(shown)))
     axes = figure.add_subplot()
     for place, variant in enumerate(shown):
         values = numbers(where(table, variant=variant)[name])
+        # The interval of details.json, whose variants are in another order.
+        found = summary(values, name, metrics["data"]["n_test"])
         values = values[np.isfinite(values)]
         # Points are spread where they would overlap, without randomness.
         spread = np.linspace(-0.16, 0.16, values.size) if values.size > 1 else np.zeros(1)
@@ -122,9 +125,9 @@ def scores(table: Table, metrics: Mapping[str, Any], name: str, label: str) -> F
             color=COLOURS[0],
             label="one seed" if place == 0 else None,
         )
-        low, mean, high = (means[place][key] for key in ("ci_low", "mean", "ci_high"))
+        low, mean, high = (found[key] for key in ("ci_low", "mean", "ci_high"))
         if mean is not None:
-            ends = None if low is None else [[mean - low], [high - mean]]
+            ends = None if low is None or high is None else [[mean - low], [high - mean]]
             axes.errorbar(
                 [mean],
                 [place],
@@ -143,16 +146,6 @@ def scores(table: Table, metrics: Mapping[str, Any], name: str, label: str) -> F
     if axes.get_legend_handles_labels()[0]:
         figure.legend(loc="outside upper right", ncols=2)
     return figure
-
-
-def summaries_in(metrics: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
-    """The summaries of one metric in a details.json, one per variant, in their order."""
-    for key, value in metrics.items():
-        if isinstance(value, Mapping):
-            if key == name:
-                yield value
-            else:
-                yield from summaries_in(value, name)
 
 
 def shown_in(members: Table) -> str:

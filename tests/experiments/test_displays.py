@@ -1,0 +1,647 @@
+"""What is shown on the terminal are the numbers of details.json, under their headings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import pytest
+from figure_reading import REPORTS
+
+from mlcli.experiments import load
+from mlcli.experiments.baseline import display as baseline
+from mlcli.result import Display
+
+
+@cache
+def details(section: str) -> Any:
+    return json.loads((REPORTS / section / "details.json").read_text(encoding="utf-8"))
+
+
+@cache
+def shown(section: str) -> tuple[Display, ...]:
+    return tuple(load(section).display(details(section)))
+
+
+def num(value: float | None) -> str:
+    """Four digits, whole numbers as they are."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value == round(value) and abs(value) < 1e6 else f"{value:.4g}"
+
+
+def ends(low: float | None, high: float | None) -> str:
+    return "" if low is None else f"{num(low)} to {num(high)}"
+
+
+def both(summary: Mapping[str, Any]) -> list[str]:
+    return [num(summary["mean"]), ends(summary["ci_low"], summary["ci_high"])]
+
+
+def percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
+def check(
+    found: Display, title: str, headings: str, rows: list[list[str]], remark: str = ""
+) -> None:
+    """The parts of a display; headings are separated by bars."""
+    assert found.title == title
+    assert list(found.headings) == headings.split(" | ")
+    assert [list(row) for row in found.rows] == rows
+    assert found.remark == remark
+
+
+def test_fit_poly_shows_errors_ranks_the_path_and_table_1() -> None:
+    d = details("fit_poly")
+    errors, lapack, path, table = shown("fit_poly")
+    headings = "degree | train | 95 % interval | test | 95 % interval | effective rank"
+    for one, part in ((errors, d), (lapack, d["lapack"])):
+        rows = []
+        for degree in (1, 3, 5, 300):
+            m = part[f"degree_{degree}"]
+            rank = num(m["effective_rank"]["mean"])
+            rows.append([str(degree), *both(m["train_mse"]), *both(m["test_mse"]), rank])
+        assert [list(row) for row in one.rows] == rows
+        assert " | ".join(one.headings) == headings
+    assert errors.title == "mean squared error"
+    assert "lapack cuts off small singular values" in lapack.remark
+    p = d["path"]
+    row = [num(p["lowest_error_strength"]), *both(p["train_mse"]), *both(p["test_mse"])]
+    check(
+        path,
+        "the highest degree, penalised: the strength with the lowest mean error",
+        "strength | train | 95 % interval | test | 95 % interval | nonzero",
+        [[*row, num(p["n_nonzero"]["mean"])]],
+        "Chosen on the test part, so its error is a little low.",
+    )
+    printed = {1: (4.11, 4.88), 3: (3.63, 4.15), 5: (3.61, 4.12), 300: (3.24, 5120)}
+    rows = []
+    for degree, numbers in printed.items():
+        for loss, number in zip(("train", "test"), numbers, strict=True):
+            m = d["table_1"][f"degree_{degree}"][f"{loss}_mse"]
+            inside = "yes" if m["q025"] <= number <= m["q975"] else "no"
+            edges = ends(m["q025"], m["q975"])
+            of_mean = ends(m["mean_ci_low"], m["mean_ci_high"])
+            rows.append([f"{degree} {loss}", num(number), num(m["median"]), edges, inside, of_mean])
+    check(
+        table,
+        f"Table 1 of the notes, and ours over {d['n_seeds']} draws",
+        "degree, loss | paper | our median | central 95 % | inside | interval of the mean",
+        rows,
+    )
+
+
+def test_bayes_shows_the_model_its_weights_the_degrees_and_coverage() -> None:
+    d = details("bayes")
+    model, weights, degrees, coverage = shown("bayes")
+    over = d["over_seeds"]
+    quantities = {
+        "log evidence (nats)": "log_evidence",
+        "prior precision alpha": "prior_precision",
+        "noise precision beta": "noise_precision",
+        "effective parameters gamma": "effective_parameters",
+    }
+    rows = [[label, num(d[key]), *both(over[key])] for label, key in quantities.items()]
+    rows.append(["log likelihood, maximum", num(d["log_likelihood"]), "", ""])
+    rows.append(["noise precision, maximum likelihood", num(d["noise_precision_ml"]), "", ""])
+    headings = f"quantity | first data set | mean over {d['n_seeds']} | 95 % interval"
+    check(model, f"degree {d['degree']}, {d['basis']} basis", headings, rows)
+    terms = [f"P{k}" for k in range(d["degree"] + 1)]
+    w = d["weights"]
+    rows = [[k, num(w[k]["ml"]), num(w[k]["mean"]), num(w[k]["std"])] for k in terms]
+    check(weights, "weights", "term | maximum likelihood | posterior mean (MAP) | std", rows)
+    rows = []
+    for k in range(10):
+        m, key = d[f"degree_{k}"], f"degree_{k}"
+        chosen = [percent(d["chosen"][rule].get(key, 0)) for rule in ("evidence", "kfold")]
+        rules = {"evidence": d["degree_by_evidence"], "k-fold": d["degree_by_kfold"]}
+        mark = ", ".join(rule for rule, degree in rules.items() if degree == k)
+        rows.append([str(k), num(m["log_evidence"]), num(m["cv_mse"]), *chosen, mark])
+    check(
+        degrees,
+        "evidence against degree, first data set",
+        "degree | log evidence | 10-fold mse | chosen by evidence | by k-fold | choice",
+        rows,
+    )
+    rows = []
+    for method in ("maximum likelihood", "evidence", "unknown noise"):
+        for level in (50, 80, 90, 95, 99):
+            m = d["calibration"][method.replace(" ", "_")][f"level_{level}"]
+            edges = ends(100 * m["ci_low"], 100 * m["ci_high"])
+            rows.append([method, f"{level} %", percent(m["mean"], 1), edges])
+    n, size = d["calibration"]["n"], d["calibration"]["rows"]
+    title = f"coverage of the predictive interval: {n} data sets of {size} rows"
+    check(coverage, title, "interval from | nominal | measured | 95 % interval (%)", rows)
+
+
+def test_kfold_shows_errors_the_choice_bounds_and_their_coverage() -> None:
+    d = details("kfold")
+    errors, choice, path, bounds, coverage = shown("kfold")
+    rows = []
+    for degree in range(16):
+        m = d[f"degree_{degree}"]
+        names = ("train_mse", "gcv", "loo_mse", "expected_mse")
+        marks = {"least": d["best_degree"], "one-se": d["one_se_degree"]}
+        mark = ", ".join(rule for rule, best in marks.items() if best == degree)
+        scores = [num(m[name]["mean"]) for name in names]
+        strength = [num(m["strength"])] if "strength" in m else []
+        rows.append([str(degree), *strength, *both(m["cv_mse"]), *scores, mark])
+    assert [list(row) for row in errors.rows] == rows
+    assert list(errors.headings)[-7:] == [
+        "cv",
+        "95 % interval",
+        "train",
+        "GCV",
+        "LOO",
+        "true",
+        "choice",
+    ]
+    splits = f"{d['n_splits']} {d['scheme']} splits of each of {d['n_seeds']} data sets"
+    assert errors.title == f"mean squared error, {splits}"
+    for row, rule, words, prefix in (
+        (choice.rows[0], "minimum", "least error", "best"),
+        (choice.rows[1], "one_se", "within one std error", "one_se"),
+    ):
+        assert row[0] == words
+        assert row[1].split(",")[0] == str(d[f"{prefix}_degree"])
+        listed = dict(one.split(" ", 1) for one in row[2].split(", "))
+        shares = d["chosen"][rule]
+        assert all(f"({percent(shares[f'degree_{k}'])})" == text for k, text in listed.items())
+        order = [shares[f"degree_{k}"] for k in listed]
+        assert order == sorted(shares.values(), reverse=True)[:6]
+    mean, edges = both(d["selection_error"])
+    said = "Error of choosing by the least error and fitting, by nested folds:"
+    assert choice.remark == f"{said} {mean} ({edges})."
+    p = d["path"]
+    check(
+        path,
+        f"degree {p['degree']}, penalised",
+        "one-se strength | best strength | cv | 95 % interval | true | 95 % interval",
+        [
+            [
+                num(p["one_se_strength"]),
+                num(p["best_strength"]),
+                *both(p["cv_mse"]),
+                *both(p["expected_mse"]),
+            ]
+        ],
+    )
+    kinds = ("naive", "corrected", "nested")
+    rows = []
+    for kind in kinds:
+        m = d["intervals"][kind]
+        edges = ends(m["ci_low"], m["ci_high"])
+        rows.append([kind, num(m["estimate"]), num(m["std_error"]), edges])
+    title = f"bounds for the error of degree {d['best_degree']}, first data set"
+    check(bounds, title, "interval | estimate | std error | 95 % interval", rows)
+    c, rows = d["coverage"], []
+    for kind in kinds:
+        for target, words in (
+            ("own_error", "of the fit at hand"),
+            ("expected_error", "expected over data sets"),
+        ):
+            m = c[kind][target]
+            edges = f"{100 * m['ci_low']:.1f} to {100 * m['ci_high']:.1f} %"
+            rows.append([kind, words, percent(m["coverage"], 1), edges, num(m["median_width"])])
+    title = (
+        f"how often a 95 % interval holds the true error: {c['n']} data sets of {c['rows']} rows"
+    )
+    check(
+        coverage,
+        f"{title}, degree {c['degree']}",
+        "interval | error | coverage | 95 % interval | median width",
+        rows,
+    )
+
+
+def test_bias_variance_shows_the_terms_of_a_18() -> None:
+    d = details("bias_variance")
+    degrees, strength, descent = shown("bias_variance")
+
+    def cells(m: Mapping[str, Any]) -> list[str]:
+        terms = ("bias_squared", "bias_squared_unbiased", "variance", "noise")
+        gap = ends(m["difference"]["ci_low"], m["difference"]["ci_high"])
+        measured = num(m["generalisation_error"]["mean"])
+        parts = [num(m[name]["mean"]) for name in terms]
+        return [*parts, *both(m["sum"]), measured, gap, num(m["median_error"]["mean"])]
+
+    parts = "bias^2 | unbiased | variance | noise | sum | 95 % interval | measured"
+    parts += " | measured - sum, 95 % | median"
+    keys = sorted(int(k[7:]) for k in d if k.startswith("degree_"))
+    assert [list(row) for row in degrees.rows] == [[str(k), *cells(d[f"degree_{k}"])] for k in keys]
+    assert " | ".join(degrees.headings) == f"degree | {parts}"
+    assert degrees.remark.startswith(f"Lowest sum: degree {d['best_degree']}. bias^2 is that of")
+    many = f"squared error over {d['n_datasets']} data sets of {d['n_rows']} rows"
+    assert degrees.title == f"{many} ({d['ensemble']}), means over {d['n_seeds']} seeds"
+    s = d["strength"]
+    check(
+        strength,
+        f"degree {s['degree']} under the {s['penalty']} penalty, best strength",
+        f"strength | {parts}",
+        [[num(s["best_strength"]), *cells(s["best"])]],
+        "Chosen by the lowest mean sum over the same seeds, so its error is a little low.",
+    )
+    rows = [
+        [kind, where.replace("_", " "), str(m["n_columns"]), *both(m["median_error"])]
+        for kind in ("legendre", "orthonormal")
+        for where in ("lowest_below", "peak", "lowest_beyond")
+        for m in [d["descent"][kind][where]]
+    ]
+    check(
+        descent,
+        f"past the interpolation threshold: shortest solutions on {d['descent']['n_rows']} rows",
+        "columns | where | number | median error | 95 % interval",
+        rows,
+        "Past the threshold the shortest solution depends on how the columns are scaled.",
+    )
+
+
+def test_logistic_shows_scores_information_and_the_studies() -> None:
+    d = details("logistic")
+    scores, information, saturation, separable = shown("logistic")
+    keys = {
+        "test accuracy": "test_accuracy",
+        "the same, always the commonest class": "commonest_class_accuracy",
+        "test cross-entropy, nats": "test_cross_entropy",
+        "test area under the ROC curve": "test_roc_auc",
+        "test average precision": "test_average_precision",
+        "test precision": "test_precision",
+        "test recall": "test_recall",
+        "test Brier score, sum over classes": "test_brier",
+        "test calibration error": "test_calibration_error",
+        "training accuracy": "train_accuracy",
+        "training cross-entropy, nats": "train_cross_entropy",
+        "weights that are not 0": "n_nonzero",
+        "steps of the solver": "n_steps",
+    }
+    check(
+        scores,
+        f"logistic, 2 classes, {d['solver']}, {d['loss']}",
+        f"quantity | mean over {d['n_seeds']} | 95 % interval",
+        [[label, *both(d[key])] for label, key in keys.items()],
+        "The positive class, C_1, is 1; the other is 0.",
+    )
+    rows = []
+    for name, label in (("cells", "test rows, in cells"), ("truth", "the true p(C_1|x)")):
+        m = d["information"][name]
+        terms = [num(m[key]["mean"]) for key in ("entropy", "divergence", "cross_entropy")]
+        rows.append([label, *terms, f"{m['largest_gap']:.0e}"])
+    check(
+        information,
+        "information (C.5), nats",
+        "p against the fit | entropy | + divergence | = cross-entropy | largest gap",
+        rows,
+    )
+    rows = []
+    for size in (1, 2, 4, 6, 8):
+        m = d["saturation"][f"activation_{size}"]
+        row = [str(size), num(m["confidence"]["mean"])]
+        for loss in ("cross_entropy", "square"):
+            steps, share = m[loss]["median_steps"], m[loss]["share_recovered"]
+            late = f"not by the end ({percent(share)} of seeds)"
+            row.append(late if steps is None else num(steps))
+        rows.append(row)
+    check(
+        saturation,
+        "steps to recover from a wrong start",
+        "mean |a| at the start | confidence | cross-entropy | mean square",
+        rows,
+        "Medians over the seeds, at one learning rate for both.",
+    )
+    m = d["separable"]
+    halves = {k: [num(m[k][f"norm_{at}"]["mean"]) for at in ("halfway", "at_end")] for k in m}
+    check(
+        separable,
+        "weights on separable classes",
+        "penalty | |w| halfway | |w| at the end | at the minimum",
+        [
+            ["none", *halves["no_penalty"], "infinite"],
+            ["l2", *halves["l2"], num(m["l2"]["norm_of_minimum"]["mean"])],
+        ],
+    )
+
+
+def test_perceptron_shows_truth_tables_the_rule_and_slopes() -> None:
+    d = details("perceptron")
+    tables, rule, slopes = shown("perceptron")
+    check(
+        tables,
+        "truth tables of units",
+        "inputs | NAND (Table 2) | XOR (Table 3) | sum | carry | asked for | one unit",
+        [
+            ["00", "1", "0", "0", "0", "1", "1"],
+            ["01", "1", "1", "1", "0", "1", "1"],
+            ["10", "1", "1", "1", "0", "1", "1"],
+            ["11", "0", "0", "0", "1", "0", "0"],
+        ],
+    )
+    runs = d["learning"]
+    names = ["margin_0.02", "margin_0.05", "margin_0.1", "margin_0.2", "data"]
+    labels = [*(name.replace("_", " ") for name in names[:-1]), d["data_name"]]
+    rows = []
+    for name, label in zip(names, labels, strict=True):
+        m = runs[name]
+        shares = [percent(m[f"share_{k}"]) for k in ("below_bound", "converged")]
+        rows.append([label, *both(m["mistakes"]), num(m["smallest_bound"]), *shares])
+    headings = "rows | mistakes | 95 % interval | smallest bound | below bound | separated"
+    check(rule, "Rosenblatt's rule", headings, rows)
+    check(
+        slopes,
+        f"error against number of bins, {d['function']}",
+        "in logarithms | mean | 95 % interval",
+        [
+            ["slope of the largest error", *both(d["slope_of_largest_error"])],
+            ["slope of the rms error", *both(d["slope_of_rms_error"])],
+        ],
+    )
+    asked = details("perceptron") | {"one_unit_exists": False}
+    other = load("perceptron").display(asked)[0]
+    assert other.remark == "No single unit has the table asked for."
+
+
+def test_descent_shows_the_run_the_noise_and_the_rates() -> None:
+    d = details("descent")
+    run, noise, rates = shown("descent")
+    keys = {
+        "condition number": "condition_number",
+        "critical learning rate 2 / lambda_max": "critical_rate",
+        "the same, measured by bisection, over theory": "measured_over_critical",
+        "learning rate of the run": "learning_rate",
+        "loss at the minimum": "floor",
+        "excess loss at the end": "final_excess",
+        "distance to the closed form at the end": "final_distance",
+        "order at which descent tends to the flow, quadratic": "flow_order",
+        "the same, log cosh loss": "flow_order_log_cosh",
+    }
+    check(
+        run,
+        f"descent, {d['n_steps']} steps, momentum {d['momentum']:g}",
+        f"quantity | mean over {d['n_seeds']} | 95 % interval",
+        [[label, *both(d[key])] for label, key in keys.items()],
+    )
+    rows = []
+    for batch in sorted(int(k[6:]) for k in d["noise"]):
+        of_batch = d["noise"][f"batch_{batch}"]
+        for rate in sorted(of_batch, key=lambda k: float(k[5:])):
+            m = of_batch[rate]
+            cells = [num(m["measured"]), num(m["theory"]), str(m["n_diverged"])]
+            rows.append([str(batch), rate[5:], *cells])
+    check(
+        noise,
+        "noise floor of minibatch descent",
+        "batch | rate / critical | excess loss | theory | data sets that diverge",
+        rows,
+    )
+    rows = [
+        [method, k[6:], num(m["measured"]), num(m["theory"])]
+        for method in ("plain", "momentum")
+        for k, m in sorted(d["rates"][method].items(), key=lambda one: float(one[0][6:]))
+    ]
+    headings = "method | condition number | factor a step | theory"
+    check(rates, "convergence at the best settings", headings, rows)
+
+
+@pytest.mark.parametrize("section", ["train_mlp", "train_cnn"])
+def test_training_shows_scores_of_each_variant_in_order(section: str) -> None:
+    d = details(section)
+    scores = shown(section)[0]
+    names = [d["comparison"]["variants"][str(k)] for k in range(d["comparison"]["n_variants"])]
+    rows = []
+    for name in names:
+        m = d[name] if name else d
+        cells = [cell for k in ("test_accuracy", "test_loss", "train_loss") for cell in both(m[k])]
+        label = name or "all members"
+        rows.append([label, *cells, num(m["best_epoch"]["mean"]), str(m["n_parameters"])])
+    t, data = d["training"], d["data"]
+    check(
+        scores,
+        f"{data['name']}, classification: {data['n_train']} rows to train, "
+        f"{data['n_validation']} to watch, {data['n_test']} to test; {t['n_seeds']} seeds, "
+        f"{t['n_epochs']} epochs",
+        ("variant" if len(names) > 1 else "network")
+        + " | test accuracy | 95 % interval | test loss | 95 % interval | train loss"
+        " | 95 % interval | best epoch | parameters",
+        rows,
+    )
+
+
+def test_train_mlp_shows_differences_of_variants() -> None:
+    tests = details("train_mlp")["comparison"]["tests"]
+    differences = shown("train_mlp")[1]
+    names = {row[0]: list(row[1:]) for row in differences.rows}
+    assert set(names) == set(tests)
+    for name, m in tests.items():
+        assert names[name] == [*both(m), f"{m['p_value']:.2g}", f"{m['p_holm']:.2g}"]
+    assert " | ".join(differences.headings) == "difference | mean | 95 % interval | p | p, Holm"
+    assert differences.title == "differences in test accuracy, seed by seed"
+
+
+def test_train_cnn_shows_layers_shifts_and_the_larger_picture() -> None:
+    d = details("train_cnn")
+    _, layers, equal, shifts, moved, deployed = shown("train_cnn")
+    found = [d["layers"][k] for k in sorted(d["layers"])]
+    rows = [[m["layer"], m["output"], str(m["parameters"]), str(m["bytes_a_row"])] for m in found]
+    total = f"{sum(m['parameters'] for m in found)} parameters."
+    check(layers, "layers", "layer | output | parameters | bytes a row", rows, total)
+    rows = [
+        [name, str(m["n_parameters"]), *both(m["test_accuracy"])]
+        for name, m in (("convolutional", d), ("perceptron", d["equal_mlp"]))
+    ]
+    headings = "network | parameters | test accuracy | 95 % interval"
+    check(equal, "a perceptron of equal size", headings, rows)
+    of_cnn = next(k for k in d["shifts"] if k != "equal_mlp")
+    rows = [
+        [str(int(k)), *both(d["shifts"][of_cnn][k]), *both(d["shifts"]["equal_mlp"][k])]
+        for k in sorted(d["shifts"][of_cnn])
+    ]
+    headings = f"pixels | {of_cnn} | 95 % interval | perceptron | 95 % interval"
+    said = "At most 1000 test rows are shifted."
+    check(shifts, "test accuracy on shifted images", headings, rows, said)
+    m = d["moved_by_a_pixel"]
+    check(
+        moved,
+        "what a shift of one pixel changes",
+        "layer | relative change | 95 % interval",
+        [[m[k]["layer"], *both(m[k]["change"])] for k in sorted(m)],
+        "Norm of the change of a layer's output over the norm of the output.",
+    )
+    m = d["deployed"]
+    (row,) = deployed.rows
+    size, cells = m["size"], f"{m['map_height']} x {m['map_width']}"
+    worst = f"{m['largest_difference']:.1e}"
+    assert list(row) == [f"{size} x {size}", cells, str(m["n_images"]), str(m["n_right"]), worst]
+    assert deployed.headings[3] == "seen as what they are"
+
+
+def test_lr_find_shows_rates_trainings_and_differences() -> None:
+    d = details("lr_find")
+    rates, trainings, differences = shown("lr_find")
+    m = d["comparison"]
+    keys = ("one_cycle", *(k for k in m if k not in ("one_cycle", "differences")))
+    by_rate = {row[1]: list(row) for row in trainings.rows}
+    for key in keys:
+        one = m[key]
+        row = by_rate[num(one["learning_rate"])]
+        expected = [*both(one["test_accuracy"]), *both(one["test_loss"]), str(one["n_diverged"])]
+        assert row[2:] == expected or len(by_rate) < len(keys)
+    assert trainings.title == f"trained for {d['sweep']['compare_epochs']} epochs"
+    words = "test accuracy | 95 % interval | test loss | 95 % interval | diverged"
+    assert " | ".join(trainings.headings) == f"training | rate | {words}"
+    found = {row[1]: list(row) for row in differences.rows}
+    for one in m["differences"].values():
+        row = found[both(one)[0]]
+        better = f"{one['n_better']} of {d['sweep']['n_seeds']}"
+        assert row[2:] == [both(one)[1], f"{one['p_holm']:.2g}", better]
+    cells = {row[0]: list(row) for row in rates.rows}
+    for name in ("eta_crit", "eta_max", "eta_min"):
+        (row,) = [row for label, row in cells.items() if label.startswith(name)]
+        assert row[1:3] == both(d[name])
+
+
+def test_propagate_shows_factors_signs_and_which_pairs_train() -> None:
+    d = details("propagate")
+    forward, backward, normalised, signs, plain, batch = shown("propagate")
+    depth = d["depths"].split(",")[-1]
+    for one, side, words in (
+        (forward, "forward", "Var a, from layer to layer"),
+        (backward, "backward", "Var delta, from layer to layer backwards"),
+        (normalised, "batch_norm_backward", "the same with batch normalisation"),
+    ):
+        inits = list(one.headings)[1:]
+        for row in one.rows:
+            for init, cell in zip(inits, row[1:], strict=True):
+                m = d[side][row[0]][init][f"depth_{depth}"]
+                pair = [
+                    "-" if v is None else f"{v:.3g}" for v in (m["factor"]["mean"], m["theory"])
+                ]
+                assert cell == f"{pair[0]} ({pair[1]})"
+        assert {row[0] for row in one.rows} == set(d[side])
+        assert one.title == f"{words}: factor at depth {depth} (theory of a wide network)"
+    assert signs.title == "share of gradients of 2 weights of a neuron that have one sign"
+    sizes = [heading.removesuffix(" rows") for heading in signs.headings[1:-2]]
+    assert sizes == sorted(sizes, key=int)
+    for row in signs.rows:
+        of = d["signs"]["none"][row[0]]["n_2"]
+        cells = [of[f"batch_{size}"]["mean"] for size in sizes]
+        last = d["signs"]["batch"][row[0]]["n_2"][f"batch_{sizes[-1]}"]["mean"]
+        assert list(row[1:]) == [f"{v:.3g}" for v in (*cells, of["large_batch"], last)]
+    assert signs.remark == "Centred gradients would have 0.5."
+    for one, kind in ((plain, "none"), (batch, "batch")):
+        for row in one.rows:
+            for init, cell in zip(list(one.headings)[1:], row[1:], strict=True):
+                m = d["trains"][kind][row[0]][init]
+                low, high = m["accuracy"]["ci_low"], m["accuracy"]["ci_high"]
+                # Above the threshold, below it, or neither.
+                mark = "*" if low > d["threshold"] else "?" if high > d["threshold"] else " "
+                assert cell == f"{percent(m['accuracy']['mean'])} {mark}"
+        assert f"depth {d['train_depth']}, {d['train_steps']} steps" in one.title
+
+
+def test_filters_shows_matrices_filters_pooling_and_shifts() -> None:
+    d = details("filters")
+    matrix, filters, layers, pooling, shifts = shown("filters")
+    cells = {row[0]: list(row) for row in matrix.rows}
+    assert list(cells)[:2] == ["difference", "vertical"]
+    for name, m in d["matrix"].items():
+        equal = m.get("equals_notes")
+        assert cells[name][3] == ("" if equal is None else "yes" if equal else "no")
+        lines = [m[k] for k in sorted(m) if k.startswith("row_")]
+        assert lines[0] in cells[name][2]
+        assert cells[name][1] == {"difference": "(8.2)", "vertical": "(8.12), corrected"}.get(
+            name, ""
+        )
+    for row in filters.rows:
+        m = d["filters"][row[0]]
+        shape = f"{m['output_height']} x {m['output_width']} x {m['output_channels']}"
+        sizes = [num(m[k]) for k in ("mean_size", "smallest", "largest")]
+        assert list(row[2:]) == [shape, "yes", str(m["n_parameters"]), *sizes]
+    values = dict(layers.rows)
+    assert values["parameters of 10 filters of 3 x 3 x 3 (8.18)"] == "280"
+    asked = d["layer"]["asked"]
+    assert values["parameters of the layer asked for"] == f"{asked['n_parameters']:,}"
+    both_sides = f"{asked['numbers_in']:,}, {asked['numbers_out']:,}"
+    assert values["numbers in, numbers out"] == both_sides
+    assert values["parameters of a dense layer instead"] == f"{asked['n_parameters_dense']:,}"
+    shapes = d["shapes"]
+    assert values["shapes as by formula"] == f"{shapes['n_agree']} of {shapes['n_cases']}"
+    for row in pooling.rows:
+        m = d["pooling"][row[0]]
+        kept = f"{100 * m['numbers_kept']:.3g} %"
+        assert list(row[2:]) == [kept, num(m["variance_kept"])]
+    turned = d["turned_edge"]
+    assert num(turned["one_filter"]) in pooling.remark
+    assert num(turned["depth_pooled"]) in pooling.remark
+    name = ""
+    for row in shifts.rows:
+        name = row[0].replace(" ", "_") or name
+        m = d["shifts"][f"shift_{row[1]}"][name]
+        expected = [*both(m["similarity"]), num(m["others"]["mean"]), *both(m["same_class"])]
+        assert list(row[2:]) == expected
+    headings = "unrolled | shift | cosine with itself | 95 % interval | with others"
+    assert " | ".join(shifts.headings) == f"{headings} | nearest of its class | 95 % interval"
+
+
+def test_baseline_shows_the_best_method_first_and_a_verdict() -> None:
+    def one(mean: float) -> dict[str, float]:
+        return {"mean": mean, "ci_low": mean - 0.5, "ci_high": mean + 0.5}
+
+    metrics: dict[str, Any] = {
+        "score": "mse",
+        "models": {
+            "constant": {"mse": one(9.0), "r2": one(0.0)},
+            "linear": {
+                "mse": one(4.25),
+                "r2": one(0.5),
+                "difference": one(-4.75) | {"p_holm": 0.0123},
+                "beats_constant": True,
+            },
+            "trees": {
+                "mse": one(3.5),
+                "r2": one(0.75),
+                "difference": one(-5.5) | {"p_holm": 0.5},
+                "beats_constant": False,
+            },
+        },
+        "n_folds": 5,
+        "n_seeds": 2,
+        "target": "t",
+        "data": "rows.csv",
+        "task": "regression",
+        "n_rows": 80,
+        "n_features": 3,
+        "best": "trees",
+        "as_good_as_the_best": ["linear"],
+    }
+    (found,) = baseline.display(metrics)
+    check(
+        found,
+        "t of rows.csv, regression: 80 rows, 3 inputs, 10 splits; mean squared error, lower is "
+        "better",
+        "method | mse | 95 % interval | r2 | minus the constant | 95 % interval | p, Holm | beats "
+        "it",
+        [
+            ["trees", "3.5", "3 to 4", "0.75", "-5.5", "-6 to -5", "0.5", ""],
+            ["linear", "4.25", "3.75 to 4.75", "0.5", "-4.75", "-5.25 to -4.25", "0.012", "yes"],
+            ["constant", "9", "8.5 to 9.5", "0", "", "", "", ""],
+        ],
+        found.remark,
+    )
+    assert found.remark.startswith(
+        "Better than the constant: linear. The best mean is that of trees"
+    )
+    for entry in metrics["models"].values():
+        entry["beats_constant"] = False
+    assert baseline.verdict(metrics).startswith("Nothing beats the constant: on these 80 rows")
+    metrics["score"], metrics["models"] = (
+        "accuracy",
+        {
+            name: {"accuracy": one(mean), "brier": one(0.25)}
+            for name, mean in (("constant", 0.5), ("trees", 0.75))
+        },
+    )
+    (found,) = baseline.display(metrics)
+    assert [row[0] for row in found.rows] == ["trees", "constant"]
+    assert found.headings[1:4] == ["accuracy", "95 % interval", "brier"]

@@ -1,0 +1,404 @@
+"""The figures of `logistic`, `perceptron` and `descent` show their tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from figure_reading import (
+    band_of,
+    bands,
+    bars,
+    committed,
+    dots,
+    frame,
+    groups,
+    legend,
+    lines,
+    reason,
+    same,
+    styles,
+    texts,
+    ticks,
+)
+from matplotlib.axes import Axes
+
+
+def test_logistic_shows_probability_rows_and_the_boundary_between_the_classes() -> None:
+    run = committed("logistic")
+    axes, bar = run.axes("boundary")
+    table, points = run.table("boundary"), run.table("points")
+    rows = dict(groups(points, "class"))
+    same(lines(axes), [(f"class {k}", rows[k].x, rows[k].y) for k in sorted(rows)])
+    assert frame(axes)[:3] == ("Decision boundary in the plane of two features", "x1", "x2")
+    assert bar.get_ylabel() == "probability of class 1"
+    filled, border = (one for one in axes.collections if hasattr(one, "levels"))
+    assert [*filled.levels] == pytest.approx(np.linspace(0, 1, 11))
+    # Each cell has the colour of its probability: at a node of the grid the table has it.
+    (level,) = border.levels
+    called = dict(groups(table, "class"))
+    assert called[0].probability.max() < level < called[1].probability.min()
+    at = table.pivot(index="y", columns="x", values="probability")
+    for x, y in border.get_paths()[0].vertices:
+        i, j = np.searchsorted(at.index, y), np.searchsorted(at.columns, x)
+        corners = at.iloc[max(i - 1, 0) : i + 1, max(j - 1, 0) : j + 1].to_numpy()
+        assert corners.min() - 1e-9 <= level <= corners.max() + 1e-9
+    # The first band of colour is where the probability is lowest.
+    lowest = filled.get_paths()[0].vertices
+    i, j = np.unravel_index(at.to_numpy().argmin(), at.shape)
+    x, y = at.columns[j], at.index[i]
+    assert lowest[:, 0].min() <= x <= lowest[:, 0].max()
+    assert lowest[:, 1].min() <= y <= lowest[:, 1].max()
+
+
+def test_logistic_shows_roc_and_precision() -> None:
+    run = committed("logistic")
+    roc, precision = run.axes("curves")
+    table = run.table("curves")
+    same(lines(roc), [("model", table.place, table.recall), ("guessing", [0, 1], [0, 1])])
+    same(lines(precision), [("model", table.place, table.precision)])
+    same(bands(roc), [band_of(table, "place", "recall")])
+    same(bands(precision), [band_of(table, "place", "precision")])
+    words = ("ROC", "false-positive rate", "recall (true-positive rate)", "linear", "linear")
+    assert frame(roc) == words
+    assert frame(precision)[:3] == ("Precision and recall", "recall", "precision")
+    for axes in (roc, precision):
+        assert (axes.get_xlim(), axes.get_ylim()) == ((-0.02, 1.02), (-0.02, 1.04))
+
+
+def test_logistic_shows_what_the_threshold_decides() -> None:
+    run = committed("logistic")
+    (axes,) = run.axes("threshold")
+    table = run.table("thresholds")
+    names = ("precision", "recall", "accuracy")
+    same(lines(axes), [(name, table.threshold, table[name]) for name in names])
+    same(bands(axes), [band_of(table, "threshold", name) for name in names])
+    assert frame(axes)[:3] == ("What the threshold decides", "threshold p_0", "share")
+    assert (axes.get_ylim(), legend(axes)) == ((0, 1.02), [*names])
+
+
+def test_logistic_shows_shares_that_came_true_against_predictions() -> None:
+    run = committed("logistic")
+    (axes,) = run.axes("calibration")
+    table = run.table("calibration")
+    same(lines(axes), [("as promised", [0, 1], [0, 1])])
+    table = table.assign(
+        ci_low=table.ci_low.fillna(table.observed), ci_high=table.ci_high.fillna(table.observed)
+    )
+    drawn = ("observed", table.predicted, table.observed, table.ci_low, table.ci_high)
+    same(bars(axes), [drawn])
+    words = ("Calibration on test rows", "predicted probability, mean of the bin")
+    assert frame(axes)[:3] == (*words, "share that came true")
+    assert (axes.get_xlim(), axes.get_ylim()) == ((-0.02, 1.02), (-0.05, 1.05))
+
+
+def test_logistic_shows_shares_of_each_class() -> None:
+    run = committed("logistic")
+    (axes,) = run.axes("confusion")
+    table = run.table("confusion").pivot(index="class", columns="called", values="rows")
+    share = table.div(table.sum(axis=1), axis=0).to_numpy()
+    (image,) = axes.images
+    np.testing.assert_allclose(image.get_array(), share)
+    assert image.get_clim() == (0, 1)
+    expected = [(f"{100 * value:.1f}", j, i) for (i, j), value in np.ndenumerate(share)]
+    same(texts(axes), expected)
+    assert [text.get_color() for text in axes.texts] == [
+        "white" if value > 0.6 else "black" for value in share.ravel()
+    ]
+    named = [(k, str(name)) for k, name in enumerate(table.index)]
+    assert ticks(axes.xaxis) == ticks(axes.yaxis) == named
+    assert frame(axes)[:3] == ("Test rows of a class, %", "called", "class")
+
+
+def test_logistic_shows_recovery_from_a_confident_start() -> None:
+    run = committed("logistic")
+    left, right = run.axes("saturation")
+    table, errors = run.table("saturation"), run.table("saturation_errors")
+    step = errors.step.clip(lower=0.5)
+    drawn, steps = [], []
+    for loss, rows in groups(table, "loss"):
+        name = loss.replace("-", "_")
+        drawn.append((loss, step, errors[name], errors[f"{name}_low"], errors[f"{name}_high"]))
+        # Where a share of the seeds did not recover, the band ends at the last step.
+        high = rows.high.fillna(step.iloc[-1]).where(rows.median_steps.notna())
+        steps.append((loss, rows.activation, rows.median_steps, rows.low, high))
+    same(lines(left), [one[:3] for one in drawn])
+    same(bands(left), [(one[1], *one[3:]) for one in drawn])
+    same(lines(right), [one[:3] for one in steps])
+    finite = [np.isfinite(one[4].to_numpy()) & np.isfinite(one[3].to_numpy()) for one in steps]
+    same(
+        bands(right),
+        [
+            tuple(v[kept] for v in (one[1], *one[3:]))
+            for one, kept in zip(steps, finite, strict=True)
+        ],
+    )
+    start = f"From a start with mean |a| = {table.activation.iloc[-1]:g}"
+    wrong = "share of training rows on the wrong side"
+    assert frame(left) == (start, "step of descent", wrong, "log", "linear")
+    words = ("Recovery from confidence", "mean |a| at the start")
+    assert frame(right) == (*words, "steps until 90 % of the error is gone", "linear", "log")
+    assert left.get_ylim() == (0, 1.02)
+    assert legend(left) == legend(right) == ["cross-entropy", "square"]
+
+
+def test_logistic_shows_weights_that_grow_without_a_penalty() -> None:
+    run = committed("logistic")
+    left, right = run.axes("separable")
+    table = run.table("separable")
+    step = table.step.clip(lower=0.5)
+    kinds = {"no_penalty": "no penalty", "l2": "l2"}
+    for axes, name in ((left, "norm"), (right, "loss")):
+        same(lines(axes), [(label, step, table[f"{name}_{key}"]) for key, label in kinds.items()])
+        ends = [band_of(table, "step", f"{name}_{key}") for key in kinds]
+        same(bands(axes), [(step, low, high) for _, low, high in ends])
+        assert legend(axes) == [*kinds.values()]
+    assert frame(left) == ("Weights", "step of descent", "|w|", "log", "linear")
+    words = ("Loss without the penalty", "step of descent", "training cross-entropy, nats")
+    assert frame(right) == (*words, "log", "log")
+
+
+INPUTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+GATES = {"NAND": [1, 1, 1, 0], "XOR": [0, 1, 1, 0]}
+
+
+def side_of(line: tuple[str, np.ndarray, np.ndarray], points: np.ndarray) -> np.ndarray:
+    """On which side of a drawn line points are: +1 for those above or to the right of it."""
+    _, x, y = line
+    normal = np.array([y[0] - y[1], x[1] - x[0]])
+    return np.sign((points - [x[0], y[0]]) @ normal * np.sign(normal @ [1, 1]))
+
+
+def test_perceptron_draws_lines_that_separate_the_outputs_of_the_gates() -> None:
+    run = committed("perceptron")
+    nand, xor = run.axes("gates")
+    table = run.table("gates").set_index("unit")
+    # Each end of a drawn line is where the unit of the table changes its output.
+    for axes, units in (
+        (nand, {"NAND": "the unit"}),
+        (
+            xor,
+            {
+                "XOR, hidden 0": "output, hidden unit 0",
+                "XOR, hidden 1": "output, hidden unit 1",
+                "XOR hidden": "hidden unit",
+            },
+        ),
+    ):
+        assert [one[0] for one in lines(axes)] == [*units.values()]
+        for unit, (_, x, y) in zip(units, lines(axes), strict=True):
+            row = table.loc[unit]
+            assert row.w_1 * x + row.w_2 * y + row.b == pytest.approx(np.zeros(2), abs=1e-12)
+            assert max(x[1] - x[0], y[1] - y[0]) == pytest.approx(2.2)
+    # What is drawn computes the gates: the line of NAND cuts off (1, 1), and XOR's hidden unit,
+    # which fires beyond its own line, decides which of two lines counts.
+    (line,) = lines(nand)
+    assert [*(side_of(line, INPUTS) < 0)] == [bool(out) for out in GATES["NAND"]]
+    without, with_hidden, hidden = lines(xor)
+    fires = side_of(hidden, INPUTS) > 0
+    above = np.where(fires, side_of(with_hidden, INPUTS), side_of(without, INPUTS)) > 0
+    assert [*above] == [bool(out) for out in GATES["XOR"]]
+    for axes, (gate, outputs) in zip((nand, xor), GATES.items(), strict=True):
+        drawn = [(f"output {k}", *INPUTS[np.array(outputs) == k].T) for k in (0, 1)]
+        same(dots(axes), drawn)
+        colours = [one.get_facecolor()[0, :3].tolist() for one in axes.collections[-2:]]
+        assert colours == [[1, 1, 1], [0, 0, 0]]
+        assert frame(axes) == (gate, "x_1", "x_2", "linear", "linear")
+        assert axes.get_xlim() == axes.get_ylim() == (-0.6, 1.6)
+
+
+def test_perceptron_draws_a_learnt_line_between_its_rows() -> None:
+    run = committed("perceptron")
+    left, right = run.axes("learning")
+    rows, runs = run.table("rows"), run.table("learning")
+    sides = [rows[rows.side == side] for side in (-1, 1)]
+    *points, line = lines(left)
+    same(
+        points,
+        [(f"class {side}", s.x_1, s.x_2) for side, s in zip(("-1", "+1"), sides, strict=True)],
+    )
+    label, x, y = line
+    first = rows.iloc[0]
+    assert label == "learnt line"
+    assert first.w_1 * x + first.w_2 * y + first.b == pytest.approx(np.zeros(2), abs=1e-12)
+    below, above = (side_of(line, s[["x_1", "x_2"]].to_numpy()) for s in sides)
+    assert set(below) | set(-above) in ({1.0}, {-1.0})
+    bounds = [
+        (f"margin {margin:g}", one.bound, one.mistakes.clip(lower=0.5))
+        for margin, one in groups(runs, "margin")
+    ]
+    ends = [1, runs.bound.max()]
+    same(lines(right), [*bounds, ("bound", ends, ends)])
+    words = ("No run passes the bound", "bound (R / gamma)^2", "mistakes made", "log", "log")
+    assert frame(right) == words
+    assert frame(left)[:3] == ("Rows of the first seed, widest margin", "x_1", "x_2")
+    assert left.get_xlim() == left.get_ylim() == (-1.05, 1.05)
+    assert legend(right) == [*(one[0] for one in bounds), "bound"]
+
+
+def test_perceptron_draws_a_line_along_the_axis_it_is_not_steep_in() -> None:
+    from matplotlib.figure import Figure
+
+    from mlcli.experiments.perceptron.figures import _line
+
+    axes: Axes = Figure().add_subplot()
+    _line(axes, (2.0, 1.0), -1.0, (0.0, 1.0))
+    _line(axes, (1.0, -4.0), 2.0, (0.0, 1.0))
+    _line(axes, (2.0, 0.0), 1.0, (0.0, 1.0))
+    _line(axes, (0.0, 0.0), 1.0, (0.0, 1.0))
+    expected = [("", [0.5, 0.0], [0, 1]), ("", [0, 1], [0.5, 0.75]), ("", [-0.5, -0.5], [0, 1])]
+    same(lines(axes), expected)
+
+
+def test_perceptron_shows_staircases_and_sigmoids() -> None:
+    run = committed("perceptron")
+    (axes,) = run.axes("approximation")
+    table = run.table("approximation")
+    bins = [name for name in table if name.endswith("bins")]
+    assert len(bins) == 3
+    drawn = {"function": "function"} | {name: name for name in bins} | {"smooth": "sigmoids"}
+    same(lines(axes), [(label, table.x, table[name]) for name, label in drawn.items()])
+    title = "A function from threshold units in one hidden layer"
+    assert frame(axes) == (title, "x", "f(x)", "linear", "linear")
+    assert legend(axes) == [*drawn.values()]
+
+
+def test_perceptron_shows_errors_against_bins_and_steepness() -> None:
+    run = committed("perceptron")
+    (axes,) = run.axes("rate")
+    table = run.table("rate")
+    n = table.n_bins
+    labels = {"largest_error": "largest error", "rms_error": "rms error"}
+    slope = ("slope -1", n, table.largest_error[0] * n[0] / n)
+    same(lines(axes), [*((label, n, table[key]) for key, label in labels.items()), slope])
+    ends = [band_of(table, "n_bins", key) for key in labels]
+    means = [table[key] for key in labels]
+    low_enough = [np.maximum(low, mean / 10) for (_, low, _), mean in zip(ends, means, strict=True)]
+    same(bands(axes), [(n, low, end[2]) for low, end in zip(low_enough, ends, strict=True)])
+    title = "Error of the staircase against its number of bins"
+    assert frame(axes) == (title, "bins", "error", "log", "log")
+    same(ticks(axes.xaxis), [(k, f"{k}") for k in n])
+    above, below = run.axes("deformation")
+    table = run.table("deformation")
+    for axes, key in ((above, "rms_error"), (below, "live_units")):
+        same(lines(axes), [("", table.steepness, table[key])])
+        same(bands(axes), [band_of(table, "steepness", key)])
+    title = "From sigmoid to step: what steepness costs"
+    assert frame(above) == (title, "", "rms error", "log", "log")
+    steepness = "steepness of the sigmoids, in units of 1 / bin"
+    words = ("", steepness, "share of units\nwith a gradient", "log", "linear")
+    assert frame(below) == words
+    assert below.get_ylim() == (0, 1.02)
+
+
+def test_descent_shows_each_path_on_the_contours_of_its_loss() -> None:
+    run = committed("descent")
+    table = run.table("paths")
+    (_, flow), *paths = groups(table, "rate")
+    shown = run.axes("paths")
+    assert len(shown) == len(paths)
+    start = flow.iloc[0]
+    x_reach, y_reach = 1.25 * abs(start.stiff), 1.25 * abs(start.soft)
+    for axes, (rate, rows) in zip(shown, paths, strict=True):
+        stiff = rows.stiff.clip(-50 * x_reach, 50 * x_reach)
+        same(
+            lines(axes),
+            [
+                ("flow", flow.stiff, flow.soft),
+                ("descent", stiff, rows.soft),
+                ("minimum", [0], [0]),
+            ],
+        )
+        assert axes.get_title() == f"rate {rate:g} of the critical one"
+        assert axes.get_xlim() == pytest.approx((-x_reach, x_reach))
+        assert axes.get_ylim() == pytest.approx((-y_reach, y_reach))
+        (contours,) = (one for one in axes.collections if hasattr(one, "levels"))
+        for level, path in zip(contours.levels, contours.get_paths(), strict=True):
+            a, b = path.vertices.T
+            height = 0.5 * (start.lambda_max * a**2 + start.lambda_min * b**2)
+            np.testing.assert_allclose(height, level, atol=2e-3 * contours.levels[-1])
+    assert shown[-1].get_xlabel() == "along the stiffest direction"
+    assert shown[0].get_ylabel() == "along the softest"
+    assert legend(run.figures["paths"]) == ["flow", "descent", "minimum"]
+
+
+def test_descent_shows_the_loss_against_the_step() -> None:
+    run = committed("descent")
+    (axes,) = run.axes("loss")
+    table = run.table("loss").clip(lower=1e-32)
+    step = run.table("loss").step
+    same(lines(axes), [("median", step, table["median"]), ("first data set", step, table.excess)])
+    same(bands(axes), [(step, table.low, table.high)])
+    title = "Descent at the learning rate of the run"
+    assert frame(axes) == (title, "step", "loss above the minimum", "linear", "log")
+    assert legend(axes) == ["central 95 % of data sets", "median", "first data set"]
+
+
+def test_descent_shows_measured_noise_beside_its_theory() -> None:
+    run = committed("descent")
+    (axes,) = run.axes("noise")
+    table = run.table("noise")
+    by_batch = groups(table, "batch_size")
+    same(lines(axes), [("", rows.rate, rows.theory) for _, rows in by_batch])
+    expected = []
+    for batch, rows in by_batch:
+        low = np.maximum(rows.ci_low, rows.measured / 10).fillna(rows.measured)
+        high = rows.ci_high.fillna(rows.measured)
+        expected.append((f"batch {batch}", rows.rate, rows.measured, low, high))
+    # Where nothing was measured there is no bar.
+    found = [[v if isinstance(v, str) else np.asarray(v) for v in one] for one in bars(axes)]
+    for one, other in zip(found, expected, strict=True):
+        seen = np.isfinite(other[2].to_numpy())
+        assert one[0] == other[0]
+        same([(one[1], one[2])], [(other[1], other[2])])
+        same([tuple(v[seen] for v in one[3:])], [tuple(v[seen] for v in other[3:])])
+    title = "Where minibatch descent settles: measured, and exact theory (lines)"
+    words = (title, "learning rate, in units of the critical one", "mean loss above the minimum")
+    assert frame(axes) == (*words, "log", "log")
+    assert [colour for colour, _, _ in styles(axes)] == [
+        bar.lines[0].get_color().lower() for bar in axes.containers
+    ]
+
+
+def test_descent_shows_first_order_and_the_price_of_a_condition_number() -> None:
+    run = committed("descent")
+    (axes,) = run.axes("flow")
+    kinds = groups(run.table("flow"), "loss")
+    last = kinds[-1][1].reset_index()
+    n = last.n_steps
+    slope = ("slope -1", n, last.distance[0] * n[0] / n)
+    same(lines(axes), [*((f"{k} loss", r.n_steps, r.distance) for k, r in kinds), slope])
+    same(
+        bands(axes),
+        [(r.n_steps, np.maximum(r.ci_low, r.distance / 10), r.ci_high) for _, r in kinds],
+    )
+    title = "Descent tends to the flow to first order, means and 95 % intervals"
+    words = (title, "steps n of size T / n", "distance to the flow at T", "log", "log")
+    assert frame(axes) == words
+    (axes,) = run.axes("rates")
+    methods = groups(run.table("rates"), "method")
+
+    def per_digit(factor: pd.Series) -> pd.Series:
+        """Steps for one more digit of an error that shrinks by a factor at each step."""
+        return 1 / -np.log10(factor)
+
+    same(lines(axes), [("", r.condition_number, per_digit(r.theory)) for _, r in methods])
+    same(
+        bars(axes),
+        [
+            (
+                name,
+                r.condition_number,
+                *(per_digit(r[k]) for k in ("measured", "ci_low", "ci_high")),
+            )
+            for name, r in methods
+        ],
+    )
+    title = "The price of a condition number: measured, and theory (lines)"
+    assert frame(axes) == (title, "condition number", "steps for one more digit", "log", "log")
+    assert legend(axes) == [name for name, _ in methods]
+
+
+def test_no_figure_of_the_pipeline_is_empty() -> None:
+    for section in ("logistic", "perceptron", "descent"):
+        assert not any(map(reason, committed(section).figures.values()))

@@ -1,0 +1,450 @@
+"""The figures of `train-mlp`, `train-cnn` and `lr-find` show their tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from figure_reading import (
+    Run,
+    across,
+    band_of,
+    bands,
+    bars,
+    committed,
+    frame,
+    groups,
+    legend,
+    lines,
+    reason,
+    rectangles,
+    same,
+    styles,
+    texts,
+    ticks,
+)
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from scipy import stats
+
+TRAINED = ("train_mlp", "train_cnn")
+
+
+def grid(text: str) -> np.ndarray:
+    return np.array([[float(cell) for cell in line.split()] for line in text.split("/")])
+
+
+def shown_variant(run: Run) -> str:
+    members = run.table("members")
+    return str(members.variant[members.shown == 1].iloc[0])
+
+
+def entries(run: Run) -> list[dict[str, Any]]:
+    """The part of details.json about each variant, in the order of the tables."""
+    details = run.details
+    names = details["comparison"]["variants"]
+    found = [details[names[str(k)]] if names[str(k)] else details for k in range(len(names))]
+    return [*found, details["equal_mlp"]] if "equal_mlp" in details else found
+
+
+def check_curves(axes: Axes, parts: list[tuple[Any, pd.DataFrame]], x: str, y: str) -> None:
+    """A line and a band for each part, in one colour."""
+    same(lines(axes), [(str(name), rows[x], rows[y]) for name, rows in parts])
+    expected = []
+    for _, rows in parts:
+        there = rows.dropna(subset=[f"{y}_ci_low", f"{y}_ci_high"])
+        low, high, mean = there[f"{y}_ci_low"], there[f"{y}_ci_high"], there[y]
+        # A mean above 0 can't have a lower end at 0 on a logarithmic axis.
+        low = low.where((low > 0) | (mean <= 0), mean**2 / high)
+        expected.append((there[x], low, high))
+    same(bands(axes), expected)
+
+
+@pytest.mark.parametrize("section", TRAINED)
+def test_training_shows_losses_and_accuracy_of_each_variant(section: str) -> None:
+    run = committed(section)
+    variants = groups(run.table("curves"), "variant")
+    panels = {
+        "minibatch_loss": ("training, minibatches", "loss"),
+        "validation_loss": ("validation", "loss"),
+        "validation_accuracy": ("validation", "accuracy"),
+    }
+    for axes, (name, (title, label)) in zip(run.axes("curves"), panels.items(), strict=True):
+        check_curves(axes, variants, "epoch", name)
+        values = run.table("curves")[name]
+        scale = "log" if values.max() > 30 * values.min() > 0 else "linear"
+        assert frame(axes) == (title, "epoch", label, "linear", scale)
+    assert legend(run.figures["curves"]) == [name for name, _ in variants]
+
+
+@pytest.mark.parametrize("section", TRAINED)
+def test_training_shows_the_score_of_every_seed_and_their_mean(section: str) -> None:
+    run = committed(section)
+    (axes,) = run.axes("scores")
+    variants = groups(run.table("members"), "variant")
+    for k, (one, (_, rows)) in enumerate(zip(lines(axes), variants, strict=True)):
+        label, x, y = one
+        assert label == ("" if k else "one seed")
+        same([(x,)], [(rows.test_accuracy,)])
+        # Beside each other, near the row of their variant.
+        assert np.abs(y - k).max() <= 0.2
+        assert len(set(y)) == len(y)
+    expected = [
+        (
+            "" if k else "mean, 95 %",
+            [rows.test_accuracy.mean()],
+            [k],
+            [one["ci_low"]],
+            [one["ci_high"]],
+        )
+        for k, ((_, rows), one) in enumerate(
+            zip(variants, (one["test_accuracy"] for one in entries(run)), strict=True)
+        )
+    ]
+    same(bars(axes), expected)
+    named = [name for name, _ in variants] if len(variants) > 1 else [""]
+    assert [text for _, text in ticks(axes.yaxis)] == named
+    assert axes.get_xlabel() == "test accuracy"
+    assert legend(run.figures["scores"]) == ["one seed", "mean, 95 %"]
+    assert axes.get_ylim() == (len(variants) - 0.5, -0.5)
+
+
+@pytest.mark.parametrize("section", TRAINED)
+def test_training_shows_the_confusion_of_the_variant_that_validates_best(section: str) -> None:
+    run = committed(section)
+    axes, bar = run.axes("confusion")
+    table = run.table("confusion")
+    shown, many = shown_variant(run), table.variant.nunique() > 1
+    table = table[table.variant == shown]
+    names = [str(name) for name in table["class"].unique()]
+    shares = table.share.to_numpy().reshape(len(names), len(names))
+    assert [str(name) for name in table.called[: len(names)]] == names
+    (image,) = axes.images
+    np.testing.assert_allclose(image.get_array(), np.sqrt(shares))
+    assert image.get_clim() == (0, 1)
+    cells = [(f"{100 * v:.1f}", j, i) for (i, j), v in np.ndenumerate(shares) if v >= 0.0005]
+    same(texts(axes), cells)
+    dark = {text.get_text() for text in axes.texts if text.get_color() == "white"}
+    assert all(float(text) > 40 for text in dark)
+    assert ticks(axes.xaxis) == ticks(axes.yaxis) == [*enumerate(names)]
+    title = "% of each class by what it was called" + (f": {shown}" if many else "")
+    assert frame(axes)[:3] == (title, "called", "class")
+    # The bar is marked in shares, though colours go with their square roots.
+    for place, text in ticks(bar.yaxis):
+        assert place**2 == pytest.approx(float(text.removesuffix(" %")) / 100)
+
+
+@pytest.mark.parametrize("section", TRAINED)
+def test_training_shows_shares_called_right_against_confidence(section: str) -> None:
+    run = committed(section)
+    (axes,) = run.axes("calibration")
+    table = run.table("calibration")
+    shown = shown_variant(run)
+    table = table[table.rows >= 1]
+    others = [(v, rows) for v, rows in groups(table, "variant") if v != shown]
+    points = [(name, rows.predicted, rows.observed) for name, rows in others]
+    same(lines(axes), [("", [0, 1], [0, 1]), *points])
+    best = table[table.variant == shown]
+    ends = best[["observed_ci_low", "observed_ci_high"]].T.fillna(best.observed).to_numpy()
+    same(bars(axes), [(shown, best.predicted, best.observed, *ends)])
+    words = ("Calibration on test rows", "confidence: mean of the largest probability")
+    assert frame(axes)[:3] == (*words, "share called right")
+    assert (axes.get_xlim(), axes.get_ylim()) == ((-0.02, 1.02), (-0.02, 1.05))
+
+
+@pytest.mark.parametrize("section", TRAINED)
+def test_training_shows_each_learning_rate_once(section: str) -> None:
+    run = committed(section)
+    (axes,) = run.axes("schedule")
+    variants = groups(run.table("schedules"), "variant")
+    first = variants[0][1]
+    for _, rows in variants:
+        np.testing.assert_array_equal(rows.learning_rate, first.learning_rate)
+    same(lines(axes), [("all", first.epoch, first.learning_rate)])
+    assert frame(axes) == ("Learning rate", "epoch", "learning rate", "linear", "linear")
+    assert axes.get_ylim() == pytest.approx((0, 1.08 * first.learning_rate.max()))
+
+
+@pytest.mark.parametrize("section", TRAINED)
+def test_training_shows_images_that_were_called_wrong(section: str) -> None:
+    run = committed(section)
+    table = run.table("misclassified")[:27]
+    shown = [axes for axes in run.axes("misclassified") if axes.images]
+    assert len(shown) == len(table)
+    for axes, (_, row) in zip(shown, table.iterrows(), strict=True):
+        (image,) = axes.images
+        np.testing.assert_array_equal(image.get_array(), grid(row.pixels))
+        said = f"{row['class']} as {row.called}\n{100 * row.confidence:.0f} %"
+        assert axes.get_title() == said
+        assert not axes.axison
+
+
+def test_train_mlp_shows_each_layer_against_the_epoch() -> None:
+    run = committed("train_mlp")
+    table = run.table("layers")
+    shown = shown_variant(run)
+    layers = groups(table[table.variant == shown], "layer")
+    panels = {
+        "activation_std": ("activations z", "standard deviation"),
+        "error_rms": ("errors dE/da", "root mean square"),
+        "saturated": ("saturated: h' below 5 % of its largest", "share"),
+        "dead": ("dead: h' = 0 on every row", "share of neurons"),
+    }
+    for axes, (name, words) in zip(run.axes("layers"), panels.items(), strict=True):
+        check_curves(axes, [(f"layer {k}", rows) for k, rows in layers], "epoch", name)
+        assert frame(axes)[:3] == (words[0], "epoch", words[1])
+        if "share" in words[1]:
+            most = max(rows[name].max() for _, rows in layers)
+            assert axes.get_ylim() == pytest.approx((-0.02, max(0.1, 1.1 * most)))
+    assert legend(run.figures["layers"]) == [f"layer {k}" for k, _ in layers]
+    assert run.figures["layers"].get_suptitle() == shown
+
+
+def test_train_mlp_shows_layers_before_and_after_training() -> None:
+    run = committed("train_mlp")
+    table = run.table("layers")
+    first, last = table.epoch.min(), table.epoch.max()
+    names = ("activation_std", "error_rms")
+    words = ("activations z\nstandard deviation", "errors dE/da\nroot mean square")
+    shown = iter(run.axes("start"))
+    for name, label in zip(names, words, strict=True):
+        for epoch, title in ((first, "before training"), (last, "after training")):
+            axes = next(shown)
+            variants = groups(table[table.epoch == epoch], "variant")
+            # Points of the few layers lie on each line.
+            curves = [(k, rows.layer, rows[name]) for k, rows in variants]
+            drawn = lines(axes)
+            same(drawn[::2], curves)
+            same(drawn[1::2], [("", *one[1:]) for one in curves])
+            colours = [colour for colour, _, _ in styles(axes)]
+            assert colours[::2] == colours[1::2]
+            assert frame(axes)[:3] == (title, "hidden layer", label)
+            assert [place for place, _ in ticks(axes.xaxis)] == [*table.layer.unique()]
+
+
+def test_train_cnn_shows_scores_of_shifted_images() -> None:
+    run = committed("train_cnn")
+    (axes,) = run.axes("shifts")
+    table = run.table("shifts")
+    check_curves(axes, groups(table, "network"), "shift", "score")
+    words = ("Shifted test images", "shift of the test images, pixels", "accuracy")
+    assert frame(axes)[:3] == words
+    assert (axes.get_ylim(), legend(axes)) == ((0, 1.02), [*table.network.unique()])
+    look = dict(zip(table.network.unique(), styles(axes), strict=True))
+    assert look["perceptron"][:2] == ("#000000", "--")
+
+
+def test_train_cnn_shows_its_filters_in_one_scale() -> None:
+    run = committed("train_cnn")
+    *panels, bar = run.axes("filters")
+    table = run.table("filters")
+    weights = [grid(text) for text in table.weights[table.channel == 0]][:32]
+    images = [axes.images[0] for axes in panels if axes.images]
+    assert len(images) == len(weights)
+    largest = max(np.abs(one).max() for one in weights)
+    for image, expected in zip(images, weights, strict=True):
+        np.testing.assert_allclose(image.get_array(), expected)
+        assert image.get_clim() == pytest.approx((-largest, largest))
+    several = ", first channel" if table.channel.nunique() > 1 else ""
+    assert run.figures["filters"].get_suptitle() == f"Filters of the first layer{several}"
+    assert bar.get_ylabel() == "weight"
+
+
+def test_train_cnn_shows_what_a_shift_changes_in_each_layer() -> None:
+    run = committed("train_cnn")
+    (axes,) = run.axes("invariance")
+    table = run.table("invariance")
+    shifts = groups(table, "shift")
+    parts = [
+        (f"{k} pixel{'' if k == 1 else 's'}", rows.assign(place=np.arange(len(rows))))
+        for k, rows in shifts
+    ]
+    check_curves(axes, parts, "place", "change")
+    first = shifts[0][1].reset_index()
+    same(
+        [one[:3:2] for one in rectangles(axes)],
+        [(at - 0.5, 1.0) for at in first.index[first.kind.isin(["pool", "global"])]],
+    )
+    assert ticks(axes.xaxis) == [*enumerate(first.layer)]
+    title = "What a shift of the image changes (pooling layers are shaded)"
+    assert frame(axes)[:3] == (title, "", "norm of the change / norm of the output")
+    assert axes.get_ylim()[0] == 0
+    assert legend(axes) == [name for name, _ in parts]
+
+
+def test_train_cnn_shows_the_maps_of_each_stage_in_one_scale() -> None:
+    run = committed("train_cnn")
+    figure = run.figures["feature_maps"]
+    stages = groups(run.table("feature_maps"), "stage")
+    assert len(figure.subfigs) == len(stages)
+    for part, (_, rows) in zip(figure.subfigs, stages, strict=True):
+        maps = [grid(text) for text in rows["values"]]
+        images = [axes.images[0] for axes in part.axes if axes.images]
+        assert len(images) == len(maps)
+        ends = min(one.min() for one in maps), max(one.max() for one in maps)
+        for image, expected in zip(images, maps, strict=True):
+            np.testing.assert_allclose(image.get_array(), expected)
+            assert image.get_clim() == pytest.approx(ends)
+        assert part.get_suptitle() == rows.layer.iloc[0]
+
+
+def test_train_cnn_shows_the_class_at_each_place_of_a_larger_picture() -> None:
+    run = committed("train_cnn")
+    left, right = run.axes("class_map")
+    picture, cells = run.table("picture"), run.table("class_map")
+    pixels = grid(picture.pixels[0])
+    size = len(pixels)
+    for axes in (left, right):
+        (image,) = axes.images
+        np.testing.assert_array_equal(image.get_array(), pixels)
+        assert image.get_extent() == [0, size, size, 0]
+        assert (axes.get_xlim(), axes.get_ylim()) == ((0, size), (size, 0))
+        assert axes.get_xlabel() == "pixels"
+    same(
+        texts(left),
+        [(row["class"], row.left, row.top - 1) for _, row in picture.iterrows()],
+    )
+    same(
+        rectangles(right),
+        [
+            (row.x - row.width / 2, row.y - row.height / 2, row.width, row.height)
+            for _, row in cells.iterrows()
+        ],
+    )
+    # Paler where less sure, one colour per class, and the legend has it.
+    alpha = [box.get_facecolor()[3] for box in right.patches]
+    assert alpha == pytest.approx(0.15 + 0.7 * cells.probability)
+    colours = {}
+    for box, label in zip(right.patches, cells.label, strict=True):
+        colours.setdefault(label, set()).add(to_hex(box.get_facecolor()))
+    assert all(len(one) == 1 for one in colours.values())
+    assert len({*map(frozenset, colours.values())}) == len(colours)
+    named = cells.drop_duplicates("label").sort_values("label")
+    figure = run.figures["class_map"]
+    assert legend(figure) == [f"{k}: {n}" for k, n in zip(named.label, named["class"], strict=True)]
+    (found,) = figure.legends
+    patches = [to_hex(patch.get_facecolor()) for patch in found.get_patches()]
+    assert [{one} for one in patches] == [colours[label] for label in named.label]
+    labels = [(str(row.label), row.x, row.y) for _, row in cells.iterrows()]
+    few = size / cells.height[0] <= 16
+    same(texts(right), labels if few else [])
+    assert left.get_title() == "Test images in a larger picture"
+    assert right.get_title() == "Class seen at each place, paler where less sure"
+
+
+RULES = ("eta_crit", "eta_max", "valley", "steep", "slide", "minimum")
+
+
+def geometric(values: pd.Series) -> tuple[float, float, float]:
+    """Geometric mean with Student's interval of the logarithms."""
+    logs = np.log(values.dropna())
+    reach = stats.t.ppf(0.975, len(logs) - 1) * logs.std(ddof=1) / np.sqrt(len(logs))
+    return (
+        float(np.exp(logs.mean() - reach)),
+        float(np.exp(logs.mean())),
+        float(np.exp(logs.mean() + reach)),
+    )
+
+
+def test_lr_find_shows_the_range_test_and_its_rules() -> None:
+    run = committed("lr_find")
+    upper, lower = run.axes("range_test")
+    sweep, rates = run.table("sweep"), run.table("suggestions")
+    same(
+        lines(upper),
+        [
+            ("one seed", sweep.rate, sweep.first_seed),
+            ("level (does not lag)", sweep.rate, sweep.level_median),
+            ("moving average (lags)", sweep.rate, sweep.smoothed_median),
+        ],
+    )
+    same(bands(upper), [(sweep.rate, sweep.level_low, sweep.level_high)])
+    assert frame(upper)[:4] == ("", "", "loss", "log")
+    assert upper.get_xlim() == pytest.approx((sweep.rate.iloc[0], sweep.rate.iloc[-1]))
+    # The curve is followed until it is well above its start; its minimum is inside.
+    low, high = upper.get_ylim()
+    assert low < sweep.level_median.min()
+    assert high == pytest.approx(1.6 * sweep.level_high[: len(sweep) // 10].max())
+    ends = [geometric(rates[name]) for name in RULES]
+    for axes in (upper, lower):
+        same(across(axes), [("x", ends[0][1]), ("x", ends[1][1])])
+    expected = [("", [mean], [k], [a], [b]) for k, (a, mean, b) in enumerate(ends)]
+    same(bars(lower), expected)
+    same(texts(lower), [(f"{mean:.3g}", 1.01, k) for k, (_, mean, _) in enumerate(ends)])
+    labels = [text for _, text in ticks(lower.yaxis)]
+    assert labels[0] == r"$\eta_\mathrm{crit}$"
+    assert labels[1] == r"$\eta_\mathrm{max} = \eta_\mathrm{crit} / 10$"
+    assert labels[2:] == [f"{name} (fastai)" for name in RULES[2:]]
+    assert lower.get_xlabel() == r"learning rate $\eta$"
+    assert lower.get_ylim() == (len(RULES) - 0.4, -0.6)
+
+
+def test_lr_find_shows_the_rates_of_every_seed() -> None:
+    run = committed("lr_find")
+    (axes,) = run.axes("suggestions")
+    rates = run.table("suggestions")
+    points = lines(axes)
+    assert len(points) == len(RULES)
+    for k, name in enumerate(RULES):
+        label, x, y = points[k]
+        assert label == "one seed"
+        same([(x,)], [(rates[name].dropna(),)])
+        assert np.abs(y - k).max() <= 0.2
+        low, mean, high = geometric(rates[name])
+        same([bars(axes)[k]], [("geometric mean, 95 %", [mean], [k], [low], [high])])
+    assert axes.get_xscale() == "log"
+    assert axes.get_xlabel() == r"learning rate $\eta$"
+    assert legend(run.figures["suggestions"]) == ["one seed", "geometric mean, 95 %"]
+
+
+def test_lr_find_shows_one_cycle_and_where_it_starts_peaks_and_ends() -> None:
+    run = committed("lr_find")
+    table = run.table("schedule")
+    share, rate = 100 * table.share, table.learning_rate
+    marks = {
+        r"$\eta_\mathrm{max}$": rate.max(),
+        r"$\eta_\mathrm{min}$": rate.iloc[0],
+        r"$\eta_0$": rate.iloc[-1],
+    }
+    for axes, scale in zip(run.axes("schedule"), ("linear", "log"), strict=True):
+        same(lines(axes), [("", share, rate)])
+        seen = {k: v for k, v in marks.items() if scale == "log" or v >= 0.02 * rate.max()}
+        same(across(axes), [("y", v) for v in seen.values()])
+        same(texts(axes), [(f"{k} = {v:.3g}", 101, v) for k, v in seen.items()])
+        assert frame(axes) == ("", "% of the training", "learning rate", "linear", scale)
+        assert axes.get_xlim() == (0, 100)
+    assert run.axes("schedule")[0].get_ylim() == pytest.approx((0, 1.08 * rate.max()))
+
+
+def test_lr_find_shows_the_suggestion_against_fixed_rates() -> None:
+    run = committed("lr_find")
+    table = run.table("compare")
+    panels = {
+        "minibatch_loss": ("training, minibatches", "loss"),
+        "validation_loss": ("validation", "loss"),
+        "validation_accuracy": ("validation", "accuracy"),
+    }
+    recipes = groups(table, "training")
+    for axes, (name, (title, label)) in zip(run.axes("compare"), panels.items(), strict=True):
+        same([one[1:] for one in lines(axes)], [(rows.epoch, rows[name]) for _, rows in recipes])
+        floor = table[name].min() / 2
+        ends = [band_of(rows, "epoch", name) for _, rows in recipes]
+        same(bands(axes), [(x, low.clip(lower=floor), high) for x, low, high in ends])
+        assert frame(axes)[:3] == (title, "epoch", label)
+        if axes.get_yscale() == "log":
+            assert axes.get_ylim()[0] == pytest.approx(floor)
+    words = [
+        name.replace("eta_max", r"$\eta_\mathrm{max}$").replace("eta_crit", r"$\eta_\mathrm{crit}$")
+        for name, _ in recipes
+    ]
+    assert legend(run.figures["compare"]) == words
+
+
+def test_figures_of_regression_say_that_they_are_of_classes() -> None:
+    for section in TRAINED:
+        figures = committed(section).figures
+        empty = {name: reason(figure) for name, figure in figures.items() if reason(figure)}
+        assert empty == {"predictions": "Classes have no predicted value; see the confusion."}
+    assert not any(map(reason, committed("lr_find").figures.values()))

@@ -1,0 +1,135 @@
+"""What predictions and metrics of a model are worth: against plain formulas, and one row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlcli.linear.basis import fit_basis
+from mlcli.linear.design import build
+from mlcli.linear.polynomial import fit_polynomial
+from mlcli.models.functions import (
+    InBasis,
+    Polynomials,
+    Standardised,
+    decode,
+    encode,
+    evaluate,
+    leverages,
+)
+from mlcli.models.metrics import ClassMetrics, NumberMetrics, entries
+from mlcli.models.prediction import ClassPredictions, NumberPredictions
+
+RNG = np.random.default_rng(2)
+X = RNG.normal(size=(50, 2))
+T = X[:, 0] - X[:, 1] ** 2 + RNG.normal(size=50)
+
+
+def test_leverage_of_a_basis_is_that_of_the_hat_matrix() -> None:
+    basis = fit_basis("gaussian", X.min(axis=0), X.max(axis=0), 3)
+    Phi = basis.evaluate(X)
+    F = np.linalg.inv(np.linalg.qr(Phi, mode="r"))
+    hat = Phi @ np.linalg.pinv(Phi)
+    found = InBasis(basis, np.zeros(Phi.shape[1]), F)
+    np.testing.assert_allclose(found.leverage(X)[:, 0], np.diagonal(hat), rtol=1e-8)
+    assert InBasis(basis, np.zeros(Phi.shape[1])).leverage(X) is None
+
+
+def test_functions_side_by_side_have_a_column_each() -> None:
+    basis = fit_basis("gaussian", X.min(axis=0), X.max(axis=0), 2)
+    w = RNG.normal(size=basis.n_columns)
+    every = [Polynomials(fit_polynomial(X, T, (0, 2))), InBasis(basis, w, np.eye(w.size))]
+    found = evaluate(every, X)
+    np.testing.assert_allclose(found[:, 0], T.mean())
+    np.testing.assert_allclose(found[:, 2], basis.evaluate(X) @ w)
+    assert leverages(every, X).shape == (50, 3)
+    # One without a leverage, and none of the table has an interval.
+    assert leverages([*every, InBasis(basis, w)], X) is None
+
+
+def test_arrays_of_a_model_must_fit_each_other() -> None:
+    design = build("polynomial", X, T, 2, intercept=True, scaled=True)
+    words, tensors = encode([Standardised(design, np.zeros(5))])
+    for name, wrong in (("weights", np.zeros(4)), ("column_mean", np.zeros(6))):
+        with pytest.raises(ValueError, match="there must be one weight per column"):
+            decode(words, tensors | {f"0.{name}": wrong})
+    words, tensors = encode([Standardised(design, np.zeros((6, 3)), True)])
+    assert decode(words, tensors)[0](X).shape == (50, 3)
+    with pytest.raises(ValueError, match="there must be one weight per column"):
+        decode(words, tensors | {"0.weights": np.zeros((5, 3))})
+
+
+def test_each_metric_of_numbers_has_the_interval_of_its_mean() -> None:
+    y = T + RNG.normal(size=50)
+    scored = NumberMetrics()
+    scored.add(NumberPredictions(y, low=y - 1, high=y + 1), T)
+    found = scored.estimates(0.9)
+    assert scored.n_rows == 50
+    # Below 0 there is no error: an end that would be there is moved, the other is Student's.
+    for name, values in (("mse", (T - y) ** 2), ("mae", np.abs(T - y))):
+        from scipy import stats
+
+        reach = stats.t.ppf(0.95, 49) * values.std(ddof=1) / np.sqrt(50)
+        assert found[name].value == pytest.approx(values.mean())
+        assert found[name].high - values.mean() == pytest.approx(reach, rel=0.2)
+        assert values.mean() - found[name].low == pytest.approx(reach, rel=0.2)
+    for end in ("value", "low", "high"):
+        assert getattr(found["rmse"], end) == pytest.approx(np.sqrt(getattr(found["mse"], end)))
+    assert found["coverage"].low < found["coverage"].value < found["coverage"].high
+    assert set(entries(found)) == {"mse", "rmse", "mae", "r2", "coverage"}
+    assert entries(found)["mse"]["value"] == found["mse"].value
+
+
+def test_one_row_has_a_metric_and_no_interval() -> None:
+    scored = NumberMetrics()
+    scored.add(NumberPredictions(np.array([2.0])), np.array([5.0]))
+    found = scored.estimates(0.95)
+    assert set(found) == {"mse", "rmse", "mae"}
+    assert (found["mse"].value, found["rmse"].value, found["mae"].value) == (9, 3, 3)
+    assert found["mse"].low is found["mse"].high is found["rmse"].low is found["rmse"].high is None
+
+
+def test_classes_without_probabilities_have_an_accuracy_only() -> None:
+    scored = ClassMetrics(2)
+    scored.add(ClassPredictions(("a", "b"), np.array([0, 1, 1]), None), np.array([0, 1, 0]))
+    found = scored.estimates(0.95)
+    assert list(found) == ["accuracy"]
+    assert found["accuracy"].value == pytest.approx(2 / 3)
+    assert scored.counts.tolist() == [[1, 1], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fit-poly", "--degrees", "1", "--n-seeds", "1"),
+        ("train-mlp", "--hidden", "4", "--n-epochs", "2", "--n-seeds", "1", "--batch-size", "8"),
+    ],
+    ids=lambda one: one[0],
+)
+def test_gaps_of_new_rows_are_filled_as_in_the_training(
+    mlcli: Callable[..., Any], empty_folder: Path, arguments: tuple[str, ...]
+) -> None:
+    """With a gap, and with the statistic of the training rows in its place, the same number."""
+    kinds = RNG.choice(["red", "green"], 40)
+    x = RNG.normal(size=40).round(3)
+    t = 3 * x + (kinds == "red") + 0.1 * RNG.normal(size=40)
+    rows = [f"{x[k] if k % 9 else ''},{kinds[k]},{t[k]}" for k in range(40)]
+    Path("train.csv").write_text("\n".join(["x,kind,t", *rows, ""]))
+    on = ("--data", "train.csv", "--target", "t", "--impute", "median", "--categorical", "kind")
+    done = mlcli(*arguments, *on, "--no-plots", "--quiet", "--out", "o")
+    assert done.code == 0, done.err
+    info = json.loads(Path("o/model/model.json").read_text())
+    found = info["filling"] if "filling" in info else info["programs"][0]["members"][0]["filling"]
+    median = found["values"][0]
+    Path("gap.csv").write_text(f"x,kind\n,red\n{median!r},red\n,green\n{median!r},green\n")
+    predicted = mlcli("predict", "o", "gap.csv")
+    assert predicted.code == 0, predicted.err
+    values = [float(line.split(",")[-1]) for line in predicted.out.splitlines()[1:]]
+    assert values[0] == values[1]
+    assert values[2] == values[3]
+    assert values[0] != values[2]
