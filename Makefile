@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test portable lint bench load scaling browser proofs soak coverage mutants clean
+.PHONY: help setup repro test portable lint bench load scaling gpu browser proofs soak coverage mutants clean
 
 help:
 	@echo "make repro    set up, run the pipeline, name the report to open"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench    set up, measure speed against peers"
 	@echo "make load     set up, measure every command alone and beside busy processes"
 	@echo "make scaling  set up, measure cost against size and draw it in reports/scaling"
+	@echo "make gpu      set up, compare a GPU with the CPU and measure it (at most 8 minutes)"
 	@echo "make browser  set up, look at the report in a headless Chromium"
 	@echo "make proofs   set up, run the long proofs: statistics, determinism, the wheel"
 	@echo "make soak     set up, kill commands 200 times, read more than 20,000 damaged files"
@@ -64,6 +65,10 @@ load: setup
 
 scaling: setup
 	$(BIN)/python -m tests.benchmarks.scaling
+
+# Without a GPU it says so and ends with code 2.
+gpu: setup
+	$(BIN)/python -m tests.proofs.gpu
 
 # The tests of the page in a browser. axe-core, which looks for what keeps people out, is fetched
 # in one fixed version and never part of this repository.

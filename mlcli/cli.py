@@ -32,6 +32,10 @@ OTHERS: dict[str, tuple[str, str]] = {
     "notes": ("Results", "List every figure, table and equation of the notes, and what shows it."),
     "compare": ("Results", "Compare runs: settings, metrics with tests, curves."),
     "check": ("Results", "Hold metrics to gates; exit 3 if one fails."),
+    "power": (
+        "Results",
+        "Say what difference so many seeds can show, and how many seeds one takes.",
+    ),
     "sweep": ("Results", "Run a command over a grid or a random search; name the best, honestly."),
     "verify": (
         "Results",

@@ -43,6 +43,7 @@ class Result:
         model_info: what is needed to use the arrays again; becomes model/model.json.
         sections: name -> values by section; each becomes a YAML file that `--params` reads.
         determinism: how the bytes are held equal, for the manifest.
+        devices: where each part was computed and why, for the manifest; empty without a choice.
         warnings: sentences for stderr.
         certificates: solve -> one certificate per seed; summarised in metrics, table and manifest.
         unfinished: the same of work that a run may leave unfinished, such as descent for a given
@@ -59,6 +60,7 @@ class Result:
     model_info: Mapping[str, Any] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     determinism: str = ""
+    devices: Sequence[Mapping[str, str]] = ()
     warnings: Sequence[str] = ()
     certificates: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)
     unfinished: Mapping[str, Sequence[Certificate]] = field(default_factory=dict)

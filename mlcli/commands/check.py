@@ -14,6 +14,7 @@ from mlcli.errors import ConfigError, GateError
 from mlcli.result import Display
 
 if TYPE_CHECKING:
+    from mlcli.review.flaky import Flakiness
     from mlcli.review.gates import Verdict
     from mlcli.review.runs import Run
 
@@ -22,23 +23,43 @@ REPORTS = Path("reports")
 ASSERT = "--assert"
 
 
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        help="A run folder, a folder with one run a command in it, or scores of another "
+        "program, as for `mlcli compare`."
+    ),
+]
+Asserted = Annotated[
+    list[str] | None,
+    typer.Option(
+        ASSERT,
+        help=f"A gate, instead of those of the params file; repeat for more. As '{EXAMPLE}'.",
+        metavar="GATE",
+    ),
+]
+Flaky = Annotated[
+    bool,
+    typer.Option("--flaky", help="Say how often each gate would fail with fresh seeds."),
+]
+FreshSeeds = Annotated[
+    int | None,
+    typer.Option(
+        "--n-seeds", help="Fresh seeds for --flaky (default: as many as there are).", min=2
+    ),
+]
+
+
 @app.command()
 def check(
-    folder: Annotated[
-        Path, typer.Argument(help="A run folder, or a folder with one run a command in it.")
-    ] = REPORTS,
-    asserted: Annotated[
-        list[str] | None,
-        typer.Option(
-            ASSERT,
-            help=f"A gate, instead of those of the params file; repeat for more. As '{EXAMPLE}'.",
-            metavar="GATE",
-        ),
-    ] = None,
+    folder: Folder = REPORTS,
+    asserted: Asserted = None,
     params: Annotated[
         Path | None,
         typer.Option("--params", help="Read this file instead of ./params.yaml.", metavar="FILE"),
     ] = None,
+    flaky: Flaky = False,
+    n_seeds: FreshSeeds = None,
     junit: Annotated[
         Path | None,
         typer.Option("--junit", help="Write a JUnit file too, for CI to show.", metavar="FILE"),
@@ -53,30 +74,47 @@ def check(
     the section can be left out. A metric that is missing, null or no number fails. The gates are
     the list `gates` of the params file, unless --assert gives others.
 
+    --flaky adds the chance that the same code fails a gate with fresh seeds, from the values of
+    each seed: by bootstrap, which takes the mean of the run for the true one, and by Student's t,
+    which knows that it is an estimate; and the bound at which 1 % would fail by t. Where the bound
+    is a metric, that is the difference of the two.
+
     --json prints {passed, n_gates, n_failed, gates: [{gate, place, metric, operator, value, bound,
-    margin, passed, reason}]}; a margin is how far the metric may still move.
+    margin, passed, reason}]}; a margin is how far the metric may still move. With --flaky a gate
+    has n_seeds, fails_by_bootstrap, fails_by_t, bound_for_1_percent and unknown too.
 
     Example: mlcli check --assert 'train_mlp.init_he.test_accuracy.ci_low >= 0.97'
     """
+    from mlcli.review.flaky import as_json as flaky_json
+    from mlcli.review.flaky import flakiness
     from mlcli.review.gates import as_json as verdicts_json
     from mlcli.review.gates import judge
-    from mlcli.review.runs import is_run, read_run, runs_by_section
+    from mlcli.review.runs import foreign_run, is_run, read_run, runs_by_section
+    from mlcli.review.scores import is_scores
     from mlcli.run.files import strict
 
     _check_junit(junit)
+    if n_seeds is not None and not flaky:
+        raise ConfigError("--n-seeds has no meaning without --flaky")
+    if not asserted and is_scores(folder):
+        raise ConfigError(f"gates on {folder} are given by {ASSERT}", hint=f"{ASSERT} '{EXAMPLE}'")
     gates = _asserted(asserted) if asserted else _from_file(params)
-    if is_run(folder):
-        run = read_run(folder)
+    if is_run(folder) or is_scores(folder):
+        run = read_run(folder) if is_run(folder) else foreign_run(folder)
         gates = gates if asserted else _of_run(gates, run, quiet)
-        verdicts = judge(gates, {"": run.metrics, run.section: run.metrics})
+        runs = {"": run, run.section: run}
     else:
-        found = runs_by_section(folder)
-        verdicts = judge(gates, {section: run.metrics for section, run in found.items()})
+        runs = runs_by_section(folder)
+    verdicts = judge(gates, {section: run.metrics for section, run in runs.items()})
+    fresh = flakiness(verdicts, runs, n_seeds) if flaky else []
     _write_junit(junit, verdicts)
     if as_json:
-        console.print_json(strict(verdicts_json(verdicts)))
+        printed = verdicts_json(verdicts)
+        for gate, more in zip(printed["gates"], flaky_json(fresh), strict=False):
+            gate |= more
+        console.print_json(strict(printed))
     else:
-        console.print_displays([_display(folder, verdicts)])
+        console.print_displays([_display(folder, verdicts), *_flaky_display(fresh)])
     failed = [one for one in verdicts if not one.passed]
     if failed:
         raise GateError(f"{len(failed)} of {len(verdicts)} gates failed: {sentence(failed[0])}")
@@ -163,6 +201,34 @@ def _display(folder: Path, verdicts: Sequence[Verdict]) -> Display:
         headings, rows = headings[:-1], [row[:-1] for row in rows]
     n_passed = sum(one.passed for one in verdicts)
     return Display(f"{folder}: {n_passed} of {len(verdicts)} gates hold", headings, rows)
+
+
+def _flaky_display(found: Sequence[Flakiness]) -> list[Display]:
+    """The chance of each gate to fail with fresh seeds; no table where it was not asked for."""
+    if not found:
+        return []
+    known = [one for one in found if one.n is not None]
+    rows = [
+        [
+            one.verdict.gate.text,
+            str(one.n),
+            _chance(one.bootstrap),
+            _chance(one.t),
+            ("bound + " if isinstance(one.verdict.gate.bound, str) else "") + _value(one.bound),
+        ]
+        for one in known
+    ]
+    headings = ["gate", "fresh seeds", "fails, bootstrap", "fails, t", "bound for 1 %"]
+    others: dict[str, list[str]] = {}
+    for one in found:
+        if one.n is None:
+            others.setdefault(one.reason, []).append(one.verdict.gate.text)
+    remarks = [f"Not known ({why}): {'; '.join(gates)}." for why, gates in others.items()]
+    return [Display("the same code with fresh seeds", headings, rows, " ".join(remarks))]
+
+
+def _chance(chance: float | None) -> str:
+    return "" if chance is None else f"{100 * chance:.1f} %"
 
 
 def _value(value: Any) -> str:

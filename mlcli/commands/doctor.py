@@ -70,11 +70,14 @@ def _blas() -> list[dict[str, Any]]:
 def _devices() -> dict[str, Any]:
     import torch
 
+    from mlcli.neural.device import auto_rule
+
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
         "cpu": {"torch_threads": torch.get_num_threads()},
         "cuda": gpus or "none",
         "mps": "yes" if torch.backends.mps.is_available() else "none",
+        "auto": auto_rule(),
     }
 
 
@@ -101,6 +104,7 @@ def doctor(
         "torch threads": devices.get("cpu", {}).get("torch_threads", "unknown"),
         "CUDA": _joined(devices.get("cuda")),
         "MPS": devices.get("mps", "unknown"),
+        "--device auto": devices.get("auto", "unknown"),
         "thread variables": ", ".join(f"{k}={v}" for k, v in found["threads"].items()) or "none",
         "MLCLI_DATA": found["data_folder"],
         "missing": ", ".join(found["missing"]) or "nothing",

@@ -14,7 +14,8 @@ from mlcli.estimators.parameters import ParameterError
 from mlcli.experiments.networks.fitting import FittedGroup, fit_all
 from mlcli.experiments.networks.member_groups import (
     MemberGroup,
-    group_threads,
+    device_of,
+    group_kernels,
     loss_of,
     member_groups_of,
 )
@@ -22,7 +23,7 @@ from mlcli.experiments.networks.problem import NetworkSplit, Problem, origin_of,
 from mlcli.experiments.networks.variants import Variant, variants_of
 from mlcli.neural.batched_module import BatchedModule
 from mlcli.neural.batches import Scaling, View, member_rows
-from mlcli.neural.device import find_device, find_dtype
+from mlcli.neural.device import find_dtype
 from mlcli.neural.evaluation import outputs
 from mlcli.neural.training import RunEpoch
 from mlcli.result import in_silence
@@ -95,7 +96,7 @@ class NetworkEnsemble:
         view = View(None, Scaling(shift, scale))
         loss, t = loss_of(self.problem), np.zeros((len(X), 1))
         part = member_rows(net, loss, X, t[:, 0] if loss.labelled else t, view)
-        with group_threads(program):
+        with group_kernels(program, net.theta.device):
             return outputs(net, part, autocast)[0].astype(np.float64)
 
     def _net(self, number: int, dtype: np.dtype[Any]) -> BatchedModule:
@@ -109,7 +110,7 @@ class NetworkEnsemble:
                 for member in one.program.members
             ]
             generators = [np.random.default_rng(0) for _ in blank]
-            device = find_device(self.config.device)
+            device = device_of(self.config, one.program).device
             single = dtype == SINGLE or device.type == "mps"
             torch_type = find_dtype("float32" if single else "float64", device)
             net = one.program.architecture.build(blank, generators, device, torch_type)

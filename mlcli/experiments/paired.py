@@ -17,7 +17,10 @@ ROUNDING = 1e-12
 
 
 def paired_test(
-    differences: NDArray[np.float64], overlap: float, within: Range = ANY
+    differences: NDArray[np.float64],
+    overlap: float,
+    within: Range = ANY,
+    confidence: float = 0.95,
 ) -> dict[str, Any]:
     """The mean of paired differences with its interval and the probability of one so far from 0.
 
@@ -27,6 +30,7 @@ def paired_test(
             not independent: the variance of the mean is then Nadeau and Bengio's,
             std^2 (1/n + n_test/n_train). 0 for independent pairs.
         within: the range of a difference, at which the interval is cut.
+        confidence: of the interval.
 
     Returns:
         ``{mean, std, ci_low, ci_high, n, p_value}``; p_value is None where nothing varies.
@@ -42,7 +46,8 @@ def paired_test(
     if n < 2 or not np.isfinite(differences).all():
         return entry
     std = float(differences.std(ddof=1))
-    return entry | _interval(float(entry["mean"] or 0.0), std, sqrt(1 / n + overlap), n - 1, within)
+    mean, scale = float(entry["mean"] or 0.0), sqrt(1 / n + overlap)
+    return entry | _interval(mean, (std, scale), n - 1, within, confidence)
 
 
 def welch_test(
@@ -50,13 +55,14 @@ def welch_test(
     b: Mapping[str, Any],
     overlaps: tuple[float, float],
     within: Range = ANY,
+    confidence: float = 0.95,
 ) -> dict[str, Any]:
     """The difference b - a of two means whose values are not paired (Welch).
 
     Args:
         a, b: their ``mean``, ``std`` and ``n``.
         overlaps: of each, as in `paired_test`.
-        within: as in `paired_test`.
+        within, confidence: as in `paired_test`.
 
     Returns:
         ``{mean, ci_low, ci_high, p_value}``, with None for what there are too few values for.
@@ -71,16 +77,19 @@ def welch_test(
     ]
     width = sqrt(sum(variances))
     if width == 0:
-        return entry | _interval(mean, 0.0, 1.0, 1, within)
+        return entry | _interval(mean, (0.0, 1.0), 1, within, confidence)
     # Welch and Satterthwaite's degrees of freedom, of shares so that squares don't underflow.
     shares = [variance / width**2 for variance in variances]
     dof = 1 / sum(s**2 / (one["n"] - 1) for s, one in zip(shares, (a, b), strict=True))
-    return entry | _interval(mean, width, 1.0, dof, within)
+    return entry | _interval(mean, (width, 1.0), dof, within, confidence)
 
 
-def _interval(mean: float, std: float, scale: float, dof: float, within: Range) -> dict[str, Any]:
-    """Of a mean whose standard error is std times scale."""
-    half = student_t_quantile(0.975, dof) * std * scale
+def _interval(
+    mean: float, error: tuple[float, float], dof: float, within: Range, confidence: float
+) -> dict[str, Any]:
+    """Of a mean whose standard error is the product of two numbers."""
+    std, scale = error
+    half = student_t_quantile((1 + confidence) / 2, dof) * std * scale
     low, high = interval_ends(mean, half, within)
     entry: dict[str, Any] = {"ci_low": float(low), "ci_high": float(high)}
     p = p_value(mean, std * scale, dof)

@@ -62,7 +62,10 @@ def load(
         AttributeError,
         RuntimeError,
         ArithmeticError,
-    ):
+    ) as error:
+        # A GPU that is full is no fault of the files; torch calls it a RuntimeError.
+        if isinstance(error, RuntimeError) and "out of memory" in str(error):
+            raise
         raise parts.damaged(INFO) from None
     return model
 

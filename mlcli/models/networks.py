@@ -190,6 +190,7 @@ def _program(
 ) -> Program:
     from mlcli.neural import restored
     from mlcli.neural.augmentation import Pixels
+    from mlcli.neural.device import choose_device
     from mlcli.scale.threads import n_threads
 
     n_trained, n_features = int(program["n_trained"]), len(info["features"])
@@ -200,19 +201,21 @@ def _program(
         places = [*places, *places]
     members = [program["members"][m] for m in places]
     own = {name: array[places] for name, array in tensors.items()}
+    size = int(program["multiplications"]), n_trained, int(program["batch_size"])
+    place = choose_device(device, math.prod(size), _dtype(own)).device
     views = None
     if info["kind"] == "mlp":
         sizes = [int(n) for n in program["sizes"]]
         activations = [str(one["activation"]) for one in members]
-        net = restored.restore_mlp(sizes, activations, str(program["normalisation"]), own, device)
+        net = restored.restore_mlp(sizes, activations, str(program["normalisation"]), own, place)
     else:
         shape = tuple(int(n) for n in program["input_shape"])
         lines = [str(line) for line in program["layers"]]
-        net = restored.restore_cnn(lines, shape, len(info["classes"]) or 1, own, device)
+        net = restored.restore_cnn(lines, shape, len(info["classes"]) or 1, own, place)
         if info["views"]:
             pixels = Pixels(shape, float(info["views"]["ground"]))  # type: ignore[arg-type]
             views = (pixels, bool(info["views"]["flips"]))
-    threads = n_threads(int(program["multiplications"]), n_trained, int(program["batch_size"]))
+    threads = n_threads(*size)
     autocast = info["precision"] == "bf16"
     origin = None
     if "input_origin" in members[0]:
@@ -230,6 +233,10 @@ def _program(
         _units(members[:n_requested], "output_scale", 1),
         fillings,
     )
+
+
+def _dtype(tensors: Mapping[str, NDArray[Any]]) -> str:
+    return str(next(iter(tensors.values())).dtype)
 
 
 def _units(members: Sequence[Mapping[str, Any]], name: str, width: int) -> Array:

@@ -95,8 +95,8 @@ class Augmentation:
 def _uniform(n: int, Z: Tensor, generator: torch.Generator, shard: Shard | None) -> Tensor:
     """n numbers of U(0, 1) for each image (B, c, h, w), (n, B)."""
     n_rows = len(Z) if shard is None else shard.n_rows
-    u = torch.rand(n, n_rows, generator=generator, device=Z.device)
-    return u if shard is None else u[:, shard.start : shard.end]  # (n, B)
+    u = torch.rand(n, n_rows, generator=generator)
+    return (u if shard is None else u[:, shard.start : shard.end]).to(Z.device)  # (n, B)
 
 
 def flip(Z: Tensor, generator: torch.Generator, shard: Shard | None = None) -> Tensor:
@@ -122,8 +122,9 @@ def move(
     """A random window of each image: (B, c, h + 2 most, w + 2 most) to (B, c, h, w)."""
     n, c, h, w = (*padded.shape[:2], *(size - 2 * most for size in padded.shape[2:]))
     n_rows = n if shard is None else shard.n_rows
-    corner = torch.randint(2 * most + 1, (2, n_rows, 1), generator=generator, device=padded.device)
+    corner = torch.randint(2 * most + 1, (2, n_rows, 1), generator=generator)
     corner = corner if shard is None else corner[:, shard.start : shard.end]  # (2, B, 1)
+    corner = corner.to(padded.device)
     rows = corner[0] + torch.arange(h, device=padded.device)  # (B, h)
     columns = corner[1] + torch.arange(w, device=padded.device)  # (B, w)
     across = rows.view(n, 1, h, 1).expand(n, c, h, padded.shape[3])

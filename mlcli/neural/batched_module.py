@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlcli.neural.data_parallel import ProcessGroup, Shard
+from mlcli.neural.device import generators, on_device, to_numpy
 
 # Random streams of one seed: ("order", 3) gives a generator, the same at every call.
 Stream = Callable[..., np.random.Generator]
@@ -33,7 +34,7 @@ class BatchedModule(torch.nn.Module):
         gradient: dE/dtheta of the last backward pass, (M, P).
         leaves: each parameter by name, (M, ...), a view of `theta`.
         decays: 1 for weights, which are penalised; 0 for other parameters, (P,).
-        noise: one generator per member, for dropout and the like in training.
+        noise: one generator per member, on the CPU, for dropout and the like in training.
         group: processes that train the same members on other rows; None: this process alone.
         shard: rows of the current minibatch that this process computes; None: all.
     """
@@ -74,8 +75,8 @@ class BatchedModule(torch.nn.Module):
         on = [float(name in penalised) for name in shapes for _ in ("parameter", "gap")]
         decays = torch.tensor(on).repeat_interleave(torch.tensor(self._pieces))  # (P,)
         # Known from the architecture, so not part of the state.
-        self.register_buffer("decays", decays.to(zeros), persistent=False)
-        self.noise = [torch.Generator(device) for _ in range(n_members)]
+        self.register_buffer("decays", on_device(decays, zeros), persistent=False)
+        self.noise = generators(n_members)
         self.group: ProcessGroup | None = None
         self.shard: Shard | None = None
 
@@ -128,11 +129,11 @@ class BatchedModule(torch.nn.Module):
         On a CPU the arrays share their memory with the state.
         """
         parts = self.unpack(state["theta"]) | {k: v for k, v in state.items() if k != "theta"}
-        return {name: tensor.cpu().numpy() for name, tensor in parts.items()}
+        return {name: to_numpy(tensor) for name, tensor in parts.items()}
 
     def state_arrays(self) -> dict[str, NDArray[Any]]:
         """A copy of `state_dict` as arrays, which outlives the network and its device."""
-        return {name: tensor.cpu().numpy().copy() for name, tensor in self.state_dict().items()}
+        return {name: to_numpy(tensor).copy() for name, tensor in self.state_dict().items()}
 
     def load_state_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Load what `state_arrays` returned, whatever type and device it came from."""

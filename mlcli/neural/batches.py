@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlcli.neural.batched_module import BatchedModule, Stream
+from mlcli.neural.device import on_device
 from mlcli.neural.losses import Loss
 
 Array = NDArray[Any]
@@ -128,9 +129,8 @@ def member_rows(
     theta, view = net.theta, view or View()
     if view.index is not None and len(view.index) != net.n_members:
         raise ValueError(f"give rows for {net.n_members} members, got {len(view.index)}")
-    targets = torch.as_tensor(np.asarray(t), device=theta.device)
-    targets = targets.to(torch.int64 if loss.labelled else theta.dtype)
-    rows = torch.as_tensor(np.asarray(X), device=theta.device).to(theta.dtype)
+    targets = torch.as_tensor(np.asarray(t)).to(torch.int64 if loss.labelled else theta.dtype)
+    targets, rows = targets.to(theta.device), on_device(np.asarray(X), theta)
     index = None if view.index is None else torch.as_tensor(view.index, device=theta.device)
     return MemberRows(rows, targets, index, _units(net, view.X), _units(net, view.t))
 
@@ -139,7 +139,7 @@ def _units(net: BatchedModule, scaling: Scaling | None) -> Units | None:
     if scaling is None:
         return None
     arrays = (np.asarray(scaling.shift), np.asarray(scaling.scale))
-    shift, scale = (torch.as_tensor(array).to(net.theta) for array in arrays)
+    shift, scale = (on_device(array, net.theta) for array in arrays)
     return Units(shift.unsqueeze(1), scale.unsqueeze(1))  # (M, 1, ...)
 
 

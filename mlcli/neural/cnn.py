@@ -20,6 +20,7 @@ from mlcli.neural.activations import ACTIVATIONS, PRELU_START, activate
 from mlcli.neural.architecture import CNNLayer, Shape, shapes
 from mlcli.neural.batched_module import BatchedModule
 from mlcli.neural.data_parallel import draw_noise
+from mlcli.neural.device import to_numpy
 from mlcli.neural.initialisation import draw_weights
 from mlcli.neural.layer_spec import LayerSpec, parse
 from mlcli.neural.mlp import affine, per_member
@@ -357,8 +358,8 @@ def relative_changes(net: CNN, X: Tensor, X_moved: Tensor) -> Floats:
     """
     found = []
     for (_, Z), (_, Z_moved) in zip(each_layer(net, X), each_layer(net, X_moved), strict=True):
-        size = Z.flatten(2).norm(dim=2)  # (M, B)
-        change = (Z_moved - Z).flatten(2).norm(dim=2)  # (M, B)
+        size = torch.linalg.vector_norm(Z.flatten(2), dim=2)  # (M, B)
+        change = torch.linalg.vector_norm((Z_moved - Z).flatten(2), dim=2)  # (M, B)
         ratio = torch.where(size > 0, change / size, torch.nan)
-        found.append(ratio.nanmean(dim=1).cpu().numpy().astype(np.float64))
+        found.append(to_numpy(ratio.nanmean(dim=1)).astype(np.float64))
     return np.stack(found)

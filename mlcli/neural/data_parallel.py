@@ -35,6 +35,7 @@ from mlcli.errors import (
     MlcliError,
     NoAnswerError,
 )
+from mlcli.neural.device import to_numpy
 
 # Seconds that a process waits for the others: to join, in a sum, and for their exit statuses.
 JOIN_SECONDS = 120.0
@@ -123,7 +124,7 @@ class ProcessGroup:
             dist.broadcast(sent, 0)
         except RuntimeError as error:
             raise LostError(f"the state did not reach every process: {error}") from None
-        with np.load(io.BytesIO(sent.numpy().tobytes()), allow_pickle=False) as found:
+        with np.load(io.BytesIO(to_numpy(sent).tobytes()), allow_pickle=False) as found:
             return {name: found[name] for name in found.files}
 
     def exchange(self, text: str) -> list[str]:
@@ -327,6 +328,8 @@ def draw_noise(
 ) -> Tensor:
     """Random numbers of the shape of `like` (M, B, ...), each member's from its own generator.
 
+    Drawn on the CPU, see `device.generators`.
+
     Args:
         like: gives the shape, type and device.
         generators: one per member.
@@ -335,7 +338,7 @@ def draw_noise(
     """
     n_rows = like.shape[1] if shard is None else shard.n_rows
     # Contiguous, because numbers are drawn in the order of memory.
-    noise = like.new_empty(len(like), n_rows, *like.shape[2:])
+    noise = torch.empty(len(like), n_rows, *like.shape[2:], dtype=like.dtype)
     for drawn, generator in zip(noise, generators, strict=True):
         fill(drawn, generator)
-    return noise if shard is None else noise[:, shard.start : shard.end]
+    return (noise if shard is None else noise[:, shard.start : shard.end]).to(like.device)

@@ -14,6 +14,7 @@ from torch import Tensor
 from mlcli.neural.batched_module import BatchedModule
 from mlcli.neural.batches import MemberRows
 from mlcli.neural.data_parallel import ProcessGroup
+from mlcli.neural.device import on_device, to_numpy
 from mlcli.neural.losses import Loss
 
 Floats = NDArray[np.float64]
@@ -89,8 +90,8 @@ def evaluate(
     if net.group is not None:
         net.group.add(total)
         net.group.add(n_right)
-    E = total.cpu().numpy().astype(np.float64) / part.n_rows
-    return EvaluationScores(E, n_right.cpu().numpy() / part.n_rows if loss.labelled else None)
+    E = to_numpy(total).astype(np.float64) / part.n_rows
+    return EvaluationScores(E, to_numpy(n_right) / part.n_rows if loss.labelled else None)
 
 
 @torch.no_grad()
@@ -109,7 +110,7 @@ def outputs(
         (M, n, K), and labels (M, n) or targets (M, n, K), these in the member's own units.
     """
     every = _outputs(net, part, autocast, forward)
-    found = [(A.cpu().numpy(), t.cpu().numpy()) for _, A, t in every]
+    found = [(to_numpy(A), to_numpy(t)) for _, A, t in every]
     values, targets = zip(*found, strict=True)
     return np.concatenate(values, axis=1), np.concatenate(targets, axis=1)
 
@@ -117,7 +118,7 @@ def outputs(
 @torch.no_grad()
 def predict(net: BatchedModule, X: NDArray[Any], autocast: bool = False) -> NDArray[Any]:
     """Outputs before the output activation of each member on the same rows, (N, ...): (M, N, K)."""
-    rows = torch.as_tensor(np.asarray(X), device=net.theta.device).to(net.theta.dtype)
+    rows = on_device(np.asarray(X), net.theta)
     return outputs(net, MemberRows(rows, torch.zeros(len(rows), device=rows.device)), autocast)[0]
 
 
@@ -143,9 +144,10 @@ def training_scores(
         t: labels, (N,).
     """
     net.train()
-    rows = torch.as_tensor(X).to(net.theta).expand(net.n_members, *X.shape)  # (M, N, D)
+    rows = on_device(X, net.theta).expand(net.n_members, *X.shape)  # (M, N, D)
     labels = torch.as_tensor(t, device=net.theta.device).expand(net.n_members, len(t))
     A = net(rows)
-    right = (A.argmax(dim=2) == labels).double().mean(dim=1)
-    E = loss.value(A, labels).double()
-    return TrainingScores(E.cpu().numpy(), right.cpu().numpy())
+    E = to_numpy(loss.value(A, labels)).astype(np.float64)
+    # Counted as integers: float64 is the CPU's.
+    right = to_numpy((A.argmax(dim=2) == labels).sum(dim=1)) / len(t)
+    return TrainingScores(E, right)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlcli.neural.activations import activate, find_activation
-from mlcli.neural.batched_module import BatchedModule
 from mlcli.neural.batches import View, member_rows
+from mlcli.neural.device import on_device, to_numpy
 from mlcli.neural.losses import Loss
 from mlcli.neural.mlp import MLP, LayerOutputs
 
@@ -78,20 +78,25 @@ def layer_statistics(
 def _of_layer(net: MLP, seen: LayerOutputs, delta: Tensor, gradient: Tensor) -> LayerStatistics:
     derivatives = _derivatives(net, seen).abs()  # (M, N, n)
     reference = [find_activation(name).reference_derivative for name in net.activations]
-    bound = SATURATION * torch.tensor(reference).to(derivatives).view(-1, 1, 1)
+    bound = SATURATION * on_device(reference, derivatives).view(-1, 1, 1)
     n_rows = delta.shape[1]
     found = [
         seen.a.mean(dim=(1, 2)),
         seen.a.std(dim=(1, 2), correction=0),
         seen.z.mean(dim=(1, 2)),
         seen.z.std(dim=(1, 2), correction=0),
-        (derivatives == 0).all(dim=1).double().mean(dim=1),
-        (derivatives < bound).double().mean(dim=(1, 2)),
+        _share((derivatives == 0).all(dim=1)),
+        _share(derivatives < bound),
         n_rows * delta.square().mean(dim=(1, 2)).sqrt(),
         gradient.square().mean(dim=(1, 2)).sqrt(),
     ]
-    arrays = [tensor.detach().cpu().numpy().astype(np.float64) for tensor in found]
+    arrays = [to_numpy(tensor).astype(np.float64) for tensor in found]
     return LayerStatistics(seen.layer, *arrays)
+
+
+def _share(flags: Tensor) -> Tensor:
+    """The share of flags (M, ...) that are set, (M,), in float64 on the CPU."""
+    return flags.flatten(1).sum(dim=1).cpu().double() / flags[0].numel()
 
 
 def _derivatives(net: MLP, seen: LayerOutputs) -> Tensor:
@@ -130,12 +135,12 @@ def signals(net: MLP, activation: str, X: Floats, delta: Floats) -> Signals:
     net.activations = [activation] * net.n_members
     net.train()
     seen: list[LayerOutputs] = []
-    A = net(_like(net, X), seen)  # (M, N, K)
+    A = net(on_device(X, net.theta), seen)  # (M, N, K)
     layers = [layer.a for layer in seen]
-    deltas = torch.autograd.grad(A, layers, _like(net, delta))
+    deltas = torch.autograd.grad(A, layers, on_device(delta, net.theta))
     forward = torch.stack([a.detach().square().mean(dim=(1, 2)) for a in layers])
     backward = torch.stack([delta.square().mean(dim=(1, 2)) for delta in deltas])
-    return Signals(forward.cpu().numpy(), backward.cpu().numpy())
+    return Signals(to_numpy(forward), to_numpy(backward))
 
 
 def weight_gradient(net: MLP, layer: int, X: Floats, delta: Floats) -> Floats:
@@ -148,9 +153,9 @@ def weight_gradient(net: MLP, layer: int, X: Floats, delta: Floats) -> Floats:
         delta: delta^(L+1), (M, B, K).
     """
     net.train()
-    A = net(_like(net, X))
-    (gradient,) = torch.autograd.grad(A, net.leaves[f"W{layer}"], _like(net, delta))
-    return gradient.cpu().numpy().astype(np.float64)
+    A = net(on_device(X, net.theta))
+    (gradient,) = torch.autograd.grad(A, net.leaves[f"W{layer}"], on_device(delta, net.theta))
+    return to_numpy(gradient).astype(np.float64)
 
 
 def one_signed(gradients: Floats, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -169,7 +174,3 @@ def one_signed(gradients: Floats, n: int) -> tuple[NDArray[np.int64], NDArray[np
     alive = (low != 0) | (high != 0)
     one_sign = alive & ((low >= 0) | (high <= 0))
     return one_sign.sum(axis=(1, 2)), alive.sum(axis=(1, 2))
-
-
-def _like(net: BatchedModule, values: NDArray[Any]) -> torch.Tensor:
-    return torch.as_tensor(values).to(net.theta)

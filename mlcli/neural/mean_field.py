@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlcli.neural.activations import find_activation
+from mlcli.neural.device import to_numpy
 from mlcli.neural.initialisation import weight_variance
 
 Floats = NDArray[np.float64]
@@ -76,7 +77,7 @@ def activation_curve(name: str, a: Floats) -> tuple[Floats, Floats]:
         ValueError: h has a slope that is learnt or drawn, so that a does not determine it.
     """
     z, slope = _curve(name, torch.from_numpy(np.ascontiguousarray(a, dtype=np.float64)))
-    return z.numpy(), slope.numpy()
+    return to_numpy(z), to_numpy(slope)
 
 
 def _curve(name: str, a: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlcli.neural.batched_module import BatchedModule
+from mlcli.neural.device import on_device, to_numpy
 
 Rates = float | Sequence[float]
 
@@ -61,7 +62,7 @@ class Optimiser(ABC):
 
     def _column(self, values: Rates) -> Tensor:
         given = torch.as_tensor(values, dtype=torch.float64).reshape(-1, 1)
-        return given.expand(len(self.theta), 1).to(self.theta)  # (M, 1)
+        return on_device(given.expand(len(self.theta), 1), self.theta)  # (M, 1)
 
     def _strength(self, values: Rates, decays: Tensor, factor: float = 1.0) -> Tensor | None:
         """factor * value where a penalty acts, (M, P), or None if there is no penalty at all."""
@@ -250,14 +251,14 @@ class AveragedWeights:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """A copy of the state as arrays by name."""
-        copies = {f"average.{k}": tensor.cpu().numpy().copy() for k, tensor in self.state.items()}
+        copies = {f"average.{k}": to_numpy(tensor).copy() for k, tensor in self.state.items()}
         return {"n_updates": np.array(self.n_updates), **copies}
 
     def resume(self, arrays: Mapping[str, NDArray[Any]], net: BatchedModule) -> None:
         """Load what `arrays` returned, on the network's device."""
         self.n_updates = int(arrays["n_updates"])
         self.state = {
-            name: torch.from_numpy(arrays[f"average.{name}"].copy()).to(tensor)
+            name: on_device(arrays[f"average.{name}"].copy(), tensor)
             for name, tensor in net.state_dict().items()
             if f"average.{name}" in arrays
         }

@@ -27,14 +27,14 @@ def untouched(net: BatchedModule, optimiser: Optimiser) -> Iterator[None]:
     """Restore members and optimiser after the block, however it ends.
 
     Saved are parameters, buffers, the gradient, training or evaluation mode, each member's noise,
-    the optimiser's state and frozen members, and torch's global generators.
+    the optimiser's state and frozen members, and torch's global generator.
     """
     state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     gradient, training = net.gradient.clone(), net.training
     noise = [generator.get_state() for generator in net.noise]
     memory, minus_eta = optimiser.state_dict(), optimiser.minus_eta
-    device = net.theta.device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    # Of the devices' own generators nothing is drawn.
+    with torch.random.fork_rng(devices=[]):
         try:
             yield
         finally:

@@ -17,7 +17,7 @@ from mlcli.neural.augmentation import Pixels, average_over_views
 from mlcli.neural.batched_module import BatchedModule
 from mlcli.neural.batches import MemberRows, Units
 from mlcli.neural.cnn import CNN
-from mlcli.neural.device import find_device, threads
+from mlcli.neural.device import on_device, repeatable
 from mlcli.neural.evaluation import Forward, outputs, rows_at_a_time
 from mlcli.neural.layer_spec import parse
 from mlcli.neural.mlp import MLP
@@ -31,7 +31,7 @@ def restore_mlp(
     activations: Sequence[str],
     normalisation: str,
     tensors: Tensors,
-    device: str,
+    device: torch.device,
 ) -> BatchedModule:
     """Trained multilayer perceptrons, one per activation.
 
@@ -40,7 +40,7 @@ def restore_mlp(
         activations: of each of the M members.
         normalisation: see `MLP`.
         tensors: every parameter and running statistic by name, (M, ...).
-        device: the name of one.
+        device: where they compute.
 
     Raises:
         ValueError: they are not those of such networks.
@@ -53,7 +53,7 @@ def restore_mlp(
         _any_weights(len(activations)),
         activation=activations,
         normalisation=normalisation,
-        device=find_device(device),
+        device=device,
         dtype=_dtype(tensors),
     )
     return _filled(net, tensors)
@@ -64,7 +64,7 @@ def restore_cnn(
     input_shape: tuple[int, ...],
     n_outputs: int,
     tensors: Tensors,
-    device: str,
+    device: torch.device,
 ) -> BatchedModule:
     """Trained convolutional networks.
 
@@ -73,7 +73,7 @@ def restore_cnn(
         input_shape: (c, h, w).
         n_outputs: K.
         tensors: every parameter and running statistic by name, (M, ...).
-        device: the name of one.
+        device: where they compute.
 
     Raises:
         ValueError: they are not those of such networks.
@@ -89,7 +89,7 @@ def restore_cnn(
         input_shape,
         n_outputs,
         _any_weights(n_members),
-        device=find_device(device),
+        device=device,
         dtype=_dtype(tensors),
     )
     return _filled(net, tensors)
@@ -160,11 +160,11 @@ class RestoredNetworks:
         """
         theta = self.net.theta
         shift = self.shift if self.origin is None else self.shift - self.origin
-        units = Units(*(torch.as_tensor(a).to(theta).unsqueeze(1) for a in (shift, self.scale)))
+        units = Units(*(on_device(a, theta).unsqueeze(1) for a in (shift, self.scale)))
         # Rounded by NumPy, as the rows of the training were.
         dtype = np.float64 if theta.dtype == torch.float64 else np.float32
         found = []
-        with threads(self.n_threads):
+        with repeatable(theta.device, self.n_threads):
             for start in range(0, X.shape[-2], self.batch_rows):
                 some = X[..., start : start + self.batch_rows, :]
                 some = some if self.origin is None else some - self.origin

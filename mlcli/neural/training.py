@@ -26,6 +26,7 @@ from mlcli.neural.batches import (
     minibatches,
 )
 from mlcli.neural.data_parallel import shard_rows, shards_of
+from mlcli.neural.device import to_numpy
 from mlcli.neural.evaluation import EvaluationScores, computing, evaluate
 from mlcli.neural.losses import Loss
 from mlcli.neural.optimisers import Optimiser, clip_norms
@@ -228,7 +229,7 @@ def take_steps(
     net.shard = None
     if net.group is not None:
         net.group.add(losses)
-    return losses.cpu().numpy().astype(np.float64)
+    return to_numpy(losses).astype(np.float64)
 
 
 def _loss_and_gradient(
@@ -447,7 +448,7 @@ class TrainingProgress:
         tensors |= {f"best.{name}": tensor for name, tensor in self._best.items()}
         tensors |= {f"last.{name}": tensor for name, tensor in self._last.items()}
         tensors |= {f"optimiser.{k}": tensor for k, tensor in self.optimiser.state_dict().items()}
-        arrays = {name: tensor.cpu().numpy().copy() for name, tensor in tensors.items()}
+        arrays = {name: to_numpy(tensor).copy() for name, tensor in tensors.items()}
         for name in ("stopped", "diverged_at", "best_loss", "best_epoch"):
             arrays[name] = getattr(self, name).copy()
         arrays |= {f"history.{name}": np.stack(curve) for name, curve in self.history.items()}

@@ -36,8 +36,14 @@ def page_of(out: Path) -> Path:
     return out if out.suffix.lower() in (".html", ".htm") else out / "index.html"
 
 
-def write_page(chapters: Sequence[Chapter], page: Path) -> None:
-    """Write the page, whole or not at all; all that comes from data or users is escaped."""
+def write_page(chapters: Sequence[Chapter], page: Path, verdicts: Sequence[Display] = ()) -> None:
+    """Write the page, whole or not at all; all that comes from data or users is escaped.
+
+    Args:
+        chapters: one per command.
+        page: the file.
+        verdicts: tables before them.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -45,7 +51,7 @@ def write_page(chapters: Sequence[Chapter], page: Path) -> None:
     )
     drawn = [[_figure(*figure) for figure in chapter.figures] for chapter in chapters]
     text = environment.get_template("comparison.html").render(
-        chapters=list(zip(chapters, drawn, strict=True))
+        chapters=list(zip(chapters, drawn, strict=True)), verdicts=verdicts
     )
     replace_text(page, text)
 

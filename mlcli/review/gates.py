@@ -153,6 +153,24 @@ def as_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class JUnitCase:
+    """One test case of a JUnit file.
+
+    Attributes:
+        group, name: what was held against a condition.
+        outcome: ``failure``, ``skipped``, or "" where it passed.
+        message: one sentence.
+        text: more of it.
+    """
+
+    group: str
+    name: str
+    outcome: str
+    message: str
+    text: str = ""
+
+
 def junit_text(verdicts: Sequence[Verdict], sentences: Sequence[str]) -> str:
     """One test case a gate, those that fail with their sentence.
 
@@ -160,18 +178,34 @@ def junit_text(verdicts: Sequence[Verdict], sentences: Sequence[str]) -> str:
         verdicts: of the gates.
         sentences: why each came out as it did.
     """
-    counts = {
-        "tests": str(len(verdicts)),
-        "failures": str(sum(not one.passed for one in verdicts)),
-        "errors": "0",
-    }
-    suite = ElementTree.Element("testsuite", {"name": "mlcli check"} | counts)
-    for verdict, sentence in zip(verdicts, sentences, strict=True):
-        names = {"classname": _clean(verdict.gate.section), "name": _clean(verdict.gate.text)}
-        case = ElementTree.SubElement(suite, "testcase", names)
-        if not verdict.passed:
-            failure = ElementTree.SubElement(case, "failure", {"message": _clean(sentence)})
-            failure.text = _clean(verdict.place)
+    return junit_file(
+        "mlcli check",
+        [
+            JUnitCase(
+                verdict.gate.section,
+                verdict.gate.text,
+                "" if verdict.passed else "failure",
+                sentence,
+                verdict.place,
+            )
+            for verdict, sentence in zip(verdicts, sentences, strict=True)
+        ],
+    )
+
+
+def junit_file(suite_name: str, cases: Sequence[JUnitCase]) -> str:
+    """A JUnit file of one suite."""
+    outcomes = [case.outcome for case in cases]
+    counts = {"tests": str(len(cases)), "failures": str(outcomes.count("failure")), "errors": "0"}
+    if "skipped" in outcomes:
+        counts["skipped"] = str(outcomes.count("skipped"))
+    suite = ElementTree.Element("testsuite", {"name": suite_name} | counts)
+    for case in cases:
+        names = {"classname": _clean(case.group), "name": _clean(case.name)}
+        element = ElementTree.SubElement(suite, "testcase", names)
+        if case.outcome:
+            found = ElementTree.SubElement(element, case.outcome, {"message": _clean(case.message)})
+            found.text = _clean(case.text)
     ElementTree.indent(suite)
     body = ElementTree.tostring(suite, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'

@@ -16,12 +16,15 @@ from typing import Any
 from mlcli.errors import DataError
 from mlcli.json_file import read_json
 from mlcli.partials import temporary_folder
+from mlcli.review.scores import BySeed, Scores, is_scores, read_scores
 from mlcli.run.details import is_measured, quantities
 from mlcli.run.files import DETAILS, SEEDS
 from mlcli.run.manifest import read_manifest, why_no_manifest
 
 HEADING = ["variant", "metric", "seed", "value"]
 DEFAULT_PATH = "reports"
+# Stands for the command where another program made the scores.
+FOREIGN = "scores"
 # Below this DVC keeps experiments as git references, the name last.
 EXPERIMENTS = "refs/exps"
 # References of DVC's own, beside those that people name.
@@ -36,12 +39,15 @@ class Run:
         name: what the user calls it.
         folder: where its files are.
         manifest, metrics: as they were written.
+        scores: the values of each seed where they are not in a seeds.csv of the folder: of another
+            program, or of one variant.
     """
 
     name: str
     folder: Path
     manifest: dict[str, Any]
     metrics: dict[str, Any]
+    scores: Scores | None = None
 
     @property
     def command(self) -> str:
@@ -52,6 +58,11 @@ class Run:
     def section(self) -> str:
         """The command's section of params.yaml."""
         return self.command.replace("-", "_")
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether its scores are another program's."""
+        return self.command == FOREIGN
 
     @property
     def config(self) -> dict[str, Any]:
@@ -125,7 +136,50 @@ def runs_by_section(place: Path, name: str | None = None) -> dict[str, Run]:
     return found
 
 
-def per_seed(run: Run) -> dict[str, dict[int, float]]:
+def foreign_run(place: Path, name: str | None = None) -> Run:
+    """The scores of another program as a run without settings.
+
+    Raises:
+        DataError: as `read_scores`.
+    """
+    try:
+        scores = read_scores(place)
+    except OSError as error:
+        raise DataError(f"{error.filename or place} can't be read ({error.strerror})") from None
+    n_seeds = len({seed for values in scores.by_seed.values() for seed in values})
+    manifest: dict[str, Any] = {"command": FOREIGN, "run": None, "seeds": {"n_seeds": n_seeds}}
+    manifest |= {"config": {}, "data": {}, "versions": {}}
+    return Run(name or str(place), place, manifest, scores.metrics(), scores)
+
+
+def one_variant(run: Run, variant: str, name: str) -> Run:
+    """The part of a run below one variant, whose metrics have no variant before them.
+
+    Raises:
+        DataError: there is none of that name.
+    """
+    every = quantities(run.metrics)
+    prefix = f"{variant}."
+    metrics = {path.removeprefix(prefix): every[path] for path in every if path.startswith(prefix)}
+    if not metrics:
+        known = sorted({path.rpartition(".")[0] for path in every} - {""})
+        near = get_close_matches(variant, known, n=1, cutoff=0.3) or known
+        hint = near[0] if near else None
+        raise DataError(f"{run.name} has no variant {variant}", hint=hint)
+    sizes = {key: run.metrics[key] for key in ("data", "n_train", "n_test") if key in run.metrics}
+    by_seed = {
+        path.removeprefix(prefix): values
+        for path, values in per_seed(run).items()
+        if path.startswith(prefix)
+    }
+    overlaps = {} if run.scores is None else run.scores.overlaps
+    scores = Scores(
+        by_seed, {path.removeprefix(prefix): overlap for path, overlap in overlaps.items()}
+    )
+    return Run(name, run.folder, run.manifest, sizes | metrics, scores)
+
+
+def per_seed(run: Run) -> BySeed:
     """Path of a metric -> seed -> value, for each mean whose values are all there and finite.
 
     A run folder without that file has none.
@@ -133,8 +187,10 @@ def per_seed(run: Run) -> dict[str, dict[int, float]]:
     Raises:
         DataError: seeds.csv can't be read, or is not the table that a run writes.
     """
+    if run.scores is not None:
+        return run.scores.by_seed
     path = run.folder / SEEDS
-    found: dict[str, dict[int, float]] = {}
+    found: BySeed = {}
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
@@ -170,15 +226,23 @@ def open_place(place: str, stack: ExitStack) -> dict[str, Run]:
     """The runs that a word of the user's names, one per command.
 
     Args:
-        place: a folder; or ``REV`` or ``REV:path``, where REV is a git revision or the name of a
-            DVC experiment and the path, from the current folder, is ``reports`` if left out.
+        place: a folder; a table of scores; either with ``:variant`` behind it; or ``REV`` or
+            ``REV:path``, where REV is a git revision or the name of a DVC experiment and the path,
+            from the current folder, is ``reports`` if left out.
         stack: keeps files that are read out of git until it is closed.
 
     Raises:
         DataError: it is none of these, or there are no runs in it.
     """
-    if Path(place).is_dir():
-        return runs_by_section(Path(place))
+    found = runs_at(Path(place))
+    if found is not None:
+        return found
+    before, _, variant = place.rpartition(":")
+    found = runs_at(Path(before)) if before else None
+    if found is not None and (len(found) == 1 or _commit(before) is None):
+        if len(found) > 1:
+            raise DataError(f"{before} holds runs of several commands", hint="a run folder")
+        return {section: one_variant(run, variant, place) for section, run in found.items()}
     revision, _, path = place.partition(":")
     commit = _commit(revision)
     if commit is None:
@@ -190,6 +254,19 @@ def open_place(place: str, stack: ExitStack) -> dict[str, Run]:
     _extract(commit, path, folder, place)
     name = revision if path == DEFAULT_PATH else f"{revision}:{path}"
     return runs_by_section(folder / path, name)
+
+
+def runs_at(place: Path) -> dict[str, Run] | None:
+    """The runs of a folder, or the scores of another program there; None if neither is there.
+
+    Raises:
+        DataError: what is there can't be read as either.
+    """
+    if place.name == SEEDS and is_run(place.parent):
+        place = place.parent
+    if is_scores(place):
+        return {FOREIGN: foreign_run(place)}
+    return runs_by_section(place) if place.is_dir() else None
 
 
 def _git(*arguments: str) -> bytes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -21,7 +21,7 @@ PICTURES = (".png", ".svg", ".pdf")
 
 MANIFEST = "manifest.json"
 # Parts of a manifest that say by what and how a run was made, not of what.
-MADE_BY = ("versions", "platform", "threads", "determinism", "files")
+MADE_BY = ("versions", "platform", "threads", "devices", "determinism", "files")
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,21 @@ def made_elsewhere(manifest: Mapping[str, Any], threads: Mapping[str, int]) -> s
     recorded_threads = manifest.get("threads", threads)
     if recorded_threads != threads:
         return f"threads {recorded_threads} there, {dict(threads)} here"
+    if different := _other_device(manifest.get("devices", ())):
+        return different
     return difference(manifest["platform"])
+
+
+def _other_device(recorded: Sequence[Mapping[str, str]]) -> str:
+    """A device of a run that is not here, in a few words; empty if there is none."""
+    missing = {one["device"] for one in recorded} - {"cpu"}
+    if not missing:
+        return ""
+    from mlcli.neural.device import accelerator_description
+
+    here = accelerator_description()
+    missing -= {here}
+    return f"device {sorted(missing)[0]} there, {here or 'none'} here" if missing else ""
 
 
 def compare_folders(

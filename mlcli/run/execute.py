@@ -279,6 +279,7 @@ def record(spec: RunSpec, result: Result, started: str, compute_seconds: float) 
             {"seed": config.seed, "n_seeds": config.n_seeds},
             result.metrics.get("certificates", {}),
             threads.thread_counts(),
+            result.devices,
         )
         files.write_text(partial / "manifest.json", files.json_text(made))
         seconds = {"compute_seconds": compute_seconds, "write_seconds": t_drawn - t_computed}

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
@@ -68,6 +68,7 @@ def manifest(
     seeds: Mapping[str, int],
     certificates: Mapping[str, Any],
     threads: Mapping[str, int],
+    devices: Sequence[Mapping[str, str]] = (),
 ) -> dict[str, Any]:
     """The manifest. It holds no clock, host or path, so that it can be hashed.
 
@@ -79,6 +80,7 @@ def manifest(
         seeds: the seeds used.
         certificates: of each iterative solve, from `mlcli.certificate.summarise`.
         threads: from `scale.threads.thread_counts`.
+        devices: see `result.Result`.
     """
     config = {k: {"value": v, "source": sources[k]} for k, v in key["config"].items()}
     return {
@@ -92,6 +94,7 @@ def manifest(
         "versions": package_versions(),
         "platform": platform_facts(),
         "threads": dict(threads),
+        **({"devices": [dict(one) for one in devices]} if devices else {}),
         "determinism": determinism,
         **({"certificates": dict(certificates)} if certificates else {}),
         "files": dict(files),

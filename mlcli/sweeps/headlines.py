@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +42,24 @@ LESS_IS_BETTER = (
 )
 
 
+# Whole words of other programs' names.
+MORE_WORDS = frozenset({"acc", "bleu", "dice", "iou", "map", "ndcg", "return", "reward", "rouge"})
+LESS_WORDS = frozenset({"mae", "nll", "perplexity", "regret", "seconds", "latency", "wer"})
+
+
+def largest_is_best(metric: str) -> bool | None:
+    """Whether more of a metric is better, by its name; None if that does not tell.
+
+    Args:
+        metric: its path, whose last key counts.
+    """
+    leaf = metric.rpartition(".")[2].lower()
+    words = set(re.split(r"[^a-z0-9]+", leaf))
+    more = any(word in leaf for word in MORE_IS_BETTER) or bool(words & MORE_WORDS)
+    less = any(word in leaf for word in LESS_IS_BETTER) or bool(words & LESS_WORDS)
+    return None if more == less else more
+
+
 def headline_of(section: str, asked: str | None, best: str | None) -> tuple[Headline, ...]:
     """What to rank by, in order of preference.
 
@@ -61,12 +80,11 @@ def headline_of(section: str, asked: str | None, best: str | None) -> tuple[Head
             )
         return tuple(Headline(one.name, _largest(best, one.largest), one.rows) for one in known)
     leaf = asked.rpartition(".")[2]
-    more = any(word in leaf for word in MORE_IS_BETTER)
-    less = any(word in leaf for word in LESS_IS_BETTER)
-    if best is None and more == less:
+    more = largest_is_best(asked)
+    if best is None and more is None:
         raise ConfigError(f"--metric {asked} does not say which end is better", hint="--best")
     rows = next((kind for kind in (VALIDATION, TEST) if leaf.startswith(kind)), OTHER)
-    return (Headline(asked, _largest(best, more), rows),)
+    return (Headline(asked, _largest(best, bool(more)), rows),)
 
 
 def _largest(best: str | None, usual: bool) -> bool:

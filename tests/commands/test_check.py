@@ -167,3 +167,14 @@ def test_two_runs_of_one_command_are_refused(mlcli: Run, empty_folder: Path) -> 
     done = mlcli("check", "--assert", "fit_poly.x > 0")
     assert done.code == 2
     assert "several runs of fit-poly" in done.err
+
+
+def test_gates_hold_scores_of_another_program(mlcli: Run, empty_folder: Path) -> None:
+    Path("s.csv").write_text("seed,acc\n0,0.9\n1,0.92\n2,0.91\n")
+    assert mlcli("check", "s.csv", "--assert", "acc.mean >= 0.9").code == 0
+    done = mlcli("check", "s.csv", "--assert", "acc.ci_low >= 0.9")
+    assert done.code == 3
+    assert "acc.ci_low >= 0.9: fails at 0.885" in done.err
+    without = mlcli("check", "s.csv")
+    assert without.code == 2
+    assert "gates on s.csv are given by --assert" in without.err

@@ -246,11 +246,16 @@ def test_a_revision_is_a_word_and_never_a_command(
     assert not (empty_folder / "x").exists()
 
 
-def test_runs_of_other_commands_are_refused(mlcli: Run) -> None:
-    done = mlcli("compare", str(REPORTS / "kfold"), str(REPORTS / "fit_poly"))
+def test_runs_without_a_common_metric_are_refused(mlcli: Run) -> None:
+    done = mlcli("compare", str(REPORTS / "descent"), str(REPORTS / "propagate"))
     assert done.code == 2
-    assert "runs must be of one command to be compared, got kfold" in done.err
+    assert "have no metric of the same name; try RUN:variant" in done.err
     assert mlcli("compare", str(REPORTS / "kfold")).code == 2
+    for name in ("descent", "logistic"):
+        shutil.copytree(REPORTS / name, Path("several") / name)
+    several = mlcli("compare", str(REPORTS / "kfold"), "several")
+    assert several.code == 2
+    assert "runs must be of one command, or one run in each place" in several.err
     left_out = mlcli("compare", str(REPORTS / "kfold"), str(REPORTS))
     assert left_out.code == 0
     assert "left out: bayes, bias-variance" in left_out.err

@@ -131,6 +131,13 @@ CASES = (
         "compare two one --out comparison.html",
         (ONE_FIT, TWO_FIT),
     ),
+    Case(
+        "power",
+        "power one --metric degree_1.test_mse --out curve",
+        "power two --metric degree_1.test_mse --out curve",
+        (ONE_FIT, TWO_FIT),
+        whole=("curve",),
+    ),
     Case("check", "check one --assert degree_1.test_mse.mean<=100 --junit j.xml", setup=(ONE_FIT,)),
     Case("verify", "verify one", setup=(ONE_FIT,)),
     Case("init", "init new --data rows.csv", whole=("new",), once=True),

@@ -29,7 +29,16 @@ def test_every_command_that_runs_an_experiment_or_writes_has_a_case() -> None:
     named = {one.arguments[0] for one in CASES}
     reading = {"runs", "notes", "validate", "schema", "doctor", "help"}
     hurt = {name for name, (panel, _) in COMMANDS.items() if panel in ("Experiments", "Models")}
-    assert named >= hurt | {"data", "report", "compare", "check", "sweep", "verify", "init"}
+    assert named >= hurt | {
+        "data",
+        "report",
+        "compare",
+        "check",
+        "power",
+        "sweep",
+        "verify",
+        "init",
+    }
     assert not named & reading
 
 

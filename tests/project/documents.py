@@ -10,10 +10,12 @@ import io
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 PROJECT = Path(__file__).parents[2]
@@ -92,6 +94,37 @@ def printed_run(command: str) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).strip("\n") + "\n"
 
 
+FILE = re.compile(r"^<!-- file ([\w.-]+) -->\n```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PRINTS = re.compile(
+    r"(^<!-- prints (mlcli [^\n]*) -->\n```\n)(.*?)(^```$)", re.MULTILINE | re.DOTALL
+)
+
+
+def printed_commands(text: str) -> dict[str, str]:
+    """What each command in a comment ``<!-- prints mlcli ... -->`` of a document prints to stdout.
+
+    It runs in a folder with the committed reports, params.yaml, and the files that the document
+    shows below comments ``<!-- file NAME -->``.
+    """
+    from mlcli.__main__ import call
+
+    found = {}
+    with TemporaryDirectory() as folder, chdir(folder), patch.dict(os.environ):
+        for name in ("COLUMNS", "TERMINAL_WIDTH"):
+            os.environ.pop(name, None)
+        for name in ("reports", "params.yaml"):
+            Path(name).symlink_to(PROJECT / name)
+        for name, content in FILE.findall(text):
+            Path(name).write_text(content, encoding="utf-8")
+        for _, command, _, _ in PRINTS.findall(text):
+            out = io.StringIO()
+            with redirect_stdout(out), redirect_stderr(io.StringIO()):
+                call(shlex.split(command)[1:])
+            lines = [line.rstrip() for line in out.getvalue().splitlines()]
+            found[command] = "\n".join(lines).strip("\n") + "\n"
+    return found
+
+
 def commands_table() -> str:
     """The commands of the program with a line each, in Markdown."""
     from mlcli.cli import COMMANDS
@@ -145,6 +178,8 @@ def refresh() -> None:
                 marked = re.compile(rf"(<!-- run {block.run} -->\n+```\w*\n)(.*?)(```)", re.DOTALL)
                 shown = printed_run(block.run)
                 text = marked.sub(lambda found, s=shown: found[1] + s + found[3], text)
+        made = printed_commands(text)
+        text = PRINTS.sub(lambda found, m=made: found[1] + m[found[2]] + found[4], text)
         path.write_text(text, encoding="utf-8")
 
 

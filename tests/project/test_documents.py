@@ -19,11 +19,13 @@ from mlcli.config.data import MakeFields
 from mlcli.params import resolve
 from tests.project.documents import (
     GUIDE,
+    PRINTS,
     PROJECT,
     TABLES,
     CodeBlock,
     code_blocks,
     documents,
+    printed_commands,
     printed_run,
     prose,
     table_pattern,
@@ -213,12 +215,23 @@ def test_the_printed_run_is_the_committed_one(name: str) -> None:
         assert shown == (expected if complete else expected[: len(shown)]), block.place
 
 
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if PRINTS.search(read(path))], ids=ids)
+def test_the_printed_commands_are_fresh(path: Path) -> None:
+    made = printed_commands(read(path))
+    for _, command, shown, _ in PRINTS.findall(read(path)):
+        assert shown == made[command], "python -m tests.project.documents writes it anew"
+
+
 def test_the_gates_shown_are_those_of_the_committed_reports(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from mlcli.__main__ import call
 
-    (block,) = [block for block in BLOCKS if block.text.startswith("reports: ")]
+    (block,) = [
+        block
+        for block in BLOCKS
+        if block.path.stem == "comparing" and block.text.startswith("reports: ")
+    ]
     monkeypatch.chdir(PROJECT)
     monkeypatch.delenv("COLUMNS", raising=False)
     capfd.readouterr()

@@ -28,6 +28,7 @@ SWEEP = (
 READERS = (
     ("compare", "a", "b"),
     ("check", "b", "--assert", "x<1"),
+    ("power", "b"),
     ("verify", "b", "--quiet"),
     ("verify", "b", "--hashes-only"),
     ("report", "b", "--out", "page.html"),

@@ -11,11 +11,12 @@ from mlcli.config import config_class
 from mlcli.experiments.baseline.config import BaselineConfig
 from mlcli.experiments.baseline.task import BaselineTask
 from mlcli.experiments.networks.fitting import fit_all
-from mlcli.experiments.networks.member_groups import member_groups_of
+from mlcli.experiments.networks.member_groups import device_of, member_groups_of
 from mlcli.experiments.networks.outcome import outcomes_of
 from mlcli.experiments.networks.problem import NetworkSplit, Problem, origin_of
 from mlcli.experiments.networks.variants import variants_of
 from mlcli.linear.statistics import spread
+from mlcli.neural.device import DeviceChoice
 from mlcli.result import Progress
 from mlcli.rng import stream
 
@@ -26,8 +27,10 @@ VALIDATION = 0.1
 
 def network_predictions(
     config: BaselineConfig, method: str, task: BaselineTask, progress: Progress
-) -> list[Array]:
+) -> tuple[list[Array], list[DeviceChoice]]:
     """Predictions of a network per split on its test rows: numbers (n,) or probabilities (n, K).
+
+    The second are the devices of the networks.
 
     Raises:
         MlcliError: the network does not fit these images, or all networks diverged.
@@ -39,9 +42,10 @@ def network_predictions(
     outcomes = outcomes_of(settings, problem, fitted)
     by_split = sorted(outcomes, key=lambda one: one.member.seed_index)
     # Test parts were padded to one length.
-    return [
+    predicted = [
         one.predicted[: len(rows)] for one, (_, rows) in zip(by_split, task.splits, strict=True)
     ]
+    return predicted, [device_of(settings, one) for one in programs]
 
 
 def _settings(config: BaselineConfig, method: str, problem: Problem) -> Any:

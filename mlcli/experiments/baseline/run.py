@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from mlcli.experiments.baseline.task import BaselineTask, task_from
 from mlcli.experiments.experiment import Context, Prepared
 from mlcli.result import NOTHING_READ, Columns, Progress, Reading, Result
 from mlcli.rng import stream
+
+if TYPE_CHECKING:
+    from mlcli.neural.device import DeviceChoice
 
 Array = NDArray[np.float64]
 NETWORKS = ("mlp", "cnn")
@@ -77,6 +80,7 @@ def run(prepared: PreparedBaseline, context: Context) -> Result:
     predicted: dict[str, list[Array]] = {method: [] for method in methods}
     seconds: dict[str, float] = dict.fromkeys(methods, 0.0)
     total = len(methods) * len(task.splits)
+    choices: list[DeviceChoice] = []
 
     def fit(piece: tuple[str, int]) -> tuple[Array, float]:
         return _fit(config, task, *piece)
@@ -91,7 +95,8 @@ def run(prepared: PreparedBaseline, context: Context) -> Result:
         started, before = time.perf_counter(), sum(map(len, predicted.values()))
         inside = _part_of(context.progress, before, len(task.splits), total, method)
         try:
-            predicted[method] = _networks(config, method, task, inside)
+            predicted[method], chosen = _networks(config, method, task, inside)
+            choices += chosen
         except MlcliError as error:
             left_out[method] = str(error)
             del predicted[method]
@@ -102,7 +107,7 @@ def run(prepared: PreparedBaseline, context: Context) -> Result:
     return Result(
         metrics=_described(config, source, task) | compared | {"left_out": left_out},
         tables={"folds": _folds(task, found), "methods": _table(task, found, compared)},
-        determinism=DETERMINISM,
+        **_provenance(choices),
         warnings=[f"{name} is left out: {why}" for name, why in left_out.items()],
         timings={"seconds_a_fit": {name: seconds[name] for name in predicted}},
     )
@@ -141,10 +146,19 @@ def _part_of(progress: Progress, before: int, size: int, whole: int, method: str
 
 def _networks(
     config: BaselineConfig, method: str, task: BaselineTask, progress: Progress
-) -> list[Array]:
+) -> tuple[list[Array], list[DeviceChoice]]:
     from mlcli.experiments.baseline.networks import network_predictions
 
     return network_predictions(config, method, task, progress)
+
+
+def _provenance(choices: Sequence[DeviceChoice]) -> dict[str, Any]:
+    """See `neural.device.provenance`; without networks torch is not imported."""
+    if not choices:
+        return {"determinism": DETERMINISM}
+    from mlcli.neural.device import provenance
+
+    return provenance(DETERMINISM, choices)
 
 
 def _described(config: BaselineConfig, source: Source, task: BaselineTask) -> dict[str, Any]:

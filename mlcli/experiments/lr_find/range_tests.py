@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mlcli.experiments.lr_find.config import LrFindConfig
 from mlcli.experiments.networks.member_groups import (
     MemberGroup,
-    group_threads,
+    device_of,
+    group_kernels,
     loss_of,
     network_of,
     optimiser_of,
@@ -84,7 +85,7 @@ def range_tests_of(
     curves: dict[tuple[str, ...], list[Floats]] = {one.path: [] for one in variants}
     still = np.zeros(N_STILL)
     for group in groups:
-        with group_threads(group):
+        with group_kernels(group, device_of(config, group).device):
             losses = _range_test_of_group(config, problem, group, np.concatenate([still, rates]))
         for m, member in enumerate(group.members):
             curves[member.variant.path].append(losses[:, m])

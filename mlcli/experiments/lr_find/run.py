@@ -21,10 +21,12 @@ from mlcli.experiments.lr_find.answer import (
 from mlcli.experiments.lr_find.comparison import RECIPES, RecipeComparison, compare_recipes
 from mlcli.experiments.lr_find.config import LrFindConfig, section_of, training_of
 from mlcli.experiments.lr_find.range_tests import VariantRangeTest, range_tests_of
+from mlcli.experiments.networks.member_groups import device_of
 from mlcli.experiments.networks.metrics import DETERMINISM
 from mlcli.experiments.networks.prepared import PreparedTraining
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import nest
+from mlcli.neural.device import provenance
 from mlcli.result import NOTHING_READ, Progress, Reading, Result
 
 
@@ -91,7 +93,7 @@ def run(prepared: PreparedLrFind, context: Context) -> Result:
             "sweep": tables.sweep_table(range_tests),
         },
         sections={"one_cycle": {section_of(config): one_cycle_section(config, first, eta_max)}},
-        determinism=DETERMINISM,
+        **provenance(DETERMINISM, [device_of(config, one) for one in groups]),
         warnings=warnings_of(config, range_tests),
         certificates=certificates_of(range_tests),
         certificate_hint="more --n-steps",

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from mlcli.errors import EXIT_INTERRUPTED, MlcliError, NoAnswerError
 from mlcli.experiments.networks.member_groups import (
     MemberGroup,
-    group_threads,
+    device_of,
+    group_kernels,
     loss_of,
     network_of,
     optimiser_of,
@@ -188,7 +189,7 @@ def fit_all(
     try:
         found = []
         for number, group in enumerate(groups):
-            with group_threads(group, process_group):
+            with group_kernels(group, device_of(config, group).device, process_group):
                 one = _fit(
                     config, problem, group, number, callback, run_epoch, process_group, raises=alone
                 )

@@ -19,7 +19,7 @@ from mlcli.neural import schedules
 from mlcli.neural.batched_module import BatchedModule, Stream
 from mlcli.neural.batches import Scaling, View, batch_bounds
 from mlcli.neural.data_parallel import ProcessGroup
-from mlcli.neural.device import find_device, find_dtype, threads
+from mlcli.neural.device import DeviceChoice, choose_device, find_dtype, repeatable
 from mlcli.neural.losses import LOSSES, Loss
 from mlcli.neural.optimisers import OPTIMISERS, Optimiser
 from mlcli.neural.schedules import Schedule
@@ -63,6 +63,12 @@ class MemberGroup:
         """The first variant: outside `variants.PER_MEMBER` its values are those of all members."""
         return self.members[0].variant
 
+    @property
+    def multiplications(self) -> int:
+        """Of a forward pass of one minibatch, all members together."""
+        n_rows: int = self.common.batch_size
+        return len(self.members) * n_rows * self.architecture.multiplications
+
 
 def member_groups_of(
     config: Any, problem: Problem, variants: Sequence[Variant], *, isolate: bool = False
@@ -99,14 +105,20 @@ def loss_of(problem: Problem) -> Loss:
     return LOSSES["cross-entropy" if problem.labelled else "square"]
 
 
-def device_and_dtype(config: Any) -> tuple[Any, Any]:
-    """The device and the type of the parameters; bf16 is for forward passes only.
+def dtype_of(config: Any) -> str:
+    """The type of the parameters; bf16 is for forward passes only."""
+    return "float64" if config.precision == "float64" else "float32"
+
+
+def device_of(config: Any, group: MemberGroup) -> DeviceChoice:
+    """The device of a group and why; where it is not given, by the size of the group.
 
     Raises:
-        InputError: the device is absent, or can't compute in that type.
+        InputError: the device is absent, or can't compute in the type of the parameters.
     """
-    device = find_device(config.device)
-    return device, find_dtype("float64" if config.precision == "float64" else "float32", device)
+    if getattr(config, "engine", "torch") == "numpy":
+        return DeviceChoice(choose_device("cpu", 0).device, "NumPy computes on the CPU")
+    return choose_device(config.device, group.multiplications, dtype_of(config))
 
 
 def network_of(config: Any, group: MemberGroup) -> BatchedModule:
@@ -115,7 +127,8 @@ def network_of(config: Any, group: MemberGroup) -> BatchedModule:
     Raises:
         InputError: the device is absent, or the members don't fit into memory.
     """
-    device, dtype = device_and_dtype(config)
+    device = device_of(config, group).device
+    dtype = find_dtype(dtype_of(config), device)
     generators = [one("weights") for one in streams_of(group, config.seed)]
     variants = [one.variant for one in group.members]
     try:
@@ -204,10 +217,17 @@ def view_of(problem: Problem, group: MemberGroup, part: str, n_rows: int | None 
 
 
 @contextmanager
-def group_threads(group: MemberGroup, process_group: ProcessGroup | None = None) -> Iterator[None]:
-    """Use the number of threads that suits a group.
+def group_kernels(
+    group: MemberGroup, device: Any, process_group: ProcessGroup | None = None
+) -> Iterator[None]:
+    """The settings that suit a group: its number of threads, and what repeats its bytes.
 
     With several processes each has a share of the rows and of the processors.
+
+    Args:
+        group: the members.
+        device: where they compute.
+        process_group: the processes; None: this one alone.
     """
     a_row, n_rows = group.architecture.multiplications, group.common.batch_size
     if process_group is not None:
@@ -215,5 +235,5 @@ def group_threads(group: MemberGroup, process_group: ProcessGroup | None = None)
     count = n_threads(a_row, len(group.members), n_rows)
     if process_group is not None:
         count = max(1, min(count, cores() // process_group.local_size))
-    with threads(count):
+    with repeatable(device, count):
         yield

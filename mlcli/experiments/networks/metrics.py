@@ -21,7 +21,6 @@ DETERMINISM = (
     "machine, so the same command gives the same bytes, interrupted or not; another machine, or "
     "another version of torch, can differ in the last digits and then in all that follows from them"
 )
-
 # With more variants than this each is compared to the first only.
 MOST_PAIRED = 8
 

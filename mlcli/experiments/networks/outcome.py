@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlcli.classification.softmax import softmax
 from mlcli.experiments.networks.fitting import FittedGroup
-from mlcli.experiments.networks.member_groups import Member, group_threads, loss_of, view_of
+from mlcli.experiments.networks.member_groups import Member, group_kernels, loss_of, view_of
 from mlcli.experiments.networks.problem import Problem
 from mlcli.neural.batched_module import BatchedModule
 from mlcli.neural.batches import MemberRows, member_rows
@@ -72,7 +72,7 @@ def outcomes_of(
     """
     found = []
     for one in fitted:
-        with group_threads(one.group):
+        with group_kernels(one.group, one.net.theta.device):
             found += _of_group(config, problem, one, forward)
     return found
 

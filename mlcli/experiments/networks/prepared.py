@@ -12,12 +12,13 @@ from mlcli.experiments.experiment import Prepared
 from mlcli.experiments.networks.member_groups import (
     COPIES,
     MemberGroup,
-    device_and_dtype,
+    device_of,
+    dtype_of,
     member_groups_of,
 )
 from mlcli.experiments.networks.problem import Problem, check_batches, problem_of
 from mlcli.experiments.networks.variants import Variant, check_members, variants_of
-from mlcli.neural.device import device_bytes, find_device
+from mlcli.neural.device import choose_device, device_bytes
 
 C = TypeVar("C")
 # Bytes that the interpreter, torch and everything else need besides the members.
@@ -75,7 +76,7 @@ def prepare_training(config: C, source: Source, *, isolate: bool = False) -> Pre
             "use",
             hint="a file with fewer rows",
         )
-    device_and_dtype(settings)
+    choose_device(settings.device, 0, dtype_of(settings))
     variants = variants_of(settings)
     check_members(variants, settings.n_seeds)
     problem = problem_of(settings, source)
@@ -95,7 +96,15 @@ def check_memory(config: Any, groups: Sequence[MemberGroup]) -> None:
     Raises:
         InputError: with what they need and what there is.
     """
-    present = device_bytes(find_device(config.device))
+    devices = [device_of(config, one).device for one in groups]
+    for device in dict.fromkeys(devices):
+        own = [one for one, its in zip(groups, devices, strict=True) if its == device]
+        _check_memory_of(device, own)
+
+
+def _check_memory_of(device: Any, groups: Sequence[MemberGroup]) -> None:
+    """Refuse the groups of one device."""
+    present = device_bytes(device)
     # One group trains at a time. Of the others the current, last and best weights stay in memory.
     weights = sum(3 * 4 * len(one.members) * one.architecture.n_parameters for one in groups)
     training = max(

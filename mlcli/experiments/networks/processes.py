@@ -16,7 +16,7 @@ from mlcli.neural.data_parallel import (
     interrupt_once,
     join,
 )
-from mlcli.neural.device import find_device
+from mlcli.neural.device import accelerator, find_device
 from mlcli.scale.torchrun import Launch
 
 T = TypeVar("T")
@@ -30,7 +30,8 @@ def check_together(config: Any, launch: Launch) -> None:
     """
     if getattr(config, "engine", "torch") != "torch":
         raise ConfigError("--engine", must="torch under torchrun", got=config.engine)
-    check_device(find_device(config.device), launch.local_size)
+    name = (accelerator() or "cpu") if config.device == "auto" else config.device
+    check_device(find_device(name), launch.local_size)
 
 
 @contextmanager

@@ -14,9 +14,15 @@ from mlcli.experiments.experiment import Context, Prepared
 from mlcli.experiments.propagate import tables
 from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.experiments.propagate.measurements import NORMALISATIONS, measure_signals, measure_signs
-from mlcli.experiments.propagate.training import N_TRIALS, TrainingRows, rows_of, train_pairs
+from mlcli.experiments.propagate.training import (
+    N_TRIALS,
+    TrainingRows,
+    device_of,
+    rows_of,
+    train_pairs,
+)
 from mlcli.neural.activations import ACTIVATIONS
-from mlcli.neural.device import find_device, one_thread
+from mlcli.neural.device import one_thread, provenance
 from mlcli.neural.initialisation import SCHEMES
 from mlcli.result import Result
 from mlcli.scale.workers import Processes
@@ -52,7 +58,7 @@ def prepare(config: PropagateConfig, source: Source) -> PreparedPropagate:
     """
     _check_names("--activations", config.activations, KNOWN_ACTIVATIONS)
     _check_names("--inits", config.inits, KNOWN_INITS)
-    find_device(config.device)
+    device_of(config)
     if max(config.sign_counts) > config.width:
         raise InputError(
             "--sign-counts",
@@ -104,7 +110,7 @@ def run(prepared: PreparedPropagate, context: Context) -> Result:
     """Measure, compare with theory, train."""
     config, source = prepared.config, prepared.source
     rows, workers = prepared.rows, context.workers
-    if (kind := find_device(config.device).type) == "cpu":
+    if (kind := device_of(config).device.type) == "cpu":
         # A worker on another machine must use the same device.
         config = config.model_copy(update={"device": kind})
     elif not isinstance(workers, Processes):
@@ -145,7 +151,7 @@ def run(prepared: PreparedPropagate, context: Context) -> Result:
             "signs": tables.signs(config, signs),
             "trains": tables.trains(config, trained, rows.labels.size),
         },
-        determinism=DETERMINISM,
+        **provenance(DETERMINISM, [device_of(prepared.config)]),
     )
 
 

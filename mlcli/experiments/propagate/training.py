@@ -13,7 +13,7 @@ from mlcli.datasets.source import Source
 from mlcli.errors import DataError, InputError
 from mlcli.experiments.propagate.config import PropagateConfig
 from mlcli.linear.statistics import spread
-from mlcli.neural.device import find_device
+from mlcli.neural.device import DeviceChoice, accelerator, choose_device, repeatable
 from mlcli.neural.evaluation import TrainingScores, training_scores
 from mlcli.neural.losses import LOSSES
 from mlcli.neural.mlp import MLP
@@ -75,6 +75,21 @@ def rows_of(config: PropagateConfig, source: Source) -> TrainingRows:
             got=f"{config.threshold:g}",
         )
     return rows
+
+
+def device_of(config: PropagateConfig) -> DeviceChoice:
+    """The device of the trainings and why; where it is not given, the CPU.
+
+    There they run side by side, one per processor, and the measurements beside them in float64. A
+    GPU would train one after the other networks of many small layers.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    if config.device != "auto" or accelerator() is None:
+        return choose_device(config.device, 0)
+    reason = "its trainings are small and run side by side, one per processor"
+    return DeviceChoice(choose_device("cpu", 0).device, reason)
 
 
 @dataclass(frozen=True)
@@ -151,13 +166,14 @@ def _train_members(
     """Scores of members (init, rate) after so many steps."""
     streams = [partial(stream, config.seed, purpose, index) for index in seeds]
     sizes = [rows.X.shape[1], *[config.train_width] * config.train_depth, rows.n_classes]
+    device = device_of(config).device
     net = MLP(
         sizes,
         [draw("weights") for draw in streams],
         activation=activation,
         scheme=[init for init, _ in members],
         normalisation=normalisation,
-        device=find_device(config.device),
+        device=device,
     )
     optimiser = OPTIMISERS["adam"](net.theta, net.decays, [rate for _, rate in members])
     n_epochs = max(1, round(n_steps * config.train_batch / rows.labels.size))
@@ -169,5 +185,6 @@ def _train_members(
         evaluate_training=False,
         raise_on_divergence=False,
     )
-    train(net, optimiser, LOSS, rows.X, rows.labels, settings, streams)
-    return training_scores(net, LOSS, rows.X, rows.labels)
+    with repeatable(device, 1):
+        train(net, optimiser, LOSS, rows.X, rows.labels, settings, streams)
+        return training_scores(net, LOSS, rows.X, rows.labels)

@@ -13,12 +13,13 @@ from mlcli.classification.softmax import softmax
 from mlcli.errors import InputError
 from mlcli.experiments.networks.architectures import image_shape_of
 from mlcli.experiments.networks.fitting import FittedGroup
-from mlcli.experiments.networks.member_groups import MemberGroup, group_threads, network_of
+from mlcli.experiments.networks.member_groups import MemberGroup, group_kernels, network_of
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.tables import fitted_members
 from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.train_cnn.feature_maps import standardised
 from mlcli.neural.cnn import CNN
+from mlcli.neural.device import to_numpy
 from mlcli.neural.fully_convolutional import (
     as_convolutional,
     collage,
@@ -103,11 +104,11 @@ def infer_densely(
     rows = split.test[: len(corners)]
     images = problem.X[rows].reshape(-1, c, h, w)
     fill = problem.background
-    with group_threads(one.group):
+    with group_kernels(one.group, net.theta.device):
         tiles = standardised(one, problem, images).reshape(net.n_members, -1, c, h, w)
         blank = standardised(one, problem, np.full((1, c, h, w), fill)).reshape(-1, c, h, w)
         X = collage(tiles, corners, blank, config.deploy_size)  # (M, 1, c, S, S)
-        A = logit_map(net, X)[m, 0].cpu().numpy().astype(np.float64)  # (K, h', w')
+        A = to_numpy(logit_map(net, X)[m, 0]).astype(np.float64)  # (K, h', w')
         compared = problem.X[split.test[:N_COMPARED]].reshape(-1, c, h, w)
         largest = largest_difference(net, standardised(one, problem, compared))
     n_classes, n_y, n_x = A.shape

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlcli.experiments.networks.architectures import image_shape_of
 from mlcli.experiments.networks.fitting import FittedGroup
-from mlcli.experiments.networks.member_groups import group_threads, view_of
+from mlcli.experiments.networks.member_groups import group_kernels, view_of
 from mlcli.experiments.networks.outcome import PARTS
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.tables import fitted_members
@@ -19,6 +19,7 @@ from mlcli.experiments.summary import summary
 from mlcli.experiments.train_cnn.shifts import DIRECTIONS, shifted
 from mlcli.neural.batches import View, member_rows
 from mlcli.neural.cnn import CNN, each_layer, relative_changes
+from mlcli.neural.device import to_numpy
 from mlcli.neural.losses import LOSSES
 from mlcli.result import Columns
 
@@ -52,7 +53,7 @@ def features_table(problem: Problem, fitted: Sequence[FittedGroup], shown: Varia
     assert isinstance(one.net, CNN)
     row = problem.splits[one.group.members[m].seed_index].test[0]
     image = problem.X[row].reshape(1, *image_shape_of(problem))
-    with group_threads(one.group):
+    with group_kernels(one.group, one.net.theta.device):
         X = standardised(one, problem, image)
         every = list(each_layer(one.net, X))
     seen = problem.in_data(problem.X[row]).reshape(image.shape[1:])
@@ -63,7 +64,7 @@ def features_table(problem: Problem, fitted: Sequence[FittedGroup], shown: Varia
         if Z.dim() != 5 or following not in NEW_STAGE or layer.spec.kind not in DRAWN:
             continue
         stage += 1
-        _append(columns, stage, f"after {layer.number}: {layer.name}", Z[m, 0].cpu().numpy())
+        _append(columns, stage, f"after {layer.number}: {layer.name}", to_numpy(Z[m, 0]))
         if stage == MOST_STAGES:
             break
     return columns
@@ -124,7 +125,7 @@ def _changes(config: Any, problem: Problem, fitted: FittedGroup) -> Floats:
     rows = problem.splits[fitted.group.members[0].seed_index].test[:N_IMAGES]
     images = problem.X[rows].reshape(-1, *image_shape_of(problem))
     found = []
-    with group_threads(fitted.group):
+    with group_kernels(fitted.group, net.theta.device):
         X = standardised(fitted, problem, images)
         for pixels in range(1, min(config.max_shift, MOST_PIXELS) + 1):
             every = [

@@ -13,7 +13,7 @@ from mlcli.experiments.experiment import Context
 from mlcli.experiments.networks import tables
 from mlcli.experiments.networks.architectures import image_shape_of
 from mlcli.experiments.networks.fitting import FittedGroup, fit_all
-from mlcli.experiments.networks.member_groups import MemberGroup, member_groups_of
+from mlcli.experiments.networks.member_groups import MemberGroup, device_of, member_groups_of
 from mlcli.experiments.networks.metrics import (
     DETERMINISM,
     headline,
@@ -36,6 +36,7 @@ from mlcli.neural.augmentation import Augmentation, Pixels, augmented_steps, ave
 from mlcli.neural.batched_module import BatchedModule
 from mlcli.neural.batches import MemberRows
 from mlcli.neural.data_parallel import ProcessGroup
+from mlcli.neural.device import provenance
 from mlcli.neural.evaluation import Forward
 from mlcli.result import Checkpoint, Progress, Result, in_silence
 
@@ -133,7 +134,10 @@ def run(prepared: PreparedCnn, context: Context) -> Result:
         },
         model_tensors=model_tensors(config.keep_weights, convolutional),
         model_info=model_info(config, source, problem, convolutional, outcomes),
-        determinism=DETERMINISM,
+        **provenance(
+            DETERMINISM,
+            [device_of(config, one) for one in [*prepared.groups, *prepared.matched_groups]],
+        ),
         warnings=warnings_of(config, fitted),
     )
 

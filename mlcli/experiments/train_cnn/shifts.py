@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlcli.experiments.networks.architectures import image_shape_of
 from mlcli.experiments.networks.fitting import FittedGroup
-from mlcli.experiments.networks.member_groups import group_threads, loss_of, view_of
+from mlcli.experiments.networks.member_groups import group_kernels, loss_of, view_of
 from mlcli.experiments.networks.outcome import PARTS
 from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
@@ -83,7 +83,7 @@ def accuracies(
     """
     found: dict[tuple[tuple[str, ...], int], Floats] = {}
     for one in fitted:
-        with group_threads(one.group):
+        with group_kernels(one.group, one.net.theta.device):
             curves = np.stack([_scores(config, problem, one, s) for s in range(max_shift + 1)])
         for m, member in enumerate(one.group.members):
             found[member.variant.path, member.seed_index] = curves[:, m]

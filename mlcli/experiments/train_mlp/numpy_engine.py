@@ -28,6 +28,7 @@ from mlcli.experiments.networks.variants import Variant
 from mlcli.neural.activations import ACTIVATIONS as TORCH_ACTIVATIONS
 from mlcli.neural.activations import find_activation
 from mlcli.neural.batches import MemberRows, batch_bounds
+from mlcli.neural.device import to_numpy
 from mlcli.neural.losses import Loss
 from mlcli.neural.mlp import MLP
 from mlcli.neural.optimisers import Optimiser
@@ -107,7 +108,7 @@ def _run_epoch(
     for m in range(net.n_members):
         if float(optimiser.minus_eta[m, 0]) == 0.0:
             continue  # frozen
-        X, t = (array.numpy()[0, 0] for array in part.gather(order[None, m : m + 1]))
+        X, t = (to_numpy(array)[0, 0] for array in part.gather(order[None, m : m + 1]))
         eta = float(optimiser.learning_rate[m, 0])
         losses[:, m] = _train_member(
             net,

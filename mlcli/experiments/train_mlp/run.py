@@ -9,6 +9,7 @@ from mlcli.datasets.source import Source
 from mlcli.experiments.experiment import Context
 from mlcli.experiments.networks import tables
 from mlcli.experiments.networks.fitting import FittedGroup, fit_all
+from mlcli.experiments.networks.member_groups import device_of
 from mlcli.experiments.networks.metrics import (
     DETERMINISM,
     metrics_of,
@@ -23,6 +24,7 @@ from mlcli.experiments.networks.weights import model_info, model_tensors
 from mlcli.experiments.train_mlp.config import TrainMlpConfig
 from mlcli.experiments.train_mlp.numpy_engine import check_engine, run_epoch_of
 from mlcli.neural.data_parallel import ProcessGroup
+from mlcli.neural.device import provenance
 from mlcli.result import Checkpoint, Progress, Result, in_silence
 
 PreparedMlp = PreparedTraining[TrainMlpConfig]
@@ -77,7 +79,7 @@ def run(prepared: PreparedMlp, context: Context) -> Result:
         },
         model_tensors=model_tensors(config.keep_weights, fitted),
         model_info=model_info(config, source, problem, fitted, outcomes),
-        determinism=DETERMINISM,
+        **provenance(DETERMINISM, [device_of(config, one) for one in prepared.groups]),
         warnings=warnings_of(config, fitted),
     )
 
