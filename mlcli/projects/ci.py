@@ -25,6 +25,7 @@ SCRIPT_TEXT = """\
 # Runs the pipeline, holds it to the gates of params.yaml, compares it with a revision of git.
 # Usage: bash ci.sh [REVISION]    (HEAD if none is given)
 # Text for a comment goes to stdout, in Markdown, all else to stderr. Exit code 3: a gate failed.
+# If WORSE names metrics, as train_mlp.test_loss, the exit code is 3 if one is worse, too.
 # If REPORT_URL is set, the report is uploaded to it by HTTP PUT.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -41,7 +42,8 @@ printf '~~~\\n\\n'
 
 # A first push has no revision before it, and a new project no reports in it.
 if git cat-file -e "$base:./reports" 2> /dev/null; then
-  mlcli compare "$base" reports --markdown --out runs/ci/comparison.html || verdict=$?
+  mlcli compare "$base" reports --markdown --out runs/ci/comparison.html \\
+    ${WORSE:+--fail-if-worse "$WORSE"} || verdict=$?
 else
   printf 'There are no reports in `%s` to compare with.\\n' "$base"
 fi
