@@ -62,7 +62,7 @@ class Law:
     half_width: float
 
 
-def nothing(done: int, total: int, note: str = "") -> None:
+def nothing(done: int, total: int, note: str = "", **_: object) -> None:
     """Progress that nobody looks at."""
 
 

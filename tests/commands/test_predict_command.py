@@ -303,8 +303,8 @@ def test_a_command_without_a_model_says_which_have_one(mlcli: Run) -> None:
     assert mlcli("descent", "--n-seeds", "1", "--no-plots", "--out", "o", "--quiet").code == 0
     done = mlcli("predict", "o", "new.csv")
     assert done.code == 2
-    assert "o is a run of descent, which leaves no model; try a run of fit-poly, kfold" in done.err
-    assert "no run folder" in mlcli("predict", ".", "new.csv").err
+    assert "o is a run of descent, which leaves no model; try a run of kfold, fit-poly" in done.err
+    assert "not a run folder" in mlcli("predict", ".", "new.csv").err
     assert "no such folder" in mlcli("predict", "nowhere", "new.csv").err
 
 

@@ -311,7 +311,7 @@ def test_draws_of_one_file_share_their_columns(tmp_path: Path) -> None:
 def test_defaults_of_declared_columns_are_not_part_of_the_run_key() -> None:
     from mlcli.experiments.fit_poly.config import FitPolyConfig
 
-    asked = FitPolyConfig().question()
-    assert not {"categorical", "dates", "impute", "indicate_missing", "unseen"} & asked.keys()
-    assert FitPolyConfig(impute="mean").question() == asked | {"impute": "mean"}
-    assert FitPolyConfig(categorical="a,b").question() == asked | {"categorical": ["a", "b"]}
+    key = FitPolyConfig().identity()
+    assert not {"categorical", "dates", "impute", "indicate_missing", "unseen"} & key.keys()
+    assert FitPolyConfig(impute="mean").identity() == key | {"impute": "mean"}
+    assert FitPolyConfig(categorical="a,b").identity() == key | {"categorical": ["a", "b"]}

@@ -155,7 +155,7 @@ def test_interrupted_training_resumes_bit_for_bit(
     checkpoint = FileCheckpoint(tmp_path / "c.npz")
     seen: list[float] = []
 
-    def interrupting(done: float, total: float, note: str = "") -> None:
+    def interrupting(done: float, total: float, note: str = "", **_: Any) -> None:
         seen.append(done)
         if len(seen) in (2, 4):
             raise KeyboardInterrupt

@@ -126,7 +126,7 @@ def run_readers(folder: Path, rng: Random) -> Readers:
         pair = [read_run(other), read_run(run)]
         found = compare(pair if rng.random() < 0.5 else pair[::-1])
         print_json(strict({"comparisons": [found]}))
-        _show(found, rng.random() < 0.5)
+        _show(found, rng.random() < 0.5, rng.random() < 0.5)
 
     def checked() -> None:
         found = runs_by_section(run)
