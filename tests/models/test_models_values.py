@@ -17,8 +17,12 @@ from mlcli.models.functions import (
     InBasis,
     Polynomials,
     Standardised,
+    _with_zeros,
+    _without_zeros,
     decode,
+    decode_basis,
     encode,
+    encode_basis,
     evaluate,
     leverages,
 )
@@ -142,3 +146,54 @@ def test_the_interval_of_an_error_stays_above_0() -> None:
     for name in ("mse", "rmse", "mae"):
         assert 0 <= found[name].low < found[name].value < found[name].high
     assert found["r2"].high <= 1
+
+
+def test_a_matrix_is_written_whole_unless_most_of_it_is_zero() -> None:
+    """And whichever way it was written, it comes back."""
+    for size, n_filled, whole in ((4, 7, False), (4, 8, True), (4, 9, True), (4, 0, False)):
+        matrix = np.zeros(size * size)
+        matrix[3 : 3 + n_filled] = 1 + np.arange(n_filled)
+        matrix = matrix.reshape(size, size)
+        kept = _without_zeros("H", matrix)
+        assert set(kept) == ({"H"} if whole else {"H_places", "H_values"})
+        assert (_with_zeros("H", size, kept) == matrix).all()
+    for places in ([-1], [16]):
+        outside = {"H_places": np.array(places), "H_values": np.ones(1)}
+        with pytest.raises(ValueError, match="an entry is outside of H"):
+            _with_zeros("H", 4, outside)
+    nothing = {"H_places": np.zeros(0, np.int64), "H_values": np.zeros(0)}
+    with pytest.raises(ValueError, match="more columns than 20000"):
+        _with_zeros("H", 20_001, nothing)
+
+
+def test_a_recurrence_must_be_one_of_the_columns() -> None:
+    words, tensors = encode([Polynomials(fit_polynomial(X, T, (1, 3)))])
+    assert decode(words, tensors)[0].encode()[0] == words[0]
+    p = len(tensors["0.weights"])
+    for name, wrong, sentence in (
+        ("weights", np.zeros((p, 1)), "one weight per column and degree"),
+        ("H", np.zeros((p, p - 1)), "not one of these columns"),
+        ("features", np.zeros(p - 1, np.int64), "not one of these columns"),
+        ("parents", np.zeros(p + 1, np.int64) - 1, "not one of these columns"),
+        ("features", np.full(p, 2), "before its parent"),
+        ("parents", np.arange(p), "before its parent"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            decode(words, tensors | {f"0.{name}": wrong})
+    with pytest.raises(ValueError, match="one weight per column and degree"):
+        decode([words[0] | {"degree": 4, "degrees": [1, 4]}], tensors)
+
+
+def test_products_that_are_left_out_are_some_of_the_basis() -> None:
+    basis = fit_basis("polynomial", X.min(axis=0), X.max(axis=0), 2)
+    words, tensors = encode_basis(basis)
+    assert "left_out" not in words
+    assert decode_basis(words, tensors).left_out == ()
+    back = decode_basis(words | {"left_out": [4, 3, 4]}, tensors)
+    assert back.left_out == (3, 4)
+    assert encode_basis(back)[0]["left_out"] == [3, 4]
+    assert decode_basis(words | {"left_out": [0, 5]}, tensors).left_out == (0, 5)
+    radial = {"basis": "gaussian", "left_out": [1]}
+    for wrong in ({"left_out": [-1, 2]}, {"left_out": [2, 6]}, radial):
+        with pytest.raises(ValueError, match="left out is none of the basis"):
+            decode_basis(words | wrong, tensors)
