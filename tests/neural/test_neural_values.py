@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from neural_cases import CROSS_ENTROPY, SIZES, new, problem, streams_of
+from neural_cases import (
+    CROSS_ENTROPY,
+    SIZES,
+    new,
+    optimiser_of,
+    problem,
+    streams_of,
+    trained,
+)
 
+from mlcli.errors import NoAnswerError
+from mlcli.neural import device
 from mlcli.neural.architecture import count_parameters as count_layers
 from mlcli.neural.architecture import shapes
+from mlcli.neural.augmentation import Augmentation, augmented_steps, turn
 from mlcli.neural.batches import (
     Scaling,
     View,
@@ -19,8 +34,8 @@ from mlcli.neural.batches import (
 )
 from mlcli.neural.cnn import CNN
 from mlcli.neural.evaluation import evaluate, outputs, rows_at_a_time
-from mlcli.neural.fully_convolutional import places
-from mlcli.neural.layer_spec import parse
+from mlcli.neural.fully_convolutional import collage, places
+from mlcli.neural.layer_spec import LayerSpec, parse
 from mlcli.neural.layer_statistics import (
     layer_statistics,
     signals,
@@ -29,6 +44,7 @@ from mlcli.neural.layer_statistics import (
 from mlcli.neural.mlp import count_parameters
 from mlcli.neural.normalisation import batch_norm, layer_norm
 from mlcli.neural.optimisers import OPTIMISERS
+from mlcli.neural.restored import restore_mlp
 from mlcli.neural.schedules import (
     Schedule,
     constant,
@@ -39,6 +55,7 @@ from mlcli.neural.schedules import (
     piecewise,
     power,
 )
+from mlcli.neural.training import EpochReport, TrainingSettings
 
 
 @pytest.mark.parametrize(
@@ -342,3 +359,218 @@ def test_batches_are_cut_gathered_and_evaluated_in_pieces(monkeypatch: pytest.Mo
             member_rows(net, CROSS_ENTROPY, *wrong)
     with pytest.raises(ValueError, match="give rows for 2 members, got 1"):
         member_rows(net, CROSS_ENTROPY, X, labels, View(index[:1]))
+
+
+def test_each_kind_of_line_is_the_whole_layer_that_it_says() -> None:
+    expected = {
+        "conv 3 5": {"kind": "conv", "n": 3, "size": (5, 5)},
+        "conv 2 3x5 pad same stride 2x1": {"kind": "conv", "n": 2, "size": (3, 5)}
+        | {"padding": (1, 2), "stride": (2, 1)},
+        "conv 1 2 pad 0 stride 3": {"kind": "conv", "n": 1, "size": (2, 2), "stride": (3, 3)},
+        "conv 1 2x4 pad 1x2": {"kind": "conv", "n": 1, "size": (2, 4), "padding": (1, 2)},
+        "pool max 2x3": {"kind": "pool", "pooling": "max", "size": (2, 3), "stride": (2, 3)},
+        "pool avg 3 stride 1": {"kind": "pool", "pooling": "avg", "size": (3, 3)}
+        | {"stride": (1, 1)},
+        "batch-norm": {"kind": "batch-norm"},
+        "dropout 0": {"kind": "dropout"},
+        "dropout 0.75": {"kind": "dropout", "rate": 0.75},
+        "global max": {"kind": "global", "pooling": "max"},
+        "flatten": {"kind": "flatten"},
+        "dense 12": {"kind": "dense", "n": 12},
+        "residual 4": {"kind": "residual", "n": 4, "activation": "relu"},
+        "residual 4 stride 2 elu": {"kind": "residual", "n": 4, "activation": "elu"}
+        | {"stride": (2, 2)},
+        "scan 6": {"kind": "scan", "n": 6},
+        "leaky-relu": {"kind": "activation", "activation": "leaky-relu"},
+    }
+    for line, fields in expected.items():
+        assert parse([f"  {line.upper()} "]) == (LayerSpec(line, **fields),)
+    refused = ["conv 0 3", "conv 3 3 pad -1", "conv 3 4 pad same", "conv 3 3x2 pad same"]
+    refused += ["dense", "dense 1.5", "dense 3 4", "scan", "scan 2 2", "global", "global avg 2"]
+    refused += ["dropout", "dropout 1", "dropout -0.1", "pool 2", "pool max", "pool max 2 pad 1"]
+    refused += [
+        "conv 3 3x",
+        "conv 3 3x3x3",
+        "residual 4 pad 1",
+        "batch-norm 3",
+        "conv 3 3 stride 0",
+    ]
+    for line in refused:
+        with pytest.raises(ValueError, match=f"^layer 2, '{line}': "):
+            parse(["flatten", line])
+
+
+def test_changes_of_images_are_applied_in_their_order() -> None:
+    """Exact pixels, from the same random numbers; and units are those of each member."""
+    Z = torch.rand(12, 2, 7, 8, generator=torch.Generator().manual_seed(1)) + 0.5
+    every = Augmentation(flip=True, rotate=20.0, shift=2, crop=1, cutout=3)
+    found = every.apply(Z, torch.Generator().manual_seed(7))
+    g = torch.Generator().manual_seed(7)
+    mirrored = torch.rand(1, 12, generator=g)[0] < 0.5
+    degrees = (2 * torch.rand(1, 12, generator=g)[0] - 1) * 20
+    by, at = (torch.randint(2 * n + 1, (2, 12, 1), generator=g) for n in (2, 1))
+    hole = torch.rand(2, 12, generator=g)
+    expected = np.empty(Z.shape)
+    for i in range(12):
+        one = Z[i].flip(2) if mirrored[i] else Z[i]
+        one = turn(one[None], degrees[i : i + 1])[0].numpy()
+        for size, corners, how in ((2, by, "constant"), (1, at, "reflect")):
+            top, left = int(corners[0, i]), int(corners[1, i])
+            padded = np.pad(one, ((0, 0), (size, size), (size, size)), mode=how)
+            one = padded[:, top : top + 7, left : left + 8]
+        top, left = int(hole[0, i] * (7 - 3 + 1)), int(hole[1, i] * (8 - 3 + 1))
+        expected[i] = one
+        expected[i, :, top : top + 3, left : left + 3] = 0
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
+    for name in ("rotate", "shift", "crop", "cutout"):
+        with pytest.raises(ValueError, match=f"{name} must not be negative, got -1"):
+            Augmentation(**{name: -1})
+    assert augmented_steps(Augmentation(), (2, 7, 8), 0.0) is None
+    assert augmented_steps(Augmentation(cutout=1), (2, 7, 8), 0.0) is not None
+
+
+def test_a_picture_of_several_images_has_their_pixels_and_a_ground() -> None:
+    tiles = torch.rand(2, 3, 1, 2, 3, generator=torch.Generator().manual_seed(0))
+    blank = torch.tensor([[[[1.0, 9.0, 2.0], [3.0, 9.0, 6.0]]], [[[4.0] * 3] * 2]])
+    found = collage(tiles, [(0, 1), (3, 2), (2, 0), (0, 0)], blank, 5)
+    assert found.shape == (2, 1, 1, 5, 5)
+    for m, ground in enumerate((3.0, 4.0)):
+        expected = torch.full((5, 5), ground)
+        for i, (top, left) in enumerate(((0, 1), (3, 2), (2, 0))):
+            expected[top : top + 2, left : left + 3] = tiles[m, i, 0]
+        assert torch.equal(found[m, 0, 0], expected)
+
+
+def test_a_gpu_computes_from_its_bound_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def said(kind: str | None, name: str, size: int, dtype: str = "float32") -> tuple[str, str]:
+        monkeypatch.setattr(device, "accelerator", lambda: kind)
+        found = device.choose_device(name, size, dtype)
+        return found.device.type, found.reason
+
+    bound = device.WORTH_A_GPU
+    assert said(None, "auto", 10**12) == ("cpu", "there is no other")
+    assert said("cuda", "cpu", 10**12) == ("cpu", "as given")
+    assert said("mps", "auto", 10**12, "float64") == ("cpu", "mps has no float64")
+    below = ("cpu", f"{bound - 1:.2g} multiplications per step are fewer than 3e+07")
+    least = f"{bound:.2g} multiplications per step are at least 3e+07"
+    for kind in ("cuda", "mps"):
+        assert said(kind, "auto", bound - 1) == below
+        assert said(kind, "auto", bound) == (kind, least)
+    assert said("cuda", "auto", bound, "float64") == ("cuda", least)
+    rule = "mps from 3e+07 multiplications per step, cpu below"
+    assert (said("mps", "cpu", 0), device.auto_rule()) == (("cpu", "as given"), rule)
+    monkeypatch.setattr(device, "describe", lambda one: f"a {one.type}")
+    choices = [device.choose_device("auto", n) for n in (0, bound, 0)]
+    found = device.provenance("same bytes", choices)
+    assert found["determinism"] == f"same bytes; {device.ON_DEVICES['mps']}"
+    kinds = [(one["device"], one["reason"]) for one in found["devices"]]
+    assert kinds == [("a cpu", choices[0].reason), ("a mps", least)]
+    assert device.accelerator_description() == "a mps"
+    monkeypatch.setattr(device, "accelerator", lambda: None)
+    assert device.accelerator_description() == ""
+    assert device.auto_rule() == "cpu, there is no other"
+    alone = device.provenance("same bytes", [device.choose_device("auto", 0)])
+    assert alone == {"determinism": "same bytes", "devices": []}
+
+
+def test_settings_of_a_gpu_hold_inside_the_block_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    cudnn = torch.backends.cudnn
+
+    def settings() -> tuple[Any, ...]:
+        matmul = torch.backends.cuda.matmul
+        filled = torch.utils.deterministic.fill_uninitialized_memory
+        flags = torch.are_deterministic_algorithms_enabled(), cudnn.benchmark, cudnn.deterministic
+        warns = torch.is_deterministic_algorithms_warn_only_enabled()
+        digits = [one.fp32_precision for one in (cudnn.conv, matmul)]
+        return *flags, warns, filled, *digits, torch.get_num_threads()
+
+    if not hasattr(cudnn, "conv"):
+        pytest.skip("torch before 2.9")
+    first = settings()
+    for given, kept in ((None, ":4096:8"), (":16:8", ":16:8"), ("other", ":4096:8")):
+        monkeypatch.setenv(device.CUBLAS_VARIABLE, given or "")
+        for mode in (0, 1, 2):
+            torch.set_deterministic_debug_mode(mode)
+            before = settings()
+            with suppress(KeyError), device.repeatable(torch.device("cuda"), 2):
+                inside = (True, False, True, False, False, "ieee", "ieee", 2)
+                assert settings() == inside
+                assert os.environ[device.CUBLAS_VARIABLE] == kept
+                raise KeyError
+            assert settings() == before
+            with device.repeatable(torch.device("cpu"), 2):
+                assert settings() == (*before[:-1], 2)
+        torch.set_deterministic_debug_mode(0)
+    assert settings() == first
+    assert device.device_bytes(torch.device("cpu")) == os.sysconf("SC_PAGE_SIZE") * os.sysconf(
+        "SC_PHYS_PAGES"
+    )
+
+
+def test_arrays_of_another_network_are_not_taken() -> None:
+    net = new([0, 1], normalisation="batch")
+    arrays = net.named_arrays(net.state_dict())
+    assert set(arrays) == {"W1", "W2", "W3", "b3", "gamma1", "gamma2", "beta1", "beta2"} | {
+        f"{kind}{k}" for kind in ("mean", "var") for k in (1, 2)
+    }
+    cpu, h = torch.device("cpu"), ["tanh", "tanh"]
+    back = restore_mlp(SIZES, h, "batch", arrays, cpu)
+    assert all(torch.equal(back.state_dict()[k], v) for k, v in net.state_dict().items())
+    assert back.theta.dtype == torch.float64
+    for name, array in arrays.items():
+        with pytest.raises((ValueError, KeyError)):
+            restore_mlp(SIZES, h, "batch", {k: v for k, v in arrays.items() if k != name}, cpu)
+        for wrong in (array[:1], array[..., :-1]):
+            with pytest.raises(ValueError, match=r"of another shape|sizes are not those"):
+                restore_mlp(SIZES, h, "batch", arrays | {name: wrong}, cpu)
+    with pytest.raises(ValueError, match="names of the arrays are not those"):
+        restore_mlp(SIZES, h, "batch", arrays | {"W4": arrays["W3"]}, cpu)
+    with pytest.raises(ValueError, match="sizes are not those"):
+        restore_mlp((5, 7, 5, 3), h, "batch", arrays, cpu)
+    # A penalty acts on weights; what lies between two parameters stays zero.
+    on = {name: set(part.flatten().tolist()) for name, part in net.unpack(net.decays[None]).items()}
+    assert on == {name: {float(name[0] == "W")} for name in net.leaves}
+    n = sum(leaf[0].numel() for leaf in net.leaves.values())
+    assert (net.theta.shape[1] % 16, net.theta.shape[1] > n) == (0, True)
+    with pytest.raises(TypeError, match="when the network is made"):
+        net.double()
+
+
+def test_the_step_of_a_loss_that_is_not_finite_is_the_first_one() -> None:
+    X, labels = problem()
+    reports: list[EpochReport] = []
+    net = new([0, 1, 2], activation="linear")
+    run = trained(
+        net,
+        [0, 1, 2],
+        optimiser=optimiser_of(net, "sgd", [1e-3, 1e9, 100.0]),
+        settings=TrainingSettings(30, 8, raise_on_divergence=False, evaluate_training=False),
+        on_epoch=reports.append,
+    )
+    losses = np.concatenate([report.step_losses for report in reports])
+    first = [int(np.argmin(np.isfinite(losses[:, m]))) + 1 for m in (1, 2)]
+    assert list(run.diverged_at) == [0, *first]
+    assert first[0] < first[1]
+    for report in reports:
+        assert list(report.stopped) == [False, *(report.step >= step for step in first)]
+    again = new([0, 1, 2], activation="linear")
+    value = str(losses[first[0] - 1, 1])
+    with pytest.raises(
+        NoAnswerError, match=f"member 1 at step {first[0]} must be finite, got {value}"
+    ):
+        trained(
+            again,
+            [0, 1, 2],
+            optimiser=optimiser_of(again, "sgd", [1e-3, 1e9, 100.0]),
+            settings=TrainingSettings(30, 8, evaluate_training=False),
+        )
+    # A single step too many shows in the scores after the epoch only.
+    late = new([0], activation="linear")
+    with pytest.raises(NoAnswerError, match="member 0 at step 2 must be finite"):
+        trained(
+            late,
+            [0],
+            optimiser=optimiser_of(late, "sgd", 1e308),
+            settings=TrainingSettings(1, 50),
+            data=(X * 1e10, labels),
+        )
