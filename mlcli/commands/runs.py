@@ -14,7 +14,7 @@ from mlcli.result import Display
 from mlcli.run.execute import RUNS
 from mlcli.run.files import DETAILS
 from mlcli.run.manifest import read_manifest
-from mlcli.sweeps.headlines import Shown, shown_score
+from mlcli.sweeps.headlines import ShownScore, shown_score
 
 app = typer.Typer(add_completion=False)
 HEADINGS = ["command", "run", "started", "data", "score"]
@@ -68,7 +68,7 @@ def _data_name(manifest: dict[str, Any]) -> str:
     return str(manifest["data"].get("name") or Path(str(given or "")).name)
 
 
-def _score(folder: Path, command: str) -> Shown | None:
+def _score(folder: Path, command: str) -> ShownScore | None:
     try:
         metrics = read_json(folder / DETAILS)
     except (OSError, ValueError):

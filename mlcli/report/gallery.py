@@ -11,7 +11,7 @@ from mlcli.errors import ConfigError
 from mlcli.notes import count_of, entries
 from mlcli.report.markdown import HEAD, readme
 from mlcli.report.notes_index import rows_of_notes
-from mlcli.report.runs import Run, read_runs
+from mlcli.report.runs import ReportRun, read_runs
 from mlcli.run.files import replace_text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -43,7 +43,7 @@ def _check_own(path: Path) -> None:
         )
 
 
-def page_text(runs: Sequence[Run]) -> str:
+def page_text(runs: Sequence[ReportRun]) -> str:
     """The page. Everything that comes from data is escaped: a column may be named like a tag."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from mlcli.report.runs import Run
+from mlcli.report.runs import ReportRun
 from mlcli.result import Display
 
 # A backslash before any of these makes it a letter like others.
@@ -22,7 +22,7 @@ say otherwise. Written by `mlcli report`.
 """
 
 
-def readme(runs: Sequence[Run], beside: Path) -> str:
+def readme(runs: Sequence[ReportRun], beside: Path) -> str:
     """The README of a folder, with the PNG files of the runs by relative path."""
     parts = [HEAD, "\n".join(_contents(runs))]
     if any(run.compared for run in runs):
@@ -32,7 +32,7 @@ def readme(runs: Sequence[Run], beside: Path) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _contents(runs: Sequence[Run]) -> Iterator[str]:
+def _contents(runs: Sequence[ReportRun]) -> Iterator[str]:
     for run in runs:
         yield f"- [{escape(run.title)}](#{run.anchor})"
 
@@ -52,7 +52,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([head, "|" + " --- |" * len(headings), *body])
 
 
-def _compared(runs: Sequence[Run]) -> str:
+def _compared(runs: Sequence[ReportRun]) -> str:
     rows = [
         (row.place, row.what, row.printed, row.ours, row.interval, row.verdict)
         for run in runs
@@ -61,7 +61,7 @@ def _compared(runs: Sequence[Run]) -> str:
     return table(("in the notes", "what", "printed", "ours", "interval", ""), rows)
 
 
-def _run(run: Run, beside: Path) -> Iterator[str]:
+def _run(run: ReportRun, beside: Path) -> Iterator[str]:
     # An anchor of our own: each site makes those of headings in its own way.
     yield f'<a id="{run.anchor}"></a>\n\n## {escape(run.title)}'
     yield escape(run.question)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlcli.notes import Entry, entries
-from mlcli.report.runs import Run
+from mlcli.report.runs import ReportRun
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class IndexRow:
     link: str
 
 
-def rows_of_notes(runs: Sequence[Run]) -> list[IndexRow]:
+def rows_of_notes(runs: Sequence[ReportRun]) -> list[IndexRow]:
     """Every entry, in the notes' order, with its place among the runs."""
     sections: dict[str, str] = {}
     figures: dict[tuple[str, str], str] = {}

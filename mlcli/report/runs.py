@@ -31,7 +31,7 @@ MOST_SVG_BYTES = 300_000
 
 
 @dataclass(frozen=True)
-class Shown:
+class ReportFigure:
     """A figure on the page.
 
     Attributes:
@@ -58,7 +58,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Run:
+class ReportRun:
     """A run on the page."""
 
     folder: Path
@@ -69,7 +69,7 @@ class Run:
     question: str
     command_line: str
     tables: Sequence[Display]
-    figures: Sequence[Shown]
+    figures: Sequence[ReportFigure]
     missing: Mapping[str, str]
     compared: Sequence[Printed]
     config: Sequence[tuple[str, Mapping[str, Any]]]
@@ -95,7 +95,7 @@ def find_folders(places: Iterable[Path]) -> list[Path]:
     return sorted(found)
 
 
-def read_runs(places: Sequence[Path]) -> list[Run]:
+def read_runs(places: Sequence[Path]) -> list[ReportRun]:
     """Every finished run, in the order of the notes.
 
     Raises:
@@ -105,7 +105,7 @@ def read_runs(places: Sequence[Path]) -> list[Run]:
     if not manifests:
         raise DataError(f"no finished run under {', '.join(map(str, places))}", hint="`dvc repro`")
     manifests.sort(key=lambda pair: (*_place(pair[1]), str(pair[0])))
-    runs: list[Run] = []
+    runs: list[ReportRun] = []
     for folder, manifest in manifests:
         earlier = sum(run.command == manifest["command"] for run in runs)
         anchor = manifest["command"] + (f"-{earlier + 1}" if earlier else "")
@@ -132,7 +132,7 @@ def _section(manifest: Mapping[str, Any]) -> str:
     return str(manifest["command"]).replace("-", "_")
 
 
-def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> Run:
+def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> ReportRun:
     section, command = _section(manifest), manifest["command"]
     try:
         one = about(section)
@@ -147,7 +147,7 @@ def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> Run:
             f"({type(error).__name__}: {error})",
             hint=f"`mlcli {command} --out {folder} --force`",
         ) from error
-    return Run(
+    return ReportRun(
         folder,
         section,
         command,
@@ -189,7 +189,9 @@ def command_line(manifest: Mapping[str, Any]) -> str:
     return shlex.join(words)
 
 
-def _shown(name: str, caption: Caption, drawing: Drawing, anchor: str, folder: Path) -> Shown:
+def _shown(
+    name: str, caption: Caption, drawing: Drawing, anchor: str, folder: Path
+) -> ReportFigure:
     from mlcli.report.svg_figures import THEME
 
     own = f"{anchor}-{name.replace('_', '-')}"
@@ -200,7 +202,7 @@ def _shown(name: str, caption: Caption, drawing: Drawing, anchor: str, folder: P
         png = "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
         svg = ""
     values = {"labels": drawing.labels, "panels": drawing.panels}
-    return Shown(
+    return ReportFigure(
         name,
         own,
         caption,

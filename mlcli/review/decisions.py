@@ -24,7 +24,7 @@ from mlcli.review.compare import (
 from mlcli.review.gates import JUnitCase, nearest_path
 from mlcli.review.runs import Run, per_seed
 from mlcli.run.details import is_measured, is_summary, quantities
-from mlcli.selection.power import Design, seeds_needed
+from mlcli.selection.power import PowerDesign, seeds_needed
 from mlcli.sweeps.headlines import largest_is_best
 
 WORSE, NOT_WORSE, UNDECIDED = "worse", "not worse", "undecided"
@@ -276,11 +276,11 @@ def _tested(
     """By Student's interval, paired or Welch's, of the difference plus the margin."""
     shift = sign * entry.margin
     if differences is not None:
-        design = Design((float(differences.std(ddof=1)),), (max(overlaps),), entry.confidence)
+        design = PowerDesign((float(differences.std(ddof=1)),), (max(overlaps),), entry.confidence)
         found = paired_test(differences + shift, max(overlaps), confidence=entry.confidence)
     else:
         a, b = pair
-        design = Design((a["std"], b["std"]), overlaps, entry.confidence)
+        design = PowerDesign((a["std"], b["std"]), overlaps, entry.confidence)
         moved = dict(b) | {"mean": b["mean"] + shift}
         found = welch_test(a, moved, overlaps, confidence=entry.confidence)
     within = range_of_difference(entry.metric, pair, seeds)

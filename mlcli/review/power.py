@@ -16,7 +16,7 @@ from mlcli.review.gates import nearest_path
 from mlcli.review.runs import Run, per_seed
 from mlcli.run.details import is_measured, quantities
 from mlcli.selection.power import (
-    Design,
+    PowerDesign,
     correlation,
     least_difference,
     power,
@@ -46,7 +46,7 @@ class Plan:
 
     name: str
     why: str
-    design: Design
+    design: PowerDesign
     factors: tuple[float, float]
 
     @property
@@ -135,7 +135,7 @@ def sensitivity(
     unpaired = Plan(
         UNPAIRED,
         f"the spread over {n} seeds",
-        Design((stds[0], stds[last]), (overlaps[0], overlaps[last])),
+        PowerDesign((stds[0], stds[last]), (overlaps[0], overlaps[last])),
         _factors(n - 1 if other is None else 2 * (n - 1)),
     )
     plans = [unpaired]
@@ -174,7 +174,7 @@ def _paired(
         differences = paired_differences(*seeds) if pairing(run, other).paired else None
         if differences is None or np.ptp(differences) <= NO_SPREAD * std:
             return None
-        design = Design((float(differences.std(ddof=1)),), (share,))
+        design = PowerDesign((float(differences.std(ddof=1)),), (share,))
         return Plan(PAIRED, f"the spread of {n} differences", design, _factors(n - 1))
     why = f"the spread over {n} seeds and a correlation of {given}"
     if given is None:
@@ -185,7 +185,7 @@ def _paired(
             f"the spread over {n} seeds and the correlation {given:.2f} of this run's variants"
             f" (median of {n_pairs})"
         )
-    design = Design((std * sqrt(2 * (1 - given)),), (share,))
+    design = PowerDesign((std * sqrt(2 * (1 - given)),), (share,))
     return Plan(PAIRED, why, design, _factors(n - 1))
 
 

@@ -19,7 +19,7 @@ MOST_SEEDS = 1_000_000
 
 
 @dataclass(frozen=True)
-class Design:
+class PowerDesign:
     """How two variants are compared: the spread of their scores and the test.
 
     Attributes:
@@ -50,7 +50,7 @@ class Design:
         return [std**2 * (1 / n + overlap) for std, overlap in pairs]
 
 
-def power(difference: float, design: Design, n: int) -> float:
+def power(difference: float, design: PowerDesign, n: int) -> float:
     """The chance that n seeds show a true difference: that the interval excludes 0.
 
     P(|T| > t) of a noncentral t with noncentrality difference / standard error; exact for paired
@@ -86,7 +86,7 @@ def _normal(confidence: float) -> float:
     return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
-def smallest_difference(design: Design, n: int, chance: float) -> float:
+def smallest_difference(design: PowerDesign, n: int, chance: float) -> float:
     """The true difference that n seeds show with this chance.
 
     Args:
@@ -97,7 +97,7 @@ def smallest_difference(design: Design, n: int, chance: float) -> float:
     return design.standard_error(n) * _noncentrality(design.dof(n), design.confidence, chance)
 
 
-def least_difference(design: Design, chance: float) -> float:
+def least_difference(design: PowerDesign, chance: float) -> float:
     """The true difference that no number of seeds gets below; 0 for independent seeds."""
     return design.standard_error(inf) * _noncentrality(inf, design.confidence, chance)
 
@@ -112,7 +112,7 @@ def _noncentrality(dof: float, confidence: float, chance: float) -> float:
     return float(root(lambda x: _power(x, dof, confidence) - chance, 0.0, high, xtol=1e-12))
 
 
-def seeds_needed(design: Design, difference: float, chance: float) -> int | None:
+def seeds_needed(design: PowerDesign, difference: float, chance: float) -> int | None:
     """The fewest seeds per variant that show a true difference with this chance.
 
     Args:

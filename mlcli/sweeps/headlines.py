@@ -128,7 +128,7 @@ def find(
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownScore:
     """The number that stands for a run.
 
     Attributes:
@@ -142,7 +142,7 @@ class Shown:
     n_compared: int
 
 
-def shown_score(section: str, metrics: Mapping[str, Any]) -> Shown | None:
+def shown_score(section: str, metrics: Mapping[str, Any]) -> ShownScore | None:
     """The first headline that a run has, that of test rows before others; of variants the best."""
     known = {path: _mean(value) for path, value in _known(metrics).items()}
     # Along a path of strengths there are other models than those that the run compares.
@@ -156,7 +156,7 @@ def shown_score(section: str, metrics: Mapping[str, Any]) -> Shown | None:
         paths = [one.name] if one.name in numbers else _ending_in(one.name, numbers)
         if paths:
             best = (max if one.largest else min)(paths, key=lambda path: numbers[path])
-            return Shown(best, numbers[best], len(paths))
+            return ShownScore(best, numbers[best], len(paths))
     return None
 
 

@@ -13,7 +13,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from mlcli.selection.power import (
-    Design,
+    PowerDesign,
     correlation,
     least_difference,
     power,
@@ -22,9 +22,9 @@ from mlcli.selection.power import (
     std_interval,
 )
 
-PAIRS = Design((1.0,), (0.0,))
-GROUPS = Design((1.0, 1.0), (0.0, 0.0))
-SPLITS = Design((1.0,), (0.25,))
+PAIRS = PowerDesign((1.0,), (0.0,))
+GROUPS = PowerDesign((1.0, 1.0), (0.0, 0.0))
+SPLITS = PowerDesign((1.0,), (0.25,))
 
 
 @pytest.mark.parametrize("n", [3, 5, 8, 16, 64])
@@ -33,8 +33,8 @@ SPLITS = Design((1.0,), (0.25,))
 def test_power_of_independent_seeds_is_statsmodels_s(
     n: int, difference: float, confidence: float
 ) -> None:
-    pairs = Design((1.0,), (0.0,), confidence)
-    groups = Design((1.0, 1.0), (0.0, 0.0), confidence)
+    pairs = PowerDesign((1.0,), (0.0,), confidence)
+    groups = PowerDesign((1.0, 1.0), (0.0, 0.0), confidence)
     theirs = TTestPower().power(difference, n, 1 - confidence)
     # statsmodels has no number for some tails of SciPy's.
     if np.isfinite(theirs):
@@ -64,7 +64,7 @@ def test_seeds_and_differences_are_statsmodels_s(chance: float, difference: floa
 def test_the_smallest_difference_has_the_power(
     std: float, overlap: float, n: int, chance: float, groups: int
 ) -> None:
-    design = Design((std,) * groups, (overlap,) * groups)
+    design = PowerDesign((std,) * groups, (overlap,) * groups)
     d = smallest_difference(design, n, chance)
     assert power(d, design, n) == pytest.approx(chance, abs=1e-8)
     assert power(-d, design, n) == power(d, design, n)
@@ -102,7 +102,7 @@ def test_power_of_welch_s_test_is_that_of_simulated_groups(
     stds: tuple[float, float], n: int
 ) -> None:
     rng = np.random.default_rng(n)
-    design = Design(stds, (0.0, 0.0))
+    design = PowerDesign(stds, (0.0, 0.0))
     d = smallest_difference(design, n, 0.8)
     a, b = (rng.normal(0, std, (40_000, n)) for std in stds)
     found = stats.ttest_ind(a, b + d, axis=1, equal_var=False).pvalue < 0.05
@@ -124,7 +124,7 @@ def test_shared_rows_leave_a_difference_that_no_number_of_seeds_shows() -> None:
 
 
 def test_without_spread_every_difference_shows() -> None:
-    design = Design((0.0,), (0.0,))
+    design = PowerDesign((0.0,), (0.0,))
     assert power(1e-9, design, 2) == 1
     assert power(0.0, design, 2) == 0
 
