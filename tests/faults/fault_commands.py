@@ -146,7 +146,7 @@ CASES = (
         "sweep",
         f"{SWEEP} degrees=1,2",
         f"{SWEEP} degrees=1,3",
-        growing=("sweep/sweep.csv", "sweep/sweep.json", "sweep/details.json"),
+        growing=("sweep/sweep.csv", "sweep/sweep.json", "sweep/metrics.json"),
     ),
 )
 
