@@ -54,7 +54,7 @@ def opened(path: Path, table: Table) -> StreamSource:
 
 def fit_streamed(config: LogisticConfig, source: Any) -> StreamedFit:
     classes = classes_in_batches(config, source)
-    return run_streamed(config, source, classes, lambda done, total, note="": None)
+    return run_streamed(config, source, classes, lambda done, total, note="", **_: None)
 
 
 @pytest.mark.parametrize(

@@ -52,12 +52,12 @@ def test_a_cluster_that_dies_piece_by_piece(
 ) -> None:
     monkeypatch.setattr(dask_cluster, "PATIENCE", 2.0)
     monkeypatch.setattr(dask_cluster, "CONNECT", 2.0)
-    whole = written(tmp_path / "whole", Processes(1), lambda done, total: None)
+    whole = written(tmp_path / "whole", Processes(1), lambda done, total, **_: None)
     victim, _ = own_cluster.add_worker(), own_cluster.add_worker()
     own_cluster.wait(2)
     address = own_cluster.address
 
-    def kill_half_way(done: int, total: int) -> None:
+    def kill_half_way(done: int, total: int, **_: Any) -> None:
         if done == total // 2:
             assert victim.poll() is None
             victim.kill()
