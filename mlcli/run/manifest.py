@@ -164,6 +164,7 @@ def _is_manifest(found: Any) -> bool:
         and all(isinstance(one, dict) for one in mappings)
         and all(isinstance(one, str) for one in found["files"].values())
         and all(_is_below(name) for name in found["files"])
+        and all(type(one) is int for one in found["seeds"].values())
         and all(
             isinstance(one, dict) and one.keys() >= {"value", "source"}
             for one in found["config"].values()

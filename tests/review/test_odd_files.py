@@ -58,6 +58,7 @@ def refused(done: Any, words: str = "") -> None:
         lambda found: found | {"config": {"seed": 0}},
         lambda found: found | {"files": {"details.json": None}},
         lambda found: found | {"command": None},
+        lambda found: found | {"seeds": {"seed": 0, "n_seeds": "bayes"}},
         lambda found: {key: value for key, value in found.items() if key != "platform"},
     ],
 )
