@@ -61,6 +61,14 @@ CASES = Cases(
 BARE = ("logistic", *CASES.small.split(), "--no-plots", "--quiet", "--json")
 
 
+def test_one_row_per_class_is_an_error(mlcli: Run, empty_folder: Path) -> None:
+    Path("a.csv").write_text("x,t\n0,1\n1,2\n")
+    done = mlcli("logistic", "--data", "a.csv", "--out", "o")
+    assert done.code == 2
+    assert "a.csv has one row per class, which leaves no test row" in done.err
+    assert not Path("o").exists()
+
+
 def test_breast_cancer_has_the_scores_of_the_issue(mlcli: Run) -> None:
     done = mlcli(
         "logistic",

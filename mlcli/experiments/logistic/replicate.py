@@ -15,6 +15,7 @@ from mlcli.classification.newton import LogisticFit
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.source import Source
 from mlcli.datasets.split import stratified_indices
+from mlcli.errors import DataError
 from mlcli.experiments.logistic.classes import TargetClasses, classes_of, fit_from_config
 from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.studies import Saturation, Separable, saturation, separable
@@ -85,11 +86,19 @@ class LogisticSplit:
 
 
 def split_of(config: LogisticConfig, source: Source, index: int) -> LogisticSplit:
-    """The data set of a seed and its split, which is stratified by class."""
+    """The data set of a seed and its split, which is stratified by class.
+
+    Raises:
+        DataError: every class has one row, which leaves none for testing.
+    """
     data = source.replicate(index, config.seed)
     classes = classes_of(config, data)
     rng = stream(config.seed, "split", index)
     train, test = stratified_indices(classes.labels, config.test_fraction, rng)
+    if not test.size:
+        raise DataError(
+            f"{source.name} has one row per class, which leaves no test row", hint="more data"
+        )
     data = data.fitted_to(train)
     return LogisticSplit(data.X, classes, train, test, data)
 
