@@ -148,7 +148,7 @@ def draw_description(found: Mapping[str, Any], path: Path) -> None:
 def description(found: Mapping[str, Any]) -> Figure:
     """What a file holds: the target first, then the other columns in their order.
 
-    Columns of one value have nothing to draw, and there is room for some only; the title says so.
+    Columns of one value are not drawn. Where not all others fit, the title says how many are shown.
 
     Args:
         found: as `datasets.describe.describe_table` gives it.

@@ -83,7 +83,7 @@ def margins_of(texts: Sequence[str], margin: float | None) -> dict[str, float]:
         margin: of the metrics that have none of their own; None: 0.
 
     Raises:
-        ConfigError: there is no metric, or a margin is no number from 0.
+        ConfigError: there is no metric, or a margin is not a number, or is negative.
     """
     found: dict[str, float] = {}
     _check_margin("--margin", margin or 0.0)

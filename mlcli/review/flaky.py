@@ -91,7 +91,7 @@ def _one(verdict: Verdict, runs: Mapping[str, Run], n_seeds: int | None) -> Flak
         return Flakiness(verdict, reason="no values per seed")
     bound = _measured(gate.bound, runs) if isinstance(gate.bound, str) else None
     if isinstance(gate.bound, str) and bound is None and not is_number(verdict.bound):
-        return Flakiness(verdict, reason="the bound is no number")
+        return Flakiness(verdict, reason="the bound is not a number")
     if len(value.values) < 2:
         return Flakiness(verdict, reason="one seed has no spread")
     n = n_seeds or len(value.values)

@@ -198,7 +198,7 @@ def test_fit_poly_names_no_estimator_where_there_is_one() -> None:
     )
     figure = fit_poly.fits(rows, along, {})
     assert [axes.get_title() for axes in figure.axes] == ["degree 1", "degree 2"]
-    # Without a known regularity there is no line of it.
+    # Without a known regularity the line is not drawn.
     same(lines(figure.axes[0]), [("fit of the first seed", [0, 1], [1, 3])])
     assert "underlying regularity" not in legend(figure)
 

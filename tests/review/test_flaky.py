@@ -130,7 +130,7 @@ def test_without_seeds_the_chance_is_not_known(mlcli: Run, empty_folder: Path) -
     found = gate(mlcli, "x.mean >= 0")
     assert (found["unknown"], found["fails_by_t"]) == ("one seed has no spread", None)
     assert gate(mlcli, "y.mean >= 0")["unknown"] == "no values per seed"
-    assert gate(mlcli, "x.mean >= y.mean")["unknown"] == "the bound is no number"
+    assert gate(mlcli, "x.mean >= y.mean")["unknown"] == "the bound is not a number"
     done = mlcli("check", "s.csv", "--assert", "x.mean >= 0", "--n-seeds", "5")
     assert done.code == 2
     assert "--n-seeds has no meaning without --flaky" in done.err
