@@ -70,7 +70,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Display:
-    """A table for the console: a title, headings, rows of text, and a remark below."""
+    """A table for the console: a title, headings, rows of text, and a remark below.
+
+    The remark of a table of a run says in a sentence what to see, computed from the numbers.
+    """
 
     title: str
     headings: Sequence[str]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -12,8 +14,10 @@ import typer
 from mlcli import console
 from mlcli.commands.flags import with_flags
 from mlcli.config import config_class
+from mlcli.config.common import ImageFields, SourceFields
 from mlcli.errors import ConfigError, MlcliError
 from mlcli.experiments import about
+from mlcli.params import GIVEN, as_flag
 from mlcli.result import Display
 from mlcli.run import files, folder
 from mlcli.run.execute import (
@@ -161,6 +165,27 @@ def show(spec: RunSpec) -> None:
     console.print_displays(spec.experiment.display_timings(spent))
     if not spec.options.quiet:
         console.message(f"written to {spec.target}")
+        if spec.figures:
+            names = sorted({Path(name).stem for name in spec.figures})
+            console.message(f"figures in {spec.target / 'figures'}: {', '.join(names)}")
+        if line := next_line(spec, metrics):
+            console.message(f"try next: {line}")
+
+
+def next_line(spec: RunSpec, metrics: Mapping[str, Any]) -> str:
+    """The command line to try after a run, on the data that its flags named; empty if none."""
+    words = shlex.split(spec.experiment.next_command(metrics))
+    if not words:
+        return ""
+    taken = config_class(words[0].replace("-", "_")).model_fields
+    for key in (*SourceFields.model_fields, *ImageFields.model_fields):
+        given = spec.resolved.sources.get(key) in GIVEN and key in taken
+        flag = as_flag(key, getattr(spec.resolved.config, key)) if given else []
+        if flag and flag[0] not in words:
+            words += flag
+    if spec.options.params is not None:
+        words += ["--params", str(spec.options.params)]
+    return shlex.join(["mlcli", *words])
 
 
 def certificate_table(summaries: Mapping[str, Mapping[str, Any]]) -> list[Display]:
@@ -178,7 +203,13 @@ def certificate_table(summaries: Mapping[str, Mapping[str, Any]]) -> list[Displa
         for solve, one in summaries.items()
     ]
     headings = ["solve", "certificate", "largest", "tolerance", "certified"]
-    return [Display("Certificates, computed from the answers", headings, rows)]
+    n = sum(one["n"] for one in summaries.values())
+    missed = [solve for solve, one in summaries.items() if one["n_certified"] < one["n"]]
+    remark = f"Each of the {n} answers is certified: its bound is below the tolerance."
+    if missed:
+        certified = sum(one["n_certified"] for one in summaries.values())
+        remark = f"{certified} of {n} answers are certified; not all of {', '.join(missed)}."
+    return [Display("Certificates, computed from the answers", headings, rows, remark)]
 
 
 def show_plan(spec: RunSpec, done_already: bool) -> None:

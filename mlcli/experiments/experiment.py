@@ -217,7 +217,10 @@ class Experiment(ABC, Generic[C, P]):
 
     @abstractmethod
     def display(self, metrics: Mapping[str, Any]) -> list[Display]:
-        """The metrics as tables for the terminal and the report."""
+        """The metrics as tables for the terminal and the report.
+
+        The remark of each says what to see in it, computed from its numbers.
+        """
 
     @abstractmethod
     def draw(self, folder: Path) -> dict[str, Figure]:
@@ -226,6 +229,13 @@ class Experiment(ABC, Generic[C, P]):
     def compare(self, metrics: Mapping[str, Any]) -> list[Printed]:
         """Numbers that the notes print, beside those of a run; by default none."""
         return []
+
+    def next_command(self, metrics: Mapping[str, Any]) -> str:
+        """What to try next after a run, without ``mlcli`` before it, from its numbers.
+
+        The data that were given by flags are added where that command takes them.
+        """
+        return ""
 
     def display_timings(self, timings: Mapping[str, Any]) -> list[Display]:
         """Tables of the seconds that the work took; by default none."""

@@ -21,6 +21,7 @@ from mlcli.config.gates import EXAMPLE, Gate, GateSyntaxError, parse_gate
 from mlcli.config.gates import SECTION as GATES_SECTION
 from mlcli.datasets.names import canonical, is_named
 from mlcli.errors import ConfigError
+from mlcli.lists import joined_names
 from mlcli.params.dvc_guard import refuse_overrides
 from mlcli.params.faults import Fault, explain, shown, unknown
 from mlcli.params.yaml_file import DEFAULT_FILE, YamlFile, parse_value, read_yaml
@@ -29,6 +30,8 @@ C = TypeVar("C", bound=Section)
 ENVIRONMENT_PREFIX = "MLCLI_"
 DATA_KEY = "data"
 MOST_LISTED = 3
+# The sources of values that the next command line has to repeat.
+GIVEN = ("flag", "set", "environment")
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,17 @@ def resolve(
         raise ConfigError("\n".join(str(fault) for fault in faults))
     sources = {k: given[k].source if k in given else "default" for k in model.model_fields}
     return Resolved(config, sources)
+
+
+def as_flag(key: str, value: Any) -> list[str]:
+    """The words of a command line that give a key its value; none where there is no value."""
+    flag = "--" + key.replace("_", "-")
+    if value is None:
+        return []
+    if isinstance(value, bool):
+        return [flag if value else f"--no-{flag[2:]}"]
+    several = isinstance(value, list | tuple)
+    return [flag, joined_names(map(str, value)) if several else str(value)]
 
 
 def _from_file(section: str, file: YamlFile, faults: list[Fault]) -> dict[str, Given]:

@@ -14,7 +14,7 @@ from mlcli.experiments import EXPERIMENTS, about, load
 from mlcli.experiments.experiment import Caption
 from mlcli.experiments.wording import Printed
 from mlcli.json_file import read_json
-from mlcli.lists import joined_names
+from mlcli.params import GIVEN, as_flag
 from mlcli.report.svg import part_of_page, size
 from mlcli.result import Display
 from mlcli.run.files import DETAILS, json_text
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mlcli.report.svg_figures import Drawing
 
 # Where the settings of a run come from that a command line has to repeat.
-REPEATED = ("flag", "set", "environment")
 PROVENANCE = ("data", "seeds", "versions", "determinism")
 # A drawing beyond this is a picture rather than a drawing, and its PNG is the smaller one.
 MOST_SVG_BYTES = 300_000
@@ -178,14 +177,8 @@ def command_line(manifest: Mapping[str, Any]) -> str:
     """The command that makes a run, with every setting that came from outside params.yaml."""
     words = ["mlcli", manifest["command"]]
     for key, entry in sorted(manifest["config"].items()):
-        if entry["source"] not in REPEATED:
-            continue
-        flag, value = "--" + key.replace("_", "-"), entry["value"]
-        if isinstance(value, bool):
-            words.append(flag if value else f"--no-{flag[2:]}")
-        elif value is not None:
-            text = joined_names(map(str, value)) if isinstance(value, list) else str(value)
-            words += [flag, text]
+        if entry["source"] in GIVEN:
+            words += as_flag(key, entry["value"])
     return shlex.join(words)
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from figure_reading import REPORTS
 
 from mlcli import experiments
 from mlcli.config import SECTIONS, config_class
-from mlcli.experiments import EXPERIMENTS, about
+from mlcli.experiments import EXPERIMENTS, about, load
 from mlcli.experiments.experiment import MOST_METRICS
 from mlcli.review.runs import per_seed, read_run
 from mlcli.run.details import is_number, quantities
@@ -85,6 +89,103 @@ def check_metrics(section: str, folder: Path) -> None:
         mean = sum(values.values()) / len(values)
         assert mean == pytest.approx(details[path]["mean"], rel=1e-6, abs=1e-9)
     assert seeds or section in WITHOUT_SEEDS
+
+
+def changed(value: Any, rng: np.random.Generator) -> Any:
+    """Details with other numbers: each float times a factor, the rest as it was."""
+    if isinstance(value, Mapping):
+        return {key: changed(one, rng) for key, one in value.items()}
+    if isinstance(value, list):
+        return [changed(one, rng) for one in value]
+    return value * float(rng.uniform(0.3, 3.0)) if isinstance(value, float) else value
+
+
+def with_leaf(value: Any, path: tuple[Any, ...]) -> Any:
+    """Details with one other whole number, truth value or word."""
+    if not path:
+        if isinstance(value, bool):
+            return not value
+        return value + 1 if isinstance(value, int) else f"{value}x"
+    copied = dict(value) if isinstance(value, Mapping) else list(value)
+    copied[path[0]] = with_leaf(value[path[0]], path[1:])
+    return copied
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Paths of what is no float."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from leaves(one, (*path, key))
+    elif isinstance(value, list):
+        for place, one in enumerate(value):
+            yield from leaves(one, (*path, place))
+    elif isinstance(value, int | str) and not isinstance(value, float):
+        yield path
+
+
+def test_each_table_says_what_to_see_and_says_it_of_its_numbers(
+    mlcli: Run, empty_folder: Path, section: str
+) -> None:
+    """A remark is a sentence, and another one where the numbers are others."""
+    run = REPORTS / section
+    if not run.exists():
+        run = Path("o")
+        done = mlcli(*command_of(section, "--out", "o", "--no-plots", "--quiet"))
+        assert done.code == 0, done.err
+    details = json.loads((run / DETAILS).read_text(encoding="utf-8"))
+    show = load(section).display
+    told = [display.remark for display in show(details)]
+    for display in show(details):
+        assert display.remark.endswith("."), f"the remark of {display.title!r} is no sentence"
+    constant = set(range(len(told)))
+
+    def look(other: Any) -> None:
+        # Details that no run has may be more than a table can show.
+        with suppress(KeyError, ValueError, ZeroDivisionError, IndexError):
+            for place, display in enumerate(show(other)):
+                if place in constant and display.remark != told[place]:
+                    constant.discard(place)
+
+    for seed in range(4):
+        look(changed(details, np.random.default_rng(seed)))
+    for path in leaves(details):
+        if not constant:
+            break
+        look(with_leaf(details, path))
+    titles = [show(details)[place].title for place in sorted(constant)]
+    assert not titles, f"whatever the numbers are, the same is said of {titles}"
+
+
+def test_the_next_command_can_be_run(mlcli: Run, empty_folder: Path, section: str) -> None:
+    for flags in ("", *cases_of(section).anywhere):
+        cases_of(section).write()
+        done = mlcli(*command_of(section, *shlex.split(flags), "--out", "o", "--no-plots"))
+        assert done.code == 0, done.err
+        (line,) = [line for line in done.err.splitlines() if line.startswith("try next: mlcli ")]
+        words = shlex.split(line.removeprefix("try next: mlcli "))
+        then = mlcli(*words, "--dry-run", "--quiet")
+        assert then.code == 0, f"{line}: {then.err}"
+        shutil.rmtree("o")
+
+
+def test_a_run_on_ones_own_data_ends_with_a_command_on_them(
+    mlcli: Run, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "mlcli.experiments.kfold.EXPERIMENT.next_command",
+        lambda metrics: "fit-poly --degrees 1 --target y",
+        raising=False,
+    )
+    Path("my data.csv").write_text("x,y,z\n" + "".join(f"{i},{i % 3},{i}\n" for i in range(20)))
+    own = ("--data", "my data.csv", "--target", "y", "--features", "x,z", "--n-seeds", "2")
+    more = ("--degrees", "1", "--n-nested", "2", "--n-coverage", "2", "--out", "o")
+    done = mlcli("kfold", *own, *more)
+    assert done.code == 0, done.err
+    written, figures, line = done.err.splitlines()[-3:]
+    assert written == "written to o"
+    assert figures == "figures in o/figures: choices, coverage, errors, intervals, strengths"
+    asked = "mlcli fit-poly --degrees 1 --target y --data 'my data.csv' --features x,z"
+    assert line == f"try next: {asked}"
 
 
 @pytest.mark.parametrize(
