@@ -125,3 +125,12 @@ def nothing_to_draw(reason: str) -> Figure:
     axes.axis("off")
     axes.text(0.5, 0.5, reason, ha="center", va="center", wrap=True)
     return figure
+
+
+def why_empty(figure: Figure) -> str:
+    """The reason that `nothing_to_draw` gave; empty of a figure that shows something."""
+    if len(figure.axes) != 1 or figure.axes[0].axison:
+        return ""
+    axes = figure.axes[0]
+    drawn = [*axes.lines, *axes.collections, *axes.images, *axes.patches, *axes.tables]
+    return axes.texts[0].get_text() if len(axes.texts) == 1 and not drawn else ""
