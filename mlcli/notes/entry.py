@@ -69,7 +69,9 @@ class Entry:
         number: as printed, e.g. 7.19 or A.7, and 16 of a figure.
         section: where it stands, e.g. 7.1.1.
         title: what it is.
-        formula: as it is implemented, with the print's mistakes put right.
+        formula: as it is implemented, with the print's mistakes put right, in plain text.
+        latex: the same of an equation, for the page.
+        printed: what the notes have in its place, where that is another formula.
         command: the command that shows it; empty if only a function computes it.
         options: what the command needs beside its defaults to show it.
         shown: where its run shows it, each as `read_place` reads it; empty without a command.
@@ -84,6 +86,8 @@ class Entry:
     section: str
     title: str
     formula: str
+    latex: str = ""
+    printed: str = ""
     command: str = ""
     options: str = ""
     shown: tuple[str, ...] = ()

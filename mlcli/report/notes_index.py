@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+
+from markupsafe import Markup
 
 from mlcli.notes import Entry, entries
 from mlcli.report.runs import ReportRun
@@ -15,12 +18,18 @@ class IndexRow:
 
     Attributes:
         entry: as `mlcli.notes` has it.
+        anchor: its id on the page.
         link: the anchor of its figure or of its run on the page; empty where neither is there, and
             where its command needs options that the run has not.
+        formula: the equation as MathML; empty of figures and tables.
+        printed: the same of what the notes print in its place; empty where they are right.
     """
 
     entry: Entry
+    anchor: str
     link: str
+    formula: Markup
+    printed: Markup
 
 
 def rows_of_notes(runs: Sequence[ReportRun]) -> list[IndexRow]:
@@ -35,7 +44,17 @@ def rows_of_notes(runs: Sequence[ReportRun]) -> list[IndexRow]:
 
 
 def _row(entry: Entry, sections: dict[str, str], figures: dict[tuple[str, str], str]) -> IndexRow:
-    if entry.options:
-        return IndexRow(entry, "")
-    figure = figures.get((entry.command, entry.figure), "")
-    return IndexRow(entry, figure or sections.get(entry.command, ""))
+    link = ""
+    if not entry.options:
+        figure = figures.get((entry.command, entry.figure), "")
+        link = figure or sections.get(entry.command, "")
+    anchor = f"notes-{entry.label.strip('()').replace(' ', '-')}"
+    return IndexRow(entry, anchor, link, mathml(entry.latex), mathml(entry.printed))
+
+
+@cache
+def mathml(latex: str) -> Markup:
+    """A formula as the MathML that browsers draw; empty without one."""
+    from latex2mathml.converter import convert
+
+    return Markup(convert(latex)) if latex else Markup("")
