@@ -103,6 +103,7 @@ class About:
             neighbour, where a tie goes either way.
         title, question: the heading and the first paragraph of its part of the report.
         figures: name -> caption, in the order of the report.
+        story: the figure that the report shows first and large; by default the first of `figures`.
         tables: names of its CSV files, without the ending.
         others: further files of a run, such as those of its model.
         metrics: paths in details.json of the numbers in metrics.json, with ``*`` for any text: what
@@ -127,6 +128,7 @@ class About:
     title: str = ""
     question: str = ""
     figures: Mapping[str, Caption] = field(default_factory=dict)
+    story: str = ""
     tables: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()

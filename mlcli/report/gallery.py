@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from mlcli.experiments import EXPERIMENTS, about, load
 from mlcli.notes import count_of, entries
 from mlcli.params.faults import unknown
 from mlcli.report.markdown import HEAD, readme
-from mlcli.report.notes_index import rows_of_notes
+from mlcli.report.notes_index import IndexRow, rows_of_notes
 from mlcli.report.runs import (
     ReportRun,
     command_line,
@@ -24,6 +25,8 @@ from mlcli.report.runs import (
 from mlcli.run.files import replace_text
 
 TEMPLATES = Path(__file__).parent / "templates"
+MOST_FINDINGS = 3
+WITH_INTERVAL = re.compile(r"\d to -?\d")
 
 
 def write_gallery(places: Sequence[Path], page: Path, readme_path: Path | None = None) -> int:
@@ -116,14 +119,31 @@ def page_text(runs: Sequence[ReportRun]) -> str:
         name: Markup((TEMPLATES / f"gallery.{name}").read_text(encoding="utf-8"))
         for name in ("css", "js")
     }
+    notes = rows_of_notes(runs)
+    formulas: dict[str, list[IndexRow]] = {}
+    for row in notes:
+        if row.formula:
+            formulas.setdefault(row.link, []).append(row)
     return environment.get_template("gallery.html").render(
         runs=runs,
         drawing=Markup,
-        notes=rows_of_notes(runs),
+        findings=findings(runs),
+        formulas=formulas,
+        notes=notes,
         notes_count=count_of(entries()),
         n_figures=sum(len(run.figures) for run in runs),
         **own,
     )
+
+
+def findings(runs: Sequence[ReportRun]) -> list[tuple[ReportRun, str]]:
+    """What at most three of the runs say with an interval, from runs as far apart as can be."""
+    said = []
+    for run in runs:
+        remarks = [table.remark for table in run.tables if WITH_INTERVAL.search(table.remark)]
+        said += [(run, remark) for remark in remarks[:1]]
+    n = min(len(said), MOST_FINDINGS)
+    return [said[round(i * (len(said) - 1) / max(n - 1, 1))] for i in range(n)]
 
 
 def _code(text: str) -> Markup:

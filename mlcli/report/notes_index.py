@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -57,4 +58,6 @@ def mathml(latex: str) -> Markup:
     """A formula as the MathML that browsers draw; empty without one."""
     from latex2mathml.converter import convert
 
-    return Markup(convert(latex)) if latex else Markup("")
+    drawn = convert(latex) if latex else ""
+    # HTML needs no namespace; sums and fractions as large as on a line of their own.
+    return Markup(re.sub("<math [^>]*>", '<math displaystyle="true">', drawn, count=1))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlcli.errors import DataError
 from mlcli.experiments import EXPERIMENTS, about, load
-from mlcli.experiments.experiment import Caption
+from mlcli.experiments.experiment import About, Caption
 from mlcli.experiments.wording import Printed
 from mlcli.json_file import read_json
 from mlcli.params import GIVEN, as_flag
@@ -58,7 +58,16 @@ class ReportFigure:
 
 @dataclass(frozen=True)
 class ReportRun:
-    """A run on the page."""
+    """A run on the page.
+
+    Attributes:
+        tables: its numbers, each with a remark that says what to see.
+        missing: figures that have nothing to draw in this run, and why.
+        compared: the notes' numbers beside ours.
+        story: the name of the figure that is shown first and large; empty if none is drawn.
+        config: each parameter with its value and the source of it.
+        provenance: data, seeds and versions, as JSON.
+    """
 
     folder: Path
     section: str
@@ -71,6 +80,7 @@ class ReportRun:
     figures: Sequence[ReportFigure]
     missing: Mapping[str, str]
     compared: Sequence[Printed]
+    story: str
     config: Sequence[tuple[str, Mapping[str, Any]]]
     provenance: str
 
@@ -168,9 +178,15 @@ def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> ReportRun:
         ],
         missing={name: one.nothing for name, one in drawn.items() if one.nothing},
         compared=beside,
+        story=_story(one, drawn),
         config=sorted(manifest["config"].items()),
         provenance=json_text({key: manifest[key] for key in PROVENANCE}),
     )
+
+
+def _story(one: About, drawn: Mapping[str, Drawing]) -> str:
+    names = [one.story, *one.figures]
+    return next((name for name in names if name in drawn and not drawn[name].nothing), "")
 
 
 def _draw(section: str, folder: Path) -> dict[str, Drawing]:

@@ -44,7 +44,8 @@ def part_of_page(svg: str, prefix: str, title: str, theme: Mapping[str, str]) ->
     _unwrap(root)
     box = root.attrib["viewBox"]
     root.attrib.clear()
-    root.attrib.update({"viewBox": box, "role": "img", "aria-labelledby": f"{prefix}-title"})
+    own = {"id": f"{prefix}-drawing", "viewBox": box, "role": "img"}
+    root.attrib.update(own | {"aria-labelledby": f"{prefix}-title"})
     heading = ElementTree.Element("title", {"id": f"{prefix}-title"})
     heading.text = title
     root.insert(0, heading)

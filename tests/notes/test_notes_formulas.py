@@ -1,4 +1,4 @@
-"""Equations have a formula in LaTeX, which is the one in plain text and can be drawn by browsers."""
+"""Each equation has a formula in LaTeX, the one in plain text, that a browser can draw."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def test_a_formula_becomes_mathml_without_a_trace_of_latex(entry: Entry) -> None
     for latex in filter(None, (entry.latex, entry.printed)):
         drawn = ElementTree.fromstring(mathml(latex))
         text = "".join(drawn.itertext())
-        assert drawn.tag.endswith("}math")
+        assert drawn.tag == "math"
         assert text
         assert not set(text) & set("\\$&_")
-        assert not any(one.tag.endswith("}merror") for one in drawn.iter())
+        assert not any(one.tag == "merror" for one in drawn.iter())
 
 
 def test_what_is_printed_differs_and_is_explained() -> None:

@@ -9,12 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 from page_tags import PROJECT, REPORTS, Page
 
 from mlcli.errors import ConfigError, DataError
 from mlcli.experiments import EXPERIMENTS, about
-from mlcli.report.gallery import write_gallery
-from mlcli.report.runs import find_folders
+from mlcli.experiments.experiment import About
+from mlcli.notes import count_of, entries
+from mlcli.report.gallery import findings, write_gallery
+from mlcli.report.notes_index import mathml
+from mlcli.report.runs import find_folders, read_runs
 
 SECTIONS = ("perceptron", "kfold", "fit_poly")
 EVIL = "<script>alert(1)</script>"
@@ -60,13 +64,55 @@ def test_every_figure_is_there_in_the_order_of_the_notes(page: Page) -> None:
         f"{name.replace('_', '-')}-{figure.replace('_', '-')}"
         for name in EXPERIMENTS
         if name in SECTIONS
-        for figure in about(name).figures
+        for figure in story_first(about(name))
     ]
     assert shown == expected
 
 
+def story_first(one: About) -> list[str]:
+    """The names of its figures, first the one that tells its story."""
+    return sorted(one.figures, key=lambda name: name != one.story)
+
+
+def test_a_formula_stands_beside_the_figure_that_shows_it(written: tuple[str, str]) -> None:
+    fits = written[0].split('<figure id="fit-poly-fits">')[1].split("</figure>")[0]
+    formulas = re.findall(r'<a href="#notes-(.*?)">.*?<math displaystyle="true">', fits)
+    expected = [
+        one.number
+        for one in entries()
+        if (one.command, one.figure, one.options) == ("fit-poly", "fits", "") and one.latex
+    ]
+    assert formulas == expected
+    assert formulas
+    # Where the print is wrong both forms are there, and why.
+    row = next(one for one in entries() if one.printed and one.command == "kfold")
+    assert written[0].count(str(mathml(row.printed))) >= 1
+    assert written[0].count(str(mathml(row.latex))) >= 2
+
+
+def test_the_front_has_a_thumbnail_of_each_run_and_says_what_was_found(
+    written: tuple[str, str],
+) -> None:
+    front = written[0].split('<section id="front"')[1].split("</section>")[0]
+    for name in SECTIONS:
+        one = about(name)
+        assert front.count(f'<a href="#{one.command}">') >= 1
+        story = one.story or next(iter(one.figures))
+        assert f'href="#{one.command}-{story.replace("_", "-")}-drawing"' in front
+    runs = read_runs([REPORTS / name for name in SECTIONS])
+    found = findings(runs)
+    assert found
+    for run, remark in found:
+        assert re.search(r"\d to -?\d", remark)
+        assert remark in [table.remark for table in run.tables]
+        assert str(escape(remark)) in front
+
+
 def test_every_drawing_says_what_it_shows(page: Page) -> None:
-    drawings = page.all("svg")
+    # A thumbnail is the drawing of its figure once more, hidden from screen readers.
+    drawings = [one for one in page.all("svg") if "id" in one]
+    thumbnails = [one for one in page.all("svg") if "id" not in one]
+    assert 0 < len(thumbnails) <= len(SECTIONS)
     titles = page.texts["title"]
     assert all(one["role"] == "img" and one["aria-labelledby"] in page.ids for one in drawings)
     for name in SECTIONS:
@@ -117,12 +163,10 @@ def test_paper_stands_beside_ours(written: tuple[str, str]) -> None:
 
 
 def test_every_entry_of_the_notes_is_in_the_index(written: tuple[str, str]) -> None:
-    from mlcli.notes import count_of, entries
-
     index = written[0].split('id="notes"')[1].split("</section>")[0]
-    assert index.count("<tr>") == len(entries()) + 1
+    assert index.count("<tr id=") == len(entries())
     assert 'href="#fit-poly-fits">tables/fits.csv' in index
-    assert f"<p>{count_of(entries())}</p>" in index
+    assert f"<p>{count_of(entries())} " in index
     # The run that is there has another schedule than its options.
     assert "<td>tables/schedules.csv: epoch, learning_rate<br>" in index
 

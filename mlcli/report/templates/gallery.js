@@ -30,11 +30,14 @@
       })),
     }));
     const links = [...document.querySelectorAll(".contents li")];
+    // What is folded is unfolded for a search, and folded again after it.
+    const folded = [...document.querySelectorAll(".more")];
     const count = sections.reduce((sum, section) => sum + section.figures.length, 0);
     const filter = () => {
       const asked = input.value.toLowerCase().split(/\s+/).filter(Boolean);
       const holds = (text) => asked.every((word) => text.includes(word));
       let shown = 0;
+      for (const details of folded) details.open = asked.length > 0;
       for (const section of sections) {
         const whole = holds(section.heading);
         const tables = whole || holds(section.heading + " " + section.other);
@@ -67,12 +70,84 @@
       if (event.key === "/" && !typing) { event.preventDefault(); input.focus(); }
       if (event.key === "Escape" && event.target === input) { input.value = ""; filter(); }
     });
-    // A link to a hidden figure shows everything again.
-    addEventListener("hashchange", () => {
+    // A link to a hidden figure shows everything again, and unfolds where it is.
+    const reach = () => {
       const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-      if (target?.closest("[hidden]")) { input.value = ""; filter(); target.scrollIntoView(); }
-    });
+      if (!target) return;
+      if (target.closest("[hidden]")) { input.value = ""; filter(); }
+      const around = target.closest("details:not([open])");
+      if (around) around.open = true;
+      target.scrollIntoView();
+    };
+    addEventListener("hashchange", reach);
+    if (location.hash) reach();
     form.hidden = false;
+  };
+
+  // The contents follow: the section that is read is marked, and Alt with an arrow goes to the next.
+  const following = () => {
+    const sections = [...document.querySelectorAll("main > section")].filter((one) => one.id !== "front");
+    const link = (section) => document.querySelector(`.contents a[href="#${CSS.escape(section.id)}"]`);
+    let current = -1;
+    const mark = () => {
+      const now = sections.findLastIndex((one) => !one.hidden && one.getBoundingClientRect().top < innerHeight / 3);
+      if (now === current) return;
+      if (current >= 0) link(sections[current])?.removeAttribute("aria-current");
+      if (now >= 0) link(sections[now])?.setAttribute("aria-current", "true");
+      current = now;
+    };
+    let waiting = false;
+    addEventListener("scroll", () => {
+      if (waiting) return;
+      waiting = true;
+      requestAnimationFrame(() => { waiting = false; mark(); });
+    }, { passive: true });
+    document.addEventListener("keydown", (event) => {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (!step || !event.altKey || event.ctrlKey || event.metaKey || event.target.closest?.("input, textarea")) return;
+      event.preventDefault();
+      mark();
+      const next = sections[Math.min(Math.max(current + step, 0), sections.length - 1)];
+      history.replaceState(null, "", `#${next.id}`);
+      next.scrollIntoView();
+      mark();
+    });
+    document.querySelector(".keys").hidden = false;
+    mark();
+  };
+
+  // A figure as large as the window: the drawing itself is moved there, and back.
+  const enlarging = () => {
+    const dialog = make("dialog", {}, document.body);
+    dialog.setAttribute("aria-label", "Enlarged figure");
+    const close = make("button", { type: "button", textContent: "Close" }, make("p", {}, dialog));
+    close.addEventListener("click", () => dialog.close());
+    dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+    let place = null;
+    dialog.addEventListener("close", () => { place.replaceWith(dialog.querySelector(".plot")); });
+    const open = (plot) => {
+      if (dialog.open) return;
+      place = make("div", { className: "held" });
+      place.style.height = `${plot.offsetHeight}px`;
+      plot.replaceWith(place);
+      dialog.append(plot);
+      dialog.showModal();
+    };
+    for (const plot of document.querySelectorAll("figure .plot")) {
+      const button = make("button", { type: "button", className: "enlarge", textContent: "Enlarge" });
+      plot.after(button);
+      for (const target of [button, plot]) target.addEventListener("click", () => open(plot));
+    }
+  };
+
+  // Paper has no folds; browsers that can't say so in the style sheet are told here.
+  const printing = () => {
+    let opened = [];
+    addEventListener("beforeprint", () => {
+      opened = [...document.querySelectorAll(".more:not([open]), .erratum:not([open])")];
+      for (const details of opened) details.open = true;
+    });
+    addEventListener("afterprint", () => { for (const details of opened) details.open = false; });
   };
 
   const copying = () => {
@@ -198,17 +273,13 @@
 
   search();
   copying();
+  following();
+  enlarging();
+  printing();
   for (const plot of document.querySelectorAll(".plot")) {
-    // An enlarged figure scrolls in its box, so every box can be reached by keyboard.
     plot.tabIndex = 0;
     plot.setAttribute("role", "group");
     plot.setAttribute("aria-label", "Figure");
-    const button = make("button", { type: "button", className: "enlarge", textContent: "Enlarge" });
-    button.setAttribute("aria-pressed", "false");
-    button.addEventListener("click", () => {
-      button.setAttribute("aria-pressed", String(plot.classList.toggle("large")));
-    });
-    plot.after(button);
   }
   for (const data of document.querySelectorAll("figure > script")) values(data.parentElement);
 })();
