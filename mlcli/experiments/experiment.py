@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlcli.datasets.source import Source
+    from mlcli.experiments.explore import Explorable
     from mlcli.experiments.wording import Printed
     from mlcli.neural.data_parallel import ProcessGroup
     from mlcli.scale.workers import Workers
@@ -227,6 +228,13 @@ class Experiment(ABC, Generic[C, P]):
     @abstractmethod
     def draw(self, folder: Path) -> dict[str, Figure]:
         """Every figure by name, drawn from the tables of a run folder."""
+
+    def explore(self, folder: Path) -> list[Explorable]:
+        """What a reader of the report can move, from the tables of a run folder; by default none.
+
+        A run without the tables or columns that one needs has it not.
+        """
+        return []
 
     def compare(self, metrics: Mapping[str, Any]) -> list[Printed]:
         """Numbers that the notes print, beside those of a run; by default none."""

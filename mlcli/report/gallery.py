@@ -133,6 +133,7 @@ def page_text(runs: Sequence[ReportRun]) -> str:
         notes_count=count_of(entries()),
         n_figures=sum(len(run.figures) for run in runs),
         **own,
+        explore=Markup((TEMPLATES / "explore.js").read_text(encoding="utf-8")),
     )
 
 

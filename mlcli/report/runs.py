@@ -15,12 +15,15 @@ from mlcli.experiments.experiment import About, Caption
 from mlcli.experiments.wording import Printed
 from mlcli.json_file import read_json
 from mlcli.params import GIVEN, as_flag
+from mlcli.report.seeds import explore_seeds
 from mlcli.report.svg import part_of_page, size
 from mlcli.result import Display
+from mlcli.review.runs import read_run
 from mlcli.run.files import DETAILS, json_text
 from mlcli.run.manifest import read_manifest, why_no_manifest
 
 if TYPE_CHECKING:
+    from mlcli.experiments.explore import Explorable
     from mlcli.report.svg_figures import Drawing
 
 # Where the settings of a run come from that a command line has to repeat.
@@ -65,6 +68,7 @@ class ReportRun:
         missing: figures that have nothing to draw in this run, and why.
         compared: the notes' numbers beside ours.
         story: the name of the figure that is shown first and large; empty if none is drawn.
+        explorables: what a reader can move.
         config: each parameter with its value and the source of it.
         provenance: data, seeds and versions, as JSON.
     """
@@ -81,6 +85,7 @@ class ReportRun:
     missing: Mapping[str, str]
     compared: Sequence[Printed]
     story: str
+    explorables: Sequence[Explorable]
     config: Sequence[tuple[str, Mapping[str, Any]]]
     provenance: str
 
@@ -155,6 +160,7 @@ def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> ReportRun:
         experiment = load(section)
         tables, beside = experiment.display(metrics), experiment.compare(metrics)
         drawn = _draw(section, folder)
+        movable = [*experiment.explore(folder), *explore_seeds(read_run(folder), one)]
     except Exception as error:
         # Drawing meets whatever a damaged file holds, and raises almost anything.
         raise DataError(
@@ -179,6 +185,7 @@ def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> ReportRun:
         missing={name: one.nothing for name, one in drawn.items() if one.nothing},
         compared=beside,
         story=_story(one, drawn),
+        explorables=movable,
         config=sorted(manifest["config"].items()),
         provenance=json_text({key: manifest[key] for key in PROVENANCE}),
     )
