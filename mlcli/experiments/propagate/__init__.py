@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlcli.datasets.source import Source
+    from mlcli.experiments.explore import Explorable
     from mlcli.experiments.propagate.config import PropagateConfig
     from mlcli.experiments.propagate.run import PreparedPropagate
     from mlcli.experiments.wording import Printed
@@ -48,6 +49,11 @@ class Propagate(Experiment["PropagateConfig", "PreparedPropagate"]):
         from mlcli.experiments.propagate.figures import figures
 
         return figures(folder)
+
+    def explore(self, folder: Path) -> list[Explorable]:
+        from mlcli.experiments.propagate.explore import explorables
+
+        return explorables(folder)
 
     def compare(self, metrics: Mapping[str, Any]) -> list[Printed]:
         from mlcli.experiments.propagate.paper import printed
