@@ -5,6 +5,8 @@ Needs the extra `browser`, a Chromium on the PATH, and axe-core where `make brow
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,10 +139,12 @@ def test_search_counts_and_hides(page: Any) -> None:
     page.keyboard.type("sigmoid tanh")
     total = page.locator("figure").count()
     shown = page.locator("figure:visible").count()
+    # What is folded is unfolded where it matches.
+    assert page.locator(".more figure:visible").count() > 0
     assert 0 < shown < total
     assert page.locator("#found").inner_text() == f"{shown} of {total} figures shown"
     page.keyboard.press("Escape")
-    assert page.locator("figure:visible").count() == total
+    assert page.locator("figure:visible").count() == page.locator(".run").count() < total
     page.keyboard.type("no such word")
     assert page.locator("main section:visible").count() == 0
 
@@ -203,10 +207,107 @@ def test_a_series_is_switched_off_and_on(page: Any) -> None:
     assert parts.first.is_visible()
 
 
+def test_a_figure_opens_as_large_as_the_window_and_goes_back(page: Any) -> None:
+    figure = page.locator("#kfold-errors")
+    before = figure.locator("svg").bounding_box()["width"]
+    figure.get_by_role("button", name="Enlarge").click()
+    assert page.locator("dialog svg").bounding_box()["width"] > 1.2 * before
+    page.keyboard.press("Escape")
+    page.locator("dialog").wait_for(state="hidden")
+    assert figure.locator("svg").bounding_box()["width"] == pytest.approx(before, abs=1)
+
+
+def test_the_contents_follow_and_keys_go_from_section_to_section(page: Any) -> None:
+    sections = page.locator("section.run").evaluate_all("all => all.map((one) => one.id)")
+    for name in sections[:3]:
+        page.keyboard.press("Alt+ArrowDown")
+        assert page.locator(".contents [aria-current]").get_attribute("href") == f"#{name}"
+        assert page.url.endswith(f"#{name}")
+    page.keyboard.press("Alt+ArrowUp")
+    assert page.locator(".contents [aria-current]").get_attribute("href") == f"#{sections[1]}"
+
+
+def test_a_link_to_what_is_folded_unfolds_it(page: Any) -> None:
+    folded = page.locator(".more figure").nth(3).get_attribute("id")
+    assert page.locator(f"#{folded}").is_hidden()
+    page.evaluate("(name) => { location.hash = name; }", folded)
+    page.locator(f"#{folded}").wait_for(state="visible")
+
+
+def states_of(report: Path) -> dict[str, Any]:
+    """What each explorable of the page shows, by its id."""
+    text = report.read_text(encoding="utf-8")
+    pattern = (
+        r'<div class="explorable" id="([^"]+)".*?<script type="application/json">(.*?)</script>'
+    )
+    return {name: json.loads(data) for name, data in re.findall(pattern, text, re.S)}
+
+
+def test_every_explorable_is_moved_by_keys_and_by_the_pointer(page: Any, report: Path) -> None:
+    """What it says is the sentence of its position, whichever way it came there."""
+    every = states_of(report)
+    assert len(every) >= 9
+    for name, data in every.items():
+        holder = page.locator(f"#{name}")
+        page.evaluate("(name) => { location.hash = name; }", name)
+        holder.locator("input").first.wait_for()
+        at = list(data["start"])
+        for place, control in enumerate(data["controls"]):
+            slider = holder.locator("input").nth(place)
+            slider.focus()
+            page.keyboard.press("Home")
+            at[place] = 0
+            check_state(holder, data, at)
+            page.keyboard.press("ArrowRight")
+            at[place] = min(1, len(control["values"]) - 1)
+            check_state(holder, data, at)
+            box = slider.bounding_box()
+            page.mouse.click(box["x"] + box["width"] - 3, box["y"] + box["height"] / 2)
+            at[place] = len(control["values"]) - 1
+            check_state(holder, data, at)
+            assert holder.locator("output").nth(place).inner_text() == control["values"][at[place]]
+            assert slider.get_attribute("aria-valuetext") == control["values"][at[place]]
+
+
+def check_state(holder: Any, data: Any, at: list[int]) -> None:
+    """The sentence and the number of marks that are drawn are those of a position."""
+    state = data["states"][",".join(map(str, at))]
+    assert holder.locator(".says").inner_text() == " ".join(state["says"].split())
+    drawn = holder.locator(".panel").evaluate_all(
+        "all => all.map((one) => one.querySelector('svg > g:last-of-type').children.length)"
+    )
+    assert drawn == [len(marks) for marks in state["marks"]]
+
+
+def test_an_explorable_answers_within_50_milliseconds(page: Any, report: Path) -> None:
+    """The page's own work for a step of a slider; not a timing of the machine: a median of many."""
+    for name in states_of(report):
+        page.evaluate("(name) => { location.hash = name; }", name)
+        page.locator(f"#{name} input").first.wait_for()
+        spent = page.evaluate(
+            """(name) => {
+              const slider = document.querySelector(`#${name} input`);
+              const times = [];
+              for (let i = 0; i < 15; i++) {
+                slider.value = i % (Number(slider.max) + 1);
+                const start = performance.now();
+                slider.dispatchEvent(new Event("input"));
+                times.push(performance.now() - start);
+              }
+              return times.sort((a, b) => a - b)[7];
+            }""",
+            name,
+        )
+        assert spent < 50, name
+
+
 def test_without_a_script_the_page_is_whole(browser: Any, report: Path) -> None:
     found = Opened(browser, report, java_script_enabled=False)
+    for fold in found.page.locator(".more > summary").all():
+        fold.click()
     assert found.page.locator("figure:visible").count() == found.page.locator("figure").count()
     assert found.page.locator("button").count() == 0
+    assert found.page.locator(".explorable:visible").count() == 0
     assert found.page.locator(".search").is_hidden()
     found.context.close()
 
