@@ -185,6 +185,8 @@ def test_which_pairs_are_alive_is_decided_by_both_intervals() -> None:
             other = Signals(np.ones((11, n)), np.ones((11, n)))
             measured = {("none", "he"): {("relu", 11): one}, ("batch", "he"): {("relu", 11): other}}
             found[side] = life(config, measured)["relu", "he"]
+            mean = found[side][f"log10_{side}"]["mean"]
+            assert mean == pytest.approx(np.mean(changes)) if np.isfinite(changes[0]) else not mean
         assert found["forward"]["alive"] == found["backward"]["alive"]
         assert found["forward"]["lost"] == found["backward"]["lost"]
         return found["forward"]["alive"], found["forward"]["lost"]

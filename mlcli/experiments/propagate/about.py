@@ -74,7 +74,7 @@ ABOUT = About(
         "alive": Caption(
             "Sections 7.1.1 and 7.1.2",
             "Two tables, activation by initialisation: powers of 10 by which the signal or the "
-            "errors change, and training accuracy; framed cells change little, and most train.",
+            "errors change, and training accuracy; cells that change little are framed in both.",
             "Which initialisation keeps which activation alive. Left: the larger of the changes of "
             "Var a forward and Var delta backward through the deepest networks, in powers of 10. "
             "Framed: both change by at most 15 % a layer, the whole 95 % interval; dotted, a part "

@@ -136,7 +136,9 @@ def _draws(draws: Mapping[str, Any], n_draws: int) -> Display:
             )
             inside += sum(a["ci_low"] <= theory <= a["ci_high"] for a, theory in known)
             n += len(known)
-            cells = (f"{_interval(a, 3)}, {theory:.3g}" for a, theory in known)
+            cells = (
+                f"{_interval(a, 3)}" + (f", {theory:.3g}" if theory else "") for a, theory in known
+            )
             rows.append([init, layer.removeprefix("layer_"), *cells])
     steady = {
         side: [
@@ -153,8 +155,8 @@ def _draws(draws: Mapping[str, Any], n_draws: int) -> Display:
     ]
     words = f"{', '.join(kept)}, and none keeps both" if kept else "None keeps a variance at 1"
     return Display(
-        f"a linear network whose layers grow, over {n_draws} draws of W: interval, theory",
-        ["init", "layer", "mean of z", "variance of z", "mean of delta", "variance of delta"],
+        f"a linear network whose layers grow, over {n_draws} draws of W; theory of the means is 0",
+        ["init", "layer", "mean of z", "Var z, theory", "mean of delta", "Var delta, theory"],
         rows,
         f"{inside} of {n} intervals hold the theory, where {0.95 * n:.0f} are expected. {words}.",
     )

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from mlcli.neural.device import DTYPES, on_device, to_numpy
+from mlcli.neural.device import DTYPES
+from mlcli.neural.layer_statistics import layer_values
 from mlcli.neural.mean_field import LayerVariances, variances
-from mlcli.neural.mlp import MLP, LayerOutputs
+from mlcli.neural.mlp import MLP
 from mlcli.rng import stream
 
 Array = NDArray[np.float64]
@@ -66,15 +66,10 @@ def measure_draws(seed: int, scheme: str) -> DrawnLayers:
         scheme=scheme,
         dtype=DTYPES["float64"],
     )
-    seen: list[LayerOutputs] = []
-    rows = on_device(np.broadcast_to(x, (N_DRAWS, 1, x.size)).copy(), net.theta)
-    A = net(rows, seen)  # (N_DRAWS, 1, K)
-    given = on_device(np.broadcast_to(delta, tuple(A.shape)).copy(), net.theta)
-    deltas = torch.autograd.grad(A, [layer.a for layer in seen], given)
-    return DrawnLayers(
-        tuple(_over_draws(to_numpy(layer.z)[:, 0]) for layer in seen),
-        tuple(_over_draws(to_numpy(one)[:, 0]) for one in deltas),
-    )
+    # (N_DRAWS, 1, D) and (N_DRAWS, 1, K)
+    rows, errors = (np.tile(values, (N_DRAWS, 1, 1)) for values in (x, delta))
+    found = layer_values(net, rows, errors)
+    return DrawnLayers(*(tuple(_over_draws(one[:, 0]) for one in layers) for layers in found))
 
 
 def expected(scheme: str) -> LayerVariances:
