@@ -595,7 +595,8 @@ def test_propagate_shows_draws_of_weights_what_stays_alive_and_alphas() -> None:
         one["alive"] = False
     (none,) = [one for one in load("propagate").display(other) if one.title == alive.title]
     assert none.remark == (
-        f"None of 48 pairs changes signal and errors by at most 15 % a layer; {n_train} train."
+        f"None of 48 pairs changes signal and errors by at most 15 % a layer; {n_train} of 48 can "
+        "be trained."
     )
     for row in alive.rows:
         for init, cell in zip(list(alive.headings)[1:], row[1:], strict=True):

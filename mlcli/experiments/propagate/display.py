@@ -108,7 +108,7 @@ def _nearest_to_one(tree: Mapping[str, Any], depth: int) -> str:
     if math.isclose(*ends, rel_tol=1e-9):
         return f"{first}; 1 keeps the variance.{beyond}"
     power = round(logs[far[0]] * (depth - 1))
-    total = f"10^{power}" if power else "less than a factor of 3"
+    total = f"10^{power}" if power else "less than a factor of 4"
     return (
         f"Nearest to 1, which keeps the variance: {first}; farthest: {_named(far)} with "
         f"{10 ** logs[far[0]]:.3g}, {total} through {depth} layers.{beyond}"
@@ -212,14 +212,16 @@ def _alive(metrics: Mapping[str, Any], depth: int) -> Display:
     through = f"at most {percent:.0f} % a layer"
     if not living:
         n_train = sum(one["trains"] for _, _, one in _pairs(trained))
-        remark = f"None of {n} pairs changes signal and errors by {through}; {n_train} train."
+        pairs = f"None of {n} pairs changes" if n > 1 else "The pair does not change"
+        remark = f"{pairs} signal and errors by {through}; {n_train} of {n} can be trained."
     else:
         train = [pair for pair in living if trained[pair[0]][pair[1]]["trains"]]
         others = sum(one["trains"] for _, _, one in _pairs(trained)) - len(train)
         remark = (
             f"* alive: both change by {through}, which {len(living)} of {n} pairs do: "
-            f"{_named(living, NAMED_ALIVE)}. Of these {len(train)} can be trained at depth "
-            f"{metrics['train_depth']}, and {others or 'none'} of the other {n - len(living)}."
+            f"{_named(living, NAMED_ALIVE)}. Of these {len(train) or 'none'} can be trained at "
+            f"depth {metrics['train_depth']}, and {others or 'none'} of the other "
+            f"{n - len(living)}."
         )
     return Display(
         f"powers of 10 by which Var a forward / Var delta backward change through {depth} layers",

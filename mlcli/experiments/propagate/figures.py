@@ -290,7 +290,8 @@ def alive(table: Table, trained: Table, depth: str) -> Figure:
     """The larger change of signal and errors in powers of 10, and what the same pairs learn."""
     names, inits = distinct(table["activation"]), distinct(table["init"])
     shape = len(names), len(inits)
-    figure = new_figure(1.35 * len(inits) + 3.2, 0.46 * len(names) + 2.3)
+    # The titles need the room, however few pairs there are.
+    figure = new_figure(max(7.8, 1.35 * len(inits) + 3.2), 0.46 * len(names) + 2.3)
     left, right = figure.subplots(1, 2, sharey=True)
     forward, backward = (numbers(table[f"log10_{side}"]) for side in ("forward", "backward"))
     larger = np.where(np.abs(forward) > np.abs(backward), forward, backward)
