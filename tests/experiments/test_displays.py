@@ -503,7 +503,7 @@ def test_lr_find_shows_rates_trainings_and_differences() -> None:
 
 def test_propagate_shows_factors_signs_and_which_pairs_train() -> None:
     d = details("propagate")
-    forward, backward, normalised, signs, plain, batch = shown("propagate")
+    _, forward, backward, normalised, signs, _, _, plain, batch = shown("propagate")
     depth = d["depths"].split(",")[-1]
     for one, side, words in (
         (forward, "forward", "Var a, from layer to layer"),
@@ -528,7 +528,10 @@ def test_propagate_shows_factors_signs_and_which_pairs_train() -> None:
         cells = [of[f"batch_{size}"]["mean"] for size in sizes]
         last = d["signs"]["batch"][row[0]]["n_2"][f"batch_{sizes[-1]}"]["mean"]
         assert list(row[1:]) == [f"{v:.3g}" for v in (*cells, of["large_batch"], last)]
-    assert signs.remark == "Centred gradients would have 0.5."
+    assert signs.remark == (
+        "Over 1 row all gradients of relu and sigmoid have one sign; elu is nearest to the 0.5 of "
+        f"centred activations, with {d['signs']['none']['elu']['n_2']['batch_1']['mean']:.3g}."
+    )
     for one, kind in ((plain, "none"), (batch, "batch")):
         for row in one.rows:
             for init, cell in zip(list(one.headings)[1:], row[1:], strict=True):
@@ -538,6 +541,75 @@ def test_propagate_shows_factors_signs_and_which_pairs_train() -> None:
                 mark = "*" if low > d["threshold"] else "?" if high > d["threshold"] else " "
                 assert cell == f"{percent(m['accuracy']['mean'])} {mark}"
         assert f"depth {d['train_depth']}, {d['train_steps']} steps" in one.title
+        n_train = sum(cell.endswith("*") for row in one.rows for cell in row)
+        n_open = sum(cell.endswith("?") for row in one.rows for cell in row)
+        assert one.remark.startswith(f"{n_train} of 48 pairs train (*: ")
+        assert f", {n_open} are open (?). Best: " in one.remark
+        best = max(
+            (m["accuracy"]["mean"], name, init)
+            for name, by_init in d["trains"][kind].items()
+            for init, m in by_init.items()
+        )
+        assert f"{best[1]} with {best[2]}, {percent(best[0])}; the commonest" in one.remark
+
+
+def test_propagate_shows_draws_of_weights_what_stays_alive_and_alphas() -> None:
+    d = details("propagate")
+    draws, *_, alive, alphas, _, _ = shown("propagate")
+    held = 0
+    for row in draws.rows:
+        one = d["draws"][row[0]][f"layer_{row[1]}"]
+        for cell, (side, key) in zip(
+            row[2:],
+            (
+                ("signal", "activation_mean"),
+                ("signal", "variance"),
+                ("errors", "error_mean"),
+                ("errors", "variance"),
+            ),
+            strict=True,
+        ):
+            m, exact = one[side][key], one[side]["theory"] if key == "variance" else 0
+            ends = f"({m['ci_low']:.3f} to {m['ci_high']:.3f})"
+            theory = f", {exact:.3g}" if key == "variance" else ""
+            assert cell == f"{m['mean']:.3f} {ends}{theory}"
+            held += m["ci_low"] <= exact <= m["ci_high"]
+    assert draws.remark == (
+        f"{held} of 36 intervals hold the theory, where 34 are expected. lecun keeps Var z at 1, "
+        "he-fan-out keeps Var delta at 1, and none keeps both."
+    )
+    n_alive = sum(one["alive"] for by_init in d["alive"].values() for one in by_init.values())
+    n_both = sum(
+        one["alive"] and d["trains"]["none"][name][init]["trains"]
+        for name, by_init in d["alive"].items()
+        for init, one in by_init.items()
+    )
+    n_train = sum(one["trains"] for of in d["trains"]["none"].values() for one in of.values())
+    assert f"at most 15 % a layer, which {n_alive} of 48 pairs do: " in alive.remark
+    assert alive.remark.endswith(
+        f"Of these {n_both} can be trained at depth 50, and {n_train - n_both} of the other "
+        f"{48 - n_alive}."
+    )
+    other = json.loads(json.dumps(d))
+    for one in (one for by_init in other["alive"].values() for one in by_init.values()):
+        one["alive"] = False
+    (none,) = [one for one in load("propagate").display(other) if one.title == alive.title]
+    assert none.remark == (
+        f"None of 48 pairs changes signal and errors by at most 15 % a layer; {n_train} of 48 can "
+        "be trained."
+    )
+    for row in alive.rows:
+        for init, cell in zip(list(alive.headings)[1:], row[1:], strict=True):
+            m = d["alive"][row[0]][init]
+            mark = "*" if m["alive"] else " " if m["lost"] else "?"
+            changes = " / ".join(f"{m[f'log10_{s}']['mean']:+.1f}" for s in ("forward", "backward"))
+            assert cell == f"{changes} {mark}"
+    for row in alphas.rows:
+        m = d["alphas"][row[0]][f"alpha_{row[1]}"]
+        for cell, side in zip(row[2:], ("forward", "backward"), strict=True):
+            one = m[f"log10_{side}"]
+            ends = f"({one['ci_low']:.2f} to {one['ci_high']:.2f})"
+            assert cell == f"{one['mean']:.2f} {ends}"
 
 
 def test_filters_shows_matrices_filters_pooling_and_shifts() -> None:
