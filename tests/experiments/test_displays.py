@@ -312,7 +312,7 @@ def test_logistic_shows_scores_and_the_two_studies() -> None:
         "mean |a| at the start | confidence | cross-entropy | mean square",
         rows,
         f"From |a| = 8 the mean square needs {square} steps, the cross-entropy {cross}: "
-        f"{float(square) / float(cross):.2g} times as many. "
+        f"{float(square) / float(cross):.1f} times as many. "
         "Medians over the seeds, at one learning rate for both.",
     )
     m = d["separable"]
@@ -438,6 +438,12 @@ def test_logistic_says_that_the_log_loss_is_not_what_it_must_be() -> None:
         "H(p, q) of the rows is not their log loss: 0.02 nats apart in one seed; of the truth it "
         "is off by 0.3 (0.2 to 0.4), more than chance in the classes."
     )
+    for gap, said in (
+        (summary_of(1e-16, 5e-17, 2e-16), "too, as no class is left to chance."),
+        (summary_of(0.25, None, None), "of the truth it is off by 0.25."),
+    ):
+        d["information"]["truth"]["difference"] = gap
+        assert load("logistic").display(d)[2].remark.endswith(said)
     del d["information"]["truth"]
     assert load("logistic").display(d)[2].remark.endswith("0.02 nats apart in one seed.")
 
@@ -460,9 +466,11 @@ def test_logistic_shows_rows_with_their_targets_and_factors() -> None:
         "likelihood (5.23), first test rows of the first seed",
         "row | class | t_n (5.21) | y_n | ln of its factor | -ln p (C.1)",
         rows,
-        f"The product over 100 test rows has the logarithm {with_ends(total)}, which is -100 times "
-        f"the log loss {loss}.",
+        f"The product over 100 test rows has the logarithm {with_ends(total)}: per row, with the "
+        f"sign changed, the log loss {loss}.",
     )
+    other = details("logistic") | {"likelihood": d | {"n_test": 101}}
+    assert "over about 101 test rows" in load("logistic").display(other)[3].remark
 
 
 def test_logistic_shows_the_line_of_normal_noise() -> None:

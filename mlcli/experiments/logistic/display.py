@@ -60,7 +60,7 @@ def display(metrics: Mapping[str, Any]) -> list[Display]:
     return [
         *shown,
         _information(metrics),
-        _likelihood(metrics["likelihood"]),
+        _likelihood(metrics),
         _normal_model(metrics["normal_model"]),
         _saturation(metrics["saturation"]),
         _separable(metrics["separable"]),
@@ -186,18 +186,24 @@ def _information(metrics: Mapping[str, Any]) -> Display:
     if far > 1e-9:
         told = f"H(p, q) of the rows is not their log loss: {far:.1g} nats apart in one seed"
     if "truth" in found:
-        gap = found["truth"]["difference"]
-        chance = _above(gap, 0.0) or _below(gap, 0.0)
-        told += f"; of the truth it is off by {_with_interval(gap)}, "
-        told += "more than chance in the classes." if chance else "by chance in the classes."
-    else:
-        told += "."
-    return Display("information (C.5), nats a row", headings, rows, told)
+        told += _off_the_truth(found["truth"]["difference"])
+    return Display("information (C.5), nats a row", headings, rows, f"{told}.")
 
 
-def _likelihood(one: Mapping[str, Any]) -> Display:
+def _off_the_truth(gap: Mapping[str, Any]) -> str:
+    """How far the log loss is from what the truth expects, and whether that can be chance."""
+    if max(abs(_end(gap, key)) for key in ("ci_low", "ci_high")) < 1e-9:
+        return "; of the truth it is the log loss too, as no class is left to chance"
+    told = f"; of the truth it is off by {_with_interval(gap)}"
+    if gap["ci_low"] is None:
+        return told
+    more = _above(gap, 0.0) or _below(gap, 0.0)
+    return told + (", more than chance in the classes" if more else ", by chance in the classes")
+
+
+def _likelihood(metrics: Mapping[str, Any]) -> Display:
     """The first test rows one by one, with their factors of (5.23)."""
-    rows = []
+    one, rows = metrics["likelihood"], []
     for row in one["first_rows"]:
         if "targets" in row:
             targets = " ".join(map(str, row["targets"]))
@@ -207,13 +213,13 @@ def _likelihood(one: Mapping[str, Any]) -> Display:
         factor = row["log_probability"]
         rows.append([str(row["row"]), row["class"], targets, y, number(factor), number(-factor)])
     headings = ["row", "class", "t_n (5.21)", "y_n", "ln of its factor", "-ln p (C.1)"]
-    total, n = one["log_likelihood"], one["n_test"]
-    told = f"The product over {n} test rows has the logarithm {_with_interval(total)}"
-    if total["mean"] is not None:
-        told += f", which is -{n} times the log loss {number(-total['mean'] / n)}"
-    return Display(
-        "likelihood (5.23), first test rows of the first seed", headings, rows, f"{told}."
-    )
+    total, n, loss = one["log_likelihood"], one["n_test"], metrics["test_cross_entropy"]["mean"]
+    # Of a table that is read in batches the seeds have different numbers of test rows.
+    even = total["mean"] is None or abs(total["mean"] + n * loss) <= 1e-6 * n * loss
+    told = f"The product over {'' if even else 'about '}{n} test rows has the logarithm "
+    told += f"{_with_interval(total)}: per row, with the sign changed, the log loss {number(loss)}."
+    title = "likelihood (5.23), first test rows of the first seed"
+    return Display(title, headings, rows, told)
 
 
 def _normal_model(one: Mapping[str, Any]) -> Display:
@@ -251,7 +257,7 @@ def _saturation(found: Mapping[str, Any]) -> Display:
     if cross and square:
         times = square / cross
         told += f"the mean square needs {number(square)} steps, the cross-entropy {number(cross)}: "
-        told += f"{times:.2g} times as many." if times > 1 else "no more."
+        told += f"{number(round(times, 1))} times as many." if times > 1 else "no more."
     elif cross is None and square is None:
         told += "neither loss had recovered by the end in half of the seeds."
     else:
