@@ -161,6 +161,10 @@ def test_logistic_shows_information_and_the_line_of_normal_noise() -> None:
     mean = rows.information.mean()
     assert across(left) == [("y", pytest.approx(mean))]
     assert [text.get_text() for text in left.texts] == [f"{mean:.4g} nats"]
+    beta = 1.95**-2
+    law = beta / 2 * line.mse + np.log(2 * np.pi / beta) / 2
+    np.testing.assert_allclose(line.line, law, rtol=1e-9)
+    np.testing.assert_allclose(line.cross_entropy, law, rtol=1e-9)
     theory, points = lines(right)
     ordered = line.sort_values("mse")
     same([theory], [("theory (C.11)", ordered.mse, ordered.line)])
