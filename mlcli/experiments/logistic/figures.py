@@ -48,7 +48,7 @@ def figures(folder: Path) -> dict[str, Figure]:
     tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
     in_plane = (tables["points"], tables["confusion"])
     return {
-        "boundary": boundary(tables["boundary"], *in_plane),
+        "boundary": boundary(tables["boundary"], tables["borders"], *in_plane),
         "densities": densities(tables["densities"], *in_plane),
         "posterior": posteriors(tables["densities"], tables["borders"], *in_plane),
         "information": information(tables["information"], tables["normal_model"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from matplotlib import patheffects
@@ -31,11 +31,14 @@ LEVELS = np.linspace(0, 1, 11)
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 NO_PLANE = "There are no two features that vary: no plane to draw a boundary in."
 NO_DENSITIES = "No densities: more than 25 classes, or features that are flat within a class."
-MOST_LETTERS, MOST_LEGEND_LETTERS = 24, 78
+MOST_LETTERS, MOST_LEGEND_LETTERS, MOST_IN_PLANE = 24, 78, 12
 
 
-def boundary(table: Table, points: Table, counts: Table) -> Figure:
-    """Probability and decision over a plane, with test rows."""
+def boundary(table: Table, borders: Table, points: Table, counts: Table) -> Figure:
+    """Probability and decision over a plane, with test rows.
+
+    `borders` has the lines of the first seed, for more classes than have scores in `table`.
+    """
     if not table["x"]:
         return nothing_to_draw(NO_PLANE)
     classes = distinct(counts["class"])
@@ -58,14 +61,17 @@ def boundary(table: Table, points: Table, counts: Table) -> Figure:
         )
     else:
         _fill_areas(axes, x, y, A)
-    for border, level in _borders(A, called, len(classes)):
+    if A is None and borders["seed"]:
+        first = where(borders, seed=borders["seed"][0])
+        axes.plot(*_with_gaps(first), color="black", linewidth=1.2)
+        _fix_limits([axes], x, y)
+    for border, level in () if A is None else _borders(A, called):
         # The lines of a negative level would be dashed.
         axes.contour(
             x, y, border, levels=[level], colors="black", linewidths=1.2, linestyles="solid"
         )
     if A is not None and len(classes) > 2:
-        for k, name in enumerate(classes):
-            _name_area(axes, x, y, _margin(A, k), name, k)
+        _name_areas(axes, x, y, A, classes)
     _rows(axes, points, classes, 4.5)
     _name_axes(axes, points)
     axes.set_title("Decision boundary in the plane of two features")
@@ -89,7 +95,8 @@ def densities(table: Table, points: Table, counts: Table) -> Figure:
             levels = [share * top for share in SHARES if share * top > density.min()]
             left.contourf(x, y, density, levels=[*levels, 1.01 * top], cmap=_growing(_hue(k)))
             left.contour(x, y, density, levels=levels, colors=_hue(k), linewidths=0.8)
-        _name_area(left, x, y, density, name, k, 18 if len(classes) == 2 else 12)
+        if _have_space(classes):
+            _name_area(left, x, y, density, name, k)
     _rows(left, points, classes, 3.0)
     left.set_title("p(x|C_k), " + ("as the rows are drawn" if known else "as normal classes"))
     if len(classes) == 2:
@@ -97,13 +104,14 @@ def densities(table: Table, points: Table, counts: Table) -> Figure:
     else:
         _fill_areas(right, x, y, by["score"])
         _draw_borders(right, x, y, by["score"], color="black", linewidth=1.6)
-        for k, name in enumerate(classes):
-            _name_area(right, x, y, _margin(by["score"], k), name, k)
+        _name_areas(right, x, y, by["score"], classes)
         right.set_title("the largest a_k = ln p(x|C_k) p(C_k)")
     for axes in (left, right):
         axes.grid(visible=False)
         _name_axes(axes, points)
     right.set_ylabel("")
+    if not _have_space(classes):
+        _legend_of(figure, left, classes)
     return figure
 
 
@@ -150,8 +158,10 @@ def posteriors(table: Table, borders: Table, points: Table, counts: Table) -> Fi
     right.set_title("Fit of the first seed")
     right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, fontsize=9)
     if len(classes) > 2:
-        for k, name in enumerate(classes):
-            _name_area(left, x, y, _margin(by["score"], k), name, k)
+        _name_areas(left, x, y, by["score"], classes)
+        if not _have_space(classes):
+            _rows(left, points, classes, 3.0)
+            _legend_of(figure, left, classes)
     return figure
 
 
@@ -216,19 +226,16 @@ def _fill_areas(axes: Axes, x: Array, y: Array, A: Array) -> None:
             axes.contourf(x, y, margin, levels=[0.0, top], colors=[_hue(k)], alpha=0.25)
 
 
-def _borders(A: Array | None, called: Array, n_classes: int) -> Iterator[tuple[Array, float]]:
+def _borders(A: Array, called: Array) -> Iterator[tuple[Array, float]]:
     """Heights and a level whose contour is a border between the areas of predicted classes."""
-    for k in range(1, n_classes):
+    for k in range(1, len(A)):
         # One class and those before it against the classes after: each border is drawn.
         beyond = called >= k
         if len(np.unique(beyond)) < 2:
             continue
-        if A is None:
-            yield beyond.astype(float), 0.5
-            continue
         margin = A[k:].max(axis=0) - A[:k].max(axis=0)
         # Of two classes the threshold p_0 need not be where they are equally likely.
-        level = float(margin[~beyond].max() + margin[beyond].min()) / 2 if n_classes == 2 else 0.0
+        level = float(margin[~beyond].max() + margin[beyond].min()) / 2 if len(A) == 2 else 0.0
         yield margin, level
 
 
@@ -267,9 +274,18 @@ def _rows(axes: Axes, points: Table, classes: list[str], size: float) -> None:
         )
 
 
-def _name_area(
-    axes: Axes, x: Array, y: Array, height: Array, name: str, k: int, letters: int = 18
-) -> None:
+def _have_space(classes: list[str]) -> bool:
+    """Whether the names of the classes can stand side by side in a plane."""
+    return len(classes) <= 5 or max(map(len, classes)) <= 4
+
+
+def _name_areas(axes: Axes, x: Array, y: Array, A: Array, classes: list[str]) -> None:
+    """The names of the classes in their areas, where there is space for them."""
+    for k, name in enumerate(classes if _have_space(classes) else []):
+        _name_area(axes, x, y, _margin(A, k), name, k)
+
+
+def _name_area(axes: Axes, x: Array, y: Array, height: Array, name: str, k: int) -> None:
     """A class's name where the height is largest, inside the frame; nowhere if it is below 0."""
     if not np.isfinite(height).any() or not np.nanmax(height) > 0:
         return
@@ -278,7 +294,7 @@ def _name_area(
     text = axes.text(
         0.04 + 0.92 * across,
         0.05 + 0.9 * up,
-        shortened(name, letters),
+        shortened(name, MOST_IN_PLANE),
         transform=axes.transAxes,
         ha="left" if across < 0.25 else "right" if across > 0.75 else "center",
         va="center",
@@ -293,7 +309,7 @@ def _name_axes(axes: Axes, points: Table) -> None:
     axes.set_ylabel(shortened(points["y_name"][0], 32))
 
 
-def _fix_limits(every: np.ndarray, x: Array, y: Array) -> None:
+def _fix_limits(every: Iterable[Axes], x: Array, y: Array) -> None:
     for axes in every:
         axes.set_xlim(x[0], x[-1])
         axes.set_ylim(y[0], y[-1])
@@ -303,9 +319,22 @@ def _legend_below(axes: Axes, classes: list[str]) -> None:
     """As many columns of classes as their names leave space for."""
     if len(classes) > 20:
         return
-    longest = min(max(map(len, classes)), MOST_LETTERS) + len("class ") + 4
-    columns = max(1, min(5, MOST_LEGEND_LETTERS // longest))
+    columns = _columns(classes, MOST_LEGEND_LETTERS)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=columns, fontsize=9)
+
+
+def _legend_of(figure: Figure, axes: Axes, classes: list[str]) -> None:
+    """The classes of one of its axes below the whole figure."""
+    handles, labels = axes.get_legend_handles_labels()
+    kept = [(one, text) for one, text in zip(handles, labels, strict=True) if "class " in text]
+    columns = _columns(classes, MOST_LEGEND_LETTERS + 30)
+    of_classes, names = [one for one, _ in kept], [text for _, text in kept]
+    figure.legend(of_classes, names, loc="outside lower center", ncols=columns, fontsize=9)
+
+
+def _columns(classes: list[str], letters: int) -> int:
+    longest = min(max(map(len, classes)), MOST_LETTERS) + len("class ") + 4
+    return max(1, min(5, letters // longest))
 
 
 def _hue(k: int) -> str:
