@@ -49,6 +49,18 @@ def report(
     opened: Annotated[
         bool, typer.Option("--open", help="Open the page in the browser of this machine.")
     ] = False,
+    served: Annotated[
+        bool,
+        typer.Option(
+            "--serve",
+            help="Serve the page to this machine alone, made again when a run changes, until "
+            "Ctrl-C.",
+        ),
+    ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", help="Port of --serve (default: a free one).", min=1, max=65535),
+    ] = None,
     figure: Annotated[
         str | None,
         typer.Option(
@@ -69,6 +81,11 @@ def report(
 
     Example: mlcli report runs --out runs/index.html
     """
+    if port is not None and not served:
+        raise ConfigError("--port", must="used with --serve")
+    if served:
+        _serve(folders or [REPORTS], port, opened, quiet, (out, readme, figure))
+        return
     if figure is not None:
         if opened or readme is not None:
             flag = "--open" if opened else "--readme"
@@ -108,6 +125,21 @@ def _figure(folders: list[Path], name: str, out: Path | None, to: Kind) -> tuple
         check_file(one, "--out")
     write_figure(folders, name, path, caption)
     return path, caption
+
+
+def _serve(
+    folders: list[Path], port: int | None, opened: bool, quiet: bool, others: tuple[object, ...]
+) -> None:
+    from mlcli.report.serve import serve
+
+    for flag, value in zip(("--out", "--readme", "--figure"), others, strict=True):
+        if value is not None:
+            raise ConfigError(flag, must="left out beside --serve, which writes no file")
+    try:
+        serve(folders, port or 0, opened, quiet)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise ConfigError("--port", must="free on this machine", got=f"{port} ({why})") from None
 
 
 def _shown(page: Path) -> bool:
