@@ -645,3 +645,132 @@ def test_baseline_shows_the_best_method_first_and_a_verdict() -> None:
     (found,) = baseline.display(metrics)
     assert [row[0] for row in found.rows] == ["trees", "constant"]
     assert found.headings[1:4] == ["accuracy", "95 % interval", "brier"]
+
+
+def test_backprop_shows_both_passes_the_gradients_the_curve_and_the_cost() -> None:
+    d = details("backprop")
+    forward, backward, gradients, curve, cost = shown("backprop")
+    steps = [d["steps"][f"step_{n:03d}"] for n in range(1, len(d["steps"]) + 1)]
+    headings = "quantity | with numbers | value | equation"
+
+    def rows(direction: str) -> list[list[str]]:
+        return [
+            [one["quantity"], one["numbers"], num(one["value"]), one["equation"]]
+            for one in steps
+            if one["pass"] == direction
+        ]
+
+    value = {one["quantity"]: one["value"] for one in steps}
+    check(
+        forward,
+        f"forward pass of 2-3-2, tanh, at x = {d['x']} with t = {d['t']}",
+        headings,
+        rows("forward"),
+        f"The outputs are {value['y_1']:.4g}, {value['y_2']:.4g} where {d['t']} are wanted: "
+        f"E = {value['E']:.4g}.",
+    )
+    first, last = d["errors"]["layer_1"], d["errors"]["layer_2"]
+    check(
+        backward,
+        "backward pass of the same row",
+        headings,
+        rows("backward"),
+        f"Over the minibatch the errors have root mean square {last:.4g} in layer 2 and "
+        f"{first:.4g} in layer 1: a factor {first / last:.4g} on the way back.",
+    )
+    expected = [
+        [
+            key.split(" ")[1],
+            f"{one['by_sums']:.10g}",
+            f"{one['central']:.10g}",
+            f"{one['error']:.1e}",
+            f"{one['one_sided_error']:.1e}",
+            "",
+        ]
+        for key, one in sorted(d["gradients"].items())
+    ]
+    worst = max(one["error"] for one in d["gradients"].values())
+    (where,) = [key for key, one in d["gradients"].items() if one["error"] == worst]
+    check(
+        gradients,
+        "gradients of E, mean of 4 rows",
+        "gradient | by sums | central difference | off by | one-sided off by | left out",
+        expected,
+        f"Sums and matrices differ by {d['check']['largest_sums_and_matrices']:.1e} of the largest "
+        f"gradient at most; the central difference is farthest off, by {worst:.1e}, for "
+        f"{where.split(' ')[1]}.",
+    )
+    found, c = d["check"], d["cost"]
+    measured, theory = (
+        10 ** found[f"log10_{name}_step"]["mean"] for name in ("measured", "predicted")
+    )
+    assert [row[0] for row in curve.rows] == [
+        "error at the fixed step",
+        "best step",
+        "power of a large step, central",
+        "power of a large step, one-sided",
+        "power of a small step, central",
+    ]
+    assert curve.rows[1][1] == f"{measured:.1e}"
+    assert curve.rows[1][3] == f"{theory:.1e}; scale {2.0 ** (-52 / 3):.1e}, (2u)^(1/3)"
+    for row, name in zip(curve.rows[2:], ("central", "one_sided", "rounding"), strict=True):
+        assert list(row[1:3]) == both(found[f"slope_{name}"])
+    factor = max(measured / theory, theory / measured)
+    assert curve.remark == (
+        f"Central differences are best with a step of {measured:.1e}, by theory {theory:.1e}: "
+        f"a factor {factor:.4g}."
+    )
+    # 2-3-2: 6 + 6 products forward; as many gradients, 6 products and 3 slopes back.
+    assert (c["forward"], c["backpropagation"], c["n_weights"]) == (12, 12 + 12 + 6 + 3, 17)
+    check(
+        cost,
+        "cost of one gradient, W = 17",
+        "one gradient of one row | forward passes | multiplications | in forward passes",
+        [
+            ["forward pass", "1", "12", "1"],
+            ["backpropagation", "1 and 1 back", "33", "2.75"],
+            ["one-sided differences, W + 1", "18", "216", "18"],
+            ["central differences, 2W", "34", "408", "34"],
+        ],
+        "Backpropagation multiplies 33 times, central differences 408 times: a factor 12.36 for "
+        "W = 17 weights.",
+    )
+
+
+def test_backprop_says_what_other_numbers_would_mean() -> None:
+    d = json.loads(json.dumps(details("backprop")))
+    show = load("backprop").display
+    d["errors"] = {"layer_1": 0.0, "layer_2": 0.5}
+    assert show(d)[1].remark == "The errors are 0.5 in layer 2 and 0 in layer 1: no gradient."
+    d["errors"] = {"layer_1": 0.0, "layer_2": 0.0}
+    assert show(d)[1].remark == "The errors of the last layer are 0: every output is its target."
+    d["errors"] = {"layer_1": 0.25}
+    assert show(d)[1].remark.startswith("One layer has weights; its errors have root mean square")
+    keys = sorted(d["gradients"])
+    for key in keys[:2]:
+        d["gradients"][key]["left_out"] = "kink of a_1(1)"
+    assert show(d)[2].rows[0][-1] == "kink of a_1(1)"
+    assert "; 2 of 17 weights are left out of the check." in show(d)[2].remark
+    for key in keys:
+        d["gradients"][key]["left_out"] = "kink of a_1(1)"
+    assert "farthest" not in show(d)[2].remark
+    del d["check"]["log10_predicted_step"]
+    assert "theory names none" in show(d)[3].remark
+    wide = {"mean": -5.0, "std": 1.0, "ci_low": -80.0, "ci_high": 70.0, "n": 2}
+    d["check"]["log10_measured_step"] = wide
+    assert show(d)[3].rows[1][2] == "over 9 powers of ten"
+    del d["check"]["log10_measured_step"]
+    assert show(d)[3].remark.startswith("Every weight of a network is left out")
+    steps = d["steps"]
+    d["steps"] = {f"step_{n:03d}": steps["step_001"] for n in range(1, 50)}
+    assert len(show(d)[0].rows) == 40
+    assert show(d)[0].remark.endswith("The first 40 of 49 rows; all are in tables/steps.csv.")
+
+
+def test_backprop_shows_milliseconds_of_each_method() -> None:
+    one = {"n_weights": 40, "forward": 1e-5, "backpropagation": 3e-5, "one_sided": 4e-4}
+    (table,) = load("backprop").display_timings({"gradient": {"004": one | {"central": 9e-4}}})
+    assert [list(row) for row in table.rows] == [["4-4-4", "40", "0.01", "0.03", "0.4", "0.9"]]
+    assert table.remark == (
+        "With 40 weights central differences take 30 times as long as backpropagation here, now."
+    )
