@@ -246,6 +246,8 @@ def test_errors_of_differences_are_those_of_theory(seed: int) -> None:
         error = abs(central_differences(loss, w, step) - gradient).max()
         n_roundings = max(SIZES) + 4
         assert theory.central(step) / 30 < error < n_roundings * theory.central(step)
+        error = abs(one_sided_differences(loss, w, step / 10) - gradient).max()
+        assert error < n_roundings * theory.one_sided(step / 10)
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant < 60, reason="longdouble is double here")
@@ -265,6 +267,15 @@ def test_the_loss_is_off_by_no_more_than_its_roundings() -> None:
         ratios.append(float(abs(exact - E)) / rounding)
     assert 0.01 < max(ratios) < max(SIZES) + 4
     assert rounding < 1000 * UNIT
+
+
+def test_the_rounding_of_the_loss_is_that_of_each_sum_times_its_error() -> None:
+    """y = 2 * 5 - 3 = 7, t = 6.5: E = 1/8, delta = 1/2, and the sum has |2 * 5| + |-3|."""
+    network = (DenseLayer(np.array([[2.0]]), np.array([-3.0]), ACTIVATIONS["identity"]),)
+    A, caches = forward(network, np.array([[5.0]]))
+    E, delta = square(A, np.array([[6.5]]))
+    found = rounding_of_loss(network, caches, backward(network, caches, delta), E)
+    assert found == UNIT * (0.125 + 0.5 * 13)
 
 
 def test_the_best_step_of_theory_is_where_its_error_is_least() -> None:
@@ -287,6 +298,8 @@ def test_a_unit_near_its_kink_is_named_for_each_weight_that_moves_it() -> None:
     near = {(1, 1)}
     assert found == [near, set(), set(), set(), near, set(), set(), set(), set()]
     assert units_at_kink(network, np.array([[1.0, 0.0]]), w, 1e-8) == [set()] * 9
+    # One row of two is enough.
+    assert units_at_kink(network, np.array([[5.0, 5.0], [1.0, 0.0]]), w, REACH)[0] == near
     smooth, v = on_one_vector(new_network(np.random.default_rng(0), (2, 2, 1), tanh()))
     assert units_at_kink(smooth, np.zeros((1, 2)), v, 1.0) == [set()] * v.size
 

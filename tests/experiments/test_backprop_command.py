@@ -15,6 +15,7 @@ from mlcli.datasets.source import open_source
 from mlcli.experiments import load
 from mlcli.experiments.backprop import check
 from mlcli.experiments.backprop.config import BackpropConfig
+from mlcli.experiments.backprop.cost import counts
 from mlcli.experiments.backprop.problem import prepare
 from tests.experiments.contract import Cases
 
@@ -280,9 +281,24 @@ def test_weights_of_large_inputs_are_left_out_and_the_run_says_so(
     n = sum(int(row["n_left_out"]) for row in table(Path("o/tables/check.csv")))
     assert f"moves a sum by more than 0.1 for {n} weights of all networks together" in done.err
     rows = {row["quantity"]: row for row in table(Path("o/tables/gradients.csv"))}
+    # Nor are they in the curve: a mean over the two networks.
+    curve = table(Path("o/tables/step_size.csv"))
+    assert float(curve[0]["left_out"]) == n / 2
     reasons = {name: row["left_out"] for name, row in rows.items()}
     assert reasons["dE/dw_11(1)"] == reasons["dE/dw_21(1)"] == "step too large"
     assert reasons["dE/dw_12(1)"] == ""
+
+
+def test_the_cost_of_a_gradient_is_counted_in_forward_passes() -> None:
+    """3-4-2: 20 products and W = 26 forward; 20, 8 and 4 back."""
+    assert counts((3, 4, 2)) == {
+        "n_weights": 26,
+        "forward": 20,
+        "backward": 32,
+        "backpropagation": 52,
+        "one_sided": 27 * 20,
+        "central": 52 * 20,
+    }
 
 
 def test_a_wrong_gradient_is_exit_4(
