@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.approximation import staircase
+from mlcli.classification.approximation import (
+    bernstein,
+    best_errors_from_below,
+    chebyshev_interpolant,
+    lebesgue_bound,
+    staircase,
+)
 from mlcli.classification.perceptron import PerceptronFit, fit_perceptron, mistake_bound
 from mlcli.datasets.dataset import ROWS_A_CLASS, few_enough
 from mlcli.datasets.source import Source
@@ -19,6 +25,25 @@ from mlcli.rng import stream
 
 Array = NDArray[np.float64]
 N_FINE = 20_001
+# Bernstein's polynomials are smooth, so that every such point shows their largest error.
+BERNSTEIN_STRIDE = 10
+
+
+@dataclass(frozen=True)
+class TwoClasses:
+    """The rows of two classes.
+
+    Attributes:
+        X: rows in z-scores, (n, D).
+        sides: -1 or +1, (n,).
+        names: of the class -1 and the class +1.
+        features: D names.
+    """
+
+    X: Array
+    sides: Array
+    names: tuple[str, str]
+    features: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -60,8 +85,8 @@ def learn_random_rows(config: PerceptronConfig, index: int) -> list[LearningRun]
     return found
 
 
-def two_classes(config: PerceptronConfig, source: Source) -> tuple[Array, Array]:
-    """Rows with the two smallest values of the target, in z-scores, and their sides -1 and +1.
+def two_classes(config: PerceptronConfig, source: Source) -> TwoClasses:
+    """Rows with the two smallest values of the target, which become the sides -1 and +1.
 
     Raises:
         DataError: the target has only one value, or is a measurement.
@@ -83,11 +108,16 @@ def two_classes(config: PerceptronConfig, source: Source) -> tuple[Array, Array]
     rows = data.t <= values[1]
     X = data.X[rows]
     X = (X - X.mean(axis=0)) / spread(X)
-    return X, np.where(data.t[rows] == values[0], -1.0, 1.0)
+    sides = np.where(data.t[rows] == values[0], -1.0, 1.0)
+    first, second = data.names_of(values[:2].tolist())
+    if data.class_names is None:
+        first, second = (f"{data.target_name} {name}" for name in (first, second))
+    return TwoClasses(X, sides, (first, second), data.feature_names)
 
 
-def learn_data(config: PerceptronConfig, X: Array, sides: Array, index: int) -> LearningRun:
-    """Rosenblatt's rule on the rows of the data set X (n, D), sides (n,), in a random order."""
+def learn_data(config: PerceptronConfig, rows: TwoClasses, index: int) -> LearningRun:
+    """Rosenblatt's rule on the rows of the data set, in a random order."""
+    X, sides = rows.X, rows.sides
     order = stream(config.seed, "order", index).permutation(sides.size)
     fit = fit_perceptron(X[order], sides[order], config.max_passes)
     return LearningRun(fit, mistake_bound(X, sides, fit.w))
@@ -137,6 +167,44 @@ def approximate(config: PerceptronConfig, index: int) -> Approximation:
         slopes = tuple(float(n @ np.log(np.maximum(e, 1e-300)) / (n @ n)) for e in (largest, rms))
     return Approximation(
         np.array(largest), np.array(rms), (slopes[0], slopes[1]), np.array(smooth), np.array(live)
+    )
+
+
+@dataclass(frozen=True)
+class Polynomials:
+    """Largest errors of functions with n numbers to choose, for each n, (n_counts,).
+
+    Attributes:
+        chebyshev: of the interpolant at n Chebyshev points.
+        least: what the best polynomial with n coefficients errs by at least.
+        bernstein: of Bernstein's polynomial of degree n - 1.
+    """
+
+    chebyshev: Array
+    least: Array
+    bernstein: Array
+
+
+def fit_polynomials(config: PerceptronConfig) -> Polynomials:
+    """Approximate the function on its interval by polynomials with as many coefficients as bins."""
+    formula = parse(config.function)
+    low, high, counts = config.function_min, config.function_max, sorted(set(config.n_bins))
+
+    def f(x: Array) -> Array:
+        return values(formula, x)
+
+    x = np.linspace(low, high, N_FINE)
+    exact, few = f(x), x[::BERNSTEIN_STRIDE]
+
+    def gap(found: Array, expected: Array) -> float:
+        return float(np.abs(found - expected).max())
+
+    chebyshev = np.array([gap(chebyshev_interpolant(f, low, high, n, x), exact) for n in counts])
+    least = best_errors_from_below(f, low, high, counts)
+    near = np.array([1 + lebesgue_bound(n) for n in counts])
+    smooth = [gap(bernstein(f, low, high, n, few), exact[::BERNSTEIN_STRIDE]) for n in counts]
+    return Polynomials(
+        chebyshev, np.minimum(np.maximum(least, chebyshev / near), chebyshev), np.array(smooth)
     )
 
 
