@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import lgamma, log, pi
+from math import frexp, ldexp, lgamma, log, pi
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,8 +137,9 @@ def best_errors_from_below(
     orthogonal polynomials that is at least sqrt(sum_{k >= n} c_k^2 / 2), whatever the polynomial.
     """
     c = chebyshev_coefficients(f(chebyshev_points(low, high, N_REFERENCE)))
-    left = np.sqrt(np.cumsum(c[::-1] ** 2)[::-1] / 2)  # sum over k >= n, at the place n
-    return np.asarray([left[n] if n < N_REFERENCE else 0.0 for n in counts])
+    unit = frexp(float(np.abs(c).max()))[1]  # a power of two, so that no square is too large
+    left = np.sqrt(np.cumsum(np.ldexp(c, -unit)[::-1] ** 2)[::-1] / 2)  # k >= n, at the place n
+    return np.asarray([ldexp(float(left[n]), unit) if n < N_REFERENCE else 0.0 for n in counts])
 
 
 def bernstein(f: Callable[[Floats], Floats], low: float, high: float, n: int, x: Floats) -> Floats:

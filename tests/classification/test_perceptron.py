@@ -250,6 +250,9 @@ def test_the_best_polynomial_is_between_its_bounds() -> None:
     assert line == pytest.approx(0.5 / np.sqrt(2))
     (parabola,) = best_errors_from_below(lambda x: x**3, -1, 1, [3])
     assert parabola == pytest.approx(0.25 / np.sqrt(2))
+    (large,) = best_errors_from_below(lambda x: 1e200 * x**2, -1, 1, [2])
+    assert large == pytest.approx(1e200 * line)
+    assert best_errors_from_below(np.zeros_like, -1, 1, [2]).tolist() == [0.0]
     assert best_errors_from_below(np.exp, 0, 1, [8192, 10_000]).tolist() == [0.0, 0.0]
 
 

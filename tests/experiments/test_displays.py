@@ -473,6 +473,10 @@ def test_perceptron_shows_staircases_beside_polynomials() -> None:
     assert "With 64 numbers the best polynomial errs by 0.01 to 0.02" in remark(0.9, 0.02)
     assert "the polynomial needs" in remark(0.9, 0.02)
     assert "the staircase needs" in remark(0.9, 0.02, 0.01)
+    # What is rounding is so beside the size of the function.
+    small = {n: {k: 1e-200 * v for k, v in m.items()} for n, m in found.items()}
+    tiny = other("perceptron", polynomials=small, largest_value=1e-200)[4].remark
+    assert tiny.startswith("With 16 numbers the best polynomial errs by 7.477e-212 to 2.099e-211")
     exact = {"staircase": 0.0, "bernstein": 0.0, "chebyshev": 1e-16, "best_at_least": 0.0}
     same_ = other("perceptron", polynomials={"n_4": exact, "n_8": exact})[4].remark
     assert same_ == "Both families have the function exactly with 4 numbers."
@@ -521,6 +525,8 @@ def test_descent_shows_the_run_the_noise_and_the_rates() -> None:
         f"{num(min(measured))} (batches of 64, rate 0.01) to {num(max(measured))} (batches of 1, "
         "rate 0.2).",
     )
+    exact = {"batch_2": {"rate_0.5": {"measured": 0.0, "theory": 0.0, "n_diverged": 0}}}
+    assert other("descent", noise=exact)[1].remark == "Measured and theory are at most 0 % apart."
     missing = {"measured": None, "theory": None, "n_diverged": 16}
     one = {"batch_2": {"rate_0.5": {"measured": 1.1, "theory": 1.0, "n_diverged": 0}}}
     assert other("descent", noise=one)[1].remark == "Measured and theory are at most 10 % apart."
@@ -579,6 +585,9 @@ def test_descent_shows_how_far_minibatches_stay_from_the_minimum() -> None:
     assert display.remark.endswith("theory says 0.75.")
     remark = other("descent", spread={"rate": 0.9, "batch_1": {"n_diverged": 16}})[3].remark
     assert remark == "No batch settles at this rate."
+    still = {"stiff_std": {**found["batch_1"]["stiff_std"], "mean": 0.0}, "stiff_theory": 0.0}
+    remark = other("descent", spread={"rate": 0.1, "batch_1": still, "batch_2": still})[3].remark
+    assert remark == "Every row is fitted exactly, so that minibatches stay at the minimum."
 
 
 def test_descent_shows_how_many_runs_leave_a_local_minimum() -> None:

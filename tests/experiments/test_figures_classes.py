@@ -556,6 +556,9 @@ def test_descent_shows_overfitting_and_then_weight_decay() -> None:
         assert frame(axes)[:2] == (title, "steps of this part")
         assert frame(axes)[3:] == ("symlog", "log")
     assert panels[0].get_ylabel() == "mean squared error, units of the target squared"
+    zero = {name: ["0"] * 2 for name in table.columns}
+    assert "does not vary" in reason(descent.overfit(zero))
+    assert "no noise" in reason(descent.noise({"measured": ["0", ""]}))
     empty = {name: list[str]() for name in table.columns}
     assert "at least 12" in reason(descent.overfit(empty))
 

@@ -30,6 +30,8 @@ CASES = Cases(
     branches=(
         "--function 'abs(x - 1/3)'",
         "--function 2",
+        "--function '0*x'",
+        "--function 'x*1e200'",
         "--data wine",
         "--truth-table 0000",
         "--truth-table 1001",

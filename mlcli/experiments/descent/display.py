@@ -75,7 +75,7 @@ def _noise(noise: Mapping[str, Any]) -> Display:
     if not settled:
         said = "No batch settles at any of these learning rates."
     else:
-        apart = max(abs(one[0] / one[3] - 1) for one in settled)
+        apart = max((abs(one[0] / one[3] - 1) for one in settled if one[3]), default=0.0)
         least, most = min(settled), max(settled)
         said = f"Measured and theory are at most {100 * apart:.2g} % apart"
         if len(settled) > 1:
@@ -122,6 +122,8 @@ def _spread(spread: Mapping[str, Any]) -> Display:
             settled.append((batch, one["stiff_std"]["mean"], one["stiff_theory"]))
     if not settled:
         said = "No batch settles at this rate."
+    elif settled[-1][1] == 0:
+        said = "Every row is fitted exactly, so that minibatches stay at the minimum."
     elif len(settled) == 1:
         batch, measured, theory = settled[0]
         said = (

@@ -211,6 +211,8 @@ def overfit(table: Table) -> Figure:
     """Training and test error: without a penalty, and then with weight decay."""
     if not table["part"]:
         return nothing_to_draw("Too few rows: at least 12 are needed to overfit some of them.")
+    if not (numbers(table["test"]) > 0).any():
+        return nothing_to_draw("The target does not vary, so that there is nothing to overfit.")
     figure = new_figure(8.6, 4.2)
     panels = figure.subplots(1, 2, sharey=True)
     lowest = 1e-3 * max(numbers(table["test"]).min(), 1e-300)
@@ -263,6 +265,8 @@ def noise(table: Table) -> Figure:
     """Noise floor against learning rate, one colour a batch size."""
     if np.isnan(numbers(table["measured"])).all():
         return nothing_to_draw("No batch settles at any of these learning rates.")
+    if not (numbers(table["measured"]) > 0).any():
+        return nothing_to_draw("Every row is fitted exactly, so that minibatches have no noise.")
     figure = new_figure(7.0, 4.6)
     axes = figure.add_subplot()
     for batch, colour in zip(distinct(table["batch_size"]), COLOURS * 3, strict=False):

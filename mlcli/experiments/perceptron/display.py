@@ -9,7 +9,7 @@ from mlcli.experiments.wording import between, interval, number
 from mlcli.result import Display
 
 BITS = ("00", "01", "10", "11")
-# Below this, relative to 1, an error is rounding.
+# Below this, relative to the largest value of the function, an error is rounding.
 ROUNDING = 1e-12
 
 
@@ -155,16 +155,17 @@ def _polynomials(metrics: Mapping[str, Any]) -> Display:
         "best polynomial at least",
     ]
     first, last = found[names[0]], found[names[-1]]
+    rounding = ROUNDING * metrics["largest_value"]
     if last["staircase"] > first["staircase"] / 2 and last["chebyshev"] > first["chebyshev"] / 2:
         said = (
             f"From {names[0][2:]} to {names[-1][2:]} numbers neither family halves its largest "
             "error, as of a function that jumps: the theorem is about continuous ones."
         )
-    elif max(first["chebyshev"], first["staircase"]) < ROUNDING:
+    elif max(first["chebyshev"], first["staircase"]) <= rounding:
         said = f"Both families have the function exactly with {names[0][2:]} numbers."
     else:
         # Beyond rounding nothing more can be seen.
-        above = [name for name in names if found[name]["chebyshev"] > ROUNDING]
+        above = [name for name in names if found[name]["chebyshev"] > rounding]
         name = above[-1] if above else names[0]
         one = found[name]
         better = "polynomial" if one["chebyshev"] < one["staircase"] else "staircase"

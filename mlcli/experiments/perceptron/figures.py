@@ -331,6 +331,10 @@ def steps(table: Table) -> Figure:
 def polynomials(table: Table) -> Figure:
     """Largest error against how many numbers may be chosen, of steps and of polynomials."""
     n = numbers(table["n_numbers"])
+    largest = max(float(numbers(table[key]).max()) for key in ("staircase", "bernstein"))
+    largest = max(largest, float(numbers(table["chebyshev"]).max()))
+    if largest == 0:
+        return nothing_to_draw("Every family has the function exactly: there is no error to draw.")
     figure = new_figure(7.4, 4.6)
     axes = figure.add_subplot()
     drawn = (
@@ -338,7 +342,7 @@ def polynomials(table: Table) -> Figure:
         ("bernstein", "Bernstein's polynomial", "^-", COLOURS[2]),
         ("chebyshev", "polynomial through Chebyshev points", "o-", COLOURS[1]),
     )
-    lowest = TINY
+    lowest = TINY * largest
     for key, label, style, colour in drawn:
         error = np.maximum(numbers(table[key]), lowest)
         axes.plot(n, error, style, color=colour, markersize=5, label=label)
@@ -443,6 +447,8 @@ def rate(table: Table) -> Figure:
 
 def deformation(table: Table) -> Figure:
     """Error and live units against the steepness of the sigmoids."""
+    if not (numbers(table["rms_error"]) > 0).any():
+        return nothing_to_draw("The sigmoids are exact: there is no error to draw.")
     figure = new_figure(7.0, 5.2)
     above, below = figure.subplots(2, 1, sharex=True)
     steepness = numbers(table["steepness"])

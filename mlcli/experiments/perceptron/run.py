@@ -136,6 +136,7 @@ def run(prepared: PreparedPerceptron, context: Context) -> Result:
     return Result(
         metrics=_metrics(config, source, found)
         | {"classes": list(prepared.rows.names), "bump": steps.numbers}
+        | {"largest_value": polynomials.size}
         | {"sigmoids": _sigmoid_metrics(sigmoids)}
         | {"polynomials": _polynomial_metrics(config, polynomials, found[0].approximation)},
         tables={

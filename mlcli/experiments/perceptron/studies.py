@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import frexp, ldexp
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,6 +124,12 @@ def learn_data(config: PerceptronConfig, rows: TwoClasses, index: int) -> Learni
     return LearningRun(fit, mistake_bound(X, sides, fit.w))
 
 
+def root_mean_square(gap: Array) -> float:
+    """sqrt(mean gap^2), in a unit that is a power of two, so that no square is too large."""
+    unit = frexp(float(np.abs(gap).max()))[1]
+    return ldexp(float(np.sqrt((np.ldexp(gap, -unit) ** 2).mean())), unit)
+
+
 @dataclass(frozen=True)
 class Approximation:
     """Errors of the staircase on one shifted interval.
@@ -154,12 +161,12 @@ def approximate(config: PerceptronConfig, index: int) -> Approximation:
     for n in counts:
         gap = staircase(f, low, high, n).evaluate(x) - exact
         largest.append(float(np.abs(gap).max()))
-        rms.append(float(np.sqrt((gap**2).mean())))
+        rms.append(root_mean_square(gap))
     steps, bin_width = staircase(f, low, high, config.shown_bins), (high - low) / config.shown_bins
     smooth, live = [], []
     for steepness in config.steepnesses:
         gap = steps.evaluate(x, steepness / bin_width) - exact
-        smooth.append(float(np.sqrt((gap**2).mean())))
+        smooth.append(root_mean_square(gap))
         z = (x[::20, None] - steps.edges) * steepness / bin_width
         live.append(float((1.0 / np.cosh(np.minimum(np.abs(z) / 2, 300.0)) ** 2 > 0.01).mean()))
     n = np.log(counts) - np.mean(np.log(counts))
@@ -178,11 +185,13 @@ class Polynomials:
         chebyshev: of the interpolant at n Chebyshev points.
         least: what the best polynomial with n coefficients errs by at least.
         bernstein: of Bernstein's polynomial of degree n - 1.
+        size: the largest |f| on the interval, a number.
     """
 
     chebyshev: Array
     least: Array
     bernstein: Array
+    size: float
 
 
 def fit_polynomials(config: PerceptronConfig) -> Polynomials:
@@ -204,7 +213,10 @@ def fit_polynomials(config: PerceptronConfig) -> Polynomials:
     near = np.array([1 + lebesgue_bound(n) for n in counts])
     smooth = [gap(bernstein(f, low, high, n, few), exact[::BERNSTEIN_STRIDE]) for n in counts]
     return Polynomials(
-        chebyshev, np.minimum(np.maximum(least, chebyshev / near), chebyshev), np.array(smooth)
+        chebyshev,
+        np.minimum(np.maximum(least, chebyshev / near), chebyshev),
+        np.array(smooth),
+        float(np.abs(exact).max()),
     )
 
 
