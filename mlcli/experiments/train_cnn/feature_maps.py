@@ -76,8 +76,12 @@ def _append(columns: dict[str, list[Any]], stage: int, name: str, maps: NDArray[
         columns["stage"].append(stage)
         columns["layer"].append(name)
         columns["channel"].append(channel)
-        text = "/".join(" ".join(f"{v:.4g}" for v in line) for line in maps[channel])
-        columns["values"].append(text)
+        columns["values"].append(grid_text(maps[channel]))
+
+
+def grid_text(values: NDArray[Any]) -> str:
+    """A matrix in one cell: spaces between entries, a slash between rows."""
+    return "/".join(" ".join(f"{v:.4g}" for v in line) for line in values)
 
 
 def invariance_table(
@@ -101,7 +105,9 @@ def invariance_table(
     if not config.max_shift:
         return columns
     members = fitted_members(fitted, shown)
-    changes = {id(one): _changes(config, problem, one) for one, _ in members}
+    # Members of one group are measured together.
+    groups = {id(one): one for one, _ in members}
+    changes = {key: _changes(config, problem, one) for key, one in groups.items()}
     layers = members[0][0].net.layers
     assert isinstance(layers, tuple)
     for s in range(min(config.max_shift, MOST_PIXELS)):
