@@ -16,36 +16,65 @@ from mlcli.neural.device import to_numpy
 
 
 @dataclass(frozen=True)
+class Step:
+    """A filter or a pool along one axis: size f, stride s, padding p, on n_in neurons."""
+
+    f: int
+    stride: int
+    padding: int
+    n_in: int
+
+
+@dataclass(frozen=True)
 class Axis:
     """Windows of the neurons of a layer along one axis of the image, in pixels.
 
     Attributes:
-        start: first pixel of the first neuron's window; negative where it begins on the padding.
-        size: pixels of a window.
-        jump: pixels between the windows of two neighbours.
         n: neurons.
+        start: first pixel of the first neuron's window; negative where it begins on the padding.
+        size: pixels of a window, those outside of the image included.
+        jump: pixels between the windows of two neighbours.
+        steps: from the image to the layer.
     """
 
-    start: int
-    size: int
-    jump: int
     n: int
+    start: int = 0
+    size: int = 1
+    jump: int = 1
+    steps: tuple[Step, ...] = ()
 
     def through(self, f: int, stride: int, padding: int, n: int) -> Axis:
         """After a filter or a pool of size f: r + (f - 1) j pixels, and s times the jump."""
-        start = self.start - padding * self.jump
-        return Axis(start, self.size + (f - 1) * self.jump, self.jump * stride, n)
+        return Axis(
+            n,
+            self.start - padding * self.jump,
+            self.size + (f - 1) * self.jump,
+            self.jump * stride,
+            (*self.steps, Step(f, stride, padding, self.n)),
+        )
 
     @property
     def whole(self) -> Axis:
-        """One neuron that sees what all of these see."""
-        return Axis(self.start, self.size + (self.n - 1) * self.jump, self.jump, 1)
+        """One neuron that sees what all of these see: a filter as large as the axis, (8.27)."""
+        return self.through(self.n, 1, 0, 1)
 
     @property
     def middle(self) -> tuple[int, int]:
         """First pixel of the middle neuron's window, and the pixel after its last."""
         first = self.start + self.n // 2 * self.jump
         return first, first + self.size
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """The pixels of the image among these: step by step without zeros around the inputs.
+
+        Pixels that a stride leaves over at the end are seen by no neuron.
+        """
+        low = high = self.n // 2
+        for step in reversed(self.steps):
+            low = max(low * step.stride - step.padding, 0)
+            high = min(high * step.stride - step.padding + step.f - 1, step.n_in - 1)
+        return (low, high + 1) if low <= high else (0, 0)
 
 
 @dataclass(frozen=True)
@@ -54,19 +83,16 @@ class ReceptiveField:
 
     Attributes:
         down, across: the windows of its neurons along the height and the width.
-        height, width: of the image.
     """
 
     down: Axis
     across: Axis
-    height: int
-    width: int
 
     @property
     def box(self) -> tuple[int, int, int, int]:
-        """Top, left, bottom and right of the part that lies in the image; the ends are excluded."""
-        (top, bottom), (left, right) = self.down.middle, self.across.middle
-        return max(top, 0), max(left, 0), min(bottom, self.height), min(right, self.width)
+        """Top, left, bottom and right of the pixels of the image; the ends are excluded."""
+        (top, bottom), (left, right) = self.down.seen, self.across.seen
+        return (top, left, bottom, right) if top < bottom and left < right else (0, 0, 0, 0)
 
 
 def receptive_fields(layers: Sequence[CNNLayer]) -> tuple[ReceptiveField, ...]:
@@ -80,7 +106,7 @@ def receptive_fields(layers: Sequence[CNNLayer]) -> tuple[ReceptiveField, ...]:
         layers: with their shapes, from `architecture.shapes`.
     """
     _, height, width = layers[0].input
-    down, across = Axis(0, 1, 1, height), Axis(0, 1, 1, width)
+    down, across = Axis(height), Axis(width)
     found = []
     for layer in layers:
         kind, spec = layer.spec.kind, layer.spec
@@ -97,7 +123,7 @@ def receptive_fields(layers: Sequence[CNNLayer]) -> tuple[ReceptiveField, ...]:
             across = across.whole
         elif kind == "global" or (kind == "dense" and (down.n > 1 or across.n > 1)):
             down, across = down.whole, across.whole
-        found.append(ReceptiveField(down, across, height, width))
+        found.append(ReceptiveField(down, across))
     return tuple(found)
 
 

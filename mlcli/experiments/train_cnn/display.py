@@ -81,8 +81,8 @@ def _rate(equal: Mapping[str, Any]) -> str:
         return ""
     score = "accuracy" if "validation_accuracy" in equal["rates"]["rate_0"] else "loss"
     return (
-        f"It is trained at a rate of {number(equal['learning_rate'])}, which has the best {score} "
-        f"of {len(equal['rates'])} on the rows to watch."
+        f"The perceptron is trained at a rate of {number(equal['learning_rate'])}, which has the best "
+        f"{score} of {len(equal['rates'])} on the rows to watch."
     )
 
 
@@ -211,8 +211,8 @@ def _fields(found: Mapping[str, Any]) -> Display:
         for one in layers
     ]
     agree = f"in {found['n_agree']} of {found['n_layers']} layers"
-    ends = [i for i, one in enumerate(layers) if one["layer"].startswith(NO_IMAGES)]
-    images = layers[: min(ends)] if ends and min(ends) else layers
+    vectors = (i for i, one in enumerate(layers) if one["layer"].startswith(NO_IMAGES))
+    images = layers[: next(vectors, len(layers))] or layers
     wide = max(images, key=lambda one: one["theory_height"] * one["theory_width"])
     remark = (
         f"Gradients reach just the pixels of the recursion {agree}. The widest field of a layer "
@@ -236,7 +236,7 @@ def next_command(metrics: Mapping[str, Any]) -> str:
 
 
 def _costly_shift(metrics: Mapping[str, Any]) -> int:
-    """The least shift that costs `COSTLY` of the accuracy, or as much more error; 0 if none does."""
+    """The least shift that changes the score by more than `COSTLY` of it; 0 if none does."""
     scores: Mapping[str, Any] = next(iter(metrics.get("shifts", {}).values()), {})
     start = scores.get("00", {}).get("mean")
     for pixels in sorted(scores):

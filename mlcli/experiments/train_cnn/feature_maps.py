@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.convolution.shifts import shifted
 from mlcli.experiments.networks.architectures import image_shape_of
 from mlcli.experiments.networks.fitting import FittedGroup
 from mlcli.experiments.networks.member_groups import group_kernels, view_of
@@ -16,7 +17,7 @@ from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.tables import fitted_members
 from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.summary import summary
-from mlcli.experiments.train_cnn.shifts import DIRECTIONS, shifted
+from mlcli.experiments.train_cnn.shifts import DIRECTIONS
 from mlcli.neural.batches import View, member_rows
 from mlcli.neural.cnn import CNN, each_layer, relative_changes
 from mlcli.neural.device import to_numpy

@@ -152,31 +152,37 @@ def only_rate(config: Any, fitted: FittedGroup, rate: float) -> FittedGroup | No
 
 
 def rate_metrics(problem: Problem, choice: RateChoice) -> dict[str, Any]:
-    """The rate that is taken, and the scores of each on the validation rows."""
-    found: dict[str, Any] = {"learning_rate": choice.rates[choice.chosen]}
-    table = rates_table(problem, choice)
-    if table["rate"]:
-        found["rates"] = {
-            f"rate_{i}": {key: table[key][i] for key in table} for i in range(len(table["rate"]))
-        }
-    return found
+    """The rate that is taken, and the scores of each on the validation rows, over the seeds.
 
-
-def rates_table(problem: Problem, choice: RateChoice) -> Columns:
-    """Each rate: mean loss and accuracy on validation rows over the seeds, and whether it is taken.
-
-    Accuracies are left out of a regression.
+    Accuracies are left out of a regression; all of it where there was nothing to choose.
     """
-    columns: dict[str, list[Any]] = {"rate": [], "is_chosen": []}
+    found: dict[str, Any] = {"learning_rate": choice.rates[choice.chosen]}
     scores = {"validation_loss": choice.losses}
     if choice.accuracies is not None:
         scores["validation_accuracy"] = choice.accuracies
-    for i in range(len(choice.losses)):
-        columns["rate"].append(choice.rates[i])
-        columns["is_chosen"].append(i == choice.chosen)
-        for name, values in scores.items():
-            one = summary(values[i], name, rows_of(problem, name))
-            for key in ("mean", "ci_low", "ci_high"):
+    rates = {
+        f"rate_{i}": {
+            "rate": choice.rates[i],
+            "is_chosen": i == choice.chosen,
+            **{
+                name: summary(values[i], name, rows_of(problem, name))
+                for name, values in scores.items()
+            },
+        }
+        for i in range(len(choice.losses))
+    }
+    return found | {"rates": rates} if rates else found
+
+
+def rates_table(problem: Problem, choice: RateChoice | None) -> Columns:
+    """The same in rows: each rate with its mean scores, and whether it is taken."""
+    columns: dict[str, list[Any]] = {"rate": [], "is_chosen": []}
+    rates = {} if choice is None else rate_metrics(problem, choice).get("rates", {})
+    for row in rates.values():
+        columns["rate"].append(row["rate"])
+        columns["is_chosen"].append(row["is_chosen"])
+        for name in ("validation_loss", "validation_accuracy"):
+            for key in ("mean", "ci_low", "ci_high") if name in row else ():
                 end = "" if key == "mean" else f"_{key}"
-                columns.setdefault(f"{name}{end}", []).append(one[key])
+                columns.setdefault(f"{name}{end}", []).append(row[name][key])
     return columns

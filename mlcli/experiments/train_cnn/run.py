@@ -141,7 +141,7 @@ def run(prepared: PreparedCnn, context: Context) -> Result:
             "members": tables.members_table(outcomes, shown),
             "misclassified": tables.misclassified_table(config, problem, shown, outcomes),
             "predictions": tables.predictions_table(problem, shown, outcomes),
-            "rates": {"rate": []} if choice is None else rates_table(problem, choice),
+            "rates": rates_table(problem, choice),
             "schedules": tables.schedules_table(config, problem, variants),
             "tests": tables.tests_table(tests),
         },

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.convolution.shifts import shifted
 from mlcli.experiments.networks.architectures import image_shape_of
 from mlcli.experiments.networks.fitting import FittedGroup
 from mlcli.experiments.networks.member_groups import group_kernels, loss_of, view_of
@@ -21,17 +22,6 @@ Floats = NDArray[np.float64]
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 # At most so many test rows of a member are shifted.
 MOST_ROWS = 1000
-
-
-def shifted(images: NDArray[Any], down: int, right: int, fill: float) -> NDArray[Any]:
-    """Images (n, c, h, w) shifted by whole pixels; pixels from outside are `fill`."""
-    h, w = images.shape[2:]
-    moved = np.full_like(images, fill)
-    if abs(down) < h and abs(right) < w:
-        to = (slice(max(down, 0), h + min(down, 0)), slice(max(right, 0), w + min(right, 0)))
-        of = (slice(max(-down, 0), h - max(down, 0)), slice(max(-right, 0), w - max(right, 0)))
-        moved[:, :, to[0], to[1]] = images[:, :, of[0], of[1]]
-    return moved
 
 
 def accuracies(
