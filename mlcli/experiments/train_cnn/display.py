@@ -81,8 +81,8 @@ def _rate(equal: Mapping[str, Any]) -> str:
         return ""
     score = "accuracy" if "validation_accuracy" in equal["rates"]["rate_0"] else "loss"
     return (
-        f"The perceptron is trained at a rate of {number(equal['learning_rate'])}, which has the best "
-        f"{score} of {len(equal['rates'])} on the rows to watch."
+        f"The perceptron is trained at a rate of {number(equal['learning_rate'])}, which has the "
+        f"best {score} of {len(equal['rates'])} on the rows to watch."
     )
 
 
