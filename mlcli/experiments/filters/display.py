@@ -78,12 +78,15 @@ def _of_matrices(found: Mapping[str, Any]) -> str:
     names = [name for name, value in largest.items() if value == most]
     return (
         f"{sum(checked)} of {len(checked)} matrices are as in the notes. To the edge "
-        f"{_listed(names)} answers most, with {number(most)}."
+        f"{_listed(names)} most, with {number(most)}."
     )
 
 
 def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} alike"
+    """``sobel answers``, or ``sobel and scharr answer``."""
+    if len(names) == 1:
+        return f"{names[0]} answers"
+    return f"{', '.join(names[:-1])} and {names[-1]} answer"
 
 
 def _scan(found: Mapping[str, Any]) -> Display:
@@ -120,10 +123,10 @@ def _products(found: Mapping[str, Any]) -> Display:
         ["A unrolled (8.24)", "both", found["unrolled_tensor"]],
         ["indices: row, column, channel", "both", found["order"]],
     ]
-    equal = "also" if found["over_channels"] == found["tensor_unrolled"] else "not"
+    equal = found["over_channels"] == found["tensor_unrolled"]
     remark = (
         f"In {alike} of {len(channels)} channels the three agree. The channels add up to "
-        f"{number(found['over_channels'])}, which {equal} the unrolled tensors give."
+        f"{number(found['over_channels'])}, the unrolled tensors {'too' if equal else 'do not'}."
     )
     return Display(
         "inner products of two tensors of 2 x 2 x 2", ["by", "of", "value"], rows, remark
@@ -184,7 +187,7 @@ def _filters(metrics: Mapping[str, Any]) -> Display:
     every = metrics["filters"]
     most = max(one["mean_size"] for one in every.values())
     names = [name for name, one in every.items() if one["mean_size"] == most]
-    remark = f"On average {_listed(names)} answers most, with {number(most)}."
+    remark = f"On average {_listed(names)} most, with {number(most)}."
     if k > 1:
         remark += f" Each pixel is the mean of {k} x {k} of the original."
     return Display(title, headings, rows, remark)

@@ -55,11 +55,11 @@ def _equal(metrics: Mapping[str, Any]) -> Display:
     headings = ["network", "parameters"]
     for name in names:
         headings += [name.replace("_", " "), "95 % interval"]
-    said = " ".join([_compared(names[0], first[names[0]], equal[names[0]]), _rate(equal)])
+    said = " ".join([compare_scores(names[0], first[names[0]], equal[names[0]]), _rate(equal)])
     return Display("a perceptron of equal size", headings, rows, said.strip())
 
 
-def _compared(name: str, own: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+def compare_scores(name: str, own: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """Which of the two networks is better, and whether their intervals lie apart."""
     words = name.replace("_", " ")
     if own["mean"] is None or other["mean"] is None:
