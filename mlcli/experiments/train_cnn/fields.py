@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mlcli.experiments.networks.architectures import image_shape_of
@@ -19,6 +18,7 @@ from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.train_cnn.feature_maps import grid_text, standardised
 from mlcli.neural.architecture import CNNLayer
 from mlcli.neural.cnn import CNN
+from mlcli.neural.device import on_device
 from mlcli.neural.receptive_fields import (
     ReceptiveField,
     box_of,
@@ -74,8 +74,7 @@ def fields_of(
     with group_kernels(one.group, net.theta.device):
         X = standardised(one, problem, images)
         drawn = rng.normal(size=(net.n_members, n_noise, X.shape[2]))
-        noise = torch.as_tensor(drawn).to(X.device, X.dtype)
-        reached = measured_fields(net, noise, rng)
+        reached = measured_fields(net, on_device(drawn, X), rng)
         strength = measured_fields(net, X, rng)
     image = problem.in_data(problem.X[rows[0]]).reshape(images.shape[1:]).mean(axis=0)
     return MeasuredFields(net.layers, receptive_fields(net.layers), reached, strength, image)

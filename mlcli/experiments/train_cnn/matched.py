@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mlcli.experiments.networks.fitting import FittedGroup
 from mlcli.experiments.networks.member_groups import (
@@ -134,7 +133,7 @@ def only_rate(config: Any, fitted: FittedGroup, rate: float) -> FittedGroup | No
     group = MemberGroup(tuple(fitted.group.members[m] for m in kept), fitted.group.architecture)
     net, trained = network_of(config, group), fitted.trained
 
-    def part(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def part(state: Mapping[str, Any]) -> dict[str, Any]:
         return {name: tensor[kept] for name, tensor in state.items()}
 
     net.load_state_dict(part(fitted.net.state_dict()))
