@@ -542,6 +542,13 @@ def scored(mean: float | None, low: float | None, high: float | None) -> dict[st
             "The perceptron has the better test accuracy, by 0.05; the intervals overlap.",
         ),
         (
+            "test_accuracy",
+            scored(0.9, 0.85, 0.95),
+            scored(0.87, 0.8, 0.92),
+            "The convolutional network has the better test accuracy, by 0.03; the intervals "
+            "overlap.",
+        ),
+        (
             "test_mse",
             scored(2.0, 1.0, 3.0),
             scored(9.0, 8.0, 10.0),

@@ -282,6 +282,25 @@ def test_receptive_fields_are_reported_by_recursion_and_by_gradients(
         assert (strength == 0).all()
 
 
+def test_half_of_the_gradient_comes_from_a_square_around_the_middle() -> None:
+    from mlcli.experiments.train_cnn.fields import half_side
+    from mlcli.neural.receptive_fields import Axis, ReceptiveField
+
+    def half(size: int, strength: np.ndarray) -> int:
+        axis = Axis(1, start=(9 - size) // 2, size=size)
+        return half_side(strength, ReceptiveField(axis, axis))
+
+    even, odd, peak = np.zeros((3, 9, 9))
+    odd[2:7, 2:7] = 1
+    even[2:6, 2:6] = 1
+    # 9 of 25 pixels are less than half of them, and 4 of 16.
+    assert (half(5, odd), half(4, even)) == (5, 4)
+    peak[4, 4], peak[0, 0] = 1.0, 0.9
+    assert half(9, peak) == 1
+    peak[4, 4] = 0.8
+    assert half(9, peak) == 9
+
+
 def test_feature_maps_and_invariance(mlcli: Run, empty_folder: Path) -> None:
     done = mlcli(*SMALL, *LAYERS, "--max-shift", "2", "--out", "o")
     assert done.code == 0, done.err
