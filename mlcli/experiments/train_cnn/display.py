@@ -102,7 +102,7 @@ def _of_changes(moved: Sequence[Mapping[str, Any]]) -> str:
     changes = [one["change"]["mean"] for one in moved]
     pools = [i for i, one in enumerate(moved) if one["layer"].startswith(("pool", "global")) and i]
     known = [i for i in pools if changes[i] is not None and changes[i - 1] is not None]
-    said = "The output of no pool or of a pool alone can be compared with what goes into it."
+    said = "No pool follows a layer whose change is known."
     if known:
         lower = sum(changes[i] < changes[i - 1] for i in known)
         said = f"{lower} of {len(known)} pools change less than what goes into them."

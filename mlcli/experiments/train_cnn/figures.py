@@ -265,15 +265,15 @@ def _sides(axes: Axes, fields: Table, colours: Mapping[str, str], side: int) -> 
     axes.plot(larger("measured_"), places, "D", color="black", markersize=5, label="gradients")
     half = numbers(fields["half_side"])[kept]
     axes.plot(half, places, "|", color="black", markersize=11, label="half of the gradient")
-    axes.axvline(side, color=POINTS, linestyle="--", linewidth=1)
-    axes.text(side, -0.8, f"image: {side}", ha="center", va="bottom", fontsize=8)
+    words = f"side of the image, {side}"
+    axes.axvline(side, color=POINTS, linestyle="--", linewidth=1, label=words)
     names = [f"{fields['number'][i]}: {shortened(fields['layer'][i], 24)}" for i in kept]
     axes.set_yticks(places, names, fontsize=8)
     axes.set_ylim(len(kept) - 0.4, -0.7)
     axes.set_xlim(left=0)
     axes.grid(False, axis="y")
     axes.set_xlabel("larger side of the field, pixels")
-    axes.legend(fontsize=8, loc="lower right" if theory[-1] < 0.6 * theory.max() else "upper right")
+    axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
 
 
 def class_map(picture: Table, cells: Table) -> Figure:
