@@ -111,12 +111,12 @@ class CNN(BatchedModule):
 
     def through(self, X: Tensor, n_layers: int) -> Tensor:
         """Output of the first n layers: images (B, M c, h, w) or vectors (M, B, n)."""
-        Z = self._images(X)  # (B, M c, h, w)
+        Z = self.images(X)  # (B, M c, h, w)
         for layer in self.layers[:n_layers]:
             Z = _STEPS[layer.spec.kind](self, layer, Z)
         return Z
 
-    def _images(self, X: Tensor) -> Tensor:
+    def images(self, X: Tensor) -> Tensor:
         """(M, B, c, h, w) or (M, B, c h w) to (B, M c, h, w)."""
         if X.dim() == 3 and X.shape[2] == math.prod(self.input_shape):
             X = X.reshape(*X.shape[:2], *self.input_shape)  # (M, B, c, h, w)
@@ -329,17 +329,24 @@ def max_pool(Z: Tensor, size: tuple[int, int], stride: tuple[int, int]) -> Tenso
 Floats = NDArray[np.float64]
 
 
-@torch.no_grad()
-def each_layer(net: CNN, X: Tensor) -> Iterator[tuple[CNNLayer, Tensor]]:
-    """Each layer with its output in evaluation mode: (M, B, c, h, w) or (M, B, n).
+def layer_outputs(net: CNN, X: Tensor) -> Iterator[tuple[CNNLayer, Tensor]]:
+    """Each layer with its output, (M, B, c, h, w) or (M, B, n).
 
     Args:
-        net: M members.
+        net: M members, in training or evaluation mode.
         X: images (M, B, c, h, w), or unrolled (M, B, c h w).
     """
+    Z = net.images(X)  # (B, M c, h, w)
+    for layer in net.layers:
+        Z = _STEPS[layer.spec.kind](net, layer, Z)
+        yield layer, net.by_member(Z)
+
+
+@torch.no_grad()
+def each_layer(net: CNN, X: Tensor) -> Iterator[tuple[CNNLayer, Tensor]]:
+    """The same in evaluation mode and without gradients."""
     net.eval()
-    for i, layer in enumerate(net.layers, start=1):
-        yield layer, net.by_member(net.through(X, i))
+    yield from layer_outputs(net, X)
 
 
 def relative_changes(net: CNN, X: Tensor, X_moved: Tensor) -> Floats:

@@ -15,6 +15,8 @@ from figure_reading import REPORTS
 
 from mlcli.experiments import load
 from mlcli.experiments.baseline import display as baseline
+from mlcli.experiments.filters import display as filters_display
+from mlcli.experiments.train_cnn import display as train_cnn
 from mlcli.result import Display
 
 
@@ -939,24 +941,59 @@ def test_train_mlp_shows_differences_of_variants() -> None:
 
 def test_train_cnn_shows_layers_shifts_and_the_larger_picture() -> None:
     d = details("train_cnn")
-    _, layers, equal, shifts, moved, deployed = shown("train_cnn")
+    _, layers, fields, equal, shifts, moved, deployed = shown("train_cnn")
     found = [d["layers"][k] for k in sorted(d["layers"])]
     rows = [[m["layer"], m["output"], str(m["parameters"]), str(m["bytes_a_row"])] for m in found]
-    total = f"{sum(m['parameters'] for m in found)} parameters."
-    check(layers, "layers", "layer | output | parameters | bytes a row", rows, total)
+    counts = {m["layer"]: m["parameters"] for m in found}
+    total = sum(m["parameters"] for m in found)
+    said = f"{total} parameters, {percent(counts['dense 96'] / total)} of them in dense 96."
+    check(layers, "layers", "layer | output | parameters | bytes a row", rows, said)
+    every = [m for k, m in sorted(d["receptive_fields"].items()) if k.isdigit()]
+    check(
+        fields,
+        "receptive field of the neuron in the middle, pixels",
+        "layer | step | recursion | in the image | gradients | half of the gradient",
+        [
+            [
+                m["layer"],
+                str(m["jump"]),
+                *(f"{m[f'{k}height']} x {m[f'{k}width']}" for k in ("theory_", "", "measured_")),
+                str(m["half_side"]),
+            ]
+            for m in every
+        ],
+        fields.remark,
+    )
+    assert [m["layer"] for m in every] == [m["layer"] for m in found]
     rows = [
         [name, str(m["n_parameters"]), *both(m["test_accuracy"])]
         for name, m in (("convolutional", d), ("perceptron", d["equal_mlp"]))
     ]
     headings = "network | parameters | test accuracy | 95 % interval"
-    check(equal, "a perceptron of equal size", headings, rows)
+    gap = d["test_accuracy"]["mean"] - d["equal_mlp"]["test_accuracy"]["mean"]
+    rate = d["equal_mlp"]["learning_rate"]
+    said = (
+        f"The convolutional network has the better test accuracy, by {gap:.3g}; the intervals "
+        f"overlap. The perceptron is trained at a rate of {rate:g}, which has the best accuracy "
+        "of 4 on the rows to watch."
+    )
+    check(equal, "a perceptron of equal size", headings, rows, said)
     of_cnn = next(k for k in d["shifts"] if k != "equal_mlp")
     rows = [
         [str(int(k)), *both(d["shifts"][of_cnn][k]), *both(d["shifts"]["equal_mlp"][k])]
         for k in sorted(d["shifts"][of_cnn])
     ]
     headings = f"pixels | {of_cnn} | 95 % interval | perceptron | 95 % interval"
-    said = "At most 1000 test rows are shifted."
+    both_means = {
+        k: (d["shifts"][of_cnn][k]["mean"], d["shifts"]["equal_mlp"][k]["mean"])
+        for k in d["shifts"][of_cnn]
+    }
+    far = max(both_means, key=lambda k: abs(both_means[k][0] - both_means[k][1]))
+    said = (
+        f"The networks are farthest apart at {int(far)} pixels: {num(both_means[far][0])} "
+        f"({of_cnn}), {num(both_means[far][1])} (the perceptron). At most 1000 test rows are "
+        "shifted."
+    )
     check(shifts, "test accuracy on shifted images", headings, rows, said)
     m = d["moved_by_a_pixel"]
     check(
@@ -964,7 +1001,9 @@ def test_train_cnn_shows_layers_shifts_and_the_larger_picture() -> None:
         "what a shift of one pixel changes",
         "layer | relative change | 95 % interval",
         [[m[k]["layer"], *both(m[k]["change"])] for k in sorted(m)],
-        "Norm of the change of a layer's output over the norm of the output.",
+        f"3 of 3 pools change less than what goes into them. The first layer changes by "
+        f"{num(m['01']['change']['mean'])} of its norm, the outputs by "
+        f"{num(m['17']['change']['mean'])}.",
     )
     m = d["deployed"]
     (row,) = deployed.rows
@@ -972,6 +1011,109 @@ def test_train_cnn_shows_layers_shifts_and_the_larger_picture() -> None:
     worst = f"{m['largest_difference']:.1e}"
     assert list(row) == [f"{size} x {size}", cells, str(m["n_images"]), str(m["n_right"]), worst]
     assert deployed.headings[3] == "seen as what they are"
+    assert deployed.remark == (
+        f"{m['n_right']} of {m['n_images']} images are seen as what they are. At "
+        f"{m['n_places_seen']} of {m['map_height'] * m['map_width']} places the largest logit is "
+        f"at least {num(m['evidence_floor'])}, as on 95 % of the watched images; "
+        f"{m['n_seen_on_images']} of them lie on an image."
+    )
+
+
+def scored(mean: float | None, low: float | None, high: float | None) -> dict[str, float | None]:
+    return {"mean": mean, "ci_low": low, "ci_high": high}
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "other", "said"),
+    [
+        (
+            "test_accuracy",
+            scored(0.9, 0.89, 0.91),
+            scored(0.8, 0.79, 0.81),
+            "The convolutional network has the better test accuracy, by 0.1; the intervals lie "
+            "apart.",
+        ),
+        (
+            "test_accuracy",
+            scored(0.8, 0.7, 0.9),
+            scored(0.85, 0.8, 0.9),
+            "The perceptron has the better test accuracy, by 0.05; the intervals overlap.",
+        ),
+        (
+            "test_accuracy",
+            scored(0.9, 0.85, 0.95),
+            scored(0.87, 0.8, 0.92),
+            "The convolutional network has the better test accuracy, by 0.03; the intervals "
+            "overlap.",
+        ),
+        (
+            "test_mse",
+            scored(2.0, 1.0, 3.0),
+            scored(9.0, 8.0, 10.0),
+            "The convolutional network has the better test mse, by 7; the intervals lie apart.",
+        ),
+        (
+            "test_accuracy",
+            scored(0.8, 0.7, 0.9),
+            scored(0.8, 0.7, 0.9),
+            "Both have the same test accuracy, 0.8.",
+        ),
+        (
+            "test_mse",
+            scored(0.5, None, None),
+            scored(0.25, None, None),
+            "The perceptron has the better test mse, by 0.25; one seed has no interval.",
+        ),
+        (
+            "test_accuracy",
+            scored(None, None, None),
+            scored(0.8, 0.7, 0.9),
+            "There is no test accuracy of both to compare.",
+        ),
+    ],
+)
+def test_two_networks_are_told_apart_by_their_intervals(
+    name: str, own: dict[str, Any], other: dict[str, Any], said: str
+) -> None:
+    assert train_cnn.compare_scores(name, own, other) == said
+
+
+def test_what_train_cnn_says_follows_other_numbers() -> None:
+    """Networks with equal layers, one network alone, pools that change more, no evidence."""
+    d = json.loads(json.dumps(details("train_cnn")))
+    d["layers"] = {k: m | {"parameters": 5} for k, m in d["layers"].items()}
+    del d["shifts"]["equal_mlp"]
+    d["moved_by_a_pixel"]["02"]["change"]["mean"] = 9.0
+    d["moved_by_a_pixel"]["17"]["change"]["mean"] = None
+    del d["deployed"]["evidence_floor"]
+    del d["equal_mlp"]["rates"]
+    d["receptive_fields"]["n_agree"] = 3
+    d["receptive_fields"]["01"]["theory_height"] = 500
+    _, layers, fields, equal, shifts, moved, deployed = train_cnn.display(d)
+    assert layers.remark == "85 parameters, 6 % of them in each of 17 layers."
+    assert fields.remark.startswith("Gradients reach just the pixels of the recursion in 3 of 17")
+    assert "field of a layer of images is 500 x 3, but half" in fields.remark
+    assert equal.remark.endswith("overlap.")
+    first, last = (num(d["shifts"]["cnn"][k]["mean"]) for k in ("00", "06"))
+    assert shifts.remark.startswith(f"Moved by 6 pixels: {last} (cnn); by 0: {first} (cnn).")
+    assert moved.remark == "2 of 3 pools change less than what goes into them."
+    assert deployed.remark == "4 of 4 images are seen as what they are."
+    assert train_cnn.next_command(d) == "train-cnn --architecture basic --augment-shift 2"
+    del d["shifts"]
+    d["layers"] = {
+        "00": {"layer": "conv 4 3x3"},
+        "01": {"layer": "flatten"},
+        "02": {"layer": "dense 3"},
+    }
+    d["data"]["n_train"] = 20
+    line = "train-cnn --layers 'conv 4 3x3,flatten' --batch-size 20 --n-seeds 10"
+    assert train_cnn.next_command(d) == line
+    d["layers"] = {
+        "00": {"layer": "relu"},
+        "01": {"layer": "conv 3 1x1"},
+        "02": {"layer": "global avg"},
+    }
+    assert train_cnn.next_command(d).startswith("train-cnn --layers relu --batch")
 
 
 def test_lr_find_shows_rates_trainings_and_differences() -> None:
@@ -1112,7 +1254,7 @@ def test_propagate_shows_draws_of_weights_what_stays_alive_and_alphas() -> None:
 
 def test_filters_shows_matrices_filters_pooling_and_shifts() -> None:
     d = details("filters")
-    matrix, filters, layers, pooling, shifts = shown("filters")
+    matrix, scan, products, filters, layers, pooling, moved, shifts = shown("filters")
     cells = {row[0]: list(row) for row in matrix.rows}
     assert list(cells)[:2] == ["difference", "vertical"]
     for name, m in d["matrix"].items():
@@ -1123,6 +1265,7 @@ def test_filters_shows_matrices_filters_pooling_and_shifts() -> None:
         assert cells[name][1] == {"difference": "(8.2)", "vertical": "(8.12), corrected"}.get(
             name, ""
         )
+    check_filter_examples(d, matrix, scan, products, moved)
     for row in filters.rows:
         m = d["filters"][row[0]]
         shape = f"{m['output_height']} x {m['output_width']} x {m['output_channels']}"
@@ -1152,6 +1295,90 @@ def test_filters_shows_matrices_filters_pooling_and_shifts() -> None:
         assert list(row[2:]) == expected
     headings = "unrolled | shift | cosine with itself | 95 % interval | with others"
     assert " | ".join(shifts.headings) == f"{headings} | nearest of its class | 95 % interval"
+    largest = max(d["filters"], key=lambda name: d["filters"][name]["mean_size"])
+    said = f"On average {largest} answers most, with {num(d['filters'][largest]['mean_size'])}."
+    k = d["picture"]["reduced_by"]
+    assert filters.remark == f"{said} Each pixel is the mean of {k} x {k} of the original."
+    ratio = asked["n_parameters_dense"] / asked["n_parameters"]
+    assert f"has {ratio:,.0f} times the parameters; 54 of 54 shapes" in layers.remark
+    assert pooling.remark.startswith("Average pooling keeps more of the variance.")
+    first = d["shifts"]["shift_1"]
+    pair = [num(first[name]["similarity"]["mean"]) for name in ("pixels", "max_pooled")]
+    said = f"leaves a cosine of {pair[0]} with the image itself, and of {pair[1]} after max pooling"
+    assert said in shifts.remark
+
+
+def check_filter_examples(
+    d: Mapping[str, Any], matrix: Display, scan: Display, products: Display, moved: Display
+) -> None:
+    """The tables of the notes' matrix, of Figure 20, of (8.4) to (8.7), and of equivariance."""
+    assert matrix.remark == (
+        "2 of 2 matrices are as in the notes. To the edge scharr answers most, with 160."
+    )
+    places = [d["scan"][f"place_{k}"] for k in (1, 2, 3)]
+    check(
+        scan,
+        "filter vertical scans the matrix, stride 1",
+        "place | pixels times weights | sum",
+        [[f"{m['row']}, {m['column']}", m["products"], num(m["sum"])] for m in places],
+        "16 places, one for each pixel of the output. At row 1, column 2 the products add up to "
+        "30.",
+    )
+    m = d["inner_products"]
+    cells = [list(row)[2] for row in products.rows]
+    keys = ("sum_of_products", "trace", "unrolled")
+    expected = [num(m[f"channel_{k}"][key]) for k in (1, 2) for key in keys]
+    expected += [num(m["over_channels"]), num(m["tensor_unrolled"])]
+    assert cells == [*expected, m["unrolled_tensor"], m["order"]]
+    assert products.remark == (
+        "In 2 of 2 channels the three agree. The channels add up to 12, the unrolled tensors too."
+    )
+    rows, most = [], (0.0, "", 0)
+    for _, one in sorted(d["equivariance"].items()):
+        for k in (1, 2, 3):
+            change, exact = one[f"shift_{k}"]["change"], one[f"shift_{k}"]["is_exact"]
+            name = one["name"] if k == 1 else ""
+            rows.append([name, str(k), "0" if exact else "more", *both(change)])
+            if not exact:
+                most = max(most, (change["mean"], one["name"], k))
+    said = (
+        "Where a shift of the image is one of the output, the largest difference is 0 of its norm; "
+        f"elsewhere it is up to {num(most[0])}, {most[1]}, at {most[2]} pixel."
+    )
+    headings = "operation | shift | theory | change | 95 % interval"
+    check(moved, "what no shift of the output undoes", headings, rows, said)
+
+
+def test_what_filters_says_follows_other_numbers() -> None:
+    """A filter of one's own that answers as much, a constant picture, routes that differ."""
+    d = json.loads(json.dumps(details("filters")))
+    d["matrix"]["kernel"] = {"row_1": "0 -160 0"}
+    d["matrix"]["vertical"]["equals_notes"] = False
+    d["picture"]["reduced_by"] = 1
+    d["filters"]["sobel"]["mean_size"] = d["filters"]["scharr"]["mean_size"]
+    d["pooling"]["max"]["variance_kept"] = d["pooling"]["average"]["variance_kept"] = None
+    d["inner_products"]["channel_1"]["trace"] = 7.0
+    d["inner_products"]["tensor_unrolled"] = 13.0
+    for one in d["equivariance"].values():
+        for k in (1, 2, 3):
+            one[f"shift_{k}"]["is_exact"] = True
+    matrix, _, products, filters, _, pooling, moved, _ = filters_display.display(d)
+    assert matrix.remark == (
+        "1 of 2 matrices are as in the notes. To the edge scharr and kernel answer most, with 160."
+    )
+    assert products.remark == (
+        "In 1 of 2 channels the three agree. The channels add up to 12, the unrolled tensors "
+        "do not."
+    )
+    assert filters.remark.startswith("On average scharr and sobel answer most")
+    assert "original" not in filters.remark
+    assert pooling.remark.startswith("The picture is constant and has no variance to keep.")
+    assert ";" not in moved.remark
+    assert filters_display.next_command(d) == "filters --stride 2 --padding same"
+    d["stride"] = 2
+    assert filters_display.next_command(d).startswith("filters --kernel")
+    d["pooling"]["max"]["variance_kept"] = 0.9
+    assert filters_display.next_command(d) == "filters --pool-size 4"
 
 
 def test_baseline_shows_the_best_method_first_and_a_verdict() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -391,6 +392,89 @@ def test_filters_shows_the_matrices_of_the_notes_with_their_numbers() -> None:
     ]
     for axes, (name, title) in zip(run.axes("pointwise"), expected, strict=True):
         check_cells(axes, matrix(table, name), title)
+
+
+def test_filters_shows_the_products_of_a_scan_and_the_output_so_far() -> None:
+    run = committed("filters")
+    table = run.table("scan")
+    image, F, output = (matrix(table, name) for name in ("image", "filter", "output"))
+    rows = np.array(run.axes("scan")).reshape(-1, 3)
+    assert len(rows) == 3
+    for number, (before, products, after) in enumerate(rows, start=1):
+        i, j, total = matrix(table, f"place {number}")[0]
+        check_cells(before, image, f"image, filter at ({i:g}, {j:g})")
+        assert rectangles(before) == [(j - 1.5, i - 1.5, 3, 3)]
+        local = matrix(table, f"window {number}")
+        np.testing.assert_array_equal(image_of(products), local * F)
+        said = [
+            (f"{a:g} · {'−' if f < 0 else ''}{abs(f):g}", y, x)
+            for a, f, (x, y) in zip(local.ravel(), F.ravel(), np.ndindex(F.shape), strict=True)
+        ]
+        same(texts(products), said)
+        assert products.get_title() == f"pixel · weight, sum {total:g}"
+        assert total == (local * F).sum() == output[int(i) - 1, int(j) - 1]
+        check_cells(after, output, f"output ({i:g}, {j:g}): {total:g}")
+        # What the filter has not reached yet is covered; the frame is on the last pixel.
+        n_done = (i - 1) * output.shape[1] + j
+        *covers, place = rectangles(after)
+        assert len(covers) == output.size - n_done
+        assert place == (j - 1.5, i - 1.5, 1, 1)
+        assert all((y + 0.5) * 4 + x + 0.5 >= n_done for x, y, *_ in covers)
+
+
+def test_filters_shows_inner_products_entry_by_entry_and_unrolled() -> None:
+    run = committed("filters")
+    table = run.table("inner_products")
+    *channels, first, second, products = run.axes("inner_products")
+    total = 0.0
+    for k, row in enumerate(np.array(channels).reshape(2, 3), start=1):
+        check_cells(row[0], matrix(table, f"A {k}"), f"A, channel {k}")
+        check_cells(row[1], matrix(table, f"B {k}"), f"B, channel {k}")
+        product = matrix(table, f"A {k}") * matrix(table, f"B {k}")
+        check_cells(row[2], product, f"entry by entry, sum {product.sum():g} (8.4)")
+        total += product.sum()
+    flat = [np.concatenate([matrix(table, f"{name} {k}").ravel() for k in (1, 2)]) for name in "AB"]
+    check_cells(first, flat[0][None], "A unrolled: row, column, channel as in (8.24)")
+    check_cells(second, flat[1][None], "B unrolled")
+    title = f"products unrolled, sum {total:g} (8.5), (8.7)"
+    check_cells(products, (flat[0] * flat[1])[None], title)
+    names = ["z111", "z121", "z211", "z221", "z112", "z122", "z212", "z222"]
+    assert ticks(first.xaxis) == [*enumerate(names)]
+
+
+def test_filters_shows_what_a_shift_changes_that_no_shift_undoes() -> None:
+    run = committed("filters")
+    maps, table = run.table("equivariance_maps"), run.table("equivariance")
+    *panels, curves = run.axes("equivariance")
+    titles = [
+        title
+        for name in ("filter", "pool")
+        for title in (f"{name}, then shift", f"shift, then {name}", f"difference of {name}")
+    ]
+    assert [axes.get_title() for axes in panels] == titles
+    for axes, title in zip(panels, titles, strict=True):
+        found = panel(maps, title)
+        np.testing.assert_array_equal(image_of(axes), found)
+        # The difference is on the scale of the response.
+        first = panel(maps, titles[0] if "filter" in title else titles[3])
+        assert axes.images[0].get_clim() == pytest.approx(
+            (-np.abs(first).max(), np.abs(first).max())
+        )
+        largest = f"at most {np.abs(found).max():.3g}"
+        assert axes.get_xlabel() == (largest if title.startswith("difference") else "")
+    assert np.abs(panel(maps, titles[2])).max() == 0
+    every = groups(table, "operation")
+    same(lines(curves), [(name, rows["shift"], rows.change) for name, rows in every])
+    same(bands(curves), [band_of(rows, "shift", "change") for _, rows in every])
+    words = ("shift in pixels", "change that no shift of the output undoes")
+    assert frame(curves)[1:3] == words
+    assert [text for part in run.figures["equivariance"].subfigs for text in legend_of(part)] == [
+        name for name, _ in every
+    ]
+
+
+def legend_of(part: Any) -> list[str]:
+    return [text.get_text() for one in part.legends for text in one.get_texts()]
 
 
 def test_filters_shows_the_picture_and_the_response_to_each_filter() -> None:

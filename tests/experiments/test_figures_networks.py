@@ -302,22 +302,28 @@ def test_train_cnn_shows_the_class_at_each_place_of_a_larger_picture() -> None:
         assert image.get_extent() == [0, size, size, 0]
         assert (axes.get_xlim(), axes.get_ylim()) == ((0, size), (size, 0))
         assert axes.get_xlabel() == "pixels"
-    same(
-        texts(left),
-        [(row["class"], row.left, row.top - 1) for _, row in picture.iterrows()],
-    )
-    same(
-        rectangles(right),
-        [
-            (row.x - row.width / 2, row.y - row.height / 2, row.width, row.height)
-            for _, row in cells.iterrows()
-        ],
-    )
-    # Paler where less sure, one colour per class, and the legend has it.
-    alpha = [box.get_facecolor()[3] for box in right.patches]
-    assert alpha == pytest.approx(0.15 + 0.7 * cells.probability)
+    said = [
+        row["class"]
+        + ("" if row.seen_in_the_middle == row["class"] else f", seen as {row.seen_in_the_middle}")
+        for _, row in picture.iterrows()
+    ]
+    middles = zip(said, picture.left + picture.width / 2, picture.top - 1, strict=True)
+    same(texts(left), list(middles))
+    frames = [(row.left, row.top, row.width, row.height) for _, row in picture.iterrows()]
+    same(rectangles(left), frames)
+    dashes = [box.get_linestyle() for box in left.patches]
+    assert dashes == ["-" if "seen as" not in text else ":" for text in said]
+    cells = cells[cells.is_seen.astype(bool)]
+    boxes = [
+        (row.x - row.width / 2, row.y - row.height / 2, row.width, row.height)
+        for _, row in cells.iterrows()
+    ]
+    same(rectangles(right), [*frames, *boxes])
+    # Only cells with evidence; one colour per class, and the legend has it.
+    assert cells.evidence.min() >= run.details["deployed"]["evidence_floor"] - 1e-6
+    drawn_cells = right.patches[len(frames) :]
     colours = {}
-    for box, label in zip(right.patches, cells.label, strict=True):
+    for box, label in zip(drawn_cells, cells.label, strict=True):
         colours.setdefault(label, set()).add(to_hex(box.get_facecolor()))
     assert all(len(one) == 1 for one in colours.values())
     assert len({*map(frozenset, colours.values())}) == len(colours)
@@ -328,10 +334,10 @@ def test_train_cnn_shows_the_class_at_each_place_of_a_larger_picture() -> None:
     patches = [to_hex(patch.get_facecolor()) for patch in found.get_patches()]
     assert [{one} for one in patches] == [colours[label] for label in named.label]
     labels = [(str(row.label), row.x, row.y) for _, row in cells.iterrows()]
-    few = size / cells.height[0] <= 16
+    few = size / cells.height.iloc[0] <= 16
     same(texts(right), labels if few else [])
-    assert left.get_title() == "Test images in a larger picture"
-    assert right.get_title() == "Class seen at each place, paler where less sure"
+    assert left.get_title() == "Test images in a larger picture (dotted: not recognised)"
+    assert right.get_title() == "Class seen, where there is evidence for one"
 
 
 RULES = ("eta_crit", "eta_max", "valley", "steep", "slide", "minimum")

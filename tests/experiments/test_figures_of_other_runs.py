@@ -175,6 +175,10 @@ EMPTY: list[tuple[Callable[[], Figure], str]] = [
         lambda: train_cnn.class_map({}, table("label")),
         "No larger picture was asked for (deploy_size is not set).",
     ),
+    (
+        lambda: train_cnn.receptive_fields(table("number"), table("number pixels", "0 1")),
+        "No layer of the network looks at more than a pixel.",
+    ),
     (lambda: lr_find.schedule(table("variant")), "No variant has an eta_max."),
     (
         lambda: lr_find.compare(table("variant")),

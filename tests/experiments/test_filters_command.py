@@ -185,6 +185,94 @@ def test_unrolled_vectors_are_the_shifted_image(mlcli: Run, empty_folder: Path) 
     np.testing.assert_array_equal(still[:-3], right[3:])
 
 
+SCANS = (
+    "",
+    "--padding same --stride 2",
+    "--kernel 1,2;3,-4 --padding 9 --stride 3",
+    "--kernel 1,1,1,1,1 --stride 40",
+)
+
+
+@pytest.mark.parametrize("flags", SCANS)
+def test_the_scan_has_the_products_of_every_place_that_it_shows(
+    mlcli: Run, empty_folder: Path, flags: str
+) -> None:
+    found = mlcli(*BARE, "--out", "o", *flags.split()).json["scan"]
+    rows = table(Path("o/tables/scan.csv"))
+    image, inside, F = (np.array(matrix_of(rows, k)) for k in ("image", "inside", "filter"))
+    stride, output = int(matrix_of(rows, "stride")[0][0]), np.array(matrix_of(rows, "output"))
+    assert F.tolist() == ([[1, 2], [3, -4]] if "3,-4" in flags else [[1, 0, -1]] * 3)
+    # The zeros around the matrix, no more than can be drawn.
+    zeros = {"": 0, SCANS[1]: 1, SCANS[2]: 3, SCANS[3]: 0}[flags]
+    assert (image == np.pad(np.tile([10.0] * 3 + [0.0] * 3, (6, 1)), zeros)).all()
+    assert (inside == np.pad(np.ones((6, 6)), zeros)).all()
+    np.testing.assert_array_equal(output, correlate2d(image, F, "valid")[::stride, ::stride])
+    places = [name for name in {row["matrix"]: 0 for row in rows} if name[:6] == "place "]
+    assert len(places) == min(3, output.size)
+    shown = []
+    for name in places:
+        i, j, total = matrix_of(rows, name)[0]
+        top, left = (int(at - 1) * stride for at in (i, j))
+        local = image[top : top + F.shape[0], left : left + F.shape[1]]
+        assert matrix_of(rows, name.replace("place", "window")) == local.tolist()
+        assert matrix_of(rows, name.replace("place", "products")) == (local * F).tolist()
+        said = found[name.replace(" ", "_")]
+        assert (said["row"], said["column"], said["sum"]) == (i, j, total)
+        assert total == (local * F).sum() == output[int(i) - 1, int(j) - 1]
+        pairs = [pair.split(" * ") for pair in said["products"].split(" + ")]
+        assert [float(a) for a, _ in pairs] == local.ravel().tolist()
+        assert [float(f.strip("()")) for _, f in pairs] == F.ravel().tolist()
+        shown.append(total)
+    assert np.abs(output).max() == np.abs(shown).max()
+
+
+def test_inner_products_are_the_same_by_every_route(mlcli: Run, empty_folder: Path) -> None:
+    found = mlcli(*BARE, "--out", "o").json["inner_products"]
+    rows = table(Path("o/tables/inner_products.csv"))
+    A, B = (np.array([matrix_of(rows, f"{k} {c}") for c in (1, 2)]) for k in "AB")
+    for c in (0, 1):
+        one = found[f"channel_{c + 1}"]
+        assert one["sum_of_products"] == (A[c] * B[c]).sum()
+        assert one["trace"] == np.trace(A[c] @ B[c].T)
+        assert one["unrolled"] == A[c].ravel() @ B[c].ravel()
+    assert found["over_channels"] == found["tensor_unrolled"] == np.tensordot(A, B, 3)
+    # (8.24): rows before columns before channels.
+    flat = [A[k, i, j] for k, i, j in np.ndindex(2, 2, 2)]
+    assert matrix_of(rows, "A unrolled") == [flat]
+    assert found["unrolled_tensor"] == " ".join(f"{value:g}" for value in flat)
+    assert found["order"] == "111 121 211 221 112 122 212 222"
+
+
+def test_a_shift_of_the_image_is_one_of_the_response_only_by_theory(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    flags = ("--max-shift", "4", "--pool-size", "3", "--pool-stride", "3")
+    found = mlcli(*BARE, "--out", "o", *flags).json["equivariance"]
+    strides = {"filter, stride 1": 1, "filter, stride 2": 2, "max pool 3, stride 3": 3}
+    strides["largest response"] = 1
+    for one in found.values():
+        for d in (1, 2, 3, 4):
+            change = one[f"shift_{d}"]["change"]
+            exact = one["name"] in strides and d % strides[one["name"]] == 0
+            assert one[f"shift_{d}"]["is_exact"] == exact
+            assert (change["mean"] == 0) == exact, (one["name"], d)
+            assert exact or change["mean"] > 0.1
+    maps = {row["panel"]: [] for row in table(Path("o/tables/equivariance_maps.csv"))}
+    for row in table(Path("o/tables/equivariance_maps.csv")):
+        maps[row["panel"]].append([float(v) for k, v in row.items() if k != "panel" and v])
+    assert maps["filter, then shift"] == maps["shift, then filter"]
+    assert maps["pool, then shift"] != maps["shift, then pool"]
+    for name in ("filter", "pool"):
+        after, before = np.array(maps[f"shift, then {name}"]), np.array(maps[f"{name}, then shift"])
+        np.testing.assert_allclose(maps[f"difference of {name}"], after - before, atol=2e-3)
+    # The unshifted response of the image on its canvas, moved by a pixel to the right.
+    rows = table(Path("o/tables/unrolled.csv"))
+    n = 1 + max(int(row["row"]) for row in rows)
+    still = np.array([float(row["shift_0"]) for row in rows]).reshape(n, -1)
+    response = correlate2d(np.pad(still, 1), [[1, 0, -1]] * 3, "valid")
+    np.testing.assert_allclose(maps["shift, then filter"], np.roll(response, 1, axis=1), atol=1e-3)
+
+
 def test_kernels_of_text_and_file(tmp_path: Path) -> None:
     assert kernel_of("1,0,-1; 2 0 -2;") == (((1, 0, -1), (2, 0, -2)),)
     assert kernel_of("1|2|3") == (((1,),), ((2,),), ((3,),))

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from mlcli.config.networks import ArchitectureName
+from mlcli.convolution.shifts import shifted
 from mlcli.datasets.source import open_source
 from mlcli.errors import Interrupted
 from mlcli.experiments.experiment import Context
 from mlcli.experiments.networks import fitting
 from mlcli.experiments.train_cnn.config import TrainCnnConfig
 from mlcli.experiments.train_cnn.run import prepare, run
-from mlcli.experiments.train_cnn.shifts import shifted
 from mlcli.neural.architecture import PRESETS
 from mlcli.run.checkpoint import FileCheckpoint
 from mlcli.run.files import csv_text, json_text

@@ -159,6 +159,148 @@ def test_places_of_a_map_are_the_centres_of_their_windows() -> None:
     np.testing.assert_allclose(ends.mean(axis=2)[whole], expected[whole])
 
 
+def test_an_image_in_a_larger_picture_is_seen_as_it_is_alone(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    """Also where pools leave pixels over, so that a window is smaller than the image."""
+    from mlcli.experiments.train_cnn.dense_inference import _tile_corners
+
+    lines = ["conv 3 3x3", "pool max 2", "conv 3 2x2", "pool max 2", "flatten"]
+    net = CNN(lines, (1, 13, 13), 3, [np.random.default_rng(0)], dtype=torch.float64)
+    net.eval()
+    (_, stride), _ = places(net)
+    corners = _tile_corners(47, 13, stride)
+    assert all(corner % stride == 0 for corner in corners)
+    assert corners[-1] + 13 <= 47
+    assert len(corners) == 2
+    g = torch.Generator().manual_seed(0)
+    tile = torch.randn(1, 1, 1, 13, 13, dtype=torch.float64, generator=g)
+    picture = torch.zeros(1, 1, 1, 47, 47, dtype=torch.float64)
+    for top in corners:
+        for left in corners:
+            picture[..., top : top + 13, left : left + 13] = tile
+    found = logit_map(net, picture)[0, 0]
+    for top in corners:
+        for left in corners:
+            at = found[:, top // stride, left // stride]
+            assert torch.allclose(at, net(tile)[0, 0], atol=1e-12)
+    # In a picture with no room the image starts at the first multiple that leaves it whole.
+    assert _tile_corners(14, 13, stride) == [0]
+    assert _tile_corners(13 + stride, 13, stride) in ([0], [stride])
+
+
+def test_a_cell_counts_where_its_logit_is_as_large_as_on_watched_images(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    asked = (*SMALL, *LAYERS, "--max-shift", "0", "--deploy-size", "40", "--out", "o")
+    found = mlcli(*asked).json["deployed"]
+    cells, tiles = rows_of("o/tables/class_map.csv"), rows_of("o/tables/picture.csv")
+    seen = [cell for cell in cells if cell["is_seen"] == "True"]
+    assert len(seen) == found["n_places_seen"]
+    assert 0 < len(seen) < len(cells)
+    floor = found["evidence_floor"]
+    assert all((float(cell["evidence"]) >= floor) == (cell in seen) for cell in cells)
+
+    def on_an_image(cell: dict[str, str]) -> bool:
+        at = float(cell["y"]), float(cell["x"])
+        starts = [(float(tile["top"]), float(tile["left"])) for tile in tiles]
+        return any(t <= at[0] < t + 8 and s <= at[1] < s + 8 for t, s in starts)
+
+    assert sum(map(on_an_image, seen)) == found["n_seen_on_images"]
+    assert {(tile["height"], tile["width"]) for tile in tiles} == {("8", "8")}
+
+
+def test_the_perceptron_has_the_rate_that_is_best_on_the_rows_to_watch(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    common = ("--data", "digits", "--n-epochs", "3", "--n-seeds", "3", "--batch-size", "128")
+    quiet = ("--no-plots", "--quiet", "--json")
+    rate = ("--optimiser", "momentum", "--learning-rate", "0.4")
+    done = mlcli("train-cnn", *common, *rate, *LAYERS, "--max-shift", "0", *quiet, "--out", "o")
+    equal = done.json["equal_mlp"]
+    hidden = round((done.json["n_parameters"] - 10) / (64 + 11))
+    # The same perceptrons by another command, each rate a variant.
+    rates = [0.4, 0.2, 0.1, 0.05]
+    text = ",".join(map(str, rates))
+    asked = ("--hidden", str(hidden), "--optimiser", "momentum", "--learning-rate", text)
+    own = mlcli("train-mlp", *common, *asked, *quiet, "--out", "p").json
+    each = {r: own[f"learning_rate_{r:g}"] for r in rates}
+    rows = rows_of("o/tables/rates.csv")
+    assert [float(row["rate"]) for row in rows] == rates
+    for row, r in zip(rows, rates, strict=True):
+        for name in ("validation_loss", "validation_accuracy"):
+            assert float(row[name]) == pytest.approx(each[r][name]["mean"], rel=1e-4)
+
+    def score(r: float) -> tuple[float, float]:
+        """Of equal accuracies the one with less loss."""
+        accuracy, loss = (each[r][f"validation_{k}"]["mean"] for k in ("accuracy", "loss"))
+        return round(accuracy, 9), -loss
+
+    best = max(rates, key=score)
+    assert equal["learning_rate"] == best
+    assert [row["is_chosen"] for row in rows].index("True") == rates.index(best)
+    for name in ("test_accuracy", "test_loss", "train_loss", "best_epoch"):
+        assert equal[name]["mean"] == pytest.approx(each[best][name]["mean"], rel=1e-4)
+    # The convolutional network has the rate that was asked for.
+    (members,) = {row["variant"] for row in rows_of("o/tables/members.csv")} - {"perceptron"}
+    assert members == "own"
+
+
+def test_without_rows_to_watch_the_perceptron_has_the_rate_of_the_network(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    asked = ("train-cnn", "--data", "digits", "--n-epochs", "1", "--n-seeds", "2", *LAYERS)
+    more = ("--validation-fraction", "0", "--max-shift", "0", "--learning-rate", "0.03")
+    done = mlcli(*asked, *more, "--no-plots", "--quiet", "--json", "--out", "o")
+    assert done.code == 0, done.err
+    assert done.json["equal_mlp"]["learning_rate"] == 0.03
+    assert "rates" not in done.json["equal_mlp"]
+    assert rows_of("o/tables/rates.csv") == []
+
+
+def test_receptive_fields_are_reported_by_recursion_and_by_gradients(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    done = mlcli(*SMALL, *LAYERS, "--max-shift", "0", "--out", "o")
+    found, rows = done.json["receptive_fields"], rows_of("o/tables/receptive_fields.csv")
+    assert found["n_agree"] == found["n_layers"] == len(rows) == 7
+    assert [row["theory_height"] for row in rows] == ["3", "3", "4", "4", "10", "10", "10"]
+    # The middle of 4 places at a step of 2 begins at pixel 2 * 2 - 1.
+    assert (rows[2]["top"], rows[2]["height"], rows[2]["jump"]) == ("3", "4", "2")
+    assert (rows[4]["top"], rows[4]["height"]) == ("0", "8")
+    for row in rows:
+        for key in ("top", "left", "height", "width"):
+            assert row[key] == row[f"measured_{key}"]
+        assert int(row["half_side"]) <= int(row["theory_height"])
+    maps = rows_of("o/tables/field_maps.csv")
+    assert [row["layer"] for row in maps] == ["image", "conv 6 3x3 pad same", "pool max 2"]
+    for row, field in zip(maps[1:], (rows[0], rows[2]), strict=True):
+        strength = grid(row["pixels"])
+        assert strength.max() == 1
+        top, left, n_h, n_w = (int(field[key]) for key in ("top", "left", "height", "width"))
+        strength[top : top + n_h, left : left + n_w] = 0
+        assert (strength == 0).all()
+
+
+def test_half_of_the_gradient_comes_from_a_square_around_the_middle() -> None:
+    from mlcli.experiments.train_cnn.fields import half_side
+    from mlcli.neural.receptive_fields import Axis, ReceptiveField
+
+    def half(size: int, strength: np.ndarray) -> int:
+        axis = Axis(1, start=(9 - size) // 2, size=size)
+        return half_side(strength, ReceptiveField(axis, axis))
+
+    even, odd, peak = np.zeros((3, 9, 9))
+    odd[2:7, 2:7] = 1
+    even[2:6, 2:6] = 1
+    # 9 of 25 pixels are less than half of them, and 4 of 16.
+    assert (half(5, odd), half(4, even)) == (5, 4)
+    peak[4, 4], peak[0, 0] = 1.0, 0.9
+    assert half(9, peak) == 1
+    peak[4, 4] = 0.8
+    assert half(9, peak) == 9
+
+
 def test_feature_maps_and_invariance(mlcli: Run, empty_folder: Path) -> None:
     done = mlcli(*SMALL, *LAYERS, "--max-shift", "2", "--out", "o")
     assert done.code == 0, done.err

@@ -12,6 +12,7 @@ from mlcli.convolution.convolution import (
     convolve_pointwise,
     dense_as_filters,
     flatten,
+    frobenius,
     output_size,
     same_padding,
     windows,
@@ -20,6 +21,7 @@ from mlcli.convolution.edges import difference, scharr, sobel, vertical_edge
 from mlcli.convolution.pooling import pool_average, pool_max
 from mlcli.datasets.pictures import edge_matrix
 from mlcli.experiments.filters.layers import layer, respond
+from mlcli.experiments.filters.scan import A, B, scan_of
 from mlcli.experiments.filters.shifts import layer_differences, on_canvas, pointwise_example
 from mlcli.experiments.filters.tables import POOLED_EXAMPLE
 from mlcli.experiments.networks.architectures import image_shape_of
@@ -84,13 +86,55 @@ def submatrices(run: RunFolder, columns: Any, title: Any) -> Pairs:
     yield title[0], f"valid, stride 1: {count} x {count}", 0
 
 
+@computes("(8.4)")
+def frobenius_product(
+    run: RunFolder, total: float, trace: float, products: Any, title: Any
+) -> Pairs:
+    yield total, frobenius(A[0], B[0]), DIGITS
+    yield total, sum(A[0, i, j] * B[0, i, j] for i, j in np.ndindex(2, 2)), DIGITS
+    yield trace, np.trace(A[0] @ B[0].T), DIGITS
+    yield products[0], (A[0] * B[0]).ravel(), DIGITS
+    yield title[0], f"entry by entry, sum {frobenius(A[0], B[0]):g} (8.4)", 0
+
+
+@computes("(8.5)")
+def unrolled_product(run: RunFolder, shown: float, products: Any, title: Any) -> Pairs:
+    yield shown, np.dot(A[1].ravel(), B[1].ravel()), DIGITS
+    yield shown, frobenius(A[1], B[1]), DIGITS
+    yield products[0], flatten(A[None])[0] * flatten(B[None])[0], DIGITS
+    yield title[0], f"products unrolled, sum {products[0].sum():g} (8.5), (8.7)", 0
+
+
+@computes("(8.7)")
+def product_over_channels(run: RunFolder, shown: float, printed: Any, title: Any) -> Pairs:
+    yield shown, sum(frobenius(a, b) for a, b in zip(A, B, strict=True)), DIGITS
+    yield shown, np.einsum("kij,kij->", A, B), DIGITS
+    said = {row[0]: row[2] for row in printed}
+    yield said["channel by channel, added up (8.7)"], f"{shown:g}", 0
+    assert title
+
+
+@computes("(8.24)")
+def unrolled_tensor(run: RunFolder, columns: Any, order: str, title: Any) -> Pairs:
+    yield columns[0], flatten(A[None])[0], 0
+    # The indices of the notes are row, column, channel, and the channel is the slowest.
+    named = [f"{i}{j}{k}" for k in (1, 2) for i in (1, 2) for j in (1, 2)]
+    yield order.split(), named, 0
+    yield columns[0], [A[int(k) - 1, int(i) - 1, int(j) - 1] for i, j, k in named], 0
+    assert title
+
+
 @computes("Figure 20")
-def scanned_matrix(run: RunFolder, title: Any) -> Pairs:
-    (axes,) = [one for one in run.figures["shapes"].axes if one.get_title() == title[0]]
-    # The middles of a 3 x 3 filter on 6 x 6.
-    places = windows(np.zeros((1, 1, 6, 6)), 3, 3).shape[2:4]
-    dots = np.concatenate([line.get_xydata() for line in axes.get_lines()])
-    yield np.unique(dots, axis=0), [(i + 1, j + 1) for i, j in np.ndindex(places)], 0
+def scanned_matrix(run: RunFolder, products: Any, output: Any, image: Any, cell: Any) -> Pairs:
+    local = windows(edge_matrix()[None, None], 3, 3)[0, 0]
+    yield products[0], (local[0, 1] * vertical_edge()).ravel(), 0
+    yield output[0], np.einsum("ijab,ab->ij", local, vertical_edge()).ravel(), 0
+    yield output[0], scan_of(run.config, run.prepared.kernels).output.ravel(), 0
+    axes = run.figures["scan"].axes
+    (before,) = [one for one in axes if one.get_title() == image[0]]
+    frame = before.patches[-1]
+    yield (frame.get_x(), frame.get_y(), frame.get_width()), (0.5, -0.5, 3), 0
+    yield cell[0], f"output (1, 2): {products[0].sum():g}", 0
 
 
 @computes("(8.10)")
@@ -143,11 +187,13 @@ computes("Figure 21")(cells(lambda: [pooled(pool_max)]))
 
 
 @computes("Figure 22")
-def layers(run: RunFolder, columns: Any) -> Pairs:
+def layers(run: RunFolder, columns: Any, drawn: Any, count: Any) -> Pairs:
     names = columns[0].tolist()
     yield names[:-1], list(PRESETS["basic"]), 0
     found = shapes(parse(PRESETS["basic"]), (1, 28, 28), 10)
     yield columns[1].tolist(), [" x ".join(map(str, one.output)) for one in found], 0
+    yield drawn[0], " x ".join(map(str, found[8].output)), 0
+    yield count[0], f"{found[8].n_parameters:,} parameters", 0
     sides = [int(text.split(" x ")[1]) for text in columns[1] if " x " in text]
     pools = [place for place, name in enumerate(names) if name == "pool max 2"]
     for place in pools:

@@ -44,6 +44,11 @@ class Filters(Experiment["FiltersConfig", "PreparedFilters"]):
 
         return display(metrics)
 
+    def next_command(self, metrics: Mapping[str, Any]) -> str:
+        from mlcli.experiments.filters.display import next_command
+
+        return next_command(metrics)
+
     def draw(self, folder: Path) -> dict[str, Figure]:
         from mlcli.experiments.filters.figures import figures
 

@@ -24,6 +24,18 @@ ABOUT = About(
             "One image at three places, and the same three images unrolled into vectors, row of "
             "pixels after row of pixels. Most bright entries of one vector are dark in the others.",
         ),
+        "equivariance": Caption(
+            "Figures 16 and 17, section 8.3",
+            "Two rows of three small maps, the last one empty above and not below, and curves: one "
+            "lies at 0, one touches it at every second shift.",
+            "A filter at stride 1 and a shift can change places: filtered and then moved by a "
+            "pixel is moved and then filtered (above), and the difference is 0. A pool or a stride "
+            "has no such shift for every shift of the image (below, the nearest one). Right: the "
+            "norm of what is left after the best whole shift of the output, over that of the "
+            "output; 0 for the multiples of the stride, more where an image is cut off at its "
+            "border. The largest response of each filter does not change at all: it is invariant. "
+            "Means over seeds with 95 % intervals.",
+        ),
         "shifts": Caption(
             "Figures 16 and 17, measured",
             "Left: cosine of images with themselves shifted, for pixels and for what filters and "
@@ -41,6 +53,22 @@ ABOUT = About(
             "The 6 x 6 matrix with one edge, and matrices that are zero but at the edge.",
             "The notes' matrix and what filters make of it, at stride 1 without padding. (8.12) is "
             "printed with 10; the sum of three differences of 10 is 30.",
+        ),
+        "inner_products": Caption(
+            "(8.4), (8.5), (8.7) and (8.24)",
+            "Two tensors of two channels, their products entry by entry, and below all of it "
+            "unrolled into rows of eight numbers.",
+            "The inner product of two tensors: products entry by entry, added up in each channel "
+            "(8.4) and over the channels (8.7), or the inner product of the unrolled tensors "
+            "(8.5), in the order of (8.24), with the channel outermost.",
+        ),
+        "scan": Caption(
+            "Figure 20, (8.8) and (8.9)",
+            "A 6 x 6 matrix with a frame at a few places, the products in each frame, and the "
+            "output with the cell that they add up to.",
+            "A filter scans the matrix (8.1), with the stride and the padding of the run (zeros "
+            "grey): the pixels under it, each times its weight, and the sum, which is one pixel of "
+            "the output. The first place, the strongest response, and the last.",
         ),
         "responses": Caption(
             "Figure 19, (8.11) and (8.13), corrected",
@@ -90,7 +118,20 @@ ABOUT = About(
         "shifts.shift_1.filtered.similarity",
         "shifts.shift_1.max_pooled.similarity",
     ),
-    tables=("matrices", "picture", "pointwise", "pooled", "shapes", "shifts", "turned", "unrolled"),
+    tables=(
+        "equivariance",
+        "equivariance_maps",
+        "inner_products",
+        "matrices",
+        "picture",
+        "pointwise",
+        "pooled",
+        "scan",
+        "shapes",
+        "shifts",
+        "turned",
+        "unrolled",
+    ),
     curves=(Curve("shifts", "shift", "similarity", by=("representation",)),),
     devices=("cpu",),
 )

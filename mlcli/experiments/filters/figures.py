@@ -33,12 +33,28 @@ SIGNED = "PuOr_r"
 
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
-    names = ("matrices", "picture", "pointwise", "pooled", "shapes", "shifts", "turned", "unrolled")
+    names = (
+        "equivariance",
+        "equivariance_maps",
+        "inner_products",
+        "matrices",
+        "picture",
+        "pointwise",
+        "pooled",
+        "scan",
+        "shapes",
+        "shifts",
+        "turned",
+        "unrolled",
+    )
     tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
     return {
         "unrolled": unrolled(tables["unrolled"]),
+        "equivariance": equivariance(tables["equivariance_maps"], tables["equivariance"]),
         "shifts": shifts(tables["shifts"]),
         "matrices": matrices(tables["matrices"]),
+        "inner_products": inner_products(tables["inner_products"]),
+        "scan": scan(tables["scan"]),
         "responses": responses(tables["picture"]),
         "shapes": shapes(tables["shapes"]),
         "pooling": pooling(tables["matrices"]),
@@ -268,6 +284,144 @@ def matrices(table: Table) -> Figure:
         cells(axes, matrix, titles.get(name, name), float(np.abs(matrix).max()))
     for axes in every[len(names) :]:
         axes.axis("off")
+    return figure
+
+
+def scan(table: Table) -> Figure:
+    """Figure 20: the filter at a few places, the products with their sum, and the output so far."""
+    image, inside = matrix_of(table, "image"), matrix_of(table, "inside")
+    kernel, output = matrix_of(table, "filter"), matrix_of(table, "output")
+    stride = int(matrix_of(table, "stride")[0, 0])
+    shown = [name for name in distinct(table["matrix"]) if name.startswith("place ")]
+    figure = new_figure(9.0, 2.75 * len(shown) + 0.3)
+    every = figure.subplots(len(shown), 3, squeeze=False)
+    n_columns = output.shape[1]
+    for row, name in zip(every, shown, strict=True):
+        place = matrix_of(table, name)[0]
+        i, j, total = int(place[0]) - 1, int(place[1]) - 1, float(place[2])
+        local = matrix_of(table, name.replace("place", "window"))
+        cells(row[0], image, f"image, filter at ({i + 1}, {j + 1})", float(np.abs(image).max()))
+        for y, x in zip(*np.nonzero(inside == 0), strict=True):
+            row[0].add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, color=POINTS, alpha=0.35))
+        _outline(row[0], j * stride, i * stride, kernel.shape[1], kernel.shape[0])
+        products = local * kernel
+        said = [
+            f"{a:.3g} · {f + 0.0:.3g}".replace("· -", "· −")
+            for a, f in zip(local.ravel(), kernel.ravel(), strict=True)
+        ]
+        _labelled(row[1], products, said, f"pixel · weight, sum {total + 0.0:.4g}")
+        cells(row[2], output, f"output ({i + 1}, {j + 1}): {total + 0.0:.4g}", np.abs(output).max())
+        for y, x in np.ndindex(output.shape):
+            if y * n_columns + x > i * n_columns + j:
+                # Not reached yet.
+                row[2].add_patch(
+                    Rectangle(
+                        (x - 0.5, y - 0.5),
+                        1,
+                        1,
+                        facecolor="white",
+                        edgecolor="#C4C9CF",
+                        linewidth=0.8,
+                        zorder=3,
+                    )
+                )
+        _outline(row[2], j, i, 1, 1)
+    return figure
+
+
+def _outline(axes: Axes, left: int, top: int, width: int, height: int) -> None:
+    axes.add_patch(
+        Rectangle(
+            (left - 0.5, top - 0.5),
+            width,
+            height,
+            fill=False,
+            edgecolor=COLOURS[0],
+            linewidth=2.5,
+            zorder=4,
+        )
+    )
+
+
+def _labelled(axes: Axes, matrix: Array, said: list[str], title: str) -> None:
+    """A matrix in colours with texts of its own in the cells."""
+    reach = float(np.abs(matrix).max()) or 1.0
+    axes.imshow(matrix, cmap=SIGNED, norm=TwoSlopeNorm(0, -2.2 * reach, 2.2 * reach))
+    small = max(map(len, said)) * matrix.shape[1] > 24
+    for (i, j), text in zip(np.ndindex(matrix.shape), said, strict=True):
+        axes.text(j, i, text, ha="center", va="center", fontsize=7 if small else 10)
+    _frame(axes, matrix.shape, title)
+
+
+def inner_products(table: Table) -> Figure:
+    """(8.4), (8.5), (8.7) and (8.24) in numbers."""
+    figure = new_figure(9.0, 6.6)
+    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=(3.9, 2.7))[:, 0]
+    every = parts[0].subplots(2, 3)
+    reach = float(np.abs(matrix_of(table, "products unrolled")).max())
+    for k, row in enumerate(every, start=1):
+        for axes, name, title in zip(
+            row,
+            ("A", "B", "products"),
+            (f"A, channel {k}", f"B, channel {k}", "entry by entry"),
+            strict=True,
+        ):
+            matrix = matrix_of(table, f"{name} {k}")
+            more = f", sum {matrix.sum():g} (8.4)" if name == "products" else ""
+            cells(axes, matrix, title + more, reach)
+    indices = [f"{i}{j}{k}" for k in (1, 2) for i in (1, 2) for j in (1, 2)]
+    for axes, name in zip(
+        parts[1].subplots(3, 1), ("A unrolled", "B unrolled", "products unrolled"), strict=True
+    ):
+        matrix = matrix_of(table, name)
+        total = f", sum {matrix.sum():g} (8.5), (8.7)" if name.startswith("products") else ""
+        title = "A unrolled: row, column, channel as in (8.24)" if name[0] == "A" else name + total
+        cells(axes, matrix, title, reach)
+        if name == "A unrolled":
+            axes.set_xticks(np.arange(8), [f"z{index}" for index in indices], fontsize=8)
+            axes.grid(False)
+            axes.tick_params(pad=1)
+    return figure
+
+
+def equivariance(maps: Table, table: Table) -> Figure:
+    """A filter and a pool before and after a shift, and what each operation changes."""
+    found = panels(maps)
+    figure = new_figure(10.2, 4.6)
+    parts = figure.subfigures(1, 2, squeeze=False, width_ratios=(5.6, 4.6))[0]
+    for row, name in zip(parts[0].subplots(2, 3), ("filter", "pool"), strict=True):
+        names = (f"{name}, then shift", f"shift, then {name}", f"difference of {name}")
+        reach = float(np.abs(found[names[0]]).max()) or 1.0
+        for axes, key in zip(row, names, strict=True):
+            bare(axes, key)
+            axes.imshow(found[key], cmap=SIGNED, vmin=-reach, vmax=reach)
+        largest = float(np.abs(found[names[2]]).max())
+        row[2].set_xlabel(f"at most {largest:.3g}", fontsize=9)
+    axes = parts[1].subplots()
+    for operation, colour, marker in zip(
+        distinct(table["operation"]), COLOURS, "os^Dv", strict=False
+    ):
+        rows = where(table, operation=operation)
+        x = numbers(rows["shift"])
+        low, high = (numbers(rows[f"change_ci_{end}"]) for end in ("low", "high"))
+        # The larger marks can be seen below another curve that lies at 0 as well.
+        size = 10 if marker == "o" else 6
+        axes.plot(
+            x,
+            numbers(rows["change"]),
+            marker=marker,
+            markersize=size,
+            color=colour,
+            label=operation,
+        )
+        shade(axes, x, low, high, colour)
+    # The intervals of few seeds are many times as wide as their means.
+    axes.set_ylim(-0.02, max(0.1, 1.2 * float(numbers(table["change"]).max())))
+    axes.set_xticks(sorted(set(numbers(table["shift"]))))
+    axes.set_xlabel("shift in pixels")
+    axes.set_ylabel("change that no shift of the output undoes")
+    axes.set_title("0: a shift of the image is one of the output")
+    parts[1].legend(loc="outside lower center", ncols=1, fontsize=8)
     return figure
 
 

@@ -17,6 +17,12 @@ from mlcli.errors import DataError, InputError
 from mlcli.experiments.experiment import Context, Prepared
 from mlcli.experiments.filters import metrics, tables
 from mlcli.experiments.filters.config import FiltersConfig
+from mlcli.experiments.filters.equivariance import (
+    equivariance_maps,
+    equivariance_metrics,
+    equivariance_of,
+    equivariance_table,
+)
 from mlcli.experiments.filters.kernels import (
     MOST_COLUMN_BYTES,
     NAMED,
@@ -25,6 +31,13 @@ from mlcli.experiments.filters.kernels import (
     picture_of,
 )
 from mlcli.experiments.filters.layers import FilterResponse, respond, shapes
+from mlcli.experiments.filters.scan import (
+    inner_product_matrices,
+    inner_products,
+    scan_matrices,
+    scan_metrics,
+    scan_of,
+)
 from mlcli.experiments.filters.shifts import ShiftStudy, layer_differences, on_canvas, shift_images
 from mlcli.result import Metrics, Reading, Result
 
@@ -121,18 +134,29 @@ def run(prepared: PreparedFilters, context: Context) -> Result:
     found: list[ShiftStudy] = []
     differences = []
 
-    def work(index: int) -> tuple[ShiftStudy, tuple[float, float]]:
-        return shift_images(config, images, data.t, index), layer_differences(config.seed, index)
+    changes: list[Array] = []
 
-    for shifted, difference in context.workers.map_ordered(work, range(config.n_seeds)):
+    def work(index: int) -> tuple[ShiftStudy, tuple[float, float], Array]:
+        return (
+            shift_images(config, images, data.t, index),
+            layer_differences(config.seed, index),
+            equivariance_of(config, images, index),
+        )
+
+    for shifted, difference, change in context.workers.map_ordered(work, range(config.n_seeds)):
         found.append(shifted)
+        changes.append(change)
         differences.append(difference)
         context.progress(len(found), config.n_seeds, reading=Reading(seed=len(found) - 1))
     picture, kernels = prepared.picture, prepared.kernels
     responses = {name: respond(config, picture, kernel) for name, kernel in kernels.items()}
     filtered = on_the_matrix(kernels)
     sizes = shapes(len(edge_matrix()))
+    scan = scan_of(config, kernels)
     of_layers = {
+        "equivariance": equivariance_metrics(config, changes),
+        "inner_products": inner_products(),
+        "scan": scan_metrics(scan),
         "layer": metrics.layer_metrics(config, picture),
         "dense": metrics.dense_metrics(differences),
         "shapes": metrics.shape_metrics(sizes),
@@ -141,6 +165,10 @@ def run(prepared: PreparedFilters, context: Context) -> Result:
     return Result(
         metrics=_metrics(prepared, filtered, responses) | of_layers,
         tables={
+            "equivariance": equivariance_table(config, changes),
+            "equivariance_maps": tables.panels(equivariance_maps(config, prepared.shown)),
+            "inner_products": tables.matrices(inner_product_matrices()),
+            "scan": tables.matrices(scan_matrices(scan)),
             "matrices": tables.matrices(
                 {"image": edge_matrix(), **filtered, **tables.pooled_example()}
             ),

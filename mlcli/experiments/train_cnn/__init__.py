@@ -44,6 +44,11 @@ class TrainCnn(Experiment["TrainCnnConfig", "PreparedCnn"]):
 
         return display(metrics)
 
+    def next_command(self, metrics: Mapping[str, Any]) -> str:
+        from mlcli.experiments.train_cnn.display import next_command
+
+        return next_command(metrics)
+
     def draw(self, folder: Path) -> dict[str, Figure]:
         from mlcli.experiments.train_cnn.figures import figures
 

@@ -27,6 +27,23 @@ ABOUT = About(
         " the test images are shifted."
     ),
     figures={
+        "architecture": Caption(
+            "Section 8.4, Figure 22",
+            "Stacks of plates from left to right, smaller and deeper from layer to layer, and bars "
+            "for dense layers, with their shapes and parameters.",
+            "The network, block by block: channels x height x width of what each puts out, the "
+            "size of its filters on the block before, and its parameters. Layers that change no "
+            "shape stand below the block that they follow.",
+        ),
+        "receptive_fields": Caption(
+            "Sections 8 and 8.3",
+            "Nested squares on a test image, bars that grow from layer to layer, and small maps "
+            "that are bright in the middle.",
+            "The pixels that the neuron in the middle of each layer sees: by recursion over "
+            "filters and strides (frames, bars), and where a gradient on images of noise is not "
+            "zero (dotted, diamonds). Half of the gradient on test images comes from a smaller "
+            "square around the middle. First seed of the variant with the least validation loss.",
+        ),
         "shifts": Caption(
             "Section 8.2, Figure 16",
             "Score against shift: it falls for the perceptron within a pixel or two and later for "
@@ -59,10 +76,12 @@ ABOUT = About(
         ),
         "class_map": Caption(
             "Section 8.6, (8.24) to (8.27)",
-            "Left several test images in one larger picture, right coloured cells with the class "
-            "that is seen there.",
+            "Left several test images in one larger picture, right a few coloured cells on and "
+            "beside them with the class that is seen there.",
             "The trained network, its dense layers turned into convolutions, on a picture larger "
-            "than those of its training. Each cell is one place of its map of logits.",
+            "than those of its training. It has no class for a background: a cell is shown where "
+            "its largest logit is at least as large as on 95 % of the watched images. Frames are "
+            "the images, dotted where the cell in the middle names another class.",
         ),
         **SHARED,
     },
@@ -81,12 +100,15 @@ ABOUT = About(
         "confusion",
         "curves",
         "feature_maps",
+        "field_maps",
         "filters",
         "invariance",
         "members",
         "misclassified",
         "picture",
         "predictions",
+        "rates",
+        "receptive_fields",
         "schedules",
         "shifts",
         "summary",

@@ -34,6 +34,8 @@ Floats = NDArray[np.float64]
 PITCH = 1.5
 # Test images on which the network and its fully convolutional equivalent are compared.
 N_COMPARED = 256
+# Share of the watched images whose largest logit is below the floor of the evidence.
+SHARE_BELOW = 0.05
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ class DenseInference:
         picture: in the pixels of the data, (c, S, S).
         tiles: top, left and label of each test image in it.
         P: probabilities at each place of the map, (K, h', w').
+        evidence: the largest logit at each place, (h', w').
+        floor: evidence that all but `SHARE_BELOW` of the watched images have. The network has no
+            class for a background and must name one of its own there too; what it says counts
+            where its evidence is as large as on images that it was not trained on.
         y, x: centre of each place, in pixels of the picture, (h',) and (w',).
         stride: pixels between two places.
         largest_difference: between the logits of the network and of its fully convolutional
@@ -53,6 +59,8 @@ class DenseInference:
     picture: NDArray[Any]
     tiles: tuple[tuple[int, int, int], ...]
     P: Floats
+    evidence: Floats
+    floor: float
     y: Floats
     x: Floats
     stride: tuple[int, int]
@@ -99,7 +107,7 @@ def infer_densely(
     c, h, w = image_shape_of(problem)
     down, across = places(net)
     along = zip((h, w), (down, across), strict=True)
-    tops, lefts = (_tile_corners(config.deploy_size, n, *axis) for n, axis in along)
+    tops, lefts = (_tile_corners(config.deploy_size, n, stride) for n, (_, stride) in along)
     corners = [(top, left) for top in tops for left in lefts]
     rows = split.test[: len(corners)]
     images = problem.X[rows].reshape(-1, c, h, w)
@@ -111,6 +119,10 @@ def infer_densely(
         A = to_numpy(logit_map(net, X)[m, 0]).astype(np.float64)  # (K, h', w')
         compared = problem.X[split.test[:N_COMPARED]].reshape(-1, c, h, w)
         largest = largest_difference(net, standardised(one, problem, compared))
+        watched = problem.X[split.validation if split.validation.size else split.train]
+        net.eval()
+        seen = net(standardised(one, problem, watched[:N_COMPARED].reshape(-1, c, h, w)))[m]
+        floor = float(np.quantile(to_numpy(seen.amax(dim=1)), SHARE_BELOW))
     n_classes, n_y, n_x = A.shape
     P = softmax(A.reshape(n_classes, -1).T).T.reshape(A.shape)
     y, x = (
@@ -124,27 +136,37 @@ def infer_densely(
         raw += problem.origin[0]
     labels = problem.t[rows]
     found = tuple((*place, int(k)) for place, k in zip(corners, labels, strict=False))
-    return DenseInference(raw, found, P, y, x, (down[1], across[1]), largest)
+    evidence = A.max(axis=0)
+    return DenseInference(raw, found, P, evidence, floor, y, x, (down[1], across[1]), largest)
 
 
-def _tile_corners(size: int, n: int, first: float, stride: int) -> list[int]:
+def _tile_corners(size: int, n: int, stride: int) -> list[int]:
     """First pixels of images of n pixels along a side, spread with gaps between them.
 
-    Each image is at the centre of a window of the map, whose centres are first + i stride: there
-    the network sees the image as it is alone, except for its surroundings.
+    They are multiples of the stride, as is the corner of an image that is alone: at one place of
+    the map the network then sees the image as it does alone, except for its surroundings.
     """
     count = max(1, int(size // (PITCH * n)))
     gap = (size - count * n) / (count + 1)
     wanted = [gap + i * (n + gap) for i in range(count)]
-    offset = first - n / 2
-    snapped = [round(offset + stride * round((at - offset) / stride)) for at in wanted]
-    return [min(max(at, 0), size - n) for at in snapped]
+    return [stride * min(round(at / stride), (size - n) // stride) for at in wanted]
 
 
 def class_map_table(problem: Problem, inference: DenseInference | None) -> Columns:
     """Each place of the map: its centre, predicted class and probability."""
     columns: dict[str, list[Any]] = {
-        name: [] for name in ("y", "x", "height", "width", "label", "class", "probability")
+        name: []
+        for name in (
+            "y",
+            "x",
+            "height",
+            "width",
+            "label",
+            "class",
+            "probability",
+            "evidence",
+            "is_seen",
+        )
     }
     if inference is None:
         return columns
@@ -159,6 +181,8 @@ def class_map_table(problem: Problem, inference: DenseInference | None) -> Colum
             columns["label"].append(k)
             columns["class"].append(problem.class_names[k])
             columns["probability"].append(float(inference.P[k, i, j]))
+            columns["evidence"].append(float(inference.evidence[i, j]))
+            columns["is_seen"].append(bool(inference.evidence[i, j] >= inference.floor))
     return columns
 
 
@@ -168,17 +192,30 @@ def picture_table(problem: Problem, inference: DenseInference | None) -> Columns
     The pixels are in the first row, separated by spaces, and by a slash between rows.
     """
     columns: dict[str, list[Any]] = {
-        name: [] for name in ("top", "left", "label", "class", "seen_in_the_middle", "pixels")
+        name: []
+        for name in (
+            "top",
+            "left",
+            "height",
+            "width",
+            "label",
+            "class",
+            "seen_in_the_middle",
+            "pixels",
+        )
     }
     if inference is None:
         return columns
+    _, height, width = image_shape_of(problem)
     for i, (top, left, label) in enumerate(inference.tiles):
         columns["top"].append(top)
         columns["left"].append(left)
+        columns["height"].append(height)
+        columns["width"].append(width)
         columns["label"].append(label)
         columns["class"].append(problem.class_names[label])
         columns["seen_in_the_middle"].append(
-            problem.class_names[_class_in_the_middle(problem, inference, i)]
+            problem.class_names[_class_in_the_middle(inference, height, width, i)]
         )
         grey = inference.picture.mean(axis=0)
         text = "/".join(" ".join(f"{value:g}" for value in line) for line in grey)
@@ -186,9 +223,8 @@ def picture_table(problem: Problem, inference: DenseInference | None) -> Columns
     return columns
 
 
-def _class_in_the_middle(problem: Problem, inference: DenseInference, tile: int) -> int:
-    """The predicted class at the place nearest to the centre of a tile."""
-    _, h, w = image_shape_of(problem)
+def _class_in_the_middle(inference: DenseInference, h: int, w: int, tile: int) -> int:
+    """The predicted class at the place nearest to the centre of a tile of h x w pixels."""
     top, left, _ = inference.tiles[tile]
     i = int(np.abs(inference.y - (top + h / 2)).argmin())
     j = int(np.abs(inference.x - (left + w / 2)).argmin())
@@ -197,15 +233,24 @@ def _class_in_the_middle(problem: Problem, inference: DenseInference, tile: int)
 
 def dense_inference_metrics(problem: Problem, inference: DenseInference) -> dict[str, Any]:
     """Size of picture and map, and how many images are classified correctly."""
+    _, h, w = image_shape_of(problem)
     n_right = sum(
-        _class_in_the_middle(problem, inference, i) == label
+        _class_in_the_middle(inference, h, w, i) == label
         for i, (*_, label) in enumerate(inference.tiles)
     )
+    seen = inference.evidence >= inference.floor
+    on_images = np.zeros_like(seen)
+    for top, left, _ in inference.tiles:
+        rows = (top <= inference.y) & (inference.y < top + h)
+        on_images |= rows[:, None] & (left <= inference.x) & (inference.x < left + w)
     return {
         "size": inference.picture.shape[1],
         "map_height": len(inference.y),
         "map_width": len(inference.x),
         "n_images": len(inference.tiles),
         "n_right": n_right,
+        "evidence_floor": inference.floor,
+        "n_places_seen": int(seen.sum()),
+        "n_seen_on_images": int((seen & on_images).sum()),
         "largest_difference": inference.largest_difference,
     }

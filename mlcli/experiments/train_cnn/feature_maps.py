@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.convolution.shifts import shifted
 from mlcli.experiments.networks.architectures import image_shape_of
 from mlcli.experiments.networks.fitting import FittedGroup
 from mlcli.experiments.networks.member_groups import group_kernels, view_of
@@ -16,7 +17,7 @@ from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.tables import fitted_members
 from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.summary import summary
-from mlcli.experiments.train_cnn.shifts import DIRECTIONS, shifted
+from mlcli.experiments.train_cnn.shifts import DIRECTIONS
 from mlcli.neural.batches import View, member_rows
 from mlcli.neural.cnn import CNN, each_layer, relative_changes
 from mlcli.neural.device import to_numpy
@@ -76,8 +77,12 @@ def _append(columns: dict[str, list[Any]], stage: int, name: str, maps: NDArray[
         columns["stage"].append(stage)
         columns["layer"].append(name)
         columns["channel"].append(channel)
-        text = "/".join(" ".join(f"{v:.4g}" for v in line) for line in maps[channel])
-        columns["values"].append(text)
+        columns["values"].append(grid_text(maps[channel]))
+
+
+def grid_text(values: NDArray[Any]) -> str:
+    """A matrix in one cell: spaces between entries, a slash between rows."""
+    return "/".join(" ".join(f"{v:.4g}" for v in line) for line in values)
 
 
 def invariance_table(
@@ -101,7 +106,9 @@ def invariance_table(
     if not config.max_shift:
         return columns
     members = fitted_members(fitted, shown)
-    changes = {id(one): _changes(config, problem, one) for one, _ in members}
+    # Members of one group are measured together.
+    groups = {id(one): one for one, _ in members}
+    changes = {key: _changes(config, problem, one) for key, one in groups.items()}
     layers = members[0][0].net.layers
     assert isinstance(layers, tuple)
     for s in range(min(config.max_shift, MOST_PIXELS)):

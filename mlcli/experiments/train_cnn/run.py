@@ -30,7 +30,15 @@ from mlcli.experiments.networks.variants import Variant
 from mlcli.experiments.networks.weights import model_info, model_tensors
 from mlcli.experiments.train_cnn.config import TrainCnnConfig
 from mlcli.experiments.train_cnn.dense_inference import check_deploy_size
-from mlcli.experiments.train_cnn.shifts import MATCHED_PATH, parameter_matched_mlp
+from mlcli.experiments.train_cnn.matched import (
+    MATCHED_PATH,
+    RateChoice,
+    choose_rate,
+    only_rate,
+    parameter_matched_mlps,
+    rate_metrics,
+    rates_table,
+)
 from mlcli.experiments.train_cnn.study import study_of
 from mlcli.neural.augmentation import Augmentation, Pixels, augmented_steps, average_over_views
 from mlcli.neural.batched_module import BatchedModule
@@ -46,7 +54,8 @@ class PreparedCnn(PreparedTraining[TrainCnnConfig]):
     """A training of convolutional networks, and of the perceptron beside them.
 
     Attributes:
-        matched: the perceptron with about as many parameters, if it is wanted; else empty.
+        matched: the perceptron with about as many parameters, at each rate from which one is
+            chosen; empty if it is not wanted.
         matched_groups: its members.
     """
 
@@ -67,7 +76,7 @@ def prepare(config: TrainCnnConfig, source: Source) -> PreparedCnn:
     matched: tuple[Variant, ...] = ()
     if config.equal_mlp:
         n_parameters = groups[0].architecture.n_parameters
-        matched = (parameter_matched_mlp(problem, variants[0], n_parameters),)
+        matched = parameter_matched_mlps(problem, variants[0], n_parameters)
     matched_groups = tuple(member_groups_of(config, problem, matched))
     return PreparedCnn(config, source, problem, variants, groups, matched, matched_groups)
 
@@ -111,8 +120,11 @@ def plan(prepared: PreparedCnn) -> Mapping[str, Any]:
 def run(prepared: PreparedCnn, context: Context) -> Result:
     """Train every seed of every variant, evaluate it, and shift the test images."""
     config, source, problem = prepared.config, prepared.source, prepared.problem
-    variants, matched = prepared.variants, prepared.matched
-    fitted = _fit(prepared, context.checkpoint, context.progress, context.group)
+    variants = prepared.variants
+    every = _fit(prepared, context.checkpoint, context.progress, context.group)
+    fitted, choice = _at_the_best_rate(prepared, every)
+    # The members of all rates have one path and one label.
+    matched = prepared.matched[:1]
     outcomes = _outcomes(config, problem, fitted)
     convolutional = fitted[: len(prepared.groups)]
     shown, tests = shown_variant(variants, outcomes), paired_tests(problem, variants, outcomes)
@@ -120,7 +132,7 @@ def run(prepared: PreparedCnn, context: Context) -> Result:
     own = [one for one in outcomes if one.member.variant.path != MATCHED_PATH]
     metrics = metrics_of(config, source, problem, variants, fitted, own, tests)
     return Result(
-        metrics=metrics | study.metrics | _matched_metrics(prepared, outcomes),
+        metrics=metrics | study.metrics | _matched_metrics(prepared, outcomes, choice),
         tables=study.tables
         | {
             "calibration": tables.calibration_table(variants, outcomes),
@@ -129,6 +141,7 @@ def run(prepared: PreparedCnn, context: Context) -> Result:
             "members": tables.members_table(outcomes, shown),
             "misclassified": tables.misclassified_table(config, problem, shown, outcomes),
             "predictions": tables.predictions_table(problem, shown, outcomes),
+            "rates": rates_table(problem, choice),
             "schedules": tables.schedules_table(config, problem, variants),
             "tests": tables.tests_table(tests),
         },
@@ -167,6 +180,20 @@ def _fit(
     )
 
 
+def _at_the_best_rate(
+    prepared: PreparedCnn, fitted: list[FittedGroup]
+) -> tuple[list[FittedGroup], RateChoice | None]:
+    """The groups with the perceptron at one rate only, and how that was chosen."""
+    config, n = prepared.config, len(prepared.groups)
+    if not prepared.matched:
+        return fitted, None
+    choice = choose_rate(config, prepared.problem, fitted[n:])
+    if len(choice.rates) == 1:
+        return fitted, choice
+    kept = [only_rate(config, one, choice.rates[choice.chosen]) for one in fitted[n:]]
+    return [*fitted[:n], *(one for one in kept if one is not None)], choice
+
+
 def _outcomes(
     config: TrainCnnConfig, problem: Problem, fitted: Sequence[FittedGroup]
 ) -> list[MemberOutcome]:
@@ -186,11 +213,13 @@ def _outcomes(
     return found
 
 
-def _matched_metrics(prepared: PreparedCnn, outcomes: Sequence[MemberOutcome]) -> dict[str, Any]:
-    """Scores and size of the perceptron, if there is one."""
-    if not prepared.matched:
+def _matched_metrics(
+    prepared: PreparedCnn, outcomes: Sequence[MemberOutcome], choice: RateChoice | None
+) -> dict[str, Any]:
+    """Scores, size and rate of the perceptron, if there is one."""
+    if choice is None:
         return {}
-    count = prepared.matched_groups[-1].architecture.n_parameters
-    return variant_metrics(
-        prepared.problem, prepared.matched, outcomes, {MATCHED_PATH: {"n_parameters": count}}
-    )
+    problem = prepared.problem
+    extra = {"n_parameters": prepared.matched_groups[-1].architecture.n_parameters}
+    extra |= rate_metrics(problem, choice)
+    return variant_metrics(problem, prepared.matched[:1], outcomes, {MATCHED_PATH: extra})

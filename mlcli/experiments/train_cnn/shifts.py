@@ -3,73 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.convolution.shifts import shifted
 from mlcli.experiments.networks.architectures import image_shape_of
 from mlcli.experiments.networks.fitting import FittedGroup
 from mlcli.experiments.networks.member_groups import group_kernels, loss_of, view_of
 from mlcli.experiments.networks.outcome import PARTS
 from mlcli.experiments.networks.problem import Problem
-from mlcli.experiments.networks.variants import Variant
 from mlcli.neural.batches import View, member_rows
 from mlcli.neural.evaluation import evaluate
 
 Floats = NDArray[np.float64]
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
-# The key of the metrics of the perceptron with about as many parameters.
-MATCHED_PATH = ("equal_mlp",)
 # At most so many test rows of a member are shifted.
 MOST_ROWS = 1000
-
-
-@dataclass(frozen=True)
-class ParameterMatchedMLP(Variant):
-    """The perceptron that has about as many parameters as a convolutional network."""
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """Keys of its metrics."""
-        return MATCHED_PATH
-
-    @property
-    def label(self) -> str:
-        """Its label in figures."""
-        return "perceptron"
-
-
-def parameter_matched_mlp(
-    problem: Problem, variant: Variant, n_parameters: int
-) -> ParameterMatchedMLP:
-    """One hidden layer of as many neurons as give the nearest number of parameters.
-
-    It has the same optimiser, rate and schedule, and dropout if the other network has some.
-    """
-    n_features, n_outputs = problem.X.shape[1], problem.n_outputs
-    n_hidden = max(1, round((n_parameters - n_outputs) / (n_features + n_outputs + 1)))
-    drops = any(line.split()[0] == "dropout" for line in variant.lines)
-    own = {
-        "hidden": str(n_hidden),
-        "activation": "relu",
-        "normalisation": "none",
-        "dropout": 0.25 if drops else 0.0,
-    }
-    shared = {k: v for k, v in variant.values.items() if k not in ("architecture", "lines")}
-    return ParameterMatchedMLP({**shared, **own}, ("hidden",))
-
-
-def shifted(images: NDArray[Any], down: int, right: int, fill: float) -> NDArray[Any]:
-    """Images (n, c, h, w) shifted by whole pixels; pixels from outside are `fill`."""
-    h, w = images.shape[2:]
-    moved = np.full_like(images, fill)
-    if abs(down) < h and abs(right) < w:
-        to = (slice(max(down, 0), h + min(down, 0)), slice(max(right, 0), w + min(right, 0)))
-        of = (slice(max(-down, 0), h - max(down, 0)), slice(max(-right, 0), w - max(right, 0)))
-        moved[:, :, to[0], to[1]] = images[:, :, of[0], of[1]]
-    return moved
 
 
 def accuracies(

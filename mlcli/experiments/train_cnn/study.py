@@ -27,6 +27,12 @@ from mlcli.experiments.train_cnn.feature_maps import (
     invariance_table,
     moved_by_a_pixel,
 )
+from mlcli.experiments.train_cnn.fields import (
+    field_maps_table,
+    field_metrics,
+    fields_of,
+    fields_table,
+)
 from mlcli.experiments.train_cnn.shifts import MOST_ROWS, accuracies
 from mlcli.result import Columns
 
@@ -66,7 +72,11 @@ def study_of(
         None if config.deploy_size is None else infer_densely(config, problem, fitted, shown)
     )
     layers = summary_table(variants[:1], fitted)
-    metrics: dict[str, Any] = {"layers": _layers(layers)}
+    fields = fields_of(config, problem, fitted, shown)
+    metrics: dict[str, Any] = {
+        "layers": _layers(layers),
+        "receptive_fields": field_metrics(fields),
+    }
     if shifts:
         metrics["moved_by_a_pixel"] = moved_by_a_pixel(moved)
         metrics["shifts"] = {
@@ -84,10 +94,12 @@ def study_of(
         metrics,
         {
             "class_map": class_map_table(problem, inference),
+            "field_maps": field_maps_table(fields),
             "feature_maps": features_table(problem, fitted, shown),
             "filters": filters_table(fitted, shown),
             "invariance": moved,
             "picture": picture_table(problem, inference),
+            "receptive_fields": fields_table(fields),
             "shifts": shifts_table(
                 [*variants, *matched] if shifts else [], config.n_seeds, shifts, problem
             ),
@@ -111,7 +123,8 @@ def layers_of(fitted: Sequence[FittedGroup], variant: Variant) -> Convolutional:
 def summary_table(variants: Sequence[Variant], fitted: Sequence[FittedGroup]) -> Columns:
     """Each layer of each architecture: shape, parameters, memory per row."""
     columns: dict[str, list[Any]] = {
-        name: [] for name in ("architecture", "layer", "output", "parameters", "bytes_a_row")
+        name: []
+        for name in ("architecture", "layer", "input", "output", "parameters", "bytes_a_row")
     }
     seen: set[tuple[str, ...]] = set()
     for variant in variants:
@@ -122,6 +135,7 @@ def summary_table(variants: Sequence[Variant], fitted: Sequence[FittedGroup]) ->
         for layer in shape.layers:
             columns["architecture"].append(variant.architecture)
             columns["layer"].append(layer.name)
+            columns["input"].append(" x ".join(map(str, layer.input)))
             columns["output"].append(" x ".join(map(str, layer.output)))
             columns["parameters"].append(layer.n_parameters)
             columns["bytes_a_row"].append(layer.n_bytes())
