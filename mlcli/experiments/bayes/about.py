@@ -72,8 +72,12 @@ ABOUT = About(
         "draws",
         "evidence",
         "evidence_surface",
+        "lines",
         "predictive",
         "sequential",
+        "target_law",
+        "two_weights",
+        "variance_terms",
         "weights",
     ),
     others=(
