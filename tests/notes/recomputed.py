@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.notes import (  # noqa: F401
     recomputed_classification,
     recomputed_convolution,
+    recomputed_expectations,
     recomputed_networks,
     recomputed_regression,
 )

@@ -194,9 +194,9 @@ def lines_table(line: StraightLine | None, low: float, high: float, seed: int) -
 
 
 def law_table(line: StraightLine | None) -> Columns:
-    """(B.3) and (B.22): the density of the first targets at two given pairs of weights."""
-    names = ("weights", "row", "x", "t", "mean", "noise_precision", "density", "log_density")
-    columns: dict[str, list[Any]] = {name: [] for name in names}
+    """Rows of the design matrix (B.11), and (B.22): densities of their targets at given weights."""
+    names = "weights row x t phi_0 phi_1 mean noise_precision density log_density"
+    columns: dict[str, list[Any]] = {name: [] for name in names.split()}
     if line is None or not line.after:
         return columns
     last = max((one for one in line.after if one.n_points <= N_LAWS), key=lambda one: one.n_points)
@@ -205,12 +205,14 @@ def law_table(line: StraightLine | None) -> Columns:
     given = {"prior mean": np.zeros(2), after: last.posterior.mean}
     x, t = line.x[:N_LAWS], line.t[:N_LAWS]
     for name, w in given.items():
-        mean = line.columns(x) @ w
+        Phi = line.columns(x)
+        mean = Phi @ w
         log_density = normal_log_density(t, mean, line.noise_precision)
         columns["weights"] += [name] * t.size
         columns["row"] += list(range(1, t.size + 1))
         columns["noise_precision"] += [line.noise_precision] * t.size
-        for key, values in (("x", x), ("t", t), ("mean", mean), ("log_density", log_density)):
+        found = {"x": x, "t": t, "mean": mean, "log_density": log_density}
+        for key, values in (found | {"phi_0": Phi[:, 0], "phi_1": Phi[:, 1]}).items():
             columns[key] += values.tolist()
         columns["density"] += np.exp(log_density).tolist()
     return columns
