@@ -276,7 +276,7 @@ def next_command(metrics: Mapping[str, Any]) -> str:
     degrees, best = _degrees_of(metrics), metrics["best_degree"]
     known = metrics["ensemble"] != "bootstrap"
     if best is None:
-        return f"bias-variance --degrees 0-{min(3, *degrees)}"
+        return f"bias-variance --degrees 0-{min(3, degrees[-1])}"
     if known and len(degrees) > 1 and best == degrees[-1] and best + 3 <= metrics["n_rows"]:
         return f"bias-variance --degrees 0-{best + 2}"
     whole = degrees == list(range(degrees[0], degrees[-1] + 1)) and len(degrees) > 1
