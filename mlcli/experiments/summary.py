@@ -61,7 +61,7 @@ RANGES: Mapping[str, Range] = {
         (
             ANY,
             "log_evidence log10_* bias_squared_unbiased difference flow_order* slope_*"
-            " cross_term*"
+            " cross_term* integral conditional_mean"
             " preactivation_mean activation_mean",
         ),
     )

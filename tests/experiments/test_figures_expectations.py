@@ -104,11 +104,11 @@ def test_the_variation_is_level_for_the_regression_function_alone() -> None:
     drawn = [curves[curves.function == name] for name in names]
     same(lines(top), [(LABELS[n], c.x, c.f) for n, c in zip(names, drawn, strict=True)])
     rows = [part for _, part in groups(table, "function")]
-    same(bars(bottom), [("", part.x, *with_ends(part, "measured")) for part in rows])
+    same(bars(bottom), [("", part.x, *with_ends(part, "slope_measured")) for part in rows])
     steps = [one for one in bottom.patches if isinstance(one, StepPatch)]
     for step, part in zip(steps, rows, strict=True):
         values, edges, _ = step.get_data()
-        np.testing.assert_allclose(values, part.exact)
+        np.testing.assert_allclose(values, part.slope_exact)
         np.testing.assert_allclose(edges, [*part.x_low, part.x_high.iloc[-1]])
     assert across(bottom) == [("y", 0)]
     assert frame(bottom)[1:3] == ("x", "dE[L] / df(x)")

@@ -175,8 +175,10 @@ def variation(functions: Table, gradient: Table) -> Figure:
         top.plot(numbers(curve["x"]), numbers(curve["f"]), color=colour, linewidth=2, label=label)
         rows = where(gradient, function=name)
         edges = [*numbers(rows["x_low"]), numbers(rows["x_high"])[-1]]
-        bottom.stairs(numbers(rows["exact"]), edges, baseline=None, color=colour, linewidth=1.2)
-        _points(bottom, numbers(rows["x"]), rows, "measured", colour, None)
+        bottom.stairs(
+            numbers(rows["slope_exact"]), edges, baseline=None, color=colour, linewidth=1.2
+        )
+        _points(bottom, numbers(rows["x"]), rows, "slope_measured", colour, None)
     top.set_ylabel("f(x)")
     top.set_title("Three functions")
     bottom.set_title("How E[L] changes where one is raised: exact, and measured with 95 %")

@@ -21,7 +21,6 @@ from mlcli.experiments.bias_variance import models
 from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.bias_variance.ensemble import fresh_rows
 from mlcli.experiments.summary import interval_columns, summary
-from mlcli.linear.statistics import ANY
 from mlcli.result import Columns, Metrics
 from mlcli.rng import stream
 from mlcli.selection.expected_loss import (
@@ -45,6 +44,7 @@ DIRECTIONS = (0, 1, 2, 3)
 # p(x, t) as a table: points of x and t, and how many standard deviations of the noise it shows.
 N_X, N_T, REACH = 41, 61, 4.0
 TRUTH, SHIFTED, LINE = "regression_function", "shifted", "best_line"
+SLOPES = ("slope_measured", "slope_measured_ci_low", "slope_measured_ci_high")
 # The functions whose variation is drawn.
 VARIED = (TRUTH, SHIFTED, LINE)
 
@@ -325,9 +325,9 @@ def _regression_table(law: Law, measured: Sequence[MeasuredLosses]) -> Columns:
     columns: dict[str, Any] = dict(_bins(law))
     columns["density_of_x"] = np.full(N_BINS, 1.0 / law.width)
     columns["exact_integral"] = best / law.width
-    columns |= interval_columns("integral", stacked, ANY)
+    columns |= interval_columns("integral", stacked)
     columns["regression_function"] = best
-    columns |= interval_columns("conditional_mean", stacked * law.width, ANY)
+    columns |= interval_columns("conditional_mean", stacked * law.width)
     return columns
 
 
@@ -365,7 +365,7 @@ def _variation_table(
 ) -> Columns:
     """dE[L]/df(x), eq (A.5), averaged over bins of x."""
     columns: dict[str, list[Any]] = {"function": [], "x": [], "x_low": [], "x_high": []}
-    columns |= {name: [] for name in ("exact", "measured", "measured_ci_low", "measured_ci_high")}
+    columns |= {name: [] for name in ("slope_exact", *SLOPES)}
     for k, name in enumerate(VARIED):
         function = functions[name]
 
@@ -375,8 +375,8 @@ def _variation_table(
         columns["function"] += [name] * N_BINS
         for key, values in _bins(law).items():
             columns[key] += values.tolist()
-        columns["exact"] += _bin_means(law, gradient).tolist()
+        columns["slope_exact"] += _bin_means(law, gradient).tolist()
         stacked = np.stack([one.gradient[k] for one in measured])
-        for key, found in interval_columns("measured", stacked, ANY).items():
+        for key, found in interval_columns("slope_measured", stacked).items():
             columns[key] += found
     return columns
