@@ -88,7 +88,7 @@ def _terms_remark(metrics: Mapping[str, Any], terms: Mapping[int, Mapping[str, A
         rise = f"the variance is {ends[0]}"
     if metrics["ensemble"] == "bootstrap":
         same = "; all seeds resample the same rows" if metrics["seeds_share_rows"] else ""
-        return f"The regularity is unknown and bias^2 not apart from the noise; {rise}{same}."
+        return f"The regularity is unknown, so bias^2 and noise can't be told apart; {rise}{same}."
     lows = {d: terms[d]["bias_squared_unbiased"]["ci_low"] for d in terms}
     none = [d for d, low in lows.items() if low is not None and low <= 0]
     if all(low is None for low in lows.values()):
