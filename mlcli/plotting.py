@@ -65,10 +65,11 @@ def new_figure(width: float = 7.0, height: float = 4.2) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure without clock or version in it."""
-    content = BytesIO()
-    figure.savefig(content, format=path.suffix[1:], metadata=METADATA[path.suffix[1:]])
+def save(figure: Figure, path: Path, dots_per_inch: float | None = None) -> None:
+    """Write a figure without clock or version in it, by default with the style's dots an inch."""
+    kind, content = path.suffix[1:], BytesIO()
+    dpi = dots_per_inch or matplotlib.rcParams["savefig.dpi"]
+    figure.savefig(content, format=kind, metadata=METADATA[kind], dpi=dpi)
     with replacing_file(path) as partial:
         partial.write_bytes(content.getvalue())
 
