@@ -228,6 +228,12 @@ def test_bayes_says_something_else_of_other_numbers() -> None:
     dropped = {**d["weights"], "P2": {"index": 2, "ml": 1.0, "mean": 0.0, "std": 0.0}}
     remark = show({**d, "weights": dropped})[1].remark
     assert remark.startswith("The prior dropped 1; 3 of 4 are more")
+    near = {
+        f"P{k}": {"index": k, "ml": 3.0, "mean": mean, "std": 1.0}
+        for k, mean in enumerate((-2.5, 1.5))
+    }
+    remark = show({**d, "weights": near})[1].remark
+    assert remark.startswith("1 of 2 are more than two standard deviations from 0; the prior moves")
     right = {"mean": 0.95, "std": 0.1, "ci_low": 0.94, "ci_high": 0.96, "n": 9}
     methods = ("maximum_likelihood", "evidence", "unknown_noise")
     fine = {key: {**d["calibration"][key], "level_95": right} for key in methods[1:]}
