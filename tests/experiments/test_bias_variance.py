@@ -462,3 +462,30 @@ def test_data_of_unknown_law_have_no_expected_loss(mlcli: Run, empty_folder: Pat
     assert "expected_loss" not in done.json
     for name in ("expected_loss", "functions", "joint", "regression_function", "variation"):
         assert table(empty_folder / "o" / f"tables/{name}.csv") == {}
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        ("--noise-std", "1e-300"),
+        ("--noise-std", "0.01"),
+        ("--noise-std", "1e150"),
+        ("--x-min", "1e8", "--x-max", "1.0000001e8"),
+        ("--x-max", "1e40"),
+        ("--n-seeds", "1"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_law_of_any_scale_has_losses_or_says_why_not(
+    mlcli: Run, empty_folder: Path, law: tuple[str, ...]
+) -> None:
+    arguments = ("--degrees", "1", "--n-datasets", "3", "--n-seeds", "2", "--penalty", "none")
+    done = mlcli("bias-variance", *arguments, "--no-descent", "--quiet", "--out", "o", *law)
+    assert done.code == 0, done.err
+    details = json.loads((empty_folder / "o" / "details.json").read_text())
+    exact = details["expected_loss"]["functions"]["regression_function"]["loss_exact"]
+    assert exact == details["expected_loss"]["noise"]
+    # A density narrower than the grid is no table, so nothing is drawn of it.
+    drawn = (empty_folder / "o" / "figures" / "regression_function.png").exists()
+    assert drawn == (law[1] in ("1e150", "1"))
+    assert "nan" not in done.out

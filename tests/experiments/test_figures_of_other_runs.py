@@ -87,7 +87,7 @@ EMPTY: list[tuple[Callable[[], Figure], str]] = [
     (lambda: bias_variance.regression_function(table("x"), table("x")), NO_LAW),
     (
         lambda: bias_variance.regression_function(table("x"), table("x", "1")),
-        "Without noise all of p(x, t) lies on the regularity.",
+        "Without noise, or with next to none, all of p(x, t) lies on the regularity.",
     ),
     (lambda: bias_variance.expected_loss(table("function")), NO_LAW),
     (lambda: bias_variance.variation({}, table("function")), NO_LAW),

@@ -193,15 +193,16 @@ def _losses_remark(noise: float, functions: Mapping[str, Mapping[str, Any]]) -> 
     """The best function, the cheapest other, and how many intervals hold what is exact."""
     exact = {name: one["loss_exact"] for name, one in functions.items()}
     others = {n: v for n, v in exact.items() if n != "regression_function" and v is not None}
-    nearest = min(others, key=lambda name: others[name])
-    said = f"f~ has the least, the noise {number(noise)}, and {function_label(nearest)} the next, "
-    said += number(others[nearest])
+    said = f"f~ has the least, the noise {number(noise)}"
+    if others:
+        nearest = min(others, key=lambda name: others[name])
+        said += f", and {function_label(nearest)} the next, {number(others[nearest])}"
     ends = [(one["expected_loss"], exact[name]) for name, one in functions.items()]
     crosses = [
         (one["cross_term"], 0.0) for n, one in functions.items() if n != "regression_function"
     ]
     if any(one["ci_low"] is None for one, _ in ends):
-        return f"{said}; one seed has no interval."
+        return f"{said}; one seed or a number that is too large has no interval."
     return (
         f"{said}. {_inside(ends)} of {len(ends)} intervals hold the exact value, and "
         f"{_inside(crosses)} of {len(crosses)} cross terms of the others have 0 in theirs."
@@ -251,7 +252,9 @@ def _slopes_remark(functions: Mapping[str, Mapping[str, Any]]) -> str:
         for k in range(len(DIRECTIONS))
     ]
     if None in errors:
-        return "One seed gives no standard error, so no slope can be told from 0."
+        seeds = functions["regression_function"]["slope_0"]["n"]
+        why = "One seed gives" if seeds < 2 else "A number that is too large has"
+        return f"{why} no standard error, so that not every slope can be told from 0."
     named = " and ".join(map(function_label, level)) or "no function"
     said = f"Within {STANDARD_ERRORS} standard errors the slope is 0 in all four directions of "
     said += f"{named}"
@@ -267,7 +270,8 @@ def _steep(one: Mapping[str, Any]) -> list[bool]:
     found = []
     for k in range(len(DIRECTIONS)):
         error, mean = _standard_error(one[f"slope_{k}"]), one[f"slope_{k}"]["mean"]
-        found.append(error is not None and abs(mean) > STANDARD_ERRORS * error)
+        known = error is not None and mean is not None
+        found.append(known and abs(mean) > STANDARD_ERRORS * (error or 0.0))
     return found
 
 

@@ -16,18 +16,25 @@ from mlcli.plotting import (
     distinct,
     new_figure,
     nothing_to_draw,
-    numbers,
     where,
 )
+from mlcli.plotting import numbers as all_numbers
 
 NO_LAW = "The law of these data is not known, and with it p(x, t) and E[t|x]."
-NO_NOISE = "Without noise all of p(x, t) lies on the regularity."
+NO_NOISE = "Without noise, or with next to none, all of p(x, t) lies on the regularity."
 # Where conditional densities are drawn, as shares of the range of x, and how wide the highest is.
 SLICES, SLICE_WIDTH = (0.05, 0.35, 0.65), 0.25
 # A density below this share of its highest is left out.
 TAIL = 0.003
 # Functions whose expected loss is too far beyond the others' to share their axis.
 FAR = 4.0
+# Larger values are drawn here: an axis reaches beyond what is on it, and would overflow.
+CEILING = 1e200
+
+
+def numbers(texts: list[str]) -> Array:
+    """A column as numbers that can be drawn."""
+    return np.clip(all_numbers(texts), -CEILING, CEILING)
 
 
 def regression_function(joint: Table, regression: Table) -> Figure:
@@ -129,7 +136,8 @@ def expected_loss(table: Table) -> Figure:
 
 def _far(exact: Array) -> float:
     """The largest expected loss that is drawn: one wild fit would hide the others."""
-    return float(exact[0] + FAR * np.nanmedian(exact - exact[0])) if exact.size else 0.0
+    more = exact[np.isfinite(exact)] - exact[0]
+    return float(exact[0] + FAR * np.median(more))
 
 
 def _across(

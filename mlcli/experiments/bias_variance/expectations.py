@@ -35,6 +35,8 @@ from mlcli.selection.interpolation import legendre_columns
 
 Array = NDArray[np.float64]
 Function = Callable[[Array], Array]
+# What is beyond a float is infinite or not a number, and null in the files.
+TOO_LARGE = np.errstate(over="ignore", invalid="ignore")
 N_DRAWS = 20_000
 N_NODES = 200
 N_BINS = 16
@@ -86,6 +88,7 @@ def law_of(config: BiasVarianceConfig, generator: Generator) -> Law:
     return Law(chosen.x_min, chosen.x_max, truth, chosen.noise_std, nodes, weights)
 
 
+@TOO_LARGE
 def functions_of(config: BiasVarianceConfig, generator: Generator, law: Law) -> dict[str, Function]:
     """f~ and other functions by name; each takes (n, 1) and returns (n,).
 
@@ -147,6 +150,7 @@ def bin_edges(law: Law) -> Array:
     return np.linspace(law.low, law.high, N_BINS + 1)
 
 
+@TOO_LARGE
 def measure(config: BiasVarianceConfig, source: Source, index: int) -> MeasuredLosses | None:
     """Average over drawn rows of one seed; None where the law is unknown.
 
@@ -212,6 +216,7 @@ class ExactLosses:
     slopes: Array
 
 
+@TOO_LARGE
 def exact_losses(config: BiasVarianceConfig, generator: Generator) -> ExactLosses:
     """The same quantities from the law alone, by quadrature."""
     law = law_of(config, generator)
@@ -220,14 +225,13 @@ def exact_losses(config: BiasVarianceConfig, generator: Generator) -> ExactLosse
     truth = law.truth(nodes)
     f = np.stack([one(nodes) for one in functions.values()], axis=1)  # (n_nodes, k)
     g = functions[SHIFTED](nodes)  # (n_nodes,)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return ExactLosses(
-            names=tuple(functions),
-            excess=expected_squared_error(f, truth, law.weights, 0.0),
-            loss=expected_squared_error(f, truth, law.weights, law.noise_std),
-            cross_term_about_shifted=(law.weights * (g - truth)) @ (f - g[:, None]),
-            slopes=loss_slopes(f, truth, law.directions(law.nodes), law.weights),
-        )
+    return ExactLosses(
+        names=tuple(functions),
+        excess=expected_squared_error(f, truth, law.weights, 0.0),
+        loss=expected_squared_error(f, truth, law.weights, law.noise_std),
+        cross_term_about_shifted=(law.weights * (g - truth)) @ (f - g[:, None]),
+        slopes=loss_slopes(f, truth, law.directions(law.nodes), law.weights),
+    )
 
 
 def expectations_metrics(
@@ -269,6 +273,7 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
+@TOO_LARGE
 def expectations_tables(
     config: BiasVarianceConfig, source: Source, found: Sequence[MeasuredLosses | None]
 ) -> dict[str, Columns]:
@@ -299,13 +304,14 @@ EMPTY = {
 
 
 def _joint_table(law: Law) -> Columns:
-    """p(x, t) on a grid, and f~ of it by (A.7); no rows without noise."""
+    """p(x, t) on a grid, and f~ of it by (A.7); no rows where the noise is too small for one."""
     names = ("x", "t", "density", "regression_function")
-    if law.noise_std == 0.0:
-        return {name: [] for name in names}
     x = np.linspace(law.low, law.high, N_X)
     truth = law.truth(x[:, None])
     reach = REACH * law.noise_std
+    # Sums over t are integrals where it has a point within each standard deviation.
+    if not np.ptp(truth) + 2 * reach < (N_T - 1) * law.noise_std:
+        return {name: [] for name in names}
     t = np.linspace(truth.min() - reach, truth.max() + reach, N_T)
     p = joint_density(x, t, truth, law.width, law.noise_std)
     values = (np.repeat(x, N_T), np.tile(t, N_X), p.ravel())
@@ -324,9 +330,9 @@ def _regression_table(law: Law, measured: Sequence[MeasuredLosses]) -> Columns:
     best = _bin_means(law, law.truth)
     columns: dict[str, Any] = dict(_bins(law))
     columns["density_of_x"] = np.full(N_BINS, 1.0 / law.width)
-    columns["exact_integral"] = best / law.width
+    columns["exact_integral"] = [_finite(value) for value in best / law.width]
     columns |= interval_columns("integral", stacked)
-    columns["regression_function"] = best
+    columns["regression_function"] = [_finite(value) for value in best]
     columns |= interval_columns("conditional_mean", stacked * law.width)
     return columns
 
@@ -375,7 +381,7 @@ def _variation_table(
         columns["function"] += [name] * N_BINS
         for key, values in _bins(law).items():
             columns[key] += values.tolist()
-        columns["slope_exact"] += _bin_means(law, gradient).tolist()
+        columns["slope_exact"] += [_finite(value) for value in _bin_means(law, gradient)]
         stacked = np.stack([one.gradient[k] for one in measured])
         for key, found in interval_columns("slope_measured", stacked).items():
             columns[key] += found
