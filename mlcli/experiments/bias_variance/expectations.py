@@ -114,14 +114,16 @@ def functions_of(config: BiasVarianceConfig, generator: Generator, law: Law) -> 
         "best_constant": projected(1),
     }
     data = generator.draw(stream(config.seed, "ensemble", 0, 0), fresh_rows(config))
-    predict = models.fit_degrees(config, data.X, data.t).predict
     for index in models.shown(config)[:3]:
-        found[f"fit_degree_{models.sizes(config)[index]}"] = _column(predict, index)
+        degree = models.sizes(config)[index]
+        # Alone, since predictions are of every degree that was fitted.
+        alone = config.model_copy(update={"degrees": (degree,)})
+        found[f"fit_degree_{degree}"] = _first(models.fit_degrees(alone, data.X, data.t).predict)
     return found
 
 
-def _column(predict: Function, index: int) -> Function:
-    return lambda X: predict(X)[:, index]
+def _first(predict: Function) -> Function:
+    return lambda X: predict(X)[:, 0]
 
 
 @dataclass(frozen=True)
