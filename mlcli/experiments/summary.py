@@ -49,8 +49,8 @@ RANGES: Mapping[str, Range] = {
             " cross_entropy cross-entropy *_cross_entropy entropy divergence"
             " cv train loo expected gcv selection_error"
             " generalisation_error bias_squared bias_squared_plus_noise"
-            " variance noise sum median_error norm_*"
-            " residual_variance degrees_of_freedom effective_rank effective_parameters"
+            " variance *_variance noise sum median_error norm_*"
+            " degrees_of_freedom effective_rank effective_parameters"
             " noise_precision prior_precision n_nonzero n_steps mistakes best_epoch rows"
             " largest_violation relative_gap change factor distance condition_number"
             " *_rate floor measured measured_over_critical final_excess final_distance"
@@ -62,6 +62,7 @@ RANGES: Mapping[str, Range] = {
         (
             ANY,
             "log_evidence log10_* bias_squared_unbiased difference excess flow_order* slope_*"
+            " cross_term* integral conditional_mean"
             " preactivation_mean activation_mean error_mean",
         ),
     )

@@ -36,6 +36,19 @@ def interval(summary: Mapping[str, Any] | None) -> tuple[str, str]:
     return number(summary["mean"]), between(summary["ci_low"], summary["ci_high"])
 
 
+def with_interval(summary: Mapping[str, Any]) -> str:
+    """A mean with its interval for a sentence, as ``3.96 (3.94 to 3.98)``.
+
+    An end that is a million times the mean is said in words, and a single value has no interval.
+    """
+    mean, low, high = (summary[key] for key in ("mean", "ci_low", "ci_high"))
+    if mean is None or low is None:
+        return number(mean)
+    if max(abs(low), abs(high)) > 1e6 * abs(mean) > 0:
+        return f"{number(mean)} (an interval without a useful end)"
+    return f"{number(mean)} ({between(low, high)})"
+
+
 @dataclass(frozen=True)
 class Printed:
     """One printed number and ours.

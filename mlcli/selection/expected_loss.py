@@ -5,6 +5,7 @@ Either x is uniform with normal noise around f~(x), or p(x, t) is a table.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import pi, sqrt
 
 import numpy as np
@@ -113,3 +114,69 @@ def excess_and_noise(p: Floats, t: Floats, f: Floats) -> tuple[float, float]:
     best = regression_function(p, t)
     excess = float(p.sum(axis=1) @ (f - best) ** 2)
     return excess, expected_squared_loss(p, t, best)
+
+
+def joint_density(x: Floats, t: Floats, truth: Floats, width: float, noise_std: float) -> Floats:
+    """p(x, t) = N(t | f~(x), noise variance) / width where x is uniform, (n_x, n_t).
+
+    Args:
+        x: points within the range of x, (n_x,).
+        t: values of the target, (n_t,).
+        truth: f~ at x, (n_x,).
+        width: of the range of x.
+        noise_std: standard deviation of t around f~, > 0.
+    """
+    z = (t - truth[:, None]) / noise_std  # (n_x, n_t)
+    with np.errstate(under="ignore"):
+        return np.asarray(np.exp(-0.5 * z**2) / (sqrt(2 * pi) * noise_std * width))
+
+
+@dataclass(frozen=True)
+class LossParts:
+    """Means over drawn rows, one per prediction function (k,): loss = excess + 2 cross + noise.
+
+    Attributes:
+        loss: of (t - f)^2, eq (A.4).
+        excess: of (f - g)^2, g = f~ in (A.12).
+        cross: of (f - g)(g - t), which is 0 in the mean over t for g = f~, eq (A.11).
+        noise: of (t - g)^2.
+    """
+
+    loss: Floats
+    excess: Floats
+    cross: Floats
+    noise: Floats
+
+
+def loss_parts(f: Floats, g: Floats, t: Floats) -> LossParts:
+    """The square of (A.8), taken apart around g and averaged over rows drawn from p(x, t).
+
+    Args:
+        f: predictions at the rows, (n, k).
+        g: what (A.8) adds and takes off there, (n,): f~, or another function to see it fail.
+        t: targets of the rows, (n,).
+    """
+    off, left = f - g[:, None], g - t  # (n, k) and (n,)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return LossParts(
+            loss=((t[:, None] - f) ** 2).mean(axis=0),
+            excess=(off**2).mean(axis=0),
+            cross=left @ off / t.size,
+            noise=np.full(off.shape[1], (left**2).mean()),
+        )
+
+
+def loss_slopes(f: Floats, t: Floats, directions: Floats, weights: Floats) -> Floats:
+    """d/d eps E (t - f - eps h)^2 at eps = 0: -2 E (t - f) h, eq (A.5) along h, (k, m).
+
+    On drawn rows of weight 1/n it is measured. At the nodes of a quadrature, with f~ for t, it is
+    exact, since the mean of t - f at x is f~ - f.
+
+    Args:
+        f: predictions, (n, k).
+        t: targets, (n,).
+        directions: h, (n, m).
+        weights: of the rows or nodes, (n,), with sum 1.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(-2.0 * ((t[:, None] - f) * weights[:, None]).T @ directions)

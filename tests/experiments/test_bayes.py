@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -515,3 +516,132 @@ def test_arrivals_pass_over_what_ard_dropped_and_start_from_a_general_prior(
     found = {key: float(first[key]) for key in ("mean_0", "mean_1", "variance_0", "variance_1")}
     assert found == pytest.approx({"mean_0": 5, "mean_1": 6, "variance_0": 4.1, "variance_1": 9.1})
     assert float(first["covariance"]) == pytest.approx(0.1)
+
+
+def few(mlcli: Run, *more: str) -> dict[str, Any]:
+    done = mlcli("bayes", "--no-plots", "--json", "--quiet", "--out", "o", *more)
+    assert done.code == 0, done.err
+    found: dict[str, Any] = done.json
+    return found
+
+
+def numbers(path: str, **equal: str) -> dict[str, np.ndarray]:
+    """The columns of numbers of a table, in the rows that are meant."""
+    rows = [row for row in read(path) if all(row[key] == value for key, value in equal.items())]
+    texts = {"name_0", "name_1", "line", "weights"} if "law" in path else {"name_0", "name_1"}
+    kept = [key for key in rows[0] if key not in texts]
+    return {key: np.array([float(row[key]) for row in rows]) for key in kept}
+
+
+QUICK = ("--n-seeds", "2", "--n-calibration", "0", "--degrees", "1,3")
+
+
+def test_few_rows_narrow_two_weights_as_the_textbook_says(mlcli: Run, empty_folder: Path) -> None:
+    rng = np.random.default_rng(3)
+    x = rng.uniform(-1, 1, 30)
+    t = -0.3 + 0.5 * x + rng.normal(0, 0.2, 30)
+    write_csv(Path("line.csv"), {"x": x.tolist(), "t": t.tolist()})
+    given = ("--prior-precision", "2", "--noise-precision", "25", "--basis", "monomial")
+    found = few(mlcli, "--data", "line.csv", *given, "--degree", "1", "--degrees", "1")
+    assert found["two_weights"]["prior_precision"] == 2
+    shown = numbers("o/tables/two_weights.csv")
+    for place, n in enumerate((1, 2, 5, 20)):
+        Phi = np.column_stack([np.ones(n), x[:n]])
+        A = 2 * np.eye(2) + 25 * Phi.T @ Phi
+        S = np.linalg.inv(A)
+        mean = 25 * S @ Phi.T @ t[:n]
+        row = {key: values[place] for key, values in shown.items()}
+        assert row["n_points"] == n
+        ours = [row[f"quadratic_{key}"] for key in ("00", "01", "11")]
+        np.testing.assert_allclose(ours, [A[0, 0], A[0, 1], A[1, 1]], rtol=1e-9)
+        ours = [row[f"likelihood_{key}"] for key in ("00", "01", "11")]
+        np.testing.assert_allclose(ours, [A[0, 0] - 2, A[0, 1], A[1, 1] - 2], rtol=1e-8)
+        np.testing.assert_allclose([row["mean_0"], row["mean_1"]], mean, rtol=1e-8)
+        ours = [row["variance_0"], row["covariance"], row["variance_1"]]
+        np.testing.assert_allclose(ours, [S[0, 0], S[0, 1], S[1, 1]], rtol=1e-8)
+        one = found["two_weights"][f"rows_{n}"]
+        assert one["correlation"] == pytest.approx(S[0, 1] / np.sqrt(S[0, 0] * S[1, 1]), rel=1e-8)
+    law = numbers("o/tables/target_law.csv", weights="mean after 5 rows")
+    np.testing.assert_allclose(law["t"], t[:5], rtol=1e-9)
+    mean = shown["mean_0"][2] + shown["mean_1"][2] * x[:5]
+    np.testing.assert_allclose(law["mean"], mean, rtol=1e-8)
+    density = np.sqrt(25 / (2 * np.pi)) * np.exp(-12.5 * (t[:5] - mean) ** 2)
+    np.testing.assert_allclose(law["density"], density, rtol=1e-7)
+
+
+def test_the_lines_of_few_rows_spread_as_their_posterior(
+    mlcli: Run, empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlcli.experiments.bayes.few_rows.N_LINES", 20_000)
+    few(mlcli, *QUICK)
+    found = [row for row in read("o/tables/lines.csv") if row["n_points"] == "5"]
+    ends = sorted({float(row["x"]) for row in found})
+    assert len(ends) == 2
+    row = next(row for row in read("o/tables/two_weights.csv") if row["n_points"] == "5")
+    cov = [float(row[key]) for key in ("variance_0", "covariance", "variance_1")]
+    for x, u in zip(ends, (-1.0, 1.0), strict=True):
+        y = [float(one["y"]) for one in found if float(one["x"]) == x and one["line"] != "mean"]
+        variance = cov[0] + 2 * u * cov[1] + cov[2]
+        assert np.var(y) == pytest.approx(variance, rel=0.05)
+        assert np.mean(y) == pytest.approx(
+            float(row["mean_0"]) + u * float(row["mean_1"]), abs=5 * np.sqrt(variance / 20_000)
+        )
+
+
+def test_the_second_term_of_the_predictive_variance_shrinks_row_by_row(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    found = few(mlcli, *QUICK)["predictive_variance"]
+    means = [found[f"rows_{n}"]["weights_variance"] for n in (0, 1, 2, 5, 20, 700)]
+    assert all(a > b for a, b in pairwise(means))
+    # More rows never widen it, at any x.
+    spread = [
+        numbers("o/tables/variance_terms.csv", n_points=str(n)) for n in (0, 1, 2, 5, 20, 700)
+    ]
+    for a, b in pairwise(spread):
+        assert (b["weights"] <= a["weights"] * (1 + 1e-12)).all()
+        np.testing.assert_allclose(b["variance"], b["noise"] + b["weights"], rtol=1e-9)
+    assert found["noise_variance"] == pytest.approx(spread[0]["noise"][0])
+    # After all rows it is that of the model, whose mean over its own rows is gamma / (beta N).
+    model = few(mlcli, *QUICK, "--force")
+    share = model["effective_parameters"] / (model["noise_precision"] * 700)
+    # The mean is over 500 of the 700 rows.
+    assert means[-1] == pytest.approx(share, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("--noise", "student"),
+        ("--prior", "ard", "--degree", "5"),
+        ("--basis", "fourier", "--data", "sine"),
+        ("--basis", "gaussian", "--degree", "4"),
+        ("--data", "three.csv"),
+        ("--data", "three.csv", "--basis", "linear"),
+        ("--n-samples", "3", "--degree", "1", "--prior-precision", "1", "--noise-precision", "1"),
+    ],
+)
+def test_every_model_has_few_rows(mlcli: Run, empty_folder: Path, more: tuple[str, ...]) -> None:
+    three_inputs(empty_folder)
+    done = mlcli("bayes", *QUICK, *more, "--out", "o", "--quiet", "--json")
+    assert done.code == 0, done.err
+    rows = numbers("o/tables/two_weights.csv")
+    n_rows = done.json["n_rows"]
+    assert rows["n_points"].tolist() == [n for n in (1, 2, 5, 20) if n <= n_rows]
+    assert (rows["variance_0"] > 0).all()
+    assert Path("o/figures/weights.png").exists()
+    few_rows = numbers("o/tables/variance_terms.csv", n_points=str(n_rows))
+    assert (few_rows["weights"] >= 0).all()
+    if more[0] == "--noise":
+        # Of unknown noise the spread of the mean is that of the band, less its tails.
+        beta = done.json["noise_precision"]
+        assert few_rows["noise"][0] == pytest.approx(1 / beta)
+
+
+def test_a_model_without_a_second_weight_says_so(mlcli: Run, empty_folder: Path) -> None:
+    found = few(mlcli, *QUICK, "--no-intercept")
+    assert "two_weights" not in found
+    assert read("o/tables/two_weights.csv") == []
+    assert read("o/tables/lines.csv") == []
+    assert read("o/tables/target_law.csv") == []
+    assert "rows_1" in found["predictive_variance"]

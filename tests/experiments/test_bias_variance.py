@@ -255,7 +255,9 @@ def test_several_inputs_and_the_linear_basis(mlcli: Run, empty_folder: Path) -> 
     arguments = ("bias-variance", "--data", "diabetes", "--n-seeds", "2", "--n-datasets", "6")
     done = mlcli(*arguments, "--degrees", "1,2", "--out", "o", "--json")
     assert done.code == 0, done.err
-    assert (empty_folder / "o" / "figures/pointwise.png").exists()
+    # Several inputs have no curve along x, and a blank page is not written.
+    drawn = {path.stem for path in (empty_folder / "o" / "figures").glob("*.png")}
+    assert drawn == {"decomposition", "strength"}
     assert len((empty_folder / "o" / "tables/pointwise.csv").read_text().splitlines()) == 1
     linear = mlcli(*arguments, "--basis", "linear", "--no-plots", "--json")
     assert linear.json["degree_1"]["sum"]["mean"] == pytest.approx(
@@ -382,3 +384,108 @@ def test_a_heavy_tail_is_said(mlcli: Run) -> None:
     heavy = mlcli(*arguments, "--degrees", "1,30", "--n-rows", "40")
     assert "at degree 30 one data set makes up most of an ensemble's error" in heavy.err
     assert "one data set" not in mlcli(*arguments).err
+
+
+LOSSES = (*PLAIN, "--out", "o", "--json")
+
+
+def losses(mlcli: Run, *more: str) -> dict[str, Any]:
+    done = mlcli(*LOSSES, *more)
+    assert done.code == 0, done.err
+    found: dict[str, Any] = done.json["expected_loss"]
+    return found
+
+
+def test_the_expected_losses_of_the_noisy_cubic_by_hand(mlcli: Run) -> None:
+    found = losses(mlcli, "--degrees", "1,3,4", "--n-datasets", "2")["functions"]
+    names = ["regression_function", "shifted", "tilted", "best_line", "best_constant"]
+    assert sorted(found, key=lambda name: found[name]["index"])[:5] == names
+    assert {"fit_degree_1", "fit_degree_3"} == set(found) - set(names)
+    # The mean square of the cubic less its best line, over x ~ U(-2, 2), as in (3.12).
+    cubic, square = 0.25 * 4 / 175 * 64, 0.09 * 4 / 45 * 16
+    line = (-0.25 + 0.5 * 12 / 5) ** 2 * 4 / 3
+    excess = [0, 1.95**2 / 4, 1.95**2 / 4, cubic + square, cubic + square + line]
+    for name, exact in zip(names, excess, strict=True):
+        assert found[name]["excess_exact"] == pytest.approx(exact, rel=1e-9, abs=1e-12)
+        assert found[name]["loss_exact"] == pytest.approx(1.95**2 + exact, rel=1e-9)
+    for one in found.values():
+        for name, exact in (
+            ("expected_loss", one["loss_exact"]),
+            ("cross_term", 0.0),
+            ("cross_term_about_shifted", one["cross_term_about_shifted_exact"]),
+            *((f"slope_{k}", one[f"slope_{k}_exact"]) for k in range(4)),
+        ):
+            # Three seeds: within ten of their own standard errors, or of what 20,000 rows give.
+            error = max(one[name]["std"] / np.sqrt(3), 0.02)
+            assert abs(one[name]["mean"] - exact) < 10 * error, name
+    level = [found["regression_function"][f"slope_{k}_exact"] for k in range(4)]
+    np.testing.assert_allclose(level, 0.0, atol=1e-12)
+    assert found["shifted"]["slope_0_exact"] == pytest.approx(1.95)
+    assert found["tilted"]["slope_1_exact"] == pytest.approx(1.95)
+    of_line = [found["best_line"][f"slope_{k}_exact"] for k in range(4)]
+    np.testing.assert_allclose(of_line[:2], 0.0, atol=1e-12)
+    # E (f - f~)^2 of the line is all along the parabola and the cubic.
+    assert (of_line[2] / 2) ** 2 + (of_line[3] / 2) ** 2 == pytest.approx(cubic + square)
+
+
+def test_each_function_is_measured_on_rows_of_its_own(mlcli: Run, empty_folder: Path) -> None:
+    losses(mlcli, "--n-datasets", "2", "--n-seeds", "2")
+    rows = table(empty_folder / "o" / "tables/expected_loss.csv")
+    noise = [
+        float(a) - float(b) - 2 * float(c)
+        for a, b, c in zip(
+            rows["expected_loss"], rows["excess_exact"], rows["cross_term"], strict=True
+        )
+    ]
+    assert len(set(np.round(noise, 6))) == len(noise)
+
+
+def test_without_noise_the_density_has_no_table_but_the_losses_do(
+    mlcli: Run, empty_folder: Path
+) -> None:
+    found = losses(mlcli, "--noise-std", "0", "--n-datasets", "2")
+    assert found["noise"] == 0
+    functions = found["functions"]
+    assert functions["regression_function"]["expected_loss"]["mean"] == 0
+    # The shift is then half the spread of the regularity.
+    line = functions["best_constant"]["excess_exact"]
+    assert functions["shifted"]["loss_exact"] == pytest.approx(line / 4)
+    assert table(empty_folder / "o" / "tables/joint.csv") == {}
+    assert len(table(empty_folder / "o" / "tables/variation.csv")["x"]) == 48
+
+
+def test_data_of_unknown_law_have_no_expected_loss(mlcli: Run, empty_folder: Path) -> None:
+    x = np.linspace(0, 1, 40)
+    write_rows(Path("mine.csv"), x, np.sin(6 * x), names="x,t")
+    done = mlcli(*PLAIN, "--data", "mine.csv", "--degrees", "1", "--out", "o", "--json")
+    assert done.code == 0, done.err
+    assert "expected_loss" not in done.json
+    for name in ("expected_loss", "functions", "joint", "regression_function", "variation"):
+        assert table(empty_folder / "o" / f"tables/{name}.csv") == {}
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        ("--noise-std", "1e-300"),
+        ("--noise-std", "0.01"),
+        ("--noise-std", "1e150"),
+        ("--x-min", "1e8", "--x-max", "1.0000001e8"),
+        ("--x-max", "1e40"),
+        ("--n-seeds", "1"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_law_of_any_scale_has_losses_or_says_why_not(
+    mlcli: Run, empty_folder: Path, law: tuple[str, ...]
+) -> None:
+    arguments = ("--degrees", "1", "--n-datasets", "3", "--n-seeds", "2", "--penalty", "none")
+    done = mlcli("bias-variance", *arguments, "--no-descent", "--quiet", "--out", "o", *law)
+    assert done.code == 0, done.err
+    details = json.loads((empty_folder / "o" / "details.json").read_text())
+    exact = details["expected_loss"]["functions"]["regression_function"]["loss_exact"]
+    assert exact == details["expected_loss"]["noise"]
+    # A density narrower than the grid is no table, so nothing is drawn of it.
+    drawn = (empty_folder / "o" / "figures" / "regression_function.png").exists()
+    assert drawn == (law[1] in ("1e150", "1"))
+    assert "nan" not in done.out

@@ -45,6 +45,12 @@ def both(summary: Mapping[str, Any]) -> list[str]:
     return [num(summary["mean"]), ends(summary["ci_low"], summary["ci_high"])]
 
 
+def said(summary: Mapping[str, Any]) -> str:
+    """A mean with its interval, as in a sentence."""
+    mean, interval = both(summary)
+    return f"{mean} ({interval})"
+
+
 def percent(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f} %"
 
@@ -101,7 +107,7 @@ def test_fit_poly_shows_errors_ranks_the_path_and_table_1() -> None:
 
 def test_bayes_shows_the_model_its_weights_the_degrees_and_coverage() -> None:
     d = details("bayes")
-    model, weights, degrees, coverage = shown("bayes")
+    model, weights, degrees, *_, coverage = shown("bayes")
     over = d["over_seeds"]
     quantities = {
         "log evidence (nats)": "log_evidence",
@@ -113,11 +119,26 @@ def test_bayes_shows_the_model_its_weights_the_degrees_and_coverage() -> None:
     rows.append(["log likelihood, maximum", num(d["log_likelihood"]), "", ""])
     rows.append(["noise precision, maximum likelihood", num(d["noise_precision_ml"]), "", ""])
     headings = f"quantity | first data set | mean over {d['n_seeds']} | 95 % interval"
-    check(model, f"degree {d['degree']}, {d['basis']} basis", headings, rows)
+    noise, likely = (d[key] ** -0.5 for key in ("noise_precision", "noise_precision_ml"))
+    less = "less" if likely < noise else "no less"
+    remark = (
+        f"The noise has a standard deviation of {num(noise)}, and the data determine "
+        f"{num(d['effective_parameters'])} of 4 weights; maximum likelihood leaves {less} noise, "
+        f"{num(likely)}."
+    )
+    check(model, f"degree {d['degree']}, {d['basis']} basis", headings, rows, remark)
     terms = [f"P{k}" for k in range(d["degree"] + 1)]
     w = d["weights"]
     rows = [[k, num(w[k]["ml"]), num(w[k]["mean"]), num(w[k]["std"])] for k in terms]
-    check(weights, "weights", "term | maximum likelihood | posterior mean (MAP) | std", rows)
+    pulls = {k: abs(w[k]["mean"] - w[k]["ml"]) / w[k]["std"] for k in terms}
+    most = sorted(terms, key=pulls.__getitem__)[-1]
+    clear = [k for k in terms if not -2 <= w[k]["mean"] / w[k]["std"] <= 2]
+    remark = (
+        f"{len(clear)} of 4 are more than two standard deviations from 0; the prior moves {most} "
+        f"most, by {num(pulls[most])} of its standard deviation."
+    )
+    headings = "term | maximum likelihood | posterior mean (MAP) | std"
+    check(weights, "weights", headings, rows, remark)
     rows = []
     for k in range(10):
         m, key = d[f"degree_{k}"], f"degree_{k}"
@@ -125,11 +146,18 @@ def test_bayes_shows_the_model_its_weights_the_degrees_and_coverage() -> None:
         rules = {"evidence": d["degree_by_evidence"], "k-fold": d["degree_by_kfold"]}
         mark = ", ".join(rule for rule, degree in rules.items() if degree == k)
         rows.append([str(k), num(m["log_evidence"]), num(m["cv_mse"]), *chosen, mark])
+    second, best = sorted(range(10), key=lambda k: d[f"degree_{k}"]["log_evidence"])[-2:]
+    gap = d[f"degree_{best}"]["log_evidence"] - d[f"degree_{second}"]["log_evidence"]
+    least = min(range(10), key=lambda k: d[f"degree_{k}"]["cv_mse"])
+    folds = "the same" if least == best else f"degree {least}"
+    often = percent(d["chosen"]["evidence"][f"degree_{best}"])
     check(
         degrees,
         "evidence against degree, first data set",
         "degree | log evidence | 10-fold mse | chosen by evidence | by k-fold | choice",
         rows,
+        f"The evidence chooses degree {best}, {num(gap)} nats above degree {second}, and in "
+        f"{often} of {d['n_seeds']} data sets; the least k-fold error has {folds}.",
     )
     rows = []
     for method in ("maximum likelihood", "evidence", "unknown noise"):
@@ -139,7 +167,95 @@ def test_bayes_shows_the_model_its_weights_the_degrees_and_coverage() -> None:
             rows.append([method, f"{level} %", percent(m["mean"], 1), edges])
     n, size = d["calibration"]["n"], d["calibration"]["rows"]
     title = f"coverage of the predictive interval: {n} data sets of {size} rows"
-    check(coverage, title, "interval from | nominal | measured | 95 % interval (%)", rows)
+    held = [row for row in rows if row[1] == "95 %"]
+    told = ", ".join(f"{row[2]} from {row[0]}" for row in held)
+    remark = f"Intervals of 95 % hold {told}; none of them is within chance of 95 %."
+    headings = "interval from | nominal | measured | 95 % interval (%)"
+    check(coverage, title, headings, rows, remark)
+
+
+def test_bayes_shows_what_few_rows_say() -> None:
+    d = details("bayes")
+    *_, line, variance, _ = shown("bayes")
+    found = d["two_weights"]
+    rows = []
+    for n in (1, 2, 5, 20):
+        one = found[f"rows_{n}"]
+        exponent = [num(one[f"quadratic_{key}"]) for key in ("00", "01", "11")]
+        exponent += [num(one[f"linear_{k}"]) for k in (0, 1)]
+        normal = [f"{num(one[f'mean_{k}'])} +- {num(one[f'std_{k}'])}" for k in (0, 1)]
+        rows.append([str(n), *exponent, *normal, num(one["correlation"])])
+    prior, last = found["prior_precision"] ** -0.5, found["rows_20"]
+    check(
+        line,
+        "two weights of a line, exponent -1/2 w'Aw + b'w: mean A^-1 b, covariance A^-1",
+        "rows | A00 | A01 | A11 | b0 | b1 | w of P0 | w of P1 | correlation",
+        rows,
+        f"20 rows narrow the prior's standard deviation {num(prior)} to {num(last['std_0'])} of P0 "
+        f"and {num(last['std_1'])} of P1: each row adds beta phi phi' to A and beta phi t to b.",
+    )
+    found = d["predictive_variance"]
+    noise, rows, shares = found["noise_variance"], [], {}
+    for n in (0, 1, 2, 5, 20, 700):
+        one = found[f"rows_{n}"]
+        spread = one["weights_variance"]
+        shares[n] = 100 / (1 + noise / spread)
+        cells = [str(n), num(noise), num(spread), num(noise + spread), f"{shares[n]:.3g} %"]
+        rows.append([*cells, *both(one["over_seeds"]["weights_variance"])])
+    check(
+        variance,
+        "predictive variance 1/beta + phi'S phi (B.24), first data set, mean over its rows",
+        "rows | 1/beta | phi'S phi | variance | share of phi'S phi | "
+        f"phi'S phi, mean over {d['n_seeds']} | 95 % interval",
+        rows,
+        f"Uncertain weights make up {shares[0]:.2g} % before any row, {shares[20]:.2g} % after 20, "
+        f"{shares[700]:.2g} % after 700 of the predictive variance, noise the rest.",
+    )
+
+
+def test_bayes_says_something_else_of_other_numbers() -> None:
+    show, d = load("bayes").display, details("bayes")
+    exact = show({**d, "noise_precision_ml": None})
+    assert exact[0].remark.endswith("fits them exactly and leaves no noise.")
+    none = {f"degree_{k}": {"log_evidence": None, "cv_mse": None} for k in range(10)}
+    without = {**d, **none, "degree_by_evidence": None, "degree_by_kfold": None}
+    assert "at no degree" in show(without)[2].remark
+    one = {k: v for k, v in d.items() if not k.startswith("degree_")} | {
+        "degree_3": d["degree_3"],
+        "degree_by_evidence": 3,
+        "degree_by_kfold": None,
+    }
+    value = num(d["degree_3"]["log_evidence"])
+    assert show(one)[2].remark == f"Degree 3 alone has an evidence, {value} nats."
+    streamed = {**d, "n_seeds": 1, "degree_by_kfold": None, "calibration": {}}
+    assert show(streamed)[2].remark.endswith("; there is no k-fold error.")
+    assert "data sets" not in show(streamed)[2].remark
+    dropped = {**d["weights"], "P2": {"index": 2, "ml": 1.0, "mean": 0.0, "std": 0.0}}
+    remark = show({**d, "weights": dropped})[1].remark
+    assert remark.startswith("The prior dropped 1; 3 of 4 are more")
+    near = {
+        f"P{k}": {"index": k, "ml": 3.0, "mean": mean, "std": 1.0}
+        for k, mean in enumerate((-2.5, 1.5))
+    }
+    remark = show({**d, "weights": near})[1].remark
+    assert remark.startswith("1 of 2 are more than two standard deviations from 0; the prior moves")
+    right = {"mean": 0.95, "std": 0.1, "ci_low": 0.94, "ci_high": 0.96, "n": 9}
+    methods = ("maximum_likelihood", "evidence", "unknown_noise")
+    fine = {key: {**d["calibration"][key], "level_95": right} for key in methods[1:]}
+    told = show({**d, "calibration": {**d["calibration"], **fine}})[-1].remark
+    assert told.endswith("evidence and unknown noise can't be told from 95 %.")
+
+
+def test_bayes_proposes_the_degree_of_the_evidence_or_another_prior() -> None:
+    propose, d = load("bayes").next_command, details("bayes")
+    common = "--basis legendre --degrees 0-9"
+    assert propose(d) == f"bayes --prior ard --degree 3 {common}"
+    assert propose({**d, "degree_by_evidence": 5}) == f"bayes --degree 5 {common}"
+    several = {**d, "prior_precision": None}
+    assert propose(several) == f"bayes --noise student --degree 3 {common}"
+    one = {"basis": "linear", "degree": 1, "degree_1": {}, "degree_by_evidence": 1}
+    found = propose({**one, "prior_precision": 2.0})
+    assert found == "bayes --prior ard --degree 1 --basis linear --degrees 1"
 
 
 def test_kfold_shows_errors_the_choice_bounds_and_their_coverage() -> None:
@@ -224,7 +340,7 @@ def test_kfold_shows_errors_the_choice_bounds_and_their_coverage() -> None:
 
 def test_bias_variance_shows_the_terms_of_a_18() -> None:
     d = details("bias_variance")
-    degrees, strength, descent = shown("bias_variance")
+    degrees, strength, descent, *_ = shown("bias_variance")
 
     def cells(m: Mapping[str, Any]) -> list[str]:
         terms = ("bias_squared", "bias_squared_unbiased", "variance", "noise")
@@ -238,7 +354,18 @@ def test_bias_variance_shows_the_terms_of_a_18() -> None:
     keys = sorted(int(k[7:]) for k in d if k.startswith("degree_"))
     assert [list(row) for row in degrees.rows] == [[str(k), *cells(d[f"degree_{k}"])] for k in keys]
     assert " | ".join(degrees.headings) == f"degree | {parts}"
-    assert degrees.remark.startswith(f"Lowest sum: degree {d['best_degree']}. bias^2 is that of")
+    sums = {k: d[f"degree_{k}"]["sum"] for k in keys}
+    best = min(sums, key=lambda k: sums[k]["mean"])
+    over = [k for k in keys if k != best and sums[k]["ci_low"] <= sums[best]["ci_high"]]
+    assert over == [12]
+    unbiased = [d[f"degree_{k}"]["bias_squared_unbiased"]["ci_low"] for k in keys]
+    assert [low > 0 for low in unbiased] == [True] * 3 + [False] * 10
+    ends_of = [num(d[f"degree_{k}"]["variance"]["mean"]) for k in (0, 12)]
+    assert degrees.remark == (
+        f"Degree {best} has the lowest sum, {said(sums[best])}, an interval that overlaps that of "
+        "degree 12. Bias^2 can't be told from 0 at degree 3 and above; the variance goes from "
+        f"{ends_of[0]} at degree 0 to {ends_of[1]} at 12."
+    )
     many = f"squared error over {d['n_datasets']} data sets of {d['n_rows']} rows"
     assert degrees.title == f"{many} ({d['ensemble']}), means over {d['n_seeds']} seeds"
     s = d["strength"]
@@ -247,7 +374,8 @@ def test_bias_variance_shows_the_terms_of_a_18() -> None:
         f"degree {s['degree']} under the {s['penalty']} penalty, best strength",
         f"strength | {parts}",
         [[num(s["best_strength"]), *cells(s["best"])]],
-        "Chosen by the lowest mean sum over the same seeds, so its error is a little low.",
+        f"At strength {num(s['best_strength'])} degree 12 has the sum {said(s['best']['sum'])}, a "
+        "little low since the same seeds chose the strength.",
     )
     rows = [
         [kind, where.replace("_", " "), str(m["n_columns"]), *both(m["median_error"])]
@@ -255,13 +383,108 @@ def test_bias_variance_shows_the_terms_of_a_18() -> None:
         for where in ("lowest_below", "peak", "lowest_beyond")
         for m in [d["descent"][kind][where]]
     ]
+    medians = [
+        {k: d["descent"][k][where]["median_error"]["mean"] for k in ("legendre", "orthonormal")}
+        for where in ("lowest_below", "lowest_beyond")
+    ]
+    below, beyond = (num(min(one.values())) for one in medians)
     check(
         descent,
         f"past the interpolation threshold: shortest solutions on {d['descent']['n_rows']} rows",
         "columns | where | number | median error | 95 % interval",
         rows,
-        "Past the threshold the shortest solution depends on how the columns are scaled.",
+        f"The median error is highest at 12 columns; beyond, it falls to {beyond}, above the "
+        f"{below} of the best model with fewer columns than rows.",
     )
+
+
+def test_bias_variance_shows_expected_losses_and_their_variation() -> None:
+    d = details("bias_variance")["expected_loss"]
+    *_, losses, slopes = shown("bias_variance")
+    functions = d["functions"]
+    names = sorted(functions, key=lambda name: functions[name]["index"])
+    labels = ["f~", "f~ shifted", "f~ tilted", "best line", "best constant"]
+    labels += [f"a fit, degree {k}" for k in (1, 3, 12)]
+    rows, level = [], []
+    for name, label in zip(names, labels, strict=True):
+        m = functions[name]
+        exact = [num(m["excess_exact"]), num(m["loss_exact"])]
+        rows.append([label, *exact, *both(m["expected_loss"]), *both(m["cross_term"])])
+        level.append([label, *(with_error(m[f"slope_{k}"]) for k in range(4))])
+    held = sum(
+        m["expected_loss"]["ci_low"] <= m["loss_exact"] <= m["expected_loss"]["ci_high"]
+        for m in functions.values()
+    )
+    zero = sum(
+        m["cross_term"]["ci_low"] <= 0 <= m["cross_term"]["ci_high"]
+        for name, m in functions.items()
+        if name != "regression_function"
+    )
+    second = sorted(names, key=lambda name: functions[name]["loss_exact"])[1]
+    assert second == "fit_degree_3"
+    check(
+        losses,
+        f"expected loss of f~ and other functions, {d['n_draws']} draws of (x, t) a seed",
+        "function f~ + h | E h^2 | noise + E h^2 | measured | 95 % interval | cross term | "
+        "95 % interval",
+        rows,
+        f"f~ has the least, the noise {num(d['noise'])}, and a fit, degree 3 the next, "
+        f"{num(functions[second]['loss_exact'])}. {held} of 8 intervals hold the exact value, and "
+        f"{zero} of 7 cross terms of the others have 0 in theirs.",
+    )
+    check(
+        slopes,
+        "slope of E[L(f + eps h)] at eps = 0: measured +- standard error",
+        "function | h a constant | h a line | h a parabola | h a cubic",
+        level,
+        "Within 4 standard errors the slope is 0 in all four directions of f~; the best line can "
+        "still be bettered along a parabola and a cubic.",
+    )
+
+
+def with_error(summary: Mapping[str, Any]) -> str:
+    return f"{summary['mean']:.3f} +- {summary['std'] / summary['n'] ** 0.5:.2g}"
+
+
+def test_bias_variance_says_something_else_of_other_numbers() -> None:
+    show, d = load("bias_variance").display, details("bias_variance")
+    assert show({**d, "best_degree": None})[0].remark == (
+        "No degree has a sum that a number can hold."
+    )
+    few = {k: v for k, v in d.items() if not k.startswith("degree_")} | {
+        "degree_1": d["degree_1"],
+        "degree_2": d["degree_2"],
+        "best_degree": 2,
+    }
+    remark = show(few)[0].remark
+    assert "overlaps" not in remark
+    assert "Bias^2 is above 0 at each degree; the variance goes from" in remark
+    one = {"mean": 4.0, "std": None, "ci_low": None, "ci_high": None, "n": 1}
+    alone = dict.fromkeys(d["degree_3"], one)
+    remark = show({**few, "degree_1": alone, "degree_2": alone})[0].remark
+    assert remark == (
+        "Degree 2 has the lowest sum, 4. One seed has no interval; the variance goes from 4 at "
+        "degree 1 to 4 at 2."
+    )
+    parts = {"bias_squared_plus_noise": one, "variance": one, "sum": one, "median_error": one}
+    unknown = {"ensemble": "bootstrap", "seeds_share_rows": True, "best_degree": 1}
+    remark = show({**few, **unknown, "degree_1": parts, "degree_2": parts})[0].remark
+    assert remark.endswith("to 4 at 2; all seeds resample the same rows.")
+    wide = {**d["degree_2"]["sum"], "ci_high": 1e200}
+    remark = show({**few, "degree_2": {**d["degree_2"], "sum": wide}})[0].remark
+    assert "an interval without a useful end" in remark
+    assert "e+200" not in remark
+
+
+def test_bias_variance_proposes_cross_validation_or_higher_degrees() -> None:
+    propose, d = load("bias_variance").next_command, details("bias_variance")
+    assert propose(d) == "kfold --degrees 0-12"
+    assert propose({**d, "best_degree": 12}) == "bias-variance --degrees 0-14"
+    assert propose({**d, "best_degree": 12, "n_rows": 14}) == "kfold --degrees 0-12"
+    assert propose({**d, "best_degree": 12, "ensemble": "bootstrap"}) == "kfold --degrees 0-12"
+    assert propose({**d, "best_degree": None}) == "bias-variance --degrees 0-3"
+    two = {"degree_1": {}, "degree_4": {}, "best_degree": 1, "ensemble": "x", "n_rows": 9}
+    assert propose(two) == "kfold --degrees 1,4"
 
 
 def with_ends(summary: Mapping[str, Any]) -> str:

@@ -53,6 +53,7 @@ def of(section: str, name: str) -> Table:
     return read_table(REPORTS / section / "tables" / f"{name}.csv")
 
 
+NO_LAW = "The law of these data is not known, and with it p(x, t) and E[t|x]."
 SEVERAL = "Several inputs have no curve along x."
 NO_PATH = "No path was asked for (path_penalty: none)."
 NO_LAYERS = "The layers were not looked into (n_statistics is 0)."
@@ -72,6 +73,8 @@ EMPTY: list[tuple[Callable[[], Figure], str]] = [
         "Only the isotropic prior with one noise precision has this map.",
     ),
     (lambda: bayes.calibration(table("method")), "Calibration needs data of known law."),
+    (lambda: bayes.weights(table("n_points"), {}, {}), "The model has fewer than two weights."),
+    (lambda: bayes.target_law(table("row"), {}, []), "The model has fewer than two weights."),
     (lambda: fit_poly.data(table("a b t part"), {}), SEVERAL),
     (lambda: fit_poly.coefficients(table("term"), "penalised"), NO_PATH),
     (
@@ -81,6 +84,13 @@ EMPTY: list[tuple[Callable[[], Figure], str]] = [
     (lambda: fit_poly.regularized_fits(table("x t part"), table("x")), NO_PATH),
     (lambda: fit_poly.regularized_fits(table("a b t part"), table("x")), SEVERAL),
     (lambda: fit_poly.path(table("strength"), {}), NO_PATH),
+    (lambda: bias_variance.regression_function(table("x"), table("x")), NO_LAW),
+    (
+        lambda: bias_variance.regression_function(table("x"), table("x", "1")),
+        "Without noise, or with next to none, all of p(x, t) lies on the regularity.",
+    ),
+    (lambda: bias_variance.expected_loss(table("function")), NO_LAW),
+    (lambda: bias_variance.variation({}, table("function")), NO_LAW),
     (
         lambda: bias_variance.strength(table("strength")),
         "No penalty was asked for (penalty: none).",
@@ -243,6 +253,27 @@ def test_bayes_names_two_of_several_weights() -> None:
     assert figure.get_suptitle() == "Two of 4 weights, whatever the others are"
     assert shown[-1].get_xlabel() == r"a\$b"
     assert shown[0].get_ylabel() == "x" * 33 + "…"
+
+
+def test_weights_of_one_row_are_drawn_in_one_column() -> None:
+    found, lines_ = of("bayes", "two_weights"), of("bayes", "lines")
+    one = {name: column[:1] for name, column in found.items()}
+    figure = bayes.weights(one, lines_, of("bayes", "data"))
+    assert [axes.get_title() for axes in figure.axes] == ["1 row", ""]
+
+
+def test_a_function_that_is_far_worse_is_left_to_the_table() -> None:
+    found = of("bias_variance", "expected_loss")
+    last = found["function"][-1]
+    for name in found:
+        if name != "function":
+            found[name][-1] = "1e9"
+    shown = [
+        text.get_text() for text in bias_variance.expected_loss(found).axes[0].get_yticklabels()
+    ]
+    assert len(shown) == len(found["function"]) - 1
+    assert last == "fit_degree_12"
+    assert "a fit, degree 12" not in shown
 
 
 def test_bias_variance_of_unknown_noise_shows_bias_and_noise_together() -> None:

@@ -143,7 +143,7 @@ def test_fit_poly_shows_errors_terms_and_coefficients_along_the_path() -> None:
 
 
 TERMS = {
-    "bias_squared": "bias squared",
+    "bias_squared_unbiased": "bias squared",
     "variance": "variance",
     "noise": "noise",
     "sum": "their sum",
@@ -152,7 +152,6 @@ TERMS = {
 
 def check_terms(near: Axes, every: Axes, x: pd.Series, table: pd.DataFrame) -> None:
     """The terms of (A.18) below, and the sum and the measured error above."""
-    added = table.bias_squared - table.bias_squared_unbiased
     bottom = every.get_ylim()[0]
     assert every.get_yscale() == "log"
     drawn = table[[*TERMS]].clip(lower=bottom)
@@ -160,7 +159,7 @@ def check_terms(near: Axes, every: Axes, x: pd.Series, table: pd.DataFrame) -> N
         lines(every),
         [
             *((label, x, drawn[name]) for name, label in TERMS.items()),
-            ("bias squared from finite ensemble", x, added.clip(lower=bottom)),
+            ("bias squared of the mean fit", x, table.bias_squared.clip(lower=bottom)),
             ("median error of a data set", x, table.median_error),
         ],
     )
@@ -177,9 +176,12 @@ def check_terms(near: Axes, every: Axes, x: pd.Series, table: pd.DataFrame) -> N
         bands(near),
         [(x, table[f"{name}_ci_low"], table[f"{name}_ci_high"]) for name in names],
     )
-    # No term is so small that only rounding is left of it, and the least one is in the picture.
-    least = min(drawn.min().min(), added[added > 0].min())
-    assert bottom == pytest.approx(0.5 * least)
+    # The least term is in the picture; of one that can't be told from zero the end of its interval.
+    least = [table.bias_squared.min()]
+    for name in TERMS:
+        clear = table[f"{name}_ci_low"] > 0
+        least += [table[name][clear].min(), table[f"{name}_ci_high"][~clear].min()]
+    assert bottom == pytest.approx(0.5 * np.nanmin(least))
     low, high = near.get_ylim()
     assert low < table["sum"].min() < high < every.get_ylim()[1]
     assert (near.get_ylabel(), every.get_ylabel()) == ("squared error, near", "squared error")
@@ -198,7 +200,7 @@ def test_bias_variance_shows_the_terms_against_degree_and_strength() -> None:
     check_terms(near, every, table.strength, table)
     assert (every.get_xlabel(), every.get_xscale()) == ("strength of the penalty", "log")
     for name in ("decomposition", "strength"):
-        said = [*TERMS.values(), "bias squared from finite ensemble"]
+        said = [*TERMS.values(), "bias squared of the mean fit"]
         assert legend(run.figures[name]) == [*said, "median error of a data set", "measured error"]
 
 
@@ -404,7 +406,7 @@ def test_bayes_shows_ellipses_of_one_and_two_standard_deviations() -> None:
                 ends = gap[:, k].min(), gap[:, k].max()
                 assert ends == pytest.approx((-deviations * std, deviations * std), rel=1e-3)
         same(lines(axes), [("", [table.mean_0.iloc[-1]], [table.mean_1.iloc[-1]])])
-        assert axes.get_title() == f"{row.n_points} points"
+        assert axes.get_title() == f"{row.n_points} point{'s' * (row.n_points != 1)}"
         assert axes.get_xlim() == pytest.approx((-reach[0], reach[0]))
         assert axes.get_ylim() == pytest.approx((-reach[1], reach[1]))
 

@@ -6,6 +6,7 @@ from tests.notes import (  # noqa: F401
     recomputed_backpropagation,
     recomputed_classification,
     recomputed_convolution,
+    recomputed_expectations,
     recomputed_networks,
     recomputed_regression,
 )

@@ -95,7 +95,7 @@ def errors_of_folds(run: RunFolder, splits: Any, curve: Any) -> Pairs:
     yield drawn(curve, run.config.degrees, means), True, 0
 
 
-@computes("(2.6)", "(A.2)", "(A.4)", "(A.12)")
+@computes("(2.6)")
 def expected_errors(run: RunFolder, mean: float, curve: Any) -> Pairs:
     known, found = run.prepared.known, []
     for index in range(run.prepared.n_replicates):
@@ -540,7 +540,7 @@ def posterior(run: RunFolder, columns: Any, lines: Any) -> Pairs:
     assert len(lines)
 
 
-@computes("(B.21)", "(B.23)", "(B.24)")
+@computes("(B.21)", "(B.23)")
 def prediction(run: RunFolder, columns: Any, band: Any) -> Pairs:
     _, _, r_factor, basis = posterior_of(run)
     x, mean, std = columns

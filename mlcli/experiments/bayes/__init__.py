@@ -43,6 +43,11 @@ class Bayes(Experiment["BayesConfig", "BayesPrepared"]):
 
         return display(metrics)
 
+    def next_command(self, metrics: Mapping[str, Any]) -> str:
+        from mlcli.experiments.bayes.display import next_command
+
+        return next_command(metrics)
+
     def draw(self, folder: Path) -> dict[str, Figure]:
         from mlcli.experiments.bayes.figures import figures
 

@@ -28,6 +28,34 @@ ABOUT = About(
             "A bundle of curves that agree where data are dense and spread at the ends.",
             "Curves drawn from the posterior: each is one answer that the data allow.",
         ),
+        "weights": Caption(
+            "Appendix B, (B.7) and (B.14) to (B.20)",
+            "Columns for 1, 2, 5 and 20 rows. Above, in the plane of two weights, a likelihood "
+            "that is a stripe after one row and an ellipse later, the circles of the prior and the "
+            "posterior between them, which shrinks. Below, lines that agree more and more.",
+            "Prior, likelihood and posterior of the two weights of a line, one and two standard "
+            "deviations each, and lines drawn from that posterior with the rows so far. One row "
+            "fixes one combination of the weights only. The exponent's quadratic term is the sum "
+            "of the prior's and the likelihood's; completing its square gives the posterior. With "
+            "several inputs the line is in the first. The precisions are those of the run.",
+        ),
+        "target_law": Caption(
+            "Appendix B, (B.3), (B.4), (B.7) and (B.22)",
+            "Two panels of bell curves on their sides at five rows, around a level line and around "
+            "a line closer to the points; bars show the density of each target.",
+            "The law of a target for given weights: normal around w . phi(x) with the variance "
+            "1 / beta. The bar at each of the first rows is the density of its own target; their "
+            "product is the likelihood of the weights, whose logarithm is above each panel.",
+        ),
+        "variance_terms": Caption(
+            "Appendix B, (B.24)",
+            "On a logarithmic axis a level dashed line for the noise, and curves for the uncertain "
+            "weights that sink from about the noise to far below it as rows are added; each is "
+            "highest at the ends.",
+            "Both terms of the predictive variance along the first input: the noise 1 / beta, that "
+            "more rows do not lower, and phi^T S phi of the run's model after 0, 1, 2, 5, 20 and "
+            "all rows, with the precisions of the whole data. The variance is the sum of the two.",
+        ),
         "sequential": Caption(
             "Appendix B",
             "Panels of ellipses in the plane of two weights that shrink as points arrive.",
@@ -72,8 +100,12 @@ ABOUT = About(
         "draws",
         "evidence",
         "evidence_surface",
+        "lines",
         "predictive",
         "sequential",
+        "target_law",
+        "two_weights",
+        "variance_terms",
         "weights",
     ),
     others=(

@@ -106,7 +106,7 @@ def arrivals_of_two(
         fitted: the model.
         prior: m_0 and S_0, where the prior is general.
     """
-    prior, spread = _prior_of(fitted, prior, basis.n_columns)
+    prior, spread = prior_of(fitted, prior, basis.n_columns)
     two = np.flatnonzero(spread)[:2].tolist()
     if len(two) < 2:
         return Arrivals([])
@@ -121,7 +121,7 @@ def arrivals_of_two(
     return Arrivals(found, (first, second), basis.n_columns)
 
 
-def _prior_of(fitted: PosteriorFit, prior: Prior | None, p: int) -> tuple[Prior, Array]:
+def prior_of(fitted: PosteriorFit, prior: Prior | None, p: int) -> tuple[Prior, Array]:
     """The model's prior as N(m_0, L L^T), and the spread of each weight under it, (p,)."""
     if prior is None:
         assert fitted.prior_precisions is not None  # only a general prior has none

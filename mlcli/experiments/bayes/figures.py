@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mlcli.experiments.bayes.few_rows_figures import target_law, variance_terms, weights
 from mlcli.plotting import (
     COLOURS,
     POINTS,
@@ -33,11 +34,29 @@ CONTOURS = (-10.0, -5.0, -2.0, -1.0, -0.5)
 
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
-    names = ("band", "calibration", "data", "draws", "evidence", "evidence_surface", "sequential")
+    names = (
+        "band",
+        "calibration",
+        "data",
+        "draws",
+        "evidence",
+        "evidence_surface",
+        "lines",
+        "sequential",
+        "target_law",
+        "two_weights",
+        "variance_terms",
+    )
     tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
+    data = tables["data"]
     return {
         "predictive_band": predictive_band(tables["data"], tables["band"]),
         "posterior_draws": posterior_draws(tables["data"], tables["draws"], tables["band"]),
+        "weights": weights(tables["two_weights"], tables["lines"], data),
+        "target_law": target_law(tables["target_law"], tables["lines"], list(data)),
+        "variance_terms": variance_terms(
+            tables["variance_terms"], next(iter(data)), several=len(data) > 2
+        ),
         "sequential": sequential(tables["sequential"]),
         "evidence": evidence(tables["evidence"]),
         "evidence_surface": evidence_surface(tables["evidence_surface"]),
@@ -134,7 +153,8 @@ def sequential(table: Table) -> Figure:
             outline = means[index] + k * _ellipse(S)
             axes.fill(*outline.T, color=COLOURS[0], alpha=alpha, linewidth=0)
         axes.plot(*means[-1], "x", color=TRUTH, markersize=7)
-        axes.set_title(f"{table['n_points'][index]} points", fontsize=10)
+        count = table["n_points"][index]
+        axes.set_title("1 point" if count == "1" else f"{count} points", fontsize=10)
         axes.set_xlim(-reach[0], reach[0])
         axes.set_ylim(-reach[1], reach[1])
         axes.label_outer()
@@ -271,6 +291,17 @@ def calibration(table: Table) -> Figure:
     levels = 100 * numbers(where(table, method=methods[0])["level"])
     axes.set_xticks(range(levels.size), [f"{level:g} %" for level in levels])
     axes.axhline(0, color="black", linewidth=1)
+    # Room for the words above the line, whatever the methods do.
+    axes.set_ylim(top=axes.get_ylim()[1] + 0.08 * float(np.ptp(axes.get_ylim())))
+    axes.annotate(
+        "0: as sure as it should be; below: too sure",
+        (1.0, 0.0),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="right",
+        fontsize=9,
+    )
     axes.set_xlabel("nominal coverage")
     axes.set_ylabel("measured minus nominal (points)")
     axes.set_title(f"Coverage of the predictive interval, {table['n'][0]} data sets")

@@ -22,6 +22,19 @@ from mlcli.experiments.bayes.columns import (
     r_factor_of,
 )
 from mlcli.experiments.bayes.config import BayesConfig
+from mlcli.experiments.bayes.few_rows import (
+    PosteriorsOfRows,
+    StraightLine,
+    law_table,
+    line_metrics,
+    lines_table,
+    mean_spread,
+    posteriors_of_rows,
+    straight_line,
+    two_weights_table,
+    variance_metrics,
+    variance_table,
+)
 from mlcli.experiments.bayes.fit import MaximumLikelihood, PosteriorFit, fit, maximum_likelihood
 from mlcli.experiments.bayes.prepare import BayesPrepared
 from mlcli.experiments.bayes.studies import (
@@ -56,6 +69,8 @@ class BayesReplicate:
 
     fitted: PosteriorFit
     curve: EvidenceCurve
+    # Means of the second term of (B.24), by the number of rows.
+    spread: dict[int, float]
 
 
 @dataclass(frozen=True)
@@ -83,7 +98,9 @@ def run(prepared: BayesPrepared, context: Context) -> Result:
     config, source = prepared.config, prepared.source
     if isinstance(source, StreamSource):
         data = streamed.read(config, source, context.progress)
-        found = [BayesReplicate(_model(prepared, data).fitted, evidence_curve(config, data))]
+        model = _model(prepared, data)
+        spread = mean_spread(_few_rows(prepared, data, model), model.basis, prepared.first.X)
+        found = [BayesReplicate(model.fitted, evidence_curve(config, data), spread)]
         return _result(prepared, data, found, [])
     generator, n_sets = source.generator, prepared.n_replicates
     n_study = config.n_calibration if generator else 0
@@ -105,7 +122,20 @@ def _replicate(prepared: BayesPrepared, index: int) -> BayesReplicate:
     rng = stream(config.seed, "folds", index)
     curve = evidence_curve(config, data)
     curve = with_folds(config, prepared.source.replicate(index, config.seed), curve, rng)
-    return BayesReplicate(_model(prepared, data).fitted, curve)
+    model = _model(prepared, data)
+    X, _ = _rows(prepared, data)
+    spread = mean_spread(_few_rows(prepared, data, model), model.basis, X)
+    return BayesReplicate(model.fitted, curve, spread)
+
+
+def _rows(prepared: BayesPrepared, data: Data) -> tuple[Array, Array]:
+    """The rows of a data set in their order; of a file read in batches a sample."""
+    return data.arrays or (prepared.first.X, prepared.first.t)
+
+
+def _few_rows(prepared: BayesPrepared, data: Data, model: FirstModel) -> PosteriorsOfRows:
+    X, t = _rows(prepared, data)
+    return posteriors_of_rows(model.basis, X, t, data.n_rows, model.fitted, prepared.prior)
 
 
 def _model(prepared: BayesPrepared, data: Data) -> FirstModel:
@@ -124,7 +154,8 @@ def _result(
     study: Sequence[Array],
 ) -> Result:
     config, source = prepared.config, prepared.source
-    model = _model(prepared, data)
+    model, first = _model(prepared, data), prepared.first
+    line = straight_line(config, first.X, first.t, source.feature_names, model.fitted)
     posterior = model.fitted.posterior
     words, arrays = encode(model.basis, posterior)
     info = {
@@ -144,8 +175,9 @@ def _result(
         **prepared_info(prepared.first),
     }
     return Result(
-        metrics=_metrics(config, model, replicates, study, source),
-        tables=_tables(prepared, data, model, replicates, study),
+        metrics=_metrics(config, model, replicates, study, source) | line_metrics(line),
+        tables=_tables(prepared, data, model, replicates, study)
+        | _tables_of_few(prepared, data, model, line),
         model_tables={
             "posterior_mean": {"term": model.terms, "mean": posterior.mean, "std": posterior.std}
         },
@@ -186,6 +218,19 @@ def _tables(
         "predictive": tables.predictive_table(basis, fitted, at, first.feature_names),
         "sequential": tables.sequential_table(_arrivals(prepared, model)),
         "weights": tables.weights_table(model.terms, fitted, model.likely),
+    }
+
+
+def _tables_of_few(
+    prepared: BayesPrepared, data: Data, model: FirstModel, line: StraightLine | None
+) -> dict[str, Columns]:
+    X, low, high = prepared.first.X, data.low, data.high
+    few = _few_rows(prepared, data, model)
+    return {
+        "lines": lines_table(line, float(low[0]), float(high[0]), prepared.config.seed),
+        "target_law": law_table(line),
+        "two_weights": two_weights_table(line),
+        "variance_terms": variance_table(few, model.basis, X, low, high),
     }
 
 
@@ -239,6 +284,8 @@ def _metrics(
             "log_evidence": None if one is None else one.log_evidence,
             "cv_mse": cv_mse if np.isfinite(cv_mse) else None,
         }
+    spreads = [one.spread for one in replicates]
+    metrics |= variance_metrics(fitted.noise_precision, spreads, source.fresh_draws)
     if source.fresh_draws:
         metrics["over_seeds"] = _over_seeds(replicates)
     return metrics

@@ -42,6 +42,11 @@ class BiasVariance(Experiment["BiasVarianceConfig", "Prepared[BiasVarianceConfig
 
         return display(metrics)
 
+    def next_command(self, metrics: Mapping[str, Any]) -> str:
+        from mlcli.experiments.bias_variance.display import next_command
+
+        return next_command(metrics)
+
     def draw(self, folder: Path) -> dict[str, Figure]:
         from mlcli.experiments.bias_variance.figures import figures
 

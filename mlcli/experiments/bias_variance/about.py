@@ -19,15 +19,44 @@ ABOUT = About(
         " apart."
     ),
     figures={
+        "regression_function": Caption(
+            "Appendix A, (A.4) to (A.7)",
+            "A blue band of density follows a curve; three bell curves stand on their sides at "
+            "three x, each centred on the curve, and measured means lie on it.",
+            "The joint density p(x, t) of the run's law, and over it the regression function "
+            "E[t|x], the mean of the conditional density at each x, which is the best prediction "
+            "under the squared loss. Points are means of drawn t in bins of x over the seeds, with "
+            "95 % intervals.",
+        ),
+        "expected_loss": Caption(
+            "Appendix A, (A.2) to (A.4), (A.11) and (A.12)",
+            "Left: the expected loss of the regression function is the noise, and that of every "
+            "other function is larger. Right: cross terms around the regression function lie on "
+            "zero, those around a shifted one mostly do not.",
+            "E[L] of the regression function f~ and of other functions f~ + h: measured on draws "
+            "of (x, t), each function's its own, beside the exact noise + E[h^2]. A shift and a "
+            "tilt of the same E[h^2] lose the same. On the right the cross term of the expanded "
+            "square, which vanishes around f~ for whatever f, and not around f~ shifted. Functions "
+            "far worse than the others are in the table only.",
+        ),
+        "variation": Caption(
+            "Appendix A, (A.5) and (A.6)",
+            "Above, three functions of x. Below, how their expected loss changes where each is "
+            "raised: level at zero for the regression function, and steps away from zero for the "
+            "shifted one and for the best line.",
+            "The variation of E[L]: its derivative by f(x) is 2 (f(x) - f~(x)) p(x), here averaged "
+            "over bins of x. It is 0 everywhere for f~ alone. That of the best line has areas that "
+            "cancel: no other line is better, but other functions are.",
+        ),
         "decomposition": Caption(
             "Appendix A, (A.18)",
             "Squared error against degree, near its minimum and on a logarithmic axis: bias "
             "squared falls, variance rises, noise is level, and measured errors lie on their sum.",
             "Bias squared, variance and noise against degree, means over the seeds with 95 % "
-            "intervals; the points are errors measured on rows that no fit has seen. The dotted "
-            "line is what the finite ensemble alone adds to bias squared: a bias that lies on it "
-            "can't be told from none. A band that reaches the lower edge includes zero. Where "
-            "the regularity is unknown, bias squared and noise are one line.",
+            "intervals; the points are errors measured on rows that no fit has seen. Bias squared "
+            "is without what the finite ensemble adds; the dotted line still has it, and is what "
+            "the sum holds. A band that reaches the lower edge includes zero: that bias can't be "
+            "told from none. Where the regularity is unknown, bias squared and noise are one line.",
         ),
         "strength": Caption(
             "Appendix A and (3.13)",
@@ -62,7 +91,19 @@ ABOUT = About(
         "strength.best.generalisation_error",
         "descent.*.peak.median_error",
     ),
-    tables=("data", "decomposition", "descent", "members", "pointwise", "strengths"),
+    tables=(
+        "data",
+        "decomposition",
+        "descent",
+        "expected_loss",
+        "functions",
+        "joint",
+        "members",
+        "pointwise",
+        "regression_function",
+        "strengths",
+        "variation",
+    ),
     headlines=(Headline("generalisation_error", False, OTHER),),
     curves=(
         Curve("decomposition", "degree", "bias_squared"),

@@ -8,6 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mlcli.experiments.bias_variance.expectation_figures import (
+    expected_loss,
+    regression_function,
+    variation,
+)
 from mlcli.plotting import (
     COLOURS,
     POINTS,
@@ -25,7 +30,7 @@ from mlcli.plotting import (
 
 # (column, label, colour); which of them a run has depends on what is known.
 TERMS = (
-    ("bias_squared", "bias squared", COLOURS[0]),
+    ("bias_squared_unbiased", "bias squared", COLOURS[0]),
     ("bias_squared_plus_noise", "bias squared and noise", COLOURS[0]),
     ("variance", "variance", COLOURS[1]),
     ("noise", "noise", POINTS),
@@ -41,9 +46,24 @@ MAX_TICKS = 25
 
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
-    names = ("data", "decomposition", "descent", "members", "pointwise", "strengths")
+    names = (
+        "data",
+        "decomposition",
+        "descent",
+        "expected_loss",
+        "functions",
+        "joint",
+        "members",
+        "pointwise",
+        "regression_function",
+        "strengths",
+        "variation",
+    )
     tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
     return {
+        "regression_function": regression_function(tables["joint"], tables["regression_function"]),
+        "expected_loss": expected_loss(tables["expected_loss"]),
+        "variation": variation(tables["functions"], tables["variation"]),
         "decomposition": decomposition(tables["decomposition"]),
         "strength": strength(tables["strengths"]),
         "pointwise": pointwise(tables["pointwise"], tables["members"], tables["data"]),
@@ -119,27 +139,21 @@ def _zoom(axes: Axes, lines: list[Array], reach: float) -> None:
 def _draw_terms(axes: Axes, x: Array, table: Table) -> None:
     """Lines with bands for the terms, points for the measured error, on a logarithmic axis."""
     apart = bool(np.isfinite(_drawable(table["noise"])).any())
-    hidden = "bias_squared_plus_noise" if apart else "bias_squared"
+    hidden = "bias_squared_plus_noise" if apart else "bias_squared_unbiased"
     drawn = [term for term in TERMS if term[0] != hidden]
-    added = _drawable(table["bias_squared"]) - _drawable(table["bias_squared_unbiased"])
-    lines = [*(_drawable(table[name]) for name, _, _ in drawn), added]
-    bottom = _bottom(lines, _drawable(table["sum"]))
+    of_mean = _drawable(table["bias_squared"])
+    bottom = _bottom(_least_shown(drawn, table), _drawable(table["sum"]))
     for name, label, colour in drawn:
         mean = _drawable(table[name])
-        if not (mean > bottom).any():
-            continue
         low, high = _drawable(table[f"{name}_ci_low"]), _drawable(table[f"{name}_ci_high"])
+        if not (np.fmax(mean, high) > bottom).any():
+            continue
         marker = "." if x.size <= 60 else None
         axes.plot(x, np.fmax(mean, bottom), color=colour, marker=marker, label=label)
         shade(axes, x, np.fmax(low, bottom), np.fmax(high, bottom), colour)
-    if (added > bottom).any():
-        axes.plot(
-            x,
-            np.fmax(added, bottom),
-            ":",
-            color=COLOURS[0],
-            label="bias squared from finite ensemble",
-        )
+    if (of_mean > bottom).any():
+        label = "bias squared of the mean fit"
+        axes.plot(x, np.fmax(of_mean, bottom), ":", color=COLOURS[0], label=label)
     axes.plot(
         x,
         _drawable(table["median_error"]),
@@ -154,6 +168,16 @@ def _draw_terms(axes: Axes, x: Array, table: Table) -> None:
         axes.set_yscale("log")
         axes.set_ylim(bottom=bottom)
     axes.set_ylabel("squared error")
+
+
+def _least_shown(drawn: list[tuple[str, str, str]], table: Table) -> list[Array]:
+    """What the axis has to reach: each mean, or the upper end of an interval that includes zero."""
+    found = [_drawable(table["bias_squared"])]
+    for name, _, _ in drawn:
+        mean, low = _drawable(table[name]), _drawable(table[f"{name}_ci_low"])
+        high = np.fmax(_drawable(table[f"{name}_ci_high"]), mean)
+        found.append(np.where(low > 0, mean, high))
+    return found
 
 
 def _bottom(lines: list[Array], total: Array) -> float:

@@ -56,6 +56,13 @@ def sizes(config: BiasVarianceConfig) -> tuple[int, ...]:
     return (1,) if config.basis == "linear" else tuple(sorted(set(config.degrees)))
 
 
+def shown(config: BiasVarianceConfig) -> list[int]:
+    """Which of the fitted degrees are drawn along x; the highest if none of those in the config."""
+    degrees = sizes(config)
+    wanted = [i for i, degree in enumerate(degrees) if degree in config.shown_degrees]
+    return wanted or [len(degrees) - 1]
+
+
 def strength_degree(config: BiasVarianceConfig) -> int:
     """The degree that is penalised."""
     top = sizes(config)[-1]

@@ -13,6 +13,7 @@ from mlcli.experiments.bias_variance import models
 from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.bias_variance.double_descent import DoubleDescent, run_descent
 from mlcli.experiments.bias_variance.ensemble import DataSetEnsemble, open_ensemble
+from mlcli.experiments.bias_variance.expectations import MeasuredLosses, measure
 from mlcli.experiments.bias_variance.models import Predict
 from mlcli.selection.bias_variance import (
     Decomposition,
@@ -154,15 +155,9 @@ class BiasVarianceOutcome:
     descent: dict[str, DoubleDescent]
     n_rows: int
     n_test: int
+    losses: MeasuredLosses | None = None
     # Products that the penalised columns of the first data set leave out.
     left_out: tuple[str, ...] = ()
-
-
-def shown(config: BiasVarianceConfig) -> list[int]:
-    """Which of the fitted degrees are drawn along x; the highest if none of those in the config."""
-    degrees = models.sizes(config)
-    wanted = [i for i, degree in enumerate(degrees) if degree in config.shown_degrees]
-    return wanted or [len(degrees) - 1]
 
 
 def run_replicate(
@@ -187,7 +182,7 @@ def run_replicate(
         degrees.add(fits.predict)
         ranks.append(fits.effective_rank)
         if grid is not None:
-            curves.append(fits.predict(grid)[:, shown(config)])  # (n_grid, n_shown)
+            curves.append(fits.predict(grid)[:, models.shown(config)])  # (n_grid, n_shown)
         if strengths is not None:
             path = models.fit_strengths(config, X, t, ensemble.related)
             if len(ranks) == 1:
@@ -207,5 +202,6 @@ def run_replicate(
         descent=run_descent(config, source, index),
         n_rows=first[1].size,
         n_test=ensemble.t_test.size,
+        losses=measure(config, source, index),
         left_out=left_out,
     )

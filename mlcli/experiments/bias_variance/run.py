@@ -14,6 +14,10 @@ from mlcli.experiments.bias_variance import models, tables
 from mlcli.experiments.bias_variance.config import BiasVarianceConfig
 from mlcli.experiments.bias_variance.double_descent import descent_sizes
 from mlcli.experiments.bias_variance.ensemble import curve_grid
+from mlcli.experiments.bias_variance.expectations import (
+    expectations_metrics,
+    expectations_tables,
+)
 from mlcli.experiments.bias_variance.replicate import (
     BiasVarianceOutcome,
     DecompositionTerms,
@@ -59,9 +63,11 @@ def run(prepared: Prepared[BiasVarianceConfig], context: Context) -> Result:
     for outcome in context.workers.map_ordered(work, range(config.n_seeds)):
         outcomes.append(outcome)
         context.progress(len(outcomes), config.n_seeds, reading=Reading(seed=len(outcomes) - 1))
-    along = outcomes[0].pointwise
+    along, losses = outcomes[0].pointwise, [one.losses for one in outcomes]
     return Result(
-        metrics=_metrics(config, source, outcomes) | left_out_entry(outcomes[0].left_out),
+        metrics=_metrics(config, source, outcomes)
+        | expectations_metrics(config, source, losses)
+        | left_out_entry(outcomes[0].left_out),
         tables={
             "data": tables.data_table(source, along),
             "decomposition": tables.decomposition_table(config, outcomes),
@@ -69,6 +75,7 @@ def run(prepared: Prepared[BiasVarianceConfig], context: Context) -> Result:
             "members": tables.members_table(config, along, grid),
             "pointwise": tables.pointwise_table(config, source, along, grid),
             "strengths": tables.strengths_table(config, outcomes),
+            **expectations_tables(config, source, losses),
         },
         determinism=DETERMINISM,
         warnings=[

@@ -15,7 +15,6 @@ from mlcli.experiments.bias_variance.replicate import (
     BiasVarianceOutcome,
     DecompositionTerms,
     Pointwise,
-    shown,
 )
 from mlcli.experiments.summary import band, interval_columns
 from mlcli.result import Columns
@@ -86,7 +85,7 @@ def pointwise_table(
     low, median, high = band(along.fits)  # (n_grid, n_shown) each
     with np.errstate(over="ignore", invalid="ignore"):
         mean, variance = along.fits.mean(axis=0), along.fits.var(axis=0)
-    for k, index in enumerate(shown(config)):
+    for k, index in enumerate(models.shown(config)):
         columns["degree"] += [models.sizes(config)[index]] * len(grid)
         columns["x"] += list(grid[:, 0])
         for key, values in (
@@ -115,7 +114,7 @@ def members_table(
     columns: dict[str, list[object]] = {key: [] for key in ("degree", "member", "x", "fit")}
     if along is None or grid is None:
         return columns
-    for k, index in enumerate(shown(config)):
+    for k, index in enumerate(models.shown(config)):
         for member, fit in enumerate(along.fits[:N_MEMBERS, :, k]):
             columns["degree"] += [models.sizes(config)[index]] * len(grid)
             columns["member"] += [member] * len(grid)
