@@ -22,6 +22,7 @@ from mlcli.experiments.kfold.prepare import KfoldPrepared
 from mlcli.experiments.kfold.replicate import KfoldOutcome, outcomes
 from mlcli.experiments.kfold.streamed import StreamedKfold
 from mlcli.experiments.summary import range_of
+from mlcli.linear.basis import count_columns
 from mlcli.linear.redundant import left_out_entry, left_out_notes
 from mlcli.result import Columns, Metrics, Progress, Reading, Result
 from mlcli.selection.cross_validation import at_minimum
@@ -164,6 +165,13 @@ def _metrics(
     first = found.outcomes[0]
     metrics: Metrics = {
         "loss": suffix,
+        "basis": config.basis,
+        "n_columns": {
+            f"degree_{d}": count_columns(
+                config.basis, len(prepared.source.feature_names), d, config.intercept
+            )
+            for d in degrees
+        },
         "scheme": config.scheme,
         "independent": found.fresh,
         "n_seeds": len(found.outcomes),
