@@ -364,7 +364,7 @@ def ellipses_metrics(found: Ellipses) -> Metrics:
                 share = coverage_interval(inside, len(found.points))
                 entry[f"level_{100 * level:.0f}"] = {
                     "inside": inside,
-                    "share": share.estimate,
+                    "coverage": share.estimate,
                     "ci_low": share.low,
                     "ci_high": share.high,
                 }

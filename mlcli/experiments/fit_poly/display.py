@@ -214,7 +214,7 @@ def _ellipses(found: Mapping[str, Any]) -> Display:
                 number(one["std_error_second"]),
                 f"{one['correlation']:.2f}",
                 *(
-                    f"{100 * share['share']:.0f} % ({100 * share['ci_low']:.0f} to "
+                    f"{100 * share['coverage']:.0f} % ({100 * share['ci_low']:.0f} to "
                     f"{100 * share['ci_high']:.0f} %)"
                     for share in shares
                 ),

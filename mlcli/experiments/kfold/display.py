@@ -173,7 +173,8 @@ def _intervals(metrics: Mapping[str, Any], loss: str) -> Display:
 
 def _coverage(coverage: Mapping[str, Any]) -> Display:
     rows = []
-    for kind in KINDS:
+    kinds = [kind for kind in KINDS if kind in coverage]
+    for kind in kinds:
         for target, words in TARGETS.items():
             one = coverage[kind][target]
             share = f"{100 * one['coverage']:.1f} %"
@@ -184,10 +185,10 @@ def _coverage(coverage: Mapping[str, Any]) -> Display:
         f"{coverage['rows']} rows, degree {coverage['degree']}"
     )
     headings = ["interval", "error", "coverage", "95 % interval", "median width"]
-    good = [kind for kind in KINDS if _holds_nominal(coverage[kind]["own_error"])]
+    good = [kind for kind in kinds if _holds_nominal(coverage[kind]["own_error"])]
     bad = [
         f"{kind} ({100 * coverage[kind]['own_error']['coverage']:.1f} %)"
-        for kind in KINDS
+        for kind in kinds
         if kind not in good
     ]
     said = f"Of the fit at hand, 95 % is within the measured coverage of {listed(good)}"

@@ -14,7 +14,7 @@ from mlcli.datasets.streaming import StreamSource
 from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.experiments.experiment import Context
 from mlcli.experiments.kfold import tables
-from mlcli.experiments.kfold.bounds import KINDS, Covered, coverage_study, nested_bounds
+from mlcli.experiments.kfold.bounds import Covered, coverage_study, nested_bounds
 from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.estimates import Cell, Estimates, estimate
 from mlcli.experiments.kfold.model import ModelFiles, chosen_model
@@ -231,7 +231,7 @@ def _coverage(config: KfoldConfig, study: Sequence[Covered]) -> Metrics:
     if not rows:
         return {}
     kept = ("coverage", "ci_low", "ci_high", "median_width")
-    found: Metrics = {kind: {} for kind in KINDS}
+    found: Metrics = {row["kind"]: {} for row in rows}
     for row in rows:
         found[row["kind"]][row["target"]] = {key: row[key] for key in kept}
     return found | {"n": len(study), "rows": config.coverage_rows, "degree": config.coverage_degree}
