@@ -61,7 +61,7 @@ RANGES: Mapping[str, Range] = {
         (
             ANY,
             "log_evidence log10_* bias_squared_unbiased difference flow_order* slope_*"
-            " preactivation_mean activation_mean",
+            " preactivation_mean activation_mean penalised_mean",
         ),
     )
     for pattern in patterns.split()

@@ -159,16 +159,27 @@ def _intervals(metrics: Mapping[str, Any], loss: str) -> Display:
     widths = {
         kind: one["ci_high"] - one["ci_low"]
         for kind in KINDS
-        if (one := metrics["intervals"].get(kind)) is not None
+        if (one := metrics["intervals"].get(kind)) is not None and one["ci_low"] is not None
     }
+    return Display(
+        title,
+        ["interval", "estimate", "std error", "95 % interval"],
+        rows,
+        _widest(widths),
+    )
+
+
+def _widest(widths: Mapping[str, float]) -> str:
+    """Which kind of interval is the widest, and how much wider than the narrowest."""
+    if not widths:
+        return "The errors of the folds are beyond a number, and have no interval."
     narrow, wide = (pick(widths, key=lambda kind: widths[kind]) for pick in (min, max))
-    said = f"The {wide} interval is the only one."
-    if len(widths) > 1:
-        said = f"The {wide} interval is the widest, {times(widths[wide] / widths[narrow])} as wide "
-        said += f"as the {narrow} one."
-        if not widths[narrow]:
-            said = "The errors of all folds are the same, and the intervals have no width."
-    return Display(title, ["interval", "estimate", "std error", "95 % interval"], rows, said)
+    if not widths[wide]:
+        return "The errors of all folds are the same, and the intervals have no width."
+    if len(widths) == 1 or not widths[narrow]:
+        return f"The {wide} interval is {number(widths[wide])} wide."
+    ratio = times(widths[wide] / widths[narrow])
+    return f"The {wide} interval is the widest, {ratio} as wide as the {narrow} one."
 
 
 def _coverage(coverage: Mapping[str, Any]) -> Display:
