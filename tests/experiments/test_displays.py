@@ -206,6 +206,9 @@ def test_normal_equations_without_an_answer_say_so() -> None:
     n["condition_of_gram"] = None
     remark = load("fit_poly").display(d)[5].remark
     assert remark.startswith("Phi^T Phi has no inverse to working precision")
+    n["rank"] = None
+    said = "The columns of degree 3 are beyond a number on these rows."
+    assert load("fit_poly").display(d)[5].remark == said
     n["rank"] = 3
     assert load("fit_poly").display(d)[5].remark == (
         "Only 3 of the 4 columns are independent on these rows: Phi^T Phi has no inverse, and QR "

@@ -123,7 +123,7 @@ class SmallSystem:
         t: (n,).
         normal: their products, and the weights that solve (4.5) as it stands.
         w_qr: the weights from Phi = Q R, in which Phi^T Phi never appears, (p,).
-        rank: independent columns.
+        rank: independent columns; None where the columns are beyond a number.
     """
 
     degree: int
@@ -133,7 +133,7 @@ class SmallSystem:
     t: Array
     normal: NormalEquations
     w_qr: Array
-    rank: int
+    rank: int | None
 
 
 def small_system(prepared: FitPolyPrepared) -> SmallSystem:
@@ -172,7 +172,7 @@ def small_system(prepared: FitPolyPrepared) -> SmallSystem:
         t,
         normal_equations(Phi, t),
         nothing if fit is None else fit.w,
-        0 if fit is None else fit.rank,
+        None if fit is None else fit.rank,
     )
 
 

@@ -37,23 +37,25 @@ def display(metrics: Mapping[str, Any]) -> list[Display]:
 def next_command(metrics: Mapping[str, Any]) -> str:
     """Cross-validation of the degrees about the best one, or a penalty where columns are many."""
     n_rows, columns = metrics["n_train"] + metrics["n_test"], metrics["n_columns"]
+    degrees = _degrees(metrics)
     # A fold leaves nine tenths of the rows for training.
-    few = [d for d in _degrees(metrics) if columns[f"degree_{d}"] <= min(n_rows / 2, MOST_COLUMNS)]
-    few = [d for d in few if d <= MOST_DEGREE] or few[:1]
-    constant = metrics[f"degree_{_degrees(metrics)[0]}"]["train_mse"]["mean"] == 0
+    few = [d for d in degrees if columns[f"degree_{d}"] <= min(n_rows / 2, MOST_COLUMNS)]
+    basis = "" if metrics["basis"] == "polynomial" else f" --basis {metrics['basis']}"
+    constant = metrics[f"degree_{degrees[0]}"]["train_r2"]["mean"] is None
     if not few or n_rows < FEWEST_ROWS or constant:
-        return f"fit-poly --degrees {_degrees(metrics)[0]} --penalty l2"
+        return f"fit-poly --degrees {degrees[0]} --penalty l2{basis}"
+    if metrics["basis"] == "linear":
+        return "kfold --degrees 1 --basis linear"
+    if few[0] > MOST_DEGREE:
+        return f"kfold --degrees 0-15{basis}"
+    few = [d for d in few if d <= MOST_DEGREE]
     part = "test_mse" if metrics["n_test"] else "train_mse"
     means = {d: metrics[f"degree_{d}"][part]["mean"] for d in few}
     best = min(few, key=lambda d: inf if means[d] is None else means[d])
     above = [d for d in few if d > best]
     last = above[0] if above else best
     first = max(0, best - 2)
-    degrees = str(last) if first == last else f"{first}-{last}"
-    basis = "" if metrics["basis"] == "polynomial" else f" --basis {metrics['basis']}"
-    if metrics["basis"] == "linear":
-        degrees = "1"
-    return f"kfold --degrees {degrees}{basis}"
+    return f"kfold --degrees {last if first == last else f'{first}-{last}'}{basis}"
 
 
 def _degrees(metrics: Mapping[str, Any]) -> list[int]:
@@ -175,7 +177,9 @@ def _normal_equations(found: Mapping[str, Any]) -> Display:
     pairs = [(w["normal_equations"], w["qr"]) for w in weights.values()]
     if found["condition_of_gram"] is None or any(None in pair for pair in pairs):
         said = "Phi^T Phi has no inverse to working precision, so that (4.5) gives no weights"
-        if found["rank"] < found["n_columns"]:
+        if found["rank"] is None:
+            said = f"The columns of degree {found['degree']} are beyond a number on these rows"
+        elif found["rank"] < found["n_columns"]:
             said = f"Only {found['rank']} of the {found['n_columns']} columns are independent on "
             said += "these rows: Phi^T Phi has no inverse, and QR gives the others the weight 0"
     else:
