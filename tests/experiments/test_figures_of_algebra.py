@@ -235,3 +235,16 @@ def test_basis_functions_have_short_names() -> None:
     assert term_label("sigm(bmi, mu=-12.5)", "x") == "sigm bmi -12"
     assert term_label("sin(2x)", "x") == "sin(2x)"
     assert [number_text(v) for v in (0.0, 12345.0, -1e-7, np.nan)] == ["0", "1.23e4", "-1e-7", "–"]
+
+
+def test_a_high_degree_is_drawn_where_it_turns(mlcli: Call, empty_folder: Path) -> None:
+    run = run_of(mlcli, "--data sine --n-samples 200 --degrees 2,60 --n-seeds 1")
+    fits = run.table("fits")
+    low, high = (fits[fits.degree == degree].x.unique() for degree in (2, 60))
+    assert len(low) == 201
+    np.testing.assert_allclose(np.diff(low), (low[-1] - low[0]) / 200)
+    # Chebyshev's points, four for each turning point that it can have.
+    assert len(high) == 241
+    middle, half = (low[0] + low[-1]) / 2, (low[-1] - low[0]) / 2
+    expected = middle - half * np.cos(np.pi * np.arange(241) / 240)
+    np.testing.assert_allclose(high, expected, atol=1e-9)
