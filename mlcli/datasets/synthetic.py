@@ -14,6 +14,7 @@ import numpy as np
 
 from mlcli.classification.softmax import sigmoid
 from mlcli.datasets.checks import refuse_given
+from mlcli.datasets.class_law import ClassLaw, law_along_curves, law_in_a_box
 from mlcli.datasets.dataset import Array, Dataset, Task, Truth
 from mlcli.errors import DataError
 
@@ -184,6 +185,11 @@ class CurvesGenerator:
         """None: p(t|x) isn't known."""
         return None
 
+    @property
+    def class_law(self) -> ClassLaw | None:
+        """p(x|C_k) by sums along the curves; None where there is too little noise for that."""
+        return law_along_curves(self.spec.curve, self.spec.n_classes, self.chosen.noise_std)
+
     def draw(self, rng: np.random.Generator, n_samples: int | None = None) -> Dataset:
         """One independent data set: first all t are drawn, then all u, then all w.
 
@@ -263,6 +269,11 @@ class MatricesGenerator:
 
     @property
     def class_probability(self) -> Truth | None:
+        """None: t is not a class."""
+        return None
+
+    @property
+    def class_law(self) -> ClassLaw | None:
         """None: t is not a class."""
         return None
 
@@ -505,6 +516,16 @@ class Generator:
         if self.spec.n_classes is None:
             return None
         return class_probability(self.spec, self.chosen.noise_std)
+
+    @property
+    def class_law(self) -> ClassLaw | None:
+        """p(x|C_k) and p(C_k) of a set of classes; None where noise blurs no border."""
+        spec, chosen, scale = self.spec, self.chosen, _logistic_scale(self.chosen.noise_std)
+        if spec.n_classes is None or scale == 0:
+            return None
+        return law_in_a_box(
+            lambda X: spec.truth(X) / scale, chosen.x_min, chosen.x_max, spec.n_features
+        )
 
     def draw(self, rng: np.random.Generator, n_samples: int | None = None) -> Dataset:
         """One independent data set; `n_samples` rows instead of its own number, where given."""
