@@ -83,19 +83,30 @@ def nearest_rows(X_train: Floats, X: Floats) -> Ints:
     """Which training row is nearest to each point, X_train (N, D), X (n, D) -> (n,).
 
     Distances are those of inputs divided by their ranges on the training rows. A training row is
-    nearest to itself, unless another has the same inputs.
+    nearest to itself, unless an earlier one has the same inputs.
     """
-    from scipy.spatial import cKDTree
-
     low, high = X_train.min(axis=0), X_train.max(axis=0)
     if X_train.shape[1] == 1:
-        # Without squares, which can be too small for a float; beyond the ends nothing changes.
-        return np.asarray(cKDTree(X_train).query(np.clip(X, low, high), p=1)[1], dtype=np.int64)
+        return _nearest_in_order(X_train[:, 0], X[:, 0])
+    from scipy.spatial.distance import cdist
+
     half = high / 2 - low / 2
     half = np.where(half > 0, half, 1.0)
     with np.errstate(over="ignore"):
         points = np.clip(X / half - low / half, -FAR_AWAY, FAR_AWAY)
-    return np.asarray(cKDTree(X_train / half - low / half).query(points)[1], dtype=np.int64)
+    return np.asarray(cdist(points, X_train / half - low / half).argmin(axis=1), dtype=np.int64)
+
+
+def _nearest_in_order(x_train: Floats, x: Floats) -> Ints:
+    """The same of one input, (N,) and (n,), by where the points fall between the sorted rows."""
+    order = np.argsort(x_train, kind="stable")
+    rows = x_train[order]
+    right = np.minimum(np.searchsorted(rows, x), rows.size - 1)
+    left = np.maximum(right - 1, 0)
+    with np.errstate(over="ignore"):
+        found = np.where(np.abs(x - rows[left]) <= np.abs(x - rows[right]), left, right)
+    # The first of rows with equal inputs.
+    return np.asarray(order[np.searchsorted(rows, rows[found])], dtype=np.int64)
 
 
 def expected_error_of_memory(
