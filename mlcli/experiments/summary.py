@@ -63,7 +63,7 @@ RANGES: Mapping[str, Range] = {
             ANY,
             "log_evidence log10_* bias_squared_unbiased difference excess flow_order* slope_*"
             " cross_term* integral conditional_mean"
-            " preactivation_mean activation_mean error_mean",
+            " preactivation_mean activation_mean error_mean penalised_mean",
         ),
     )
     for pattern in patterns.split()

@@ -17,6 +17,7 @@ from mlcli.experiments import load
 from mlcli.experiments.baseline import display as baseline
 from mlcli.experiments.filters import display as filters_display
 from mlcli.experiments.train_cnn import display as train_cnn
+from mlcli.experiments.wording import between, least_of, times
 from mlcli.result import Display
 
 
@@ -65,20 +66,45 @@ def check(
     assert found.remark == remark
 
 
+def ends_in_words(m: Mapping[str, Any], scale: float) -> str:
+    """The ends of an interval, which are words where they are six powers of ten apart."""
+    start = m["ci_low"] or scale
+    if m["ci_high"] > 1e6 * start:
+        return f"over {math.floor(math.log10(m['ci_high'] / start))} powers of ten"
+    return ends(m["ci_low"], m["ci_high"])
+
+
 def test_fit_poly_shows_errors_ranks_the_path_and_table_1() -> None:
     d = details("fit_poly")
-    errors, lapack, path, table = shown("fit_poly")
+    errors, lapack, path, table, *_ = shown("fit_poly")
     headings = "degree | train | 95 % interval | test | 95 % interval | effective rank"
     for one, part in ((errors, d), (lapack, d["lapack"])):
         rows = []
         for degree in (1, 3, 5, 300):
             m = part[f"degree_{degree}"]
             rank = num(m["effective_rank"]["mean"])
-            rows.append([str(degree), *both(m["train_mse"]), *both(m["test_mse"]), rank])
+            wide = ends_in_words(m["test_mse"], m["train_mse"]["mean"])
+            test = [num(m["test_mse"]["mean"]), wide]
+            rows.append([str(degree), *both(m["train_mse"]), *test, rank])
         assert [list(row) for row in one.rows] == rows
         assert " | ".join(one.headings) == headings
+        assert one.rows[3][4].startswith("over ")
     assert errors.title == "mean squared error"
-    assert "lapack cuts off small singular values" in lapack.remark
+    best, far = d["degree_3"]["test_mse"], d["degree_300"]["test_mse"]
+    powers = math.floor(math.log10(far["mean"] / best["mean"]))
+    words = ends_in_words(far, best["mean"])
+    assert errors.remark == (
+        f"Degree 3 has the least test error, {num(best['mean'])} "
+        f"({ends(best['ci_low'], best['ci_high'])}); the intervals of degrees 1 and 5 overlap it; "
+        f"degree 300 has 10^{powers} times that, with an interval of {words}."
+    )
+    ranks = [part["degree_300"]["effective_rank"]["mean"] for part in (d["lapack"], d)]
+    tests = [part["degree_300"]["test_mse"]["mean"] for part in (d["lapack"], d)]
+    assert lapack.remark == (
+        f"At degree 300 it keeps {num(ranks[0])} directions after cutting off small singular "
+        f"values, and the exact fit {num(ranks[1])}: they are two estimators, with the test "
+        f"errors {num(tests[0])} and {num(tests[1])}."
+    )
     p = d["path"]
     row = [num(p["lowest_error_strength"]), *both(p["train_mse"]), *both(p["test_mse"])]
     check(
@@ -86,23 +112,165 @@ def test_fit_poly_shows_errors_ranks_the_path_and_table_1() -> None:
         "the highest degree, penalised: the strength with the lowest mean error",
         "strength | train | 95 % interval | test | 95 % interval | nonzero",
         [[*row, num(p["n_nonzero"]["mean"])]],
-        "Chosen on the test part, so its error is a little low.",
+        f"With a mean of {num(p['n_nonzero']['mean'])} coefficients that are not zero, its test "
+        f"error {num(p['test_mse']['mean'])} stands beside {num(best['mean'])} of degree 3 above; "
+        "chosen on the test part, it is a little low.",
     )
     printed = {1: (4.11, 4.88), 3: (3.63, 4.15), 5: (3.61, 4.12), 300: (3.24, 5120)}
-    rows = []
+    rows, n_inside = [], 0
     for degree, numbers in printed.items():
         for loss, number in zip(("train", "test"), numbers, strict=True):
             m = d["table_1"][f"degree_{degree}"][f"{loss}_mse"]
             inside = "yes" if m["q025"] <= number <= m["q975"] else "no"
-            edges = ends(m["q025"], m["q975"])
-            of_mean = ends(m["mean_ci_low"], m["mean_ci_high"])
+            n_inside += inside == "yes"
+            edges, of_mean = (
+                ends_in_words({"ci_low": m[low], "ci_high": m[high]}, m["q025"])
+                for low, high in (("q025", "q975"), ("mean_ci_low", "mean_ci_high"))
+            )
             rows.append([f"{degree} {loss}", num(number), num(m["median"]), edges, inside, of_mean])
     check(
         table,
         f"Table 1 of the notes, and ours over {d['n_seeds']} draws",
         "degree, loss | paper | our median | central 95 % | inside | interval of the mean",
         rows,
+        f"{n_inside} of the 8 printed numbers lie in the central 95 % of our {d['n_seeds']} draws.",
     )
+
+
+def test_fit_poly_shows_a_fit_that_memorises() -> None:
+    d = details("fit_poly")
+    found = shown("fit_poly")[4]
+    m = d["memorised"]
+    train, test, law = (m[f"{name}_mse"] for name in ("train", "test", "expected"))
+    ratio = test["mean"] / d["degree_3"]["test_mse"]["mean"]
+    check(
+        found,
+        f"a fit that memorises (2.9): a table of {m['n_rows']} rows, read at the nearest",
+        "error on | mean | 95 % interval",
+        [
+            ["training rows", *both(train)],
+            ["test rows", *both(test)],
+            ["to expect on new rows", *both(law)],
+        ],
+        f"Its training error is 0, and its test error {num(test['mean'])} "
+        f"({ends(test['ci_low'], test['ci_high'])}), {ratio:.3g} times that of degree 3; the law "
+        f"of the rows leads one to expect {num(law['mean'])}, which its interval holds.",
+    )
+    other = copy.deepcopy(d)
+    other["memorised"]["expected_mse"]["mean"] = 2 * test["ci_high"]
+    assert load("fit_poly").display(other)[4].remark.endswith("which its interval does not hold.")
+    other["memorised"]["train_mse"]["mean"] = 0.25
+    said = "Its training error is 0.25: rows with equal inputs have different targets, "
+    assert load("fit_poly").display(other)[4].remark == f"{said}which no table can hold."
+
+
+def test_fit_poly_shows_the_weights_by_two_routes_and_their_error_bars() -> None:
+    d = details("fit_poly")
+    normal, ellipses = shown("fit_poly")[5:]
+    n = d["normal_equations"]
+    rows = [
+        [f"w_{k}", num(n["weights"][k]["normal_equations"]), num(n["weights"][k]["qr"])]
+        for k in "0123"
+    ]
+    check(
+        normal,
+        "least squares (4.5) of degree 3 on 6 of 560 training rows",
+        "weight | normal equations | QR",
+        rows,
+        f"The condition number of Phi is {num(n['condition'])}, that of Phi^T Phi "
+        f"{num(n['condition_of_gram'])}, its square; both routes agree in nine digits.",
+    )
+    e, rows, nominal = d["ellipses"], [], 0
+    for k in range(1, 5):
+        m = e[f"pair_{k}"]
+        cells = []
+        for level in (68, 95):
+            one = m[f"level_{level}"]
+            low, high = 100 * one["ci_low"], 100 * one["ci_high"]
+            nominal += low <= level <= high
+            cells.append(f"{100 * one['inside'] / 16:.0f} % ({low:.0f} to {high:.0f} %)")
+        std = [num(m[f"std_error_{name}"]) for name in ("first", "second")]
+        weights = [f"w_{m[name]}" for name in ("first", "second")]
+        rows.append([weights[0], std[0], weights[1], std[1], f"{m['correlation']:.2f}", *cells])
+    m = e["pair_1"]
+    check(
+        ellipses,
+        "error bars of two weights, degree 3, 16 data sets",
+        "first | std error | second | std error | correlation | 68 % ellipse holds"
+        " | 95 % ellipse holds",
+        rows,
+        f"The errors of w_1 and w_3 go together most, with correlation {m['correlation']:.2f}; of "
+        f"8 shares of 16 data sets, {nominal} have the nominal one in their 95 % interval.",
+    )
+
+
+def test_normal_equations_without_an_answer_say_so() -> None:
+    d = copy.deepcopy(details("fit_poly"))
+    n = d["normal_equations"]
+    n["weights"]["0"]["qr"] *= 1.001
+    size = max(abs(w["qr"]) for w in n["weights"].values())
+    digits = int(-math.log10(0.001 * abs(n["weights"]["0"]["qr"]) / size))
+    remark = load("fit_poly").display(d)[5].remark
+    assert remark.endswith(f"; the routes agree in {digits} digits.")
+    n["condition_of_gram"] = None
+    remark = load("fit_poly").display(d)[5].remark
+    assert remark.startswith("Phi^T Phi has no inverse to working precision")
+    n["rank"] = None
+    said = "The columns of degree 3 are beyond a number on these rows."
+    assert load("fit_poly").display(d)[5].remark == said
+    n["rank"] = 3
+    assert load("fit_poly").display(d)[5].remark == (
+        "Only 3 of the 4 columns are independent on these rows: Phi^T Phi has no inverse, and QR "
+        "gives the others the weight 0."
+    )
+
+
+def of(mean: float | None, low: float | None = None, high: float | None = None) -> dict[str, Any]:
+    return {"mean": mean, "std": None, "ci_low": low, "ci_high": high, "n": 3}
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ({"2": of(3.0, 2.5, 3.5)}, "Degree 2 has the error 3 (2.5 to 3.5)."),
+        ({"2": of(3.0)}, "Degree 2 has the error 3."),
+        (
+            {"1": of(3.0, 2.5, 3.5), "2": of(6.0, 5.0, 7.0)},
+            "Degree 1 has the least error, 3 (2.5 to 3.5); no other interval reaches it; degree 2 "
+            "has 2 times that.",
+        ),
+        (
+            {"1": of(3.0, 2.5, 3.5), "2": of(3.0, 2.5, 3.5)},
+            "Degree 1 has the least error, 3 (2.5 to 3.5); the interval of degree 2 overlaps it.",
+        ),
+        (
+            {str(k): of(3.0 + k, 2.0, 20.0) for k in range(7)},
+            "Degree 0 has the least error, 3 (2 to 20); the intervals of 6 other degrees overlap "
+            "it; degree 6 has 3 times that.",
+        ),
+        (
+            {"1": of(3.0), "9": of(None)},
+            "Degree 1 has the least error, 3; the error of degree 9 is beyond a number.",
+        ),
+        ({"1": of(None), "9": of(None)}, "No error is a number."),
+        (
+            {"1": of(0.0, 0.0, 0.0), "2": of(1e-9, 0.0, 1e-8)},
+            "Degree 1 has the least error, 0 (0 to 0); the interval of degree 2 overlaps it.",
+        ),
+    ],
+)
+def test_the_least_error_is_said_with_what_overlaps_it(errors: Any, said: str) -> None:
+    assert least_of(errors, "degree", "error") == said
+
+
+def test_an_interval_over_powers_of_ten_is_said_in_words_where_its_scale_is_known() -> None:
+    assert between(0.0, 7e101, 2.0) == "over 101 powers of ten"
+    assert between(4.0, 1e15, 4.0) == "over 14 powers of ten"
+    assert between(0.0, 1e5, 2.0) == between(0.0, 1e5) == "0 to 100000"
+    assert between(0.0, 7e101) == "0 to 7e+101"
+    assert between(-1.0, 7e101, None) == "-1 to 7e+101"
+    assert between(None, 1.0, 1.0) == ""
+    assert (times(1.5), times(12345.0), times(2e14)) == ("1.5 times", "12300 times", "10^14 times")
 
 
 def test_bayes_shows_the_model_its_weights_the_degrees_and_coverage() -> None:
@@ -294,8 +462,24 @@ def test_kfold_shows_errors_the_choice_bounds_and_their_coverage() -> None:
         order = [shares[f"degree_{k}"] for k in listed]
         assert order == sorted(shares.values(), reverse=True)[:6]
     mean, edges = both(d["selection_error"])
-    said = "Error of choosing by the least error and fitting, by nested folds:"
-    assert choice.remark == f"{said} {mean} ({edges})."
+    most = max(d["chosen"]["minimum"].values())
+    assert choice.remark == (
+        f"Both rules choose degree 3. A single repeat chooses one of "
+        f"{len(d['chosen']['minimum'])} degrees by the least error, its favourite "
+        f"{100 * most:.0f} % of the time. Error of choosing by the least error and fitting, by "
+        f"nested folds: {mean} ({edges})."
+    )
+    best = d["degree_3"]
+    far = d["degree_0"]["cv_mse"]["mean"] / best["cv_mse"]["mean"]
+    top = best["cv_mse"]["ci_high"]
+    near = sum(d[f"degree_{k}"]["cv_mse"]["ci_low"] <= top for k in range(16)) - 1
+    cv = both(best["cv_mse"])
+    assert errors.remark == (
+        f"Degree 3 has the least cross-validated error, {cv[0]} ({cv[1]}); the intervals of {near} "
+        f"other degrees overlap it; degree 0 has {far:.3g} times that. At degree 3 the training "
+        f"error is {num(best['train_mse']['mean'])} and the true error is "
+        f"{num(best['expected_mse']['mean'])}."
+    )
     p = d["path"]
     check(
         path,
@@ -309,6 +493,8 @@ def test_kfold_shows_errors_the_choice_bounds_and_their_coverage() -> None:
                 *both(p["expected_mse"]),
             ]
         ],
+        f"Degree 15 with the penalty has the error {' ('.join(both(p['cv_mse']))}), degree 3 "
+        f"without it {cv[0]} ({cv[1]}): their intervals overlap.",
     )
     kinds = ("naive", "corrected", "nested")
     rows = []
@@ -317,7 +503,10 @@ def test_kfold_shows_errors_the_choice_bounds_and_their_coverage() -> None:
         edges = ends(m["ci_low"], m["ci_high"])
         rows.append([kind, num(m["estimate"]), num(m["std_error"]), edges])
     title = f"bounds for the error of degree {d['best_degree']}, first data set"
-    check(bounds, title, "interval | estimate | std error | 95 % interval", rows)
+    width = {k: m["ci_high"] - m["ci_low"] for k, m in d["intervals"].items()}
+    said = "The nested interval is the widest, "
+    said += f"{width['nested'] / width['naive']:.3g} times as wide as the naive one."
+    check(bounds, title, "interval | estimate | std error | 95 % interval", rows, said)
     c, rows = d["coverage"], []
     for kind in kinds:
         for target, words in (
@@ -335,6 +524,32 @@ def test_kfold_shows_errors_the_choice_bounds_and_their_coverage() -> None:
         f"{title}, degree {c['degree']}",
         "interval | error | coverage | 95 % interval | median width",
         rows,
+        "Of the fit at hand, 95 % is within the measured coverage of corrected and nested, and not "
+        f"within that of naive ({percent(c['naive']['own_error']['coverage'], 1)}).",
+    )
+
+
+def test_kfold_says_where_the_rules_differ_and_what_no_interval_holds() -> None:
+    d = copy.deepcopy(details("kfold"))
+    d["one_se_degree"] = 1
+    for kind in ("naive", "corrected", "nested"):
+        d["coverage"][kind]["own_error"] |= {"coverage": 0.5, "ci_low": 0.4, "ci_high": 0.6}
+        d["intervals"][kind] |= {"ci_low": 4.0, "ci_high": 4.0}
+    d["path"]["cv_mse"] |= {"ci_low": 8.0, "ci_high": 9.0}
+    _, choice, path, bounds, coverage = load("kfold").display(d)
+    assert choice.remark.startswith(
+        "The least error is that of degree 3; degree 1 is within one standard error of it, and "
+        "simpler."
+    )
+    assert path.remark.endswith(": their intervals are apart.")
+    assert bounds.remark == "The errors of all folds are the same, and the intervals have no width."
+    for kind in ("corrected", "nested"):
+        d["intervals"].pop(kind)
+    d["intervals"]["naive"]["ci_high"] = 4.5
+    assert load("kfold").display(d)[3].remark == "The naive interval is 0.5 wide."
+    assert coverage.remark == (
+        "Of the fit at hand, 95 % is within the measured coverage of no kind, and not within that "
+        "of naive (50.0 %), corrected (50.0 %) and nested (50.0 %)."
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -76,14 +75,14 @@ EMPTY: list[tuple[Callable[[], Figure], str]] = [
     (lambda: bayes.weights(table("n_points"), {}, {}), "The model has fewer than two weights."),
     (lambda: bayes.target_law(table("row"), {}, []), "The model has fewer than two weights."),
     (lambda: fit_poly.data(table("a b t part"), {}), SEVERAL),
-    (lambda: fit_poly.coefficients(table("term"), "penalised"), NO_PATH),
+    (lambda: fit_poly.penalised_coefficients(table("term")), NO_PATH),
     (
-        lambda: fit_poly.coefficients(table("term"), "least_squares"),
+        lambda: fit_poly.coefficients(table("term")),
         "No second estimator was asked for.",
     ),
     (lambda: fit_poly.regularized_fits(table("x t part"), table("x")), NO_PATH),
     (lambda: fit_poly.regularized_fits(table("a b t part"), table("x")), SEVERAL),
-    (lambda: fit_poly.path(table("strength"), {}), NO_PATH),
+    (lambda: fit_poly.path(table("strength"), {}, {}), NO_PATH),
     (lambda: bias_variance.regression_function(table("x"), table("x")), NO_LAW),
     (
         lambda: bias_variance.regression_function(table("x"), table("x", "1")),
@@ -507,8 +506,7 @@ def test_a_path_that_is_exact_leaves_no_gap() -> None:
 
 def test_points_of_a_file_are_named_by_its_columns(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("area,price,part\n1,2,train\n3,5,test\n")
-    along: dict[str, Any] = table("estimator degree x fit low high truth")
-    (axes,) = fit_poly.data(read_table(tmp_path / "data.csv"), along).axes
+    (axes,) = fit_poly.data(read_table(tmp_path / "data.csv"), table("x truth low high")).axes
     same(dots(axes), [("train rows", [1], [2]), ("test rows", [3], [5])])
     assert frame(axes)[1:3] == ("area", "price")
     assert axes.get_ylim() == pytest.approx((2 - 0.24, 5 + 0.24))
