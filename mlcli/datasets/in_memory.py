@@ -48,6 +48,11 @@ class SyntheticSource:
             **vars(generator.chosen),
         }
 
+    @property
+    def posterior(self) -> Truth | None:
+        """p(t = k|x) of each class, from (n, D) to (n, K), where it is known."""
+        return self._generator.posterior
+
     def replicate(self, index: int, seed: int) -> Dataset:
         return self._generator.draw(stream(seed, "data", index))
 
@@ -61,6 +66,7 @@ class TableSource:
     noise_std: float | None = None
     generator: Generator | None = None
     class_probability: Truth | None = None
+    posterior: Truth | None = None
     task: Task | None = None
     image_shape: tuple[int, ...] | None = None
     class_names: tuple[str, ...] | None = None
@@ -120,6 +126,7 @@ class DrawsSource(TableSource):
         generator = generator_of(spec, **{key: identity.get(key) for key in keys})
         self.name = spec.name
         self.class_probability = generator.class_probability
+        self.posterior = generator.posterior
         self.generator = of_regression(generator)
         if self.generator is not None:
             self.truth = self.generator.spec.truth

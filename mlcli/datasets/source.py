@@ -35,6 +35,7 @@ class Source(Protocol):
         truth: the noise-free function, where it is known.
         noise_std: the noise's standard deviation in units of t, where it is known.
         generator: what the data of a regression are drawn from, where it is known.
+        posterior: p(t = k|x) of each class, from (n, D) to (n, K), where it is known.
         identity: what the data are, in JSON's types; equal for equal data on any machine.
         fresh_draws: whether each replicate is an independent data set.
         n_rows: rows of one replicate, after the checks.
@@ -57,6 +58,8 @@ class Source(Protocol):
     def noise_std(self) -> float | None: ...
     @property
     def generator(self) -> Generator | None: ...
+    @property
+    def posterior(self) -> Truth | None: ...
     @property
     def identity(self) -> dict[str, Any]: ...
     @property

@@ -130,6 +130,7 @@ class StreamSource:
     truth = None
     noise_std = None
     generator = None
+    posterior = None
     task: Task | None = None
     image_shape = None
     class_names = None
