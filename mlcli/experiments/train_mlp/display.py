@@ -38,7 +38,7 @@ def _remark_on_units(variants: list[tuple[str, Mapping[str, Any]]]) -> str:
     least = min((one["units_std"]["mean"], name) for name, one in variants)
     if same:
         return (
-            f"From {listed(same)} all units of a layer stay the same, so that the layer is one "
+            f"In {listed(same)} all units of a layer stay the same, so that the layer is one "
             f"unit (section 7.1.1); the spread of their weights is {number(least[0])}."
         )
     if some:
@@ -78,7 +78,7 @@ def _remark_on_plane(plane: Mapping[str, Any]) -> str:
         rule, high = plane["best_accuracy"]["mean"], there[best]["ci_high"]
         said += f", the best rule {number(rule)}"
         if high is not None:
-            said += ", which the interval reaches" if high >= rule else ", more than the interval"
+            said += f", which the interval {'reaches' if high >= rule else 'does not reach'}"
     worst = min(there, key=lambda init: float(there[init]["mean"]))
     if worst != best and there[worst]["mean"] < there[best]["mean"]:
         said += f"; {worst} has the least, {value(there[worst])}"
