@@ -39,7 +39,9 @@ def units_std(W: Floats, b: Floats) -> float:
     incoming = np.column_stack([W, b]).astype(np.float64)  # (n, n_in + 1)
     # Against the first unit, so that equal units leave no rounding of their mean behind.
     moved = incoming - incoming[0]
-    return float(np.sqrt(((moved - moved.mean(axis=0)) ** 2).mean()))
+    unit = float(np.abs(moved).max()) or 1.0
+    moved /= unit
+    return unit * float(np.sqrt(((moved - moved.mean(axis=0)) ** 2).mean()))
 
 
 def in_units_of_data(

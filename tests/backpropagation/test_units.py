@@ -37,6 +37,13 @@ def test_a_large_unit_does_not_make_the_small_ones_equal() -> None:
     assert distinct_units(W, np.zeros(6)) == 1
 
 
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_sizes_at_the_ends_of_the_numbers_have_a_spread(size: float) -> None:
+    W, b = np.array([[size, 0.0], [-size, 0.0]]), np.zeros(2)
+    assert units_std(W, b) == pytest.approx(size / np.sqrt(3))
+    assert distinct_units(W, b) == 1
+
+
 def test_one_unit_alone_differs_from_no_other() -> None:
     assert distinct_units(np.zeros((1, 2)), np.zeros(1)) == 1
     assert units_std(np.ones((1, 2)), np.ones(1)) == 0

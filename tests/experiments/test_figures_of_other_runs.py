@@ -37,6 +37,7 @@ from mlcli.experiments.networks import figures as networks
 from mlcli.experiments.perceptron import figures as perceptron
 from mlcli.experiments.train_cnn import figures as train_cnn
 from mlcli.experiments.train_mlp import figures as train_mlp
+from mlcli.experiments.train_mlp import plane_figures
 from mlcli.plotting import COLOURS, read_table
 
 Table = dict[str, list[str]]
@@ -161,8 +162,16 @@ EMPTY: list[tuple[Callable[[], Figure], str]] = [
     ),
     (lambda: lr_find.schedule(table("variant")), "No variant has an eta_max."),
     (
-        lambda: lr_find.compare(table("variant")),
+        lambda: lr_find.compare(table("variant"), ()),
         "Nothing was trained (compare_epochs is 0).",
+    ),
+    (
+        lambda: networks.predictions(table("row")),
+        "The first seed diverged and predicts nothing.",
+    ),
+    (
+        lambda: plane_figures.plane({"plane_grid": table("epoch")}, {}),
+        plane_figures.NO_STUDY,
     ),
 ]
 
@@ -259,6 +268,14 @@ def test_logistic_shows_the_borders_of_three_classes() -> None:
     vertices = second.get_paths()[0].vertices
     assert vertices[:, 1].max() <= 4
     assert 2.5 in vertices[:, 1]
+
+
+def test_nothing_is_drawn_where_no_training_or_study_was_made() -> None:
+    nothing = lr_find.NOTHING_TRAINED
+    assert reason(lr_find.schedule_scores(table("variant"), {})) == nothing
+    units = {"plane_units": table("epoch"), "plane_final": table("x1")}
+    assert reason(plane_figures.units(units, {})) == plane_figures.NO_STUDY
+    assert reason(plane_figures.learning(table("epoch"), {})) == plane_figures.NO_STUDY
 
 
 def test_networks_of_a_regression_show_predictions_beside_targets() -> None:

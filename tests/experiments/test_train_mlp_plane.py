@@ -116,12 +116,12 @@ def test_scores_at_the_end_are_those_of_the_test_rows() -> None:
     last = units[units.epoch == plane["n_epochs"]]
     data = open_source("two-moons", n_samples=2400).replicate(0, 0)
     rows = run.table("plane_rows")
-    trained = {(round(a, 7), round(b, 7)) for a, b in rows[["x1", "x2"]].to_numpy()}
-    tested = [k for k, x in enumerate(data.X) if (round(x[0], 7), round(x[1], 7)) not in trained]
+    trained = {(round(a, 4), round(b, 4)) for a, b in rows[["x1", "x2"]].to_numpy()}
+    tested = [k for k, x in enumerate(data.X) if (round(x[0], 4), round(x[1], 4)) not in trained]
     P = probabilities(last, data.X, lambda a: np.maximum(a, 0))
     right = P.argmax(axis=1) == data.t
     # Rows of the table are in float32: those of one seed, whose accuracy is near the mean.
-    assert len(tested) >= 2000
+    assert 1990 <= len(tested) <= 2000
     accuracy = right[tested].mean()
     found = plane["starts"][f"init_{drawn_init}"]["accuracy"]
     assert abs(accuracy - found["mean"]) < 4 * found["std"] + 0.002

@@ -155,7 +155,8 @@ def _remark_on_differences(
     name, found = compared[0]
     sign = 1.0 if _score_of(metrics) == "test_accuracy" else -1.0
     groups: dict[str, list[str]] = {"beats": [], "loses to": [], "can't be told from": []}
-    unknown = []
+    unknown: list[str] = []
+    least = 1.0
     for recipe in list(RECIPES)[1:]:
         one = found["differences"][f"{ONE_CYCLE} - {recipe}"]
         label = RECIPES[recipe][2]
@@ -163,9 +164,13 @@ def _remark_on_differences(
             unknown.append(f"{label} (better in {one['n_better']} seeds)")
         elif one["p_holm"] >= SIGNIFICANT:
             groups["can't be told from"].append(label)
+            least = min(least, one["p_holm"])
         else:
-            groups["beats" if sign * one["mean"] > 0 else "loses to"].append(label)
+            verb = "beats" if sign * one["mean"] > 0 else "loses to"
+            groups[verb].append(f"{label} by {number(abs(one['mean']))}")
     parts = [f"{verb} {listed(labels)}" for verb, labels in groups.items() if labels]
+    if groups["can't be told from"]:
+        parts[-1] += f" (least adjusted p {least:.2g})"
     if unknown:
         parts.append(f"has no test against {listed(unknown)}")
     of = f" of {name}" if name else ""

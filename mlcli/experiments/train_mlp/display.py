@@ -17,11 +17,12 @@ BATCH_SIZE = 64
 
 def display(metrics: Mapping[str, Any]) -> list[Display]:
     """Scores and differences of the variants, their hidden units, and the study of two inputs."""
-    shown = [*networks.display(metrics), _units(metrics)]
-    return [*shown, _plane(metrics["plane"])] if "plane" in metrics else shown
+    shown = [*networks.display(metrics), units(metrics)]
+    return [*shown, plane(metrics["plane"])] if "plane" in metrics else shown
 
 
-def _units(metrics: Mapping[str, Any]) -> Display:
+def units(metrics: Mapping[str, Any]) -> Display:
+    """How many hidden units of each variant differ, and by how much."""
     variants = [(name or "all members", one) for name, one in variants_in(metrics)]
     rows = [
         [name, *interval(one["distinct_units"]), *interval(one["units_std"])]
@@ -34,37 +35,49 @@ def _units(metrics: Mapping[str, Any]) -> Display:
 
 def _remark_on_units(variants: list[tuple[str, Mapping[str, Any]]]) -> str:
     same = [name for name, one in variants if one["distinct_units"]["mean"] == 0]
-    some = {name: one for name, one in variants if 0 < one["distinct_units"]["mean"] < 1}
-    least = min((one["units_std"]["mean"], name) for name, one in variants)
+    some = {name: one for name, one in variants if 0 < (one["distinct_units"]["mean"] or 0) < 1}
+    # A variant that diverged has no spread.
+    spreads = {
+        name: one["units_std"]["mean"]
+        for name, one in variants
+        if one["units_std"]["mean"] is not None
+    }
     if same:
+        others = {name: spread for name, spread in spreads.items() if name not in same}
+        least = min(others, key=others.__getitem__, default="")
+        beside = f", of {least} {number(others[least])}" if least else ""
         return (
-            f"In {listed(same)} all units of a layer stay the same, so that the layer is one "
-            f"unit (section 7.1.1); the spread of their weights is {number(least[0])}."
+            f"In {listed(same)} all units of a layer stay the same, so that the layer is one unit "
+            f"(section 7.1.1); the spread of their weights is {number(spreads[same[0]])}{beside}."
         )
     if some:
         name = min(some, key=lambda one: some[one]["distinct_units"]["mean"])
         share = some[name]["distinct_units"]
         return f"Some units equal others: of {name} the share that differs is {value(share)}."
+    least = min(spreads, key=spreads.__getitem__, default="")
+    if not least:
+        return "Every variant diverged in a seed."
     return (
-        f"No unit equals another in any variant; the least spread is {number(least[0])}, of "
-        f"{least[1]}."
+        f"No unit equals another in any variant; the least spread is {number(spreads[least])}, of "
+        f"{least}."
     )
 
 
-def _plane(plane: Mapping[str, Any]) -> Display:
-    rows, known = [], "best_accuracy" in plane
-    for init in plane["inits"]:
-        one = plane["starts"][f"init_{init}"]
+def plane(found: Mapping[str, Any]) -> Display:
+    """Accuracy of the networks of two inputs from each start, beside the best rule."""
+    rows, known = [], "best_accuracy" in found
+    for init in found["inits"]:
+        one = found["starts"][f"init_{init}"]
         row = [init, number(one["start_accuracy"]["mean"]), *interval(one["accuracy"])]
         row += interval(one["disagreement"]) if known else []
         rows.append([*row, number(one["distinct_units"]["mean"])])
     headings = ["init", "accuracy at first", "accuracy at last", "95 % interval"]
     headings += ["not as the best rule", "95 % interval"] if known else []
     title = (
-        f"two inputs, {plane['n_units']} hidden units of {plane['activation']}: {plane['data']}, "
-        f"{plane['n_train']} rows to train, {plane['n_epochs']} epochs"
+        f"two inputs, {found['n_units']} hidden units of {found['activation']}: {found['data']}, "
+        f"{found['n_train']} rows to train, {found['n_epochs']} epochs"
     )
-    return Display(title, [*headings, "units that differ"], rows, _remark_on_plane(plane))
+    return Display(title, [*headings, "units that differ"], rows, _remark_on_plane(found))
 
 
 def _remark_on_plane(plane: Mapping[str, Any]) -> str:

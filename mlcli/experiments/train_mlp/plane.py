@@ -377,7 +377,10 @@ def plane_metrics(plane: Plane | None, scores: PlaneScores | None) -> dict[str, 
         entry: dict[str, Any] = _scores_at(plane, scores, len(plane.epochs) - 1, members)
         first = _scores_at(plane, scores, 0, members)
         entry |= {"start_accuracy": first["accuracy"]}
-        distinct = [distinct_units(p["W1"][m].T, p["b1"][m, 0]) for m in members]
+        distinct = [
+            np.nan if plane.diverged[m] else distinct_units(p["W1"][m].T, p["b1"][m, 0])
+            for m in members
+        ]
         entries.append((variant, entry | {"distinct_units": summary(distinct, "distinct_units")}))
     split, drawn = plane.problem.splits[0], plane.group.members[plane.shown].variant
     found: dict[str, Any] = {

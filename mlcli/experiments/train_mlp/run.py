@@ -98,7 +98,7 @@ def with_units(
     """The outcomes, with two scores of a member's hidden units.
 
     distinct_units is the share that no other of their layer equals, the mean over the layers;
-    units_std how much those of the first layer differ.
+    units_std how much those of the first layer differ. A member that diverged has neither.
     """
     found = []
     every = iter(outcomes)
@@ -109,11 +109,11 @@ def with_units(
                 (p[f"W{i}"][m].T, p[f"b{i}"][m, 0] if f"b{i}" in p else p[f"beta{i}"][m, 0])
                 for i in range(1, one.group.architecture.n_hidden + 1)
             ]
-            units = {
-                "distinct_units": float(np.mean([distinct_units(*layer) for layer in layers])),
-                "units_std": units_std(*layers[0]),
-            }
             outcome = next(every)
+            units = dict.fromkeys(("distinct_units", "units_std"), np.nan)
+            if not outcome.diverged_at:
+                units["distinct_units"] = float(np.mean([distinct_units(*one) for one in layers]))
+                units["units_std"] = units_std(*layers[0])
             found.append(replace(outcome, scores=outcome.scores | units))
     return found
 
