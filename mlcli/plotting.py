@@ -65,10 +65,11 @@ def new_figure(width: float = 7.0, height: float = 4.2) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure without clock or version in it."""
-    content = BytesIO()
-    figure.savefig(content, format=path.suffix[1:], metadata=METADATA[path.suffix[1:]])
+def save(figure: Figure, path: Path, dots_per_inch: float | None = None) -> None:
+    """Write a figure without clock or version in it, by default with the style's dots an inch."""
+    kind, content = path.suffix[1:], BytesIO()
+    dpi = dots_per_inch or matplotlib.rcParams["savefig.dpi"]
+    figure.savefig(content, format=kind, metadata=METADATA[kind], dpi=dpi)
     with replacing_file(path) as partial:
         partial.write_bytes(content.getvalue())
 
@@ -125,3 +126,12 @@ def nothing_to_draw(reason: str) -> Figure:
     axes.axis("off")
     axes.text(0.5, 0.5, reason, ha="center", va="center", wrap=True)
     return figure
+
+
+def why_empty(figure: Figure) -> str:
+    """The reason that `nothing_to_draw` gave; empty of a figure that shows something."""
+    if len(figure.axes) != 1 or figure.axes[0].axison:
+        return ""
+    axes = figure.axes[0]
+    drawn = [*axes.lines, *axes.collections, *axes.images, *axes.patches, *axes.tables]
+    return axes.texts[0].get_text() if len(axes.texts) == 1 and not drawn else ""

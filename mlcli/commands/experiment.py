@@ -165,9 +165,9 @@ def show(spec: RunSpec) -> None:
     console.print_displays(spec.experiment.display_timings(spent))
     if not spec.options.quiet:
         console.message(f"written to {spec.target}")
-        if spec.figures:
-            names = sorted({Path(name).stem for name in spec.figures})
-            console.message(f"figures in {spec.target / 'figures'}: {', '.join(names)}")
+        written = {Path(name).stem for name in spec.figures if (spec.target / name).exists()}
+        if written:
+            console.message(f"figures in {spec.target / 'figures'}: {', '.join(sorted(written))}")
         if line := next_line(spec, metrics):
             console.message(f"try next: {line}")
 

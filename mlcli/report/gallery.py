@@ -7,11 +7,20 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
-from mlcli.errors import ConfigError
+from mlcli.errors import ConfigError, DataError
+from mlcli.experiments import EXPERIMENTS, about, load
 from mlcli.notes import count_of, entries
+from mlcli.params.faults import unknown
 from mlcli.report.markdown import HEAD, readme
 from mlcli.report.notes_index import rows_of_notes
-from mlcli.report.runs import ReportRun, read_runs
+from mlcli.report.runs import (
+    ReportRun,
+    command_line,
+    find_folders,
+    manifest_of,
+    read_runs,
+    section_of,
+)
 from mlcli.run.files import replace_text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -31,6 +40,53 @@ def write_gallery(places: Sequence[Path], page: Path, readme_path: Path | None =
     if readme_path is not None:
         replace_text(readme_path, readme(runs, readme_path.parent))
     return len(runs)
+
+
+def write_figure(places: Sequence[Path], name: str, path: Path, caption: Path) -> None:
+    """Write one figure of a run, and beside it a text with its caption and the command.
+
+    Args:
+        places: run folders, or folders with run folders in them.
+        name: the figure, as ``errors``; ``kfold/errors`` where several commands have one.
+        path: the figure to write; its ending is the format.
+        caption: the text to write.
+
+    Raises:
+        DataError: no run has the figure, or several have, or this run has nothing to draw in it.
+    """
+    from mlcli.plotting import save, styled, why_empty
+
+    folder, section, figure = _find(places, name)
+    with styled():
+        drawn = load(section).draw(folder)[figure]
+        if reason := why_empty(drawn):
+            raise DataError(f"{folder} has no figure {figure}: {reason}")
+        save(drawn, path, dots_per_inch=300)
+    said = about(section).figures[figure]
+    line = command_line(manifest_of(folder))
+    replace_text(caption, f"{said.place}. {said.text}\n\n{said.alt}\n\n{line}\n")
+
+
+def _find(places: Sequence[Path], name: str) -> tuple[Path, str, str]:
+    """The run folder, section and name of the one figure that a name means."""
+    command, _, figure = name.rpartition("/")
+    runs = [(folder, section_of(manifest_of(folder))) for folder in find_folders(places)]
+    known = {section: about(section).figures for _, section in runs if section in EXPERIMENTS}
+    of = [one for one in runs if one[1] == command.replace("-", "_") or not command]
+    found = [(folder, section) for folder, section in of if figure in known.get(section, ())]
+    if not runs:
+        raise DataError(f"no finished run under {', '.join(map(str, places))}", hint="`dvc repro`")
+    if not found:
+        before = "{}/" if command else ""
+        every = {before.format(one) + name for one, names in known.items() for name in names}
+        raise DataError(unknown("figure", name, sorted(every)))
+    if len(found) > 1:
+        folders = ", ".join(str(folder) for folder, _ in found)
+        raise DataError(
+            f"--figure {name} must be of one run, got those of {folders}",
+            hint="one of these folders as the argument",
+        )
+    return *found[0], figure
 
 
 def _check_own(path: Path) -> None:

@@ -100,7 +100,7 @@ def read_runs(places: Sequence[Path]) -> list[ReportRun]:
     Raises:
         DataError: no finished run is there, or one can't be read.
     """
-    manifests = [(folder, _manifest(folder)) for folder in find_folders(places)]
+    manifests = [(folder, manifest_of(folder)) for folder in find_folders(places)]
     if not manifests:
         raise DataError(f"no finished run under {', '.join(map(str, places))}", hint="`dvc repro`")
     manifests.sort(key=lambda pair: (*_place(pair[1]), str(pair[0])))
@@ -112,7 +112,12 @@ def read_runs(places: Sequence[Path]) -> list[ReportRun]:
     return runs
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """The manifest of a run folder.
+
+    Raises:
+        DataError: it is not there or damaged.
+    """
     found = read_manifest(folder)
     if found is None:
         sentence, hint = why_no_manifest(folder)
@@ -122,17 +127,18 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _place(manifest: Mapping[str, Any]) -> tuple[int, str]:
     """Sorts runs as the notes have their experiments; what is none comes last."""
-    section = _section(manifest)
+    section = section_of(manifest)
     known = section in EXPERIMENTS
     return EXPERIMENTS.index(section) if known else len(EXPERIMENTS), section
 
 
-def _section(manifest: Mapping[str, Any]) -> str:
+def section_of(manifest: Mapping[str, Any]) -> str:
+    """The experiment of a run, or what else made it."""
     return str(manifest["command"]).replace("-", "_")
 
 
 def _run(folder: Path, manifest: Mapping[str, Any], anchor: str) -> ReportRun:
-    section, command = _section(manifest), manifest["command"]
+    section, command = section_of(manifest), manifest["command"]
     try:
         one = about(section)
         metrics = read_json(folder / DETAILS)

@@ -26,7 +26,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter
 
 from mlcli.experiments import load
-from mlcli.plotting import COLOURS, METADATA, POINTS, RC, TRUTH, styled
+from mlcli.plotting import COLOURS, METADATA, POINTS, RC, TRUTH, styled, why_empty
 
 # A curve is read off at this many places at most, a cloud of points only if it is small.
 MOST_POINTS = 90
@@ -81,7 +81,7 @@ def drawings(section: str, folder: Path) -> dict[str, Drawing]:
 
 
 def _drawing(figure: Figure) -> Drawing:
-    reason = _reason(figure)
+    reason = why_empty(figure)
     if reason:
         return Drawing("", themed=True, nothing=reason)
     found = groups(figure)
@@ -98,15 +98,6 @@ def _drawing(figure: Figure) -> Drawing:
         labels=[group.label for group in found],
         panels=[panel for panel in panels if panel["series"]],
     )
-
-
-def _reason(figure: Figure) -> str:
-    """The sentence of a figure that holds nothing but a sentence."""
-    if len(figure.axes) != 1 or figure.axes[0].axison:
-        return ""
-    axes = figure.axes[0]
-    drawn = [*axes.lines, *axes.collections, *axes.images, *axes.patches, *axes.tables]
-    return axes.texts[0].get_text() if len(axes.texts) == 1 and not drawn else ""
 
 
 def _is_themed(axes: Axes) -> bool:

@@ -90,7 +90,7 @@ class RunSpec:
         prepared: what `Experiment.prepare` built.
         key: what decides the result to the last bit, from `manifest.run_key`.
         target: the run folder.
-        figures: relative paths of the figures.
+        figures: relative paths of the figures; what has nothing to draw is not written.
         options: how to run.
         stamp: of the data file, to notice that it changes meanwhile.
     """
@@ -295,12 +295,13 @@ def draw(experiment: Experiment[Any, Any], where: Path, kinds: tuple[str, ...]) 
     """Draw every figure of an experiment from the tables of a run folder, and into it.
 
     A figure sees what a reader of the CSV files sees, so it can be drawn again from them alone.
+    One with nothing to draw is not written; the report says why.
     """
-    from mlcli.plotting import save, styled
+    from mlcli.plotting import save, styled, why_empty
 
     with styled():
         for name, figure in experiment.draw(where).items():
-            for kind in kinds:
+            for kind in () if why_empty(figure) else kinds:
                 save(figure, where / "figures" / f"{name}.{kind}")
 
 
