@@ -13,7 +13,6 @@ from math import floor, log10
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mlcli.backpropagation.units import distinct_units, in_units_of_data
@@ -34,8 +33,8 @@ from mlcli.experiments.summary import summary
 from mlcli.experiments.train_mlp.config import TrainMlpConfig
 from mlcli.neural.batched_module import BatchedModule
 from mlcli.neural.batches import Scaling, View, member_rows
-from mlcli.neural.evaluation import outputs
-from mlcli.neural.mlp import MLP, LayerOutputs
+from mlcli.neural.evaluation import first_hidden_outputs, outputs
+from mlcli.neural.mlp import MLP
 from mlcli.result import Columns
 from mlcli.rng import stream
 from mlcli.scores import accuracy
@@ -282,11 +281,7 @@ def _on_grid(plane: Plane, points: Floats) -> tuple[Floats, Floats]:
     for state in plane.states:
         net.load_state_arrays(state)
         found.append(outputs(net, part)[0][m])
-    seen: list[LayerOutputs] = []
-    with torch.no_grad():
-        net(part.rows(0, len(points), net.n_members)[0], seen)
-    z = seen[0].z[m].cpu().numpy()
-    return np.array(found, dtype=np.float64), z.astype(np.float64)
+    return np.array(found, dtype=np.float64), first_hidden_outputs(net, part, m)
 
 
 def _epochs_table(plane: Plane, scores: PlaneScores) -> Columns:
