@@ -559,7 +559,7 @@ def test_train_mlp_shows_the_study_of_two_inputs() -> None:
     verb = "reaches" if best["ci_high"] >= rule else "does not reach"
     check(
         study,
-        "two inputs, 6 hidden units of relu: two-moons, 400 rows to train, 256 epochs",
+        "two inputs, 6 hidden units of relu: two-moons, 400 rows to train, 128 epochs",
         "init | accuracy at first | accuracy at last | 95 % interval | not as the best rule | 95 % "
         "interval | units that differ",
         rows,

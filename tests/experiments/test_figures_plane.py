@@ -12,9 +12,9 @@ def test_moments_show_lines_of_units_and_both_boundaries() -> None:
     run = committed("train_mlp")
     figure = run.figures["plane"]
     titles = [axes.get_title() for axes in figure.axes]
-    assert titles == ["before training", *(f"epoch {n}" for n in (2, 8, 16, 64, 256))]
+    assert titles == ["before training", *(f"epoch {n}" for n in (8, 16, 32, 64, 128))]
     units = run.table("plane_units")
-    for axes, epoch in zip(figure.axes, (0, 2, 8, 16, 64, 256), strict=True):
+    for axes, epoch in zip(figure.axes, (0, 8, 16, 32, 64, 128), strict=True):
         own = units[(units.epoch == epoch) & (units.unit > 0)]
         found = lines(axes)
         assert len(found) == len(own)
@@ -30,7 +30,7 @@ def test_moments_show_lines_of_units_and_both_boundaries() -> None:
 def test_pixels_have_the_colour_of_their_class_by_its_probability() -> None:
     run = committed("train_mlp")
     grid = run.table("plane_grid")
-    end = grid[grid.epoch == 256].reset_index()
+    end = grid[grid.epoch == 128].reset_index()
     pixels = run.axes("plane")[-1].images[0].get_array().reshape(-1, 3)
     sure = end.probability > 0.99
     assert len(np.unique(pixels[sure & (end.called == 0)].round(1), axis=0)) == 1
@@ -44,7 +44,7 @@ def test_pixels_have_the_colour_of_their_class_by_its_probability() -> None:
 def test_panels_of_units_say_for_which_class_they_are() -> None:
     run = committed("train_mlp")
     units = run.table("plane_units")
-    last = units[(units.epoch == 256) & (units.unit > 0)]
+    last = units[(units.epoch == 128) & (units.unit > 0)]
     panels = run.axes("plane_units")
     for axes, (_, unit) in zip(panels, last.iterrows(), strict=True):
         favoured = int(unit.to_2 > unit.to_1)

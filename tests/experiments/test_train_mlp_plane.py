@@ -43,7 +43,7 @@ def probabilities(units: pd.DataFrame, X: np.ndarray, h: Callable[..., Any]) -> 
 def test_the_epochs_that_are_kept_double() -> None:
     assert kept_epochs(1) == (0, 1, 2, 4, 8)
     assert kept_epochs(2) == (0, 1, 2, 4, 8, 16)
-    assert kept_epochs(40) == (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
+    assert kept_epochs(40) == (0, 1, 2, 4, 8, 16, 32, 64, 128)
     assert kept_epochs(10**6)[-1] == MOST_EPOCHS
 
 

@@ -44,7 +44,7 @@ Floats = NDArray[np.float64]
 DATA = "two-moons"
 N_TRAIN, N_TEST = 400, 2000
 # The study is seen, not used: more seeds, epochs or rows than these would show no more.
-MOST_SEEDS, MOST_EPOCHS = 16, 256
+MOST_SEEDS, MOST_EPOCHS = 16, 128
 EPOCHS_PER_EPOCH = 8
 BATCH_SIZE = 64
 # Points of the grid along each input, and decimals of what is written of each.

@@ -72,7 +72,8 @@ def plane(tables: Mapping[str, Table], metrics: Mapping[str, Any]) -> Figure:
         return nothing_to_draw(NO_STUDY)
     frame = frame_of(grid, metrics["plane"])
     every = distinct(grid["epoch"])
-    picked = np.unique(np.linspace(0, len(every) - 1, MOST_MOMENTS).round().astype(int))
+    # The start, and the last moments: they double, and most happens late.
+    picked = [0, *range(max(1, len(every) - MOST_MOMENTS + 1), len(every))]
     figure = new_figure(8.6, 6.2 if len(picked) > 3 else 3.5)
     n_columns = min(3, len(picked))
     panels = figure.subplots(
