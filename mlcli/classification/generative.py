@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from mlcli.classification.softmax import Floats, softmax
+
+# A covariance of standardised features with a smaller eigenvalue than this is none.
+FLAT = 1e-10
 
 
 def log_odds(log_density_1: Floats, log_density_2: Floats, prior_1: float) -> Floats:
@@ -69,3 +75,58 @@ def normal_class_weights(means: Floats, covariance: Floats, prior_1: float) -> F
     lengths = np.einsum("kd,dk->k", means, solved)  # (2,)
     constant = 0.5 * (lengths[1] - lengths[0]) + np.log(prior_1 / (1.0 - prior_1))
     return np.concatenate([[constant], solved[:, 0] - solved[:, 1]])
+
+
+@dataclass(frozen=True)
+class NormalClasses:
+    """Normal classes of one covariance, the estimate of linear discriminant analysis.
+
+    Attributes:
+        means: mu_k, (K, D).
+        covariance: S, (D, D), positive definite.
+        priors: p(C_k), (K,).
+    """
+
+    means: Floats
+    covariance: Floats
+    priors: Floats
+
+    def log_densities(self, X: Floats) -> Floats:
+        """ln N(x|mu_k, S) at X (n, D) -> (n, K)."""
+        L = np.linalg.cholesky(self.covariance)
+        whitened = np.linalg.solve(L, (X[:, None, :] - self.means).reshape(-1, L.shape[0]).T)
+        squares = (whitened**2).sum(axis=0).reshape(len(X), -1)  # (n, K)
+        constant = -0.5 * L.shape[0] * np.log(2 * np.pi) - float(np.log(np.diag(L)).sum())
+        return np.asarray(constant - 0.5 * squares)
+
+
+def fit_normal_classes(
+    X: Floats, labels: NDArray[np.int64], n_classes: int
+) -> NormalClasses | None:
+    """Means, shares and the pooled covariance of rows, with divisor N - K.
+
+    Args:
+        X: rows, (N, D).
+        labels: class of each row, 0..K-1, (N,).
+        n_classes: K.
+
+    Returns:
+        The classes; None if one has no row, or if the rows are flat within their classes.
+    """
+    counts = np.bincount(labels, minlength=n_classes)
+    if (counts == 0).any() or labels.size <= n_classes:
+        return None
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        middle, scale = X.mean(axis=0), X.std(axis=0)
+        if not (np.isfinite(scale) & (scale > 0)).all():
+            return None
+        Z = (X - middle) / scale
+        means = np.stack([Z[labels == k].mean(axis=0) for k in range(n_classes)])
+        off = Z - means[labels]
+        covariance = off.T @ off / (labels.size - n_classes)
+        if not np.linalg.eigvalsh(covariance)[0] > FLAT:
+            return None
+        found = covariance * np.outer(scale, scale)
+    if not (np.isfinite(found).all() and (np.diag(found) > 0).all()):
+        return None
+    return NormalClasses(middle + means * scale, found, counts / labels.size)

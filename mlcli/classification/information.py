@@ -60,11 +60,6 @@ class Information:
     divergence: float
     cross_entropy: float
 
-    @property
-    def gap(self) -> float:
-        """|H(p, q) - H(p) - D(p||q)|, 0 up to rounding (C.4)."""
-        return abs(self.cross_entropy - self.entropy - self.divergence)
-
 
 def information(p: Floats, q: Floats) -> Information:
     """The terms for two distributions over the same events, any shape, each adding up to 1.
@@ -79,3 +74,12 @@ def information(p: Floats, q: Floats) -> Information:
             float(-(p * np.log(q / p)).sum()),
             float(-(p * np.log(q)).sum()),
         )
+
+
+def expected_excess(n_weights: int, n_rows: int) -> float:
+    """d / (2 n): the mean of D(p||q) over training sets, in nats per row, to first order in 1/n.
+
+    q is the fit of d weights to n rows by maximum likelihood, and the law p is among the models.
+    It holds because 2 n D(p||q) is then chi-squared with d degrees of freedom (Wilks).
+    """
+    return n_weights / (2.0 * n_rows)

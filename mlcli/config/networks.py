@@ -81,6 +81,13 @@ class MlpFields(Section):
         "Activation h of the hidden layers.",
         also_called={"swish": "silu", "logistic": "sigmoid"},
     )
+    alpha: Annotated[Several[Rate] | None, Unset] = param(
+        None,
+        "alpha of (7.21) and (7.22): slope of leaky-relu on the left, first slope of prelu, depth "
+        "of elu (default: leaky-relu 0.01, prelu 0.25, elu 1).",
+        example="0.3",
+        optional=True,
+    )
     init: Several[InitName] = param(
         ("he",),
         "How the weights start (section 7.1.1); normal is N(0, 1).",
@@ -131,9 +138,9 @@ class CnnFields(Section):
     )
     layers: Annotated[Names | None, Unset] = param(
         None,
-        "Layers of a network of your own in place of a preset, as conv 32 3x3 pad same, relu, "
-        "pool max 2, batch-norm, dropout 0.2, residual 64 stride 2, global avg, flatten, "
-        "dense 64; the outputs are added.",
+        "Layers of a network of your own in place of a preset, as conv 32 3x3 pad same, "
+        "leaky-relu 0.3, pool max 2, batch-norm, dropout 0.2, residual 64 stride 2, global avg, "
+        "flatten, dense 64; the outputs are added.",
         example="conv 16 3x3,relu,pool max 2,flatten",
     )
     init: Several[InitName] = param(

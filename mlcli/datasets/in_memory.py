@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mlcli.datasets.class_law import ClassLaw
 from mlcli.datasets.dataset import Dataset, Task, Truth
 from mlcli.datasets.images import pixel_names
 from mlcli.datasets.registry import NamedSet
@@ -49,9 +50,9 @@ class SyntheticSource:
         }
 
     @property
-    def posterior(self) -> Truth | None:
-        """p(t = k|x) of each class, from (n, D) to (n, K), where it is known."""
-        return self._generator.posterior
+    def class_law(self) -> ClassLaw | None:
+        """p(x|C_k) and p(C_k), where they are known."""
+        return self._generator.class_law
 
     def replicate(self, index: int, seed: int) -> Dataset:
         return self._generator.draw(stream(seed, "data", index))
@@ -66,7 +67,7 @@ class TableSource:
     noise_std: float | None = None
     generator: Generator | None = None
     class_probability: Truth | None = None
-    posterior: Truth | None = None
+    _drawn_from: AnyGenerator | None = None
     task: Task | None = None
     image_shape: tuple[int, ...] | None = None
     class_names: tuple[str, ...] | None = None
@@ -82,6 +83,11 @@ class TableSource:
             self.task, self.class_names = "classification", data.class_names
         self.n_rows = len(data.t)
         self.identity = identity
+
+    @property
+    def class_law(self) -> ClassLaw | None:
+        """p(x|C_k) and p(C_k) where the rows were drawn from a set that has them."""
+        return None if self._drawn_from is None else self._drawn_from.class_law
 
     def replicate(self, index: int, seed: int) -> Dataset:
         return self._data
@@ -125,8 +131,8 @@ class DrawsSource(TableSource):
         keys = ("n_samples", "x_min", "x_max", "noise_std")
         generator = generator_of(spec, **{key: identity.get(key) for key in keys})
         self.name = spec.name
+        self._drawn_from = generator
         self.class_probability = generator.class_probability
-        self.posterior = generator.posterior
         self.generator = of_regression(generator)
         if self.generator is not None:
             self.truth = self.generator.spec.truth

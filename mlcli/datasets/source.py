@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mlcli.datasets.checks import refuse_given
+from mlcli.datasets.class_law import ClassLaw
 from mlcli.datasets.columns import NOTHING, Declared
 from mlcli.datasets.dataset import Dataset, Task, Truth
 from mlcli.datasets.files import SUFFIXES
@@ -35,7 +36,7 @@ class Source(Protocol):
         truth: the noise-free function, where it is known.
         noise_std: the noise's standard deviation in units of t, where it is known.
         generator: what the data of a regression are drawn from, where it is known.
-        posterior: p(t = k|x) of each class, from (n, D) to (n, K), where it is known.
+        class_law: p(x|C_k) and p(C_k) of the classes 0..K-1, where they are known.
         identity: what the data are, in JSON's types; equal for equal data on any machine.
         fresh_draws: whether each replicate is an independent data set.
         n_rows: rows of one replicate, after the checks.
@@ -59,7 +60,7 @@ class Source(Protocol):
     @property
     def generator(self) -> Generator | None: ...
     @property
-    def posterior(self) -> Truth | None: ...
+    def class_law(self) -> ClassLaw | None: ...
     @property
     def identity(self) -> dict[str, Any]: ...
     @property

@@ -130,7 +130,7 @@ class StreamSource:
     truth = None
     noise_std = None
     generator = None
-    posterior = None
+    class_law = None
     task: Task | None = None
     image_shape = None
     class_names = None

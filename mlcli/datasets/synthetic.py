@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
-from mlcli.classification.softmax import sigmoid, softmax
+from mlcli.classification.softmax import sigmoid
 from mlcli.datasets.checks import refuse_given
+from mlcli.datasets.class_law import ClassLaw, law_along_curves, law_in_a_box
 from mlcli.datasets.dataset import Array, Dataset, Task, Truth
 from mlcli.errors import DataError
 
@@ -22,10 +22,6 @@ Curve = Callable[[Array, Array], Array]
 SHAPE = (12, 15)
 # Part of every synthetic set's identity: raise it when the same seed gives other numbers.
 GENERATOR = 1
-# The least noise for which a density is integrated along a curve, by Gauss's rule with so many
-# nodes over its standard deviation that those of a curve of length 2 pi lie closer than it.
-LEAST_NOISE = 0.01
-NODES_BY_NOISE = 13.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +96,7 @@ class CurvesSpec(Spec):
     """x = c_t(u) + w with t uniform on 0..K-1, u ~ U(0, 1) and w ~ N(0, noise_std^2 I).
 
     Rows are independent, so the number of rows of a class is random. x has no range that could be
-    set, and p(t|x) no closed form; `CurvesGenerator.posterior` integrates.
+    set, and p(t|x) no closed form: it isn't known.
 
     Attributes:
         curve: c, from the classes t (n,) and the places u (n,) to (n, D).
@@ -186,19 +182,13 @@ class CurvesGenerator:
 
     @property
     def class_probability(self) -> Truth | None:
-        """None: p(t|x) has no closed form."""
+        """None: p(t|x) isn't known."""
         return None
 
     @property
-    def posterior(self) -> Truth | None:
-        """p(t = k|x) of each class by Bayes' theorem (5.16), from (n, D) to (n, K).
-
-        p(x|k) is the integral of N(x; c_k(u), noise_std^2 I) over u in (0, 1), here by Gauss's
-        rule; the classes are equally likely. None where the noise is too narrow for its nodes.
-        """
-        if self.chosen.noise_std < LEAST_NOISE:
-            return None
-        return partial(curve_posterior, self.spec, self.chosen.noise_std)
+    def class_law(self) -> ClassLaw | None:
+        """p(x|C_k) by sums along the curves; None where there is too little noise for that."""
+        return law_along_curves(self.spec.curve, self.spec.n_classes, self.chosen.noise_std)
 
     def draw(self, rng: np.random.Generator, n_samples: int | None = None) -> Dataset:
         """One independent data set: first all t are drawn, then all u, then all w.
@@ -219,22 +209,6 @@ class CurvesGenerator:
         u = rng.uniform(size=n)  # (N,)
         w = self.chosen.noise_std * rng.standard_normal((n, spec.n_features))  # (N, D)
         return Dataset(spec.name, spec.curve(t, u) + w, t, spec.feature_names, spec.t_name)
-
-
-def curve_posterior(spec: CurvesSpec, noise_std: float, X: Array) -> Array:
-    """p(t = k|x) of a set along curves at X (n, D), (n, K); see `CurvesGenerator.posterior`."""
-    n_nodes = math.ceil(NODES_BY_NOISE / min(noise_std, 0.25))
-    nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
-    u, log_w = (nodes + 1.0) / 2.0, np.log(weights)  # (n_nodes,)
-    log_densities = np.empty((len(X), spec.n_classes))
-    for k in range(spec.n_classes):
-        on_curve = spec.curve(np.full(n_nodes, float(k)), u)  # (n_nodes, D)
-        for rows in np.array_split(np.arange(len(X)), max(1, len(X) // 1000)):
-            squares = ((X[rows, None] - on_curve) ** 2).sum(axis=2)  # (some, n_nodes)
-            a = log_w - squares / (2.0 * noise_std**2)
-            top = a.max(axis=1)
-            log_densities[rows, k] = top + np.log(np.exp(a - top[:, None]).sum(axis=1))
-    return softmax(log_densities)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,7 +273,7 @@ class MatricesGenerator:
         return None
 
     @property
-    def posterior(self) -> Truth | None:
+    def class_law(self) -> ClassLaw | None:
         """None: t is not a class."""
         return None
 
@@ -544,12 +518,14 @@ class Generator:
         return class_probability(self.spec, self.chosen.noise_std)
 
     @property
-    def posterior(self) -> Truth | None:
-        """p(t = k|x) of both classes, from (n, D) to (n, 2), where t is a class."""
-        probability = self.class_probability
-        if probability is None:
+    def class_law(self) -> ClassLaw | None:
+        """p(x|C_k) and p(C_k) of a set of classes; None where noise blurs no border."""
+        spec, chosen, scale = self.spec, self.chosen, _logistic_scale(self.chosen.noise_std)
+        if spec.n_classes is None or scale == 0:
             return None
-        return lambda X: np.column_stack([1.0 - probability(X), probability(X)])
+        return law_in_a_box(
+            lambda X: spec.truth(X) / scale, chosen.x_min, chosen.x_max, spec.n_features
+        )
 
     def draw(self, rng: np.random.Generator, n_samples: int | None = None) -> Dataset:
         """One independent data set; `n_samples` rows instead of its own number, where given."""

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mlcli.classification.softmax import softmax
 from mlcli.config.fields import Section, is_several
+from mlcli.errors import InputError
 from mlcli.estimators.base import (
     Array,
     ClassifierEstimator,
@@ -22,6 +23,7 @@ from mlcli.estimators.base import (
 )
 from mlcli.estimators.ensemble import NetworkEnsemble
 from mlcli.estimators.parameters import ParameterError, seed_of
+from mlcli.experiments.networks.variants import variants_of
 from mlcli.linear.statistics import ANY, SHARE, Range, interval_ends
 from mlcli.linear.student import student_t_quantile
 from mlcli.scores import mean_squared_error
@@ -62,6 +64,10 @@ class NetworkEstimator(Estimator):
             many = is_several(field) and name not in ("piecewise_ends", "piecewise_factors")
             if many and name != "layers" and len(getattr(config, name) or (0,)) > 1:
                 raise ParameterError(f"{owner}: {name}", must="one value", got=repr(given[name]))
+        try:
+            variants_of(config)
+        except InputError as error:
+            raise ParameterError(f"{owner}: {str(error).removeprefix('--')}") from None
         return config
 
     @property

@@ -40,11 +40,12 @@ RANGES: Mapping[str, Range] = {
             " recall share observed confidence coverage level_* batch_* bright_pixels_kept"
             " largest_share live_units distinct_units dead saturated calibration_error"
             " calibration_error_by_chance"
-            " *_calibration_error error_rate *_error_rate",
+            " *_calibration_error error_rate *_error_rate absolute_difference",
         ),
         (Range(0.0, 2.0), "brier *_brier"),
         (CORRELATION, "similarity others"),
         (AT_MOST_ONE, "r2 *_r2"),
+        (Range(most=0.0), "log_likelihood"),
         (
             NON_NEGATIVE,
             "loss *_loss loss_* mse *_mse *_mse_one_view rmse mae *_mae"
@@ -63,8 +64,8 @@ RANGES: Mapping[str, Range] = {
         ),
         (
             ANY,
-            "log_evidence log10_* bias_squared_unbiased difference flow_order* slope_*"
-            " preactivation_mean activation_mean",
+            "log_evidence log10_* bias_squared_unbiased difference excess flow_order* slope_*"
+            " preactivation_mean activation_mean error_mean",
         ),
     )
     for pattern in patterns.split()

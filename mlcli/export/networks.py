@@ -16,7 +16,7 @@ from mlcli.export.graph import INPUT, Builder, Graph
 from mlcli.export.linear import ends
 from mlcli.linear.student import student_t_quantile
 from mlcli.models.networks import Networks, Program
-from mlcli.neural.activations import ACTIVATIONS
+from mlcli.neural.activations import find_activation
 from mlcli.neural.architecture import CNNLayer
 from mlcli.neural.cnn import CNN
 from mlcli.neural.layer_spec import LayerSpec
@@ -211,9 +211,17 @@ def _batch_norm(build: Builder, own: Arrays, suffix: str, label: str, Z: str) ->
 
 
 def _activation(build: Builder, name: str, own: Arrays, suffix: str, label: str, Z: str) -> str:
-    h = ACTIVATIONS[name]
+    h = find_activation(name)
     if not h.is_leaky:
-        return Z if name == "linear" else build.add(name, Z)
+        if name == "linear":
+            return Z
+        base = h.name.partition(" ")[0]
+        found = build.add(base, Z)
+        if h.alpha is None or base == h.name:
+            return found
+        # elu - relu is 0 on the right, to the last bit, and exp(a) - 1 on the left.
+        right = build.add("relu", Z)
+        return build.add("add", right, build.scale(build.add("subtract", found, right), h.alpha))
     slope = np.array([h.negative_slope])
     if h.learns_slope:
         slope = own[f"slope{suffix}"].reshape(1)

@@ -1,8 +1,9 @@
 """Convolutional networks as a readable list of layers, and the shapes they make (section 8).
 
 A layer is one line of text: `conv 32 3x3 pad same stride 1`, `pool max 2`, `pool avg 3 stride 2`,
-`batch-norm`, `relu` or another activation, `dropout 0.25`, `global avg`, `flatten`, `dense 128`,
-`residual 64 stride 2`, `scan 32`. The output layers are added automatically.
+`batch-norm`, `relu` or another activation, `leaky-relu 0.3` with its alpha, `dropout 0.25`,
+`global avg`, `flatten`, `dense 128`, `residual 64 stride 2`, `scan 32`. The output layers are added
+automatically.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from mlcli.neural.activations import ACTIVATIONS
+from mlcli.neural.activations import find_activation
 from mlcli.neural.layer_spec import LayerSpec, parse
 
 # (channels, height, width) of images, or (n,) of vectors.
@@ -261,7 +262,7 @@ def _scan(number: int, spec: LayerSpec, shape: Shape) -> CNNLayer:
 
 
 def _learns_slope(spec: LayerSpec) -> bool:
-    return bool(spec.activation) and ACTIVATIONS[spec.activation].learns_slope
+    return bool(spec.activation) and find_activation(spec.activation).learns_slope
 
 
 def _biased(suffix: str, W: Shape, n: int, bias: bool) -> Shapes:

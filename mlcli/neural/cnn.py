@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from mlcli.neural.activations import ACTIVATIONS, PRELU_START, activate
+from mlcli.neural.activations import activate, find_activation
 from mlcli.neural.architecture import CNNLayer, Shape, shapes
 from mlcli.neural.batched_module import BatchedModule
 from mlcli.neural.data_parallel import draw_noise
@@ -87,7 +87,7 @@ class CNN(BatchedModule):
                 if name.startswith("gamma"):
                     parameter.fill_(1.0)
                 elif name.startswith("slope"):
-                    parameter.fill_(PRELU_START)
+                    parameter.fill_(find_activation(layer.spec.activation).negative_slope)
                 elif name.startswith("W"):
                     n_in, n_out = _fans(shape)
                     for W, rng, scheme in zip(parameter, generators, schemes, strict=True):
@@ -168,7 +168,7 @@ class CNN(BatchedModule):
 
     def activate(self, Z: Tensor, name: str, suffix: str) -> Tensor:
         """z = h(a) pointwise, (8.23); shape of Z."""
-        value = ACTIVATIONS[name].value
+        value = find_activation(name).value
         if value is not None:
             return value(Z)
         # Each member has slopes of its own. The member axis goes first, as in `draw_noise`, so that
@@ -211,7 +211,7 @@ def _slope_after(layers: Sequence[CNNLayer]) -> float:
     """Slope on the left of the next h; 0 if the next weights come first."""
     for layer in layers:
         if layer.spec.kind in ("activation", "residual"):
-            return ACTIVATIONS[layer.spec.activation].negative_slope
+            return find_activation(layer.spec.activation).negative_slope
         if layer is not layers[0] and layer.parameters.keys() & {f"W{layer.number}"}:
             break
     return 0.0

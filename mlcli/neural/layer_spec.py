@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import MappingProxyType
 
-from mlcli.neural.activations import ACTIVATIONS
+from mlcli.neural.activations import ACTIVATIONS, find_activation
 
 Pair = tuple[int, int]
 
@@ -55,8 +55,7 @@ def _parse(number: int, line: str) -> LayerSpec:
     try:
         kind, rest = (tokens[0], tokens[1:]) if tokens else ("", [])
         if kind in ACTIVATIONS:
-            _done(rest)
-            return LayerSpec(text, "activation", activation=kind)
+            return LayerSpec(text, "activation", activation=_activation(kind, rest))
         if kind not in _READERS:
             raise ValueError(_unknown("the layer", kind, (*_READERS, *ACTIVATIONS)))
         return _READERS[kind](LayerSpec(text, kind), rest)
@@ -161,10 +160,25 @@ def _dense(spec: LayerSpec, rest: list[str]) -> LayerSpec:
     return spec
 
 
+def _activation(name: str, rest: list[str]) -> str:
+    """An activation, with its alpha where that follows, as ``leaky-relu 0.3``."""
+    if not rest:
+        return name
+    try:
+        alpha = float(rest[0])
+    except ValueError:
+        _done(rest)
+    _done(rest[1:])
+    return find_activation(name).with_alpha(alpha).name
+
+
 def _residual(spec: LayerSpec, rest: list[str]) -> LayerSpec:
     spec = replace(spec, n=_count("the number of filters", rest), activation="relu")
-    if rest and rest[-1] in ACTIVATIONS:
-        spec = replace(spec, activation=rest.pop())
+    for place, word in enumerate(rest):
+        if word in ACTIVATIONS:
+            spec = replace(spec, activation=_activation(word, rest[place + 1 :]))
+            rest = rest[:place]
+            break
     return _options(spec, rest, ("stride",))
 
 

@@ -143,6 +143,23 @@ def signals(net: MLP, activation: str, X: Floats, delta: Floats) -> Signals:
     return Signals(to_numpy(forward), to_numpy(backward))
 
 
+def layer_values(net: MLP, X: Floats, delta: Floats) -> tuple[list[Floats], list[Floats]]:
+    """z^(l) and delta^(l) = dE/da^(l) of each hidden layer for a given delta at the output, (7.1).
+
+    Args:
+        net: M members.
+        X: inputs, (M, N, D).
+        delta: delta^(L+1), (M, N, K).
+
+    Returns:
+        Two lists of L arrays (M, N, n^(l)).
+    """
+    seen: list[LayerOutputs] = []
+    A = net(on_device(X, net.theta), seen)  # (M, N, K)
+    deltas = torch.autograd.grad(A, [layer.a for layer in seen], on_device(delta, net.theta))
+    return [to_numpy(layer.z) for layer in seen], [to_numpy(one) for one in deltas]
+
+
 def weight_gradient(net: MLP, layer: int, X: Floats, delta: Floats) -> Floats:
     """dE/dW^(l) of one minibatch, (7.23) summed over its rows, (M, n^(l-1), n^(l)).
 

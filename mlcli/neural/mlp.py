@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mlcli.neural.activations import ACTIVATIONS, PRELU_START, activate, find_activation
+from mlcli.neural.activations import PRELU_START, activate, find_activation
 from mlcli.neural.batched_module import BatchedModule
 from mlcli.neural.data_parallel import draw_noise
+from mlcli.neural.device import on_device
 from mlcli.neural.initialisation import draw_weights
 from mlcli.neural.normalisation import batch_norm, layer_norm
 
@@ -106,12 +107,15 @@ class MLP(BatchedModule):
     @torch.no_grad()
     def _start(self, generators: Sequence[np.random.Generator], schemes: Sequence[str]) -> None:
         """Weights by each member's scheme, gamma = 1, slopes of prelu at their start."""
-        slopes = [find_activation(name).negative_slope for name in self.activations]
+        every = [find_activation(name) for name in self.activations]
+        slopes = [h.negative_slope for h in every]
+        # Members without learnt slopes have them too where others learn theirs.
+        starts = [h.negative_slope if h.learns_slope else PRELU_START for h in every]
         for name, parameter in self.leaves.items():
             if name.startswith("gamma"):
                 parameter.fill_(1.0)
             elif name.startswith("slope"):
-                parameter.fill_(PRELU_START)
+                parameter.copy_(on_device(np.array(starts), parameter).view(-1, 1, 1))
             elif name.startswith("W"):
                 n_in, n_out = shape = self.shapes[name]
                 for W, rng, scheme, slope in zip(
@@ -261,7 +265,7 @@ def affine(Z: Tensor, W: Tensor, b: Tensor | None) -> Tensor:
 
 def has_analytic_gradient(names: Sequence[str]) -> bool:
     """Whether all these activations have a derivative that is written out."""
-    return all(ACTIVATIONS[name].backward is not None for name in names)
+    return all(find_activation(name).backward is not None for name in names)
 
 
 def backpropagate(
@@ -328,7 +332,7 @@ def _activation_backward(names: Sequence[str], D: Tensor, a: Tensor, z: Tensor) 
     for name, run in groupby(names):
         members = slice(start, start + len(list(run)))
         start = members.stop
-        backward = ACTIVATIONS[name].backward
+        backward = find_activation(name).backward
         assert backward is not None
         whole = members == slice(0, len(names))
         parts.append(backward(*((D, a, z) if whole else (D[members], a[members], z[members]))))

@@ -10,6 +10,7 @@ from mlcli.backpropagation.activations import sigmoid as sigmoid_activation
 from mlcli.backpropagation.gradient_check import central_differences
 from mlcli.classification.generative import (
     class_scores,
+    fit_normal_classes,
     log_odds,
     normal_class_weights,
     posterior,
@@ -103,3 +104,57 @@ def test_a_prior_outside_0_and_1_is_rejected(prior: float) -> None:
 def test_priors_that_do_not_add_up_to_1_are_rejected(priors: list[float]) -> None:
     with pytest.raises(ValueError, match="add up to 1"):
         posterior(np.zeros((1, 2)), np.array(priors))
+
+
+def test_estimated_normal_classes_are_those_of_linear_discriminant_analysis() -> None:
+    from sklearn.datasets import load_iris
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    X, t = load_iris(return_X_y=True)
+    kept = np.arange(t.size) % 4 > 0
+    X, t = X[kept], t[kept]
+    X[:, 1] *= 1e-6
+    X[:, 2] += 1e7
+    found = fit_normal_classes(X, t, 3)
+    assert found is not None
+    theirs = LinearDiscriminantAnalysis(solver="lsqr", store_covariance=True).fit(X, t)
+    np.testing.assert_allclose(found.means, theirs.means_, rtol=1e-12)
+    np.testing.assert_allclose(found.priors, np.bincount(t) / t.size)
+    off = X - found.means[t]
+    np.testing.assert_allclose(found.covariance, off.T @ off / (t.size - 3), rtol=1e-7)
+    # SciPy takes a covariance of units so different for a singular one.
+    unit = np.sqrt(np.diag(found.covariance))
+    scaled = found.covariance / np.outer(unit, unit)
+    expected = np.column_stack(
+        [
+            multivariate_normal(np.zeros(4), scaled).logpdf((X - mean) / unit) - np.log(unit).sum()
+            for mean in found.means
+        ]
+    )
+    np.testing.assert_allclose(found.log_densities(X), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_two_estimated_normal_classes_have_linear_log_odds() -> None:
+    rng = np.random.default_rng(3)
+    t = (np.arange(90) % 3 == 0).astype(np.int64)
+    X = rng.normal(size=(90, 2)) + 1.5 * t[:, None]
+    found = fit_normal_classes(X, t, 2)
+    assert found is not None
+    w = normal_class_weights(found.means[::-1], found.covariance, found.priors[1])
+    densities = found.log_densities(X)
+    a = log_odds(densities[:, 1], densities[:, 0], found.priors[1])
+    np.testing.assert_allclose(w[0] + X @ w[1:], a, rtol=1e-10, atol=1e-12)
+
+
+def test_rows_that_are_flat_within_their_classes_have_no_normal_classes() -> None:
+    rng = np.random.default_rng(4)
+    t = np.arange(30) % 2
+    x = rng.normal(size=30)
+    assert fit_normal_classes(np.column_stack([x, 2 * x]), t, 2) is None
+    assert fit_normal_classes(np.column_stack([x, t]), t, 2) is None
+    assert fit_normal_classes(np.column_stack([x, np.ones(30)]), t, 2) is None
+    assert fit_normal_classes(rng.normal(size=(30, 2)), t, 3) is None
+    assert fit_normal_classes(rng.normal(size=(2, 2)), t[:2], 2) is None
+    for scale in (1e-300, 1e200):
+        assert fit_normal_classes(rng.normal(size=(30, 2)) * scale, t, 2) is None
+    assert fit_normal_classes(rng.normal(size=(30, 2)) * 1e-100, t, 2) is not None

@@ -10,6 +10,7 @@ from mlcli.classification.information import (
     bernoulli_log_probability,
     categorical_log_probability,
     empirical_cross_entropy,
+    expected_excess,
     information,
     log_likelihood,
 )
@@ -86,3 +87,24 @@ def test_impossible_labels_have_an_infinite_loss_and_certain_ones_none() -> None
     np.testing.assert_array_equal(bernoulli_log_probability(p, t), [0, 0, -np.inf, -np.inf])
     sure = categorical_log_probability(np.array([[1.0, 0.0]]), np.array([[1.0, 0.0]]))
     assert sure[0] == 0.0
+
+
+def test_the_terms_of_the_cross_entropy_add_up() -> None:
+    """(C.4) and (C.5): each of the three is summed on its own."""
+    p, q = RNG.dirichlet(np.ones(6)), RNG.dirichlet(np.ones(6))
+    found = information(p, q)
+    assert found.cross_entropy == pytest.approx(found.entropy + found.divergence, rel=1e-13)
+    assert found.divergence > 0
+    assert information(p, p).divergence == 0
+
+
+def test_the_excess_of_an_estimate_is_d_over_2_n() -> None:
+    """Multinomials of 4 classes have 3 parameters: the mean divergence of 20,000 estimates."""
+    p, n = np.array([0.4, 0.3, 0.2, 0.1]), 400
+    counts = np.random.default_rng(1).multinomial(n, p, size=20_000)
+    assert (counts > 0).all()
+    excess = (p * np.log(p * n / counts)).sum(axis=1)
+    error = excess.std() / np.sqrt(excess.size)
+    # The next term is of order 1 / n of it.
+    expected = expected_excess(3, n)
+    assert excess.mean() == pytest.approx(expected, abs=4 * error + 0.01 * expected)

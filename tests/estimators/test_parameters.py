@@ -72,6 +72,9 @@ def test_defaults_are_those_of_the_command(cls: type) -> None:
         (MLPClassifier(hidden=["8-4", "8"]), "hidden must be sizes of hidden layers"),
         (MLPClassifier(activation=("relu", "tanh")), "activation must be one value"),
         (MLPClassifier(activation="swishy"), "activation must be one of sigmoid, .*'swishy'"),
+        (MLPClassifier(alpha=0.3), "MLPClassifier: alpha is no parameter of relu"),
+        (MLPClassifier(activation="elu", alpha=(0.3, 0.4)), "alpha must be one value"),
+        (MLPRegressor(activation="prelu", alpha=1.5), "alpha must be above 0 and below 1 for"),
         (MLPClassifier(n_members=0), "n_members must be an integer at least 1, got 0"),
         (MLPClassifier(random_state=-1), "random_state must be an integer at least 0"),
         (MLPClassifier(settings={"momentun": 0.5}), "no parameter momentun; try momentum"),
@@ -94,6 +97,17 @@ def test_invalid_parameters_give_a_one_sentence_error(estimator: Any, sentence: 
 def test_numpy_scalars_are_accepted_as_parameters() -> None:
     PolynomialRegressor(degree=np.int64(2), l2=np.float64(0.1)).fit(X, T)
     MLPRegressor("4", n_members=np.int64(2), n_epochs=np.int64(2), l2=np.float32(0)).fit(X, T)
+
+
+def test_an_alpha_is_that_of_the_activation() -> None:
+    outputs = [
+        MLPRegressor("4", activation="leaky-relu", alpha=alpha, n_epochs=2, random_state=0)
+        .fit(X, T)
+        .predict(X)
+        for alpha in (None, 0.01, 0.4)
+    ]
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    assert np.abs(outputs[0] - outputs[2]).max() > 1e-3
 
 
 @pytest.mark.parametrize("hidden", ["8-4", (8, 4), [8, 4]])

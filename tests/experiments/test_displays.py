@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -261,41 +262,41 @@ def test_bias_variance_shows_the_terms_of_a_18() -> None:
     )
 
 
-def test_logistic_shows_scores_information_and_the_studies() -> None:
+def with_ends(summary: Mapping[str, Any]) -> str:
+    """0.84 (0.82 to 0.86)."""
+    mean, interval = both(summary)
+    return f"{mean} ({interval})"
+
+
+SCORES_OF_LOGISTIC = {
+    "test accuracy": "test_accuracy",
+    "the same, always the commonest class": "commonest_class_accuracy",
+    "test cross-entropy, nats": "test_cross_entropy",
+    "test area under the ROC curve": "test_roc_auc",
+    "test average precision": "test_average_precision",
+    "test precision": "test_precision",
+    "test recall": "test_recall",
+    "test Brier score, sum over classes": "test_brier",
+    "test calibration error": "test_calibration_error",
+    "training accuracy": "train_accuracy",
+    "training cross-entropy, nats": "train_cross_entropy",
+    "weights that are not 0": "n_nonzero",
+    "steps of the solver": "n_steps",
+}
+
+
+def test_logistic_shows_scores_and_the_two_studies() -> None:
     d = details("logistic")
-    scores, information, saturation, separable = shown("logistic")
-    keys = {
-        "test accuracy": "test_accuracy",
-        "the same, always the commonest class": "commonest_class_accuracy",
-        "test cross-entropy, nats": "test_cross_entropy",
-        "test area under the ROC curve": "test_roc_auc",
-        "test average precision": "test_average_precision",
-        "test precision": "test_precision",
-        "test recall": "test_recall",
-        "test Brier score, sum over classes": "test_brier",
-        "test calibration error": "test_calibration_error",
-        "training accuracy": "train_accuracy",
-        "training cross-entropy, nats": "train_cross_entropy",
-        "weights that are not 0": "n_nonzero",
-        "steps of the solver": "n_steps",
-    }
+    scores, *_, saturation, separable = shown("logistic")
+    keys = SCORES_OF_LOGISTIC
+    ours, commonest = with_ends(d["test_accuracy"]), with_ends(d["commonest_class_accuracy"])
     check(
         scores,
         f"logistic, 2 classes, {d['solver']}, {d['loss']}",
         f"quantity | mean over {d['n_seeds']} | 95 % interval",
         [[label, *both(d[key])] for label, key in keys.items()],
+        f"The accuracy, {ours}, is above that of always the commonest class, {commonest}. "
         "The positive class, C_1, is 1; the other is 0.",
-    )
-    rows = []
-    for name, label in (("cells", "test rows, in cells"), ("truth", "the true p(C_1|x)")):
-        m = d["information"][name]
-        terms = [num(m[key]["mean"]) for key in ("entropy", "divergence", "cross_entropy")]
-        rows.append([label, *terms, f"{m['largest_gap']:.0e}"])
-    check(
-        information,
-        "information (C.5), nats",
-        "p against the fit | entropy | + divergence | = cross-entropy | largest gap",
-        rows,
     )
     rows = []
     for size in (1, 2, 4, 6, 8):
@@ -306,23 +307,256 @@ def test_logistic_shows_scores_information_and_the_studies() -> None:
             late = f"not by the end ({percent(share)} of seeds)"
             row.append(late if steps is None else num(steps))
         rows.append(row)
+    cross, square = rows[-1][2:]
     check(
         saturation,
         "steps to recover from a wrong start",
         "mean |a| at the start | confidence | cross-entropy | mean square",
         rows,
+        f"From |a| = 8 the mean square needs {square} steps, the cross-entropy {cross}: "
+        f"{float(square) / float(cross):.1f} times as many. "
         "Medians over the seeds, at one learning rate for both.",
     )
     m = d["separable"]
     halves = {k: [num(m[k][f"norm_{at}"]["mean"]) for at in ("halfway", "at_end")] for k in m}
+    half, end = halves["no_penalty"]
+    lowest = num(m["l2"]["norm_of_minimum"]["mean"])
     check(
         separable,
         "weights on separable classes",
         "penalty | |w| halfway | |w| at the end | at the minimum",
+        [["none", half, end, "infinite"], ["l2", *halves["l2"], lowest]],
+        f"Without a penalty |w| went from {half} to {end} in the second half of the steps and has "
+        f"no end; with l2 it is at its minimum's {lowest}.",
+    )
+
+
+def test_logistic_shows_the_posterior_beside_the_fit() -> None:
+    d = details("logistic")["densities"]
+    found = shown("logistic")[1]
+    keys = {
+        "test log loss of the exact posterior": "law_cross_entropy",
+        "test log loss of the fit": "fit_cross_entropy",
+        "the fit's excess": "excess",
+        "D(exact || fit), mean over test rows": "divergence",
+        "|exact - fit|, mean over test rows": "absolute_difference",
+        "test accuracy of the exact posterior": "law_accuracy",
+        "test accuracy of the fit": "fit_accuracy",
+    }
+    rows = [[label, *both(d[key])] for label, key in keys.items()]
+    rows.append(["expected of 3 weights, d/(2n)", num(3 / (2 * 300)), ""])
+    assert d["divergence"]["ci_low"] < 0.005 < d["divergence"]["ci_high"]
+    check(
+        found,
+        "posterior from class densities (5.16), the known law in the plane of x1 and x2",
+        "quantity | mean over the seeds | 95 % interval",
+        rows,
+        f"D(exact || fit) is {with_ends(d['divergence'])} nats and d/(2n) is 0.005: "
+        "estimating the weights is all that the fit loses.",
+    )
+
+
+def summary_of(mean: float, low: float | None, high: float | None) -> dict[str, Any]:
+    return {"mean": mean, "std": 1.0, "ci_low": low, "ci_high": high, "n": 3}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (
+            0.1,
+            0.4,
+            "0.3 (0.1 to 0.4) nats and d/(2n) is 0.005: the columns, the penalty, the class ",
+        ),
+        (0.001, 0.004, "0.3 (0.001 to 0.004) nats and d/(2n) is 0.005: the penalty makes the fit"),
+        (None, None, "0.3 nats and d/(2n) is 0.005: one seed can't tell them apart."),
+    ],
+)
+def test_logistic_says_how_the_divergence_stands_to_its_theory(
+    low: float | None, high: float | None, said: str
+) -> None:
+    d = details("logistic")
+    of_law = d["densities"] | {"divergence": summary_of(0.3, low, high)}
+    found = load("logistic").display(d | {"densities": of_law})[1]
+    assert said in found.remark
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.1, 0.4, "0.2 (0.1 to 0.4) nats: normal classes predict better."),
+        (-0.4, -0.1, "(-0.4 to -0.1) nats: the fit, which assumes no densities, predicts better."),
+        (-0.1, 0.1, "(-0.1 to 0.1) nats: the two can't be told apart."),
+        (None, None, "0.2 nats: the two can't be told apart."),
+    ],
+)
+def test_logistic_says_whether_normal_classes_predict_better(
+    low: float | None, high: float | None, said: str
+) -> None:
+    d = details("logistic")
+    of_law = {k: v for k, v in d["densities"].items() if k != "expected_excess"}
+    of_law |= {"law": "normal", "excess": summary_of(0.2, low, high)}
+    found = load("logistic").display(d | {"densities": of_law})[1]
+    assert said in found.remark
+    assert found.title.endswith("normal classes in the plane of x1 and x2")
+    assert [row[0] for row in found.rows][:2] == [
+        "test log loss of normal classes",
+        "test log loss of the fit",
+    ]
+
+
+def test_logistic_shows_information_beside_the_log_loss() -> None:
+    d = details("logistic")
+    found = shown("logistic")[2]
+    loss, rows = num(d["test_cross_entropy"]["mean"]), []
+    labels = ("the test rows, one by one (C.7)", "the test rows, in cells", "the true p(C_1|x)")
+    for name, label in zip(("rows", "cells", "truth"), labels, strict=True):
+        m = d["information"][name]
+        terms = {key: m[key]["mean"] for key in ("entropy", "divergence", "cross_entropy")}
+        x = {"rows": 100, "truth": 100, "cells": 10}[name]
+        given = [terms["entropy"] - math.log(x), terms["cross_entropy"] - math.log(x)]
+        given[0] = abs(round(given[0], 9))
+        rows.append([label, num(given[0]), num(terms["divergence"]), num(given[1]), loss])
+    assert rows[0][3] == rows[0][2] == loss
+    off = d["information"]["truth"]["difference"]
+    far = d["information"]["rows"]["largest_difference"]
+    assert off["ci_low"] < 0 < off["ci_high"]
+    check(
+        found,
+        "information (C.5), nats a row",
+        "p of the class given x | H(p) | + D(p||q) | = H(p, q) | log loss",
+        rows,
+        f"H(p, q) of the rows is their log loss, to {far:.0e} nats in every seed; of the truth it "
+        f"is off by {with_ends(off)}, by chance in the classes.",
+    )
+
+
+def test_logistic_says_that_the_log_loss_is_not_what_it_must_be() -> None:
+    d = json.loads(json.dumps(details("logistic")))
+    d["information"]["rows"]["largest_difference"] = 0.02
+    d["information"]["truth"]["difference"] = summary_of(0.3, 0.2, 0.4)
+    remark = load("logistic").display(d)[2].remark
+    assert remark == (
+        "H(p, q) of the rows is not their log loss: 0.02 nats apart in one seed; of the truth it "
+        "is off by 0.3 (0.2 to 0.4), more than chance in the classes."
+    )
+    for gap, said in (
+        (summary_of(1e-16, 5e-17, 2e-16), "too, as no class is left to chance."),
+        (summary_of(0.25, None, None), "of the truth it is off by 0.25."),
+    ):
+        d["information"]["truth"]["difference"] = gap
+        assert load("logistic").display(d)[2].remark.endswith(said)
+    del d["information"]["truth"]
+    assert load("logistic").display(d)[2].remark.endswith("0.02 nats apart in one seed.")
+
+
+def test_logistic_shows_rows_with_their_targets_and_factors() -> None:
+    d = details("logistic")["likelihood"]
+    found = shown("logistic")[3]
+    rows = []
+    for one in d["first_rows"]:
+        y = one["probabilities"][int(one["class"])]
+        factor = math.log(y)
+        targets = "0 1" if one["class"] == "1" else "1 0"
+        both_y = " ".join(f"{p:.4f}" for p in one["probabilities"])
+        rows.append([str(one["row"]), one["class"], targets, both_y, num(factor), num(-factor)])
+    assert len(rows) == 5
+    total = d["log_likelihood"]
+    loss = num(details("logistic")["test_cross_entropy"]["mean"])
+    check(
+        found,
+        "likelihood (5.23), first test rows of the first seed",
+        "row | class | t_n (5.21) | y_n | ln of its factor | -ln p (C.1)",
+        rows,
+        f"The product over 100 test rows has the logarithm {with_ends(total)}: per row, with the "
+        f"sign changed, the log loss {loss}.",
+    )
+    other = details("logistic") | {"likelihood": d | {"n_test": 101}}
+    assert "over about 101 test rows" in load("logistic").display(other)[3].remark
+
+
+def test_logistic_shows_the_line_of_normal_noise() -> None:
+    found = shown("logistic")[4]
+    beta = 1.95**-2
+    theory = [num(beta / 2), num(0.5 * math.log(2 * math.pi / beta))]
+    check(
+        found,
+        "-ln likelihood per row = slope x mean squared error + constant (C.11)",
+        "of the line | measured | theory | formula",
         [
-            ["none", *halves["no_penalty"], "infinite"],
-            ["l2", *halves["l2"], num(m["l2"]["norm_of_minimum"]["mean"])],
+            ["slope", theory[0], theory[0], "beta/2"],
+            ["constant", theory[1], theory[1], "ln(2 pi / beta)/2"],
         ],
+        "Degree 4 has the least squared error of 50 rows and the largest likelihood: with normal "
+        "noise they are one loss.",
+    )
+    d = details("logistic")
+    other = d["normal_model"] | {"degree_of_largest_likelihood": 3}
+    said = load("logistic").display(d | {"normal_model": other})[4].remark
+    assert said.endswith("and degree 3 the largest likelihood: they must be one degree.")
+
+
+def test_logistic_of_many_classes_says_which_are_confused() -> None:
+    d = details("logistic")
+    many = d | {
+        "classes": [*"abcdefg"],
+        "n_classes": 7,
+        "most_confused": {"class": "c", "called": "f", "share": 0.125, "label": "c"},
+        "test_accuracy": summary_of(0.5, 0.4, 0.6),
+        "commonest_class_accuracy": summary_of(0.45, 0.4, 0.5),
+        "likelihood": d["likelihood"]
+        | {
+            "first_rows": [
+                {"row": 9, "class": "b", "place": 2, "probability": 0.5, "log_probability": -0.693}
+            ]
+        },
+    }
+    scores, _, _, rows, *_ = load("logistic").display(many)
+    assert scores.remark == (
+        "The accuracy, 0.5 (0.4 to 0.6), can't be told from that of always the commonest class, "
+        "0.45 (0.4 to 0.5). Most often confused: c is called f in 12 % of its test rows."
+    )
+    assert [list(row) for row in rows.rows] == [
+        ["9", "b", "1 at place 2", "0.5000 there", "-0.693", "0.693"]
+    ]
+    worse = many | {
+        "test_accuracy": summary_of(0.3, 0.2, 0.39),
+        "most_confused": {"class": "c", "called": "f", "share": 0.0, "label": "c"},
+    }
+    remark = load("logistic").display(worse)[0].remark
+    assert "0.3 (0.2 to 0.39), is below that of always the commonest class" in remark
+    assert remark.endswith("No test row is called another class.")
+
+
+@pytest.mark.parametrize(
+    ("cross", "square", "said"),
+    [
+        (None, None, "From |a| = 8 neither loss had recovered by the end in half of the seeds. "),
+        (
+            4.0,
+            None,
+            "the cross-entropy needs 4 steps and the mean square had not recovered by the ",
+        ),
+        (4.0, 4.0, "the mean square needs 4 steps, the cross-entropy 4: no more. "),
+    ],
+)
+def test_logistic_says_which_loss_recovers(
+    cross: float | None, square: float | None, said: str
+) -> None:
+    d = json.loads(json.dumps(details("logistic")))
+    last = d["saturation"]["activation_8"]
+    last["cross_entropy"]["median_steps"], last["square"]["median_steps"] = cross, square
+    assert said in load("logistic").display(d)[-2].remark
+
+
+def test_logistic_says_how_far_descent_is_from_the_minimum() -> None:
+    d = json.loads(json.dumps(details("logistic")))
+    d["separable"]["l2"]["norm_at_end"]["mean"] = 2.0
+    d["separable"]["l2"]["norm_of_minimum"]["mean"] = 2.5
+    assert (
+        load("logistic")
+        .display(d)[-1]
+        .remark.endswith("with l2 it is at 2, 20 % from its minimum's.")
     )
 
 
@@ -767,7 +1001,7 @@ def test_lr_find_proposes_a_training_with_its_rate_and_the_best_schedule() -> No
 
 def test_propagate_shows_factors_signs_and_which_pairs_train() -> None:
     d = details("propagate")
-    forward, backward, normalised, signs, plain, batch = shown("propagate")
+    _, forward, backward, normalised, signs, _, _, plain, batch = shown("propagate")
     depth = d["depths"].split(",")[-1]
     for one, side, words in (
         (forward, "forward", "Var a, from layer to layer"),
@@ -792,7 +1026,10 @@ def test_propagate_shows_factors_signs_and_which_pairs_train() -> None:
         cells = [of[f"batch_{size}"]["mean"] for size in sizes]
         last = d["signs"]["batch"][row[0]]["n_2"][f"batch_{sizes[-1]}"]["mean"]
         assert list(row[1:]) == [f"{v:.3g}" for v in (*cells, of["large_batch"], last)]
-    assert signs.remark == "Centred gradients would have 0.5."
+    assert signs.remark == (
+        "Over 1 row all gradients of relu and sigmoid have one sign; elu is nearest to the 0.5 of "
+        f"centred activations, with {d['signs']['none']['elu']['n_2']['batch_1']['mean']:.3g}."
+    )
     for one, kind in ((plain, "none"), (batch, "batch")):
         for row in one.rows:
             for init, cell in zip(list(one.headings)[1:], row[1:], strict=True):
@@ -802,6 +1039,75 @@ def test_propagate_shows_factors_signs_and_which_pairs_train() -> None:
                 mark = "*" if low > d["threshold"] else "?" if high > d["threshold"] else " "
                 assert cell == f"{percent(m['accuracy']['mean'])} {mark}"
         assert f"depth {d['train_depth']}, {d['train_steps']} steps" in one.title
+        n_train = sum(cell.endswith("*") for row in one.rows for cell in row)
+        n_open = sum(cell.endswith("?") for row in one.rows for cell in row)
+        assert one.remark.startswith(f"{n_train} of 48 pairs train (*: ")
+        assert f", {n_open} are open (?). Best: " in one.remark
+        best = max(
+            (m["accuracy"]["mean"], name, init)
+            for name, by_init in d["trains"][kind].items()
+            for init, m in by_init.items()
+        )
+        assert f"{best[1]} with {best[2]}, {percent(best[0])}; the commonest" in one.remark
+
+
+def test_propagate_shows_draws_of_weights_what_stays_alive_and_alphas() -> None:
+    d = details("propagate")
+    draws, *_, alive, alphas, _, _ = shown("propagate")
+    held = 0
+    for row in draws.rows:
+        one = d["draws"][row[0]][f"layer_{row[1]}"]
+        for cell, (side, key) in zip(
+            row[2:],
+            (
+                ("signal", "activation_mean"),
+                ("signal", "variance"),
+                ("errors", "error_mean"),
+                ("errors", "variance"),
+            ),
+            strict=True,
+        ):
+            m, exact = one[side][key], one[side]["theory"] if key == "variance" else 0
+            ends = f"({m['ci_low']:.3f} to {m['ci_high']:.3f})"
+            theory = f", {exact:.3g}" if key == "variance" else ""
+            assert cell == f"{m['mean']:.3f} {ends}{theory}"
+            held += m["ci_low"] <= exact <= m["ci_high"]
+    assert draws.remark == (
+        f"{held} of 36 intervals hold the theory, where 34 are expected. lecun keeps Var z at 1, "
+        "he-fan-out keeps Var delta at 1, and none keeps both."
+    )
+    n_alive = sum(one["alive"] for by_init in d["alive"].values() for one in by_init.values())
+    n_both = sum(
+        one["alive"] and d["trains"]["none"][name][init]["trains"]
+        for name, by_init in d["alive"].items()
+        for init, one in by_init.items()
+    )
+    n_train = sum(one["trains"] for of in d["trains"]["none"].values() for one in of.values())
+    assert f"at most 15 % a layer, which {n_alive} of 48 pairs do: " in alive.remark
+    assert alive.remark.endswith(
+        f"Of these {n_both} can be trained at depth 50, and {n_train - n_both} of the other "
+        f"{48 - n_alive}."
+    )
+    other = json.loads(json.dumps(d))
+    for one in (one for by_init in other["alive"].values() for one in by_init.values()):
+        one["alive"] = False
+    (none,) = [one for one in load("propagate").display(other) if one.title == alive.title]
+    assert none.remark == (
+        f"None of 48 pairs changes signal and errors by at most 15 % a layer; {n_train} of 48 can "
+        "be trained."
+    )
+    for row in alive.rows:
+        for init, cell in zip(list(alive.headings)[1:], row[1:], strict=True):
+            m = d["alive"][row[0]][init]
+            mark = "*" if m["alive"] else " " if m["lost"] else "?"
+            changes = " / ".join(f"{m[f'log10_{s}']['mean']:+.1f}" for s in ("forward", "backward"))
+            assert cell == f"{changes} {mark}"
+    for row in alphas.rows:
+        m = d["alphas"][row[0]][f"alpha_{row[1]}"]
+        for cell, side in zip(row[2:], ("forward", "backward"), strict=True):
+            one = m[f"log10_{side}"]
+            ends = f"({one['ci_low']:.2f} to {one['ci_high']:.2f})"
+            assert cell == f"{one['mean']:.2f} {ends}"
 
 
 def test_filters_shows_matrices_filters_pooling_and_shifts() -> None:

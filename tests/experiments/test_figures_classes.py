@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from figure_reading import (
+    across,
     band_of,
     bands,
     bars,
@@ -22,6 +25,10 @@ from figure_reading import (
     ticks,
 )
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from scipy.interpolate import RegularGridInterpolator
+
+from mlcli.plotting import COLOURS
 
 
 def test_logistic_shows_probability_rows_and_the_boundary_between_the_classes() -> None:
@@ -34,21 +41,141 @@ def test_logistic_shows_probability_rows_and_the_boundary_between_the_classes() 
     assert bar.get_ylabel() == "probability of class 1"
     filled, border = (one for one in axes.collections if hasattr(one, "levels"))
     assert [*filled.levels] == pytest.approx(np.linspace(0, 1, 11))
-    # Each cell has the colour of its probability: at a node of the grid the table has it.
+    # The border is where the log odds are between those of the two classes.
     (level,) = border.levels
     called = dict(groups(table, "class"))
-    assert called[0].probability.max() < level < called[1].probability.min()
-    at = table.pivot(index="y", columns="x", values="probability")
+    assert called[0].score_1.max() < level < called[1].score_1.min()
+    odds = table.pivot(index="y", columns="x", values="score_1")
     for x, y in border.get_paths()[0].vertices:
-        i, j = np.searchsorted(at.index, y), np.searchsorted(at.columns, x)
-        corners = at.iloc[max(i - 1, 0) : i + 1, max(j - 1, 0) : j + 1].to_numpy()
+        i, j = np.searchsorted(odds.index, y), np.searchsorted(odds.columns, x)
+        corners = odds.iloc[max(i - 1, 0) : i + 1, max(j - 1, 0) : j + 1].to_numpy()
         assert corners.min() - 1e-9 <= level <= corners.max() + 1e-9
+    at = table.pivot(index="y", columns="x", values="probability")
+    np.testing.assert_allclose(at, 1 / (1 + np.exp(-odds)), atol=1e-4)
     # The first band of colour is where the probability is lowest.
     lowest = filled.get_paths()[0].vertices
     i, j = np.unravel_index(at.to_numpy().argmin(), at.shape)
     x, y = at.columns[j], at.index[i]
     assert lowest[:, 0].min() <= x <= lowest[:, 0].max()
     assert lowest[:, 1].min() <= y <= lowest[:, 1].max()
+
+
+def contours(axes: Axes) -> list[Any]:
+    """The contour lines and filled contours of axes, in the order of drawing."""
+    return [one for one in axes.collections if hasattr(one, "levels")]
+
+
+def on_the_grid(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    return table.pivot(index="y", columns="x", values=name)
+
+
+def heights_at(grid: pd.DataFrame, points: np.ndarray) -> np.ndarray:
+    """The height at each point, bilinear between the four corners around it."""
+    places = grid.index.to_numpy(), grid.columns.to_numpy()
+    interpolate = RegularGridInterpolator(places, grid.to_numpy())
+    inside = [one.clip(at[0], at[-1]) for one, at in zip(points.T[::-1], places, strict=True)]
+    np.testing.assert_allclose(np.array(inside[::-1]).T, points, atol=1e-9)
+    return np.asarray(interpolate(np.array(inside).T))
+
+
+def test_logistic_shows_class_densities_and_log_odds() -> None:
+    run = committed("logistic")
+    left, right = run.axes("densities")
+    table, points = run.table("densities"), run.table("points")
+    assert set(table.law) == {"known"}
+    rows = dict(groups(points, "class"))
+    same(lines(left), [(f"class {k}", rows[k].x, rows[k].y) for k in sorted(rows)])
+    of = dict(groups(table, "class"))
+    drawn = contours(left)
+    assert len(drawn) == 4
+    for k, (filled, edges) in zip(
+        sorted(of), zip(drawn[::2], drawn[1::2], strict=True), strict=True
+    ):
+        density = np.exp(of[k].log_density)
+        levels = [s * density.max() for s in (0.1, 0.3, 0.5, 0.7, 0.9)]
+        assert [*edges.levels] == pytest.approx([one for one in levels if one > density.min()])
+        assert [*filled.levels[:-1]] == pytest.approx([*edges.levels])
+        grid = on_the_grid(of[k].assign(density=density), "density")
+        for level, path in zip(edges.levels, edges.get_paths(), strict=True):
+            assert heights_at(grid, path.vertices) == pytest.approx(level, rel=0.02)
+        assert to_hex(edges.get_edgecolor()[0]) == COLOURS[k].lower()
+        # The name is in the corner where the density is largest.
+        (name,) = [one for one in left.texts if one.get_text() == str(k)]
+        top = of[k].loc[density.idxmax()]
+        for at, value, low in zip(
+            name.get_position(), (top.x, top.y), (table.x.min(), table.y.min()), strict=True
+        ):
+            assert (at < 0.5) == (value < low + 2)
+    odds = on_the_grid(of[1].assign(a=of[1].score.to_numpy() - of[0].score.to_numpy()), "a")
+    (shown,) = contours(right)
+    assert [*shown.levels] == [-6, -4, -2, 0, 2, 4, 6]
+    for level, path in zip(shown.levels, shown.get_paths(), strict=True):
+        assert heights_at(odds, path.vertices) == pytest.approx(level, abs=0.01)
+    assert {text.get_text() for text in right.texts} == {f"{v:g}" for v in shown.levels}
+    widths = dict(zip(shown.levels, shown.get_linewidths(), strict=True))
+    assert all((widths[level] > 1.5) == (level == 0) for level in shown.levels)
+    assert frame(left)[:3] == ("p(x|C_k), as the rows are drawn", "x1", "x2")
+    assert frame(right)[:2] == ("ln odds a(x) of 1 against 0", "x1")
+
+
+def test_logistic_shows_the_posterior_and_the_boundaries_of_all_seeds() -> None:
+    run = committed("logistic")
+    left, right, bar = run.axes("posterior")
+    table, borders = run.table("densities"), run.table("borders")
+    of = dict(groups(table, "class"))
+    assert bar.get_ylabel() == "probability of class 1"
+    for axes, name in ((left, "posterior"), (right, "fitted")):
+        filled, exact = contours(axes)
+        grid = on_the_grid(of[1], name)
+        low = filled.get_paths()[0].vertices
+        i, j = np.unravel_index(grid.to_numpy().argmin(), grid.shape)
+        assert low[:, 0].min() <= grid.columns[j] <= low[:, 0].max()
+        assert low[:, 1].min() <= grid.index[i] <= low[:, 1].max()
+        # Half of the probability of the law on both sides of the thick line.
+        half = heights_at(on_the_grid(of[1], "posterior"), exact.get_paths()[0].vertices)
+        assert half == pytest.approx(0.5, abs=0.005)
+    assert lines(left) == []
+    seeds = groups(borders, "seed")
+    assert len(seeds) == run.details["n_seeds"]
+    found = lines(right)
+    assert [one[0] for one in found] == ["fits of 16 seeds", *[""] * 15]
+    for (_, rows), (_, x, y) in zip(seeds, found, strict=True):
+        there = np.isfinite(x)
+        np.testing.assert_allclose(np.column_stack([x, y])[there], rows[["x", "y"]])
+    first = seeds[0][1][["x", "y"]].to_numpy()
+    assert heights_at(on_the_grid(of[1], "fitted"), first) == pytest.approx(0.5, abs=0.005)
+    assert legend(right) == ["fits of 16 seeds", "exact"]
+    titles = [axes.get_title() for axes in (left, right)]
+    assert titles == ["Exact, from the densities", "Fit of the first seed"]
+
+
+def test_logistic_shows_information_and_the_line_of_normal_noise() -> None:
+    run = committed("logistic")
+    left, right = run.axes("information")
+    rows, line = run.table("information"), run.table("normal_model")
+    curve, drawn = lines(left)
+    assert curve[0] == "information, -ln p"
+    np.testing.assert_allclose(curve[2], -np.log(curve[1]))
+    same([drawn], [("test rows", rows.probability, rows.information)])
+    np.testing.assert_allclose(rows.information, -np.log(rows.probability), atol=1e-9)
+    mean = rows.information.mean()
+    assert across(left) == [("y", pytest.approx(mean))]
+    assert [text.get_text() for text in left.texts] == [f"{mean:.4g} nats"]
+    beta = 1.95**-2
+    law = beta / 2 * line.mse + np.log(2 * np.pi / beta) / 2
+    np.testing.assert_allclose(line.line, law, rtol=1e-9)
+    np.testing.assert_allclose(line.cross_entropy, law, rtol=1e-9)
+    theory, points = lines(right)
+    ordered = line.sort_values("mse")
+    same([theory], [("theory (C.11)", ordered.mse, ordered.line)])
+    same([points], [("polynomials, by their degree", line.mse, line.cross_entropy)])
+    named = sorted(int(k) for text in right.texts for k in text.get_text().split(", "))
+    assert named == [*range(10)]
+    for text in right.texts:
+        (x, _), first = text.xy, int(text.get_text().split(", ")[0])
+        assert x == pytest.approx(line.mse[first])
+    labels = ("mean squared error of the test rows", "-ln likelihood of a test row, nats")
+    assert frame(right)[1:3] == labels
 
 
 def test_logistic_shows_roc_and_precision() -> None:

@@ -39,13 +39,115 @@ from matplotlib.colors import to_hex
 )
 def test_propagate_shows_activations(name: str, column: str, words: tuple[str, ...]) -> None:
     run = committed("propagate")
-    (axes,) = run.axes(name)
+    figure = run.figures[name]
     every = groups(run.table("activations"), "activation")
-    same(lines(axes), [(label, rows.a, rows[column]) for label, rows in every])
-    assert frame(axes)[:3] == words
-    assert legend(axes) == [label for label, _ in every]
-    # Told apart by colour and, where two lie on each other, by dashes.
-    assert len({style[:2] for style in styles(axes)}) == len(every)
+    title, x, y = words
+    seen = (figure.get_suptitle(), figure.get_supxlabel(), figure.get_supylabel())
+    assert seen == (title, x, y)
+    for axes, (label, rows) in zip(run.axes(name), every, strict=True):
+        others = [("", of.a, of[column]) for other, of in every if other != label]
+        same(lines(axes), [*others, (label, rows.a, rows[column])])
+        alpha = {"leaky-relu": ", alpha 0.01", "elu": ", alpha 1"}.get(label, "")
+        assert axes.get_title() == label + alpha
+        # Its own curve is in front of the others, which are grey, and in another colour.
+        *behind, own = axes.get_lines()
+        assert {to_hex(one.get_color()) for one in behind} == {"#8a8f98"}
+        of_the_notes = label in ("sigmoid", "tanh", "relu", "leaky-relu", "elu")
+        assert to_hex(own.get_color()) == ("#0072b2" if of_the_notes else "#d55e00")
+        assert own.get_zorder() > max(one.get_zorder() for one in behind)
+
+
+def test_propagate_shows_means_and_variances_over_draws_beside_theory() -> None:
+    run = committed("propagate")
+    table = run.table("draws")
+    inits = list(table.init.unique())
+    titles = ("Mean of z, (7.4)", "Variance of z, (7.9)", "Variance of delta, (7.11), (7.12)")
+    panels = zip(
+        run.axes("draws"),
+        ("signal", "signal", "errors"),
+        ("mean", "variance", "variance"),
+        titles,
+        strict=True,
+    )
+    for axes, side, key, title in panels:
+        every = [table[(table.side == side) & (table.init == init)] for init in inits]
+        # The three choices side by side around their layer.
+        places = [rows.layer + 0.09 * (k - 1) for k, rows in enumerate(every)]
+        expected = [
+            (init, x, rows[key], rows[f"{key}_ci_low"], rows[f"{key}_ci_high"])
+            for init, x, rows in zip(inits, places, every, strict=True)
+        ]
+        same(bars(axes), expected)
+        assert axes.get_title() == title
+        assert axes.get_xlabel() == "hidden layer"
+        if key == "mean":
+            assert across(axes) == [("y", 0)]
+            continue
+        theory = [("", x, rows.variance_theory) for x, rows in zip(places, every, strict=True)]
+        same(lines(axes), theory)
+        assert {style[1] for style in styles(axes)} == {"--"}
+        said = [f"{init}\n{rows.equation.iloc[0]}" for init, rows in zip(inits, every, strict=True)]
+        assert [text.get_text() for text in axes.texts] == said
+        assert axes.get_yscale() == "log"
+        low, high = axes.get_ylim()
+        assert low < table.variance.min() < table.variance.max() < high
+
+
+def test_propagate_shows_what_stays_alive_beside_what_trains() -> None:
+    run = committed("propagate")
+    table, trained = run.table("alive"), run.table("trains")
+    trained = trained[trained.normalisation == "none"]
+    names, inits = table.activation.unique(), table.init.unique()
+    left, right, *colour_bars = run.axes("alive")
+    cells = list(np.ndindex(len(names), len(inits)))
+    changes = table[["log10_forward", "log10_backward"]].to_numpy()
+    larger = changes[np.arange(len(table)), np.abs(changes).argmax(axis=1)]
+    np.testing.assert_allclose(image_of(left).ravel(), larger)
+    said = [f"{v:+.1f}" if abs(v) < 9.95 else f"{v:+.0f}" for v in larger]
+    same(texts(left), [(text, j, i) for text, (i, j) in zip(said, cells, strict=True)])
+    accuracy = 100 * trained.accuracy.to_numpy()
+    np.testing.assert_allclose(image_of(right).ravel(), accuracy)
+    same(texts(right), [(f"{v:.0f}", j, i) for v, (i, j) in zip(accuracy, cells, strict=True)])
+    steps = run.table("signals").depth.max() - 1
+    # Both intervals within 15 % a layer; dotted where only a part of one is.
+    most = steps * np.log10(1.15)
+    ends = table[[f"log10_{s}_ci_{e}" for s in ("forward", "backward") for e in ("low", "high")]]
+    ends = ends.to_numpy()
+    alive = (np.abs(ends) <= most).all(axis=1)
+    lost = (ends[:, ::2] > most).any(axis=1) | (ends[:, 1::2] < -most).any(axis=1)
+    assert list(alive) == list(table.alive)
+    assert list(lost) == list(table.lost)
+    framed = [(j, i) for gone, (i, j) in zip(lost, cells, strict=True) if not gone]
+    for axes in (left, right):
+        same(rectangles(axes), [(j - 0.46, i - 0.46, 0.92, 0.92) for j, i in framed])
+        dashes = [one.get_linestyle() for one in axes.patches]
+        assert dashes == ["-" if one else ":" for one in alive[~lost]]
+        assert ticks(axes.xaxis) == [*enumerate(inits)]
+    assert ticks(left.yaxis) == [*enumerate(names)]
+    assert [axes.get_ylabel() for axes in colour_bars] == ["powers of 10", "%"]
+    title = "Framed: both change by at most 15 % a layer, through 50 layers"
+    assert run.figures["alive"].get_suptitle() == title
+
+
+def test_propagate_shows_the_effect_of_alpha_beside_theory() -> None:
+    run = committed("propagate")
+    table = run.table("alphas")
+    for axes, (name, rows) in zip(run.axes("alphas"), groups(table, "activation"), strict=True):
+        there = rows[rows.log10_forward.notna()]
+        sides = (("signal", "log10_forward"), ("errors", "log10_backward"))
+        expected = [
+            (word, there.alpha, there[key], there[f"{key}_ci_low"], there[f"{key}_ci_high"])
+            for word, key in sides
+        ]
+        same(bars(axes), expected)
+        theory = [("", rows.alpha, rows[f"{key}_theory"]) for _, key in sides]
+        same([one for one in lines(axes) if len(one[1])], theory)
+        assert axes.get_title() == name
+        assert axes.get_xlabel() == "alpha"
+        if name == "leaky-relu":
+            # Xavier's weights: (1 + alpha^2) / 2 a layer.
+            exact = 49 * np.log10((1 + rows.alpha**2) / 2)
+            np.testing.assert_allclose(rows.log10_forward_theory, exact, rtol=1e-9)
 
 
 def test_propagate_shows_gradients_of_two_weights_and_where_their_signs_agree() -> None:

@@ -98,7 +98,15 @@ EMPTY: list[tuple[Callable[[], Figure], str]] = [
         "Coverage needs data of known law and the squared loss.",
     ),
     (
-        lambda: logistic.boundary(table("x"), {}, {}),
+        lambda: logistic.boundary(table("x"), {}, {}, {}),
+        "There are no two features that vary: no plane to draw a boundary in.",
+    ),
+    (
+        lambda: logistic.densities(table("x"), table("x", "1"), {}),
+        "No densities: more than 25 classes, or features that are flat within a class.",
+    ),
+    (
+        lambda: logistic.posteriors(table("x"), {}, table("x"), {}),
         "There are no two features that vary: no plane to draw a boundary in.",
     ),
     (lambda: logistic.curves({"recall": ["", ""]}), "No test part has rows of both kinds."),
@@ -245,7 +253,7 @@ def test_bias_variance_of_unknown_noise_shows_bias_and_noise_together() -> None:
     assert "noise" not in labels
 
 
-def test_logistic_shows_the_borders_of_three_classes() -> None:
+def test_logistic_shows_the_lines_of_the_first_seed_where_classes_have_no_scores() -> None:
     grid = [(x, y) for y in range(5) for x in range(5)]
     called = ["a" if x < 2 else "b" if y < 3 else "c" for x, y in grid]
     plane = {
@@ -256,18 +264,109 @@ def test_logistic_shows_the_borders_of_three_classes() -> None:
     }
     points = table("x_name y_name x y class", "u v 0 1 a", "u v 3 1 b", "u v 3 4 c")
     counts = {"class": [k for k in "abc" for _ in "abc"]}
-    (axes,) = logistic.boundary(plane, points, counts).axes
-    expected = [("class a", [0], [1]), ("class b", [3], [1]), ("class c", [3], [4])]
+    borders = table("seed line x y", "0 0 1.5 0", "0 0 1.5 4", "0 1 2 2.5", "0 1 4 2.5", "1 0 9 9")
+    (axes,) = logistic.boundary(plane, borders, points, counts).axes
+    nothing = float("nan")
+    first = ("", [1.5, 1.5, nothing, 2, 4], [0, 4, nothing, 2.5, 2.5])
+    expected = [first, ("class a", [0], [1]), ("class b", [3], [1]), ("class c", [3], [4])]
     same(lines(axes), expected)
-    assert [style[2] for style in styles(axes)] == ["o", "^", "s"]
+    assert [style[2] for style in styles(axes)] == ["None", "o", "^", "s"]
     assert frame(axes)[1:3] == ("u", "v")
-    filled, first, second = (one for one in axes.collections if hasattr(one, "levels"))
+    (filled,) = (one for one in axes.collections if hasattr(one, "levels"))
     assert [*filled.levels] == [-0.5, 0.5, 1.5, 2.5]
-    # One border between a and the rest at x = 1.5, one between c and the rest at y = 2.5.
-    assert {*first.get_paths()[0].vertices[:, 0]} == {1.5}
-    vertices = second.get_paths()[0].vertices
-    assert vertices[:, 1].max() <= 4
-    assert 2.5 in vertices[:, 1]
+
+
+def test_logistic_names_many_classes_of_long_names_in_a_legend() -> None:
+    names = [f"species {k}" for k in range(6)]
+    grid = [(x, y) for y in range(3) for x in range(7)]
+    rows = [
+        ["normal", name, str(x), str(y), str(-((x - k) ** 2) - y), str(-((x - k) ** 2)), "1", "1"]
+        for k, name in enumerate(names)
+        for x, y in grid
+    ]
+    columns = ("law", "class", "x", "y", "log_density", "score", "posterior", "fitted")
+    found = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
+    points = {
+        "x_name": ["u"] * 6,
+        "y_name": ["v"] * 6,
+        "x": [*"012345"],
+        "y": [*"000111"],
+        "class": names,
+    }
+    counts = {"class": [k for k in names for _ in names]}
+    borders = table("seed line x y", "0 0 0 1")
+    for figure in (
+        logistic.densities(found, points, counts),
+        logistic.posteriors(found, borders, points, counts),
+    ):
+        assert not [text for axes in figure.axes for text in axes.texts]
+        assert legend(figure) == [f"class {name}" for name in names]
+
+
+def test_logistic_shows_borders_of_three_classes_as_lines_where_two_scores_are_equal() -> None:
+    """a = x against b = 3.3 - x and c = 2 y - 4: no border has a step of the grid."""
+    grid = [(x, y) for y in range(5) for x in range(5)]
+    scores = np.array([[x, 3.3 - x, 2 * y - 4.0] for x, y in grid])
+    plane = {
+        "x": [str(x) for x, _ in grid],
+        "y": [str(y) for _, y in grid],
+        "class": ["abc"[k] for k in scores.argmax(axis=1)],
+        "probability": ["0.9"] * len(grid),
+        **{f"score_{k}": [str(one) for one in scores[:, k]] for k in range(3)},
+    }
+    points = table("x_name y_name x y class", "u v 0 1 a", "u v 3 1 b", "u v 3 4 c")
+    counts = {"class": [k for k in "abc" for _ in "abc"]}
+    (axes,) = logistic.boundary(plane, {}, points, counts).axes
+    every = [one for one in axes.collections if hasattr(one, "levels")]
+    assert len(every) == 5
+    for border in every[3:]:
+        for x, y in (point for path in border.get_paths() for point in path.vertices):
+            first, second = sorted([x, 3.3 - x, 2 * y - 4])[:0:-1]
+            # Two scores are the largest, but for the cells in which three areas meet.
+            assert first == pytest.approx(second, abs=1e-9) or max(abs(x - 1.65), y - 2.8) < 1
+    assert [text.get_text() for text in axes.texts] == ["a", "b", "c"]
+
+
+def test_logistic_writes_long_names_of_classes_aslant_and_shortened() -> None:
+    names = ["short", "a name that is much longer than others", "b" * 30]
+    counts = {
+        "class": [k for k in names for _ in names],
+        "called": names * 3,
+        "rows": [str(k) for k in range(9)],
+    }
+    (axes,) = logistic.confusion(counts).axes
+    expected = ["short", "a name that is much lon…", "b" * 23 + "…"]
+    assert (
+        [one for _, one in ticks(axes.xaxis)] == [one for _, one in ticks(axes.yaxis)] == expected
+    )
+    assert {text.get_rotation() for text in axes.get_xticklabels()} == {40}
+    (axes,) = logistic.confusion(counts | {"class": [*"aaabbbccc"], "called": [*"abcabcabc"]}).axes
+    assert {text.get_rotation() for text in axes.get_xticklabels()} == {0}
+
+
+def test_logistic_shows_scores_of_three_classes_where_odds_have_no_name() -> None:
+    grid = [(x, y) for y in range(4) for x in range(4)]
+    rows = [
+        f"normal {k} {x} {y} {-((x - i) ** 2) - y} {a} 0.5 0.5"
+        for i, (k, a) in enumerate((("a", 1), ("b", 2), ("c", 0)))
+        for x, y in grid
+    ]
+    found = table("law class x y log_density score posterior fitted", *rows)
+    points = table("x_name y_name x y class", "u v 0 1 a", "u v 3 1 b", "u v 3 3 c")
+    counts = {"class": [k for k in "abc" for _ in "abc"]}
+    left, right = logistic.densities(found, points, counts).axes
+    assert frame(left)[0] == "p(x|C_k), as normal classes"
+    assert frame(right)[0] == "the largest a_k = ln p(x|C_k) p(C_k)"
+    # b has the largest score everywhere, and so the only name.
+    assert [text.get_text() for text in right.texts] == ["b"]
+    assert [text.get_text() for text in left.texts] == ["a", "b", "c"]
+    borders = table("seed line x y", "0 0 0 1", "0 0 1 1", "0 1 2 2", "0 1 2 3", "1 0 0 0")
+    left, right = logistic.posteriors(found, borders, points, counts).axes
+    nothing = float("nan")
+    expected = [("fits of 2 seeds", [0, 1, nothing, 2, 2], [1, 1, nothing, 2, 3]), ("", [0], [0])]
+    same(lines(right), expected)
+    assert legend(right) == ["fits of 2 seeds", "of normal classes"]
+    assert frame(left)[0] == "Of normal classes, from the densities"
 
 
 def test_nothing_is_drawn_where_no_training_or_study_was_made() -> None:

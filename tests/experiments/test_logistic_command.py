@@ -17,6 +17,8 @@ Run = Callable[..., Any]
 
 def write_files() -> None:
     Path("line.csv").write_text("x,t\n" + "".join(f"{i},{int(i > 14)}\n" for i in range(30)))
+    flat = "".join(f"{i},{2 * i},{i % 3}\n" for i in range(30))
+    Path("flat.csv").write_text("x,y,t\n" + flat)
     Path("one.csv").write_text("x,t\n0,1\n1,1\n2,1\n")
 
 
@@ -34,6 +36,9 @@ CASES = Cases(
         "--solver descent --penalty l1 --class-weights 1,3",
         "--noise-std 0 --basis gaussian --degree 4 --no-intercept",
         "--data line.csv",
+        "--data two-moons --basis polynomial --degree 3 --plane x2,x1",
+        "--data spirals --positive 1 --threshold 0.4",
+        "--data flat.csv",
     ),
     refused={
         "--data one.csv": "of two classes or more, got only 1",
@@ -130,9 +135,12 @@ def test_the_studies_show_what_the_notes_say(mlcli: Run) -> None:
     assert free["norm_at_end"]["mean"] > 1.15 * free["norm_halfway"]["mean"]
     assert tied["norm_at_end"]["mean"] == pytest.approx(tied["norm_halfway"]["mean"], rel=1e-3)
     assert tied["norm_at_end"]["mean"] == pytest.approx(tied["norm_of_minimum"]["mean"], rel=1e-3)
-    for terms in done.json["information"].values():
-        assert terms["largest_gap"] < 1e-13
+    information = done.json["information"]
+    for terms in information.values():
         assert terms["divergence"]["mean"] > 0
+    assert information["rows"]["largest_difference"] < 1e-13
+    off = information["truth"]["difference"]
+    assert off["ci_low"] < 0 < off["ci_high"]
 
 
 def test_a_lower_threshold_finds_more_and_errs_more(mlcli: Run) -> None:
@@ -196,3 +204,88 @@ def test_classes_that_are_separable_in_part_are_named_with_the_infimum(
         "--penalty l2: the training rows can be separated, all but 13 of the classes a and b, and "
         f"without a penalty the loss then falls for ever towards {towards:.4g} as the weights grow"
     ) in done.err
+
+
+def test_a_fit_of_the_right_columns_is_as_far_from_the_law_as_theory_has_it(mlcli: Run) -> None:
+    """d/(2n) nats, and no matter in which order the plane has the features."""
+    flags = ("logistic", "--n-seeds", "40", "--n-study", "10", "--no-plots", "--quiet", "--json")
+    plain, turned = (mlcli(*flags, *more).json["densities"] for more in ((), ("--plane", "x2,x1")))
+    assert plain["law"] == "known"
+    assert plain["expected_excess"] == 3 / 600
+    found = plain["divergence"]
+    assert found["ci_low"] < plain["expected_excess"] < found["ci_high"]
+    assert found["mean"] == pytest.approx(plain["expected_excess"], rel=0.35)
+    assert plain["excess"]["ci_low"] < found["mean"] < plain["excess"]["ci_high"]
+    assert turned["features"] == ["x2", "x1"]
+    for name in ("divergence", "excess", "absolute_difference", "law_cross_entropy"):
+        assert turned[name]["mean"] == pytest.approx(plain[name]["mean"], rel=1e-6)
+
+
+def test_the_exact_posterior_is_better_than_lines_by_what_the_notes_of_the_set_say(
+    mlcli: Run,
+) -> None:
+    """Of the moons: the best classifier has an accuracy of 0.97, a line 0.87."""
+    done = mlcli(*BARE, "--data", "two-moons", "--n-samples", "4000")
+    found = done.json["densities"]
+    assert found["law_accuracy"]["mean"] == pytest.approx(0.97, abs=0.01)
+    assert found["fit_accuracy"]["mean"] == pytest.approx(0.87, abs=0.02)
+    assert found["divergence"]["ci_low"] > 0.1
+    cubic = mlcli(*BARE, "--data", "two-moons", "--basis", "polynomial", "--degree", "5")
+    assert cubic.json["densities"]["divergence"]["mean"] < 0.5 * found["divergence"]["mean"]
+
+
+def test_data_of_unknown_law_have_normal_classes_in_the_plane(mlcli: Run) -> None:
+    """The scores of linear discriminant analysis in the two features, by scikit-learn."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.metrics import log_loss
+
+    from mlcli.datasets.source import open_source
+    from mlcli.experiments.logistic.config import LogisticConfig
+    from mlcli.experiments.logistic.replicate import split_of
+
+    plane = "petal width (cm),sepal width (cm)"
+    done = mlcli(*BARE, "--data", "iris", "--plane", plane)
+    found = done.json["densities"]
+    assert (found["law"], found["features"]) == ("normal", plane.split(","))
+    assert "expected_excess" not in found
+    losses = []
+    for index in range(3):
+        split = split_of(LogisticConfig(data="iris"), open_source("iris"), index)
+        X, t = split.X[:, [3, 1]], split.classes.labels
+        lda = LinearDiscriminantAnalysis(solver="lsqr").fit(X[split.train], t[split.train])
+        # Its covariance has the divisor N, ours N - K.
+        n = split.train.size
+        scores = lda.decision_function(X[split.test]) - np.log(lda.priors_)
+        A = scores * (n - 3) / n + np.log(lda.priors_)
+        P = np.exp(A) / np.exp(A).sum(axis=1, keepdims=True)
+        losses.append(log_loss(t[split.test], P))
+    assert found["law_cross_entropy"]["mean"] == pytest.approx(np.mean(losses), rel=1e-6)
+
+
+def test_flat_classes_have_no_densities_and_the_run_goes_on(mlcli: Run, empty_folder: Path) -> None:
+    write_files()
+    done = mlcli(*BARE[:-1], "--data", "flat.csv", "--out", "o")
+    assert done.code == 0, done.err
+    assert "densities" not in done.out.replace("fits of two", "")
+    assert Path("o/tables/densities.csv").read_text().count("\n") == 1
+    assert Path("o/tables/borders.csv").read_text().count("\n") > 1
+
+
+def test_the_next_command_follows_from_the_numbers(mlcli: Run) -> None:
+    flags = ("logistic", *CASES.small.split(), "--no-plots")
+
+    def asked(*more: str) -> str:
+        err = mlcli(*flags, *more).err
+        return next(line for line in err.splitlines() if line.startswith("try next: "))[10:]
+
+    assert asked().startswith("mlcli logistic --threshold 0.")
+    moons = "mlcli logistic --basis polynomial --degree 3 --data two-moons"
+    assert asked("--data", "two-moons") == moons
+    assert asked("--data", "iris", "--n-seeds", "2") in {
+        f"mlcli logistic --positive={k} --data iris --n-seeds 2" for k in (1, 2)
+    } | {f"mlcli logistic --positive={k} --data iris" for k in (1, 2)}
+    weighed = "mlcli logistic --class-weights balanced --positive=1 --data iris"
+    assert asked("--data", "iris", "--positive", "1", "--threshold", "0.3") == weighed
+    slow = ("--data", "two-moons", "--solver", "lbfgs", "--degree", "3", "--basis", "polynomial")
+    assert asked(*slow).startswith("mlcli logistic --threshold 0.")
+    assert "--solver lbfgs" in asked(*slow)

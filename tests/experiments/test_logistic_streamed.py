@@ -126,7 +126,15 @@ def test_the_optimum_and_the_scores_are_those_in_memory(
             called = P[:, 1] > 0.3
             assert outcome.by_threshold[2, 30] == pytest.approx((called == (of == 1)).mean())
             assert outcome.by_threshold[1, 30] == pytest.approx(called[of == 1].mean())
-        assert outcome.information["cells"].gap < 1e-12
+        cells, rows = outcome.information["cells"], outcome.information["rows"]
+        assert cells.cross_entropy == pytest.approx(cells.entropy + cells.divergence, rel=1e-12)
+        # H(p, q) of the rows comes from their likelihood, row by row.
+        log_loss = scores["test_cross_entropy"]
+        assert rows.cross_entropy - np.log(of.size) == pytest.approx(log_loss, rel=1e-9)
+        assert rows.divergence == pytest.approx(log_loss, rel=1e-9)
+        assert outcome.log_likelihood == pytest.approx(-of.size * log_loss, rel=1e-9)
+        assert outcome.entropy_of_x["rows"] == rows.entropy == np.log(of.size)
+        assert outcome.entropy_of_x["cells"] == pytest.approx(np.log(10), abs=0.02)
         assert scores["converged"] == 1
         assert scores["largest_violation"] < 1e-8
 

@@ -50,6 +50,19 @@ def test_choices_of_the_config_are_the_names_that_networks_know() -> None:
         assert 0 <= factor(5, 40) <= 1
 
 
+def test_one_alpha_is_that_of_the_activations_that_have_one() -> None:
+    three = variants_of(config(activation="relu,leaky-relu,elu", alpha=0.3))
+    assert [v.h for v in three] == ["relu", "leaky-relu 0.3", "elu 0.3"]
+    assert [v.path for v in three] == [(f"activation_{n}",) for n in ("relu", "leaky-relu", "elu")]
+    both = variants_of(config(activation="leaky-relu", alpha="0.1,0.3"))
+    assert [v.path for v in both] == [("alpha_0.1",), ("alpha_0.3",)]
+    # Members of one group may differ in it.
+    assert both[0].group == both[1].group
+    # A run without it has the key that it had before there was one.
+    assert "alpha" not in config().identity()
+    assert config(activation="elu", alpha=0.5).identity()["alpha"] == [0.5]
+
+
 def test_a_list_of_values_is_a_comparison() -> None:
     (one,) = variants_of(config())
     assert one.path == ()
@@ -187,6 +200,7 @@ def all_bytes(result: Any) -> list[Any]:
         ({"activation": "relu,prelu", "dropout": 0.1}, (2, 5, 7)),
         ({"normalisation": "batch", "optimiser": "adam", "patience": 1, "n_epochs": 9}, (3,)),
         ({"engine": "numpy", "optimiser": "momentum"}, (1, 6)),
+        ({"activation": "leaky-relu,prelu,elu", "alpha": 0.4}, (2, 5)),
         ({"average_decay": 0.9, "activation": "relu,prelu"}, (2, 6)),
     ],
     ids=str,

@@ -47,6 +47,10 @@ CASES = Cases(
         "--learning-rate=-0.1": "numbers above 0",
         "--activation rellu": "try relu",
         "--init glorot,he": "try xavier",
+        "--alpha 0.3": "--alpha is no parameter of relu; leaky-relu, prelu, elu have one",
+        "--alpha 0": "numbers above 0",
+        "--alpha 1.5 --activation elu,prelu": "--alpha must be above 0 and below 1 for prelu",
+        "--alpha 0.1,0.2 --activation relu,elu": "that all have one, got relu",
         "--activation swish": "try silu",
         "--init he,he": "must name each value once",
         "--dropout 1": "below 1",
@@ -93,6 +97,26 @@ def test_a_comparison_is_nested_by_field_and_value(mlcli: Run) -> None:
     one = tests["activation_tanh init_zeros - activation_tanh init_xavier"]
     assert one["mean"] < 0
     assert one["p_holm"] >= one["p_value"]
+
+
+def test_alphas_are_compared_and_saved_with_the_weights(mlcli: Run, empty_folder: Path) -> None:
+    more = ("--activation", "leaky-relu", "--alpha", "0.01,0.4", "--out", "two", "--json", *SMALL)
+    two = mlcli("train-mlp", *more).json
+    one = mlcli("train-mlp", "--activation", "leaky-relu", "--out", "usual", "--json", *SMALL).json
+    # 0.01 is what leaky ReLU has anyway.
+    assert two["alpha_0.01"]["test_loss"]["mean"] == pytest.approx(one["test_loss"]["mean"], 1e-5)
+    assert two["alpha_0.4"]["test_loss"]["mean"] != one["test_loss"]["mean"]
+
+    def members(folder: str) -> list[tuple[str, str]]:
+        info = json.loads(Path(folder, "model", "model.json").read_text())
+        every = [member for program in info["programs"] for member in program["members"]]
+        return [(member["variant"], member["activation"]) for member in every]
+
+    assert set(members("usual")) == {("", "leaky-relu")}
+    other = ("alpha_0.4", "leaky-relu 0.4")
+    assert set(members("two")) == {("alpha_0.01", "leaky-relu"), other}
+    found = mlcli("evaluate", "two", "digits", "--variant", "0.4", "--json")
+    assert found.code == 0, found.err
 
 
 def test_the_same_command_gives_the_same_bytes(mlcli: Run, empty_folder: Path) -> None:
@@ -245,6 +269,9 @@ def test_training_on_data_drawn_anew_for_each_seed(mlcli: Run, data: str) -> Non
     [
         ["--activation", "tanh", "--normalisation", "batch"],
         ["--activation", "prelu", "--optimiser", "sgd", "--schedule", "exponential"],
+        ["--activation", "leaky-relu", "--alpha", "0.3"],
+        ["--activation", "prelu", "--alpha", "0.6"],
+        ["--activation", "elu", "--alpha", "1.7"],
         ["--data", "diabetes", "--activation", "elu", "--patience", "2"],
     ],
     ids=" ".join,

@@ -19,6 +19,7 @@ from mlcli.experiments.bayes.studies import LEVELS, calibration
 from mlcli.experiments.fit_poly import paper
 from mlcli.experiments.logistic.config import LogisticConfig
 from mlcli.experiments.logistic.replicate import run_replicate, split_of
+from mlcli.experiments.logistic.tables import plane_for
 from mlcli.experiments.source import source_of
 from mlcli.rng import stream
 from mlcli.scale.workers import Processes
@@ -166,7 +167,9 @@ def test_scores_and_information_of_logistic_are_those_of_scikit_learn() -> None:
 
     config = LogisticConfig(standardize=False, l2=0.01, n_study=10, threshold=0.6)
     source = source_of(config)
-    found, split = run_replicate(config, source, 0), split_of(config, source, 0)
+    split = split_of(config, source, 0)
+    plane = plane_for(config, source.feature_names, split)
+    found = run_replicate(config, source, 0, plane)
     X, labels = split.X, split.classes.labels
     t, t_train = labels[split.test], labels[split.train]
     peer = LogisticRegression(C=1 / (2 * 0.01 * t_train.size), tol=1e-12, solver="newton-cg")
@@ -197,11 +200,32 @@ def test_scores_and_information_of_logistic_are_those_of_scikit_learn() -> None:
     # Against the true probability of each test row.
     truth = split.data.class_probability(X[split.test])
     rows = np.column_stack([1 - truth, truth]) / t.size
-    for name, both in (("cells", (p, q)), ("truth", (rows, P / t.size))):
+    # Against the rows themselves: each with its class and no other.
+    drawn = np.column_stack([1 - t, t]) / t.size
+    pairs = {"cells": (p, q), "truth": (rows, P / t.size), "rows": (drawn, P / t.size)}
+    assert found.information.keys() == pairs.keys()
+    for name, both in pairs.items():
         one = found.information[name]
         ours = (one.entropy, one.divergence, one.cross_entropy)
         assert ours == pytest.approx(information_of(*both), abs=1e-6)
+        shares = both[0].sum(axis=1)
+        assert found.entropy_of_x[name] == pytest.approx(-(shares * np.log(shares)).sum())
     assert found.information["truth"].divergence < 0.05
+    assert found.log_likelihood == pytest.approx(-t.size * expected["test_cross_entropy"], abs=1e-4)
+    scores, exact = found.plane.scores, np.column_stack([1 - truth, truth])
+    of_law = {
+        "law_cross_entropy": metrics.log_loss(t, exact),
+        "fit_cross_entropy": metrics.log_loss(t, P),
+        "excess": metrics.log_loss(t, P) - metrics.log_loss(t, exact),
+        "divergence": rel_entr(exact, P).sum() / t.size,
+        "absolute_difference": np.abs(truth - P[:, 1]).mean(),
+        "law_accuracy": np.mean((truth > 0.5) == t),
+        "fit_accuracy": np.mean((P[:, 1] > 0.5) == t),
+    }
+    assert scores == pytest.approx(of_law, abs=1e-6)
+    # The border is where the fitted probability is the threshold.
+    (line,) = found.plane.borders
+    np.testing.assert_allclose(peer.predict_proba(line)[:, 1], 0.6, atol=1e-6)
     # The true probability tells the classes apart: it is that of class 1.
     assert metrics.roc_auc_score(t, truth) > 0.8
     at = found.by_threshold[:, 60]

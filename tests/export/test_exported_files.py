@@ -39,8 +39,8 @@ CNN = [
 ]
 HIDDEN = [h for h in ACTIVATIONS.values() if h.name != "linear"]
 OWN = (
-    "conv 4 3x3 pad 1 stride 2,prelu,batch-norm,pool avg 2x1 stride 1,"
-    "residual 6 stride 2 gelu,global max,dense 5,batch-norm,elu,dropout 0.2"
+    "conv 4 3x3 pad 1 stride 2,prelu 0.6,batch-norm,pool avg 2x1 stride 1,"
+    "residual 6 stride 2 gelu,global max,dense 5,batch-norm,elu 1.5,dropout 0.2"
 )
 RUNS: Mapping[str, Sequence[str]] = {
     "polynomials": [*POLY, "1,4"],
@@ -135,6 +135,18 @@ RUNS: Mapping[str, Sequence[str]] = {
         "--activation",
         ",".join(h.name for h in HIDDEN),
     ],
+    "mlp-alpha": [
+        "train-mlp",
+        *ON,
+        "three",
+        *NET,
+        "--activation",
+        "leaky-relu,prelu,elu",
+        "--alpha",
+        "0.4",
+        "--keep-weights",
+        "first",
+    ],
     "mlp-bfloat": ["train-mlp", *ON, "t", *NET, "--precision", "bf16"],
     "cnn": ["train-cnn", "--data", "images.npz", *CNN],
     "cnn-views": [
@@ -220,6 +232,7 @@ OURS = {
     "mlp-layer-norm",
     "mlp-double",
     "mlp-activations",
+    "mlp-alpha",
     "cnn",
     "cnn-views",
     "cnn-own",
@@ -360,6 +373,7 @@ def test_the_same_model_gives_the_same_bytes(
         ("mlp", ["--seed-index", "2"]),
         ("cnn-views", ["--variant", "fcn"]),
         *(("mlp-activations", ["--variant", h]) for h in ("prelu", "rrelu", "silu", "selu", "elu")),
+        *(("mlp-alpha", ["--variant", h]) for h in ("leaky-relu", "prelu", "elu")),
     ],
 )
 def test_the_model_that_was_chosen_is_exported(

@@ -31,7 +31,7 @@ MLP = "train-mlp --data iris.csv --hidden 6-5 --n-epochs 2 --n-seeds 2 --batch-s
 CNN = "train-cnn --data images.npz --n-epochs 2 --n-seeds 2 --batch-size 16 --learning-rate 0.01"
 # Every network path of the commands, by a name.
 RUNS = {
-    "activations": f"{MLP} --activation tanh,prelu,rrelu --dropout 0.2 --patience 1",
+    "activations": f"{MLP} --activation tanh,prelu,rrelu --alpha 0.4 --dropout 0.2 --patience 1",
     "normalisations": f"{MLP} --normalisation batch,layer --optimiser adam"
     " --clip-norm 1 --l1 1e-4 --l2 1e-4 --average-decay 0.9 --keep-weights all",
     "regression": f"{MLP} --task regression --optimiser adamw --schedule one-cycle --n-epochs 3",

@@ -63,7 +63,7 @@ def test_a_layer_specification_is_parsed_into_its_fields() -> None:
         ("dropout 1", "probability must be at least 0 and below 1"),
         ("dropout x", "got 'x'"),
         ("flatten now", "nothing must follow here, got 'now'"),
-        ("relu 3", "nothing must follow here"),
+        ("relu 3", "alpha is no parameter of relu"),
         ("residual 4 relo", "what follows must be one of stride"),
     ],
 )

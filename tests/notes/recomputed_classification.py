@@ -10,12 +10,14 @@ import numpy as np
 from mlcli.backpropagation import activations
 from mlcli.classification.approximation import bump, staircase
 from mlcli.classification.classifier import LogisticModel, coefficients
+from mlcli.classification.generative import class_scores, log_odds, posterior
 from mlcli.classification.information import (
     Information,
     bernoulli_log_probability,
     categorical_log_probability,
     empirical_cross_entropy,
     information,
+    log_likelihood,
 )
 from mlcli.classification.objective import Objective, even_weights
 from mlcli.classification.perceptron import (
@@ -30,10 +32,12 @@ from mlcli.classification.perceptron import (
 )
 from mlcli.classification.softmax import probabilities, sigmoid, softmax
 from mlcli.experiments.logistic.classes import fit_from_config
+from mlcli.experiments.logistic.likelihood import one_hot, rows_information
 from mlcli.experiments.logistic.replicate import GRID, LogisticSplit, predicted_classes, split_of
 from mlcli.experiments.logistic.studies import saturation
-from mlcli.experiments.logistic.tables import MAX_POINTS, plane_of
+from mlcli.experiments.logistic.tables import MAX_POINTS, plane_for
 from mlcli.experiments.perceptron.formula import parse
+from mlcli.linear.bayes.posterior import normal_log_density
 from mlcli.notes.entry import read_place
 from mlcli.scores import brier_score, mean_cross_entropy, rates_at_thresholds
 from tests.notes.registry import DIGITS, Pairs, computes, drawn, points_of
@@ -82,9 +86,10 @@ def rates_by_threshold(run: RunFolder, columns: Any, lines: Any) -> Pairs:
 def plane(run: RunFolder, x: Any, y: Any) -> tuple[LogisticModel, Any]:
     """The model of the two features that are drawn, and the places of its table."""
     split, _ = first_fit(run)
-    of = plane_of(run.config, run.prepared.source.feature_names, split)
+    found = plane_for(run.config, run.prepared.source.feature_names, split)
+    assert found is not None
     labels = split.classes.labels[split.train]
-    X = split.X[split.train][:, of]
+    X = split.X[split.train][:, found.of]
     return fit_from_config(run.config, X, labels, split.classes.size), np.column_stack([x, y])
 
 
@@ -186,7 +191,7 @@ def saturated_starts(run: RunFolder, shown: float, columns: Any, lines: Any) -> 
     yield drawn(lines, activation, steps), True, 0
 
 
-@computes("(5.13)", "(C.9)", "(C.10)")
+@computes("(5.13)")
 def cross_entropy_of_training_rows(run: RunFolder, shown: float) -> Pairs:
     means, of_data_and_model, values = [], [], []
     for split, model in fits_of(run):
@@ -229,7 +234,10 @@ def term(name: str) -> Any:
         yield shown, mean, SOLVED
         row = next(row for row in printed if row[0] == "the true p(C_1|x)")
         place = ("entropy", "divergence", "cross_entropy").index(name)
-        yield float(row[1 + place]), mean, 1e-3
+        # Printed are the terms of the class given x, without the entropy of the rows.
+        n_test = run.detail("likelihood.n_test")
+        given = mean - (0 if name == "divergence" else np.log(n_test))
+        yield float(row[1 + place]), given, 1e-3
 
     return recompute
 
@@ -240,13 +248,145 @@ computes("(C.5)")(term("cross_entropy"))
 
 
 @computes("(C.4)")
-def divergence_as_a_difference(run: RunFolder, gap: float, printed: Any) -> Pairs:
-    assert gap < 1e-12
-    for one in informations(run):
+def divergence_as_a_difference(run: RunFolder, shown: float, printed: Any) -> Pairs:
+    every = informations(run)
+    for one in every:
         yield one.divergence, one.cross_entropy - one.entropy, 1e-12
-        yield gap, one.gap, 1e-12
+    yield shown, np.mean([one.cross_entropy - one.entropy for one in every]), SOLVED
     row = next(row for row in printed if row[0] == "the true p(C_1|x)")
     yield float(row[3]) - float(row[1]), float(row[2]), 1e-3
+
+
+def tests_of(run: RunFolder) -> Iterator[tuple[Any, Any]]:
+    """Probabilities and classes of the test rows of every seed."""
+    for split, model in fits_of(run):
+        yield model.predict(split.X[split.test]), split.classes.labels[split.test]
+
+
+@computes("(C.1)")
+def information_of_rows(run: RunFolder, columns: Any, curve: Any) -> Pairs:
+    probability, nats = columns
+    P, t = next(tests_of(run))
+    yield probability, P[np.arange(t.size), t][:MAX_POINTS], SOLVED
+    ones = np.ones(probability.size)
+    yield nats, -bernoulli_log_probability(probability, ones), 1e-8
+    (points,) = points_of(curve)
+    yield points[:, 1], -bernoulli_log_probability(points[:, 0], np.ones(len(points))), DIGITS
+
+
+@computes("(C.7)")
+def empirical_distribution(run: RunFolder, shown: float, printed: Any) -> Pairs:
+    found = [rows_information(P, t) for P, t in tests_of(run)]
+    # -sum 1/N ln 1/N over the rows, and without it no entropy of the class is left.
+    yield shown, np.mean([one.entropy for one in found]), DIGITS
+    yield shown, np.log(run.detail("likelihood.n_test")), DIGITS
+    row = next(row for row in printed if row[0] == "the test rows, one by one (C.7)")
+    yield float(row[1]), 0.0, 1e-12
+    yield float(row[2]), np.mean([one.divergence for one in found]), 1e-3
+
+
+@computes("(C.8)", "(5.24)")
+def bernoulli_of_rows(run: RunFolder, *shown: Any) -> Pairs:
+    *total, printed = shown
+    P, t = next(tests_of(run))
+    every = bernoulli_log_probability(P[:, 1], t)
+    yield [float(row[4]) for row in printed], every[: len(printed)], 1e-3
+    if total:
+        sums = [log_likelihood(bernoulli_log_probability(P[:, 1], t)) for P, t in tests_of(run)]
+        yield total[0], np.mean(sums), SOLVED
+
+
+@computes("(5.23)")
+def likelihood_of_classes(run: RunFolder, shown: float, printed: Any) -> Pairs:
+    sums = []
+    for P, t in tests_of(run):
+        sums.append(log_likelihood(categorical_log_probability(P, one_hot(t, P.shape[1]))))
+    yield shown, np.mean(sums), SOLVED
+    P, t = next(tests_of(run))
+    factors = categorical_log_probability(P, one_hot(t, P.shape[1]))
+    yield [float(row[4]) for row in printed], factors[: len(printed)], 1e-3
+    for row, y in zip(printed, P, strict=False):
+        yield [float(one) for one in row[3].split()], y, 1e-4
+
+
+@computes("(5.21)")
+def targets_of_rows(run: RunFolder, printed: Any) -> Pairs:
+    split, _ = first_fit(run)
+    T = one_hot(split.classes.labels[split.test], split.classes.size)
+    for row, t in zip(printed, T, strict=False):
+        yield [int(one) for one in row[2].split()], t, 0
+        yield row[1], split.classes.names[int(t.argmax())], 0
+
+
+@computes("(C.9)", "(C.10)")
+def cross_entropy_of_test_rows(run: RunFolder, divergence: float, log_loss: float) -> Pairs:
+    of_data_and_model = [
+        empirical_cross_entropy(bernoulli_log_probability(P[:, 1], t)) for P, t in tests_of(run)
+    ]
+    yield divergence, np.mean(of_data_and_model), SOLVED
+    yield log_loss, np.mean(of_data_and_model), SOLVED
+    yield log_loss, np.mean([mean_cross_entropy(t, P) for P, t in tests_of(run)]), SOLVED
+
+
+@computes("(C.11)")
+def line_of_normal_noise(
+    run: RunFolder, slope: float, constant: float, columns: Any, points: Any
+) -> Pairs:
+    beta = 1.95**-2
+    yield slope, beta / 2, DIGITS
+    yield constant, -normal_log_density(0.0, 0.0, beta), DIGITS
+    for mse, found in zip(*columns, strict=True):
+        # Rows that are all off by the root of the mean squared error.
+        off = np.full(7, np.sqrt(mse))
+        yield found, empirical_cross_entropy(normal_log_density(off, 0.0, beta)), DIGITS
+    yield drawn(points, *columns), True, 0
+
+
+def law_at(run: RunFolder, x: Any, y: Any) -> tuple[Any, Any]:
+    """ln p(x|C_k) and p(C_k) of the set that the rows are drawn from."""
+    law = run.prepared.source.class_law
+    return law.log_densities(np.column_stack([x, y])), law.priors
+
+
+@computes("(5.3)")
+def posterior_of_two(run: RunFolder, *shown: Any) -> Pairs:
+    *by_class, title = shown
+    for k, (x, y, log_density, probability) in enumerate(by_class):
+        log_densities, priors = law_at(run, x, y)
+        yield log_density, log_densities[:, k], 1e-5
+        yield probability, posterior(log_densities, priors)[:, k], 1e-5
+        joint = np.exp(log_densities) * priors
+        yield probability, joint[:, k] / joint.sum(axis=1), 1e-5
+    assert len(title)
+
+
+@computes("(5.4)")
+def log_odds_of_two(run: RunFolder, *shown: Any) -> Pairs:
+    (x, y, other), (_, _, score), title = shown
+    log_densities, priors = law_at(run, x, y)
+    yield score - other, log_odds(log_densities[:, 1], log_densities[:, 0], priors[1]), 2e-5
+    assert len(title)
+
+
+@computes("(5.16)")
+def posterior_of_three(run: RunFolder, *shown: Any) -> Pairs:
+    first, third, printed = shown
+    for k, (x, y, probability) in zip((0, 2), (first, third), strict=True):
+        yield probability, posterior(*law_at(run, x, y))[:, k], 1e-5
+    losses = []
+    for index in range(run.config.n_seeds):
+        split = split_of(run.config, run.prepared.source, index)
+        P = posterior(*law_at(run, *split.X[split.test].T))
+        losses.append(mean_cross_entropy(split.classes.labels[split.test], P))
+    yield float(printed[0][1]), np.mean(losses), 1e-3
+
+
+@computes("(5.17)")
+def scores_of_three(run: RunFolder, *shown: Any) -> Pairs:
+    first, third, title = shown
+    for k, (x, y, score) in zip((0, 2), (first, third), strict=True):
+        yield score, class_scores(*law_at(run, x, y))[:, k], 1e-5
+    assert len(title)
 
 
 # Section 6.1: units, gates, and functions from steps.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file
+from scipy.stats import t
 
 from mlcli.backpropagation.activations import elu, identity, leaky_relu, relu
 from mlcli.backpropagation.backpropagation import backward, forward
@@ -15,11 +16,13 @@ from mlcli.backpropagation.initialisation import draw_weights, variance
 from mlcli.backpropagation.layers import DenseLayer, new_batch_norm, normalise
 from mlcli.classification.softmax import softmax
 from mlcli.experiments.networks.member_groups import loss_of, network_of, view_of
+from mlcli.experiments.propagate.draws import N_DRAWS, SIZES
 from mlcli.experiments.propagate.measurements import measure_signals, measure_signs
 from mlcli.experiments.train_mlp.numpy_engine import as_network
 from mlcli.neural import schedules
 from mlcli.neural.batches import member_rows
 from mlcli.neural.device import DTYPES
+from mlcli.neural.initialisation import draw_weights as draw_initial
 from mlcli.neural.initialisation import weight_variance
 from mlcli.neural.mean_field import activation_curve, moments, variances
 from mlcli.neural.mlp import MLP
@@ -220,6 +223,60 @@ def linear_network(run: RunFolder, columns: Any, lines: Any) -> Pairs:
 
 def theory(run: RunFolder, activation: str, init: str) -> Any:
     return variances(activation, init, [run.config.width] * (min(run.config.depths) + 2))
+
+
+def layers_over_draws(run: RunFolder, init: str) -> tuple[list[Any], list[Any]]:
+    """z^(l) and delta^(l) of the linear network of `propagate` for each draw, (draws, n) each."""
+    x, delta = (
+        stream(run.config.seed, f"draws {name}").standard_normal(n)
+        for name, n in (("input", SIZES[0]), ("errors", SIZES[-1]))
+    )
+    x, delta = (values / np.sqrt((values**2).mean()) for values in (x, delta))
+    signals, errors = [], []
+    for index in range(N_DRAWS):
+        rng = stream(run.config.seed, "draws", index)
+        weights = [draw_initial(rng, init, pair, *pair, 1.0) for pair in pairwise(SIZES)]
+        network = tuple(DenseLayer(W.T, np.zeros(W.shape[1]), identity()) for W in weights)
+        caches = forward(network, x[None])[1]
+        signals.append([seen.z[0] for seen in caches[:-1]])
+        errors.append([one.delta[0] for one in backward(network, caches, delta[None])[:-1]])
+    return tuple([np.stack(one) for one in zip(*every, strict=True)] for every in (signals, errors))
+
+
+@computes("(7.4)")
+def mean_of_an_activation(run: RunFolder, columns: Any, lines: Any) -> Pairs:
+    layer, mean, low, high = columns
+    z, _ = layers_over_draws(run, "xavier")
+    yield mean, np.array([one.mean() for one in z]), DIGITS
+    spread = [one.mean(axis=1).std(ddof=1) / np.sqrt(N_DRAWS) for one in z]
+    yield (high - low) / 2, t.ppf(0.975, N_DRAWS - 1) * np.array(spread), 1e-6
+    yield layer, np.arange(1, layer.size + 1), 0
+    assert (np.abs(mean) < 4 * np.array(spread)).all()
+    assert len(lines)
+
+
+@computes("(7.11)")
+def errors_of_a_linear_network(run: RunFolder, columns: Any, lines: Any) -> Pairs:
+    layer, variance_, theory_ = columns
+    yield layer, np.arange(1, layer.size + 1), 0
+    _, delta = layers_over_draws(run, "xavier")
+    yield variance_, np.array([one.var(axis=0, ddof=1).mean() for one in delta]), DIGITS
+    # n^(l+1) Var(w^(l+1)), from the output to the first layer.
+    factors = [2 * n_out / (n_in + n_out) for n_in, n_out in list(pairwise(SIZES))[:0:-1]]
+    yield theory_, np.cumprod(factors)[::-1], DIGITS
+    yield variance_, theory_, 0.06
+    assert len(lines)
+
+
+@computes("(7.12)")
+def errors_of_the_last_hidden_layer(run: RunFolder, columns: Any, lines: Any) -> Pairs:
+    terms, variance_, low, high = columns
+    _, delta = layers_over_draws(run, "lecun")
+    yield variance_, delta[-1].var(axis=0, ddof=1).mean(), DIGITS
+    yield terms, SIZES[-1], 0
+    # K terms of variance 1 / n^(L), and not n^(K) of them.
+    assert low < SIZES[-1] / SIZES[-2] < high
+    assert len(lines)
 
 
 @computes("(7.9)")

@@ -43,6 +43,11 @@ class LogisticExperiment(Experiment["LogisticConfig", "PreparedLogistic"]):
 
         return display(metrics)
 
+    def next_command(self, metrics: Mapping[str, Any]) -> str:
+        from mlcli.experiments.logistic.display import next_command
+
+        return next_command(metrics)
+
     def draw(self, folder: Path) -> dict[str, Figure]:
         from mlcli.experiments.logistic.figures import figures
 

@@ -24,6 +24,34 @@ ABOUT = About(
             "A model of two features alone: the colour is the probability, the line the decision "
             "boundary, the points are test rows of the first seed.",
         ),
+        "densities": Caption(
+            "(5.4) and (5.17)",
+            "Left: contours of the density of each class over test rows. Right: contours of the "
+            "log odds, with the line of 0; of more than two classes the areas of the largest "
+            "score.",
+            "Left: class densities p(x|C_k), each in tenths of its largest value (0.1 to 0.9), in "
+            "the plane of two features. They are those that the rows are drawn from, where these "
+            "are known, else normal classes of one covariance, estimated from the training rows "
+            "of the first seed. Right: the log odds a(x) from them, or the class with the largest "
+            "score a_k.",
+        ),
+        "posterior": Caption(
+            "(5.3) and (5.16)",
+            "Two planes coloured by probability: from the densities and from the fit. Thin lines, "
+            "the boundaries of several fits, scatter about the thick one.",
+            "Left: the posterior that Bayes' theorem makes of the class densities. Right: the fit "
+            "to the first seed, with the boundaries of the fits of up to 16 seeds over the one of "
+            "the densities.",
+        ),
+        "information": Caption(
+            "(C.1) and (C.11)",
+            "Left: the curve -ln p with test rows on it and a line at their mean. Right: points "
+            "on a rising straight line.",
+            "Left: a row's information is -ln of the probability that the fit gave to its class; "
+            "the log loss is the mean over the test rows of the first seed. Right: polynomials "
+            "fitted to the notes' cubic; under normal noise of known variance -ln likelihood is "
+            "the squared error times beta/2, plus ln(2 pi/beta)/2.",
+        ),
         "curves": Caption(
             "(5.2)",
             "Left: recall against false-positive rate. Right: precision against recall.",
@@ -74,10 +102,14 @@ ABOUT = About(
         "n_nonzero",
     ),
     tables=(
+        "borders",
         "boundary",
         "calibration",
         "confusion",
         "curves",
+        "densities",
+        "information",
+        "normal_model",
         "points",
         "saturation",
         "saturation_errors",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from mlcli.experiments.logistic.plane_figures import boundary, densities, posteriors
 from mlcli.plotting import (
     COLOURS,
     Array,
@@ -20,30 +19,39 @@ from mlcli.plotting import (
     numbers,
     read_table,
     shade,
+    shortened,
     where,
 )
 
-MARKERS = "o^sDvP*Xhd"
-# From the first class to the second, white where the model can't tell.
-TWO = LinearSegmentedColormap.from_list("two", [COLOURS[0], "#FFFFFF", COLOURS[1]])
+# The most letters of a class's name, and how many fit below a column side by side.
+MOST_LETTERS = 24
+LETTERS_A_COLUMN = 6
 
 
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
     names = (
+        "borders",
         "boundary",
-        "points",
-        "curves",
-        "thresholds",
         "calibration",
         "confusion",
+        "curves",
+        "densities",
+        "information",
+        "normal_model",
+        "points",
         "saturation",
         "saturation_errors",
         "separable",
+        "thresholds",
     )
     tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
+    in_plane = (tables["points"], tables["confusion"])
     return {
-        "boundary": boundary(tables["boundary"], tables["points"], tables["confusion"]),
+        "boundary": boundary(tables["boundary"], tables["borders"], *in_plane),
+        "densities": densities(tables["densities"], *in_plane),
+        "posterior": posteriors(tables["densities"], tables["borders"], *in_plane),
+        "information": information(tables["information"], tables["normal_model"]),
         "calibration": calibration(tables["calibration"]),
         "confusion": confusion(tables["confusion"]),
         "curves": curves(tables["curves"]),
@@ -51,61 +59,6 @@ def figures(folder: Path) -> dict[str, Figure]:
         "separable": separable(tables["separable"]),
         "threshold": threshold(tables["thresholds"]),
     }
-
-
-def boundary(table: Table, points: Table, counts: Table) -> Figure:
-    """Probability and decision over a plane, with test rows."""
-    if not table["x"]:
-        return nothing_to_draw(
-            "There are no two features that vary: no plane to draw a boundary in."
-        )
-    classes = distinct(counts["class"])
-    x, y = (np.unique(numbers(table[key])) for key in ("x", "y"))
-    shape = (y.size, x.size)
-    p = numbers(table["probability"]).reshape(shape)
-    called = np.array([classes.index(name) for name in table["class"]]).reshape(shape)
-    figure = new_figure(6.4, 4.8)
-    axes = figure.add_subplot()
-    axes.grid(visible=False)
-    if len(classes) == 2:
-        filled = axes.contourf(x, y, p, levels=np.linspace(0, 1, 11), cmap=TWO, alpha=0.55)
-        figure.colorbar(filled, ax=axes, label=f"probability of class {classes[1]}")
-    else:
-        hues = [COLOURS[k % len(COLOURS)] for k in range(len(classes))]
-        axes.contourf(
-            x, y, called, levels=np.arange(len(classes) + 1) - 0.5, colors=hues, alpha=0.25
-        )
-    for border, level in _borders(p, called, len(classes)):
-        axes.contour(x, y, border, levels=[level], colors="black", linewidths=1.2)
-    for k, name in enumerate(classes):
-        rows = where(points, **{"class": name})
-        axes.plot(
-            numbers(rows["x"]),
-            numbers(rows["y"]),
-            MARKERS[k % len(MARKERS)],
-            color=COLOURS[k % len(COLOURS)],
-            markersize=4.5,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
-            label=f"class {name}",
-        )
-    axes.set_xlabel(points["x_name"][0])
-    axes.set_ylabel(points["y_name"][0])
-    axes.set_title("Decision boundary in the plane of two features")
-    if len(classes) <= 20:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=5, fontsize=9)
-    return figure
-
-
-def _borders(p: Array, called: Array, n_classes: int) -> Iterator[tuple[Array, float]]:
-    """Heights and a level whose contour is a border: of two classes smooth, in the probability."""
-    if n_classes == 2 and len(np.unique(called)) == 2:
-        yield p, float(p[called == 0].max() + p[called == 1].min()) / 2
-        return
-    for k in range(1, n_classes):
-        # One class against those before it: its border with them, drawn once.
-        if len(np.unique(called >= k)) == 2:
-            yield (called >= k).astype(float), 0.5
 
 
 def _curve(axes: Axes, x: Array, table: Table, name: str, colour: str, label: str) -> None:
@@ -186,8 +139,10 @@ def confusion(table: Table) -> Figure:
     K = len(classes)
     rows = numbers(table["rows"]).reshape(K, K)
     share = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-300)
-    size = max(3.6, 0.55 * K + 1.6)
-    figure = new_figure(size + 0.4, size)
+    # Names take space on the left and, aslant, below.
+    longest = min(max(map(len, classes)), MOST_LETTERS) * 0.08
+    size = max(3.2, 0.55 * K + 1.2)
+    figure = new_figure(size + 0.7 + longest, size + 0.4 + 0.65 * longest)
     axes = figure.add_subplot()
     axes.grid(visible=False)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
@@ -203,12 +158,71 @@ def confusion(table: Table) -> Figure:
                     fontsize=9,
                     color="white" if share[i, j] > 0.6 else "black",
                 )
-    axes.set_xticks(range(K), classes)
-    axes.set_yticks(range(K), classes)
+    names = [shortened(name, MOST_LETTERS) for name in classes]
+    aslant = max(map(len, names)) > LETTERS_A_COLUMN
+    axes.set_xticks(
+        range(K),
+        names,
+        rotation=40 if aslant else 0,
+        ha="right" if aslant else "center",
+        rotation_mode="anchor" if aslant else "default",
+    )
+    axes.set_yticks(range(K), names)
     axes.set_xlabel("called")
     axes.set_ylabel("class")
     axes.set_title("Test rows of a class, %")
     return figure
+
+
+def information(rows: Table, line: Table) -> Figure:
+    """-ln p and the test rows on it, and -ln likelihood against the squared error."""
+    figure = new_figure(8.6, 4.2)
+    left, right = figure.subplots(1, 2)
+    p, nats = numbers(rows["probability"]), numbers(rows["information"])
+    mean, highest = float(nats.mean()), max(float(nats.max()), 3.0)
+    at = np.linspace(np.exp(-highest), 1, 400)
+    left.plot(at, -np.log(at), color="black", linewidth=1.2, label="information, -ln p")
+    left.plot(p, nats, "o", color=COLOURS[0], markersize=4, alpha=0.5, label="test rows")
+    left.axhline(mean, color=COLOURS[1], label="their mean: the log loss")
+    # On the left there is space below the curve.
+    left.text(0.0, mean + 0.01 * highest, f"{mean:.4g} nats", va="bottom", color=COLOURS[1])
+    left.set_xlim(-0.02, 1.02)
+    left.set_ylim(-0.03 * highest, 1.05 * highest)
+    left.set_xlabel("p, the fit's probability of the row's own class")
+    left.set_ylabel("information of the row, nats")
+    left.set_title("The log loss is an average of -ln p")
+    left.legend(loc="upper right")
+    mse, found = numbers(line["mse"]), numbers(line["cross_entropy"])
+    order = np.argsort(mse)
+    theory = numbers(line["line"])
+    right.plot(mse[order], theory[order], color="black", linewidth=1.2, label="theory (C.11)")
+    right.plot(mse, found, "o", color=COLOURS[2], label="polynomials, by their degree")
+    _degrees(right, mse, found, line["degree"])
+    right.set_xlabel("mean squared error of the test rows")
+    right.set_ylabel("-ln likelihood of a test row, nats")
+    right.set_title("Normal noise: the squared error is a log loss")
+    right.legend(loc="upper left")
+    return figure
+
+
+def _degrees(axes: Axes, x: Array, y: Array, degrees: list[str]) -> None:
+    """The degrees beside their points; those of points that lie together in one list."""
+    near = 0.08 * max(float(np.ptp(x)), 1e-300)
+    places: list[tuple[float, float, list[str]]] = []
+    for i in np.argsort(x):
+        if places and x[i] - places[-1][0] < near:
+            places[-1][2].append(degrees[i])
+        else:
+            places.append((float(x[i]), float(y[i]), [degrees[i]]))
+    for at, height, texts in places:
+        axes.annotate(
+            ", ".join(texts),
+            (at, height),
+            (6, -4),
+            textcoords="offset points",
+            va="top",
+            fontsize=9,
+        )
 
 
 def saturation(table: Table, errors: Table) -> Figure:

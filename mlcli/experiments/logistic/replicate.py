@@ -18,6 +18,8 @@ from mlcli.datasets.split import stratified_indices
 from mlcli.errors import DataError
 from mlcli.experiments.logistic.classes import TargetClasses, classes_of, fit_from_config
 from mlcli.experiments.logistic.config import LogisticConfig
+from mlcli.experiments.logistic.densities import Plane, PlaneOutcome, plane_outcome
+from mlcli.experiments.logistic.likelihood import log_likelihood_of, rows_information
 from mlcli.experiments.logistic.studies import Saturation, Separable, saturation, separable
 from mlcli.rng import stream
 from mlcli.scores import (
@@ -53,7 +55,11 @@ class LogisticOutcome:
         precision: precision at even recalls, the same.
         by_threshold: precision, recall and accuracy at even p_0, (3, N_GRID), of two classes.
         calibration: of class 1 of two, of the predicted class of more.
-        information: of the cells of the test rows; of the truth where p(C_1|x) is known.
+        information: of the cells of the test rows; of the rows themselves; of the truth where
+            p(C_1|x) is known.
+        entropy_of_x: H of the cells or rows alone, without their classes, by the same names.
+        log_likelihood: ln of (5.23) of the test rows.
+        plane: result in the plane of two features; None if there is none.
         certificate: of the fit on the training rows.
         no_minimum: why E has no finite minimum on the training rows; None where it may have one.
         saturation, separable: results of the studies.
@@ -67,6 +73,9 @@ class LogisticOutcome:
     by_threshold: Array | None
     calibration: Calibration
     information: dict[str, Information]
+    entropy_of_x: dict[str, float]
+    log_likelihood: float
+    plane: PlaneOutcome | None
     certificate: Certificate
     no_minimum: str | None
     saturation: Saturation
@@ -103,7 +112,9 @@ def split_of(config: LogisticConfig, source: Source, index: int) -> LogisticSpli
     return LogisticSplit(data.X, classes, train, test, data)
 
 
-def run_replicate(config: LogisticConfig, source: Source, index: int) -> LogisticOutcome:
+def run_replicate(
+    config: LogisticConfig, source: Source, index: int, plane: Plane | None
+) -> LogisticOutcome:
     """Fit on the training rows of a seed and score the rest."""
     split = split_of(config, source, index)
     labels, K = split.classes.labels, split.classes.size
@@ -118,7 +129,9 @@ def run_replicate(config: LogisticConfig, source: Source, index: int) -> Logisti
     bins = calibration(right, chosen, config.n_calibration_bins)
     scores = _scores(config, model, split, P, counts) | areas
     scores["test_calibration_error"] = bins.expected_error
-    every = {"cells": _cells(P, t)}
+    cells = _cells(P, t)
+    every = {"cells": cells[0], "rows": rows_information(P, t)}
+    of_x = {"cells": cells[1], "rows": float(np.log(t.size)), "truth": float(np.log(t.size))}
     truth = split.data.class_probability
     if truth is not None and config.positive in (None, 1.0):
         every["truth"] = _against_truth(truth(split.X[split.test]), P)
@@ -130,6 +143,13 @@ def run_replicate(config: LogisticConfig, source: Source, index: int) -> Logisti
         rates_at_thresholds(t == 1, P[:, 1], GRID) if K == 2 else None,
         bins,
         every,
+        {name: of_x[name] for name in every},
+        log_likelihood_of(P, t),
+        None
+        if plane is None
+        else plane_outcome(
+            config, source, split.X, split.classes, (split.train, split.test), plane
+        ),
         model.fit.certificate,
         why_no_minimum(model.fit, split.classes.names),
         saturation(config, model),
@@ -216,8 +236,8 @@ def curves(
     return roc, precision, areas
 
 
-def _cells(P: Array, t: Ints) -> Information:
-    """(C.5) for the test rows in cells of similar predictions.
+def _cells(P: Array, t: Ints) -> tuple[Information, float]:
+    """(C.5) for the test rows in cells of similar predictions, and the entropy of the cells.
 
     p(cell, k) is the share of rows, q(cell, k) the share of the cell times its mean prediction.
     With single rows as cells the entropy of p would be 0 and the divergence the loss itself.
@@ -228,7 +248,13 @@ def _cells(P: Array, t: Ints) -> Information:
     for rows in np.array_split(order, min(N_CELLS, t.size)):
         p.append(np.bincount(t[rows], minlength=K) / t.size)
         q.append(P[rows].sum(axis=0) / t.size)
-    return information(np.array(p), np.array(q))
+    return information(np.array(p), np.array(q)), entropy_of_cells(np.array(p))
+
+
+def entropy_of_cells(p: Array) -> float:
+    """-sum_c p(c) ln p(c) of cells, from the shares of rows of each cell and class, (C, K)."""
+    shares = p.sum(axis=1)
+    return information(shares, shares).entropy
 
 
 def _against_truth(p_true: Array, P: Array) -> Information:

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from mlcli.certificate import Certificate
 from mlcli.classification.classifier import LogisticModel, coefficients
 from mlcli.classification.softmax import n_columns
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
 from mlcli.errors import DataError, InputError
 from mlcli.experiments.experiment import Context, Prepared
-from mlcli.experiments.logistic import streamed, tables
+from mlcli.experiments.logistic import densities, likelihood, streamed, tables
 from mlcli.experiments.logistic.classes import (
     TargetClasses,
     class_weights_of,
@@ -150,14 +151,15 @@ def run(prepared: PreparedLogistic, context: Context) -> Result:
             f"curves from counts in bins, off by {fits.auc_error:.0e} at the most"
         )
         return _result(config, source, fits.split, fits.model, fits.outcomes, [warning])
+    split = prepared.split
+    assert split is not None
+    plane = tables.plane_for(config, source.feature_names, split)
     found: list[LogisticOutcome] = []
     for one in context.workers.map_ordered(
-        lambda index: run_replicate(config, source, index), range(config.n_seeds)
+        lambda index: run_replicate(config, source, index, plane), range(config.n_seeds)
     ):
         found.append(one)
         context.progress(len(found), config.n_seeds, reading=Reading(seed=len(found) - 1))
-    split = prepared.split
-    assert split is not None
     labels = split.classes.labels[split.train]
     model = fit_from_config(
         config, split.X[split.train], labels, split.classes.size, related=split.data.related
@@ -174,16 +176,26 @@ def _result(
     warnings: list[str],
 ) -> Result:
     left_out = model.design.basis.left_out_terms(source.feature_names)
-    boundary, plane_warnings = tables.boundary_table(config, source.feature_names, split)
     metadata, arrays = functions.encode([Standardised(model.design, model.fit.W, model.intercept)])
+    in_plane = _Plane.of(config, source, split, found)
+    of_normal, normal_points = likelihood.normal_model(config.seed)
     return Result(
-        metrics=_metrics(config, split.classes, found) | left_out_entry(left_out),
+        metrics=_metrics(config, split.classes, found)
+        | in_plane.metrics
+        | {
+            "likelihood": _likelihood(model, split, found),
+            "normal_model": of_normal,
+        }
+        | left_out_entry(left_out),
         tables={
-            "boundary": boundary,
+            **in_plane.tables,
             "calibration": tables.calibration_table(found),
             "confusion": tables.confusion_table(split.classes, found),
             "curves": tables.curves_table(found),
-            "points": tables.points_table(config, source.feature_names, split),
+            "information": likelihood.information_table(
+                model, split.X, split.classes, split.test[: tables.MAX_POINTS]
+            ),
+            "normal_model": normal_points,
             "saturation": tables.saturation_table(config, found),
             "saturation_errors": tables.saturation_errors_table(config, found),
             "separable": tables.separable_table(config, found),
@@ -195,13 +207,69 @@ def _result(
         | left_out_entry(left_out)
         | {"functions": metadata},
         determinism=DETERMINISM,
-        warnings=[*left_out_notes(left_out), *warnings, *plane_warnings, *_warnings(found)],
+        warnings=[*left_out_notes(left_out), *warnings, *_warnings(found)],
         certificates={
             "logistic regression": [one.certificate for one in found],
             "separable classes with l2": [one.separable.certificate for one in found],
         },
+        unfinished=in_plane.certificates,
         certificate_hint=_hint(config, found),
     )
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """What a run shows in the plane of two features: its tables, numbers and certificates."""
+
+    tables: Mapping[str, Columns]
+    metrics: Metrics
+    certificates: Mapping[str, Sequence[Certificate]]
+
+    @classmethod
+    def of(
+        cls,
+        config: LogisticConfig,
+        source: Source,
+        split: LogisticSplit,
+        found: Sequence[LogisticOutcome],
+    ) -> _Plane:
+        names, classes = source.feature_names, split.classes
+        plane = tables.plane_for(config, names, split)
+        outcomes = [one.plane for one in found if one.plane is not None]
+        model = law = None
+        metrics: Metrics = {}
+        if plane is not None:
+            model = densities.fit_in_plane(config, split.X, classes, split.train, plane)
+            law = densities.law_of(config, source, split.X, classes, split.train, plane)
+            metrics = densities.densities_metrics(
+                None if law is None else law[0],
+                outcomes,
+                [names[k] for k in plane.of],
+                densities.count_weights(model, classes.size),
+                split.train.size,
+                split.test.size,
+            )
+        return cls(
+            {
+                "borders": densities.borders_table(outcomes),
+                "boundary": tables.boundary_table(config, classes, model, plane),
+                "densities": densities.densities_table(law, model, classes, plane),
+                "points": tables.points_table(names, split, plane),
+            },
+            metrics,
+            {"fits of two features": [one.certificate for one in outcomes]} if outcomes else {},
+        )
+
+
+def _likelihood(
+    model: LogisticModel, split: LogisticSplit, found: Sequence[LogisticOutcome]
+) -> Metrics:
+    """ln of (5.23) over all test rows, and the first rows of the first seed one by one."""
+    return {
+        "log_likelihood": summary([one.log_likelihood for one in found], "log_likelihood"),
+        "n_test": int(found[0].confusion.sum()),
+        "first_rows": likelihood.first_rows(model, split.X, split.classes, split.test),
+    }
 
 
 def _metrics(
@@ -211,16 +279,8 @@ def _metrics(
         name: summary([one.scores[name] for one in found], name, _rows(name, found))
         for name in found[0].scores
     }
-    metrics["information"] = {
-        name: {
-            term: summary([getattr(one.information[name], term) for one in found], term)
-            for term in ("entropy", "divergence", "cross_entropy")
-        }
-        | {
-            "largest_gap": float(max(one.information[name].gap for one in found)),
-        }
-        for name in found[0].information
-    }
+    metrics["information"] = {name: _information(name, found) for name in found[0].information}
+    metrics["most_confused"] = _most_confused(config, classes, found)
     ends, half = -1, int(np.searchsorted(shown_steps(config), config.n_study / 2))
     metrics["separable"] = {
         name: {
@@ -238,8 +298,52 @@ def _metrics(
         "n_classes": classes.size,
         "n_seeds": len(found),
         "threshold": config.threshold,
+        "positive": config.positive,
         "loss": config.loss,
         "solver": config.solver,
+    }
+
+
+def _information(name: str, found: Sequence[LogisticOutcome]) -> Metrics:
+    """The terms of (C.5), the entropy without the classes, and how far the log loss is from it.
+
+    For the rows themselves H(p, q) must be the log loss, by another route; the truth expects a log
+    loss from which that of the classes that were drawn differs by chance.
+    """
+    terms = [one.information[name] for one in found]
+    of_x = [one.entropy_of_x[name] for one in found]
+    losses = [one.scores["test_cross_entropy"] for one in found]
+    apart = [
+        loss - (one.cross_entropy - x) for one, x, loss in zip(terms, of_x, losses, strict=True)
+    ]
+    metrics: Metrics = {
+        term: summary([getattr(one, term) for one in terms], term)
+        for term in ("entropy", "divergence", "cross_entropy")
+    }
+    metrics["x"] = {"entropy": summary(of_x, "entropy")}
+    if name == "rows":
+        return metrics | {"largest_difference": float(np.abs(apart).max())}
+    return metrics | {"difference": summary(apart, "difference")}
+
+
+def _most_confused(
+    config: LogisticConfig, classes: TargetClasses, found: Sequence[LogisticOutcome]
+) -> Metrics:
+    """The class of which the largest share of the rows is called one other class, over all seeds.
+
+    `label` is what --positive takes for it.
+    """
+    counts = np.sum([one.confusion for one in found], axis=0)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    np.fill_diagonal(shares, -1.0)
+    i, j = divmod(int(shares.argmax()), classes.size)
+    value, name = classes.values[i], classes.names[i]
+    is_number = value is not None and name == f"{value:g}"
+    return {
+        "class": name,
+        "called": classes.names[j],
+        "share": float(shares[i, j]),
+        "label": value if is_number else name,
     }
 
 

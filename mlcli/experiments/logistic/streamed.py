@@ -24,9 +24,11 @@ from mlcli.experiments.logistic.classes import (
     strengths_of,
 )
 from mlcli.experiments.logistic.config import LogisticConfig
+from mlcli.experiments.logistic.densities import plane_outcome
 from mlcli.experiments.logistic.replicate import LogisticOutcome, LogisticSplit, why_no_minimum
 from mlcli.experiments.logistic.streamed_scores import StreamedScores
 from mlcli.experiments.logistic.studies import MAX_ROWS, saturation, separable
+from mlcli.experiments.logistic.tables import plane_for
 from mlcli.linear.arrays import EPSILON
 from mlcli.linear.basis import POWERS, Basis, count_columns, fit_basis
 from mlcli.linear.design import ColumnScaling, Design
@@ -283,6 +285,8 @@ class _Run:
         self._seeds = [_Seed(config, index, D, K) for index in range(config.n_seeds)]
         p = count_columns(config.basis, D, config.degree, config.intercept)
         self._chunk = max(FEWEST_ROWS, min(MOST_ROWS, CHUNK_CELLS // p))
+        # The planes are those of a sample.
+        self._plane = plane_for(config, source.feature_names, self._sample_split(0))
         self._at_once = max(1, HESSIAN_CELLS // (p * n_columns(K)) ** 2)
 
     def answer(self) -> StreamedFit:
@@ -388,7 +392,9 @@ class _Run:
                 "test_calibration_error": bins.expected_error,
             }
         )
-        model = seed.classifier(self._sample_split(seed.index))
+        split = self._sample_split(seed.index)
+        model, cells = seed.classifier(split), test.cells()
+        parts, plane = (split.train, split.test), self._plane
         return LogisticOutcome(
             scores,
             test.counts,
@@ -396,7 +402,12 @@ class _Run:
             precision,
             test.by_threshold(),
             bins,
-            {"cells": test.cells()},
+            {"cells": cells[0], "rows": test.rows()},
+            {"cells": cells[1], "rows": float(np.log(test.n_rows))},
+            test.log_likelihood,
+            None
+            if plane is None
+            else plane_outcome(config, self._source, split.X, split.classes, parts, plane),
             fit.certificate,
             why_no_minimum(fit, self._classes.names),
             saturation(config, model),

@@ -7,7 +7,14 @@ from numpy.typing import NDArray
 
 from mlcli.classification.information import Information, information
 from mlcli.experiments.logistic.config import LogisticConfig
-from mlcli.experiments.logistic.replicate import N_CELLS, N_GRID, curves, predicted_classes
+from mlcli.experiments.logistic.likelihood import log_likelihood_of
+from mlcli.experiments.logistic.replicate import (
+    N_CELLS,
+    N_GRID,
+    curves,
+    entropy_of_cells,
+    predicted_classes,
+)
 from mlcli.scores import (
     ThresholdCounts,
     brier_score,
@@ -53,6 +60,7 @@ class StreamedScores:
         self.calibration = calibration(NO_ROWS > 0, NO_ROWS, config.n_calibration_bins)
         self._cells = np.zeros((2, N_CELLS, K))
         self._sums = np.zeros(2)
+        self.log_likelihood = 0.0
 
     def add(self, P: Array, t: Ints) -> None:
         """Add probabilities (n, K) and classes (n,)."""
@@ -62,6 +70,7 @@ class StreamedScores:
         self.n_rows += n
         self.counts += confusion_matrix(t, predicted_classes(self._config, P), K)
         self._sums += [n * mean_cross_entropy(t, P), n * brier_score(t, P)]
+        self.log_likelihood += log_likelihood_of(P, t)
         for place, k in enumerate(self._of):
             self._add_odds(place, P, k, t == k)
         if K == 2:
@@ -118,10 +127,18 @@ class StreamedScores:
         accuracy = (hits + n_negative - false) / self.n_rows
         return np.stack([precision, hits / max(int(n_positive), 1), accuracy])
 
-    def cells(self) -> Information:
-        """(C.5) for the rows in cells of similar predictions, of about equal numbers of rows."""
+    def cells(self) -> tuple[Information, float]:
+        """(C.5) for the rows in cells of similar predictions, of about equal numbers of rows.
+
+        With the entropy of the cells.
+        """
         p, q = self._cells / self.n_rows
-        return information(p, q)
+        return information(p, q), entropy_of_cells(p)
+
+    def rows(self) -> Information:
+        """(C.5) for the rows, as `likelihood.rows_information`, from their likelihood."""
+        entropy, loss = float(np.log(self.n_rows)), -self.log_likelihood / self.n_rows
+        return Information(entropy, loss, entropy + loss)
 
 
 def _odds(P: Array, k: int) -> Array:

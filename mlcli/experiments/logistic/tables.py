@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.classification.classifier import LogisticModel
 from mlcli.errors import DataError
-from mlcli.experiments.logistic.classes import TargetClasses, fit_from_config
+from mlcli.experiments.logistic.classes import TargetClasses
 from mlcli.experiments.logistic.config import LogisticConfig
+from mlcli.experiments.logistic.densities import MAX_CLASSES, Plane, activations, short
 from mlcli.experiments.logistic.replicate import (
     N_GRID,
     LogisticOutcome,
@@ -27,6 +29,8 @@ from mlcli.result import Columns
 Array = NDArray[np.float64]
 MAX_POINTS = 400
 SIDE = 61
+# Of the range of the rows, around the boundary.
+MARGIN = 0.03
 
 
 def check_plane(config: LogisticConfig, names: Sequence[str]) -> None:
@@ -46,8 +50,8 @@ def check_plane(config: LogisticConfig, names: Sequence[str]) -> None:
             )
 
 
-def plane_of(config: LogisticConfig, names: Sequence[str], split: LogisticSplit) -> list[int]:
-    """Indices of the two features that are drawn; none if a feature is constant.
+def plane_for(config: LogisticConfig, names: Sequence[str], split: LogisticSplit) -> Plane | None:
+    """The two features that are drawn, with the range of the rows; None if one is constant.
 
     Unless they are named, those with the largest ratio of the variance between the classes to that
     within them, on the training rows.
@@ -63,50 +67,49 @@ def plane_of(config: LogisticConfig, names: Sequence[str], split: LogisticSplit)
         within = ((X - means[labels]) ** 2).sum(axis=0)
         ratio = np.where(between > 0, between / np.maximum(within, 1e-300), -1.0)
         of = sorted(np.argsort(-ratio, kind="stable")[:2].tolist())
-    return of if len(of) == 2 and (np.ptp(split.X[split.train][:, of], axis=0) > 0).all() else []
+    if len(of) < 2 or not (np.ptp(split.X[split.train][:, of], axis=0) > 0).all():
+        return None
+    X = split.X[:, of]
+    return Plane((of[0], of[1]), X.min(axis=0), X.max(axis=0))
 
 
 def boundary_table(
-    config: LogisticConfig, names: Sequence[str], split: LogisticSplit
-) -> tuple[Columns, list[str]]:
-    """Class and probability over the plane of two features, from a model of these two alone.
+    config: LogisticConfig,
+    classes: TargetClasses,
+    model: LogisticModel | None,
+    plane: Plane | None,
+) -> Columns:
+    """Class, probability and activations over the plane of two features.
 
-    Of two classes the probability is that of C_1, of more that of the most likely one.
+    Of two classes the probability is that of C_1, of more that of the most likely one. The
+    activations are the log odds (5.8) of C_1, or a_k of each class (5.19).
 
-    Returns:
-        The table, and a warning if the model is not certified.
+    Args:
+        config: validated parameters.
+        classes: of the rows.
+        model: of the two features alone, on the training rows of the first seed.
+        plane: the two features.
     """
-    of = plane_of(config, names, split)
     columns: dict[str, Any] = {key: [] for key in ("x", "y", "class", "probability")}
-    if not of:
-        return columns, []
-    X = split.X[:, of]
-    labels, K = split.classes.labels[split.train], split.classes.size
-    model = fit_from_config(config, X[split.train], labels, K)
-    low, high = X.min(axis=0), X.max(axis=0)
-    margin = 0.03 * (high - low)
-    x, y = (np.linspace(low[i] - margin[i], high[i] + margin[i], SIDE) for i in range(2))
-    grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)  # (SIDE^2, 2)
-    P = model.predict(grid)
-    predicted = predicted_classes(config, P)
-    certificate, warnings = model.fit.certificate, []
-    if not certificate.converged:
-        warnings.append(f"the fit of the plane in boundary.csv did not converge: {certificate}")
+    if model is None or plane is None:
+        return columns
+    K, points = classes.size, plane.grid(SIDE, MARGIN)[2]
+    P, A = model.predict(points), activations(model, points)
     columns = {
-        "x": grid[:, 0],
-        "y": grid[:, 1],
-        "class": [split.classes.names[k] for k in predicted],
+        "x": points[:, 0],
+        "y": points[:, 1],
+        "class": [classes.names[k] for k in predicted_classes(config, P)],
         "probability": (P[:, 1] if K == 2 else P.max(axis=1)).round(4),
     }
-    return columns, warnings
+    shown = range(1, 2) if K == 2 else range(K if K <= MAX_CLASSES else 0)
+    return columns | {f"score_{k}": short(A[:, k]) for k in shown}
 
 
-def points_table(config: LogisticConfig, names: Sequence[str], split: LogisticSplit) -> Columns:
+def points_table(names: Sequence[str], split: LogisticSplit, plane: Plane | None) -> Columns:
     """Test rows of the first seed in that plane."""
-    of = plane_of(config, names, split)
-    if not of:
+    if plane is None:
         return {key: [] for key in ("x_name", "y_name", "x", "y", "class")}
-    rows = split.test[:MAX_POINTS]
+    rows, of = split.test[:MAX_POINTS], plane.of
     return {
         "x_name": [names[of[0]]] * rows.size,
         "y_name": [names[of[1]]] * rows.size,

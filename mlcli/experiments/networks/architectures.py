@@ -97,7 +97,7 @@ class Perceptron:
         return MLP(
             self.sizes,
             generators,
-            activation=[variant.activation for variant in variants],
+            activation=[str(variant.h) for variant in variants],
             scheme=[variant.init for variant in variants],
             normalisation=self.normalisation,
             dropout=self.dropout,

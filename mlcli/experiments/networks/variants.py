@@ -17,7 +17,7 @@ from mlcli.config.networks import (
     sizes_of,
 )
 from mlcli.errors import InputError
-from mlcli.neural.activations import ACTIVATIONS
+from mlcli.neural.activations import alpha_of_each, find_activation
 
 # Parameters whose list is one value, such as the ends of a piecewise schedule.
 NO_COMPARISON = ("piecewise_ends", "piecewise_factors", "layers")
@@ -25,7 +25,7 @@ MAX_MEMBERS = 20_000
 # The name of the architecture where the user gives the layers.
 OWN_LAYERS = "own"
 # Parameters in which members of one group may differ.
-PER_MEMBER = ("activation", "init", "learning_rate", "l1", "l2")
+PER_MEMBER = ("activation", "alpha", "init", "learning_rate", "l1", "l2")
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,15 @@ class Variant:
         return (*common, self.learns_slopes)
 
     @property
+    def h(self) -> str | None:
+        """Its activation with its alpha, as ``leaky-relu 0.3``; None of a convolutional network."""
+        name = self.values.get("activation")
+        return None if name is None else alpha_of_each([name], self.values.get("alpha"))[name]
+
+    @property
     def learns_slopes(self) -> bool:
         """Whether the slopes of the activation are parameters."""
-        return "activation" in self.values and ACTIVATIONS[self.values["activation"]].learns_slope
+        return self.h is not None and find_activation(self.h).learns_slope
 
 
 def text(value: Any) -> str:
@@ -90,7 +96,11 @@ def text(value: Any) -> str:
 def variants_of(config: Any) -> list[Variant]:
     """Every combination of the values in a config, in their order.
 
-    If no learning rate is given, it is the default of the optimiser.
+    If no learning rate is given, it is the default of the optimiser. One alpha is that of the
+    activations which have one.
+
+    Raises:
+        InputError: alpha does not suit the activations.
     """
     shared = (MlpFields, CnnFields, FitFields, ScheduleFields)
     fields = {name: field for model in shared for name, field in model.model_fields.items()}
@@ -102,8 +112,12 @@ def variants_of(config: Any) -> list[Variant]:
     lists: list[Sequence[Any]] = [_listed(config, name) for name in names]
     compared = tuple(n for n, values in zip(names, lists, strict=True) if len(values) > 1)
     found = []
+    if "activation" in names:
+        _check_alphas(config.activation, config.alpha or ())
     for chosen in product(*lists):
         values = dict(zip(names, chosen, strict=True))
+        if "alpha" in values and find_activation(values["activation"]).alpha is None:
+            values["alpha"] = None
         if values["learning_rate"] is None:
             values["learning_rate"] = DEFAULT_RATES[values["optimiser"]]
         if "architecture" in values:
@@ -117,6 +131,22 @@ def _listed(config: Any, name: str) -> Sequence[Any]:
     if name == "architecture" and config.layers:
         return (OWN_LAYERS,)
     return getattr(config, name) or (None,)
+
+
+def _check_alphas(activations: Sequence[str], alphas: Sequence[float]) -> None:
+    """Refuse an alpha that no activation has or takes, and several where some have none."""
+    for alpha in alphas:
+        try:
+            alpha_of_each(activations, alpha)
+        except ValueError as error:
+            raise InputError(f"--{error}") from None
+    without = [name for name in activations if find_activation(name).alpha is None]
+    if len(alphas) > 1 and without:
+        raise InputError(
+            f"--alpha with {len(alphas)} values",
+            must="for activations that all have one",
+            got=f"{without[0]}, which has none",
+        )
 
 
 def lines_of(config: Any, architecture: str) -> tuple[str, ...]:

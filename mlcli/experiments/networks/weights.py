@@ -58,7 +58,7 @@ def model_info(
                 "members": [
                     {
                         "variant": "/".join(member.variant.path),
-                        "activation": member.variant.values.get("activation"),
+                        "activation": member.variant.h,
                         "seed_index": member.seed_index,
                         **_units(problem, member.seed_index),
                     }

@@ -44,6 +44,11 @@ class Propagate(Experiment["PropagateConfig", "PreparedPropagate"]):
 
         return display(metrics)
 
+    def next_command(self, metrics: Mapping[str, Any]) -> str:
+        from mlcli.experiments.propagate.display import next_command
+
+        return next_command(metrics)
+
     def draw(self, folder: Path) -> dict[str, Figure]:
         from mlcli.experiments.propagate.figures import figures
 

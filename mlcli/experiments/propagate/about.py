@@ -20,18 +20,28 @@ ABOUT = About(
     figures={
         "activations": Caption(
             "Figure 12",
-            "Eight activation functions: sigmoid and tanh level off on both sides, the others rise "
-            "on the right.",
-            "Activation functions. Sigmoid and tanh saturate on both sides. Sigmoid and ReLU are "
-            "never negative; of the others only tanh is odd, so that the notes' 'all but sigmoid "
-            "are zero centred' holds for tanh alone.",
+            "One panel for each activation function, the others grey behind it: sigmoid and tanh "
+            "level off on both sides, the others rise on the right.",
+            "Activation functions; blue, those of the notes' figure. Sigmoid and tanh saturate on "
+            "both sides. Sigmoid and ReLU are never negative; of the others only tanh is odd, so "
+            "that the notes' 'all but sigmoid are zero centred' holds for tanh alone.",
         ),
         "derivatives": Caption(
             "Figure 13",
-            "Derivatives of the activation functions: sigmoid's has a low hill of height 1/4, most "
-            "others go to 1 on the right.",
+            "One panel for the derivative of each activation function, the others grey behind it: "
+            "sigmoid's is a low hill of height 1/4, most others go to 1 on the right.",
             "Their derivatives, the h' of (7.1). Sigmoid's is at most 1/4; those of sigmoid and "
             "tanh vanish on both sides, ReLU's on the left.",
+        ),
+        "draws": Caption(
+            "(7.4), (7.9) to (7.19)",
+            "Three panels against the hidden layer: means of z around 0; variances of z, level for "
+            "lecun and falling for the others; variances of delta, level for he-fan-out.",
+            "A linear network of 16-32-64-128-10 with one input and one error of the outputs, over "
+            "400 draws of W. The mean of an activation is 0. Var(w) = 1/n_in of (7.10) keeps the "
+            "signal, 1/n_out of (7.18) the errors; where layers differ none keeps both, and "
+            "Xavier's (7.19) lies between. The errors of the last hidden layer sum over the 10 "
+            "outputs, (7.12) corrected. Theory is dashed and exact; bars are 95 % intervals.",
         ),
         "signs": Caption(
             "Figure 14, (7.23)",
@@ -61,6 +71,27 @@ ABOUT = About(
             "dashed. The axis is cut at 20 powers of 10. A curve that falls to the left is a "
             "vanishing gradient.",
         ),
+        "alive": Caption(
+            "Sections 7.1.1 and 7.1.2",
+            "Two tables, activation by initialisation: powers of 10 by which the signal or the "
+            "errors change, and training accuracy; cells that change little are framed in both.",
+            "Which initialisation keeps which activation alive. Left: the larger of the changes of "
+            "Var a forward and Var delta backward through the deepest networks, in powers of 10. "
+            "Framed: both change by at most 15 % a layer, the whole 95 % interval; dotted, a part "
+            "of it. Right: what the same pairs learn without normalisation. Being alive is needed, "
+            "not enough: a sigmoid with N(0, 1) weights keeps both variances because it is "
+            "saturated.",
+        ),
+        "alphas": Caption(
+            "(7.21), (7.22)",
+            "Two panels, leaky ReLU and ELU: the change of signal and errors rises with alpha from "
+            "14 powers of 10 lost towards none.",
+            "Why the notes want alpha large: change of Var a forward and Var delta backward "
+            "through the deepest networks with Xavier's weights, for which a leaky ReLU has the "
+            "factor (1 + alpha^2) / 2 a layer. He's weights make up for any slope. An ELU with "
+            "alpha above 1 has a slope above 1 left of 0, and its errors grow. Dashed: theory of a "
+            "wide network; bars are 95 % intervals; shaded: at most 15 % a layer.",
+        ),
         "batch_norm": Caption(
             "Section 7.3, (7.24)",
             "Left: with batch normalisation errors grow towards the first layers for every "
@@ -87,7 +118,7 @@ ABOUT = About(
         "forward.relu.he.depth_*.factor",
         "backward.sigmoid.xavier.depth_*.factor",
     ),
-    tables=("activations", "sign_points", "signals", "signs", "trains"),
+    tables=("activations", "draws", "sign_points", "signals", "signs", "alive", "alphas", "trains"),
     curves=(
         Curve(
             "signals",

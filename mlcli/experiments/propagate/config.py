@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import field_validator
 
 from mlcli.config.common import SeedFields, SourceFields
-from mlcli.config.fields import Degrees, Float, Floats, Int, Names, param
+from mlcli.config.fields import Degrees, Float, Floats, Int, Names, Unset, param
+from mlcli.neural.activations import alpha_of_each
 
 
 class PropagateConfig(SourceFields, SeedFields):
@@ -18,6 +21,14 @@ class PropagateConfig(SourceFields, SeedFields):
         ("sigmoid", "tanh", "relu", "leaky-relu", "elu", "gelu", "silu", "selu"),
         "Activation functions, as relu,tanh.",
         example="relu,tanh",
+    )
+    alpha: Annotated[Float | None, Unset] = param(
+        None,
+        "alpha of (7.21) and (7.22): slope of leaky-relu on the left, depth of elu (default: "
+        "leaky-relu 0.01, elu 1).",
+        example="0.3",
+        optional=True,
+        gt=0,
     )
     inits: Names = param(
         ("normal", "uniform", "xavier", "he", "lecun", "orthogonal"),
@@ -62,6 +73,14 @@ class PropagateConfig(SourceFields, SeedFields):
         lt=1,
     )
     n_seeds: Int = param(8, "Networks that are drawn for each measurement.", ge=1, le=1000)
+
+    def h(self, name: str) -> str:
+        """One of the activations with its alpha, as ``leaky-relu 0.3``.
+
+        Raises:
+            ValueError: alpha is given, and no activation has one, or it is not in its range.
+        """
+        return alpha_of_each(self.activations, self.alpha)[name]
 
     @field_validator("activations", "inits")
     @classmethod

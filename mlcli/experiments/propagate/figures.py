@@ -26,8 +26,8 @@ from mlcli.plotting import (
 
 # Eight activations: beyond the palette's six, grey and black.
 PALETTE = (*COLOURS, POINTS, "black")
-# Curves that lie on one another are told apart by their dashes.
-DASHES = ("-", "-", "-", "--", "-.", ":", "-", "--")
+# The activations that figures 12 and 13 of the notes have.
+OF_FIGURE_12 = ("sigmoid", "tanh", "relu", "leaky-relu", "elu")
 # Powers of 10 that a panel of variances shows.
 CUT = 20.0
 PANELS_A_ROW = 4
@@ -36,7 +36,7 @@ SHOWN = ("sigmoid", "tanh", "relu")
 
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
-    names = ("activations", "sign_points", "signals", "signs", "trains")
+    names = ("activations", "sign_points", "signals", "signs", "trains", "alive", "draws", "alphas")
     tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
     signals = tables["signals"]
     deepest = max(distinct(signals["depth"]), key=int)
@@ -45,9 +45,12 @@ def figures(folder: Path) -> dict[str, Figure]:
     return {
         "activations": curves(tables["activations"], "value", "h(a)", "Activation functions"),
         "derivatives": curves(tables["activations"], "derivative", "h'(a)", "Their derivatives"),
+        "draws": draws(tables["draws"]),
         "signs": signs(tables["sign_points"], tables["signs"]),
         "forward": layers(plain, "forward", "Var a"),
         "backward": layers(plain, "backward", "Var delta"),
+        "alive": alive(tables["alive"], where(tables["trains"], normalisation="none"), deepest),
+        "alphas": alphas(tables["alphas"], deepest, float(tables["alive"]["most"][0])),
         "batch_norm": batch_norm(normalised),
         "trains": trains(tables["trains"]),
     }
@@ -58,25 +61,42 @@ def _colour(i: int) -> str:
 
 
 def curves(table: Table, key: str, label: str, title: str) -> Figure:
-    """One curve per activation."""
-    figure = new_figure(8.0, 4.6)
-    axes = figure.add_subplot()
-    for i, name in enumerate(distinct(table["activation"])):
-        rows = where(table, activation=name)
-        # The first curves are wide, so that later ones on top don't hide them.
-        axes.plot(
-            numbers(rows["a"]),
-            numbers(rows[key]),
-            label=name,
-            color=_colour(i),
-            linestyle=DASHES[i % len(DASHES)],
-            linewidth=3.2 - 0.2 * i,
-        )
-    axes.set_xlabel("a")
-    axes.set_ylabel(label)
-    axes.set_title(title)
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    """One panel per activation, the curves of the others behind it."""
+    names = distinct(table["activation"])
+    every = {name: where(table, activation=name) for name in names}
+    figure, panels = _panels(names, 2.3, 2.1)
+    for axes, name in zip(panels, names, strict=True):
+        for other in names:
+            if other != name:
+                rows = every[other]
+                axes.plot(
+                    numbers(rows["a"]),
+                    numbers(rows[key]),
+                    color=POINTS,
+                    alpha=0.45,
+                    linewidth=0.8,
+                    zorder=1,
+                )
+        rows = every[name]
+        colour = COLOURS[0] if name in OF_FIGURE_12 else COLOURS[1]
+        axes.plot(numbers(rows["a"]), numbers(rows[key]), color=colour, linewidth=2.6, label=name)
+        alpha = rows["alpha"][0]
+        axes.set_title(f"{name}, alpha {float(alpha):g}" if alpha else name)
+    figure.supxlabel("a")
+    figure.supylabel(label)
+    figure.suptitle(title)
     return figure
+
+
+def _panels(names: Sequence[str], width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A panel for each name with the same axes, at most `PANELS_A_ROW` side by side."""
+    n_columns = min(PANELS_A_ROW, len(names))
+    n_rows = -(-len(names) // n_columns)
+    figure = new_figure(width * n_columns + 0.8, height * n_rows + 0.9)
+    panels = np.atleast_1d(figure.subplots(n_rows, n_columns, sharex=True, sharey=True)).ravel()
+    for axes in panels[len(names) :]:
+        axes.axis("off")
+    return figure, list(panels[: len(names)])
 
 
 def signs(points: Table, shares: Table) -> Figure:
@@ -169,17 +189,12 @@ def _measured(
 def layers(table: Table, side: str, symbol: str) -> Figure:
     """One panel per activation, one line per initialisation."""
     names, inits = distinct(table["activation"]), distinct(table["init"])
-    n_columns = min(PANELS_A_ROW, len(names))
-    n_rows = -(-len(names) // n_columns)
-    figure = new_figure(2.6 * n_columns + 1.4, 2.5 * n_rows + 0.8)
-    panels = np.atleast_1d(figure.subplots(n_rows, n_columns, sharex=True, sharey=True)).ravel()
-    for axes, name in zip(panels, names, strict=False):
+    figure, panels = _panels(names, 2.6, 2.5)
+    for axes, name in zip(panels, names, strict=True):
         for i, init in enumerate(inits):
             rows = where(table, activation=name, init=init)
             _measured(axes, rows, side, _colour(i), init)
         axes.set_title(name)
-    for axes in panels[len(names) :]:
-        axes.axis("off")
     values = numbers(table[f"log10_{side}"])
     reach = min(CUT, 1.05 * float(np.nanmax(np.abs(values), initial=1.0)))
     panels[0].set_ylim(-reach, reach)
@@ -237,6 +252,12 @@ def _a_layer(logs: Array) -> float:
     return float(10.0 ** ((logs[0] - logs[-1]) / (logs.size - 1)))
 
 
+def _frame(i: int, j: int, colour: str, dash: str) -> Rectangle:
+    """A frame around the cell in row i and column j of an image."""
+    corner = (j - 0.46, i - 0.46)
+    return Rectangle(corner, 0.92, 0.92, fill=False, edgecolor=colour, linewidth=2, linestyle=dash)
+
+
 def trains(table: Table) -> Figure:
     """Training accuracy of every pair, framed where it trains."""
     names, inits = distinct(table["activation"]), distinct(table["init"])
@@ -256,19 +277,124 @@ def trains(table: Table) -> Figure:
             weight = "bold" if train[i, j] else "normal"
             axes.text(j, i, f"{value:.0f}", ha="center", va="center", color=colour, weight=weight)
             if not fail[i, j]:
-                frame = Rectangle(
-                    (j - 0.46, i - 0.46),
-                    0.92,
-                    0.92,
-                    fill=False,
-                    edgecolor=COLOURS[1],
-                    linewidth=2,
-                    linestyle="-" if train[i, j] else ":",
-                )
-                axes.add_patch(frame)
+                axes.add_patch(_frame(i, j, COLOURS[1], "-" if train[i, j] else ":"))
         axes.set_xticks(range(len(inits)), inits, rotation=35, ha="right")
         axes.set_yticks(range(len(names)), names)
         axes.grid(visible=False)
         axes.set_title(title)
     figure.colorbar(image, ax=panels, label="training accuracy, %", pad=0.02)
+    return figure
+
+
+def alive(table: Table, trained: Table, depth: str) -> Figure:
+    """The larger change of signal and errors in powers of 10, and what the same pairs learn."""
+    names, inits = distinct(table["activation"]), distinct(table["init"])
+    shape = len(names), len(inits)
+    # The titles need the room, however few pairs there are.
+    figure = new_figure(max(7.8, 1.35 * len(inits) + 3.2), 0.46 * len(names) + 2.3)
+    left, right = figure.subplots(1, 2, sharey=True)
+    forward, backward = (numbers(table[f"log10_{side}"]) for side in ("forward", "backward"))
+    larger = np.where(np.abs(forward) > np.abs(backward), forward, backward)
+    larger = np.where(np.isnan(forward + backward), np.nan, larger).reshape(shape)
+    drawn = np.nan_to_num(larger, nan=CUT)
+    image = left.imshow(drawn, cmap="PuOr", vmin=-CUT, vmax=CUT, aspect="auto")
+    for (i, j), value in np.ndenumerate(larger):
+        text = "out" if np.isnan(value) else f"{value:+.{1 if abs(value) < 9.95 else 0}f}"
+        colour = "black" if abs(drawn[i, j]) < 0.6 * CUT else "white"
+        left.text(j, i, text, ha="center", va="center", color=colour)
+    left.set_title("Signal or errors, the larger change")
+    figure.colorbar(image, ax=left, label="powers of 10", pad=0.02, extend="both")
+    accuracy = 100 * numbers(trained["accuracy"]).reshape(shape)
+    image = right.imshow(accuracy, cmap="cividis", vmin=0, vmax=100, aspect="auto")
+    for (i, j), value in np.ndenumerate(accuracy):
+        colour = "black" if value > 55 else "white"
+        right.text(j, i, f"{value:.0f}", ha="center", va="center", color=colour)
+    right.set_title("Training accuracy")
+    figure.colorbar(image, ax=right, label="%", pad=0.02)
+    is_alive, is_lost = (np.array(table[key]).reshape(shape) == "True" for key in ("alive", "lost"))
+    for axes in (left, right):
+        for (i, j), lost in np.ndenumerate(is_lost):
+            if not lost:
+                dash = "-" if is_alive[i, j] else ":"
+                axes.add_patch(_frame(i, j, COLOURS[2], dash))
+        axes.set_xticks(range(len(inits)), inits, rotation=35, ha="right")
+        axes.set_yticks(range(len(names)), names)
+        axes.grid(visible=False)
+    percent = 100 * (10.0 ** (float(table["most"][0]) / (int(depth) - 1)) - 1)
+    figure.suptitle(
+        f"Framed: both change by at most {percent:.0f} % a layer, through {depth} layers"
+    )
+    return figure
+
+
+def draws(table: Table) -> Figure:
+    """Mean of z, and variances of z and delta over draws of W, for three choices of Var(w)."""
+    figure = new_figure(10.2, 3.9)
+    panels = figure.subplots(1, 3)
+    last = max(int(text) for text in table["layer"])
+    columns = (
+        (panels[0], "signal", "mean", "Mean of z, (7.4)"),
+        (panels[1], "signal", "variance", "Variance of z, (7.9)"),
+        (panels[2], "errors", "variance", "Variance of delta, (7.11), (7.12)"),
+    )
+    inits = distinct(table["init"])
+    for axes, side, key, title in columns:
+        for i, init in enumerate(inits):
+            rows = where(table, init=init, side=side)
+            place = numbers(rows["layer"]) + 0.09 * (i - (len(inits) - 1) / 2)
+            mean = numbers(rows[key])
+            ends = np.stack([numbers(rows[f"{key}_ci_{end}"]) for end in ("low", "high")])
+            bars = np.abs(ends - mean)
+            axes.errorbar(place, mean, bars, fmt="o", markersize=4.5, color=COLOURS[i], label=init)
+            if key == "variance":
+                theory = numbers(rows["variance_theory"])
+                axes.plot(place, theory, "--", color=COLOURS[i], linewidth=1.2)
+                label = f"{init}\n{rows['equation'][0]}"
+                axes.text(last + 0.22, theory[-1], label, va="center", fontsize=9, color=COLOURS[i])
+        axes.set_title(title)
+        axes.set_xlabel("hidden layer")
+        axes.set_xticks(range(1, last + 1))
+        if key == "variance":
+            axes.set_xlim(0.75, last + 1.3)
+            axes.set_yscale("log", base=2)
+            axes.set_ylim(0.055, 1.6)
+            axes.set_yticks([1, 0.5, 0.25, 0.125, 0.0625], ["1", "1/2", "1/4", "1/8", "1/16"])
+    panels[0].axhline(0.0, color="black", linestyle="--", linewidth=1)
+    panels[0].text(1.5, 0.0, "theory", ha="center", va="bottom", fontsize=9)
+    return figure
+
+
+def alphas(table: Table, depth: str, most: float) -> Figure:
+    """Change of signal and errors against alpha, measured and by theory."""
+    names = distinct(table["activation"])
+    figure = new_figure(9.0, 4.2)
+    panels = np.atleast_1d(figure.subplots(1, len(names), sharey=True))
+    for axes, name in zip(panels, names, strict=True):
+        rows = where(table, activation=name)
+        alpha = numbers(rows["alpha"])
+        axes.axhspan(-most, most, color=COLOURS[2], alpha=0.15, linewidth=0)
+        axes.text(alpha[0], most, "alive", va="bottom", fontsize=9, color=COLOURS[2])
+        for side, colour, word, size in (
+            ("forward", COLOURS[0], "signal", 8),
+            ("backward", COLOURS[1], "errors", 4),
+        ):
+            mean = numbers(rows[f"log10_{side}"])
+            ends = np.stack([numbers(rows[f"log10_{side}_ci_{end}"]) for end in ("low", "high")])
+            there = ~np.isnan(mean)
+            bars = np.nan_to_num(np.abs(ends - mean))[:, there]
+            axes.plot(alpha, numbers(rows[f"log10_{side}_theory"]), "--", color=colour)
+            axes.errorbar(
+                alpha[there],
+                mean[there],
+                bars,
+                fmt="o",
+                markersize=size,
+                color=colour,
+                label=word,
+            )
+        axes.set_title(name)
+        axes.set_xlabel("alpha")
+    panels[0].set_ylabel(f"powers of 10 through {depth} layers")
+    panels[0].plot([], [], "k--", label="theory")
+    panels[0].legend(loc="lower right")
     return figure

@@ -21,6 +21,12 @@ NORMALISATIONS = ("none", "batch")
 # draw a^(1) has the variance of the inputs.
 SIGN_DEPTH, SIGN_LAYER, SIGN_SCHEME = 2, 2, "xavier"
 POINT_ROWS, POINT_NEURONS = 25, 8
+# The notes want alpha large. He's weights have the same factor for any slope, Xavier's don't.
+ALPHA_SCHEME = "xavier"
+ALPHAS: Mapping[str, tuple[float, ...]] = {
+    "leaky-relu": (0.01, 0.1, 0.3, 0.6, 0.9),
+    "elu": (0.3, 0.6, 1.0, 1.5, 2.0),
+}
 
 
 def _draw(
@@ -57,14 +63,28 @@ def measure_signals(
     X, delta = (_normal(config, name, config.n_rows) for name in ("rows", "errors"))
     gains: dict[float, list[str]] = {}
     for name in config.activations:
-        gains.setdefault(find_activation(name).negative_slope, []).append(name)
+        gains.setdefault(find_activation(config.h(name)).negative_slope, []).append(name)
     found = {}
     for depth in config.depths:
         for names in gains.values():
-            net = _draw(config, depth, names[0], scheme, normalisation)
+            net = _draw(config, depth, config.h(names[0]), scheme, normalisation)
             for name in names:
-                found[name, depth] = signals(net, name, X, delta)
+                found[name, depth] = signals(net, config.h(name), X, delta)
     return found
+
+
+def measure_alphas(config: PropagateConfig) -> Mapping[tuple[str, float], Signals]:
+    """Signals and errors of the deepest networks for each alpha of `ALPHAS`.
+
+    Xavier's weights don't depend on alpha, so that one draw serves all.
+    """
+    X, delta = (_normal(config, name, config.n_rows) for name in ("rows", "errors"))
+    net = _draw(config, max(config.depths), "linear", ALPHA_SCHEME, "none")
+    return {
+        (name, alpha): signals(net, find_activation(name).with_alpha(alpha).name, X, delta)
+        for name, alphas in ALPHAS.items()
+        for alpha in alphas
+    }
 
 
 @dataclass(frozen=True)
@@ -85,7 +105,7 @@ def measure_signs(config: PropagateConfig, activation: str) -> Signs:
     """Share of gradients of n weights of one neuron that have one sign, (7.23)."""
     shares = {}
     for normalisation in NORMALISATIONS:
-        net = _draw(config, SIGN_DEPTH, activation, SIGN_SCHEME, normalisation)
+        net = _draw(config, SIGN_DEPTH, config.h(activation), SIGN_SCHEME, normalisation)
         for size in config.batch_sizes:
             # One row has no variance for the normalisation.
             if normalisation == "none" or size > 1:

@@ -13,7 +13,13 @@ from mlcli.errors import DataError, InputError
 from mlcli.experiments.experiment import Context, Prepared
 from mlcli.experiments.propagate import tables
 from mlcli.experiments.propagate.config import PropagateConfig
-from mlcli.experiments.propagate.measurements import NORMALISATIONS, measure_signals, measure_signs
+from mlcli.experiments.propagate.draws import DRAWN, measure_draws
+from mlcli.experiments.propagate.measurements import (
+    NORMALISATIONS,
+    measure_alphas,
+    measure_signals,
+    measure_signs,
+)
 from mlcli.experiments.propagate.training import (
     N_TRIALS,
     TrainingRows,
@@ -58,6 +64,10 @@ def prepare(config: PropagateConfig, source: Source) -> PreparedPropagate:
     """
     _check_names("--activations", config.activations, KNOWN_ACTIVATIONS)
     _check_names("--inits", config.inits, KNOWN_INITS)
+    try:
+        config.h(config.activations[0])
+    except ValueError as error:
+        raise InputError(f"--{error}") from None
     device_of(config)
     if max(config.sign_counts) > config.width:
         raise InputError(
@@ -130,21 +140,33 @@ def run(prepared: PreparedPropagate, context: Context) -> Result:
             pieces["signals", normalisation, init] = partial(
                 measure_signals, config, init, normalisation
             )
+    pieces["alphas",] = partial(measure_alphas, config)
     for name in config.activations:
         pieces["signs", name] = partial(measure_signs, config, name)
+    for init in DRAWN:
+        pieces["draws", init] = partial(measure_draws, config.seed, init)
     found: dict[tuple[str, ...], Any] = {}
     for address, one in zip(
         pieces, workers.map_ordered(_in_one_thread, pieces.values()), strict=True
     ):
         found[address] = one
         context.progress(len(found), len(pieces))
-    signals, signs, trained = (
+    signals, signs, trained, drawn = (
         {address[1:]: one for address, one in found.items() if address[0] == word}
-        for word in ("signals", "signs", "training")
+        for word in ("signals", "signs", "training", "draws")
     )
+    by_alpha = found["alphas",]
+    studies = {
+        "alive": tables.alive(config, signals),
+        "draws": tables.draws(drawn),
+        "alphas": tables.alphas(config, by_alpha),
+    }
     return Result(
-        metrics=tables.metrics(config, rows, signals, signs, trained) | {"data_name": source.name},
+        metrics=tables.metrics(config, rows, signals, signs, trained)
+        | tables.study_metrics(config, signals, drawn, by_alpha)
+        | {"data_name": source.name},
         tables={
+            **studies,
             "activations": tables.activations(config),
             "sign_points": tables.sign_points(signs),
             "signals": tables.signals(config, signals),

@@ -170,7 +170,7 @@ def _train_members(
     net = MLP(
         sizes,
         [draw("weights") for draw in streams],
-        activation=activation,
+        activation=config.h(activation),
         scheme=[init for init, _ in members],
         normalisation=normalisation,
         device=device,

@@ -18,7 +18,9 @@ from mlcli.backpropagation.activations import (
     Leaky,
     PReLU,
     RReLU,
+    elu,
     identity,
+    leaky_relu,
 )
 from mlcli.backpropagation.layers import BatchNorm, DenseLayer, Network, parameters
 from mlcli.backpropagation.losses import softmax_cross_entropy, square
@@ -197,6 +199,8 @@ def _activation(name: str, slopes: Floats | None, m: int) -> ActivationFunction 
     if h.learns_slope:
         assert slopes is not None
         return PReLU(slopes[m].reshape(-1).copy())
+    if h.alpha is not None:
+        return leaky_relu(h.alpha) if h.is_leaky else elu(h.alpha)
     return ACTIVATIONS[name.replace("-", "_")]
 
 

@@ -213,14 +213,17 @@ def scores_of(plane: Plane) -> PlaneScores:
 
 
 def law_at(plane: Plane, X: Floats) -> Floats | None:
-    """p(t = k|x) at X (..., 2) by the law of the rows, (..., K); None where it is unknown."""
-    posterior = plane.source.posterior
-    if posterior is None:
+    """p(t = k|x) at X (..., 2) by Bayes's theorem (5.16) and the law of the rows, (..., K).
+
+    None where the law is unknown; NaN where no class has rows.
+    """
+    law = plane.source.class_law
+    if law is None or law.priors.size != plane.problem.n_outputs:
         return None
-    flat = posterior(X.reshape(-1, 2))
-    if flat.shape[1] != plane.problem.n_outputs:
-        return None
-    return np.asarray(flat.reshape(*X.shape[:-1], -1))
+    # Of a point without rows the difference of two infinities.
+    with np.errstate(invalid="ignore"):
+        P = softmax(law.log_densities(X.reshape(-1, 2)) + np.log(law.priors))
+    return P.reshape(*X.shape[:-1], -1)
 
 
 def grid_of(plane: Plane) -> Floats:
@@ -328,7 +331,11 @@ def _final_table(plane: Plane, points: Floats, Z: Floats) -> Columns:
     columns: dict[str, list[Any]] = {"x1": points[:, 0].tolist(), "x2": points[:, 1].tolist()}
     law = law_at(plane, points)
     if law is not None:
-        columns["law_class"] = np.array(plane.problem.class_names)[law.argmax(axis=1)].tolist()
+        names = np.array(plane.problem.class_names)[law.argmax(axis=1)].tolist()
+        there = np.isfinite(law[:, 0])
+        columns["law_class"] = [
+            one if here else None for one, here in zip(names, there, strict=True)
+        ]
         columns["law_probability"] = law.max(axis=1).round(DECIMALS).tolist()
     for j, z in enumerate(Z.T, start=1):
         columns[f"unit_{j}"] = z.round(DECIMALS).tolist()

@@ -149,7 +149,8 @@ def _draw_boundary(
     for name in frame.classes[1:]:
         here = found == name
         heights = np.where(here, p, 1.0 - p) if len(frame.classes) == 2 else here.astype(float)
-        if heights.min() < 0.5 < heights.max():
+        # Where no class has rows there is no law.
+        if np.nanmin(heights) < 0.5 < np.nanmax(heights):
             axes.contour(
                 frame.first,
                 frame.second,
