@@ -29,11 +29,14 @@ class ActivationFunction:
         derivative: h'(a) as a function of z = h(a), any shape to the same shape. All functions
             here are monotone, so z determines it and a need not be stored. At a kink it is the
             derivative from the left.
+        smooth: whether h has derivatives of every order; else h' or h'' jumps at a = 0, and z > 0
+            tells on which side a is.
     """
 
     name: str
     value: Callable[[Floats], Floats]
     derivative: Callable[[Floats], Floats]
+    smooth: bool = True
 
 
 def identity() -> ActivationFunction:
@@ -57,7 +60,7 @@ def relu() -> ActivationFunction:
     Not centred at zero, whatever the caption of figure 12 says.
     """
     return ActivationFunction(
-        "relu", lambda a: np.maximum(a, 0.0), lambda z: (z > 0).astype(z.dtype)
+        "relu", lambda a: np.maximum(a, 0.0), lambda z: (z > 0).astype(z.dtype), smooth=False
     )
 
 
@@ -76,6 +79,7 @@ def leaky_relu(alpha: float = 0.01) -> ActivationFunction:
         "leaky_relu",
         lambda a: np.maximum(alpha * a, a),
         lambda z: np.asarray(np.where(z > 0, 1.0, alpha), dtype=z.dtype),
+        smooth=False,
     )
 
 
@@ -89,7 +93,7 @@ def _exponential(name: str, alpha: float, scale: float) -> ActivationFunction:
         # scale alpha e^a = z + scale alpha on the left.
         return np.asarray(np.where(z > 0, scale, z + scale * alpha), dtype=z.dtype)
 
-    return ActivationFunction(name, value, derivative)
+    return ActivationFunction(name, value, derivative, smooth=False)
 
 
 def elu(alpha: float = 1.0) -> ActivationFunction:

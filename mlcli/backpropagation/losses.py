@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.softmax import sigmoid
+from mlcli.classification.softmax import sigmoid, softmax
 
 Floats = NDArray[np.floating[Any]]
 Targets = NDArray[Any]
@@ -75,5 +75,14 @@ LOSSES: Mapping[str, Loss] = MappingProxyType(
         "square": square,
         "softmax_cross_entropy": softmax_cross_entropy,
         "sigmoid_cross_entropy": sigmoid_cross_entropy,
+    }
+)
+
+# h^(out) of (6.15) that goes with each loss: the outputs y of the preactivations a, (m, K).
+OUTPUTS: Mapping[str, Callable[[Floats], Floats]] = MappingProxyType(
+    {
+        "square": lambda A: A,
+        "softmax_cross_entropy": softmax,
+        "sigmoid_cross_entropy": sigmoid,
     }
 )

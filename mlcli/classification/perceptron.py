@@ -73,6 +73,38 @@ def single_unit(table: tuple[int, int, int, int]) -> ThresholdUnit | None:
 
 
 @dataclass(frozen=True)
+class Gate:
+    """A network of one or two units for two bits, as in Figures 7a and 7b.
+
+    Attributes:
+        output: the unit that answers; with a hidden one it has three inputs, the last from that.
+        hidden: the hidden unit; None: there is none.
+    """
+
+    output: ThresholdUnit
+    hidden: ThresholdUnit | None = None
+
+    def fire(self, X: NDArray[np.int64] | Floats) -> Bits:
+        """The output for inputs (n, 2), which need not be bits, (n,)."""
+        if self.hidden is None:
+            return self.output.fire(X)
+        behind = np.asarray(self.hidden.fire(X), dtype=np.float64)
+        return self.output.fire(np.column_stack([np.asarray(X, dtype=np.float64), behind]))
+
+
+def gate_of(table: tuple[int, int, int, int]) -> Gate:
+    """A network with that truth table over `INPUTS`: one unit, or XOR's two or their negation."""
+    unit = single_unit(table)
+    if unit is not None:
+        return Gate(unit)
+    xor_table = tuple(xor(INPUTS).tolist())
+    sign = 1.0 if table == xor_table else -1.0
+    # No input lies on the line of the output unit, so that the opposite weights negate it.
+    weights = tuple(sign * w for w in XOR_OUTPUT.w)
+    return Gate(ThresholdUnit(weights, sign * XOR_OUTPUT.b), AND)
+
+
+@dataclass(frozen=True)
 class PerceptronFit:
     """Result of Rosenblatt's learning rule.
 
@@ -139,3 +171,25 @@ def mistake_bound(X: Floats, sides: Floats, separator: Floats) -> float:
     margin = float((sides * (rows @ separator)).min()) / size if size > 0 else 0.0
     longest = float(np.linalg.norm(rows, axis=1).max())
     return (longest / margin) ** 2 if margin > 0 else float("inf")
+
+
+def facing_the_boundary(X: Floats, w: Floats) -> Floats:
+    """Two directions in which a plane's boundary w . x + b = 0 is seen as a line, (D, 2).
+
+    The first is that of w; the second, at a right angle to it, is the one in which the rows vary
+    most. Two features are left as they are; of one, the second direction is 0.
+
+    Args:
+        X: rows, (n, D), of mean 0.
+        w: weights without the bias, (D,).
+    """
+    n_features = w.size
+    if n_features <= 2:
+        return np.eye(n_features, 2)
+    size = float(np.linalg.norm(w))
+    first = w / size if size > 0 else np.eye(n_features)[0]
+    rest = X - np.outer(X @ first, first)
+    second = np.linalg.svd(rest, full_matrices=False)[2][0]
+    # Whichever way the SVD turned it, its largest part is positive.
+    second = second * np.sign(second[np.abs(second).argmax()])
+    return np.column_stack([first, second])

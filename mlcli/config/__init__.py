@@ -23,6 +23,7 @@ SECTIONS = (
     "descent",
     "logistic",
     "perceptron",
+    "backprop",
     "train_mlp",
     "propagate",
     "lr_find",

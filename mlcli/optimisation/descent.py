@@ -14,6 +14,8 @@ from mlcli.errors import NoAnswerError
 Floats = NDArray[np.float64]
 # A weight beyond this has diverged: its square still fits into a float.
 FAR = 1e150
+# Steps whose places are kept at a time.
+BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ class QuadraticLoss:
         along = (W - self.w_star) @ self.vectors
         with np.errstate(over="ignore"):
             return np.asarray(0.5 * (along**2 @ self.values))
+
+    def mean_excess(self, moment: Floats) -> float:
+        """tr(H S) / 2: the mean excess loss of weights whose E (w - w*)(w - w*)^T is S (p, p)."""
+        return float(0.5 * (self.H * moment).sum())
 
 
 def least_squares_loss(Phi: Floats, t: Floats) -> QuadraticLoss:
@@ -250,7 +256,20 @@ def convergence_order(step_sizes: Floats, errors: Floats) -> float:
     return float(x @ y / (x @ x))
 
 
-def minibatch_excess(
+@dataclass(frozen=True)
+class Wandering:
+    """Where minibatch descent is over the last half of its steps, for each of k learning rates.
+
+    Attributes:
+        excess: the mean excess loss, (k,); infinite where a run diverges.
+        moment: the mean of (w - w*)(w - w*)^T, (k, p, p); not finite where a run diverges.
+    """
+
+    excess: Floats
+    moment: Floats
+
+
+def minibatch_wandering(
     Phi: Floats,
     t: Floats,
     loss: QuadraticLoss,
@@ -258,11 +277,11 @@ def minibatch_excess(
     batch_size: int,
     n_steps: int,
     rng: np.random.Generator,
-) -> Floats:
-    """Excess loss over the last half of the steps, starting at the minimum, (n_rates,).
+) -> Wandering:
+    """Where minibatch descent is over the last half of its steps, starting at the minimum.
 
     w <- w - eta / B sum_b grad E_b(w), eq (4.7) on B rows drawn with replacement; all learning
-    rates see the same rows. A run that diverges gives infinity.
+    rates see the same rows.
 
     Args:
         Phi, t: the rows, (N, p) and (N,).
@@ -272,40 +291,69 @@ def minibatch_excess(
         n_steps: steps; the first half is for settling.
         rng: draws the rows.
     """
-    W = np.tile(loss.w_star, (learning_rates.size, 1))  # (n_rates, p)
+    k, p = learning_rates.size, loss.w_star.size
+    W = np.tile(loss.w_star, (k, 1))  # (n_rates, p)
     step_size = learning_rates[:, None] / batch_size
-    total, counted = np.zeros(learning_rates.size), 0
+    excess, moment, counted = np.zeros(k), np.zeros((k, p, p)), 0
     rows = rng.integers(t.size, size=(n_steps, batch_size))
     with np.errstate(over="ignore", invalid="ignore"):
-        for step, drawn in enumerate(rows):
-            columns = Phi[drawn]  # (B, p)
-            residual = W @ columns.T - t[drawn]  # (n_rates, B)
-            W = W - step_size * (residual @ columns)
-            if 2 * step >= n_steps:
-                total += loss.excess(W)
-                counted += 1
-        mean = total / counted
-    return np.where(np.isfinite(mean), mean, np.inf)
+        for first in range(0, n_steps, BLOCK):
+            places = []
+            for step, drawn in enumerate(rows[first : first + BLOCK], start=first):
+                columns = Phi[drawn]  # (B, p)
+                residual = W @ columns.T - t[drawn]  # (n_rates, B)
+                W = W - step_size * (residual @ columns)
+                if 2 * step >= n_steps:
+                    places.append(W)
+            if places:
+                found = np.stack(places)  # (n, n_rates, p)
+                excess += loss.excess(found.reshape(-1, p)).reshape(-1, k).sum(axis=0)
+                apart = (found - loss.w_star).transpose(1, 2, 0)  # (n_rates, p, n)
+                moment += apart @ apart.transpose(0, 2, 1)
+                counted += len(places)
+        mean = excess / counted
+    return Wandering(np.where(np.isfinite(mean), mean, np.inf), moment / counted)
 
 
-def noise_floor(
+def minibatch_path(
+    Phi: Floats,
+    t: Floats,
+    start: Floats,
+    learning_rate: float,
+    batch_size: int,
+    n_steps: int,
+    rng: np.random.Generator,
+) -> DescentPath:
+    """The path of minibatch descent (4.8) from a start (p,), B rows drawn with replacement."""
+
+    def gradient(w: Floats) -> Floats:
+        drawn = rng.integers(t.size, size=batch_size)
+        columns = Phi[drawn]
+        return np.asarray((columns @ w - t[drawn]) @ columns / batch_size)
+
+    return descend(gradient, start, learning_rate, n_steps)
+
+
+def stationary_moment(
     Phi: Floats, t: Floats, loss: QuadraticLoss, learning_rate: float, batch_size: int
-) -> float:
-    """The stationary mean excess loss tr(H S) / 2, exactly; infinite where there is none.
+) -> Floats | None:
+    """S = E (w - w*)(w - w*)^T of minibatch descent in the long run, exactly, (p, p).
 
-    With d = w - w*, r the residuals at w* and E d = 0, the second moment S = E d d^T obeys
+    With d = w - w*, r the residuals at w* and E d = 0, it obeys
 
         S = (1 - eta H) S (1 - eta H) + eta^2 / B (sum_a phi_a phi_a^T (r_a^2 + phi_a^T S phi_a) / N
             - H S H),
 
-    linear in S: the noise grows with the distance too, not only with the residuals. It has a
-    solution that can be a covariance only while the learning rate is small enough for the batch.
+    linear in S: the noise grows with the distance too, not only with the residuals.
 
     Args:
         Phi, t: the rows, (N, p) and (N,).
         loss: their quadratic.
         learning_rate: eta.
         batch_size: B, rows drawn with replacement.
+
+    Returns:
+        None where there is no such S: it exists only while eta is small enough for the batch.
     """
     n_rows, p = Phi.shape
     residual = t - Phi @ loss.w_star
@@ -316,6 +364,46 @@ def noise_floor(
     spread = eta**2 / batch_size * (pairs.T @ pairs / n_rows - np.kron(H, H))
     step = shrink + spread  # (p^2, p^2)
     if np.abs(np.linalg.eigvals(step)).max() >= 1.0:
-        return float("inf")
-    S = np.linalg.solve(np.eye(p * p) - step, source).reshape(p, p)
-    return float(0.5 * (H * S).sum())
+        return None
+    return np.asarray(np.linalg.solve(np.eye(p * p) - step, source).reshape(p, p))
+
+
+def noise_floor(
+    Phi: Floats, t: Floats, loss: QuadraticLoss, learning_rate: float, batch_size: int
+) -> float:
+    """The stationary mean excess loss of minibatch descent; infinite where there is none.
+
+    Args: as of `stationary_moment`.
+    """
+    moment = stationary_moment(Phi, t, loss, learning_rate, batch_size)
+    return float("inf") if moment is None else loss.mean_excess(moment)
+
+
+def penalised_path(
+    Phi: Floats, t: Floats, start: Floats, learning_rate: float, l2: float, steps: Floats
+) -> Floats:
+    """Weights of descent on |t - Phi w|^2 / 2N + l2 |w|^2 / 2 after some numbers of steps, (n, p).
+
+    In the right singular vectors of Phi each weight moves by itself: a step multiplies its distance
+    from the minimum by 1 - eta (s^2 / N + l2). So a million steps cost what one costs.
+
+    Args:
+        Phi: columns, (N, p), dependent ones and p > N included.
+        t: targets, (N,).
+        start: w_0, (p,).
+        learning_rate: eta, below 2 / (s_max^2 / N + l2).
+        l2: strength of the penalty, the weight decay; 0: none.
+        steps: whole numbers, in any order, (n,).
+    """
+    n_rows, p = Phi.shape
+    U, s, Vt = np.linalg.svd(Phi, full_matrices=True)
+    # A singular value that is rounding is 0: along it the loss is flat.
+    s = np.where(s > max(Phi.shape) * np.finfo(np.float64).eps * s[0], s, 0.0)
+    curvature, pull = np.full(p, float(l2)), np.zeros(p)
+    curvature[: s.size] += s**2 / n_rows
+    pull[: s.size] = s * (U.T @ t)[: s.size] / n_rows
+    moved = curvature > 0
+    end = np.divide(pull, curvature, out=np.zeros(p), where=moved)
+    along = Vt @ start
+    shrunk = (1.0 - learning_rate * curvature) ** steps[:, None]
+    return np.asarray((np.where(moved, end, along) + np.where(moved, along - end, 0) * shrunk) @ Vt)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Mapping
 from functools import cache
+from math import log, log10
 from typing import Any
 
 import pytest
@@ -560,20 +562,41 @@ def test_logistic_says_how_far_descent_is_from_the_minimum() -> None:
     )
 
 
-def test_perceptron_shows_truth_tables_the_rule_and_slopes() -> None:
+def other(section: str, **changed: Any) -> tuple[Display, ...]:
+    """The tables of details in which some keys have other values, below dots if nested."""
+    d = copy.deepcopy(details(section))
+    for path, value in changed.items():
+        *parents, last = path.split("__")
+        inside = d
+        for key in parents:
+            inside = inside[key]
+        inside[last] = value
+    return tuple(load(section).display(d))
+
+
+def test_perceptron_shows_truth_tables_and_the_learning_rule() -> None:
     d = details("perceptron")
-    tables, rule, slopes = shown("perceptron")
+    tables, rule, *_ = shown("perceptron")
+    half_adder = " The half adder, which adds two bits, is made of five NAND units."
     check(
         tables,
         "truth tables of units",
-        "inputs | NAND (Table 2) | XOR (Table 3) | sum | carry | asked for | one unit",
+        "inputs | NAND (Table 2) | XOR (Table 3) | half adder: sum | half adder: carry"
+        " | --truth-table | one unit",
         [
             ["00", "1", "0", "0", "0", "1", "1"],
             ["01", "1", "1", "1", "0", "1", "1"],
             ["10", "1", "1", "1", "0", "1", "1"],
             ["11", "0", "0", "0", "1", "0", "0"],
         ],
+        "One unit has the table 1110: it fires where -x_1 - x_2 + 1.5 > 0." + half_adder,
     )
+    unit = {"w_1": 0.0, "w_2": 2.0, "b": -0.5}
+    assert "fires where 2 x_2 - 0.5 > 0." in other("perceptron", unit=unit)[0].remark
+    bits = {"00": 1, "01": 0, "10": 0, "11": 1}
+    without = other("perceptron", one_unit_exists=False, truth_tables__asked=bits)[0]
+    said = "No single unit has the table 1001, as no line separates its outputs; a hidden unit"
+    assert without.remark == f"{said} makes it." + half_adder
     runs = d["learning"]
     names = ["margin_0.02", "margin_0.05", "margin_0.1", "margin_0.2", "data"]
     labels = [*(name.replace("_", " ") for name in names[:-1]), d["data_name"]]
@@ -583,7 +606,67 @@ def test_perceptron_shows_truth_tables_the_rule_and_slopes() -> None:
         shares = [percent(m[f"share_{k}"]) for k in ("below_bound", "converged")]
         rows.append([label, *both(m["mistakes"]), num(m["smallest_bound"]), *shares])
     headings = "rows | mistakes | 95 % interval | smallest bound | below bound | separated"
-    check(rule, "Rosenblatt's rule", headings, rows)
+    share = {
+        label: runs[name]["mistakes"]["mean"] / runs[name]["smallest_bound"]
+        for name, label in zip(names, labels, strict=True)
+    }
+    nearest = max(labels, key=lambda label: share[label])
+    bound = (
+        "Nearest to the bound (R / gamma)^2, which no order of the rows can pass, comes {}: "
+        "{:.2g} % of the mistakes that it allows."
+    )
+    said = "Every run found a line that separates its rows. "
+    check(
+        rule,
+        "Rosenblatt's rule",
+        headings,
+        rows,
+        said + bound.format(nearest, 100 * share[nearest]),
+    )
+    data = {**runs["data"], "share_converged": 0.0, "smallest_bound": None}
+    changed = other("perceptron", learning__data=data)[1]
+    said = "Not every run found a line that separates the rows of iris. "
+    del share["iris"]
+    nearest = max(share, key=lambda label: share[label])
+    assert changed.remark == said + bound.format(nearest, 100 * share[nearest])
+    none = {name: {**one, "smallest_bound": None} for name, one in runs.items()}
+    remark = other("perceptron", learning=none)[1].remark
+    assert remark == "Every run found a line that separates its rows."
+
+
+def test_perceptron_shows_a_bump_and_the_limit_of_sigmoids() -> None:
+    d = details("perceptron")
+    bump, sigmoids = shown("perceptron")[2], shown("perceptron")[5]
+    values = [num(d["bump"][key]) for key in ("s_1", "s_2", "height", "inside", "before", "after")]
+    check(
+        bump,
+        "a bump from two units, bin 2 of 4",
+        "unit 1 fires above | unit 2 fires above | h | between them | before | after",
+        [values],
+        "Between 0.25 and 0.5 h (unit 1 - unit 2) is 0.7071, the function in the middle of the "
+        "bin; before and after it is 0.",
+    )
+    changed = other("perceptron", bump__s_1=0.1, bump__inside=-3.0)[2].remark
+    assert changed.startswith("Between 0.1 and 0.5 h (unit 1 - unit 2) is -3,")
+    keys = ("area", "area_theory", "at_zero", "beyond", "beyond_theory")
+    steep = ("0.5", "1", "2", "5", "10", "30", "100")
+    found = d["sigmoids"]
+    check(
+        sigmoids,
+        "distance of sigma(lambda z) from the step (5.15), |z| < 5",
+        "lambda | area | theory | at z = 0 | beyond |z| = 0.1 | theory",
+        [[k, *(num(found[f"lambda_{k}"][key]) for key in keys)] for k in steep],
+        f"At lambda 100 the area between sigmoid and step is {2 * log(2) / 100:.4g}, at 0.5 2.457; "
+        "at z = 0 they stay 0.5 apart. The limit is that of a growing lambda, not of lambda to 0 "
+        "as printed.",
+    )
+    one = other("perceptron", sigmoids={"lambda_2": found["lambda_2"]})[5].remark
+    assert one.startswith("At lambda 2 the area between sigmoid and step is 0.6931; at z = 0")
+
+
+def test_perceptron_shows_staircases_beside_polynomials() -> None:
+    d = details("perceptron")
+    slopes, families = shown("perceptron")[3:5]
     check(
         slopes,
         f"error against number of bins, {d['function']}",
@@ -592,15 +675,52 @@ def test_perceptron_shows_truth_tables_the_rule_and_slopes() -> None:
             ["slope of the largest error", *both(d["slope_of_largest_error"])],
             ["slope of the rms error", *both(d["slope_of_rms_error"])],
         ],
+        f"Twice as many bins leave {2 ** d['slope_of_rms_error']['mean']:.2g} times the rms error; "
+        "where the function is smooth, theory says half of it.",
     )
-    asked = details("perceptron") | {"one_unit_exists": False}
-    other = load("perceptron").display(asked)[0]
-    assert other.remark == "No single unit has the table asked for."
+    none = dict.fromkeys(("mean", "std", "ci_low", "ci_high"))
+    unknown = other("perceptron", slope_of_rms_error=none)[3].remark
+    assert unknown == "The errors have no slope that could be measured."
+    keys = ("staircase", "bernstein", "chebyshev", "best_at_least")
+    found = d["polynomials"]
+    rows = [
+        [str(n), *(num(found[f"n_{n}"][key]) for key in keys)] for n in (4, 8, 16, 32, 64, 128, 256)
+    ]
+    one = found["n_16"]
+    check(
+        families,
+        f"largest error of two universal families, {d['function']}",
+        "numbers to choose | staircase of units | Bernstein | Chebyshev points"
+        " | best polynomial at least",
+        rows,
+        "With 16 numbers the best polynomial errs by "
+        f"{ends(one['best_at_least'], one['chebyshev'])} and the staircase by "
+        f"{num(one['staircase'])}: the polynomial needs fewer numbers for this function.",
+    )
+
+    def remark(first: float, last: float, staircase: float = 0.5) -> str:
+        both_ = {
+            f"n_{n}": {"staircase": s, "bernstein": 1.0, "chebyshev": c, "best_at_least": c / 2}
+            for n, c, s in ((4, first, 0.5), (64, last, staircase))
+        }
+        return other("perceptron", polynomials=both_)[4].remark
+
+    assert remark(0.9, 0.8).startswith("From 4 to 64 numbers neither family halves its largest")
+    assert "With 64 numbers the best polynomial errs by 0.01 to 0.02" in remark(0.9, 0.02)
+    assert "the polynomial needs" in remark(0.9, 0.02)
+    assert "the staircase needs" in remark(0.9, 0.02, 0.01)
+    # What is rounding is so beside the size of the function.
+    small = {n: {k: 1e-200 * v for k, v in m.items()} for n, m in found.items()}
+    tiny = other("perceptron", polynomials=small, largest_value=1e-200)[4].remark
+    assert tiny.startswith("With 16 numbers the best polynomial errs by 7.477e-212 to 2.099e-211")
+    exact = {"staircase": 0.0, "bernstein": 0.0, "chebyshev": 1e-16, "best_at_least": 0.0}
+    same_ = other("perceptron", polynomials={"n_4": exact, "n_8": exact})[4].remark
+    assert same_ == "Both families have the function exactly with 4 numbers."
 
 
 def test_descent_shows_the_run_the_noise_and_the_rates() -> None:
     d = details("descent")
-    run, noise, rates = shown("descent")
+    run, noise, rates = shown("descent")[:3]
     keys = {
         "condition number": "condition_number",
         "critical learning rate 2 / lambda_max": "critical_rate",
@@ -617,27 +737,171 @@ def test_descent_shows_the_run_the_noise_and_the_rates() -> None:
         f"descent, {d['n_steps']} steps, momentum {d['momentum']:g}",
         f"quantity | mean over {d['n_seeds']} | 95 % interval",
         [[label, *both(d[key])] for label, key in keys.items()],
+        f"At 0.5 of the critical rate descent ends {num(d['final_excess']['mean'])} above the "
+        "minimum; bisection, which knows no eigenvalue, finds "
+        f"{d['measured_over_critical']['mean']:.5g} times 2 / lambda_max.",
     )
-    rows = []
+    other_rate = other("descent", learning_rate__mean=0.9 * d["critical_rate"]["mean"])[0].remark
+    assert other_rate.startswith("At 0.9 of the critical rate")
+    rows, apart, measured = [], [], []
     for batch in sorted(int(k[6:]) for k in d["noise"]):
         of_batch = d["noise"][f"batch_{batch}"]
         for rate in sorted(of_batch, key=lambda k: float(k[5:])):
             m = of_batch[rate]
             cells = [num(m["measured"]), num(m["theory"]), str(m["n_diverged"])]
             rows.append([str(batch), rate[5:], *cells])
+            apart.append(abs(m["measured"] - m["theory"]) / m["theory"])
+            measured.append(m["measured"])
     check(
         noise,
         "noise floor of minibatch descent",
         "batch | rate / critical | excess loss | theory | data sets that diverge",
         rows,
+        f"Measured and theory are at most {100 * max(apart):.2g} % apart: from "
+        f"{num(min(measured))} (batches of 64, rate 0.01) to {num(max(measured))} (batches of 1, "
+        "rate 0.2).",
     )
+    exact = {"batch_2": {"rate_0.5": {"measured": 0.0, "theory": 0.0, "n_diverged": 0}}}
+    assert other("descent", noise=exact)[1].remark == "Measured and theory are at most 0 % apart."
+    missing = {"measured": None, "theory": None, "n_diverged": 16}
+    one = {"batch_2": {"rate_0.5": {"measured": 1.1, "theory": 1.0, "n_diverged": 0}}}
+    assert other("descent", noise=one)[1].remark == "Measured and theory are at most 10 % apart."
+    one["batch_2"]["rate_0.9"] = missing
+    remark = other("descent", noise=one)[1].remark
+    assert remark == "Measured and theory are at most 10 % apart. 1 row has data sets that diverge."
+    remark = other("descent", noise={"batch_2": {"rate_0.9": missing}})[1].remark
+    assert remark == "No batch settles at any of these learning rates."
     rows = [
         [method, k[6:], num(m["measured"]), num(m["theory"])]
         for method in ("plain", "momentum")
         for k, m in sorted(d["rates"][method].items(), key=lambda one: float(one[0][6:]))
     ]
-    headings = "method | condition number | factor a step | theory"
-    check(rates, "convergence at the best settings", headings, rows)
+    plain, fast = (
+        1 / -log10(d["rates"][method]["kappa_300"]["measured"]) for method in ("plain", "momentum")
+    )
+    check(
+        rates,
+        "convergence at the best settings",
+        "method | condition number | factor a step | theory",
+        rows,
+        f"At condition number 300 one more digit takes {plain:.3g} steps, with momentum "
+        f"{fast:.3g}: {plain / fast:.2g} times fewer.",
+    )
+
+
+def test_descent_shows_how_far_minibatches_stay_from_the_minimum() -> None:
+    d = details("descent")
+    found = d["spread"]
+    rows = [
+        [
+            str(batch),
+            *both(m["stiff_std"]),
+            num(m["stiff_theory"]),
+            *both(m["soft_std"]),
+            num(m["soft_theory"]),
+        ]
+        for batch in (1, 4, 16, 64)
+        for m in [found[f"batch_{batch}"]]
+    ]
+    ratio = found["batch_1"]["stiff_std"]["mean"] / found["batch_64"]["stiff_std"]["mean"]
+    check(
+        shown("descent")[3],
+        "distance from the minimum in the long run, rate 0.2 of the critical one",
+        "batch | along the stiffest | 95 % interval | theory | along the softest | 95 % interval"
+        " | theory",
+        rows,
+        f"Along the stiffest direction batches of 1 stay {ratio:.3g} times as far from the minimum "
+        "as batches of 64; with small steps it would be sqrt(64/1) = 8.",
+    )
+    one = {"rate": 0.3, "batch_2": {**found["batch_1"], "stiff_theory": 0.75}}
+    one["batch_1"] = {"n_diverged": 16}
+    display = other("descent", spread=one)[3]
+    assert list(display.rows[0]) == ["1", "", "", "-", "", "", "-"]
+    assert display.remark.startswith("Batches of 2 stay about 0.7637 from the minimum along")
+    assert display.remark.endswith("theory says 0.75.")
+    remark = other("descent", spread={"rate": 0.9, "batch_1": {"n_diverged": 16}})[3].remark
+    assert remark == "No batch settles at this rate."
+    still = {"stiff_std": {**found["batch_1"]["stiff_std"], "mean": 0.0}, "stiff_theory": 0.0}
+    remark = other("descent", spread={"rate": 0.1, "batch_1": still, "batch_2": still})[3].remark
+    assert remark == "Every row is fitted exactly, so that minibatches stay at the minimum."
+
+
+def test_descent_shows_how_many_runs_leave_a_local_minimum() -> None:
+    d = details("descent")["escape"]
+
+    def share(value: float) -> str:
+        return "below 0.1 %" if 0 < value < 0.001 else f"{value * 100:.3g} %"
+
+    rates = ("0.01", "0.02", "0.05", "0.1", "0.2")
+    rows = [["all", rate, "0 %", "", ""] for rate in rates]
+    for batch in (1, 4, 16, 64):
+        for rate in rates:
+            m = d[f"batch_{batch}"][f"rate_{rate}"]
+            low, high = (100 * m["share"][key] for key in ("ci_low", "ci_high"))
+            cells = [share(m["share"]["mean"]), f"{low:.3g} to {high:.3g} %", share(m["theory"])]
+            rows.append([str(batch), rate, *cells])
+    top = d["batch_4"]["rate_0.2"]
+    check(
+        shown("descent")[4],
+        "leaving a local minimum, 400 runs of 500 steps for each batch",
+        "batch | rate / critical | left it | 95 % interval | Markov chain",
+        rows,
+        "Descent on every row never leaves the local minimum; batches of 4 at rate 0.2 do in "
+        f"{share(top['share']['mean'])} ({100 * top['share']['ci_low']:.3g} to "
+        f"{100 * top['share']['ci_high']:.3g} %) of the runs, and the Markov chain says "
+        f"{share(top['theory'])}.",
+    )
+    alone = {"mean": 0.25, "std": None, "ci_low": None, "ci_high": None, "n": 1}
+    small = {"n_steps": 500, "n_runs": 25, "all": {"rate_0.9": 0.04}}
+    small["batch_1"] = {"rate_0.9": {"share": alone, "theory": 0.31}}
+    remark = other("descent", escape=small)[4].remark
+    assert remark == (
+        "Descent on every row leaves, in at most 4 % of the starts, the local minimum; batches of "
+        "1 at rate 0.9 do in 25 % of the runs, and the Markov chain says 31 %."
+    )
+    small["batch_1"] = {"rate_0.9": {"share": {**alone, "mean": 0.0}, "theory": 0.0}}
+    small["all"] = {"rate_0.9": 0.0}
+    remark = other("descent", escape=small)[4].remark
+    said = "Descent on every row never leaves the local minimum, and no run of minibatches does."
+    assert remark == said
+
+
+def test_descent_shows_overfitting_and_what_weight_decay_does() -> None:
+    d = details("descent")["overfit"]
+    train, test = (
+        [
+            f"{rows} rows, {mean}",
+            *both(d[f"overfit_{rows_}_mse"]),
+            *both(d[f"regularised_{rows_}_mse"]),
+        ]
+        for rows, rows_, mean in (
+            ("training", "train", "mean"),
+            ("test", "test", "geometric mean"),
+        )
+    )
+    said = (
+        f"Without a penalty the training error falls to {train[1]} and the test error is "
+        f"{test[1]}; with weight decay it is {test[3]} ({test[4]}), "
+    )
+    check(
+        shown("descent")[5],
+        "first overfit, then regularise: 60 columns on 20 rows",
+        "error on | overfit | 95 % interval | regularised | 95 % interval",
+        [train, test],
+        said + "lower in 100 % of the data sets.",
+    )
+
+    def remark(low: float | None, high: float | None) -> str:
+        after = {**d["regularised_test_mse"], "ci_low": low, "ci_high": high}
+        return other("descent", overfit__regularised_test_mse=after)[5].remark
+
+    before = d["overfit_test_mse"]
+    assert remark(before["ci_high"] + 1, before["ci_high"] + 2).endswith("higher than without.")
+    assert remark(before["ci_low"] - 1, before["ci_high"]).endswith("can't be told apart.")
+    assert remark(None, None).endswith(f"with weight decay it is {test[3]}, on one data set.")
+    nothing = {**d["overfit_test_mse"], "mean": None}
+    flat = other("descent", overfit__overfit_test_mse=nothing)[5].remark
+    assert flat == "The target does not vary, so that there is nothing to overfit."
 
 
 @pytest.mark.parametrize("section", ["train_mlp", "train_cnn"])
@@ -1240,3 +1504,132 @@ def test_baseline_says_which_method_is_the_slowest() -> None:
     )
     (found,) = baseline.display_timings({"seconds_a_fit": {"constant": 0.0}})
     assert found.remark == "The slowest is constant with 0 seconds a fit."
+
+
+def test_backprop_shows_both_passes_the_gradients_the_curve_and_the_cost() -> None:
+    d = details("backprop")
+    forward, backward, gradients, curve, cost = shown("backprop")
+    steps = [d["steps"][f"step_{n:03d}"] for n in range(1, len(d["steps"]) + 1)]
+    headings = "quantity | with numbers | value | equation"
+
+    def rows(direction: str) -> list[list[str]]:
+        return [
+            [one["quantity"], one["numbers"], num(one["value"]), one["equation"]]
+            for one in steps
+            if one["pass"] == direction
+        ]
+
+    value = {one["quantity"]: one["value"] for one in steps}
+    check(
+        forward,
+        f"forward pass of 2-3-2, tanh, at x = {d['x']} with t = {d['t']}",
+        headings,
+        rows("forward"),
+        f"The outputs are {value['y_1']:.4g}, {value['y_2']:.4g} where {d['t']} are wanted: "
+        f"E = {value['E']:.4g}.",
+    )
+    first, last = d["errors"]["layer_1"], d["errors"]["layer_2"]
+    check(
+        backward,
+        "backward pass of the same row",
+        headings,
+        rows("backward"),
+        f"Over the minibatch the errors have root mean square {last:.4g} in layer 2 and "
+        f"{first:.4g} in layer 1: a factor {first / last:.4g} on the way back.",
+    )
+    expected = [
+        [
+            key.split(" ")[1],
+            f"{one['by_sums']:.10g}",
+            f"{one['central']:.10g}",
+            f"{one['error']:.1e}",
+            f"{one['one_sided_error']:.1e}",
+            "",
+        ]
+        for key, one in sorted(d["gradients"].items())
+    ]
+    worst = max(one["error"] for one in d["gradients"].values())
+    (where,) = [key for key, one in d["gradients"].items() if one["error"] == worst]
+    check(
+        gradients,
+        "gradients of E, mean of 4 rows",
+        "gradient | by sums | central difference | off by | one-sided off by | left out",
+        expected,
+        f"Sums and matrices differ by {d['check']['largest_sums_and_matrices']:.1e} of the largest "
+        f"gradient at most; the central difference is farthest off, by {worst:.1e}, for "
+        f"{where.split(' ')[1]}.",
+    )
+    found, c = d["check"], d["cost"]
+    measured, theory = (
+        10 ** found[f"log10_{name}_step"]["mean"] for name in ("measured", "predicted")
+    )
+    assert [row[0] for row in curve.rows] == [
+        "error at the fixed step",
+        "best step",
+        "power of a large step, central",
+        "power of a large step, one-sided",
+        "power of a small step, central",
+    ]
+    assert curve.rows[1][1] == f"{measured:.1e}"
+    assert curve.rows[1][3] == f"{theory:.1e}; scale {2.0 ** (-52 / 3):.1e}, (2u)^(1/3)"
+    for row, name in zip(curve.rows[2:], ("central", "one_sided", "rounding"), strict=True):
+        assert list(row[1:3]) == both(found[f"slope_{name}"])
+    factor = max(measured / theory, theory / measured)
+    assert curve.remark == (
+        f"Central differences are best with a step of {measured:.1e}, by theory {theory:.1e}: "
+        f"a factor {factor:.4g}."
+    )
+    # 2-3-2: 6 + 6 products forward; as many gradients, 6 products and 3 slopes back.
+    assert (c["forward"], c["backpropagation"], c["n_weights"]) == (12, 12 + 12 + 6 + 3, 17)
+    check(
+        cost,
+        "cost of one gradient, W = 17",
+        "one gradient of one row | forward passes | multiplications | in forward passes",
+        [
+            ["forward pass", "1", "12", "1"],
+            ["backpropagation", "1 and 1 back", "33", "2.75"],
+            ["one-sided differences, W + 1", "18", "216", "18"],
+            ["central differences, 2W", "34", "408", "34"],
+        ],
+        "Backpropagation multiplies 33 times, central differences 408 times: a factor 12.36 for "
+        "W = 17 weights.",
+    )
+
+
+def test_backprop_says_what_other_numbers_would_mean() -> None:
+    d = json.loads(json.dumps(details("backprop")))
+    show = load("backprop").display
+    d["errors"] = {"layer_1": 0.0, "layer_2": 0.5}
+    assert show(d)[1].remark == "The errors are 0.5 in layer 2 and 0 in layer 1: no gradient."
+    d["errors"] = {"layer_1": 0.0, "layer_2": 0.0}
+    assert show(d)[1].remark == "The errors of the last layer are 0: every output is its target."
+    d["errors"] = {"layer_1": 0.25}
+    assert show(d)[1].remark.startswith("One layer has weights; its errors have root mean square")
+    keys = sorted(d["gradients"])
+    for key in keys[:2]:
+        d["gradients"][key]["left_out"] = "kink of a_1(1)"
+    assert show(d)[2].rows[0][-1] == "kink of a_1(1)"
+    assert "; 2 of 17 weights are left out of the check." in show(d)[2].remark
+    for key in keys:
+        d["gradients"][key]["left_out"] = "kink of a_1(1)"
+    assert "farthest" not in show(d)[2].remark
+    del d["check"]["log10_predicted_step"]
+    assert "theory names none" in show(d)[3].remark
+    wide = {"mean": -5.0, "std": 1.0, "ci_low": -80.0, "ci_high": 70.0, "n": 2}
+    d["check"]["log10_measured_step"] = wide
+    assert show(d)[3].rows[1][2] == "over 9 powers of ten"
+    del d["check"]["log10_measured_step"]
+    assert show(d)[3].remark.startswith("Every weight of a network is left out")
+    steps = d["steps"]
+    d["steps"] = {f"step_{n:03d}": steps["step_001"] for n in range(1, 50)}
+    assert len(show(d)[0].rows) == 40
+    assert show(d)[0].remark.endswith("The first 40 of 49 rows; all are in tables/steps.csv.")
+
+
+def test_backprop_shows_milliseconds_of_each_method() -> None:
+    one = {"n_weights": 40, "forward": 1e-5, "backpropagation": 3e-5, "one_sided": 4e-4}
+    (table,) = load("backprop").display_timings({"gradient": {"004": one | {"central": 9e-4}}})
+    assert [list(row) for row in table.rows] == [["4-4-4", "40", "0.01", "0.03", "0.4", "0.9"]]
+    assert table.remark == (
+        "With 40 weights central differences take 30 times as long as backpropagation here, now."
+    )

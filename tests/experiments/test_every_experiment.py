@@ -115,7 +115,7 @@ def with_leaf(value: Any, path: tuple[Any, ...]) -> Any:
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Paths of what is no float."""
+    """Paths of whole numbers, truth values and texts."""
     if isinstance(value, Mapping):
         for key, one in value.items():
             yield from leaves(one, (*path, key))

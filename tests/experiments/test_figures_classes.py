@@ -28,6 +28,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from scipy.interpolate import RegularGridInterpolator
 
+from mlcli.experiments.descent import figures as descent
+from mlcli.experiments.perceptron import figures as perceptron
 from mlcli.plotting import COLOURS
 
 
@@ -326,12 +328,151 @@ def test_perceptron_draws_lines_that_separate_the_outputs_of_the_gates() -> None
     above = np.where(fires, side_of(with_hidden, INPUTS), side_of(without, INPUTS)) > 0
     assert [*above] == [bool(out) for out in GATES["XOR"]]
     for axes, (gate, outputs) in zip((nand, xor), GATES.items(), strict=True):
-        drawn = [(f"output {k}", *INPUTS[np.array(outputs) == k].T) for k in (0, 1)]
+        fires = np.array(outputs) == 1
+        drawn = [(f"input with output {k}", *INPUTS[fires == k].T) for k in (0, 1)]
         same(dots(axes), drawn)
         colours = [one.get_facecolor()[0, :3].tolist() for one in axes.collections[-2:]]
         assert colours == [[1, 1, 1], [0, 0, 0]]
         assert frame(axes) == (gate, "x_1", "x_2", "linear", "linear")
         assert axes.get_xlim() == axes.get_ylim() == (-0.6, 1.6)
+        inside = [
+            any(patch.get_path().contains_point(point) for patch in axes.patches)
+            for point in INPUTS
+        ]
+        assert inside == fires.tolist()
+    names = ["output, hidden unit 0", "output, hidden unit 1", "hidden unit"]
+    points = ["input with output 0", "input with output 1", "output 1"]
+    assert legend(run.figures["gates"]) == [*names, *points]
+
+
+UNITS = [("NAND", -1, -1, 1.5), ("XOR hidden", 1, 1, -1.5)]
+XOR_LINES = [("XOR, hidden 0", 1, 1, -0.5), ("XOR, hidden 1", 1, 1, -2.5)]
+ASKED = [
+    ("1001 hidden", 1, 1, -1.5),
+    ("1001, hidden 0", -1, -1, 0.5),
+    ("1001, hidden 1", -1, -1, 2.5),
+]
+
+
+def table_of_units(*rows: tuple[str, float, float, float]) -> dict[str, list[str]]:
+    names = ("unit", "w_1", "w_2", "b")
+    return {name: [str(row[k]) for row in rows] for k, name in enumerate(names)}
+
+
+def test_a_table_that_is_asked_for_has_a_panel_of_its_own() -> None:
+    table = table_of_units(*UNITS, *XOR_LINES, *ASKED)
+    *_, asked = perceptron.gates(table).axes
+    assert asked.get_title() == "1001"
+    rng = np.random.default_rng(0)
+    points = rng.uniform(-0.6, 1.6, (500, 2))
+    sums = points.sum(axis=1)
+    expected = np.where(sums > 1.5, sums < 2.5, sums < 0.5)
+    inside = [
+        any(patch.get_path().contains_point(point) for patch in asked.patches) for point in points
+    ]
+    assert inside == expected.tolist()
+    # A table of which nothing or everything is 1 has no line that cuts the square.
+    never = table_of_units(("0000", 0, 0, -0.5))
+    (axes,) = perceptron.gates(never).axes
+    assert (lines(axes), [len(patch.get_path()) for patch in axes.patches]) == ([], [0])
+    always = table_of_units(("1111", 0, 0, 0.5))
+    (axes,) = perceptron.gates(always).axes
+    assert axes.patches[0].get_path().contains_point((1.5, -0.5))
+
+
+def test_perceptron_draws_each_network_with_its_weights_and_biases() -> None:
+    run = committed("perceptron")
+    nand, xor = run.axes("networks")
+    assert [axes.get_title() for axes in (nand, xor)] == ["NAND, table 1110", "XOR, table 0110"]
+    written = [sorted(one[0] for one in texts(axes) if one[0]) for axes in (nand, xor)]
+    assert written[0] == sorted(["x_1", "x_2", "output", "1.5", "−1", "−1"])
+    weights = ["1", "1", "1", "1", "−2"]
+    assert written[1] == sorted(["x_1", "x_2", "output", "hidden unit", "−1.5", "−0.5", *weights])
+    # One arrow for each weight.
+    arrows = [
+        sum(one.arrow_patch is not None for one in axes.texts if hasattr(one, "arrow_patch"))
+        for axes in (nand, xor)
+    ]
+    assert arrows == [2, 5]
+    *_, asked = perceptron.networks(table_of_units(*UNITS, *XOR_LINES, *ASKED)).axes
+    assert asked.get_title() == "table 1001"
+    found = sorted(one[0] for one in texts(asked) if one[0])
+    assert found == sorted(
+        ["x_1", "x_2", "output", "hidden unit", "−1.5", "0.5", "1", "1", "−1", "−1", "2"]
+    )
+
+
+def test_perceptron_draws_the_boundary_on_the_data() -> None:
+    run = committed("perceptron")
+    (axes,) = run.axes("boundary")
+    table = run.table("boundary")
+    sides = [table[table.side == side] for side in (-1, 1)]
+    *points, line = lines(axes)
+    same(points, [(one["class"].iloc[0], one.x, one.y) for one in sides])
+    assert [one[0] for one in points] == ["class 0", "class 1"]
+    label, x, y = line
+    first = table.iloc[0]
+    assert label == "boundary, w · x + b = 0"
+    assert first.w_x * x + first.w_y * y + first.b == pytest.approx(np.zeros(2), abs=1e-9)
+    assert (table.side * (first.w_x * table.x + first.w_y * table.y + first.b) > 0).all()
+    words = ("Rosenblatt's rule on the data: the first seed", "along the weights w")
+    assert frame(axes)[:3] == (*words, "at a right angle to w")
+
+
+def test_perceptron_shows_two_steps_their_bump_and_the_bumps_of_all_bins() -> None:
+    run = committed("perceptron")
+    above, below, right = run.axes("steps")
+    table = run.table("steps")
+    same(lines(above), [(f"unit {k}", table.x, table[f"step_{k}"]) for k in (1, 2)])
+    same(lines(below), [("bump", table.x, table.bump)])
+    bumps = [table[table[f"bump {k}"] != 0] for k in range(1, 5)]
+    tops = [("", one.x, one[f"bump {k}"]) for k, one in enumerate(bumps, start=1)]
+    curves = [("sum of the bumps", table.x, table["sum"]), ("function", table.x, table.function)]
+    same(lines(right), [*tops, *curves])
+    under = [(one[1], one[2].clip(upper=0), one[2].clip(lower=0)) for one in tops]
+    same(bands(right), under)
+    assert frame(above)[:3] == ("Two steps, each from one unit", "", "output")
+    words = ("Their difference times h: a bump", "x", "h (unit 1 − unit 2)")
+    assert frame(below)[:3] == words
+    assert frame(right)[:3] == ("One bump for each of 4 bins, and their sum", "x", "f(x)")
+
+
+def test_perceptron_shows_units_beside_polynomials() -> None:
+    run = committed("perceptron")
+    (axes,) = run.axes("polynomials")
+    table = run.table("polynomials")
+    n = table.n_numbers
+    drawn = {
+        "staircase": "staircase of units",
+        "bernstein": "Bernstein's polynomial",
+        "chebyshev": "polynomial through Chebyshev points",
+    }
+    same(lines(axes), [(label, n, table[key]) for key, label in drawn.items()])
+    same(bands(axes)[:1], [(n, table.best_at_least, table.chebyshev)])
+    words = ("Two families that approximate any continuous function",)
+    words += ("numbers to choose: heights of bins, or coefficients",)
+    assert frame(axes) == (*words, "largest error on the interval", "log", "log")
+    assert legend(axes) == [*drawn.values(), "the best polynomial is here"]
+    same(ticks(axes.xaxis), [(k, f"{k}") for k in n])
+
+
+def test_perceptron_shows_sigmoids_that_become_a_step() -> None:
+    run = committed("perceptron")
+    left, right = run.axes("sigmoids")
+    curves, table = run.table("sigmoid_curves"), run.table("sigmoids")
+    shown = [f"lambda {k}" for k in ("0.5", "2", "5", "10", "100")]
+    expected = [("lambda → 0", [0, 1], [0.5, 0.5])]
+    expected += [(name, curves.z, curves[name]) for name in shown]
+    same(lines(left), [*expected, ("step", curves.z, curves.step)])
+    labels = {"area": "area between them, |z| < 5", "beyond": "largest distance where |z| > 0.1"}
+    expected = []
+    for key, label in labels.items():
+        expected += [("", table.steepness, table[f"{key}_theory"])]
+        expected += [(label, table.steepness, table[key])]
+    same(lines(right), [*expected, ("distance at z = 0", table.steepness, table.at_zero)])
+    assert frame(left)[:3] == ("The steeper, the nearer to a step", "z", "sigma(lambda z)")
+    words = ("Measured (points) and theory (lines)", "steepness lambda", "distance from the step")
+    assert frame(right) == (*words, "log", "log")
 
 
 def test_perceptron_draws_a_learnt_line_between_its_rows() -> None:
@@ -447,6 +588,105 @@ def test_descent_shows_each_path_on_the_contours_of_its_loss() -> None:
     assert shown[-1].get_xlabel() == "along the stiffest direction"
     assert shown[0].get_ylabel() == "along the softest"
     assert legend(run.figures["paths"]) == ["flow", "descent", "minimum"]
+
+
+def test_descent_shows_minibatches_in_the_ellipse_of_their_law() -> None:
+    run = committed("descent")
+    table = run.table("stochastic")
+    (_, full), *batches = groups(table, "batch_size")
+    shown = run.axes("stochastic")
+    assert len(shown) == len(batches) == 4
+    for axes, (batch, rows) in zip(shown, batches, strict=True):
+        path, every, ellipse, minimum = lines(axes)
+        clipped = (rows.stiff, rows.soft)
+        same([path, every], [("minibatches", *clipped), ("every row", full.stiff, full.soft)])
+        same([minimum], [("minimum", [0], [0])])
+        first = rows.iloc[0]
+        S = np.array(
+            [[first.stiff_stiff, first.stiff_soft], [first.stiff_soft, first.soft_soft]], float
+        )
+        label, x, y = ellipse
+        at = np.column_stack([x, y])
+        assert label == "theory: 2 std. dev."
+        # Two standard deviations in every direction, and half of the ellipse is on each side.
+        np.testing.assert_allclose(np.einsum("ni,ij,nj->n", at, np.linalg.inv(S), at), 4)
+        assert x.max() == pytest.approx(2 * np.sqrt(S[0, 0]), rel=1e-3)
+        assert axes.get_title() == f"batches of {batch}"
+    assert shown[-1].get_xlabel() == "along the stiffest direction"
+    names = ["minibatches", "every row", "theory: 2 std. dev.", "minimum"]
+    assert legend(run.figures["stochastic"]) == names
+
+
+def test_a_batch_that_diverges_has_no_ellipse() -> None:
+    names = ("batch_size", "step", "stiff", "soft", "stiff_stiff", "stiff_soft", "soft_soft")
+    rows = [("all", 0, 1, 1, 0, 0, 0), ("all", 1, 0, 0, 0, 0, 0), ("1", 0, 1, 1, "", "", "")]
+    rows += [("1", 1, 1e9, 2, "", "", "")]
+    table = {name: [str(row[k]) for row in rows] for k, name in enumerate(names)}
+    table |= {"lambda_max": ["2"] * 4, "lambda_min": ["1"] * 4}
+    (axes,) = descent.stochastic(table).axes
+    # Nothing is drawn of the ellipse.
+    path, _, minimum = lines(axes)
+    assert axes.get_title() == "batches of 1, which diverges"
+    assert minimum[0] == "minimum"
+    assert path[1].max() == pytest.approx(50 * axes.get_xlim()[1])
+
+
+def test_descent_shows_the_escape_from_a_local_minimum() -> None:
+    run = committed("descent")
+    above, below, right = run.axes("escape")
+    curve, paths, table = (run.table(f"escape{end}") for end in ("_loss", "_paths", ""))
+    drawn, *stars = lines(above)
+    same([drawn], [("", curve.w, curve.loss)])
+    assert [float(star[1][0]) for star in stars] == pytest.approx([-1.244, 1.4518], abs=0.02)
+    assert [one[0] for one in texts(above)] == ["local minimum", "global minimum"]
+    (_, whole), *batches = groups(paths, "batch_size")
+    same(lines(below), [*(("", r.w, r.step) for _, r in batches), ("", whole.w, whole.step)])
+    assert below.get_ylim()[0] > below.get_ylim()[1]
+    (_, plain), *shares = groups(table, "batch_size")
+    same(
+        lines(right),
+        [*(("", r.rate, r.theory) for _, r in shares), ("every row", plain.rate, plain.share)],
+    )
+    same(
+        bars(right),
+        [(f"batches of {b}", r.rate, r.share, r.share_ci_low, r.share_ci_high) for b, r in shares],
+    )
+    words = ("Measured, and the Markov chain of the steps (lines)",)
+    words += ("learning rate, in units of the critical one",)
+    assert frame(right)[:4] == (*words, "share of runs that left the local minimum", "log")
+    assert frame(below)[1:3] == ("weight w", "step")
+    assert frame(above)[::2][:2] == ("A loss with two minima", "loss E(w)")
+
+
+def test_descent_shows_overfitting_and_then_weight_decay() -> None:
+    run = committed("descent")
+    table = run.table("overfit")
+    lowest = 1e-3 * table.test.min()
+    parts = dict(groups(table, "part"))
+    panels = run.axes("overfit")
+    titles = ("First overfit: no penalty", "Then regularise: weight decay")
+    for axes, part, title in zip(panels, ("overfit", "regularised"), titles, strict=True):
+        rows = parts[part]
+        names = {"test": "test rows", "train": "training rows"}
+        same(
+            lines(axes),
+            [(label, rows.step, rows[key].clip(lower=lowest)) for key, label in names.items()],
+        )
+        same(
+            bands(axes),
+            [
+                (rows.step, *(rows[f"{key}_{end}"].clip(lower=lowest) for end in ("low", "high")))
+                for key in names
+            ],
+        )
+        assert frame(axes)[:2] == (title, "steps of this part")
+        assert frame(axes)[3:] == ("symlog", "log")
+    assert panels[0].get_ylabel() == "mean squared error, units of the target squared"
+    zero = {name: ["0"] * 2 for name in table.columns}
+    assert "does not vary" in reason(descent.overfit(zero))
+    assert "no noise" in reason(descent.noise({"measured": ["0", ""]}))
+    empty = {name: list[str]() for name in table.columns}
+    assert "at least 12" in reason(descent.overfit(empty))
 
 
 def test_descent_shows_the_loss_against_the_step() -> None:

@@ -120,6 +120,14 @@ EMPTY: list[tuple[Callable[[], Figure], str]] = [
         "The staircase is exact: there is no error to draw.",
     ),
     (
+        lambda: perceptron.deformation(table("rms_error", "0", "0")),
+        "The sigmoids are exact: there is no error to draw.",
+    ),
+    (
+        lambda: perceptron.polynomials(table("n_numbers staircase bernstein chebyshev", "4 0 0 0")),
+        "Every family has the function exactly: there is no error to draw.",
+    ),
+    (
         lambda: descent.noise({"measured": ["", ""]}),
         "No batch settles at any of these learning rates.",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.notes import (  # noqa: F401
+    recomputed_backpropagation,
     recomputed_classification,
     recomputed_convolution,
     recomputed_networks,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mlcli.backpropagation import activations
-from mlcli.classification.approximation import bump, staircase
+from mlcli.classification.approximation import area_from_step, bump, staircase, step_unit
 from mlcli.classification.classifier import LogisticModel, coefficients
 from mlcli.classification.generative import class_scores, log_odds, posterior
 from mlcli.classification.information import (
@@ -27,6 +27,7 @@ from mlcli.classification.perceptron import (
     XOR_OUTPUT,
     ThresholdUnit,
     fit_perceptron,
+    gate_of,
     nand,
     xor,
 )
@@ -409,7 +410,9 @@ def learnt_line(run: RunFolder, columns: Any, lines: Any) -> Pairs:
 
 
 @computes("Figure 7")
-def weights_of_gates(run: RunFolder, columns: Any) -> Pairs:
+def weights_of_gates(run: RunFolder, columns: Any, title: Any, weight: Any) -> Pairs:
+    yield title[0], f"NAND, table {''.join(map(str, NAND.fire(INPUTS)))}", 0
+    yield weight[0], f"{XOR_OUTPUT.w[2]:g}".replace("-", "\N{MINUS SIGN}"), 0
     units = dict(zip(columns[0], zip(*columns[1:], strict=True), strict=True))
     yield units["NAND"], (*NAND.w, NAND.b), 0
     yield units["XOR hidden"], (*AND.w, AND.b), 0
@@ -434,11 +437,72 @@ computes("Table 3")(truth_table(2, lambda: xor(INPUTS)))
 
 
 @computes("Figure 8")
-def lines_of_gates(run: RunFolder, unit: Any, hidden: Any, output: Any) -> Pairs:
+def lines_of_gates(run: RunFolder, unit: Any, hidden: Any, output: Any, shaded: Any) -> Pairs:
     beyond = ThresholdUnit(XOR_OUTPUT.w[:2], XOR_OUTPUT.b + XOR_OUTPUT.w[2])
     for artists, one in ((unit, NAND), (hidden, AND), (output, beyond)):
         (points,) = points_of(artists)
         yield points @ np.array(one.w) + one.b, np.zeros(len(points)), 1e-12
+    assert shaded == ["output 1"]
+    polygons = [[patch.get_path() for patch in axes.patches] for axes in run.figures["gates"].axes]
+    inputs = np.random.default_rng(0).uniform(-0.6, 1.6, (2000, 2))
+    for paths, bits in zip(polygons, ("1110", "0110"), strict=True):
+        gate = gate_of(tuple(int(bit) for bit in bits))  # type: ignore[arg-type]
+        inside = np.any([path.contains_points(inputs) for path in paths if len(path)], axis=0)
+        yield inside, gate.fire(inputs) == 1, 0
+
+
+@computes("(5.15)")
+def sigmoid_and_step(run: RunFolder, columns: Any, curve: Any, lines: Any) -> Pairs:
+    steepness, area, at_zero = columns
+    yield area, [area_from_step(one, 5.0) for one in steepness], 1e-6
+    yield area[-1], 2 * np.log(2) / steepness[-1], 1e-6
+    yield at_zero, np.full(len(steepness), 0.5), 0
+    z, sigma = curve
+    yield sigma, 1 / (1 + np.exp(-10 * z)), DIGITS
+    yield drawn(lines, z, sigma), True, 0
+
+
+@computes("(6.7)")
+def step_of_a_unit(run: RunFolder, s: float, b: float, columns: Any, lines: Any) -> Pairs:
+    unit = step_unit(s)
+    yield b, unit.b, DIGITS
+    yield s, -b / unit.w[0], DIGITS
+    x, step = columns
+    yield step, unit.fire(x[:, None]), 0
+    yield step, x > s, 0
+    yield drawn(lines, x, step), True, 0
+
+
+@computes("(6.8)")
+def bump_of_two_units(run: RunFolder, h: float, columns: Any, lines: Any) -> Pairs:
+    step_1, step_2, shown = columns
+    yield shown, h * (step_1 - step_2), DIGITS
+    (x,) = run.read(read_place("tables/steps.csv: x"))
+    yield shown, bump(x, run.detail("bump.s_1"), run.detail("bump.s_2"), h), DIGITS
+    yield drawn(lines, x, shown), True, 0
+
+
+@computes("(6.9)")
+def values_of_a_bump(
+    run: RunFolder, inside: float, before: float, after: float, printed: Any
+) -> Pairs:
+    s_1, s_2, h = (run.detail(f"bump.{key}") for key in ("s_1", "s_2", "height"))
+    at = np.array([(s_1 + s_2) / 2, s_1 - 0.1, s_2 + 0.1])
+    yield [inside, before, after], bump(at, s_1, s_2, h), DIGITS
+    yield [inside, before, after], [h, 0, 0], DIGITS
+    yield [float(cell) for cell in printed[0]], [s_1, s_2, h, h, 0, 0], 1e-3
+
+
+@computes("(6.10)")
+def bumps_of_bins(run: RunFolder, columns: Any, lines: Any) -> Pairs:
+    config = run.config
+    x, *bumps = columns
+    f, low, high = parse(config.function), config.function_min, config.function_max
+    edges = np.linspace(low, high, len(bumps) + 1)
+    for shown, left, right in zip(bumps, edges[:-1], edges[1:], strict=True):
+        height = float(f(np.array([(left + right) / 2]))[0])
+        yield shown, bump(x, left, right, height), DIGITS
+    yield drawn(lines, x, np.sum(bumps, axis=0)), True, 0
 
 
 @computes("(6.3)", "(6.4)", "(6.5)", "(6.6)", "(6.11)", "Figure 9")
@@ -451,6 +515,9 @@ def function_from_steps(run: RunFolder, *shown: Any) -> Pairs:
         artists = shown[1]
     else:
         artists = shown[0]
+        (one,) = (one for one in points_of(shown[2]) if np.ptp(one[:, 0]) > 0)
+        h = run.detail("bump.height")
+        yield one[:, 1], bump(one[:, 0], run.detail("bump.s_1"), run.detail("bump.s_2"), h), 1e-7
         x, values = points_of(artists)[0].T
         (function,) = points_of(shown[1])
         yield function[:, 1], f(function[:, 0]), 1e-7

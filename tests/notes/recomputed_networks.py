@@ -40,7 +40,7 @@ SINGLE = 1e-4
 # Section 6.2: a training.
 
 
-@computes("Figure 10", "Figure 11")
+@computes("Figure 10")
 def drawn_network(run: RunFolder, texts: Any) -> Pairs:
     model = json.loads((run.path / "model" / "model.json").read_text("utf-8"))
     sizes = model["programs"][0]["sizes"]
@@ -177,12 +177,6 @@ def propagated(run: RunFolder, activation: str, init: str) -> tuple[Any, Any]:
     return np.log10(signals).mean(axis=0), np.log10(errors).mean(axis=0)
 
 
-@computes("(6.19)")
-def signals_forward(run: RunFolder, columns: Any, lines: Any) -> Pairs:
-    yield columns[1], propagated(run, "tanh", "xavier")[0], DECIMALS
-    assert len(lines)
-
-
 @computes("(7.1)")
 def errors_of_torch(run: RunFolder, columns: Any, lines: Any) -> Pairs:
     config = run.config.model_copy(update={"activations": ("tanh",), "depths": (10,)})
@@ -191,7 +185,7 @@ def errors_of_torch(run: RunFolder, columns: Any, lines: Any) -> Pairs:
     yield from errors_backward(run, columns, lines)
 
 
-@computes("(6.34)", "(6.35)", "(7.2)")
+@computes("(7.2)")
 def errors_backward(run: RunFolder, columns: Any, lines: Any) -> Pairs:
     yield columns[1], propagated(run, "tanh", "xavier")[1], DECIMALS
     assert len(lines)

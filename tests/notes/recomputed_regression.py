@@ -41,7 +41,8 @@ from mlcli.optimisation.descent import (
     descend,
     exact_flow,
     least_squares_loss,
-    minibatch_excess,
+    minibatch_path,
+    minibatch_wandering,
     noise_floor,
 )
 from mlcli.rng import stream
@@ -357,7 +358,7 @@ def closed_form(run: RunFolder, columns: Any) -> Pairs:
 
 
 @computes("(4.8)")
-def minibatches(run: RunFolder, columns: Any, points: Any) -> Pairs:
+def minibatches(run: RunFolder, columns: Any, points: Any, path: Any, lines: Any) -> Pairs:
     measured, theory = columns
     config, found, floors = run.config, [], []
     for index in range(config.n_seeds):
@@ -365,13 +366,22 @@ def minibatches(run: RunFolder, columns: Any, points: Any) -> Pairs:
         loss, Phi = quadratic_of(config, data), design(config, data)[1]
         etas = loss.critical_rate * np.array(config.noise_rates)
         rng = stream(config.seed, "batches", index, 16)
-        found.append(minibatch_excess(Phi, data.t, loss, etas, 16, config.n_noise, rng))
+        wandering = minibatch_wandering(Phi, data.t, loss, etas, 16, config.n_noise, rng)
+        found.append(wandering.excess)
         floors.append([noise_floor(Phi, data.t, loss, float(eta), 16) for eta in etas])
     yield measured, np.mean(found, axis=0), 1e-7
     yield theory, np.mean(floors, axis=0), 1e-7
     # Averages over a finite number of steps.
     yield measured, theory, 0.05
     yield drawn(points, config.noise_rates, measured), True, 0
+    data = rows_of(run)
+    loss, Phi = quadratic_of(config, data), design(config, data)[1]
+    eta, rng = max(config.noise_rates) * loss.critical_rate, stream(config.seed, "path", 16)
+    W = minibatch_path(Phi, data.t, np.zeros(Phi.shape[1]), eta, 16, len(path[0]) - 1, rng).W
+    along = (W - loss.w_star) @ loss.vectors
+    yield np.abs(path[0]), np.abs(along[:, -1]), 1e-7
+    yield np.abs(path[1]), np.abs(along[:, 0]), 1e-7
+    yield drawn(lines, *path), True, 0
 
 
 # Appendix A: bias, variance and noise.

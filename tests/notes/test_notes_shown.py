@@ -26,6 +26,7 @@ SMALL = {
     "kfold": "--n-coverage 2 --n-nested 2 --n-seeds 2",
     "fit-poly": "--n-seeds 2",
     "logistic": "--n-seeds 2 --n-study 10",
+    "backprop": "--n-seeds 2",
     "train-mlp": "--n-seeds 2 --n-epochs 2",
     "propagate": "--inits xavier,he --depths 3 --n-seeds 2 --n-batches 1 --train-steps 3 "
     "--train-depth 2 --train-seeds 1 --train-rows 64",

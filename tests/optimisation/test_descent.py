@@ -18,9 +18,12 @@ from mlcli.optimisation.descent import (
     least_squares_loss,
     measured_critical_rate,
     measured_rate,
-    minibatch_excess,
+    minibatch_path,
+    minibatch_wandering,
     momentum_critical_rate,
     noise_floor,
+    penalised_path,
+    stationary_moment,
 )
 
 Array = np.ndarray
@@ -137,7 +140,9 @@ def test_the_noise_floor_is_that_of_the_lyapunov_equation() -> None:
     for batch in (1, 8):
         measured = np.mean(
             [
-                minibatch_excess(Phi, t, quadratic, rates, batch, 6000, np.random.default_rng(s))
+                minibatch_wandering(
+                    Phi, t, quadratic, rates, batch, 6000, np.random.default_rng(s)
+                ).excess
                 for s in range(12)
             ],
             axis=0,
@@ -165,11 +170,94 @@ def test_single_row_batches_diverge_at_smaller_rates() -> None:
     assert noise_floor(Phi, t, quadratic, eta, 1) == np.inf
     assert np.isfinite(noise_floor(Phi, t, quadratic, eta, 1000))
     rng = np.random.default_rng(0)
-    excess = minibatch_excess(Phi, t, quadratic, np.array([5 * eta]), 1, 4000, rng)
-    assert excess[0] == np.inf
+    found = minibatch_wandering(Phi, t, quadratic, np.array([5 * eta]), 1, 4000, rng)
+    assert found.excess[0] == np.inf
+    assert not np.isfinite(found.moment).all()
+    assert stationary_moment(Phi, t, quadratic, eta, 1) is None
 
 
 def test_no_noise_where_the_model_fits_exactly() -> None:
     Phi, _ = rows()
     exact = least_squares_loss(Phi, Phi @ np.ones(3))
     assert noise_floor(Phi, Phi @ np.ones(3), exact, 0.05, 1) == pytest.approx(0, abs=1e-20)
+
+
+def test_wandering_is_the_mean_over_the_last_half_of_the_path() -> None:
+    Phi, t = rows()
+    quadratic = least_squares_loss(Phi, t)
+    etas = np.array([0.1, 0.3]) * quadratic.critical_rate
+    # An odd number of steps, and more than a block of them.
+    n_steps, batch = 1201, 3
+    found = minibatch_wandering(Phi, t, quadratic, etas, batch, n_steps, np.random.default_rng(4))
+    drawn = np.random.default_rng(4).integers(t.size, size=(n_steps, batch))
+    for k, eta in enumerate(etas):
+        w, places = quadratic.w_star.copy(), []
+        for step, chosen in enumerate(drawn):
+            w = w + eta * Phi[chosen].T @ (t[chosen] - Phi[chosen] @ w) / batch
+            if 2 * step >= n_steps:
+                places.append(w)
+        apart = np.array(places) - quadratic.w_star
+        assert len(places) == 600
+        np.testing.assert_allclose(found.moment[k], apart.T @ apart / 600, rtol=1e-9)
+        assert found.excess[k] == pytest.approx(quadratic.excess(np.array(places)).mean())
+        assert found.excess[k] == pytest.approx(quadratic.mean_excess(found.moment[k]))
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_one_step_leaves_the_stationary_moment_as_it_is(batch: int) -> None:
+    Phi, t = rows(12)
+    quadratic = least_squares_loss(Phi, t)
+    eta = 0.2 * quadratic.critical_rate
+    S = stationary_moment(Phi, t, quadratic, eta, batch)
+    assert S is not None
+    np.testing.assert_allclose(S, S.T, rtol=1e-9)
+    assert np.linalg.eigvalsh(S)[0] > 0
+    # d = sqrt(3) times a column of the root of S, and its opposite, have mean 0 and moment S.
+    root = np.linalg.cholesky(S) * np.sqrt(3)
+    after = np.zeros((3, 3))
+    for d in (*root.T, *-root.T):
+        gradients = Phi * (Phi @ (quadratic.w_star + d) - t)[:, None]
+        mean = gradients.mean(axis=0)
+        covariance = (gradients - mean).T @ (gradients - mean) / t.size / batch
+        after += np.outer(d - eta * mean, d - eta * mean) / 6 + eta**2 * covariance / 6
+    np.testing.assert_allclose(after, S, rtol=1e-8)
+
+
+def test_a_path_of_minibatches_draws_rows_with_replacement_until_it_diverges() -> None:
+    Phi, t = rows()
+    start, eta = np.array([1.0, 2.0, 3.0]), 0.05
+    found = minibatch_path(Phi, t, start, eta, 2, 30, np.random.default_rng(5))
+    rng, w = np.random.default_rng(5), start
+    for place in found.W[1:]:
+        chosen = rng.integers(60, size=2)
+        w = w + eta * Phi[chosen].T @ (t[chosen] - Phi[chosen] @ w) / 2
+        np.testing.assert_allclose(place, w, rtol=1e-12)
+    assert found.diverged_at is None
+    assert minibatch_path(Phi, t, start, 50.0, 2, 500, np.random.default_rng(5)).diverged_at
+
+
+@pytest.mark.parametrize("shape", [(30, 4), (6, 15), (5, 5)])
+@pytest.mark.parametrize("l2", [0.0, 0.03])
+def test_penalised_descent_in_closed_form_is_descent_step_by_step(
+    shape: tuple[int, int], l2: float
+) -> None:
+    rng = np.random.default_rng(6)
+    Phi, t, start = rng.normal(size=shape), rng.normal(size=shape[0]), rng.normal(size=shape[1])
+    Phi[:, -1] = Phi[:, 0]
+    eta = 1 / (np.linalg.norm(Phi, 2) ** 2 / shape[0] + l2)
+
+    def gradient(w: Array) -> Array:
+        return np.asarray(Phi.T @ (Phi @ w - t) / shape[0] + l2 * w)
+
+    path = descend(gradient, start, eta, 200).W
+    steps = np.array([200.0, 0.0, 1.0, 17.0])
+    found = penalised_path(Phi, t, start, eta, l2, steps)
+    np.testing.assert_allclose(found, path[steps.astype(int)], atol=1e-10)
+    (end,) = penalised_path(Phi, t, start, eta, l2, np.array([np.inf]))
+    if l2:
+        H = Phi.T @ Phi / shape[0] + l2 * np.eye(shape[1])
+        np.testing.assert_allclose(end, np.linalg.solve(H, Phi.T @ t / shape[0]), atol=1e-10)
+    else:
+        # Where the loss is flat the start stays as it is.
+        expected = start + np.linalg.pinv(Phi) @ (t - Phi @ start)
+        np.testing.assert_allclose(end, expected, atol=1e-8)

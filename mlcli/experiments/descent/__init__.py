@@ -43,6 +43,11 @@ class DescentExperiment(Experiment["DescentConfig", "PreparedDescent"]):
 
         return display(metrics)
 
+    def next_command(self, metrics: Mapping[str, Any]) -> str:
+        from mlcli.experiments.descent.display import next_command
+
+        return next_command(metrics)
+
     def draw(self, folder: Path) -> dict[str, Figure]:
         from mlcli.experiments.descent.figures import figures
 

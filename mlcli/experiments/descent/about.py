@@ -29,12 +29,38 @@ ABOUT = About(
             "Excess loss falls with the steps on a logarithmic axis.",
             "Loss above the minimum against step: the first data set, and the central 95 % of all.",
         ),
+        "stochastic": Caption(
+            "Section 4.1.1, (4.8)",
+            "Paths that wander around the minimum inside ellipses, the smaller the larger the "
+            "batch.",
+            "Minibatch descent at the largest rate of the noise floor, beside descent on every "
+            "row, in the plane of the stiffest and the softest direction: first data set, up to "
+            "six batch sizes. The ellipse is two standard deviations of the exact stationary law, "
+            "which holds 86 % of a normal one.",
+        ),
         "noise": Caption(
             "Section 4.1.1",
             "Excess loss against learning rate, one line a batch size, measured points on theory.",
             "Where minibatch descent settles: the mean excess loss against learning rate and batch "
             "size. Points are measured, with 95 % intervals; lines are the exact stationary value. "
             "Where a point is missing, that batch diverges at that rate.",
+        ),
+        "escape": Caption(
+            "Section 4.1.1",
+            "A loss with two minima; paths that stay in one or leave it; the share that leaves "
+            "grows with the learning rate and with smaller batches.",
+            "Rows in two groups and a loss that hardly counts rows far away have two minima. "
+            "Descent on every row stays in the local one; minibatches leave it. Points are shares "
+            "of runs with 95 % intervals; lines are the chain of the steps, computed without a "
+            "random number.",
+        ),
+        "overfit": Caption(
+            "Footnote 2",
+            "Training error falls while test error rises; with weight decay the test error falls "
+            "again.",
+            "Three times as many columns as training rows. Left, descent without a penalty "
+            "memorises them. Right, it goes on from there with weight decay, whose strength other "
+            "rows chose. Medians and the central 95 % of data sets.",
         ),
         "flow": Caption(
             "Section 4.2, (4.13)",
@@ -56,7 +82,19 @@ ABOUT = About(
         "final_distance",
         "flow_order",
     ),
-    tables=("flow", "loss", "noise", "paths", "rates"),
+    tables=(
+        "escape",
+        "escape_loss",
+        "escape_paths",
+        "flow",
+        "loss",
+        "noise",
+        "overfit",
+        "paths",
+        "rates",
+        "spread",
+        "stochastic",
+    ),
     headlines=(Headline("final_excess", False, OTHER),),
     curves=(
         Curve("loss", "step", "median", "low", "high", log_y=True),

@@ -13,11 +13,20 @@ from mlcli.errors import DataError
 from mlcli.experiments.column_limit import smaller_basis
 from mlcli.experiments.descent import tables
 from mlcli.experiments.descent.config import DescentConfig
-from mlcli.experiments.descent.studies import DescentOutcome, replicate
+from mlcli.experiments.descent.studies import (
+    ESCAPE_STEPS,
+    N_ESCAPES,
+    OVERFIT_STEPS,
+    DescentOutcome,
+    Overfit,
+    design,
+    replicate,
+)
 from mlcli.experiments.experiment import Context, Prepared
 from mlcli.experiments.source import refuse_words
-from mlcli.experiments.summary import summary
+from mlcli.experiments.summary import geometric_summary, summary
 from mlcli.linear.basis import count_columns
+from mlcli.linear.statistics import NON_NEGATIVE, SHARE_OF_ROWS
 from mlcli.result import Columns, Metrics, Reading, Result
 
 MAX_COLUMNS = 40
@@ -81,15 +90,28 @@ def run(prepared: PreparedDescent, context: Context) -> Result:
     for one in context.workers.map_ordered(lambda i: replicate(config, source, i), range(total)):
         found.append(one)
         context.progress(len(found), total, reading=Reading(seed=len(found) - 1))
+    data = source.replicate(0, config.seed).fitted_to()
     noise, rates = tables.noise_table(config, found), tables.rates_table(config, found)
+    escape = tables.escape_table(config, found)
     return Result(
-        metrics=_metrics(config, found) | {"noise": _noise(noise), "rates": _rates(rates)},
+        metrics=_metrics(config, found)
+        | {"noise": _noise(noise), "rates": _rates(rates)}
+        | {"spread": _spread(config, found), "escape": _escape(config, found, escape)}
+        | _overfit([one.overfit for one in found if one.overfit is not None]),
         tables={
+            "escape": escape,
+            "escape_loss": tables.escape_loss_table(),
+            "escape_paths": tables.escape_paths_table(config),
             "flow": tables.flow_table(config, found),
             "loss": tables.loss_table(found),
             "noise": noise,
+            "overfit": tables.overfit_table(found),
             "paths": tables.paths_table(config, found[0].loss),
             "rates": rates,
+            "spread": tables.spread_table(config, found),
+            "stochastic": tables.stochastic_table(
+                config, found[0].loss, design(config, data)[1], data.t
+            ),
         },
         determinism=DETERMINISM,
         unfinished={f"descent in {config.n_steps} steps": [one.certificate for one in found]},
@@ -110,7 +132,13 @@ def _metrics(config: DescentConfig, found: Sequence[DescentOutcome]) -> Metrics:
         "flow_order_log_cosh": [float(one.flow_orders[1]) for one in found],
     }
     metrics: Metrics = {name: summary(np.array(each), name) for name, each in values.items()}
-    return metrics | {"n_seeds": len(found), "n_steps": config.n_steps, "momentum": config.momentum}
+    return metrics | {
+        "n_seeds": len(found),
+        "n_steps": config.n_steps,
+        "momentum": config.momentum,
+        "basis": config.basis,
+        "degree": config.degree,
+    }
 
 
 def _noise(table: Columns) -> Metrics:
@@ -134,3 +162,69 @@ def _rates(table: Columns) -> Metrics:
         entry = {"measured": measured, "theory": theory}
         found.setdefault(method, {})[f"kappa_{kappa:g}"] = entry
     return found
+
+
+def _spread(config: DescentConfig, found: Sequence[DescentOutcome]) -> Metrics:
+    """Root mean squares along two directions at the largest rate, of the data sets that settle."""
+    r = int(np.argmax(config.noise_rates))
+    spread: Metrics = {"rate": config.noise_rates[r]}
+    for b, batch in enumerate(config.batch_sizes):
+        measured = np.array([one.spread[b, r] for one in found])  # (n_seeds, 2)
+        theory = np.array([one.spread_theory[b, r] for one in found])
+        settled = np.isfinite(measured).all(axis=1) & np.isfinite(theory).all(axis=1)
+        of_batch: Metrics = {"n_diverged": int((~settled).sum())}
+        if settled.any():
+            for k, name in enumerate(("stiff", "soft")):
+                of_batch[f"{name}_std"] = summary(measured[settled, k], NON_NEGATIVE)
+                of_batch[f"{name}_theory"] = float(theory[settled, k].mean())
+        spread[f"batch_{batch}"] = of_batch
+    return spread
+
+
+def _escape(config: DescentConfig, found: Sequence[DescentOutcome], table: Columns) -> Metrics:
+    """Shares that left the local minimum, of runs and by the chain; "all" is plain descent."""
+    escape: Metrics = {"n_steps": ESCAPE_STEPS, "n_runs": N_ESCAPES * len(found)}
+    theory = dict(
+        zip(
+            zip(table["batch_size"], table["rate"], strict=True),
+            zip(table["share"], table["theory"], strict=True),
+            strict=True,
+        )
+    )
+    escape["all"] = {f"rate_{r:g}": theory[tables.EVERY_ROW, r][0] for r in config.noise_rates}
+    for b, batch in enumerate(config.batch_sizes):
+        escape[f"batch_{batch}"] = {
+            f"rate_{rate:g}": {
+                "share": summary([one.escaped[b, r] for one in found], SHARE_OF_ROWS, N_ESCAPES),
+                "theory": theory[batch, rate][1],
+            }
+            for r, rate in enumerate(config.noise_rates)
+        }
+    return escape
+
+
+def _overfit(found: Sequence[Overfit]) -> Metrics:
+    """Errors where descent has overfitted, and after it went on with weight decay."""
+    if not found:
+        return {}
+    errors = np.stack([one.errors for one in found])  # (n_seeds, 2, n, 2)
+    overfit: Metrics = {
+        "n_train": found[0].n_train,
+        "n_columns": found[0].n_columns,
+        "degree": found[0].degree,
+        "n_steps": OVERFIT_STEPS,
+        "decay_rate": geometric_summary([one.strength for one in found]),
+        "share_better": float((errors[:, 1, -1, 1] < errors[:, 0, -1, 1]).mean()),
+    }
+    for p, part in enumerate(("overfit", "regularised")):
+        for r, rows in enumerate(("train", "test")):
+            last = errors[:, p, -1, r]
+            # Test errors of an overfitted model differ by powers of ten from seed to seed.
+            overfit[f"{part}_{rows}_mse"] = (
+                summary(last, NON_NEGATIVE)
+                if rows == "train"
+                else geometric_summary(np.where(last > 0, last, np.nan))
+            )
+    least = errors[:, 0, :, 1].min(axis=1)
+    overfit["stopped_test_mse"] = geometric_summary(np.where(least > 0, least, np.nan))
+    return {"overfit": overfit}

@@ -44,6 +44,11 @@ class PerceptronExperiment(Experiment["PerceptronConfig", "PreparedPerceptron"])
 
         return display(metrics)
 
+    def next_command(self, metrics: Mapping[str, Any]) -> str:
+        from mlcli.experiments.perceptron.display import next_command
+
+        return next_command(metrics)
+
     def draw(self, folder: Path) -> dict[str, Figure]:
         from mlcli.experiments.perceptron.figures import figures
 

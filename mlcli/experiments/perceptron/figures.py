@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
+from mlcli.experiments.perceptron.about import ABOUT
 from mlcli.plotting import (
     COLOURS,
     POINTS,
+    TRUTH,
+    Array,
     Table,
     distinct,
     new_figure,
@@ -18,22 +24,32 @@ from mlcli.plotting import (
     numbers,
     read_table,
     shade,
+    shortened,
     where,
 )
 
 CORNERS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-OUTPUTS = {"NAND": (1, 1, 1, 0), "XOR": (0, 1, 1, 0)}
+# The square of inputs that is shown.
+SQUARE = np.array([[-0.6, -0.6], [1.6, -0.6], [1.6, 1.6], [-0.6, 1.6]])
+# Places of the units in a drawn network.
+INPUT_1, INPUT_2, HIDDEN, OUTPUT = (0.0, 1.0), (0.0, 0.0), (1.3, 0.5), (2.6, 0.5)
+# Errors below this are drawn here.
+TINY = 1e-17
 
 
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
-    names = ("gates", "rows", "learning", "approximation", "rate", "deformation")
-    tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
+    tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in ABOUT.tables}
     return {
+        "networks": networks(tables["gates"]),
         "gates": gates(tables["gates"]),
+        "boundary": boundary(tables["boundary"]),
         "learning": learning(tables["rows"], tables["learning"]),
+        "steps": steps(tables["steps"]),
         "approximation": approximation(tables["approximation"]),
         "rate": rate(tables["rate"]),
+        "polynomials": polynomials(tables["polynomials"]),
+        "sigmoids": sigmoids(tables["sigmoid_curves"], tables["sigmoids"]),
         "deformation": deformation(tables["deformation"]),
     }
 
@@ -49,34 +65,84 @@ def _line(
         axes.plot(-(w[1] * along + b) / w[0], along, **style)  # type: ignore[arg-type]
 
 
+def networks_of(table: Table) -> dict[str, dict[str, tuple[float, float, float]]]:
+    """For each network its lines w_1, w_2, b: of ``unit``, or ``hidden``, ``silent``, ``fires``."""
+    found: dict[str, dict[str, tuple[float, float, float]]] = {}
+    roles = {" hidden": "hidden", ", hidden 0": "silent", ", hidden 1": "fires"}
+    for i, unit in enumerate(table["unit"]):
+        line = (float(table["w_1"][i]), float(table["w_2"][i]), float(table["b"][i]))
+        ending = next((one for one in roles if unit.endswith(one)), "")
+        name = unit.removesuffix(ending)
+        found.setdefault(name, {})[roles.get(ending, "unit")] = line
+    return found
+
+
+def clipped(corners: Array, line: tuple[float, float, float]) -> Array:
+    """The part of a convex polygon (n, 2) in which w . x + b > 0."""
+    if not len(corners):
+        return corners
+    w, kept = np.array(line[:2]), []
+    heights = corners @ w + line[2]
+    for here, there, h, next_h in zip(
+        corners, np.roll(corners, -1, axis=0), heights, np.roll(heights, -1), strict=True
+    ):
+        if h > 0:
+            kept.append(here)
+        if (h > 0) != (next_h > 0):
+            kept.append(here + (there - here) * h / (h - next_h))
+    return np.array(kept).reshape(-1, 2)
+
+
+def firing(network: dict[str, tuple[float, float, float]]) -> list[Array]:
+    """Where in the square the output is 1: a polygon, or one for each state of the hidden unit."""
+    if "unit" in network:
+        return [clipped(SQUARE, network["unit"])]
+    w_1, w_2, b = network["hidden"]
+    without, behind = clipped(SQUARE, (-w_1, -w_2, -b)), clipped(SQUARE, network["hidden"])
+    return [clipped(without, network["silent"]), clipped(behind, network["fires"])]
+
+
+def answers(network: dict[str, tuple[float, float, float]]) -> tuple[int, ...]:
+    """The outputs for the four inputs."""
+    inputs = np.column_stack([CORNERS, np.ones(len(CORNERS))])
+    if "unit" in network:
+        return tuple((inputs @ network["unit"] > 0).astype(int).tolist())
+    hidden, silent, fires = (inputs @ network[key] > 0 for key in ("hidden", "silent", "fires"))
+    return tuple(np.where(hidden, fires, silent).astype(int).tolist())
+
+
 def gates(table: Table) -> Figure:
-    """The four inputs of NAND and XOR, and the lines of their units."""
-    figure = new_figure(7.6, 4.2)
-    lines = {
-        unit: tuple(float(table[key][i]) for key in ("w_1", "w_2", "b"))
-        for i, unit in enumerate(table["unit"])
+    """The four inputs of each network, the lines of its units, and where its output is 1."""
+    found = networks_of(table)
+    figure = new_figure(3.9 * len(found), 5.2)
+    styles = {
+        "unit": ("-", COLOURS[0], "the unit"),
+        "silent": ("-", COLOURS[0], "output, hidden unit 0"),
+        "fires": ("-", COLOURS[1], "output, hidden unit 1"),
+        "hidden": ("--", POINTS, "hidden unit"),
     }
-    drawn = {
-        "NAND": [("NAND", "-", COLOURS[0], "the unit")],
-        "XOR": [
-            ("XOR, hidden 0", "-", COLOURS[0], "output, hidden unit 0"),
-            ("XOR, hidden 1", "-", COLOURS[1], "output, hidden unit 1"),
-            ("XOR hidden", "--", POINTS, "hidden unit"),
-        ],
-    }
-    for axes, (gate, outputs) in zip(figure.subplots(1, 2), OUTPUTS.items(), strict=True):
-        for unit, dash, colour, label in drawn[gate]:
-            w_1, w_2, b = lines[unit]
-            _line(axes, (w_1, w_2), b, (-0.6, 1.6), linestyle=dash, color=colour, label=label)
+    panels = figure.subplots(1, len(found), squeeze=False)[0]
+
+    def most(shown: tuple[list[Artist], list[str]]) -> int:
+        return len(shown[1])
+
+    for axes, (gate, network) in zip(panels, found.items(), strict=True):
+        for corners in firing(network):
+            axes.fill(*corners.T, facecolor=COLOURS[4], alpha=0.25, linewidth=0)
+        for role, (dash, colour, label) in styles.items():
+            if role in network:
+                w_1, w_2, b = network[role]
+                _line(axes, (w_1, w_2), b, (-0.6, 1.6), linestyle=dash, color=colour, label=label)
+        outputs = np.array(answers(network))
         for value in (0, 1):
-            corners = CORNERS[np.array(outputs) == value]
+            corners = CORNERS[outputs == value]
             axes.scatter(
                 *corners.T,
                 s=90,
                 zorder=3,
                 edgecolors="black",
                 color="black" if value else "white",
-                label=f"output {value}",
+                label=f"input with output {value}",
             )
         axes.set_xlim(-0.6, 1.6)
         axes.set_ylim(-0.6, 1.6)
@@ -86,7 +152,100 @@ def gates(table: Table) -> Figure:
         axes.set_xlabel("x_1")
         axes.set_ylabel("x_2")
         axes.set_title(gate)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize=9)
+    # The panel with most units names them all.
+    handles, labels = max((one.get_legend_handles_labels() for one in panels), key=most)
+    handles += [Patch(facecolor=COLOURS[4], alpha=0.25, linewidth=0)]
+    figure.legend(handles, [*labels, "output 1"], loc="outside lower center", ncols=3, fontsize=9)
+    return figure
+
+
+def networks(table: Table) -> Figure:
+    """The units of each network as circles, with weights at the arrows and biases inside."""
+    found = networks_of(table)
+    figure = new_figure(4.3 * len(found), 2.9)
+    for axes, (gate, network) in zip(
+        figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True
+    ):
+        axes.set_xlim(-0.35, 3.3)
+        axes.set_ylim(-0.45, 1.55)
+        axes.set_aspect("equal")
+        axes.axis("off")
+        table_ = "".join(map(str, answers(network)))
+        axes.set_title(f"table {gate}" if gate == table_ else f"{gate}, table {table_}")
+        w_1, w_2, b = network["unit"] if "unit" in network else network["silent"]
+        # An arrow past the hidden unit is bent, so that it does not run through it.
+        bend = 0.0 if "unit" in network else 0.38
+        _arrow(axes, INPUT_1, OUTPUT, w_1, bend=-bend, up=1)
+        _arrow(axes, INPUT_2, OUTPUT, w_2, bend=bend, up=-1)
+        if "hidden" in network:
+            h_1, h_2, h_b = network["hidden"]
+            _arrow(axes, INPUT_1, HIDDEN, h_1, up=1)
+            _arrow(axes, INPUT_2, HIDDEN, h_2, up=-1)
+            _arrow(axes, HIDDEN, OUTPUT, network["fires"][2] - b, up=1)
+            _unit(axes, HIDDEN, signed(h_b), "hidden unit")
+        _unit(axes, OUTPUT, signed(b), "output")
+        for place, name in ((INPUT_1, "x_1"), (INPUT_2, "x_2")):
+            _unit(axes, place, name, "", filled=True)
+    return figure
+
+
+def signed(value: float) -> str:
+    """A number with a minus sign as long as a plus sign."""
+    return f"{value:g}".replace("-", "−")
+
+
+def _unit(
+    axes: Axes, place: tuple[float, float], inside: str, below: str, *, filled: bool = False
+) -> None:
+    """A unit with its bias, or an input with its name."""
+    colour = POINTS if filled else COLOURS[0]
+    axes.plot(*place, "o", markersize=27, color="white", markeredgecolor=colour, markeredgewidth=2)
+    axes.text(*place, inside, ha="center", va="center", fontsize=10)
+    axes.text(place[0], place[1] - 0.34, below, ha="center", va="center", fontsize=9)
+
+
+def _arrow(
+    axes: Axes,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    weight: float,
+    *,
+    bend: float = 0.0,
+    up: int,
+) -> None:
+    """An arrow between two units, with its weight at its middle."""
+    style = f"arc3,rad={bend}"
+    arrow = {"arrowstyle": "-|>", "shrinkA": 16, "shrinkB": 16, "connectionstyle": style}
+    axes.annotate("", end, start, arrowprops={**arrow, "color": "black", "linewidth": 1.2})
+    # A curve of this style is a quadratic one whose middle is half as far out as its control point.
+    along = np.subtract(end, start)
+    middle = (np.add(start, end) + bend * np.array([along[1], -along[0]])) / 2
+    axes.text(middle[0], middle[1] + 0.13 * up, signed(weight), ha="center", va="center")
+
+
+def boundary(table: Table) -> Figure:
+    """Rows of the data and the boundary that was learnt of them."""
+    figure = new_figure(7.0, 4.6)
+    axes = figure.add_subplot()
+    x, y, side = (numbers(table[key]) for key in ("x", "y", "side"))
+    for value, marker, colour in ((-1, "o", COLOURS[0]), (1, "^", COLOURS[1])):
+        chosen = side == value
+        name = shortened(
+            next(n for n, s in zip(table["class"], side, strict=True) if s == value), 40
+        )
+        axes.plot(x[chosen], y[chosen], marker, color=colour, markersize=4, label=name)
+    ends = np.array([[values.min(), values.max()] for values in (x, y)])
+    room = 0.06 * np.maximum(np.ptp(ends, axis=1), 1.0)
+    ends += np.column_stack([-room, room])
+    w_x, w_y, b = (float(table[key][0]) for key in ("w_x", "w_y", "b"))
+    reach = (float(ends.min()), float(ends.max()))
+    _line(axes, (w_x, w_y), b, reach, color="black", label="boundary, w · x + b = 0")
+    axes.set_xlim(*ends[0])
+    axes.set_ylim(*ends[1])
+    axes.set_xlabel(shortened(table["x_axis"][0], 60))
+    axes.set_ylabel(shortened(table["y_axis"][0], 60))
+    axes.set_title("Rosenblatt's rule on the data: the first seed")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, fontsize=9)
     return figure
 
 
@@ -128,6 +287,112 @@ def learning(rows: Table, runs: Table) -> Figure:
     right.set_ylabel("mistakes made")
     right.set_title("No run passes the bound")
     right.legend(fontsize=9)
+    return figure
+
+
+def steps(table: Table) -> Figure:
+    """One step, another one, the bump between them; and the bumps of all bins with their sum."""
+    figure = new_figure(9.0, 4.4)
+    grid = figure.add_gridspec(2, 2, width_ratios=[1, 1.15])
+    above = figure.add_subplot(grid[0, 0])
+    below = figure.add_subplot(grid[1, 0], sharex=above)
+    right = figure.add_subplot(grid[:, 1])
+    x = numbers(table["x"])
+    for key, dash, colour in (("step_1", "-", COLOURS[0]), ("step_2", "--", COLOURS[1])):
+        name = f"unit {key[-1]}"
+        above.plot(x, numbers(table[key]), dash, color=colour, linewidth=1.8, label=name)
+    above.set_ylim(-0.1, 1.15)
+    above.set_yticks([0, 1])
+    above.set_ylabel("output")
+    above.set_title("Two steps, each from one unit", fontsize=10)
+    above.legend(loc="upper left", fontsize=9)
+    above.tick_params(labelbottom=False)
+    below.plot(x, numbers(table["bump"]), color="black", linewidth=1.8, label="bump")
+    below.set_xlabel("x")
+    below.set_ylabel("h (unit 1 − unit 2)")
+    below.set_title("Their difference times h: a bump", fontsize=10)
+    names = [name for name in table if re.fullmatch(r"bump \d+", name)]
+    for name, colour in zip(names, COLOURS * 2, strict=False):
+        height = numbers(table[name])
+        inside = height != 0
+        right.plot(x[inside], height[inside], color=colour, linewidth=1.0)
+        shade(
+            right, x[inside], np.minimum(height[inside], 0), np.maximum(height[inside], 0), colour
+        )
+    right.plot(x, numbers(table["sum"]), color="black", linewidth=1.8, label="sum of the bumps")
+    right.plot(x, numbers(table["function"]), ":", color=TRUTH, linewidth=1.8, label="function")
+    right.set_xlabel("x")
+    right.set_ylabel("f(x)")
+    right.set_title(f"One bump for each of {len(names)} bins, and their sum", fontsize=10)
+    right.legend(fontsize=9)
+    return figure
+
+
+def polynomials(table: Table) -> Figure:
+    """Largest error against how many numbers may be chosen, of steps and of polynomials."""
+    n = numbers(table["n_numbers"])
+    largest = max(float(numbers(table[key]).max()) for key in ("staircase", "bernstein"))
+    largest = max(largest, float(numbers(table["chebyshev"]).max()))
+    if largest == 0:
+        return nothing_to_draw("Every family has the function exactly: there is no error to draw.")
+    figure = new_figure(7.4, 4.6)
+    axes = figure.add_subplot()
+    drawn = (
+        ("staircase", "staircase of units", "s-", COLOURS[0]),
+        ("bernstein", "Bernstein's polynomial", "^-", COLOURS[2]),
+        ("chebyshev", "polynomial through Chebyshev points", "o-", COLOURS[1]),
+    )
+    lowest = TINY * largest
+    for key, label, style, colour in drawn:
+        error = np.maximum(numbers(table[key]), lowest)
+        axes.plot(n, error, style, color=colour, markersize=5, label=label)
+    low = np.maximum(numbers(table["best_at_least"]), lowest)
+    high = np.maximum(numbers(table["chebyshev"]), lowest)
+    shade(axes, n, low, high, COLOURS[1])
+    axes.fill_between([], [], [], color=COLOURS[1], alpha=0.2, label="the best polynomial is here")
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(n, [f"{value:g}" for value in n])
+    axes.set_xlabel("numbers to choose: heights of bins, or coefficients")
+    axes.set_ylabel("largest error on the interval")
+    axes.set_title("Two families that approximate any continuous function")
+    axes.legend(loc="best", fontsize=9)
+    return figure
+
+
+def sigmoids(curves: Table, distances: Table) -> Figure:
+    """Sigmoids of growing steepness, and how far they are from the step."""
+    figure = new_figure(9.0, 4.2)
+    left, right = figure.subplots(1, 2)
+    z = numbers(curves["z"])
+    names = [name for name in curves if name.startswith("lambda ")]
+    shown = names if len(names) <= 5 else [names[round(k * (len(names) - 1) / 4)] for k in range(5)]
+    left.axhline(0.5, color=POINTS, linestyle="--", linewidth=1.2, label="lambda → 0")
+    for name, colour in zip(shown, COLOURS, strict=False):
+        left.plot(z, numbers(curves[name]), color=colour, linewidth=1.4, label=name)
+    left.plot(z, numbers(curves["step"]), color="black", linewidth=1.0, label="step")
+    left.set_xlabel("z")
+    left.set_ylabel("sigma(lambda z)")
+    left.set_title("The steeper, the nearer to a step")
+    left.legend(fontsize=8, loc="upper left")
+    steepness = numbers(distances["steepness"])
+    for key, label, colour in (
+        ("area", "area between them, |z| < 5", COLOURS[0]),
+        ("beyond", "largest distance where |z| > 0.1", COLOURS[1]),
+    ):
+        theory = numbers(distances[f"{key}_theory"])
+        right.plot(steepness, np.maximum(theory, TINY), "-", color=colour, linewidth=1)
+        right.plot(
+            steepness, np.maximum(numbers(distances[key]), TINY), "o", color=colour, label=label
+        )
+    right.plot(steepness, numbers(distances["at_zero"]), "k--", label="distance at z = 0")
+    right.set_xscale("log")
+    right.set_yscale("log")
+    right.set_ylim(1e-6, None)
+    right.set_xlabel("steepness lambda")
+    right.set_ylabel("distance from the step")
+    right.set_title("Measured (points) and theory (lines)")
+    right.legend(fontsize=8, loc="lower left")
     return figure
 
 
@@ -182,6 +447,8 @@ def rate(table: Table) -> Figure:
 
 def deformation(table: Table) -> Figure:
     """Error and live units against the steepness of the sigmoids."""
+    if not (numbers(table["rms_error"]) > 0).any():
+        return nothing_to_draw("The sigmoids are exact: there is no error to draw.")
     figure = new_figure(7.0, 5.2)
     above, below = figure.subplots(2, 1, sharex=True)
     steepness = numbers(table["steepness"])

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import frexp, ldexp
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcli.classification.approximation import staircase
+from mlcli.classification.approximation import (
+    bernstein,
+    best_errors_from_below,
+    chebyshev_interpolant,
+    lebesgue_bound,
+    staircase,
+)
 from mlcli.classification.perceptron import PerceptronFit, fit_perceptron, mistake_bound
 from mlcli.datasets.dataset import ROWS_A_CLASS, few_enough
 from mlcli.datasets.source import Source
@@ -19,6 +26,25 @@ from mlcli.rng import stream
 
 Array = NDArray[np.float64]
 N_FINE = 20_001
+# Bernstein's polynomials are smooth, so that every such point shows their largest error.
+BERNSTEIN_STRIDE = 10
+
+
+@dataclass(frozen=True)
+class TwoClasses:
+    """The rows of two classes.
+
+    Attributes:
+        X: rows in z-scores, (n, D).
+        sides: -1 or +1, (n,).
+        names: of the class -1 and the class +1.
+        features: D names.
+    """
+
+    X: Array
+    sides: Array
+    names: tuple[str, str]
+    features: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -60,8 +86,8 @@ def learn_random_rows(config: PerceptronConfig, index: int) -> list[LearningRun]
     return found
 
 
-def two_classes(config: PerceptronConfig, source: Source) -> tuple[Array, Array]:
-    """Rows with the two smallest values of the target, in z-scores, and their sides -1 and +1.
+def two_classes(config: PerceptronConfig, source: Source) -> TwoClasses:
+    """Rows with the two smallest values of the target, which become the sides -1 and +1.
 
     Raises:
         DataError: the target has only one value, or is a measurement.
@@ -83,14 +109,25 @@ def two_classes(config: PerceptronConfig, source: Source) -> tuple[Array, Array]
     rows = data.t <= values[1]
     X = data.X[rows]
     X = (X - X.mean(axis=0)) / spread(X)
-    return X, np.where(data.t[rows] == values[0], -1.0, 1.0)
+    sides = np.where(data.t[rows] == values[0], -1.0, 1.0)
+    first, second = data.names_of(values[:2].tolist())
+    if data.class_names is None:
+        first, second = (f"{data.target_name} {name}" for name in (first, second))
+    return TwoClasses(X, sides, (first, second), data.feature_names)
 
 
-def learn_data(config: PerceptronConfig, X: Array, sides: Array, index: int) -> LearningRun:
-    """Rosenblatt's rule on the rows of the data set X (n, D), sides (n,), in a random order."""
+def learn_data(config: PerceptronConfig, rows: TwoClasses, index: int) -> LearningRun:
+    """Rosenblatt's rule on the rows of the data set, in a random order."""
+    X, sides = rows.X, rows.sides
     order = stream(config.seed, "order", index).permutation(sides.size)
     fit = fit_perceptron(X[order], sides[order], config.max_passes)
     return LearningRun(fit, mistake_bound(X, sides, fit.w))
+
+
+def root_mean_square(gap: Array) -> float:
+    """sqrt(mean gap^2), in a unit that is a power of two, so that no square is too large."""
+    unit = frexp(float(np.abs(gap).max()))[1]
+    return ldexp(float(np.sqrt((np.ldexp(gap, -unit) ** 2).mean())), unit)
 
 
 @dataclass(frozen=True)
@@ -124,12 +161,12 @@ def approximate(config: PerceptronConfig, index: int) -> Approximation:
     for n in counts:
         gap = staircase(f, low, high, n).evaluate(x) - exact
         largest.append(float(np.abs(gap).max()))
-        rms.append(float(np.sqrt((gap**2).mean())))
+        rms.append(root_mean_square(gap))
     steps, bin_width = staircase(f, low, high, config.shown_bins), (high - low) / config.shown_bins
     smooth, live = [], []
     for steepness in config.steepnesses:
         gap = steps.evaluate(x, steepness / bin_width) - exact
-        smooth.append(float(np.sqrt((gap**2).mean())))
+        smooth.append(root_mean_square(gap))
         z = (x[::20, None] - steps.edges) * steepness / bin_width
         live.append(float((1.0 / np.cosh(np.minimum(np.abs(z) / 2, 300.0)) ** 2 > 0.01).mean()))
     n = np.log(counts) - np.mean(np.log(counts))
@@ -137,6 +174,49 @@ def approximate(config: PerceptronConfig, index: int) -> Approximation:
         slopes = tuple(float(n @ np.log(np.maximum(e, 1e-300)) / (n @ n)) for e in (largest, rms))
     return Approximation(
         np.array(largest), np.array(rms), (slopes[0], slopes[1]), np.array(smooth), np.array(live)
+    )
+
+
+@dataclass(frozen=True)
+class Polynomials:
+    """Largest errors of functions with n numbers to choose, for each n, (n_counts,).
+
+    Attributes:
+        chebyshev: of the interpolant at n Chebyshev points.
+        least: what the best polynomial with n coefficients errs by at least.
+        bernstein: of Bernstein's polynomial of degree n - 1.
+        size: the largest |f| on the interval, a number.
+    """
+
+    chebyshev: Array
+    least: Array
+    bernstein: Array
+    size: float
+
+
+def fit_polynomials(config: PerceptronConfig) -> Polynomials:
+    """Approximate the function on its interval by polynomials with as many coefficients as bins."""
+    formula = parse(config.function)
+    low, high, counts = config.function_min, config.function_max, sorted(set(config.n_bins))
+
+    def f(x: Array) -> Array:
+        return values(formula, x)
+
+    x = np.linspace(low, high, N_FINE)
+    exact, few = f(x), x[::BERNSTEIN_STRIDE]
+
+    def gap(found: Array, expected: Array) -> float:
+        return float(np.abs(found - expected).max())
+
+    chebyshev = np.array([gap(chebyshev_interpolant(f, low, high, n, x), exact) for n in counts])
+    least = best_errors_from_below(f, low, high, counts)
+    near = np.array([1 + lebesgue_bound(n) for n in counts])
+    smooth = [gap(bernstein(f, low, high, n, few), exact[::BERNSTEIN_STRIDE]) for n in counts]
+    return Polynomials(
+        chebyshev,
+        np.minimum(np.maximum(least, chebyshev / near), chebyshev),
+        np.array(smooth),
+        float(np.abs(exact).max()),
     )
 
 
