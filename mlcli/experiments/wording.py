@@ -56,9 +56,17 @@ def interval(summary: Mapping[str, Any] | None, scale: float | None = None) -> t
 
 
 def with_interval(summary: Mapping[str, Any], scale: float | None = None) -> str:
-    """``mean (low to high)``, for a sentence."""
-    mean, ends = interval(summary, scale)
-    return f"{mean} ({ends})" if ends else mean
+    """A mean with its interval for a sentence, as ``3.96 (3.94 to 3.98)``.
+
+    A single value has no interval. One over many powers of ten is said in words, as `between` does
+    where the scale is known; without one, an end that is a million times the mean.
+    """
+    mean, low, high = (summary[key] for key in ("mean", "ci_low", "ci_high"))
+    if mean is None or low is None:
+        return number(mean)
+    if scale is None and max(abs(low), abs(high)) > 1e6 * abs(mean) > 0:
+        return f"{number(mean)} (an interval without a useful end)"
+    return f"{number(mean)} ({between(low, high, scale)})"
 
 
 def times(ratio: float) -> str:
@@ -125,19 +133,6 @@ def _of(noun: str, names: Sequence[str]) -> str:
     if len(names) <= MOST_NAMED:
         return f"s of {noun}s {listed(names)}"
     return f"s of {len(names)} other {noun}s"
-
-
-def with_interval(summary: Mapping[str, Any]) -> str:
-    """A mean with its interval for a sentence, as ``3.96 (3.94 to 3.98)``.
-
-    An end that is a million times the mean is said in words, and a single value has no interval.
-    """
-    mean, low, high = (summary[key] for key in ("mean", "ci_low", "ci_high"))
-    if mean is None or low is None:
-        return number(mean)
-    if max(abs(low), abs(high)) > 1e6 * abs(mean) > 0:
-        return f"{number(mean)} (an interval without a useful end)"
-    return f"{number(mean)} ({between(low, high)})"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,9 @@ from figure_reading import REPORTS
 from mlcli.experiments import load
 from mlcli.experiments.baseline import display as baseline
 from mlcli.experiments.filters import display as filters_display
+from mlcli.experiments.networks import display as networks
 from mlcli.experiments.train_cnn import display as train_cnn
+from mlcli.experiments.train_mlp import display as train_mlp
 from mlcli.experiments.wording import between, least_of, times
 from mlcli.result import Display
 
@@ -1363,7 +1365,192 @@ def test_training_shows_scores_of_each_variant_in_order(section: str) -> None:
         + " | test accuracy | 95 % interval | test loss | 95 % interval | train loss"
         " | 95 % interval | best epoch | parameters",
         rows,
+        scores.remark,
     )
+    if len(names) == 1:
+        m = d["test_accuracy"]
+        wrong = round((1 - m["mean"]) * data["n_test"])
+        said = f"The test accuracy is {said_of(m)}: about {wrong} of {data['n_test']} rows called"
+        assert scores.remark == f"{said} wrong."
+
+
+def said_of(summary: Mapping[str, Any]) -> str:
+    mean, interval = both(summary)
+    return f"{mean} ({interval})" if interval else mean
+
+
+def compared(
+    best: str, mean: float, others: Mapping[str, tuple[float | None, float | None]]
+) -> Any:
+    """details.json of variants: the mean of each, and the adjusted p of its difference."""
+    means = {best: mean} | {name: one[0] for name, one in others.items()}
+    summaries = {
+        name: {"mean": m, "ci_low": m and m - 0.01, "ci_high": m and m + 0.01, "n": 4}
+        for name, m in means.items()
+    }
+    tests = {
+        f"{best} - {name}": {"mean": 0.2, "ci_low": 0.1, "ci_high": 0.3, "p_value": p, "p_holm": p}
+        for name, (_, p) in others.items()
+        if p is not None
+    }
+    return {
+        **{name: {"test_accuracy": one} for name, one in summaries.items()},
+        "comparison": {
+            "metric": "test_accuracy",
+            "variants": {str(k): name for k, name in enumerate(means)},
+            "tests": tests,
+        },
+        "data": {"n_test": 200},
+    }
+
+
+def test_training_says_which_variant_is_best_and_which_can_not_be_told_from_it() -> None:
+    said = networks.remark_on_scores
+    committed = details("train_mlp")
+    means = {k: committed[k]["test_accuracy"]["mean"] for k in committed if k.startswith("init_")}
+    best = max(means.values())
+    name = next(
+        k for k in ("init_zeros", "init_normal", "init_xavier", "init_he") if means[k] == best
+    )
+    start = f"{name} is best with a test accuracy of {said_of(committed[name]['test_accuracy'])}; "
+    assert said(committed).startswith(start)
+    holm = {k: one["p_holm"] for k, one in committed["comparison"]["tests"].items() if name in k}
+    worse = [
+        k for k in means if any(k in pair and p < 0.05 for pair, p in holm.items()) and k != name
+    ]
+    assert worse == ["init_zeros"]
+    assert "; init_zeros is worse; " in said(committed)
+    found = compared("a", 0.9, {"b": (0.8, 0.01), "c": (0.7, 0.001), "d": (0.89, 0.4)})
+    assert said(found) == (
+        "a is best with a test accuracy of 0.9 (0.89 to 0.91); b and c are worse; d can't be told "
+        "from it."
+    )
+    found = compared("a", 0.9, {"b": (None, None), "c": (0.7, None)})
+    assert said(found) == (
+        "a is best with a test accuracy of 0.9 (0.89 to 0.91); c has no test against it; b "
+        "diverged in some seeds."
+    )
+    assert said(compared("a", None, {"b": (None, None)})) == (  # type: ignore[arg-type]
+        "Every member diverged, so that there is no test accuracy."
+    )
+
+
+def test_training_says_how_many_differences_are_no_chance() -> None:
+    tests = details("train_mlp")["comparison"]["tests"]
+    sure = {name: one for name, one in tests.items() if one["p_holm"] < 0.05}
+    largest = max(sure, key=lambda name: abs(sure[name]["mean"]))
+    one = tests[largest]
+    assert shown("train_mlp")[1].remark == (
+        f"{len(sure)} of {len(tests)} differences can be told from chance (adjusted p below 0.05); "
+        f"{largest} is the largest, {num(one['mean'])} ({ends(one['ci_low'], one['ci_high'])})."
+    )
+    said = networks.remark_on_differences
+    assert said(compared("a", 0.9, {"b": (0.8, 0.25), "c": (0.8, 0.5)})["comparison"]["tests"]) == (
+        "0 of 2 differences can be told from chance: the least adjusted p is 0.25."
+    )
+    assert said({"a - b": {"p_holm": None}}).startswith("No difference has a test: it needs two")
+
+
+def test_train_mlp_shows_how_hidden_units_differ() -> None:
+    d, units = details("train_mlp"), shown("train_mlp")[2]
+    names = ["init_zeros", "init_normal", "init_xavier", "init_he"]
+    rows = [[k, *both(d[k]["distinct_units"]), *both(d[k]["units_std"])] for k in names]
+    check(
+        units,
+        "hidden units that no other unit of their layer equals, after training",
+        "variant | share that differ | 95 % interval | spread of weights | 95 % interval",
+        rows,
+        "In init_zeros all units of a layer stay the same, so that the layer is one unit (section "
+        f"7.1.1); the spread of their weights is 0, of init_xavier {rows[2][3]}.",
+    )
+    assert rows[0] == ["init_zeros", "0", "0 to 0", "0", "0 to 0"]
+
+    def remark(**shares: float) -> str:
+        m = {
+            name: {
+                "distinct_units": {"mean": share, "ci_low": None, "ci_high": None},
+                "units_std": {"mean": 0.5 + share, "ci_low": None, "ci_high": None},
+            }
+            for name, share in shares.items()
+        }
+        variants = {"variants": {str(k): name for k, name in enumerate(m)}}
+        return train_mlp.units(m | {"comparison": variants}).remark
+
+    assert (
+        remark(a=1.0, b=1.0)
+        == "No unit equals another in any variant; the least spread is 1.5, of a."
+    )
+    assert remark(a=1.0, b=0.25) == "Some units equal others: of b the share that differs is 0.25."
+
+
+def test_train_mlp_shows_the_study_of_two_inputs() -> None:
+    plane, study = details("train_mlp")["plane"], shown("train_mlp")[3]
+    rows = []
+    for init in ("zeros", "normal", "xavier", "he"):
+        m = plane["starts"][f"init_{init}"]
+        first, last = num(m["start_accuracy"]["mean"]), num(m["distinct_units"]["mean"])
+        rows.append([init, first, *both(m["accuracy"]), *both(m["disagreement"]), last])
+    accuracies = {k[5:]: m["accuracy"] for k, m in plane["starts"].items()}
+    best = max(accuracies.values(), key=lambda m: m["mean"])
+    name = next(k for k in ("normal", "xavier", "he") if accuracies[k] == best)
+    rule = plane["best_accuracy"]["mean"]
+    verb = "reaches" if best["ci_high"] >= rule else "does not reach"
+    check(
+        study,
+        "two inputs, 6 hidden units of relu: two-moons, 400 rows to train, 128 epochs",
+        "init | accuracy at first | accuracy at last | 95 % interval | not as the best rule | 95 % "
+        "interval | units that differ",
+        rows,
+        f"{name} calls {said_of(best)} of the test rows right, the best rule {num(rule)}, which "
+        f"the interval {verb}; zeros has the least, {said_of(accuracies['zeros'])}.",
+    )
+    own = {
+        "data": "rows.csv",
+        "activation": "tanh",
+        "n_units": 3,
+        "n_train": 40,
+        "n_epochs": 8,
+        "inits": ["he"],
+        "starts": {
+            "init_he": {
+                "start_accuracy": {"mean": 0.5},
+                "accuracy": {"mean": 0.75, "ci_low": None, "ci_high": None},
+                "distinct_units": {"mean": 1.0},
+            }
+        },
+    }
+    found = train_mlp.plane(own)
+    assert found.remark == "he calls 0.75 of the test rows right."
+    assert [list(row) for row in found.rows] == [["he", "0.5", "0.75", "", "1"]]
+    own["starts"]["init_he"]["accuracy"]["mean"] = None  # type: ignore[index]
+    assert train_mlp.plane(own).remark == "Every start diverged in a seed."
+
+
+def test_train_mlp_proposes_what_its_numbers_ask_for() -> None:
+    proposed = load("train_mlp").next_command
+    assert proposed(details("train_mlp")) == "train-mlp --dropout 0,0.2,0.5 --init xavier"
+
+    def run(losses: tuple[float, float], n_train: int = 500, n_diverged: int = 0) -> Any:
+        one = {
+            "test_accuracy": {"mean": 0.9},
+            "test_loss": {"mean": losses[0]},
+            "train_loss": {"mean": losses[1]},
+            "n_diverged": n_diverged,
+        }
+        names = {"0": "activation_relu", "1": "activation_tanh"}
+        compared = {"metric": "test_accuracy", "variants": names}
+        return dict.fromkeys(names.values(), one) | {
+            "comparison": compared,
+            "data": {"n_train": n_train},
+        }
+
+    assert proposed(run((0.31, 0.1))) == "train-mlp --dropout 0,0.2,0.5"
+    assert proposed(run((0.29, 0.1))) == "lr-find"
+    assert proposed(run((0.29, 0.1), n_train=20)) == "lr-find --batch-size 20"
+    assert proposed(run((0.9, 0.1), n_diverged=1)) == "lr-find"
+    alone = run((0.9, 0.1)) | run((0.9, 0.1))["activation_relu"]
+    alone["comparison"] = {"metric": "test_accuracy", "variants": {"0": ""}}
+    assert proposed(alone) == "train-mlp --init zeros,xavier,he"
 
 
 def test_train_mlp_shows_differences_of_variants() -> None:
@@ -1554,29 +1741,106 @@ def test_what_train_cnn_says_follows_other_numbers() -> None:
     assert train_cnn.next_command(d).startswith("train-cnn --layers relu --batch")
 
 
+LABELS = {
+    "one_cycle": "one cycle up to eta_max",
+    "fixed_eta_max": "fixed at eta_max",
+    "fixed_eta_max_100th": "fixed at eta_max / 100",
+    "fixed_eta_crit": "fixed at eta_crit",
+    "power": "power (7.25)",
+    "exponential": "exponential (7.26)",
+    "piecewise": "piecewise (7.27)",
+    "n_cycle": "three cycles",
+}
+
+
 def test_lr_find_shows_rates_trainings_and_differences() -> None:
     d = details("lr_find")
     rates, trainings, differences = shown("lr_find")
     m = d["comparison"]
-    keys = ("one_cycle", *(k for k in m if k not in ("one_cycle", "differences")))
-    by_rate = {row[1]: list(row) for row in trainings.rows}
-    for key in keys:
-        one = m[key]
-        row = by_rate[num(one["learning_rate"])]
-        expected = [*both(one["test_accuracy"]), *both(one["test_loss"]), str(one["n_diverged"])]
-        assert row[2:] == expected or len(by_rate) < len(keys)
-    assert trainings.title == f"trained for {d['sweep']['compare_epochs']} epochs"
-    words = "test accuracy | 95 % interval | test loss | 95 % interval | diverged"
-    assert " | ".join(trainings.headings) == f"training | rate | {words}"
-    found = {row[1]: list(row) for row in differences.rows}
-    for one in m["differences"].values():
-        row = found[both(one)[0]]
+    rows = [
+        [
+            label,
+            num(m[key]["learning_rate"]),
+            *both(m[key]["test_accuracy"]),
+            *both(m[key]["test_loss"]),
+            str(m[key]["n_diverged"]),
+        ]
+        for key, label in LABELS.items()
+    ]
+    means = {key: m[key]["test_accuracy"]["mean"] for key in LABELS}
+    best, worst = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
+    check(
+        trainings,
+        f"trained for {d['sweep']['compare_epochs']} epochs",
+        "training | rate | test accuracy | 95 % interval | test loss | 95 % interval | diverged",
+        rows,
+        f"Best is {LABELS[best]} with {said_of(m[best]['test_accuracy'])}, worst {LABELS[worst]} "
+        f"with {said_of(m[worst]['test_accuracy'])}.",
+    )
+    rows = []
+    for key, label in list(LABELS.items())[1:]:
+        one = m["differences"][f"one_cycle - {key}"]
         better = f"{one['n_better']} of {d['sweep']['n_seeds']}"
-        assert row[2:] == [both(one)[1], f"{one['p_holm']:.2g}", better]
+        rows.append([f"one cycle - {label}", *both(one), f"{one['p_holm']:.2g}", better])
+    check(
+        differences,
+        "differences in test accuracy, seed by seed",
+        "difference | mean | 95 % interval | p, Holm | better in",
+        rows,
+        differences.remark,
+    )
     cells = {row[0]: list(row) for row in rates.rows}
     for name in ("eta_crit", "eta_max", "eta_min"):
         (row,) = [row for label, row in cells.items() if label.startswith(name)]
         assert row[1:3] == both(d[name])
+    ratios = {k: one["mean"] / d["eta_max"]["mean"] for k, one in d["suggestions"].items()}
+    low, high = min(ratios, key=ratios.__getitem__), max(ratios, key=ratios.__getitem__)
+    assert rates.remark == (
+        f"The loss diverges at {said_of(d['eta_crit'])}, so that eta_max is "
+        f"{num(d['eta_max']['mean'])}; the other rules suggest from {num(ratios[low])} ({low}) to "
+        f"{num(ratios[high])} times that ({high})."
+    )
+
+
+def test_lr_find_says_which_schedules_the_cycle_can_be_told_from() -> None:
+    d = details("lr_find")
+    holm = {k[12:]: one["p_holm"] for k, one in d["comparison"]["differences"].items()}
+    gaps = {k[12:]: num(one["mean"]) for k, one in d["comparison"]["differences"].items()}
+    beaten = [f"{v} by {gaps[k]}" for k, v in LABELS.items() if holm.get(k, 1) < 0.05]
+    alike = [label for key, label in LABELS.items() if holm.get(key, 0) >= 0.05]
+    joined = [f"{', '.join(one[:-1])} and {one[-1]}" for one in (beaten, alike)]
+    said = shown("lr_find")[2].remark
+    least = f"(least adjusted p {min(p for p in holm.values() if p >= 0.05):.2g})"
+    assert said == f"One cycle beats {joined[0]}; it can't be told from {joined[1]} {least}."
+    other = json.loads(json.dumps(d))
+    for key, one in other["comparison"]["differences"].items():
+        one["p_holm"], one["mean"], one["n_better"] = 0.01, -0.5, 3
+        if key.endswith("power"):
+            one["p_holm"] = None
+    other["comparison"]["fixed_eta_crit"]["test_accuracy"]["mean"] = None
+    _, trainings, differences = load("lr_find").display(other)
+    every = [f"{v} by 0.5" for k, v in LABELS.items() if k not in ("one_cycle", "power")]
+    assert differences.remark == (
+        f"One cycle loses to {', '.join(every[:-1])} and {every[-1]}; it has no test against power "
+        "(7.25) (better in 3 seeds)."
+    )
+    assert trainings.remark.endswith("; in some seeds fixed at eta_crit diverged.")
+
+
+def test_lr_find_proposes_a_training_with_its_rate_and_the_best_schedule() -> None:
+    d = json.loads(json.dumps(details("lr_find")))
+    proposed, rate = load("lr_find").next_command, f"{d['eta_max']['mean']:.3g}"
+    schedules = {"power": "power", "n_cycle": "n-cycle", "fixed_eta_max": "constant"}
+    for key, name in schedules.items():
+        d["comparison"][key]["test_accuracy"]["mean"] = 2.0
+        assert proposed(d) == f"train-mlp --learning-rate {rate} --schedule one-cycle,{name}"
+        d["comparison"][key]["test_accuracy"]["mean"] = 0.0
+    d["comparison"]["one_cycle"]["test_accuracy"]["mean"] = 1.0
+    d["sweep"]["network"], d["data"]["n_train"] = "cnn", 30
+    rest = "--schedule one-cycle --batch-size 30"
+    assert proposed(d) == f"train-cnn --learning-rate {rate} {rest}"
+    del d["comparison"]
+    assert proposed(d) == f"train-cnn --learning-rate {rate} {rest}"
 
 
 def test_propagate_shows_factors_signs_and_which_pairs_train() -> None:
@@ -1880,6 +2144,31 @@ def test_baseline_shows_the_best_method_first_and_a_verdict() -> None:
     (found,) = baseline.display(metrics)
     assert [row[0] for row in found.rows] == ["trees", "constant"]
     assert found.headings[1:4] == ["accuracy", "95 % interval", "brier"]
+
+
+def test_baseline_proposes_the_command_of_the_best_method() -> None:
+    proposed = load("baseline").next_command
+
+    def best(method: str, task: str, n_rows: int = 200, **more: Any) -> str:
+        metrics = {"best": method, "task": task, "n_rows": n_rows, "n_features": 3, "models": more}
+        return str(proposed(metrics))
+
+    assert best("logistic", "classification") == "logistic --penalty l2"
+    assert best("ridge", "regression") == "fit-poly --degrees 1"
+    assert best("polynomial", "regression") == "fit-poly --degrees 1,2"
+    assert best("trees", "regression") == "train-mlp --task regression"
+    assert best("linear", "regression", n_rows=11) == "train-mlp --task regression --batch-size 2"
+    assert best("neighbours", "classification", cnn={}) == "train-cnn"
+
+
+def test_baseline_says_which_method_is_the_slowest() -> None:
+    (found,) = baseline.display_timings({"seconds_a_fit": {"mlp": 0.75, "linear": 0.25}})
+    assert (
+        found.remark
+        == "The slowest is mlp with 0.75 seconds a fit, 75 % of the time of all methods."
+    )
+    (found,) = baseline.display_timings({"seconds_a_fit": {"constant": 0.0}})
+    assert found.remark == "The slowest is constant with 0 seconds a fit."
 
 
 def test_backprop_shows_both_passes_the_gradients_the_curve_and_the_cost() -> None:

@@ -36,6 +36,7 @@ from mlcli.experiments.networks import figures as networks
 from mlcli.experiments.perceptron import figures as perceptron
 from mlcli.experiments.train_cnn import figures as train_cnn
 from mlcli.experiments.train_mlp import figures as train_mlp
+from mlcli.experiments.train_mlp import plane_figures
 from mlcli.plotting import COLOURS, read_table
 
 Table = dict[str, list[str]]
@@ -190,8 +191,16 @@ EMPTY: list[tuple[Callable[[], Figure], str]] = [
     ),
     (lambda: lr_find.schedule(table("variant")), "No variant has an eta_max."),
     (
-        lambda: lr_find.compare(table("variant")),
+        lambda: lr_find.compare(table("variant"), ()),
         "Nothing was trained (compare_epochs is 0).",
+    ),
+    (
+        lambda: networks.predictions(table("row")),
+        "The first seed diverged and predicts nothing.",
+    ),
+    (
+        lambda: plane_figures.plane({"plane_grid": table("epoch")}, {}),
+        plane_figures.NO_STUDY,
     ),
 ]
 
@@ -400,6 +409,14 @@ def test_logistic_shows_scores_of_three_classes_where_odds_have_no_name() -> Non
     same(lines(right), expected)
     assert legend(right) == ["fits of 2 seeds", "of normal classes"]
     assert frame(left)[0] == "Of normal classes, from the densities"
+
+
+def test_nothing_is_drawn_where_no_training_or_study_was_made() -> None:
+    nothing = lr_find.NOTHING_TRAINED
+    assert reason(lr_find.schedule_scores(table("variant"), {})) == nothing
+    units = {"plane_units": table("epoch"), "plane_final": table("x1")}
+    assert reason(plane_figures.units(units, {})) == plane_figures.NO_STUDY
+    assert reason(plane_figures.learning(table("epoch"), {})) == plane_figures.NO_STUDY
 
 
 def test_networks_of_a_regression_show_predictions_beside_targets() -> None:
