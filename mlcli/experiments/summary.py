@@ -30,12 +30,15 @@ CENTRAL = (0.025, 0.975)
 RANGES: Mapping[str, Range] = {
     pattern: range_
     for range_, patterns in (
-        (SHARE_OF_ROWS, "accuracy *_accuracy *_accuracy_one_view converged same_class"),
+        (
+            SHARE_OF_ROWS,
+            "accuracy *_accuracy *_accuracy_one_view converged same_class disagreement",
+        ),
         (
             SHARE,
             "test_roc_auc test_average_precision test_f1 test_precision test_recall precision"
             " recall share observed confidence coverage level_* batch_* bright_pixels_kept"
-            " largest_share live_units dead saturated calibration_error"
+            " largest_share live_units distinct_units dead saturated calibration_error"
             " calibration_error_by_chance"
             " *_calibration_error error_rate *_error_rate absolute_difference",
         ),
@@ -63,7 +66,7 @@ RANGES: Mapping[str, Range] = {
             ANY,
             "log_evidence log10_* bias_squared_unbiased difference excess flow_order* slope_*"
             " cross_term* integral conditional_mean"
-            " preactivation_mean activation_mean error_mean",
+            " preactivation_mean activation_mean error_mean penalised_mean",
         ),
     )
     for pattern in patterns.split()

@@ -105,6 +105,52 @@ def fit_columns(Phi: Floats, t: Floats) -> ColumnsFit:
 
 
 @dataclass(frozen=True)
+class NormalEquations:
+    """(Phi^T Phi) w = Phi^T t, and what solving them as they stand costs.
+
+    Attributes:
+        gram: Phi^T Phi, eq (4.4), (p, p).
+        moment: Phi^T t, eq (4.3), (p,).
+        w: their solution (4.5), (p,); NaN where Phi^T Phi has no inverse to working precision.
+        condition: largest over smallest singular value of Phi; inf where the columns are dependent.
+        gram_condition: the same of Phi^T Phi, of which it is the square.
+    """
+
+    gram: Floats
+    moment: Floats
+    w: Floats
+    condition: float
+    gram_condition: float
+
+
+def normal_equations(Phi: Floats, t: Floats) -> NormalEquations:
+    """Form and solve the normal equations of Phi (N, p) and t (N,), as (4.2) to (4.5) have them.
+
+    This is for seeing them. The fits of this program never form Phi^T Phi, since with its condition
+    number they would lose twice the digits.
+    """
+    p = Phi.shape[1]
+    nothing = np.full(p, np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):
+        gram, moment = Phi.T @ Phi, Phi.T @ t
+    if not (np.isfinite(gram).all() and np.isfinite(moment).all()):
+        return NormalEquations(gram, moment, nothing, np.inf, np.inf)
+    singular = np.linalg.svd(Phi, compute_uv=False)  # (min(N, p),)
+    eigenvalues = np.linalg.eigvalsh(gram)  # (p,), rising
+    condition = _ratio(singular[0], singular[-1]) if Phi.shape[0] >= p else np.inf
+    gram_condition = _ratio(eigenvalues[-1], eigenvalues[0])
+    if not (condition < 1 / EPSILON and gram_condition < 1 / EPSILON):
+        return NormalEquations(gram, moment, nothing, condition, gram_condition)
+    w = np.asarray(np.linalg.solve(gram, moment), dtype=np.float64)
+    return NormalEquations(gram, moment, w, condition, gram_condition)
+
+
+def _ratio(largest: float, smallest: float) -> float:
+    """A condition number; inf where the smallest is no more than rounding."""
+    return float(largest / smallest) if smallest > EPSILON * largest else np.inf
+
+
+@dataclass(frozen=True)
 class UnitStdError:
     """Standard errors over sigma, from C = (A^T A)^+.
 

@@ -16,6 +16,7 @@ from mlcli.neural.batches import MemberRows
 from mlcli.neural.data_parallel import ProcessGroup
 from mlcli.neural.device import on_device, to_numpy
 from mlcli.neural.losses import Loss
+from mlcli.neural.mlp import MLP, LayerOutputs
 
 Floats = NDArray[np.float64]
 # X (M, B, ...) to outputs (M, B, K): a network, or a function of one.
@@ -151,3 +152,12 @@ def training_scores(
     # Counted as integers: float64 is the CPU's.
     right = to_numpy((A.argmax(dim=2) == labels).sum(dim=1)) / len(t)
     return TrainingScores(E, right)
+
+
+@torch.no_grad()
+def first_hidden_outputs(net: MLP, part: MemberRows, m: int) -> Floats:
+    """z of one member's first hidden layer on its rows, (n, n^(1)), in evaluation mode."""
+    net.eval()
+    seen: list[LayerOutputs] = []
+    net(part.rows(0, part.n_rows, net.n_members)[0], seen)
+    return to_numpy(seen[0].z[m]).astype(np.float64)

@@ -86,7 +86,8 @@ def _rows_without(number: Ints, first: int, second: int) -> np.ndarray:
 
 def _solve(left: Floats, right: Floats) -> tuple[Floats, np.ndarray]:
     """Each system's solution, (n_fits, p), and which of them the rows hardly determine."""
-    scale = np.sqrt(np.einsum("fii->fi", left))  # (n_fits, p)
+    # Where no row is left, rounding can leave less than nothing.
+    scale = np.sqrt(np.maximum(np.einsum("fii->fi", left), 0.0))  # (n_fits, p)
     scale = np.where(scale > 0, scale, 1.0)
     scaled = left / (scale[:, :, None] * scale[:, None, :])
     unsafe = np.linalg.eigvalsh(scaled)[:, 0] < SAFE_EIGENVALUE

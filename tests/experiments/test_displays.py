@@ -16,7 +16,10 @@ from figure_reading import REPORTS
 from mlcli.experiments import load
 from mlcli.experiments.baseline import display as baseline
 from mlcli.experiments.filters import display as filters_display
+from mlcli.experiments.networks import display as networks
 from mlcli.experiments.train_cnn import display as train_cnn
+from mlcli.experiments.train_mlp import display as train_mlp
+from mlcli.experiments.wording import between, least_of, times
 from mlcli.result import Display
 
 
@@ -65,20 +68,45 @@ def check(
     assert found.remark == remark
 
 
+def ends_in_words(m: Mapping[str, Any], scale: float) -> str:
+    """The ends of an interval, which are words where they are six powers of ten apart."""
+    start = m["ci_low"] or scale
+    if m["ci_high"] > 1e6 * start:
+        return f"over {math.floor(math.log10(m['ci_high'] / start))} powers of ten"
+    return ends(m["ci_low"], m["ci_high"])
+
+
 def test_fit_poly_shows_errors_ranks_the_path_and_table_1() -> None:
     d = details("fit_poly")
-    errors, lapack, path, table = shown("fit_poly")
+    errors, lapack, path, table, *_ = shown("fit_poly")
     headings = "degree | train | 95 % interval | test | 95 % interval | effective rank"
     for one, part in ((errors, d), (lapack, d["lapack"])):
         rows = []
         for degree in (1, 3, 5, 300):
             m = part[f"degree_{degree}"]
             rank = num(m["effective_rank"]["mean"])
-            rows.append([str(degree), *both(m["train_mse"]), *both(m["test_mse"]), rank])
+            wide = ends_in_words(m["test_mse"], m["train_mse"]["mean"])
+            test = [num(m["test_mse"]["mean"]), wide]
+            rows.append([str(degree), *both(m["train_mse"]), *test, rank])
         assert [list(row) for row in one.rows] == rows
         assert " | ".join(one.headings) == headings
+        assert one.rows[3][4].startswith("over ")
     assert errors.title == "mean squared error"
-    assert "lapack cuts off small singular values" in lapack.remark
+    best, far = d["degree_3"]["test_mse"], d["degree_300"]["test_mse"]
+    powers = math.floor(math.log10(far["mean"] / best["mean"]))
+    words = ends_in_words(far, best["mean"])
+    assert errors.remark == (
+        f"Degree 3 has the least test error, {num(best['mean'])} "
+        f"({ends(best['ci_low'], best['ci_high'])}); the intervals of degrees 1 and 5 overlap it; "
+        f"degree 300 has 10^{powers} times that, with an interval of {words}."
+    )
+    ranks = [part["degree_300"]["effective_rank"]["mean"] for part in (d["lapack"], d)]
+    tests = [part["degree_300"]["test_mse"]["mean"] for part in (d["lapack"], d)]
+    assert lapack.remark == (
+        f"At degree 300 it keeps {num(ranks[0])} directions after cutting off small singular "
+        f"values, and the exact fit {num(ranks[1])}: they are two estimators, with the test "
+        f"errors {num(tests[0])} and {num(tests[1])}."
+    )
     p = d["path"]
     row = [num(p["lowest_error_strength"]), *both(p["train_mse"]), *both(p["test_mse"])]
     check(
@@ -86,23 +114,165 @@ def test_fit_poly_shows_errors_ranks_the_path_and_table_1() -> None:
         "the highest degree, penalised: the strength with the lowest mean error",
         "strength | train | 95 % interval | test | 95 % interval | nonzero",
         [[*row, num(p["n_nonzero"]["mean"])]],
-        "Chosen on the test part, so its error is a little low.",
+        f"With a mean of {num(p['n_nonzero']['mean'])} coefficients that are not zero, its test "
+        f"error {num(p['test_mse']['mean'])} stands beside {num(best['mean'])} of degree 3 above; "
+        "chosen on the test part, it is a little low.",
     )
     printed = {1: (4.11, 4.88), 3: (3.63, 4.15), 5: (3.61, 4.12), 300: (3.24, 5120)}
-    rows = []
+    rows, n_inside = [], 0
     for degree, numbers in printed.items():
         for loss, number in zip(("train", "test"), numbers, strict=True):
             m = d["table_1"][f"degree_{degree}"][f"{loss}_mse"]
             inside = "yes" if m["q025"] <= number <= m["q975"] else "no"
-            edges = ends(m["q025"], m["q975"])
-            of_mean = ends(m["mean_ci_low"], m["mean_ci_high"])
+            n_inside += inside == "yes"
+            edges, of_mean = (
+                ends_in_words({"ci_low": m[low], "ci_high": m[high]}, m["q025"])
+                for low, high in (("q025", "q975"), ("mean_ci_low", "mean_ci_high"))
+            )
             rows.append([f"{degree} {loss}", num(number), num(m["median"]), edges, inside, of_mean])
     check(
         table,
         f"Table 1 of the notes, and ours over {d['n_seeds']} draws",
         "degree, loss | paper | our median | central 95 % | inside | interval of the mean",
         rows,
+        f"{n_inside} of the 8 printed numbers lie in the central 95 % of our {d['n_seeds']} draws.",
     )
+
+
+def test_fit_poly_shows_a_fit_that_memorises() -> None:
+    d = details("fit_poly")
+    found = shown("fit_poly")[4]
+    m = d["memorised"]
+    train, test, law = (m[f"{name}_mse"] for name in ("train", "test", "expected"))
+    ratio = test["mean"] / d["degree_3"]["test_mse"]["mean"]
+    check(
+        found,
+        f"a fit that memorises (2.9): a table of {m['n_rows']} rows, read at the nearest",
+        "error on | mean | 95 % interval",
+        [
+            ["training rows", *both(train)],
+            ["test rows", *both(test)],
+            ["to expect on new rows", *both(law)],
+        ],
+        f"Its training error is 0, and its test error {num(test['mean'])} "
+        f"({ends(test['ci_low'], test['ci_high'])}), {ratio:.3g} times that of degree 3; the law "
+        f"of the rows leads one to expect {num(law['mean'])}, which its interval holds.",
+    )
+    other = copy.deepcopy(d)
+    other["memorised"]["expected_mse"]["mean"] = 2 * test["ci_high"]
+    assert load("fit_poly").display(other)[4].remark.endswith("which its interval does not hold.")
+    other["memorised"]["train_mse"]["mean"] = 0.25
+    said = "Its training error is 0.25: rows with equal inputs have different targets, "
+    assert load("fit_poly").display(other)[4].remark == f"{said}which no table can hold."
+
+
+def test_fit_poly_shows_the_weights_by_two_routes_and_their_error_bars() -> None:
+    d = details("fit_poly")
+    normal, ellipses = shown("fit_poly")[5:]
+    n = d["normal_equations"]
+    rows = [
+        [f"w_{k}", num(n["weights"][k]["normal_equations"]), num(n["weights"][k]["qr"])]
+        for k in "0123"
+    ]
+    check(
+        normal,
+        "least squares (4.5) of degree 3 on 6 of 560 training rows",
+        "weight | normal equations | QR",
+        rows,
+        f"The condition number of Phi is {num(n['condition'])}, that of Phi^T Phi "
+        f"{num(n['condition_of_gram'])}, its square; both routes agree in nine digits.",
+    )
+    e, rows, nominal = d["ellipses"], [], 0
+    for k in range(1, 5):
+        m = e[f"pair_{k}"]
+        cells = []
+        for level in (68, 95):
+            one = m[f"level_{level}"]
+            low, high = 100 * one["ci_low"], 100 * one["ci_high"]
+            nominal += low <= level <= high
+            cells.append(f"{100 * one['inside'] / 16:.0f} % ({low:.0f} to {high:.0f} %)")
+        std = [num(m[f"std_error_{name}"]) for name in ("first", "second")]
+        weights = [f"w_{m[name]}" for name in ("first", "second")]
+        rows.append([weights[0], std[0], weights[1], std[1], f"{m['correlation']:.2f}", *cells])
+    m = e["pair_1"]
+    check(
+        ellipses,
+        "error bars of two weights, degree 3, 16 data sets",
+        "first | std error | second | std error | correlation | 68 % ellipse holds"
+        " | 95 % ellipse holds",
+        rows,
+        f"The errors of w_1 and w_3 go together most, with correlation {m['correlation']:.2f}; of "
+        f"8 shares of 16 data sets, {nominal} have the nominal one in their 95 % interval.",
+    )
+
+
+def test_normal_equations_without_an_answer_say_so() -> None:
+    d = copy.deepcopy(details("fit_poly"))
+    n = d["normal_equations"]
+    n["weights"]["0"]["qr"] *= 1.001
+    size = max(abs(w["qr"]) for w in n["weights"].values())
+    digits = int(-math.log10(0.001 * abs(n["weights"]["0"]["qr"]) / size))
+    remark = load("fit_poly").display(d)[5].remark
+    assert remark.endswith(f"; the routes agree in {digits} digits.")
+    n["condition_of_gram"] = None
+    remark = load("fit_poly").display(d)[5].remark
+    assert remark.startswith("Phi^T Phi has no inverse to working precision")
+    n["rank"] = None
+    said = "The columns of degree 3 are beyond a number on these rows."
+    assert load("fit_poly").display(d)[5].remark == said
+    n["rank"] = 3
+    assert load("fit_poly").display(d)[5].remark == (
+        "Only 3 of the 4 columns are independent on these rows: Phi^T Phi has no inverse, and QR "
+        "gives the others the weight 0."
+    )
+
+
+def of(mean: float | None, low: float | None = None, high: float | None = None) -> dict[str, Any]:
+    return {"mean": mean, "std": None, "ci_low": low, "ci_high": high, "n": 3}
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ({"2": of(3.0, 2.5, 3.5)}, "Degree 2 has the error 3 (2.5 to 3.5)."),
+        ({"2": of(3.0)}, "Degree 2 has the error 3."),
+        (
+            {"1": of(3.0, 2.5, 3.5), "2": of(6.0, 5.0, 7.0)},
+            "Degree 1 has the least error, 3 (2.5 to 3.5); no other interval reaches it; degree 2 "
+            "has 2 times that.",
+        ),
+        (
+            {"1": of(3.0, 2.5, 3.5), "2": of(3.0, 2.5, 3.5)},
+            "Degree 1 has the least error, 3 (2.5 to 3.5); the interval of degree 2 overlaps it.",
+        ),
+        (
+            {str(k): of(3.0 + k, 2.0, 20.0) for k in range(7)},
+            "Degree 0 has the least error, 3 (2 to 20); the intervals of 6 other degrees overlap "
+            "it; degree 6 has 3 times that.",
+        ),
+        (
+            {"1": of(3.0), "9": of(None)},
+            "Degree 1 has the least error, 3; the error of degree 9 is beyond a number.",
+        ),
+        ({"1": of(None), "9": of(None)}, "No error is a number."),
+        (
+            {"1": of(0.0, 0.0, 0.0), "2": of(1e-9, 0.0, 1e-8)},
+            "Degree 1 has the least error, 0 (0 to 0); the interval of degree 2 overlaps it.",
+        ),
+    ],
+)
+def test_the_least_error_is_said_with_what_overlaps_it(errors: Any, said: str) -> None:
+    assert least_of(errors, "degree", "error") == said
+
+
+def test_an_interval_over_powers_of_ten_is_said_in_words_where_its_scale_is_known() -> None:
+    assert between(0.0, 7e101, 2.0) == "over 101 powers of ten"
+    assert between(4.0, 1e15, 4.0) == "over 14 powers of ten"
+    assert between(0.0, 1e5, 2.0) == between(0.0, 1e5) == "0 to 100000"
+    assert between(0.0, 7e101) == "0 to 7e+101"
+    assert between(-1.0, 7e101, None) == "-1 to 7e+101"
+    assert between(None, 1.0, 1.0) == ""
+    assert (times(1.5), times(12345.0), times(2e14)) == ("1.5 times", "12300 times", "10^14 times")
 
 
 def test_bayes_shows_the_model_its_weights_the_degrees_and_coverage() -> None:
@@ -294,8 +464,24 @@ def test_kfold_shows_errors_the_choice_bounds_and_their_coverage() -> None:
         order = [shares[f"degree_{k}"] for k in listed]
         assert order == sorted(shares.values(), reverse=True)[:6]
     mean, edges = both(d["selection_error"])
-    said = "Error of choosing by the least error and fitting, by nested folds:"
-    assert choice.remark == f"{said} {mean} ({edges})."
+    most = max(d["chosen"]["minimum"].values())
+    assert choice.remark == (
+        f"Both rules choose degree 3. A single repeat chooses one of "
+        f"{len(d['chosen']['minimum'])} degrees by the least error, its favourite "
+        f"{100 * most:.0f} % of the time. Error of choosing by the least error and fitting, by "
+        f"nested folds: {mean} ({edges})."
+    )
+    best = d["degree_3"]
+    far = d["degree_0"]["cv_mse"]["mean"] / best["cv_mse"]["mean"]
+    top = best["cv_mse"]["ci_high"]
+    near = sum(d[f"degree_{k}"]["cv_mse"]["ci_low"] <= top for k in range(16)) - 1
+    cv = both(best["cv_mse"])
+    assert errors.remark == (
+        f"Degree 3 has the least cross-validated error, {cv[0]} ({cv[1]}); the intervals of {near} "
+        f"other degrees overlap it; degree 0 has {far:.3g} times that. At degree 3 the training "
+        f"error is {num(best['train_mse']['mean'])} and the true error is "
+        f"{num(best['expected_mse']['mean'])}."
+    )
     p = d["path"]
     check(
         path,
@@ -309,6 +495,8 @@ def test_kfold_shows_errors_the_choice_bounds_and_their_coverage() -> None:
                 *both(p["expected_mse"]),
             ]
         ],
+        f"Degree 15 with the penalty has the error {' ('.join(both(p['cv_mse']))}), degree 3 "
+        f"without it {cv[0]} ({cv[1]}): their intervals overlap.",
     )
     kinds = ("naive", "corrected", "nested")
     rows = []
@@ -317,7 +505,10 @@ def test_kfold_shows_errors_the_choice_bounds_and_their_coverage() -> None:
         edges = ends(m["ci_low"], m["ci_high"])
         rows.append([kind, num(m["estimate"]), num(m["std_error"]), edges])
     title = f"bounds for the error of degree {d['best_degree']}, first data set"
-    check(bounds, title, "interval | estimate | std error | 95 % interval", rows)
+    width = {k: m["ci_high"] - m["ci_low"] for k, m in d["intervals"].items()}
+    said = "The nested interval is the widest, "
+    said += f"{width['nested'] / width['naive']:.3g} times as wide as the naive one."
+    check(bounds, title, "interval | estimate | std error | 95 % interval", rows, said)
     c, rows = d["coverage"], []
     for kind in kinds:
         for target, words in (
@@ -335,6 +526,32 @@ def test_kfold_shows_errors_the_choice_bounds_and_their_coverage() -> None:
         f"{title}, degree {c['degree']}",
         "interval | error | coverage | 95 % interval | median width",
         rows,
+        "Of the fit at hand, 95 % is within the measured coverage of corrected and nested, and not "
+        f"within that of naive ({percent(c['naive']['own_error']['coverage'], 1)}).",
+    )
+
+
+def test_kfold_says_where_the_rules_differ_and_what_no_interval_holds() -> None:
+    d = copy.deepcopy(details("kfold"))
+    d["one_se_degree"] = 1
+    for kind in ("naive", "corrected", "nested"):
+        d["coverage"][kind]["own_error"] |= {"coverage": 0.5, "ci_low": 0.4, "ci_high": 0.6}
+        d["intervals"][kind] |= {"ci_low": 4.0, "ci_high": 4.0}
+    d["path"]["cv_mse"] |= {"ci_low": 8.0, "ci_high": 9.0}
+    _, choice, path, bounds, coverage = load("kfold").display(d)
+    assert choice.remark.startswith(
+        "The least error is that of degree 3; degree 1 is within one standard error of it, and "
+        "simpler."
+    )
+    assert path.remark.endswith(": their intervals are apart.")
+    assert bounds.remark == "The errors of all folds are the same, and the intervals have no width."
+    for kind in ("corrected", "nested"):
+        d["intervals"].pop(kind)
+    d["intervals"]["naive"]["ci_high"] = 4.5
+    assert load("kfold").display(d)[3].remark == "The naive interval is 0.5 wide."
+    assert coverage.remark == (
+        "Of the fit at hand, 95 % is within the measured coverage of no kind, and not within that "
+        "of naive (50.0 %), corrected (50.0 %) and nested (50.0 %)."
     )
 
 
@@ -1148,7 +1365,192 @@ def test_training_shows_scores_of_each_variant_in_order(section: str) -> None:
         + " | test accuracy | 95 % interval | test loss | 95 % interval | train loss"
         " | 95 % interval | best epoch | parameters",
         rows,
+        scores.remark,
     )
+    if len(names) == 1:
+        m = d["test_accuracy"]
+        wrong = round((1 - m["mean"]) * data["n_test"])
+        said = f"The test accuracy is {said_of(m)}: about {wrong} of {data['n_test']} rows called"
+        assert scores.remark == f"{said} wrong."
+
+
+def said_of(summary: Mapping[str, Any]) -> str:
+    mean, interval = both(summary)
+    return f"{mean} ({interval})" if interval else mean
+
+
+def compared(
+    best: str, mean: float, others: Mapping[str, tuple[float | None, float | None]]
+) -> Any:
+    """details.json of variants: the mean of each, and the adjusted p of its difference."""
+    means = {best: mean} | {name: one[0] for name, one in others.items()}
+    summaries = {
+        name: {"mean": m, "ci_low": m and m - 0.01, "ci_high": m and m + 0.01, "n": 4}
+        for name, m in means.items()
+    }
+    tests = {
+        f"{best} - {name}": {"mean": 0.2, "ci_low": 0.1, "ci_high": 0.3, "p_value": p, "p_holm": p}
+        for name, (_, p) in others.items()
+        if p is not None
+    }
+    return {
+        **{name: {"test_accuracy": one} for name, one in summaries.items()},
+        "comparison": {
+            "metric": "test_accuracy",
+            "variants": {str(k): name for k, name in enumerate(means)},
+            "tests": tests,
+        },
+        "data": {"n_test": 200},
+    }
+
+
+def test_training_says_which_variant_is_best_and_which_can_not_be_told_from_it() -> None:
+    said = networks.remark_on_scores
+    committed = details("train_mlp")
+    means = {k: committed[k]["test_accuracy"]["mean"] for k in committed if k.startswith("init_")}
+    best = max(means.values())
+    name = next(
+        k for k in ("init_zeros", "init_normal", "init_xavier", "init_he") if means[k] == best
+    )
+    start = f"{name} is best with a test accuracy of {said_of(committed[name]['test_accuracy'])}; "
+    assert said(committed).startswith(start)
+    holm = {k: one["p_holm"] for k, one in committed["comparison"]["tests"].items() if name in k}
+    worse = [
+        k for k in means if any(k in pair and p < 0.05 for pair, p in holm.items()) and k != name
+    ]
+    assert worse == ["init_zeros"]
+    assert "; init_zeros is worse; " in said(committed)
+    found = compared("a", 0.9, {"b": (0.8, 0.01), "c": (0.7, 0.001), "d": (0.89, 0.4)})
+    assert said(found) == (
+        "a is best with a test accuracy of 0.9 (0.89 to 0.91); b and c are worse; d can't be told "
+        "from it."
+    )
+    found = compared("a", 0.9, {"b": (None, None), "c": (0.7, None)})
+    assert said(found) == (
+        "a is best with a test accuracy of 0.9 (0.89 to 0.91); c has no test against it; b "
+        "diverged in some seeds."
+    )
+    assert said(compared("a", None, {"b": (None, None)})) == (  # type: ignore[arg-type]
+        "Every member diverged, so that there is no test accuracy."
+    )
+
+
+def test_training_says_how_many_differences_are_no_chance() -> None:
+    tests = details("train_mlp")["comparison"]["tests"]
+    sure = {name: one for name, one in tests.items() if one["p_holm"] < 0.05}
+    largest = max(sure, key=lambda name: abs(sure[name]["mean"]))
+    one = tests[largest]
+    assert shown("train_mlp")[1].remark == (
+        f"{len(sure)} of {len(tests)} differences can be told from chance (adjusted p below 0.05); "
+        f"{largest} is the largest, {num(one['mean'])} ({ends(one['ci_low'], one['ci_high'])})."
+    )
+    said = networks.remark_on_differences
+    assert said(compared("a", 0.9, {"b": (0.8, 0.25), "c": (0.8, 0.5)})["comparison"]["tests"]) == (
+        "0 of 2 differences can be told from chance: the least adjusted p is 0.25."
+    )
+    assert said({"a - b": {"p_holm": None}}).startswith("No difference has a test: it needs two")
+
+
+def test_train_mlp_shows_how_hidden_units_differ() -> None:
+    d, units = details("train_mlp"), shown("train_mlp")[2]
+    names = ["init_zeros", "init_normal", "init_xavier", "init_he"]
+    rows = [[k, *both(d[k]["distinct_units"]), *both(d[k]["units_std"])] for k in names]
+    check(
+        units,
+        "hidden units that no other unit of their layer equals, after training",
+        "variant | share that differ | 95 % interval | spread of weights | 95 % interval",
+        rows,
+        "In init_zeros all units of a layer stay the same, so that the layer is one unit (section "
+        f"7.1.1); the spread of their weights is 0, of init_xavier {rows[2][3]}.",
+    )
+    assert rows[0] == ["init_zeros", "0", "0 to 0", "0", "0 to 0"]
+
+    def remark(**shares: float) -> str:
+        m = {
+            name: {
+                "distinct_units": {"mean": share, "ci_low": None, "ci_high": None},
+                "units_std": {"mean": 0.5 + share, "ci_low": None, "ci_high": None},
+            }
+            for name, share in shares.items()
+        }
+        variants = {"variants": {str(k): name for k, name in enumerate(m)}}
+        return train_mlp.units(m | {"comparison": variants}).remark
+
+    assert (
+        remark(a=1.0, b=1.0)
+        == "No unit equals another in any variant; the least spread is 1.5, of a."
+    )
+    assert remark(a=1.0, b=0.25) == "Some units equal others: of b the share that differs is 0.25."
+
+
+def test_train_mlp_shows_the_study_of_two_inputs() -> None:
+    plane, study = details("train_mlp")["plane"], shown("train_mlp")[3]
+    rows = []
+    for init in ("zeros", "normal", "xavier", "he"):
+        m = plane["starts"][f"init_{init}"]
+        first, last = num(m["start_accuracy"]["mean"]), num(m["distinct_units"]["mean"])
+        rows.append([init, first, *both(m["accuracy"]), *both(m["disagreement"]), last])
+    accuracies = {k[5:]: m["accuracy"] for k, m in plane["starts"].items()}
+    best = max(accuracies.values(), key=lambda m: m["mean"])
+    name = next(k for k in ("normal", "xavier", "he") if accuracies[k] == best)
+    rule = plane["best_accuracy"]["mean"]
+    verb = "reaches" if best["ci_high"] >= rule else "does not reach"
+    check(
+        study,
+        "two inputs, 6 hidden units of relu: two-moons, 400 rows to train, 128 epochs",
+        "init | accuracy at first | accuracy at last | 95 % interval | not as the best rule | 95 % "
+        "interval | units that differ",
+        rows,
+        f"{name} calls {said_of(best)} of the test rows right, the best rule {num(rule)}, which "
+        f"the interval {verb}; zeros has the least, {said_of(accuracies['zeros'])}.",
+    )
+    own = {
+        "data": "rows.csv",
+        "activation": "tanh",
+        "n_units": 3,
+        "n_train": 40,
+        "n_epochs": 8,
+        "inits": ["he"],
+        "starts": {
+            "init_he": {
+                "start_accuracy": {"mean": 0.5},
+                "accuracy": {"mean": 0.75, "ci_low": None, "ci_high": None},
+                "distinct_units": {"mean": 1.0},
+            }
+        },
+    }
+    found = train_mlp.plane(own)
+    assert found.remark == "he calls 0.75 of the test rows right."
+    assert [list(row) for row in found.rows] == [["he", "0.5", "0.75", "", "1"]]
+    own["starts"]["init_he"]["accuracy"]["mean"] = None  # type: ignore[index]
+    assert train_mlp.plane(own).remark == "Every start diverged in a seed."
+
+
+def test_train_mlp_proposes_what_its_numbers_ask_for() -> None:
+    proposed = load("train_mlp").next_command
+    assert proposed(details("train_mlp")) == "train-mlp --dropout 0,0.2,0.5 --init xavier"
+
+    def run(losses: tuple[float, float], n_train: int = 500, n_diverged: int = 0) -> Any:
+        one = {
+            "test_accuracy": {"mean": 0.9},
+            "test_loss": {"mean": losses[0]},
+            "train_loss": {"mean": losses[1]},
+            "n_diverged": n_diverged,
+        }
+        names = {"0": "activation_relu", "1": "activation_tanh"}
+        compared = {"metric": "test_accuracy", "variants": names}
+        return dict.fromkeys(names.values(), one) | {
+            "comparison": compared,
+            "data": {"n_train": n_train},
+        }
+
+    assert proposed(run((0.31, 0.1))) == "train-mlp --dropout 0,0.2,0.5"
+    assert proposed(run((0.29, 0.1))) == "lr-find"
+    assert proposed(run((0.29, 0.1), n_train=20)) == "lr-find --batch-size 20"
+    assert proposed(run((0.9, 0.1), n_diverged=1)) == "lr-find"
+    alone = run((0.9, 0.1)) | run((0.9, 0.1))["activation_relu"]
+    alone["comparison"] = {"metric": "test_accuracy", "variants": {"0": ""}}
+    assert proposed(alone) == "train-mlp --init zeros,xavier,he"
 
 
 def test_train_mlp_shows_differences_of_variants() -> None:
@@ -1339,29 +1741,106 @@ def test_what_train_cnn_says_follows_other_numbers() -> None:
     assert train_cnn.next_command(d).startswith("train-cnn --layers relu --batch")
 
 
+LABELS = {
+    "one_cycle": "one cycle up to eta_max",
+    "fixed_eta_max": "fixed at eta_max",
+    "fixed_eta_max_100th": "fixed at eta_max / 100",
+    "fixed_eta_crit": "fixed at eta_crit",
+    "power": "power (7.25)",
+    "exponential": "exponential (7.26)",
+    "piecewise": "piecewise (7.27)",
+    "n_cycle": "three cycles",
+}
+
+
 def test_lr_find_shows_rates_trainings_and_differences() -> None:
     d = details("lr_find")
     rates, trainings, differences = shown("lr_find")
     m = d["comparison"]
-    keys = ("one_cycle", *(k for k in m if k not in ("one_cycle", "differences")))
-    by_rate = {row[1]: list(row) for row in trainings.rows}
-    for key in keys:
-        one = m[key]
-        row = by_rate[num(one["learning_rate"])]
-        expected = [*both(one["test_accuracy"]), *both(one["test_loss"]), str(one["n_diverged"])]
-        assert row[2:] == expected or len(by_rate) < len(keys)
-    assert trainings.title == f"trained for {d['sweep']['compare_epochs']} epochs"
-    words = "test accuracy | 95 % interval | test loss | 95 % interval | diverged"
-    assert " | ".join(trainings.headings) == f"training | rate | {words}"
-    found = {row[1]: list(row) for row in differences.rows}
-    for one in m["differences"].values():
-        row = found[both(one)[0]]
+    rows = [
+        [
+            label,
+            num(m[key]["learning_rate"]),
+            *both(m[key]["test_accuracy"]),
+            *both(m[key]["test_loss"]),
+            str(m[key]["n_diverged"]),
+        ]
+        for key, label in LABELS.items()
+    ]
+    means = {key: m[key]["test_accuracy"]["mean"] for key in LABELS}
+    best, worst = max(means, key=means.__getitem__), min(means, key=means.__getitem__)
+    check(
+        trainings,
+        f"trained for {d['sweep']['compare_epochs']} epochs",
+        "training | rate | test accuracy | 95 % interval | test loss | 95 % interval | diverged",
+        rows,
+        f"Best is {LABELS[best]} with {said_of(m[best]['test_accuracy'])}, worst {LABELS[worst]} "
+        f"with {said_of(m[worst]['test_accuracy'])}.",
+    )
+    rows = []
+    for key, label in list(LABELS.items())[1:]:
+        one = m["differences"][f"one_cycle - {key}"]
         better = f"{one['n_better']} of {d['sweep']['n_seeds']}"
-        assert row[2:] == [both(one)[1], f"{one['p_holm']:.2g}", better]
+        rows.append([f"one cycle - {label}", *both(one), f"{one['p_holm']:.2g}", better])
+    check(
+        differences,
+        "differences in test accuracy, seed by seed",
+        "difference | mean | 95 % interval | p, Holm | better in",
+        rows,
+        differences.remark,
+    )
     cells = {row[0]: list(row) for row in rates.rows}
     for name in ("eta_crit", "eta_max", "eta_min"):
         (row,) = [row for label, row in cells.items() if label.startswith(name)]
         assert row[1:3] == both(d[name])
+    ratios = {k: one["mean"] / d["eta_max"]["mean"] for k, one in d["suggestions"].items()}
+    low, high = min(ratios, key=ratios.__getitem__), max(ratios, key=ratios.__getitem__)
+    assert rates.remark == (
+        f"The loss diverges at {said_of(d['eta_crit'])}, so that eta_max is "
+        f"{num(d['eta_max']['mean'])}; the other rules suggest from {num(ratios[low])} ({low}) to "
+        f"{num(ratios[high])} times that ({high})."
+    )
+
+
+def test_lr_find_says_which_schedules_the_cycle_can_be_told_from() -> None:
+    d = details("lr_find")
+    holm = {k[12:]: one["p_holm"] for k, one in d["comparison"]["differences"].items()}
+    gaps = {k[12:]: num(one["mean"]) for k, one in d["comparison"]["differences"].items()}
+    beaten = [f"{v} by {gaps[k]}" for k, v in LABELS.items() if holm.get(k, 1) < 0.05]
+    alike = [label for key, label in LABELS.items() if holm.get(key, 0) >= 0.05]
+    joined = [f"{', '.join(one[:-1])} and {one[-1]}" for one in (beaten, alike)]
+    said = shown("lr_find")[2].remark
+    least = f"(least adjusted p {min(p for p in holm.values() if p >= 0.05):.2g})"
+    assert said == f"One cycle beats {joined[0]}; it can't be told from {joined[1]} {least}."
+    other = json.loads(json.dumps(d))
+    for key, one in other["comparison"]["differences"].items():
+        one["p_holm"], one["mean"], one["n_better"] = 0.01, -0.5, 3
+        if key.endswith("power"):
+            one["p_holm"] = None
+    other["comparison"]["fixed_eta_crit"]["test_accuracy"]["mean"] = None
+    _, trainings, differences = load("lr_find").display(other)
+    every = [f"{v} by 0.5" for k, v in LABELS.items() if k not in ("one_cycle", "power")]
+    assert differences.remark == (
+        f"One cycle loses to {', '.join(every[:-1])} and {every[-1]}; it has no test against power "
+        "(7.25) (better in 3 seeds)."
+    )
+    assert trainings.remark.endswith("; in some seeds fixed at eta_crit diverged.")
+
+
+def test_lr_find_proposes_a_training_with_its_rate_and_the_best_schedule() -> None:
+    d = json.loads(json.dumps(details("lr_find")))
+    proposed, rate = load("lr_find").next_command, f"{d['eta_max']['mean']:.3g}"
+    schedules = {"power": "power", "n_cycle": "n-cycle", "fixed_eta_max": "constant"}
+    for key, name in schedules.items():
+        d["comparison"][key]["test_accuracy"]["mean"] = 2.0
+        assert proposed(d) == f"train-mlp --learning-rate {rate} --schedule one-cycle,{name}"
+        d["comparison"][key]["test_accuracy"]["mean"] = 0.0
+    d["comparison"]["one_cycle"]["test_accuracy"]["mean"] = 1.0
+    d["sweep"]["network"], d["data"]["n_train"] = "cnn", 30
+    rest = "--schedule one-cycle --batch-size 30"
+    assert proposed(d) == f"train-cnn --learning-rate {rate} {rest}"
+    del d["comparison"]
+    assert proposed(d) == f"train-cnn --learning-rate {rate} {rest}"
 
 
 def test_propagate_shows_factors_signs_and_which_pairs_train() -> None:
@@ -1665,6 +2144,31 @@ def test_baseline_shows_the_best_method_first_and_a_verdict() -> None:
     (found,) = baseline.display(metrics)
     assert [row[0] for row in found.rows] == ["trees", "constant"]
     assert found.headings[1:4] == ["accuracy", "95 % interval", "brier"]
+
+
+def test_baseline_proposes_the_command_of_the_best_method() -> None:
+    proposed = load("baseline").next_command
+
+    def best(method: str, task: str, n_rows: int = 200, **more: Any) -> str:
+        metrics = {"best": method, "task": task, "n_rows": n_rows, "n_features": 3, "models": more}
+        return str(proposed(metrics))
+
+    assert best("logistic", "classification") == "logistic --penalty l2"
+    assert best("ridge", "regression") == "fit-poly --degrees 1"
+    assert best("polynomial", "regression") == "fit-poly --degrees 1,2"
+    assert best("trees", "regression") == "train-mlp --task regression"
+    assert best("linear", "regression", n_rows=11) == "train-mlp --task regression --batch-size 2"
+    assert best("neighbours", "classification", cnn={}) == "train-cnn"
+
+
+def test_baseline_says_which_method_is_the_slowest() -> None:
+    (found,) = baseline.display_timings({"seconds_a_fit": {"mlp": 0.75, "linear": 0.25}})
+    assert (
+        found.remark
+        == "The slowest is mlp with 0.75 seconds a fit, 75 % of the time of all methods."
+    )
+    (found,) = baseline.display_timings({"seconds_a_fit": {"constant": 0.0}})
+    assert found.remark == "The slowest is constant with 0 seconds a fit."
 
 
 def test_backprop_shows_both_passes_the_gradients_the_curve_and_the_cost() -> None:

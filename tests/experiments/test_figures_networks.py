@@ -27,7 +27,12 @@ from figure_reading import (
 )
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from scipy import stats
+
+from mlcli.experiments.networks.figures import calibration, confusion, misclassified
+from mlcli.plotting import styled
 
 TRAINED = ("train_mlp", "train_cnn")
 
@@ -129,7 +134,7 @@ def test_training_shows_the_confusion_of_the_variant_that_validates_best(section
     dark = {text.get_text() for text in axes.texts if text.get_color() == "white"}
     assert all(float(text) > 40 for text in dark)
     assert ticks(axes.xaxis) == ticks(axes.yaxis) == [*enumerate(names)]
-    title = "% of each class by what it was called" + (f": {shown}" if many else "")
+    title = "% of a class by what it was called" + (f"\n{shown}" if many else "")
     assert frame(axes)[:3] == (title, "called", "class")
     # The bar is marked in shares, though colours go with their square roots.
     for place, text in ticks(bar.yaxis):
@@ -172,11 +177,14 @@ def test_training_shows_images_that_were_called_wrong(section: str) -> None:
     run = committed(section)
     table = run.table("misclassified")[:27]
     shown = [axes for axes in run.axes("misclassified") if axes.images]
+    longest = max(len(str(name)) for name in [*table["class"], *table.called])
+    gap = "\n" if longest > 2 else " "
     assert len(shown) == len(table)
     for axes, (_, row) in zip(shown, table.iterrows(), strict=True):
         (image,) = axes.images
         np.testing.assert_array_equal(image.get_array(), grid(row.pixels))
-        said = f"{row['class']} as {row.called}\n{100 * row.confidence:.0f} %"
+        # Names of more than two letters have a line each.
+        said = f"{row['class']}{gap}as {row.called}\n{100 * row.confidence:.0f} %"
         assert axes.get_title() == said
         assert not axes.axison
 
@@ -213,14 +221,15 @@ def test_train_mlp_shows_layers_before_and_after_training() -> None:
         for epoch, title in ((first, "before training"), (last, "after training")):
             axes = next(shown)
             variants = groups(table[table.epoch == epoch], "variant")
-            # Points of the few layers lie on each line.
-            curves = [(k, rows.layer, rows[name]) for k, rows in variants]
+            # Points of the few layers lie on each line; a logarithmic axis has no 0.
+            curves = [(k, rows.layer, rows[name]) for k, rows in variants if rows[name].any()]
+            assert [k for k, rows in variants if not rows[name].any()] == ["zeros"]
             drawn = lines(axes)
             same(drawn[::2], curves)
             same(drawn[1::2], [("", *one[1:]) for one in curves])
             colours = [colour for colour, _, _ in styles(axes)]
             assert colours[::2] == colours[1::2]
-            assert frame(axes)[:3] == (title, "hidden layer", label)
+            assert frame(axes)[:3] == (f"{title} (0 for zeros)", "hidden layer", label)
             assert [place for place, _ in ticks(axes.xaxis)] == [*table.layer.unique()]
 
 
@@ -405,52 +414,166 @@ def test_lr_find_shows_the_rates_of_every_seed() -> None:
     assert legend(run.figures["suggestions"]) == ["one seed", "geometric mean, 95 %"]
 
 
-def test_lr_find_shows_one_cycle_and_where_it_starts_peaks_and_ends() -> None:
+def pretty(name: str) -> str:
+    found = name.replace("eta_max", r"$\eta_\mathrm{max}$")
+    return found.replace("eta_crit", r"$\eta_\mathrm{crit}$")
+
+
+def test_lr_find_shows_the_schedules_and_where_the_cycle_starts_peaks_and_ends() -> None:
     run = committed("lr_find")
-    table = run.table("schedule")
-    share, rate = 100 * table.share, table.learning_rate
+    schedules = groups(run.table("schedule"), "schedule")
+    assert len(schedules) == 6
+    rate = schedules[0][1].learning_rate
     marks = {
         r"$\eta_\mathrm{max}$": rate.max(),
         r"$\eta_\mathrm{min}$": rate.iloc[0],
         r"$\eta_0$": rate.iloc[-1],
     }
     for axes, scale in zip(run.axes("schedule"), ("linear", "log"), strict=True):
-        same(lines(axes), [("", share, rate)])
+        # The one cycle is drawn last, above the others.
+        expected = [(pretty(k), 100 * rows.share, rows.learning_rate) for k, rows in schedules]
+        same(lines(axes), expected[::-1])
         seen = {k: v for k, v in marks.items() if scale == "log" or v >= 0.02 * rate.max()}
         same(across(axes), [("y", v) for v in seen.values()])
         same(texts(axes), [(f"{k} = {v:.3g}", 101, v) for k, v in seen.items()])
         assert frame(axes) == ("", "% of the training", "learning rate", "linear", scale)
         assert axes.get_xlim() == (0, 100)
     assert run.axes("schedule")[0].get_ylim() == pytest.approx((0, 1.08 * rate.max()))
+    assert legend(run.figures["schedule"]) == [pretty(k) for k, _ in schedules]
 
 
-def test_lr_find_shows_the_suggestion_against_fixed_rates() -> None:
+RATES = ("one cycle", "fixed at eta_max", "fixed at eta_crit")
+NO_SCHEDULE = ("fixed at eta_max / 100", "fixed at eta_crit")
+
+
+@pytest.mark.parametrize("figure", ["compare", "compare_schedules"])
+def test_lr_find_shows_the_suggestion_against_rates_and_schedules(figure: str) -> None:
     run = committed("lr_find")
     table = run.table("compare")
+    of_rates = table.training.str.startswith(RATES)
+    table = table[of_rates if figure == "compare" else ~table.training.isin(NO_SCHEDULE)]
     panels = {
         "minibatch_loss": ("training, minibatches", "loss"),
         "validation_loss": ("validation", "loss"),
         "validation_accuracy": ("validation", "accuracy"),
     }
     recipes = groups(table, "training")
-    for axes, (name, (title, label)) in zip(run.axes("compare"), panels.items(), strict=True):
+    assert len(recipes) == (4 if figure == "compare" else 6)
+    for axes, (name, (title, label)) in zip(run.axes(figure), panels.items(), strict=True):
         same([one[1:] for one in lines(axes)], [(rows.epoch, rows[name]) for _, rows in recipes])
         floor = table[name].min() / 2
-        ends = [band_of(rows, "epoch", name) for _, rows in recipes]
-        same(bands(axes), [(x, low.clip(lower=floor), high) for x, low, high in ends])
+        expected = []
+        for _, rows in recipes:
+            x, low, high = band_of(rows, "epoch", name)
+            low, mean = low.clip(lower=floor), rows[name][x.index]
+            # A mean above 0 can't have a lower end at 0 on a logarithmic axis.
+            expected.append((x, low.where((low > 0) | (mean <= 0), mean**2 / high), high))
+        same(bands(axes), expected)
         assert frame(axes)[:3] == (title, "epoch", label)
         if axes.get_yscale() == "log":
             assert axes.get_ylim()[0] == pytest.approx(floor)
-    words = [
-        name.replace("eta_max", r"$\eta_\mathrm{max}$").replace("eta_crit", r"$\eta_\mathrm{crit}$")
-        for name, _ in recipes
+    assert legend(run.figures[figure]) == [pretty(name) for name, _ in recipes]
+
+
+def test_lr_find_shows_every_seed_of_each_schedule() -> None:
+    run = committed("lr_find")
+    table = run.table("compare_members")
+    schedules = groups(table[~table.training.isin(NO_SCHEDULE)], "training")
+    (axes,) = run.axes("schedule_scores")
+    assert [text for _, text in ticks(axes.yaxis)] == [pretty(name) for name, _ in schedules]
+    same([one[1:2] for one in lines(axes)], [(rows.test_accuracy,) for _, rows in schedules])
+    of_label = {
+        "one cycle up to eta_max": "one_cycle",
+        "fixed at eta_max": "fixed_eta_max",
+        "power (7.25)": "power",
+        "exponential (7.26)": "exponential",
+        "piecewise (7.27)": "piecewise",
+        "three cycles": "n_cycle",
+    }
+    found = [run.details["comparison"][of_label[name]]["test_accuracy"] for name, _ in schedules]
+    drawn = [one[1:] for one in bars(axes)]
+    expected = [([m["mean"]], [k], [m["ci_low"]], [m["ci_high"]]) for k, m in enumerate(found)]
+    same(drawn, expected)
+
+
+def test_train_mlp_shows_how_probable_the_truth_is_of_each_row() -> None:
+    run = committed("train_mlp")
+    table = run.table("predictions")
+    (axes,) = run.axes("predictions")
+    p = table.probability.sort_values(kind="stable")
+    share = 100 * (np.arange(len(p)) + 0.5) / len(p)
+    right = (table.target == table.predicted)[p.index].to_numpy()
+    expected = [
+        ("", share, p),
+        (f"called right: {right.sum()}", share[right], p[right]),
+        (f"called wrong: {(~right).sum()}", share[~right], p[~right]),
     ]
-    assert legend(run.figures["compare"]) == words
+    same(lines(axes), expected)
+    # The rows called wrong are those of the table of them.
+    wrong = run.table("misclassified")
+    assert (~right).sum() == len(wrong)
+    assert set(table.row[table.target != table.predicted]) == set(wrong.row)
+    assert axes.get_ylim() == (-0.02, 1.02)
 
 
-def test_figures_of_regression_say_that_they_are_of_classes() -> None:
-    for section in TRAINED:
-        figures = committed(section).figures
-        empty = {name: reason(figure) for name, figure in figures.items() if reason(figure)}
-        assert empty == {"predictions": "Classes have no predicted value; see the confusion."}
-    assert not any(map(reason, committed("lr_find").figures.values()))
+def test_no_figure_of_a_classifier_is_blank() -> None:
+    for section in ("train_mlp", "lr_find"):
+        assert not any(map(reason, committed(section).figures.values()))
+
+
+LONG = ("pneumonoultramicroscopic", "counterrevolutionary", "internationalisation", "no", "bag")
+
+
+@pytest.mark.parametrize("n", [2, 3, 10, 26])
+def test_no_two_names_of_classes_overlap(n: int) -> None:
+    names = [f"{chr(97 + k)} {LONG[k % 5]}" for k in range(n)]
+    of_true, called = np.repeat(names, n).tolist(), names * n
+    table = {
+        "variant": ["a"] * n * n,
+        "class": of_true,
+        "called": called,
+        "share": [str(1 / n)] * n * n,
+    }
+    wrong = {
+        "row": ["1"] * 27,
+        "class": [names[k % n] for k in range(27)],
+        "called": [names[(k + 1) % n] for k in range(27)],
+        "confidence": ["0.97"] * 27,
+        "pixels": ["0 1/1 0"] * 27,
+    }
+    with styled():
+        matrix, images = confusion(table, "a"), misclassified(wrong, classes=True)
+        for figure in (matrix, images):
+            figure.canvas.draw()
+    (axes, _) = matrix.axes
+    for axis in (axes.xaxis, axes.yaxis):
+        check_apart(matrix, [text for text in axis.get_ticklabels() if text.get_text()])
+        assert len(ticks(axis)) == n
+    check_apart(images, [one.title for one in images.axes if one.get_title()])
+    check_apart(matrix, [axes.title, axes.xaxis.label])
+
+
+def check_apart(figure: Figure, found: list[Text]) -> None:
+    """No text covers another or reaches out of the figure."""
+    boxes = [text.get_window_extent() for text in found]
+    for k, box in enumerate(boxes):
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1, found[k].get_text()
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1, found[k].get_text()
+        for other in boxes[:k]:
+            assert not box.padded(-0.5).overlaps(other.padded(-0.5)), found[k].get_text()
+
+
+def test_bars_of_a_calibration_stay_between_0_and_1() -> None:
+    """Also where a table has intervals that reach further."""
+    table = {
+        "variant": ["a", "a"],
+        "predicted": ["0.1", "0.95"],
+        "rows": ["3", "5"],
+        "observed": ["0.02", "0.97"],
+        "observed_ci_low": ["-0.3", "0.7"],
+        "observed_ci_high": ["0.4", "1.2"],
+    }
+    (axes,) = calibration(table, "a").axes
+    ((_, _, _, low, high),) = bars(axes)
+    assert list(low) == pytest.approx([0, 0.7])
+    assert list(high) == pytest.approx([0.4, 1])

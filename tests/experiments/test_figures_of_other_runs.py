@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +36,7 @@ from mlcli.experiments.networks import figures as networks
 from mlcli.experiments.perceptron import figures as perceptron
 from mlcli.experiments.train_cnn import figures as train_cnn
 from mlcli.experiments.train_mlp import figures as train_mlp
+from mlcli.experiments.train_mlp import plane_figures
 from mlcli.plotting import COLOURS, read_table
 
 Table = dict[str, list[str]]
@@ -76,14 +76,14 @@ EMPTY: list[tuple[Callable[[], Figure], str]] = [
     (lambda: bayes.weights(table("n_points"), {}, {}), "The model has fewer than two weights."),
     (lambda: bayes.target_law(table("row"), {}, []), "The model has fewer than two weights."),
     (lambda: fit_poly.data(table("a b t part"), {}), SEVERAL),
-    (lambda: fit_poly.coefficients(table("term"), "penalised"), NO_PATH),
+    (lambda: fit_poly.penalised_coefficients(table("term")), NO_PATH),
     (
-        lambda: fit_poly.coefficients(table("term"), "least_squares"),
+        lambda: fit_poly.coefficients(table("term")),
         "No second estimator was asked for.",
     ),
     (lambda: fit_poly.regularized_fits(table("x t part"), table("x")), NO_PATH),
     (lambda: fit_poly.regularized_fits(table("a b t part"), table("x")), SEVERAL),
-    (lambda: fit_poly.path(table("strength"), {}), NO_PATH),
+    (lambda: fit_poly.path(table("strength"), {}, {}), NO_PATH),
     (lambda: bias_variance.regression_function(table("x"), table("x")), NO_LAW),
     (
         lambda: bias_variance.regression_function(table("x"), table("x", "1")),
@@ -191,8 +191,16 @@ EMPTY: list[tuple[Callable[[], Figure], str]] = [
     ),
     (lambda: lr_find.schedule(table("variant")), "No variant has an eta_max."),
     (
-        lambda: lr_find.compare(table("variant")),
+        lambda: lr_find.compare(table("variant"), ()),
         "Nothing was trained (compare_epochs is 0).",
+    ),
+    (
+        lambda: networks.predictions(table("row")),
+        "The first seed diverged and predicts nothing.",
+    ),
+    (
+        lambda: plane_figures.plane({"plane_grid": table("epoch")}, {}),
+        plane_figures.NO_STUDY,
     ),
 ]
 
@@ -403,6 +411,14 @@ def test_logistic_shows_scores_of_three_classes_where_odds_have_no_name() -> Non
     assert frame(left)[0] == "Of normal classes, from the densities"
 
 
+def test_nothing_is_drawn_where_no_training_or_study_was_made() -> None:
+    nothing = lr_find.NOTHING_TRAINED
+    assert reason(lr_find.schedule_scores(table("variant"), {})) == nothing
+    units = {"plane_units": table("epoch"), "plane_final": table("x1")}
+    assert reason(plane_figures.units(units, {})) == plane_figures.NO_STUDY
+    assert reason(plane_figures.learning(table("epoch"), {})) == plane_figures.NO_STUDY
+
+
 def test_networks_of_a_regression_show_predictions_beside_targets() -> None:
     found = table("row target predicted", "1 2 2.5", "4 -1 -3", "6 7 6")
     (axes,) = networks.predictions(found).axes
@@ -507,8 +523,7 @@ def test_a_path_that_is_exact_leaves_no_gap() -> None:
 
 def test_points_of_a_file_are_named_by_its_columns(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("area,price,part\n1,2,train\n3,5,test\n")
-    along: dict[str, Any] = table("estimator degree x fit low high truth")
-    (axes,) = fit_poly.data(read_table(tmp_path / "data.csv"), along).axes
+    (axes,) = fit_poly.data(read_table(tmp_path / "data.csv"), table("x truth low high")).axes
     same(dots(axes), [("train rows", [1], [2]), ("test rows", [3], [5])])
     assert frame(axes)[1:3] == ("area", "price")
     assert axes.get_ylim() == pytest.approx((2 - 0.24, 5 + 0.24))

@@ -25,6 +25,10 @@ from figure_reading import (
     ticks,
 )
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_hex
+from matplotlib.container import ErrorbarContainer
+from scipy.stats import norm
 
 ERROR = "mean squared error"
 
@@ -50,12 +54,21 @@ def check_fit(axes: Axes, data: pd.DataFrame, fits: pd.DataFrame) -> None:
 def test_fit_poly_shows_the_rows_of_the_first_seed_and_the_truth() -> None:
     run = committed("fit_poly")
     (axes,) = run.axes("data")
-    data, fits = run.table("data"), run.table("fits")
+    data, law = run.table("data"), run.table("law")
     same(dots(axes), rows_of(data))
-    first = fits[(fits.estimator == fits.estimator[0]) & (fits.degree == fits.degree[0])]
-    same(lines(axes), [("underlying regularity", first.x, first.truth)])
-    assert frame(axes) == ("The data of the first seed", "x", "t", "linear", "linear")
-    assert legend(axes) == ["train rows", "test rows", "underlying regularity"]
+    same(lines(axes), [("underlying regularity", law.x, law.truth)])
+    same(bands(axes), [(law.x, law.low, law.high)])
+    # The band holds 95 % of the rows of the law, which is (3.12).
+    np.testing.assert_allclose(law.truth, 0.5 * law.x**3 + 0.3 * law.x**2 - 0.25 * law.x + 1)
+    np.testing.assert_allclose(law.high - law.truth, norm.ppf(0.975) * 1.95)
+    np.testing.assert_allclose(law.truth - law.low, norm.ppf(0.975) * 1.95)
+    title = "700 rows of the first seed, 140 of them kept for testing"
+    assert frame(axes) == (title, "x", "t", "linear", "linear")
+    words = ["train rows", "test rows", "95 % of all rows that there could be"]
+    assert legend(run.figures["data"]) == [*words, "underlying regularity"]
+    marks = [one for one in axes.collections if isinstance(one, PathCollection)]
+    assert len({to_hex(one.get_facecolor()[0]) for one in marks}) == 2
+    assert len({len(one.get_paths()[0].vertices) for one in marks}) == 2
 
 
 def test_fit_poly_shows_a_panel_for_each_degree_and_each_other_estimator() -> None:
@@ -69,7 +82,9 @@ def test_fit_poly_shows_a_panel_for_each_degree_and_each_other_estimator() -> No
     for axes, (estimator, degree) in zip(shown, panels, strict=True):
         check_fit(axes, data, fits[(fits.estimator == estimator) & (fits.degree == degree)])
         assert axes.get_title() == f"degree {degree} ({estimator})"
-    assert legend(run.figures["fits"]) == [
+    # A panel is left over, which has the legend.
+    (rest,) = (axes for axes in run.axes("fits") if not axes.axison)
+    assert legend(rest) == [
         "train rows",
         "test rows",
         "underlying regularity",
@@ -92,6 +107,19 @@ def test_fit_poly_shows_the_strongest_penalty_first() -> None:
         assert axes.get_title() == f"strength {strength:.3g}"
 
 
+def test_fit_poly_draws_degree_300_on_four_points_for_each_turning_point() -> None:
+    fits = committed("fit_poly").table("fits")
+    for (_, degree), rows in groups(fits, "estimator", "degree"):
+        assert len(rows) == (201 if degree <= 50 else 4 * degree + 1)
+        x = rows.x.to_numpy()
+        assert (np.diff(x) > 0).all()
+        middle, half = (x[0] + x[-1]) / 2, (x[-1] - x[0]) / 2
+        if degree == 300:
+            # Chebyshev's points are even in the angle.
+            angle = np.arccos(np.clip((middle - x) / half, -1, 1))
+            np.testing.assert_allclose(np.diff(angle), np.pi / 1200, rtol=1e-4)
+
+
 def test_fit_poly_shows_many_coefficients_as_points_and_few_as_columns() -> None:
     run = committed("fit_poly")
     table = run.table("coefficients")
@@ -108,15 +136,29 @@ def test_fit_poly_shows_many_coefficients_as_points_and_few_as_columns() -> None
         "linear",
         "symlog" if table.least_squares.abs().max() > 1e4 else "linear",
     )
-    used = table[(table[["penalised", "penalised_low", "penalised_high"]] != 0).any(axis=1)]
-    assert 0 < len(used) <= 40
+    largest = table.penalised_mean.abs().sort_values(ascending=False, kind="stable").index[:16]
+    used = table.loc[sorted(largest)]
+    assert (used.penalised_mean != 0).all()
     position = np.arange(1, len(used) + 1)
-    same(columns(few), [("", position, used.penalised)])
-    same(segments(few), [(position, used.penalised_low, used.penalised_high)])
+    ends = used.penalised_mean_ci_low, used.penalised_mean_ci_high
+    # The whiskers are around the columns.
+    assert ((ends[0] <= used.penalised_mean) & (used.penalised_mean <= ends[1])).all()
+    same(columns(few), [("mean over seeds", position, used.penalised_mean)])
+    (whiskers,) = [one.lines[2][0] for one in few.containers if isinstance(one, ErrorbarContainer)]
+    drawn = np.array(whiskers.get_segments())
+    np.testing.assert_allclose(drawn[:, :, 1].T, ends)
+    np.testing.assert_allclose(drawn[:, 0, 0], position)
+    same(lines(few), [("first seed", position, used.penalised)])
     same(ticks(few.xaxis), list(zip(position, used.term.astype(str), strict=True)))
-    dropped = len(table) - len(used)
-    words = f"term ({dropped} others are zero for nearly every seed)"
-    assert frame(few) == (said.format("penalised"), words, label, "linear", "linear")
+    words = f"term ({len(table) - len(used)} others are smaller or zero)"
+    title = "Coefficients under the penalty, at the strength with the least mean error"
+    assert frame(few) == (title, words, label, "linear", "linear")
+
+
+def power(term: object) -> str:
+    """x with a raised power, as a term 0, 1, 2, ... is called."""
+    raised = "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in str(term))
+    return {"0": "1", "1": "x"}.get(str(term), f"x{raised}")
 
 
 def test_fit_poly_shows_errors_terms_and_coefficients_along_the_path() -> None:
@@ -130,7 +172,7 @@ def test_fit_poly_shows_errors_terms_and_coefficients_along_the_path() -> None:
     same(bands(middle), [band_of(table, "strength", "n_nonzero")])
     by_size = sorted(groups(w, "term"), key=lambda one: -one[1].coefficient.abs().max())
     drawn = [
-        (f"w of {term}" if k < 6 else "", rows.strength, rows.coefficient)
+        (f"weight of {power(term)}" if k < 6 else "", rows.strength, rows.coefficient)
         for k, (term, rows) in enumerate(by_size)
     ]
     same(lines(bottom), drawn)

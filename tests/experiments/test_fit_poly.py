@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlcli.experiments import load
 from mlcli.experiments.fit_poly.about import ABOUT
 from mlcli.linear.penalised import elastic_net_path
+from mlcli.plotting import styled
 from tests.experiments.contract import Cases
 
 Run = Callable[..., Any]
@@ -242,6 +244,14 @@ def test_a_file_read_in_batches_gives_the_coefficients_of_all_its_rows(
         np.testing.assert_allclose(found, w, rtol=1e-9)
         mse = done.json[f"degree_{degree}"]["train_mse"]["mean"]
         assert mse == pytest.approx(rss[0] / x.size, rel=1e-12)
+    # The numbers of the equations and the basis functions are of rows at hand, a sample of all.
+    assert done.json["normal_equations"]["n_rows"] == 6
+    assert not {"memorised", "ellipses"} & set(done.json)
+    with styled():
+        drawn = load("fit_poly").draw(empty_folder / "o")
+    shown = {name for name, figure in drawn.items() if figure.axes[0].axison}
+    assert shown == {"data", "basis", "fits"}
+    assert len(drawn["normal_equations"].axes[0].texts) > 40
     refused = mlcli("fit-poly", "--data", "rows.parquet", "--degrees", "3", "--penalty", "l2")
     assert refused.code == 2
     assert "read in batches" in refused.err
@@ -344,3 +354,41 @@ def test_penalised_fits_that_were_cut_short_are_no_answer(
     assert cut.code == 4
     assert "relative duality gap must be at most 1e-08, got" in cut.err
     assert not Path("cut").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        ("--degrees 1,3,5", "kfold --degrees 1-5"),
+        ("--degrees 3", "kfold --degrees 1-3"),
+        ("--degrees 300", "kfold --degrees 0-15"),
+        ("--degrees 0", "kfold --degrees 0"),
+        (
+            "--data sine --basis fourier --degrees 1,2",
+            "kfold --degrees 0-2 --basis fourier --data sine",
+        ),
+        ("--data diabetes --basis linear", "kfold --degrees 1 --basis linear --data diabetes"),
+        ("--data few.csv --degrees 1", "fit-poly --degrees 1 --penalty l2 --data few.csv"),
+        ("--data flat.csv --degrees 1", "fit-poly --degrees 1 --penalty l2 --data flat.csv"),
+    ],
+)
+def test_the_next_command_cross_validates_the_degrees_about_the_best(
+    mlcli: Run, empty_folder: Path, flags: str, line: str
+) -> None:
+    write_files()
+    Path("flat.csv").write_text("x,t\n" + "".join(f"{i},2\n" for i in range(30)))
+    done = mlcli(
+        "fit-poly", *flags.split(), "--n-seeds", "2", "--no-plots", "--path-penalty", "none"
+    )
+    assert done.code == 0, done.err
+    assert done.err.splitlines()[-1] == f"try next: mlcli {line}"
+    assert mlcli(*line.split(), "--dry-run").code == 0
+
+
+def test_ellipses_of_400_data_sets_hold_the_law_as_often_as_they_say(mlcli: Run) -> None:
+    flags = ("--degrees", "3", "--n-seeds", "400", "--path-penalty", "none")
+    done = mlcli("fit-poly", *flags, "--compare-solver", "none", "--no-plots", "--json")
+    for k in range(1, 5):
+        for level, share in ((68, 0.68), (95, 0.95)):
+            one = done.json["ellipses"][f"pair_{k}"][f"level_{level}"]
+            assert abs(one["coverage"] - share) < 4 * (share * (1 - share) / 400) ** 0.5

@@ -185,6 +185,33 @@ def test_leaving_one_out_of_few_rows(mlcli: Run, n_rows: int, more: tuple[str, .
     assert ("selection_error" in done.json) == (n_rows <= 30)
 
 
+def test_two_folds_have_no_nested_interval_and_coverage_of_the_others(mlcli: Run) -> None:
+    more = ("--degrees", "1,3", "--n-folds", "2", "--n-seeds", "2", "--n-coverage", "30")
+    done = mlcli("kfold", *more, "--no-plots", "--json")
+    assert done.code == 0, done.err
+    assert set(done.json["intervals"]) == {"naive", "corrected"}
+    assert set(done.json["coverage"]) == {"naive", "corrected", "n", "rows", "degree"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        ("--degrees 0-4 --n-coverage 0", "fit-poly --degrees 3"),
+        ("--data iris --loss zero-one --degrees 1", "logistic --degree 1 --data iris"),
+        (
+            "--data sine --basis fourier --degrees 1,2 --n-coverage 0",
+            "fit-poly --degrees 1 --basis fourier --data sine",
+        ),
+    ],
+)
+def test_the_next_command_shows_the_fit_of_the_choice(
+    mlcli: Run, empty_folder: Path, flags: str, line: str
+) -> None:
+    done = mlcli("kfold", *flags.split(), "--n-seeds", "2", "--n-nested", "0", "--no-plots")
+    assert done.code == 0, done.err
+    assert done.err.splitlines()[-1] == f"try next: mlcli {line}"
+
+
 def test_groups_by_name(mlcli: Run, cubic: Path, empty_folder: Path) -> None:
     rows = read(cubic)
     write_csv(

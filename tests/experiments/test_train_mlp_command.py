@@ -30,7 +30,15 @@ def write_files() -> None:
 CASES = Cases(
     small="--n-epochs 2 --hidden 12 --n-seeds 2",
     anywhere=("--n-epochs 1 --hidden 4 --batch-size 4",),
+    branches=(
+        "--plane-units 0",
+        "--data spirals --plane-units 12 --init zeros,he",
+        "--data two-moons --noise-std 0 --activation prelu,tanh",
+        "--data iris --features 'petal length (cm),petal width (cm)' --n-seeds 1",
+    ),
     refused={
+        "--plane-units 65": "at most 64",
+        "--plane-units=-1": "at least 0",
         "--hidden 0": "sizes from 1",
         "--hidden 64-x": "as 256-128",
         "--batch-size 5000": "--batch-size must be at most 1295",
@@ -231,6 +239,7 @@ def test_regression_has_its_error_in_the_units_of_the_data(mlcli: Run, empty_fol
     from mlcli.report.svg_figures import drawings
 
     reasons = {name: one.nothing for name, one in drawings("train_mlp", Path("o")).items()}
+    assert not reasons["plane"]
     assert reasons["misclassified"] == "A regression has no classes to be called wrong."
     assert not reasons["predictions"]
 
@@ -296,9 +305,31 @@ def test_divergence_exits_with_4_and_names_step_and_member(mlcli: Run, empty_fol
     assert done.code == 0
     assert done.json["learning_rate_1e+06"]["test_mse"]["mean"] is None
     assert done.json["learning_rate_1e+06"]["n_diverged"] == 2
+    assert done.json["learning_rate_1e+06"]["distinct_units"]["mean"] is None
+    assert done.json["learning_rate_0.01"]["distinct_units"]["mean"] == 1
     assert done.json["learning_rate_0.01"]["test_mse"]["mean"] > 0
     assert "2 of 2 members of learning_rate_1e+06 diverged, the first at step" in done.err
     assert mlcli(*wild, "--learning-rate", "1e6,1e7", *SMALL).code == 4
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
+def test_weights_that_start_at_zero_leave_one_unit_of_each_layer(
+    mlcli: Run, activation: str
+) -> None:
+    wide = ("--init", "zeros,xavier", "--hidden", "9-5", "--activation", activation)
+    found = mlcli("train-mlp", *wide, "--json", *SMALL).json
+    zeros, xavier = found["init_zeros"], found["init_xavier"]
+    assert (zeros["distinct_units"]["mean"], zeros["units_std"]["mean"]) == (0, 0)
+    assert xavier["distinct_units"]["mean"] == 1
+    assert xavier["units_std"]["ci_low"] > 0.05
+    assert zeros["test_accuracy"]["mean"] < xavier["test_accuracy"]["mean"]
+
+
+def test_networks_of_zeros_do_not_change_those_beside_them(mlcli: Run, empty_folder: Path) -> None:
+    for folder, inits in (("without", "normal,he"), ("with", "zeros,normal,he")):
+        assert mlcli("train-mlp", "--init", inits, *SMALL, "--out", folder).code == 0
+    without, beside = (rows_of(Path(f, "tables/members.csv")) for f in ("without", "with"))
+    assert without == [row for row in beside if row["variant"] != "zeros"]
 
 
 def hear_ctrl_c() -> None:

@@ -11,7 +11,7 @@ from mlcli.errors import DataError
 from mlcli.linear.arrays import as_pair
 from mlcli.linear.basis import fit_basis
 from mlcli.linear.design import standardize, to_raw
-from mlcli.linear.least_squares import lapack_least_squares
+from mlcli.linear.least_squares import fit_columns, lapack_least_squares, normal_equations
 
 
 def data(n: int = 60, p: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -121,3 +121,42 @@ def test_the_sentence_of_a_target_that_is_not_finite() -> None:
     assert str(caught.value) == (
         "the targets t must be finite, got NaN or infinity; try dropping those rows"
     )
+
+
+def test_normal_equations_are_the_products_their_solution_and_the_squared_condition() -> None:
+    Phi = np.vander(np.linspace(-2, 2, 6), 4, increasing=True)
+    t = np.array([1.0, -2.0, 0.5, 3.0, 2.0, 7.0])
+    found = normal_equations(Phi, t)
+    gram = [[sum(a * b for a, b in zip(p, q, strict=True)) for q in Phi.T] for p in Phi.T]
+    np.testing.assert_allclose(found.gram, gram, rtol=1e-12, atol=1e-12)
+    moment = [sum(a * b for a, b in zip(p, t, strict=True)) for p in Phi.T]
+    np.testing.assert_allclose(found.moment, moment, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found.w, fit_columns(Phi, t).w, rtol=1e-10)
+    assert found.condition == pytest.approx(np.linalg.cond(Phi), rel=1e-12)
+    assert found.gram_condition == pytest.approx(found.condition**2, rel=1e-9)
+
+
+def test_normal_equations_lose_the_digits_that_qr_keeps() -> None:
+    # Laeuchli's columns: their products round to those of dependent ones.
+    Phi = np.array([[1.0, 1.0], [1e-9, 0.0], [0.0, 1e-9]])
+    found, kept = normal_equations(Phi, Phi @ [1.0, 1.0]), fit_columns(Phi, Phi @ [1.0, 1.0])
+    assert np.isnan(found.w).all()
+    assert found.condition == pytest.approx(1.41421356e9, rel=1e-6)
+    assert found.gram_condition == np.inf
+    np.testing.assert_allclose(kept.w, 1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("Phi", "condition"),
+    [
+        (np.ones((4, 2)), np.inf),
+        (np.ones((1, 2)), np.inf),
+        (np.full((3, 1), 1e200), np.inf),
+        (np.zeros((3, 1)), np.inf),
+        (np.ones((3, 1)), 1.0),
+    ],
+)
+def test_normal_equations_of_odd_columns(Phi: np.ndarray, condition: float) -> None:
+    found = normal_equations(Phi, np.arange(len(Phi), dtype=float))
+    assert found.condition == pytest.approx(condition)
+    assert np.isnan(found.w).all() == (condition == np.inf)

@@ -217,17 +217,6 @@ def law_of_a_target(run: RunFolder, columns: Any, bars: Any) -> Pairs:
     assert all(length > 0 for length in lengths)
 
 
-@computes("(B.11)")
-def design_matrix(run: RunFolder, columns: Any) -> Pairs:
-    x, first, second = columns
-    data = rows_of(run)
-    basis = basis_of(run.config, data.X.min(axis=0), data.X.max(axis=0), 1)
-    yield np.column_stack([first, second]), basis.evaluate(x[:, None]), DIGITS
-    low, high = data.X.min(), data.X.max()
-    yield second, (2 * x - low - high) / (high - low), DIGITS
-    yield first, np.ones(5), DIGITS
-
-
 @computes("(B.16)")
 def quadratic_term(run: RunFolder, columns: Any, printed: Any) -> Pairs:
     rows, *found = columns

@@ -20,7 +20,7 @@ from mlcli.experiments.propagate.draws import N_DRAWS, SIZES
 from mlcli.experiments.propagate.measurements import measure_signals, measure_signs
 from mlcli.experiments.train_mlp.numpy_engine import as_network
 from mlcli.neural import schedules
-from mlcli.neural.batches import batch_bounds, member_rows
+from mlcli.neural.batches import member_rows
 from mlcli.neural.device import DTYPES
 from mlcli.neural.initialisation import draw_weights as draw_initial
 from mlcli.neural.initialisation import weight_variance
@@ -102,7 +102,7 @@ computes("(6.13)")(layer_statistics(1, 1))
 computes("(6.14)")(layer_statistics(2, 0))
 
 
-@computes("(6.15)", "(6.16)")
+@computes("(6.15)")
 def outputs_of_wrong_rows(run: RunFolder, columns: Any) -> Pairs:
     model = json.loads((run.path / "model" / "model.json").read_text("utf-8"))
     arrays = load_file(run.path / "model" / f"{model['judged']}.safetensors")
@@ -126,6 +126,25 @@ def outputs_of_wrong_rows(run: RunFolder, columns: Any) -> Pairs:
     # Logistic regression on what the last hidden layer gives.
     last = network[-1]
     yield confidence, softmax(caches[-1].z_in @ last.W.T + last.b).max(axis=1), SINGLE
+
+
+@computes("(6.16)")
+def plane_of_two_inputs(run: RunFolder, units: Any, grid: Any, label: Any) -> Pairs:
+    unit, w1, w2, b, to_1, to_2 = units
+    x1, x2, probability = grid
+    X, first = np.column_stack([x1, x2]), int(np.flatnonzero(unit == 0)[0])
+    hidden = np.arange(unit.size) != first
+    outgoing = np.column_stack([to_1, to_2])
+    network = (
+        DenseLayer(np.column_stack([w1, w2])[hidden], b[hidden], relu()),
+        DenseLayer(outgoing[hidden].T, outgoing[first], identity()),
+    )
+    # Three decimals of a network in float32.
+    yield probability, softmax(forward(network, X)[0]).max(axis=1), 1e-3
+    phi = np.maximum(w1[hidden] * x1[:, None] + w2[hidden] * x2[:, None] + b[hidden], 0.0)
+    log_odds = phi @ (outgoing[hidden, 1] - outgoing[hidden, 0]) + outgoing[first] @ [-1, 1]
+    yield probability, 1 / (1 + np.exp(-np.abs(log_odds))), 1e-3
+    assert label
 
 
 # Sections 6.3 and 7.1: signals and errors through deep networks.
@@ -375,39 +394,30 @@ def range_test(run: RunFolder, sweep: Any, suggestions: Any, line: Any) -> Pairs
 
 
 def schedule(made: Any, formula: Any) -> Any:
-    """Learning rates by a schedule, and by its formula: of the config, t, s and all steps."""
+    """Learning rates by a schedule, and by its formula: of t, s and all steps."""
 
     def recompute(run: RunFolder, columns: Any, line: Any) -> Pairs:
-        config, (variant,) = run.config, run.prepared.variants
-        n_rows = run.prepared.problem.splits[0].train.size
-        a_epoch = len(batch_bounds(n_rows, variant.batch_size))
-        n_steps = a_epoch * config.n_epochs
+        share, rate = columns
+        n_steps = share.size
+        steps = (share * (n_steps - 1)).round().astype(int).tolist()
         s = n_steps / 2
-        epoch, rate = columns
-        steps = (epoch * a_epoch).round().astype(int).tolist()
-        factor = made(config, s)
-        yield rate / variant.learning_rate, [factor(t, n_steps) for t in steps], DIGITS
-        found = [formula(config, t, s, n_steps) for t in steps]
-        yield rate / variant.learning_rate, found, DIGITS
-        yield drawn(line, epoch, rate), True, 0
+        # Three digits of eta_crit / 10.
+        eta_max = float(f"{run.detail('eta_max.mean'):.3g}")
+        factor = made(s)
+        yield rate / eta_max, [factor(t, n_steps) for t in steps], DIGITS
+        yield rate / eta_max, [formula(t, s, n_steps) for t in steps], DIGITS
+        yield drawn(line, 100 * share, rate), True, 0
 
     return recompute
 
 
-computes("(7.25)")(
-    schedule(
-        lambda config, s: schedules.power(s, config.power_c),
-        lambda config, t, s, n: 1 / (1 + t / s) ** config.power_c,
-    )
-)
+computes("(7.25)")(schedule(lambda s: schedules.power(s), lambda t, s, n: 1 / (1 + t / s)))
 computes("(7.26)")(
-    schedule(lambda config, s: schedules.exponential(s), lambda config, t, s, n: 0.1 ** (t / s))
+    schedule(lambda s: schedules.exponential(s), lambda t, s, n: 0.1 ** (t / s)),
 )
 computes("(7.27)")(
     schedule(
-        lambda config, s: schedules.piecewise(config.piecewise_ends, config.piecewise_factors),
-        lambda config, t, s, n: config.piecewise_factors[
-            sum(t >= round(end * n) for end in config.piecewise_ends)
-        ],
+        lambda s: schedules.piecewise((0.5, 0.75), (1.0, 0.1, 0.01)),
+        lambda t, s, n: 1.0 if t < n / 2 else 0.1 if t < 3 * n / 4 else 0.01,
     )
 )

@@ -33,7 +33,7 @@ from mlcli.linear.bayes.posterior import (
     updated,
 )
 from mlcli.linear.certified import certified_polynomial
-from mlcli.linear.least_squares import fit_columns, lapack_least_squares
+from mlcli.linear.least_squares import fit_columns, lapack_least_squares, normal_equations
 from mlcli.linear.penalised import elastic_net_path
 from mlcli.linear.polynomial import fit_polynomial
 from mlcli.notes.entry import read_place
@@ -49,6 +49,7 @@ from mlcli.rng import stream
 from mlcli.scores import squared, zero_one
 from mlcli.selection.bias_variance import EnsembleMoments
 from mlcli.selection.expected_loss import expected_squared_error, uniform_quadrature
+from mlcli.selection.interpolation import nearest_rows
 from tests.notes.registry import DIGITS, Pairs, computes, drawn, points_of, rows_of
 from tests.notes.run_folder import RunFolder
 
@@ -115,6 +116,25 @@ def least_squares_along_x(run: RunFolder, columns: Any, lines: Any, *title: Any)
     yield drawn(lines, x, found, 1e-6), True, 0
 
 
+@computes("(2.9)")
+def a_fit_that_memorises(
+    run: RunFolder, train: float, test: float, columns: Any, steps: Any
+) -> Pairs:
+    assert train == 0.0
+    errors = []
+    for index in range(run.prepared.n_replicates):
+        rows = run.prepared.rows(index)
+        assert (nearest_rows(rows.X_train, rows.X_train) == np.arange(rows.t_train.size)).all()
+        # By all distances, without a tree.
+        nearest = np.abs(rows.X_test - rows.X_train.T).argmin(axis=1)
+        errors.append(squared(rows.t_test, rows.t_train[nearest]).mean())
+    yield test, np.mean(errors), DIGITS
+    x, t, left, right = columns
+    rows = run.prepared.first
+    yield t, rows.t_train[nearest_rows(rows.X_train, x[:, None])], DIGITS
+    yield drawn(steps, np.ravel([left, right], order="F"), np.repeat(t, 2)), True, 0
+
+
 @computes("(2.10)")
 def parts_of_the_rows(run: RunFolder, columns: Any, marks: Any) -> Pairs:
     rng = stream(run.config.seed, "split", 0)
@@ -139,9 +159,14 @@ def kept_rows(run: RunFolder, marks: Any, part: str) -> Pairs:
 
 
 @computes("Figure 1")
-def rows_of_both_parts(run: RunFolder, train: Any, test: Any) -> Pairs:
+def rows_of_both_parts(run: RunFolder, train: Any, test: Any, band: Any, law: Any) -> Pairs:
     yield from kept_rows(run, train, "train")
     yield from kept_rows(run, test, "test")
+    assert len(band)
+    x, low, high = law
+    # 95 % of all rows: 1.96 standard deviations of the noise on either side.
+    yield low, norm.ppf(0.025, loc=cubic(x), scale=1.95), 1e-7
+    yield high, norm.ppf(0.975, loc=cubic(x), scale=1.95), 1e-7
 
 
 @computes("(2.11)")
@@ -196,7 +221,10 @@ def straight_line(run: RunFolder, columns: Any, title: Any) -> Pairs:
 
 
 @computes("(3.6)")
-def weights_without_gradient(run: RunFolder, columns: Any) -> Pairs:
+def weights_without_gradient(run: RunFolder, columns: Any, few: Any) -> Pairs:
+    Phi, t = few_rows(run)
+    yield Phi.T @ (Phi @ few[0] - t), np.zeros(4), 1e-6
+    yield few[0], normal_equations(Phi, t).w, DIGITS
     rows = run.prepared.first
     for degree in (1, 3, 5):
         w = columns[1][columns[0] == degree]
@@ -214,7 +242,7 @@ def powers_of_x(run: RunFolder, columns: Any) -> Pairs:
 
 
 @computes("(3.9)")
-def other_basis(run: RunFolder, columns: Any, lines: Any) -> Pairs:
+def other_basis(run: RunFolder, columns: Any, lines: Any, term: Any, curves: Any) -> Pairs:
     x, fitted = columns
     rows = run.prepared.first
     low, high = rows.X_train.min(axis=0), rows.X_train.max(axis=0)
@@ -222,6 +250,15 @@ def other_basis(run: RunFolder, columns: Any, lines: Any) -> Pairs:
     w = fit_columns(basis.evaluate(rows.X_train), rows.t_train).w
     yield fitted, basis.evaluate(x[:, None]) @ w, 1e-7
     yield drawn(lines, x, fitted), True, 0
+    # The largest degree whose columns can be told apart is 5.
+    basis = fit_basis("fourier", low, high, 5)
+    w = fit_columns(basis.evaluate(rows.X_train), rows.t_train).w
+    place = basis.terms(["x"]).index("sin(2x)")
+    at, phi, weighted = term
+    yield phi, basis.evaluate(at[:, None])[:, place], DIGITS
+    yield weighted, w[place] * phi, 1e-7
+    yield drawn(curves, at, phi), True, 0
+    yield drawn(curves, at, weighted), True, 0
 
 
 def path_weights(run: RunFolder, terms: Any, coefficients: Any) -> Any:
@@ -265,10 +302,13 @@ def penalised_curve(run: RunFolder, columns: Any, lines: Any) -> Pairs:
 
 
 @computes("Figure 6")
-def penalised_bars(run: RunFolder, columns: Any, axis: Any) -> Pairs:
+def penalised_bars(run: RunFolder, columns: Any, means: Any, marks: Any, axis: Any) -> Pairs:
     w, values = l1_path(run)
     best = run.detail("path.lowest_error_strength")
     yield columns[0], w[:, int(np.argmin(np.abs(values - best)))], 1e-6
+    # The columns of the figure are the largest means; the first seed's are marked on them.
+    largest = np.sort(np.argsort(-np.abs(means[0]), kind="stable")[:16])
+    yield drawn(marks, np.arange(1, 17), columns[0][largest]), True, 0
     assert len(axis)
 
 
@@ -284,7 +324,9 @@ def unpenalised_coefficients(run: RunFolder, columns: Any, axis: Any) -> Pairs:
 
 
 @computes("(3.11)")
-def several_inputs(run: RunFolder, columns: Any) -> Pairs:
+def several_inputs(run: RunFolder, columns: Any, names: Any) -> Pairs:
+    # Once above Phi and Phi^T Phi each, and beside its rows and the weights.
+    yield names, ["bmi"] * 4, 0
     Phi, t = columns_on_training_rows(run, 1)
     assert Phi.shape[1] == columns[0].size == 11
     yield columns[1], np.linalg.lstsq(Phi, t, rcond=None)[0], 1e-7
@@ -355,6 +397,49 @@ def closed_form(run: RunFolder, columns: Any) -> Pairs:
     Phi, t = columns_on_training_rows(run, 3)
     yield columns[0], np.linalg.pinv(Phi) @ t, 1e-7
     yield columns[0], fit_columns(Phi, t).w, DIGITS
+
+
+def few_rows(run: RunFolder) -> tuple[Any, Any]:
+    """Phi and t of six training rows of the first seed, evenly chosen in the order of x."""
+    Phi, t = columns_on_training_rows(run, 3)
+    order = np.argsort(run.prepared.first.X_train[:, 0])
+    chosen = order[[round(k * (t.size - 1) / 5) for k in range(6)]]
+    return Phi[chosen], t[chosen]
+
+
+@computes("(4.2)", "(B.11)")
+def design_matrix(run: RunFolder, columns: Any, heading: Any) -> Pairs:
+    row, column, value = columns
+    Phi, _ = few_rows(run)
+    # M + 1 columns for the degree M = 3.
+    assert Phi.shape == (6, 3 + 1)
+    yield row, np.repeat(np.arange(1, 7), 4), 0
+    yield column, np.tile(np.arange(4), 6), 0
+    yield value, Phi.ravel(), DIGITS
+    assert len(heading) == 1
+
+
+@computes("(4.3)")
+def columns_times_targets(run: RunFolder, columns: Any, heading: Any) -> Pairs:
+    Phi, t = few_rows(run)
+    yield columns[0], normal_equations(Phi, t).moment, DIGITS
+    yield columns[0], [sum(Phi[:, i] * t) for i in range(4)], DIGITS
+    assert len(heading) == 1
+
+
+@computes("(4.4)")
+def columns_times_columns(
+    run: RunFolder, columns: Any, weights: Any, heading: Any, condition: float, squared: float
+) -> Pairs:
+    Phi, t = few_rows(run)
+    found = normal_equations(Phi, t)
+    yield columns[0], found.gram.ravel(), DIGITS
+    yield columns[0], [sum(Phi[:, i] * Phi[:, j]) for i in range(4) for j in range(4)], DIGITS
+    # Its product with w is (4.3).
+    yield columns[0].reshape(4, 4) @ weights[0], Phi.T @ t, 1e-6
+    yield condition, np.linalg.cond(Phi), 1e-7
+    yield squared, condition**2, 1e-6
+    assert len(heading) == 1
 
 
 @computes("(4.8)")

@@ -46,9 +46,10 @@ def test_json_has_all_of_it(mlcli: Run) -> None:
     assert [one["label"] for one in found["entries"]] == [one.label for one in entries()]
     assert len(found["derivations"]) == len(derivations())
     one = next(one for one in found["entries"] if one["label"] == "(7.26)")
-    assert one["command_line"] == "mlcli train-mlp --schedule exponential"
+    assert one["command_line"] == "mlcli lr-find"
     assert one["figure"] == "schedule"
-    assert one["shown"][0] == "tables/schedules.csv: epoch, learning_rate"
+    place = "tables/schedule.csv: share, learning_rate [schedule=exponential (7.26)]"
+    assert one["shown"][0] == place
     assert one["status"] == "shown by a command"
     assert one["missing"] == []
 

@@ -10,9 +10,11 @@ from mlcli.linear.polynomial import fit_polynomial
 from mlcli.selection.expected_loss import uniform_quadrature
 from mlcli.selection.interpolation import (
     COLUMNS,
+    expected_error_of_memory,
     legendre_columns,
     minimum_norm,
     minimum_norms,
+    nearest_rows,
 )
 
 Array = NDArray[np.float64]
@@ -95,3 +97,46 @@ def test_equal_rows_lower_the_rank_and_are_met_by_their_mean() -> None:
     assert found.effective_rank == [3]
     fitted = columns(x, 20, "legendre")[0] @ found.W[0]
     np.testing.assert_allclose(fitted, [2.0, 2.0, 0.0, -1.0], atol=1e-12)
+
+
+def test_a_table_of_rows_passes_through_every_row() -> None:
+    """(2.9): each training row is nearest to itself, in any number of inputs and any units."""
+    rng = np.random.default_rng(0)
+    for n_inputs, scale in ((1, 1.0), (1, 1e-200), (3, 1e8), (3, 1e-200)):
+        X = rng.normal(size=(50, n_inputs)) * scale
+        assert (nearest_rows(X, X) == np.arange(50)).all()
+
+
+def test_the_nearest_row_is_that_of_all_distances() -> None:
+    rng = np.random.default_rng(1)
+    X, points = rng.normal(size=(40, 2)) * [1, 1000], rng.normal(size=(60, 2)) * [1, 1000]
+    d = (points[:, None] - X[None]) / np.ptp(X, axis=0)
+    assert (nearest_rows(X, points) == (d**2).sum(axis=2).argmin(axis=1)).all()
+
+
+def test_a_point_beyond_all_measure_has_a_nearest_row_and_a_constant_input_has_no_say() -> None:
+    X = np.column_stack([np.arange(5.0), np.full(5, 7.0)])
+    assert nearest_rows(X, np.array([[1e300, 7.0], [-1e300, 7.0], [2.2, 7.0]])).tolist() == [
+        4,
+        0,
+        2,
+    ]
+
+
+def test_the_expected_error_of_a_table_is_that_over_fresh_rows() -> None:
+    rng = np.random.default_rng(2)
+    x, x_new = rng.uniform(-2, 2, 30), rng.uniform(-2, 2, 400)
+
+    def truth(X: Array) -> Array:
+        return np.asarray(X[:, 0] ** 3)
+
+    errors = []
+    for _ in range(400):
+        t = x**3 + rng.normal(0, 0.7, 30)
+        new = x_new**3 + rng.normal(0, 0.7, 400)
+        errors.append(((new - t[nearest_rows(x[:, None], x_new[:, None])]) ** 2).mean())
+    expected = expected_error_of_memory(x, truth, 0.7, -2.0, 2.0)
+    assert np.mean(errors) == pytest.approx(expected, rel=0.1)
+    # Rows without end leave the noise alone, twice.
+    many = np.linspace(-2, 2, 20_001)
+    assert expected_error_of_memory(many, truth, 0.7, -2.0, 2.0) == pytest.approx(0.98, rel=1e-5)

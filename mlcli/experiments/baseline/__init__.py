@@ -43,6 +43,11 @@ class BaselineExperiment(Experiment["BaselineConfig", "PreparedBaseline"]):
 
         return display(metrics)
 
+    def next_command(self, metrics: Mapping[str, Any]) -> str:
+        from mlcli.experiments.baseline.display import next_command
+
+        return next_command(metrics)
+
     def draw(self, folder: Path) -> dict[str, Figure]:
         from mlcli.experiments.baseline.figures import figures
 

@@ -25,6 +25,21 @@ SECOND = {
     "cross-entropy": "accuracy",
 }
 
+# Methods that have a command of their own, by the task.
+COMMANDS = {
+    "regression": {
+        "linear": "fit-poly --degrees 1",
+        "ridge": "fit-poly --degrees 1",
+        "polynomial": "fit-poly --degrees 1,2",
+    },
+    "classification": {
+        "logistic": "logistic --penalty l2",
+        "polynomial": "logistic --penalty l2",
+    },
+}
+# A least-squares fit needs more rows than inputs, and a network a minibatch of rows.
+ROWS_AN_INPUT, BATCH_SIZE = 4, 64
+
 
 def display(metrics: Mapping[str, Any]) -> list[Display]:
     """Each method with its score and its difference from the constant, and the verdict."""
@@ -92,5 +107,23 @@ def verdict(metrics: Mapping[str, Any]) -> str:
 
 def display_timings(timings: Mapping[str, Any]) -> list[Display]:
     """Seconds of a fit; networks of all splits train side by side, and share their time."""
-    rows = [[method, f"{value:.3g}"] for method, value in timings["seconds_a_fit"].items()]
-    return [Display("time", ["method", "seconds a fit"], rows)]
+    seconds = timings["seconds_a_fit"]
+    rows = [[method, f"{value:.3g}"] for method, value in seconds.items()]
+    slowest = max(seconds, key=seconds.__getitem__)
+    remark = f"The slowest is {slowest} with {seconds[slowest]:.3g} seconds a fit"
+    whole = sum(seconds.values())
+    if len(seconds) > 1 and whole > 0:
+        remark += f", {100 * seconds[slowest] / whole:.0f} % of the time of all methods"
+    return [Display("time", ["method", "seconds a fit"], rows, f"{remark}.")]
+
+
+def next_command(metrics: Mapping[str, Any]) -> str:
+    """The command of the best method, or a network where it has none."""
+    best, task, n_rows = metrics["best"], metrics["task"], metrics["n_rows"]
+    if "cnn" in metrics["models"]:
+        return "train-cnn"
+    own = COMMANDS[task].get(best)
+    if own is not None and n_rows >= ROWS_AN_INPUT * metrics["n_features"]:
+        return own
+    small = f" --batch-size {max(1, n_rows // 4)}" if n_rows < 2 * BATCH_SIZE else ""
+    return f"train-mlp --task {task}{small}"

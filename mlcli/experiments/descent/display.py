@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import log, sqrt
 from typing import Any
 
-from mlcli.experiments.wording import between, interval, number
+from mlcli.experiments.wording import interval, number, with_interval
 from mlcli.result import Display
 
 ROWS = (
@@ -200,7 +200,7 @@ def _overfit(found: Mapping[str, Any]) -> Display:
     else:
         said = (
             f"Without a penalty the training error falls to {train} and the test error is "
-            f"{number(before['mean'])}; with weight decay it is {_with_ends(after)}, "
+            f"{number(before['mean'])}; with weight decay it is {with_interval(after)}, "
         )
         apart = before["ci_low"] is not None and after["ci_high"] is not None
         if apart and after["ci_high"] < before["ci_low"]:
@@ -216,8 +216,3 @@ def _overfit(found: Mapping[str, Any]) -> Display:
     )
     headings = ["error on", "overfit", "95 % interval", "regularised", "95 % interval"]
     return Display(title, headings, rows, said)
-
-
-def _with_ends(summary: Mapping[str, Any]) -> str:
-    ends = between(summary["ci_low"], summary["ci_high"])
-    return f"{number(summary['mean'])} ({ends})" if ends else number(summary["mean"])

@@ -44,6 +44,11 @@ class FitPoly(Experiment["FitPolyConfig", "FitPolyPrepared"]):
 
         return display(metrics)
 
+    def next_command(self, metrics: Mapping[str, Any]) -> str:
+        from mlcli.experiments.fit_poly.display import next_command
+
+        return next_command(metrics)
+
     def draw(self, folder: Path) -> dict[str, Figure]:
         from mlcli.experiments.fit_poly.figures import figures
 

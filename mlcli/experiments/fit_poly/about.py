@@ -19,9 +19,27 @@ ABOUT = About(
     ),
     figures={
         "data": Caption(
-            "Figure 2",
-            "Scatter of noisy points around a dashed smooth curve.",
-            "The rows of the first seed, and the regularity from which they were drawn.",
+            "Figures 1 and 2",
+            "Scatter of noisy training and test rows, in two colours, around a dashed smooth "
+            "curve; a band around it shows where rows can be.",
+            "Data within data: the rows that there could be (the band holds 95 % of them), those "
+            "of the first seed, and of these the ones kept for testing; the dashed curve is the "
+            "regularity from which they were drawn.",
+        ),
+        "basis": Caption(
+            "Section 3.1",
+            "Two panels of curves: the basis functions of the fit, and the same times their "
+            "weights with a thick black curve, their sum.",
+            "What a fit adds up: the functions of the basis (3.9) above, each times its weight "
+            "below, and their sum, which is the fit of the first seed.",
+        ),
+        "normal_equations": Caption(
+            "Section 4",
+            "Grids of numbers: the design matrix and the targets of a few rows, their products, "
+            "and the weights from two ways of solving.",
+            "The closed form (4.2) to (4.5) in numbers, on a few training rows: the weights from "
+            "the normal equations beside those from a QR decomposition, which never forms the "
+            "product whose condition number is the square.",
         ),
         "fits": Caption(
             "Figure 3",
@@ -29,6 +47,22 @@ ABOUT = About(
             "swings between the points, wildly so near the ends.",
             "Least-squares fits of each degree, with the central 95 % of fits over the seeds. "
             "The last panel is the notes' own estimator, which cuts off small singular values.",
+        ),
+        "ellipses": Caption(
+            "Section 4",
+            "Panels of ellipses in the planes of two weights, with a point for the weights of "
+            "each data set and a cross for what they estimate.",
+            "Error bars of two weights at once, from the covariance s² (ΦᵀΦ)⁻¹: each 95 % ellipse "
+            "should hold the weights that its fit estimates in 95 % of data sets. Tilted ellipses "
+            "belong to weights whose errors go together. On data of unknown law the points are "
+            "weights of resampled rows, which the ellipse of the fit should hold.",
+        ),
+        "memorised": Caption(
+            "Section 2",
+            "A staircase through every training row, and its errors beside those of the fits.",
+            "A fit that memorises (2.9): a table of the training rows, read at the nearest one. "
+            "Its training error is zero, and on new rows it repeats the noise of the row that it "
+            "read.",
         ),
         "coefficients": Caption(
             "Figure 4",
@@ -43,8 +77,10 @@ ABOUT = About(
         ),
         "regularized_coefficients": Caption(
             "Figure 6",
-            "Coefficients of the highest degree under the penalty: a few small ones are left.",
-            "Coefficients at the strength with the lowest mean error: a handful is left.",
+            "Columns with whiskers: coefficients of the highest degree under the penalty, of "
+            "which a few small ones are left.",
+            "Coefficients at the strength with the lowest mean error: means over the seeds with "
+            "95 % intervals, and those of the first seed. A handful is left.",
         ),
         "path": Caption(
             "Beyond the notes",
@@ -55,10 +91,16 @@ ABOUT = About(
     },
     metrics=("degree_*.test_mse", "path.test_mse", "path.lowest_error_strength"),
     tables=(
+        "basis",
         "coefficients",
         "data",
+        "ellipses",
         "errors",
         "fits",
+        "law",
+        "memorised",
+        "memorised_errors",
+        "normal_equations",
         "path",
         "path_coefficients",
         "path_fits",

@@ -59,7 +59,7 @@ def printed(metrics: Mapping[str, Any]) -> Iterator[Printed]:
                 f"{word} loss, degree {name.removeprefix('degree_')}",
                 number(found["paper"]),
                 number(found["median"]),
-                f"{between(found['q025'], found['q975'])} of draws",
+                f"{between(found['q025'], found['q975'], found['q025'])} of draws",
                 "inside" if found["inside"] else "outside",
             )
 

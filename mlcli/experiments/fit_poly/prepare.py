@@ -25,6 +25,9 @@ from mlcli.rng import stream
 
 Array = NDArray[np.float64]
 N_GRID = 201
+# A curve is drawn on so many points for each of the turning points that it can have, at most on
+# MOST_GRID.
+POINTS_PER_TURN, MOST_GRID = 4, 2401
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,18 @@ class FitPolyPrepared(Prepared[FitPolyConfig]):
             return None
         low, high = float(np.nanmin(dataset.X)), float(np.nanmax(dataset.X))
         return np.linspace(low, high, N_GRID)[:, None]  # (n_grid, 1)
+
+    def fine_grid(self, grid: Array, degree: int) -> Array:
+        """The points on which the curve of one degree is drawn, along the same range.
+
+        A curve of high degree turns most often near the ends, where Chebyshev's points are dense.
+        """
+        n = min(POINTS_PER_TURN * degree + 1, MOST_GRID)
+        if n <= N_GRID or self.config.basis == "linear":
+            return grid
+        low, high = float(grid[0, 0]), float(grid[-1, 0])
+        place = 0.5 - 0.5 * np.cos(np.pi * np.arange(n) / (n - 1))  # 0 to 1
+        return np.asarray(low + (high - low) * place)[:, None]
 
 
 def spec_of(config: FitPolyConfig) -> LinearModelSpec:

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from mlcli.certificate import Certificate, worst_of
 from mlcli.experiments import linear_fits
+from mlcli.experiments.fit_poly import algebra, memorised
 from mlcli.experiments.fit_poly.config import FitPolyConfig
+from mlcli.experiments.fit_poly.memorised import Memory
 from mlcli.experiments.fit_poly.prepare import FitPolyPrepared, TrainTestRows
 from mlcli.experiments.linear_fits import LinearFits, LinearModelSpec
 from mlcli.linear.design import Design, build
+from mlcli.linear.ellipses import WeightLaw
 from mlcli.linear.penalised import fit_path, strength_grid, strengths_of
 from mlcli.linear.statistics import r_squared, residual_variance_or_none
 
@@ -58,12 +61,16 @@ class FitPolyOutcome:
     """Everything that one seed contributes."""
 
     scores: dict[str, FitScores]
-    on_grid: dict[str, Array]  # estimator -> (n_grid, k)
+    # Estimator -> a curve for each degree, (n_points of the degree,).
+    on_grid: dict[str, list[Array]]
     path: PathScores | None
     # (M,) of the compared estimator at the highest degree; 0 for products that are left out.
     standardised: Array | None
     n_train: int
     n_test: int
+    # Of a few coefficients, for their ellipses; None where they have none.
+    law: WeightLaw | None = None
+    memory: Memory | None = None
 
 
 def strengths(config: FitPolyConfig) -> Array:
@@ -94,19 +101,32 @@ def run_replicate(prepared: FitPolyPrepared, index: int, grid: Array | None) -> 
             spec, rows.X_train, rows.t_train, (), rows.data.related
         )
         compared = families["lapack"]
-    points = {} if grid is None else {k: f.predict(grid) for k, f in families.items()}
+    curves = {} if grid is None else {k: _curves(prepared, f, grid) for k, f in families.items()}
     path = None
     if config.path_penalty != "none":
         shared = compared.design if compared is not None and config.standardize else None
         path = _path(config, rows, grid, shared or path_design(prepared.spec, rows))
     return FitPolyOutcome(
         {name: _scores(fits, rows, config.intercept) for name, fits in families.items()},
-        points,
+        curves,
         path,
         None if compared is None else compared.standardised,
         rows.t_train.size,
         rows.t_test.size,
+        algebra.weight_law_of(prepared, rows),
+        memorised.memorise(prepared, rows),
     )
+
+
+def _curves(prepared: FitPolyPrepared, fits: LinearFits, grid: Array) -> list[Array]:
+    """The fit of each degree, on the points on which it is drawn."""
+    on_grid = fits.predict(grid)  # (n_grid, k)
+    found = []
+    for index, degree in enumerate(fits.degrees):
+        points = prepared.fine_grid(grid, degree)
+        y = on_grid if points is grid else fits.predict(points)
+        found.append(y[:, index])
+    return found
 
 
 def compares(config: FitPolyConfig) -> bool:

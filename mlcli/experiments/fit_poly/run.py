@@ -13,7 +13,7 @@ from mlcli.certificate import by_solve
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.streaming import StreamSource
 from mlcli.experiments.experiment import Context
-from mlcli.experiments.fit_poly import paper, streamed, tables
+from mlcli.experiments.fit_poly import algebra, memorised, paper, streamed, tables
 from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
 from mlcli.experiments.fit_poly.replicate import (
@@ -72,16 +72,18 @@ def run(prepared: FitPolyPrepared, context: Context) -> Result:
             context.progress(len(outcomes), total, reading=Reading(seed=len(outcomes) - 1))
         else:
             model, info, arrays = piece
-    truth = None if grid is None or first.truth is None else first.truth(grid)
     compared = _table_1(prepared, outcomes)
     basis = path_design(prepared.spec, prepared.first).basis
     # The other solvers keep a column that depends on earlier ones, with the coefficient 0.
     standardised = config.penalty != "none" or config.solver == "lapack"
     standardised = standardised or compares(config) or config.path_penalty != "none"
     left_out = basis.left_out_terms(first.feature_names) if standardised else []
+    seen, seen_tables = _linear_algebra(prepared, outcomes, model["coefficients"])
+    metrics = _metrics(prepared, outcomes, compared) | left_out_entry(left_out) | seen
+    seen_tables["memorised_errors"] = memorised.errors_table(metrics, prepared.spec.degrees)
     return Result(
-        metrics=_metrics(prepared, outcomes, compared) | left_out_entry(left_out),
-        tables=_tables(prepared, basis, outcomes, grid, truth, compared),
+        metrics=metrics,
+        tables=_tables(prepared, basis, outcomes, grid, compared) | seen_tables,
         model_tables=model,
         model_tensors={"predictor": arrays},
         model_info=_with_errors(info, config, outcomes),
@@ -102,11 +104,14 @@ def _tables(
     basis: Basis,
     outcomes: Sequence[FitPolyOutcome],
     grid: Array | None,
-    truth: Array | None,
     compared: Mapping[str, Any],
 ) -> dict[str, Columns]:
-    """Every table of a run; `basis` is that of the highest degree, as the path has it."""
+    """The tables of the fits; `basis` is that of the highest degree, as the path has it."""
     config, degrees = prepared.config, prepared.spec.degrees
+    regularity = None if grid is None else prepared.first.data.truth
+    truth = None if grid is None or regularity is None else regularity(grid)
+    points = [] if grid is None else [prepared.fine_grid(grid, degree) for degree in degrees]
+    curves = [(x, None if regularity is None else regularity(x)) for x in points]
     names = prepared.source.feature_names
     terms = replace(basis, left_out=()).terms(names)[int(config.intercept) :]
     return {
@@ -115,7 +120,7 @@ def _tables(
         ),
         "data": tables.data_table(prepared.first),
         "errors": tables.errors_table(outcomes, degrees),
-        "fits": tables.fits_table(outcomes, degrees, grid, truth),
+        "fits": tables.fits_table(outcomes, degrees, curves),
         "path": tables.path_table(config, outcomes),
         "path_coefficients": tables.path_coefficients_table(config, outcomes, terms),
         "path_fits": tables.path_fits_table(config, outcomes, grid, truth),
@@ -154,6 +159,38 @@ def _metrics(
     return metrics
 
 
+def _linear_algebra(
+    prepared: FitPolyPrepared, outcomes: Sequence[FitPolyOutcome], coefficients: Columns
+) -> tuple[Metrics, dict[str, Columns]]:
+    """The linear algebra of a fit, a fit that memorises, and the known law.
+
+    Args:
+        prepared: the run.
+        outcomes: of every seed.
+        coefficients: of the first seed's fits.
+    """
+    system = algebra.small_system(prepared)
+    found = algebra.ellipses(prepared, [one.law for one in outcomes])
+    memories = [one.memory for one in outcomes if one.memory is not None]
+    metrics: Metrics = {
+        "basis": prepared.config.basis,
+        "penalty": prepared.config.penalty,
+        "n_columns": algebra.columns_of_degrees(prepared),
+        "normal_equations": algebra.normal_metrics(system, prepared.first.t_train.size),
+    }
+    if memories:
+        metrics["memorised"] = memorised.metrics(memories)
+    if found is not None:
+        metrics["ellipses"] = algebra.ellipses_metrics(found)
+    return metrics, {
+        "basis": algebra.basis_table(prepared, coefficients),
+        "ellipses": algebra.ellipses_table(found),
+        "law": tables.law_table(prepared.source),
+        "memorised": memorised.table(prepared.first),
+        "normal_equations": algebra.normal_table(system),
+    }
+
+
 def _summaries(estimator: str, index: int, outcomes: Sequence[FitPolyOutcome]) -> dict[str, Any]:
     return {
         name: summary([getattr(o.scores[estimator], name)[index] for o in outcomes], name)
@@ -190,9 +227,11 @@ def _run_streamed(prepared: FitPolyPrepared, source: StreamSource, progress: Pro
     model, info, arrays = _model(config, source.sample, fits, outcomes[0].n_train)
     left_out = "the file is read in batches: no path, no second solver, and a sample in the data"
     basis = path_design(prepared.spec, prepared.first).basis
+    seen, seen_tables = _linear_algebra(prepared, outcomes, model["coefficients"])
+    seen_tables["memorised_errors"] = memorised.errors_table({}, ())
     return Result(
-        metrics=_metrics(prepared, outcomes, {}),
-        tables=_tables(prepared, basis, outcomes, None, None, {}),
+        metrics=_metrics(prepared, outcomes, {}) | seen,
+        tables=_tables(prepared, basis, outcomes, None, {}) | seen_tables,
         model_tables=model,
         model_tensors={"predictor": arrays},
         model_info=_with_errors(info, config, outcomes),

@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcli.datasets.source import Source
 from mlcli.experiments.fit_poly.config import FitPolyConfig
-from mlcli.experiments.fit_poly.prepare import TrainTestRows
+from mlcli.experiments.fit_poly.prepare import N_GRID, TrainTestRows
 from mlcli.experiments.fit_poly.replicate import FitPolyOutcome, shown, strengths
 from mlcli.experiments.summary import band, interval_columns, summary
+from mlcli.linear.statistics import ANY
 from mlcli.result import Columns
 
 Array = NDArray[np.float64]
 MAX_POINTS = 2000
+# 95 % of normal noise is within so many standard deviations.
+NORMAL_95 = 1.959963984540054
 
 
 def data_table(rows: TrainTestRows) -> Columns:
@@ -26,6 +30,21 @@ def data_table(rows: TrainTestRows) -> Columns:
     labels = [part[0] for part in parts for _ in part[2][:MAX_POINTS]]
     columns: dict[str, Any] = {name: X[:, i] for i, name in enumerate(rows.data.feature_names)}
     return columns | {rows.data.target_name: t, "part": labels}
+
+
+def law_table(source: Source) -> Columns:
+    """Where all the rows are that there could be: the regularity and 1.96 noise_std around it.
+
+    Empty where the law is not known, or where there are several inputs.
+    """
+    generator = source.generator
+    if generator is None or len(source.feature_names) != 1:
+        return {name: [] for name in ("x", "truth", "low", "high")}
+    chosen = generator.chosen
+    x = np.linspace(chosen.x_min, chosen.x_max, N_GRID)
+    truth = generator.spec.truth(x[:, None])
+    reach = NORMAL_95 * chosen.noise_std
+    return {"x": x, "truth": truth, "low": truth - reach, "high": truth + reach}
 
 
 def scores_table(outcomes: Sequence[FitPolyOutcome], degrees: Sequence[int]) -> Columns:
@@ -76,30 +95,30 @@ def errors_table(outcomes: Sequence[FitPolyOutcome], degrees: Sequence[int]) -> 
 def fits_table(
     outcomes: Sequence[FitPolyOutcome],
     degrees: Sequence[int],
-    grid: Array | None,
-    truth: Array | None,
+    curves: Sequence[tuple[Array, Array | None]],
 ) -> Columns:
-    """Fits along x: the first seed's, and the central 95 % and median over the seeds."""
+    """Fits along x: the first seed's, and the central 95 % and median over the seeds.
+
+    Args:
+        outcomes: of every seed.
+        degrees: of the fits.
+        curves: for each degree the points on which it is drawn, (n_points, 1), and the regularity
+            there where it is known; empty without a curve.
+    """
     columns: dict[str, list[object]] = {
         key: [] for key in ("estimator", "degree", "x", "fit", "low", "median", "high", "truth")
     }
-    if grid is None:
-        return columns
     for estimator in outcomes[0].on_grid:
-        stacked = np.stack([o.on_grid[estimator] for o in outcomes])  # (n_seeds, n_grid, k)
-        low, median, high = band(stacked)
-        for i, degree in enumerate(degrees):
-            columns["estimator"] += [estimator] * len(grid)
-            columns["degree"] += [degree] * len(grid)
-            columns["x"] += list(grid[:, 0])
-            for key, values in (
-                ("fit", stacked[0]),
-                ("low", low),
-                ("median", median),
-                ("high", high),
-            ):
-                columns[key] += list(values[:, i])
-            columns["truth"] += [None] * len(grid) if truth is None else list(truth)
+        for i, (degree, (points, truth)) in enumerate(zip(degrees, curves, strict=True)):
+            stacked = np.stack([o.on_grid[estimator][i] for o in outcomes])  # (n_seeds, n_points)
+            low, median, high = band(stacked)
+            columns["estimator"] += [estimator] * len(points)
+            columns["degree"] += [degree] * len(points)
+            columns["x"] += list(points[:, 0])
+            every = (("fit", stacked[0]), ("low", low), ("median", median), ("high", high))
+            for key, values in every:
+                columns[key] += list(values)
+            columns["truth"] += [None] * len(points) if truth is None else list(truth)
     return columns
 
 
@@ -163,7 +182,9 @@ def coefficients_table(
     paths = [o.path for o in outcomes if o.path is not None]
     if paths:
         best = best_strength(outcomes)
-        columns |= _three("penalised", np.stack([p.standardised[:, best] for p in paths]))
+        stacked = np.stack([p.standardised[:, best] for p in paths])  # (n_seeds, M)
+        columns |= _three("penalised", stacked)
+        columns |= dict(interval_columns("penalised_mean", stacked, ANY))
     there = [place for place, term in enumerate(terms) if term not in left_out]
     return {name: [values[place] for place in there] for name, values in columns.items()}
 

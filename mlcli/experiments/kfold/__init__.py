@@ -43,6 +43,11 @@ class Kfold(Experiment["KfoldConfig", "KfoldPrepared"]):
 
         return display(metrics)
 
+    def next_command(self, metrics: Mapping[str, Any]) -> str:
+        from mlcli.experiments.kfold.display import next_command
+
+        return next_command(metrics)
+
     def draw(self, folder: Path) -> dict[str, Figure]:
         from mlcli.experiments.kfold.figures import figures
 

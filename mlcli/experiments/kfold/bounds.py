@@ -139,7 +139,9 @@ def _covered(config: KfoldConfig, generator: Generator, index: int) -> Covered:
     intervals = {
         "naive": naive(folds),
         "corrected": corrected(folds, n_rows * (k - 1) / k, n_rows / k),
-        "nested": nested_interval(pairs),
     }
+    if k > 2:
+        # Of two folds none is left to train on without both.
+        intervals["nested"] = nested_interval(pairs)
     kept = {kind: bounds.within(NON_NEGATIVE) for kind, bounds in intervals.items()}
     return Covered(kept, float(own[0]))

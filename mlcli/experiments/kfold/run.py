@@ -14,7 +14,7 @@ from mlcli.datasets.streaming import StreamSource
 from mlcli.experiments.cross_validation.spec import CrossValidationSpec
 from mlcli.experiments.experiment import Context
 from mlcli.experiments.kfold import tables
-from mlcli.experiments.kfold.bounds import KINDS, Covered, coverage_study, nested_bounds
+from mlcli.experiments.kfold.bounds import Covered, coverage_study, nested_bounds
 from mlcli.experiments.kfold.config import KfoldConfig
 from mlcli.experiments.kfold.estimates import Cell, Estimates, estimate
 from mlcli.experiments.kfold.model import ModelFiles, chosen_model
@@ -22,6 +22,7 @@ from mlcli.experiments.kfold.prepare import KfoldPrepared
 from mlcli.experiments.kfold.replicate import KfoldOutcome, outcomes
 from mlcli.experiments.kfold.streamed import StreamedKfold
 from mlcli.experiments.summary import range_of
+from mlcli.linear.basis import count_columns
 from mlcli.linear.redundant import left_out_entry, left_out_notes
 from mlcli.result import Columns, Metrics, Progress, Reading, Result
 from mlcli.selection.cross_validation import at_minimum
@@ -164,6 +165,13 @@ def _metrics(
     first = found.outcomes[0]
     metrics: Metrics = {
         "loss": suffix,
+        "basis": config.basis,
+        "n_columns": {
+            f"degree_{d}": count_columns(
+                config.basis, len(prepared.source.feature_names), d, config.intercept
+            )
+            for d in degrees
+        },
         "scheme": config.scheme,
         "independent": found.fresh,
         "n_seeds": len(found.outcomes),
@@ -223,7 +231,7 @@ def _coverage(config: KfoldConfig, study: Sequence[Covered]) -> Metrics:
     if not rows:
         return {}
     kept = ("coverage", "ci_low", "ci_high", "median_width")
-    found: Metrics = {kind: {} for kind in KINDS}
+    found: Metrics = {row["kind"]: {} for row in rows}
     for row in rows:
         found[row["kind"]][row["target"]] = {key: row[key] for key in kept}
     return found | {"n": len(study), "rows": config.coverage_rows, "degree": config.coverage_degree}

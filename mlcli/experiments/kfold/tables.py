@@ -94,7 +94,7 @@ def coverage_rows(study: Sequence[Covered]) -> list[dict[str, Any]]:
         return []
     own = np.array([one.own_error for one in study])  # (n,)
     rows = []
-    for kind in KINDS:
+    for kind in (kind for kind in KINDS if kind in study[0].intervals):
         low = np.array([one.intervals[kind].low for one in study])
         high = np.array([one.intervals[kind].high for one in study])
         for target, truth in (

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from mlcli.experiments.wording import BRIER, interval, number
+from mlcli.experiments.wording import BRIER, interval, number, with_interval
 from mlcli.result import Display
 
 SCORES = (
@@ -96,25 +96,19 @@ def _below(found: Mapping[str, Any], value: float) -> bool:
     return found["ci_high"] is not None and found["ci_high"] < value
 
 
-def _with_interval(found: Mapping[str, Any]) -> str:
-    """``0.34 (0.31 to 0.37)``."""
-    mean, ends = interval(found)
-    return f"{mean} ({ends})" if ends else mean
-
-
 def _scores(metrics: Mapping[str, Any]) -> Display:
     rows = [[label, *interval(metrics[key])] for label, key in SCORES]
     title = f"logistic, {metrics['n_classes']} classes, {metrics['solver']}, {metrics['loss']}"
     headings = ["quantity", f"mean over {metrics['n_seeds']}", "95 % interval"]
     ours, commonest = metrics["test_accuracy"], metrics["commonest_class_accuracy"]
-    what = f"The accuracy, {_with_interval(ours)}, "
+    what = f"The accuracy, {with_interval(ours)}, "
     if _above(ours, _end(commonest, "ci_high")):
         told = f"{what}is above that of always the commonest class"
     elif _below(ours, _end(commonest, "ci_low")):
         told = f"{what}is below that of always the commonest class"
     else:
         told = f"{what}can't be told from that of always the commonest class"
-    told += f", {_with_interval(commonest)}."
+    told += f", {with_interval(commonest)}."
     return Display(title, headings, rows, f"{told} {_classes(metrics)}")
 
 
@@ -142,7 +136,7 @@ def _densities(one: Mapping[str, Any]) -> Display:
     if known:
         expected = one["expected_excess"]
         rows.append([f"expected of {one['n_weights']} weights, d/(2n)", number(expected), ""])
-        told = f"D(exact || fit) is {_with_interval(found)} nats and d/(2n) is {number(expected)}: "
+        told = f"D(exact || fit) is {with_interval(found)} nats and d/(2n) is {number(expected)}: "
         if found["ci_low"] is None:
             told += "one seed can't tell them apart."
         elif _above(found, expected):
@@ -156,7 +150,7 @@ def _densities(one: Mapping[str, Any]) -> Display:
             told += "estimating the weights is all that the fit loses."
     else:
         excess = one["excess"]
-        told = f"The fit's log loss less that of normal classes is {_with_interval(excess)} nats: "
+        told = f"The fit's log loss less that of normal classes is {with_interval(excess)} nats: "
         if _above(excess, 0.0):
             told += "normal classes predict better."
         elif _below(excess, 0.0):
@@ -194,7 +188,7 @@ def _off_the_truth(gap: Mapping[str, Any]) -> str:
     """How far the log loss is from what the truth expects, and whether that can be chance."""
     if max(abs(_end(gap, key)) for key in ("ci_low", "ci_high")) < 1e-9:
         return "; of the truth it is the log loss too, as no class is left to chance"
-    told = f"; of the truth it is off by {_with_interval(gap)}"
+    told = f"; of the truth it is off by {with_interval(gap)}"
     if gap["ci_low"] is None:
         return told
     more = _above(gap, 0.0) or _below(gap, 0.0)
@@ -217,7 +211,7 @@ def _likelihood(metrics: Mapping[str, Any]) -> Display:
     # Of a table that is read in batches the seeds have different numbers of test rows.
     even = total["mean"] is None or abs(total["mean"] + n * loss) <= 1e-6 * n * loss
     told = f"The product over {'' if even else 'about '}{n} test rows has the logarithm "
-    told += f"{_with_interval(total)}: per row, with the sign changed, the log loss {number(loss)}."
+    told += f"{with_interval(total)}: per row, with the sign changed, the log loss {number(loss)}."
     title = "likelihood (5.23), first test rows of the first seed"
     return Display(title, headings, rows, told)
 

@@ -43,6 +43,11 @@ class LrFind(Experiment["LrFindConfig", "PreparedLrFind"]):
 
         return display(metrics)
 
+    def next_command(self, metrics: Mapping[str, Any]) -> str:
+        from mlcli.experiments.lr_find.display import next_command
+
+        return next_command(metrics)
+
     def draw(self, folder: Path) -> dict[str, Figure]:
         from mlcli.experiments.lr_find.figures import figures
 

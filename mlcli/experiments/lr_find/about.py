@@ -37,11 +37,13 @@ ABOUT = About(
             "with its 95 % interval beside them.",
         ),
         "schedule": Caption(
-            "Section 7.4",
-            "Learning rate against the share of the training: up, down, and down to almost "
-            "nothing, on a linear and on a logarithmic axis.",
-            "The one-cycle schedule with this eta_max: from eta_min up to eta_max and back, then "
-            "down to eta_0. `mlcli train-mlp --params one_cycle.yaml` follows it.",
+            "Section 7.4, (7.25) to (7.27)",
+            "Learning rate against the share of the training for six schedules, on a linear and "
+            "on a logarithmic axis: one cycle goes up, down, and down to almost nothing.",
+            "The schedules with this eta_max. One cycle goes from eta_min up to eta_max and back, "
+            "then down to eta_0; `mlcli train-mlp --params one_cycle.yaml` follows it. The others "
+            "start at eta_max: (7.25) with c = 1 and (7.26), both with s of half the training, "
+            "and (7.27) with a tenth and a hundredth of it; three cycles share one training.",
         ),
         "compare": Caption(
             "Section 7.4",
@@ -49,6 +51,19 @@ ABOUT = About(
             "The same networks trained with the suggestion, with eta_max all along, with a "
             "hundredth of it, and with eta_crit: on the same splits, from the same start. Means "
             "over the seeds with 95 % intervals; a curve ends where a seed diverges.",
+        ),
+        "compare_schedules": Caption(
+            "Section 7.4, (7.25) to (7.27)",
+            "Training and validation curves of six schedules of one largest rate.",
+            "The same networks trained with each schedule of the figure above, all with the same "
+            "largest rate: on the same splits, from the same start. Means over the seeds with "
+            "95 % intervals; a curve ends where a seed diverges.",
+        ),
+        "schedule_scores": Caption(
+            "Section 7.4, (7.25) to (7.27)",
+            "One row a schedule: single seeds as points, the mean with its interval beside them.",
+            "The score on test rows by each schedule: every seed as a point, their mean with its "
+            "95 % interval.",
         ),
     },
     metrics=(

@@ -1,14 +1,15 @@
-"""Trainings with the suggested one-cycle schedule, compared with fixed rates."""
+"""Trainings with the suggested one-cycle schedule, compared with fixed rates and schedules."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mlcli.errors import NoAnswerError
 from mlcli.experiments.lr_find.answer import cycle_of
 from mlcli.experiments.lr_find.config import LrFindConfig, training_of
+from mlcli.experiments.lr_find.recipes import ONE_CYCLE, RECIPES
 from mlcli.experiments.networks.fitting import FittedGroup, fit_all
 from mlcli.experiments.networks.member_groups import member_groups_of
 from mlcli.experiments.networks.metrics import (
@@ -22,13 +23,6 @@ from mlcli.experiments.networks.problem import Problem
 from mlcli.experiments.networks.variants import Variant
 from mlcli.result import Progress
 
-# Each way to train: schedule, rate in units of eta_max, and label in figures.
-RECIPES: Mapping[str, tuple[str, float, str]] = {
-    "one_cycle": ("one-cycle", 1.0, "one cycle up to eta_max"),
-    "fixed_eta_max": ("constant", 1.0, "fixed at eta_max"),
-    "fixed_eta_max_100th": ("constant", 0.01, "fixed at eta_max / 100"),
-    "fixed_eta_crit": ("constant", 10.0, "fixed at eta_crit"),
-}
 # Scores that the comparison reports.
 PARTS = ("validation", "test")
 
@@ -129,14 +123,11 @@ def _metrics(
     problem: Problem, recipes: Sequence[Recipe], outcomes: Sequence[MemberOutcome]
 ) -> dict[str, Any]:
     extra = {recipe.path: {"learning_rate": recipe.learning_rate} for recipe in recipes}
-    tests = paired_tests(problem, recipes, outcomes)
     found = variant_metrics(problem, recipes, outcomes, extra)
-    found["differences"] = {
-        name: entry for name, entry in tests.items() if name.startswith("one_cycle - ")
-    }
+    found["differences"] = paired_tests(problem, recipes, outcomes, with_first=True)
     for recipe in recipes[1:]:
         better = _n_better(problem, outcomes, recipes[0], recipe)
-        found["differences"][f"one_cycle - {recipe.name}"]["n_better"] = better
+        found["differences"][f"{ONE_CYCLE} - {recipe.name}"]["n_better"] = better
     return found
 
 

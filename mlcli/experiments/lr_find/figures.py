@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mlcli.experiments.networks.figures import draw_band, finish_axes, legend_below
+from mlcli.experiments.lr_find.recipes import OF_RATES, OF_SCHEDULES, labels_of
+from mlcli.experiments.networks.figures import draw_band, finish_axes, legend_below, scores
 from mlcli.experiments.wording import rule_label
+from mlcli.json_file import read_json
 from mlcli.plotting import (
     COLOURS,
     POINTS,
@@ -41,13 +45,17 @@ MOST_PANELS = 6
 
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
-    names = ("compare", "schedule", "suggestions", "sweep")
+    names = ("compare", "compare_members", "schedule", "suggestions", "sweep")
     tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in names}
     return {
         "range_test": range_test(tables["sweep"], tables["suggestions"]),
         "suggestions": suggestions(tables["suggestions"]),
         "schedule": schedule(tables["schedule"]),
-        "compare": compare(tables["compare"]),
+        "compare": compare(tables["compare"], labels_of(OF_RATES)),
+        "compare_schedules": compare(tables["compare"], labels_of(OF_SCHEDULES)),
+        "schedule_scores": schedule_scores(
+            tables["compare_members"], read_json(folder / "details.json")
+        ),
     }
 
 
@@ -183,15 +191,21 @@ def _draw_seeds(axes: Axes, table: Table) -> None:
 
 
 def schedule(table: Table) -> Figure:
-    """The one-cycle as the notes draw it, of the first variant, on two axes."""
+    """The one-cycle as the notes draw it, and the other schedules, of the first variant."""
     if not table["variant"]:
         return nothing_to_draw("No variant has an eta_max.")
     rows = where(table, variant=table["variant"][0])
-    share, rate = 100 * numbers(rows["share"]), numbers(rows["learning_rate"])
-    figure = new_figure(8.4, 3.6)
-    for axes, scale in zip(figure.subplots(1, 2), ("linear", "log"), strict=True):
-        axes.plot(share, rate, color=COLOURS[0], linewidth=1.8)
+    names = distinct(rows["schedule"])
+    figure = new_figure(8.6, 4.1)
+    panels = figure.subplots(1, 2)
+    for axes, scale in zip(panels, ("linear", "log"), strict=True):
+        for place, name in reversed(list(enumerate(names))):
+            own = where(rows, schedule=name)
+            share, rate = 100 * numbers(own["share"]), numbers(own["learning_rate"])
+            style = {"linewidth": 1.4} if place else {"linewidth": 2.4}
+            axes.plot(share, rate, color=COLOURS[place], label=_pretty(name), **style)
         axes.set_yscale(scale)
+        # The first schedule is drawn last, and is that of the marks.
         marks = (
             (r"$\eta_\mathrm{max}$", rate.max()),
             (r"$\eta_\mathrm{min}$", rate[0]),
@@ -208,6 +222,8 @@ def schedule(table: Table) -> Figure:
             axes.set_ylim(0, 1.08 * rate.max())
         axes.set_xlabel("% of the training")
         axes.set_ylabel("learning rate")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=3)
     if len(distinct(table["variant"])) > 1:
         figure.suptitle(table["variant"][0])
     return figure
@@ -219,11 +235,31 @@ def _pretty(recipe: str) -> str:
     )
 
 
-def compare(table: Table) -> Figure:
-    """Curves of the suggestion and of fixed rates: the first variant."""
+NOTHING_TRAINED = "Nothing was trained (compare_epochs is 0)."
+
+
+def schedule_scores(members: Table, metrics: Mapping[str, Any]) -> Figure:
+    """Every seed's score by each schedule: the first variant."""
+    if not members["variant"]:
+        return nothing_to_draw(NOTHING_TRAINED)
+    own = _some(where(members, variant=members["variant"][0]), labels_of(OF_SCHEDULES))
+    own["variant"] = [_pretty(training) for training in own["training"]]
+    classes = "test_accuracy" in own
+    name, label = ("test_accuracy", "test accuracy") if classes else ("test_mse", "test mse")
+    return scores(own, metrics, name, label)
+
+
+def _some(rows: Table, labels: Sequence[str]) -> Table:
+    """The rows of some of the ways to train."""
+    kept = [place for place, one in enumerate(rows["training"]) if one in labels]
+    return {name: [column[place] for place in kept] for name, column in rows.items()}
+
+
+def compare(table: Table, labels: Sequence[str]) -> Figure:
+    """Curves of some of the ways to train: the first variant."""
     if not table["variant"]:
-        return nothing_to_draw("Nothing was trained (compare_epochs is 0).")
-    rows = where(table, variant=table["variant"][0])
+        return nothing_to_draw(NOTHING_TRAINED)
+    rows = _some(where(table, variant=table["variant"][0]), labels)
     panels = [
         ("minibatch_loss", "loss", "training, minibatches"),
         ("validation_loss", "loss", "validation"),

@@ -18,9 +18,10 @@ from mlcli.experiments.lr_find.answer import (
     refuse_no_answer,
     warnings_of,
 )
-from mlcli.experiments.lr_find.comparison import RECIPES, RecipeComparison, compare_recipes
+from mlcli.experiments.lr_find.comparison import RecipeComparison, compare_recipes
 from mlcli.experiments.lr_find.config import LrFindConfig, section_of, training_of
 from mlcli.experiments.lr_find.range_tests import VariantRangeTest, range_tests_of
+from mlcli.experiments.lr_find.recipes import RECIPES
 from mlcli.experiments.networks.member_groups import device_of
 from mlcli.experiments.networks.metrics import DETERMINISM
 from mlcli.experiments.networks.prepared import PreparedTraining
@@ -156,6 +157,7 @@ def _metrics(
             "n_test": split.test.size,
         },
         "sweep": {
+            "network": config.network,
             "rate_min": config.rate_min,
             "rate_max": config.rate_max,
             "n_steps": config.n_steps,

@@ -12,6 +12,7 @@ from mlcli.experiments.lr_find.answer import SAFETY, cycle_of, eta_max_of
 from mlcli.experiments.lr_find.comparison import RecipeComparison
 from mlcli.experiments.lr_find.config import LrFindConfig, training_of
 from mlcli.experiments.lr_find.range_tests import VariantRangeTest
+from mlcli.experiments.lr_find.recipes import OF_SCHEDULES, RECIPES
 from mlcli.experiments.networks.member_groups import schedule_of
 from mlcli.experiments.networks.tables import curves_table, members_table
 from mlcli.experiments.summary import band
@@ -78,18 +79,25 @@ def _step(place: int | None) -> int | None:
 
 
 def schedule_table(config: LrFindConfig, range_tests: Sequence[VariantRangeTest]) -> Columns:
-    """The one-cycle schedule of each variant against the share of the training that is done."""
-    columns: dict[str, list[Any]] = {"variant": [], "share": [], "learning_rate": []}
+    """The schedules of each variant against the share of the training that is done."""
+    columns: dict[str, list[Any]] = {
+        key: [] for key in ("variant", "schedule", "share", "learning_rate")
+    }
     for one in range_tests:
         eta_max = eta_max_of(one)
         if eta_max is None:
             continue
         training = training_of(config, **cycle_of(config, eta_max))
-        factor = schedule_of(training, "one-cycle", 1, 1)
-        for step in range(N_SCHEDULE):
-            columns["variant"].append(one.variant.label)
-            columns["share"].append(step / (N_SCHEDULE - 1))
-            columns["learning_rate"].append(eta_max * factor(step, N_SCHEDULE))
+        # As many steps as points: one for each row, and an epoch of all of them.
+        training = training.model_copy(update={"n_epochs": 1, "decay_epochs": None})
+        for name in OF_SCHEDULES:
+            schedule, _, label = RECIPES[name]
+            factor = schedule_of(training, schedule, N_SCHEDULE, 1)
+            columns["variant"] += [one.variant.label] * N_SCHEDULE
+            columns["schedule"] += [label] * N_SCHEDULE
+            for step in range(N_SCHEDULE):
+                columns["share"].append(step / (N_SCHEDULE - 1))
+                columns["learning_rate"].append(eta_max * factor(step, N_SCHEDULE))
     return columns
 
 

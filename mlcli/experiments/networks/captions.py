@@ -43,7 +43,10 @@ SHARED = {
     ),
     "predictions": Caption(
         "Beyond the notes",
-        "Predicted against true target, near the diagonal.",
-        "Predictions for the test rows of the first seed against their targets.",
+        "Of a regression predicted against true target; of classes the probability of the true "
+        "class of each test row, sorted, those called wrong in another colour.",
+        "Test rows of the first seed by the variant with the least validation loss. Of a "
+        "regression the prediction against the target; of classes the probability of the true "
+        "class, from the row that is least sure of it to the surest.",
     ),
 }

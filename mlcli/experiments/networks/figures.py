@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from mlcli.plotting import (
     COLOURS,
+    POINTS,
     Array,
     Table,
     distinct,
@@ -18,6 +19,7 @@ from mlcli.plotting import (
     nothing_to_draw,
     numbers,
     shade,
+    shortened,
     where,
 )
 
@@ -26,7 +28,11 @@ MOST_IMAGES = 27
 LINES = ("-", "--", ":", "-.")
 # A figure shows this many variants at most.
 MOST_VARIANTS = 12
+# Classes whose shares are written into the matrix, and those whose names are beside it.
 MOST_CLASSES = 20
+MOST_TICKS = 60
+# Letters of the name of a class.
+MOST_NAME = 18
 
 
 def line_style(place: int) -> dict[str, Any]:
@@ -158,11 +164,13 @@ def confusion(table: Table, shown: str) -> Figure:
     if not table["class"]:
         return nothing_to_draw("A regression has no classes to confuse.")
     rows = where(table, variant=shown)
-    names = distinct(rows["class"])
-    n = len(names)
+    n = round(np.sqrt(len(rows["class"])))
+    # Two classes may have one name once it is shortened, so that places and not names are told.
+    names = [shortened(name, MOST_NAME) for name in rows["class"][::n]]
     shares = numbers(rows["share"]).reshape(n, n)
+    longest = max(map(len, names))
     side = min(9.0, 2.6 + 0.42 * n)
-    figure = new_figure(side + 0.8, side)
+    figure = new_figure(side + 1.2 + 0.07 * longest, side + 0.6 + 0.07 * longest)
     axes = figure.add_subplot()
     axes.grid(visible=False)
     drawn = axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
@@ -180,12 +188,17 @@ def confusion(table: Table, shown: str) -> Figure:
                         fontsize=7.5,
                         color=ink,
                     )
-        axes.set_xticks(range(n), names)
-        axes.set_yticks(range(n), names)
+    # Of very many classes every second, third, ... has its name, so that none hides another.
+    ticks = range(0, n, -(-n // MOST_TICKS))
+    shown_names, size = [names[i] for i in ticks], 10.0 if n <= MOST_CLASSES else 7.5
+    # A name is about as wide as its letters, and a column 0.42 inches.
+    upright = longest * 0.08 > 0.42
+    axes.set_xticks(ticks, shown_names, rotation=90 if upright else 0, fontsize=size)
+    axes.set_yticks(ticks, shown_names, fontsize=size)
     axes.set_xlabel("called")
     axes.set_ylabel("class")
-    which = f": {shown}" if len(distinct(table["variant"])) > 1 else ""
-    axes.set_title(f"% of each class by what it was called{which}")
+    which = f"\n{shown}" if len(distinct(table["variant"])) > 1 else ""
+    axes.set_title(f"% of a class by what it was called{which}", fontsize=10 if n < 6 else None)
     bar = figure.colorbar(drawn, ax=axes, shrink=0.8, ticks=np.sqrt([0, 0.01, 0.1, 0.5, 1]))
     bar.ax.set_yticklabels(["0 %", "1 %", "10 %", "50 %", "100 %"])
     return figure
@@ -207,6 +220,7 @@ def calibration(table: Table, shown: str) -> Figure:
         many = numbers(rows["rows"]) >= 1
         x, y = numbers(rows["predicted"])[many], numbers(rows["observed"])[many]
         ends = np.array([numbers(rows[f"observed_ci_{end}"])[many] for end in ("low", "high")])
+        ends = np.clip(ends, 0.0, 1.0)
         style = line_style(place)
         if variant == shown:
             axes.errorbar(
@@ -273,24 +287,34 @@ def misclassified(table: Table, *, classes: bool) -> Figure:
         np.array([line.split(" ") for line in text.split("/")], dtype=float)
         for text in table["pixels"][:MOST_IMAGES]
     ]
-    n_columns = min(len(images), 9)
+    every = [
+        [shortened(table[key][i], MOST_NAME) for key in ("class", "called")]
+        for i in range(len(images))
+    ]
+    longest = max(len(name) for pair in every for name in pair)
+    # Names of a letter or two fit into one line.
+    gap = " " if longest <= 2 else "\n"
+    width = max(1.05, 0.25 + 0.068 * (longest if gap == "\n" else 7))
+    n_columns = min(len(images), max(1, int(9.6 / width)))
     n_rows = -(-len(images) // n_columns)
-    figure = new_figure(1.05 * n_columns + 0.2, 1.35 * n_rows + 0.2)
+    height = 1.35 if gap == " " else 1.55
+    figure = new_figure(max(2.4, width * n_columns + 0.2), height * n_rows + 0.2)
     panels = np.atleast_1d(figure.subplots(n_rows, n_columns)).ravel()
     for axes in panels:
         axes.axis("off")
     for i, (axes, pixels) in enumerate(zip(panels, images, strict=False)):
         axes.imshow(pixels, cmap="gray_r")
         sure = 100 * float(table["confidence"][i])
-        title = f"{table['class'][i]} as {table['called'][i]}\n{sure:.0f} %"
-        axes.set_title(title, fontsize=8)
+        axes.set_title(f"{every[i][0]}{gap}as {every[i][1]}\n{sure:.0f} %", fontsize=8)
     return figure
 
 
 def predictions(table: Table) -> Figure:
-    """Predicted against true target."""
+    """Predicted against true target; of classes, the probability of the true class of each row."""
     if not table["row"]:
-        return nothing_to_draw("Classes have no predicted value; see the confusion.")
+        return nothing_to_draw("The first seed diverged and predicts nothing.")
+    if "probability" in table:
+        return _probabilities(table)
     t, y = numbers(table["target"]), numbers(table["predicted"])
     figure = new_figure(5.2, 4.8)
     axes = figure.add_subplot()
@@ -300,4 +324,30 @@ def predictions(table: Table) -> Figure:
     axes.set_xlabel("target")
     axes.set_ylabel("predicted")
     axes.set_title("Test rows of the first seed")
+    return figure
+
+
+def _probabilities(table: Table) -> Figure:
+    """Test rows from the least to the most probable true class."""
+    p = numbers(table["probability"])
+    right = np.array([a == b for a, b in zip(table["target"], table["predicted"], strict=True)])
+    order = np.argsort(p, kind="stable")
+    share = 100.0 * (np.arange(p.size) + 0.5) / p.size
+    figure = new_figure(6.4, 4.2)
+    axes = figure.add_subplot()
+    axes.plot(share, p[order], color=POINTS, linewidth=0.8, zorder=1.5)
+    for place, (what, here) in enumerate((("right", right[order]), ("wrong", ~right[order]))):
+        axes.plot(
+            share[here],
+            p[order][here],
+            "o",
+            markersize=3.5,
+            color=COLOURS[place],
+            label=f"called {what}: {int(here.sum())}",
+        )
+    axes.set_xlim(-1, 101)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("% of the test rows of the first seed, least sure of the truth first")
+    axes.set_ylabel("probability of the true class")
+    axes.legend(loc="lower right")
     return figure

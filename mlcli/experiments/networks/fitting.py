@@ -164,6 +164,7 @@ def fit_all(
     progress: Progress,
     run_epoch: RunEpoch | None = None,
     process_group: ProcessGroup | None = None,
+    watch: Callable[[BatchedModule, int], None] | None = None,
 ) -> list[FittedGroup]:
     """Train every group, or resume an interrupted training.
 
@@ -176,6 +177,7 @@ def fit_all(
         run_epoch: see `neural.training.train`.
         process_group: processes that each train on a shard of every minibatch; None: this
             process alone.
+        watch: called with each group's networks before the first epoch, as epoch 0, and after each.
 
     Raises:
         NoAnswerError: the only variant diverged, or every one did.
@@ -191,7 +193,15 @@ def fit_all(
         for number, group in enumerate(groups):
             with group_kernels(group, device_of(config, group).device, process_group):
                 one = _fit(
-                    config, problem, group, number, callback, run_epoch, process_group, raises=alone
+                    config,
+                    problem,
+                    group,
+                    number,
+                    callback,
+                    run_epoch,
+                    process_group,
+                    watch,
+                    raises=alone,
                 )
             found.append(one)
     except (KeyboardInterrupt, LostError) as error:
@@ -247,6 +257,7 @@ def _fit(
     callback: CheckpointCallback,
     run_epoch: RunEpoch | None,
     process_group: ProcessGroup | None,
+    watch: Callable[[BatchedModule, int], None] | None,
     *,
     raises: bool,
 ) -> FittedGroup:
@@ -259,10 +270,14 @@ def _fit(
     statistics = LayerStatisticsCallback(config, problem, group, saved)
     if not saved:
         statistics.record(net, 0)
+        if watch is not None:
+            watch(net, 0)
     t_start, first = time.monotonic(), int(saved.get("epoch", np.array(0)))
 
     def on_epoch(report: EpochReport) -> None:
         statistics.record(net, report.epoch)
+        if watch is not None:
+            watch(net, report.epoch)
         if callback.is_due or report.epoch == config.n_epochs:
             state = report.state()
             more = {} if average is None else average.arrays()

@@ -76,7 +76,11 @@ def variant_metrics(
 
 
 def paired_tests(
-    problem: Problem, variants: Sequence[Variant], outcomes: Sequence[MemberOutcome]
+    problem: Problem,
+    variants: Sequence[Variant],
+    outcomes: Sequence[MemberOutcome],
+    *,
+    with_first: bool = False,
 ) -> dict[str, Any]:
     """Student's test of the mean difference of each pair of variants, seed by seed.
 
@@ -84,13 +88,20 @@ def paired_tests(
     noise than either. Where the seeds are splits of the same rows their differences are not
     independent: the variance of the mean is then Nadeau and Bengio's, std^2 (1/n + n_test/n_train).
 
+    Args:
+        problem: rows and splits.
+        variants: all of them.
+        outcomes: of every member.
+        with_first: only the first variant with each other; else every pair, where there are at most
+            `MOST_PAIRED` variants.
+
     Returns:
         ``{"a - b": {mean, std, ci_low, ci_high, n, p_value, p_holm}}``; p_holm allows for the
         number of pairs.
     """
     first = variants[0]
     pairs = list(combinations(variants, 2))
-    if len(variants) > MOST_PAIRED:
+    if with_first or len(variants) > MOST_PAIRED:
         pairs = [(first, variant) for variant in variants[1:]]
     found: dict[str, Any] = {}
     for a, b in pairs:

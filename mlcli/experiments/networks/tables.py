@@ -214,12 +214,21 @@ def _pixels(problem: Problem, row: int) -> str:
 def predictions_table(
     problem: Problem, shown: Variant, outcomes: Sequence[MemberOutcome]
 ) -> Columns:
-    """Targets of the first seed's test rows and what a variant predicts."""
-    first = outcomes_of_variant(outcomes, shown)[0]
-    if problem.labelled:
-        return {"row": [], "target": [], "predicted": []}
-    rows = problem.splits[0].test
-    return {"row": rows, "target": first.truth, "predicted": first.predicted}
+    """Targets of the first seed's test rows and what a variant predicts.
+
+    Of classes also the probability of the true one; without rows where the seed diverged.
+    """
+    first, rows = outcomes_of_variant(outcomes, shown)[0], problem.splits[0].test
+    if not problem.labelled:
+        return {"row": rows, "target": first.truth, "predicted": first.predicted}
+    there = slice(0, 0 if first.diverged_at else None)
+    P, t, names = first.predicted[there], first.truth[there], np.array(problem.class_names)
+    return {
+        "row": rows[there],
+        "target": names[t].tolist(),
+        "predicted": names[P.argmax(axis=1)].tolist(),
+        "probability": P[np.arange(t.size), t],
+    }
 
 
 def schedules_table(config: Any, problem: Problem, variants: Sequence[Variant]) -> Columns:

@@ -40,9 +40,14 @@ class TrainMlp(Experiment["TrainMlpConfig", "PreparedMlp"]):
         return run(prepared, context)
 
     def display(self, metrics: Mapping[str, Any]) -> list[Display]:
-        from mlcli.experiments.networks.display import display
+        from mlcli.experiments.train_mlp.display import display
 
         return display(metrics)
+
+    def next_command(self, metrics: Mapping[str, Any]) -> str:
+        from mlcli.experiments.train_mlp.display import next_command
+
+        return next_command(metrics)
 
     def draw(self, folder: Path) -> dict[str, Figure]:
         from mlcli.experiments.train_mlp.figures import figures

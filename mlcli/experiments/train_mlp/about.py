@@ -54,6 +54,35 @@ ABOUT = About(
             "training, a line for each variant.",
             "The same before the first step and after the last, layer by layer, for each variant.",
         ),
+        "plane": Caption(
+            "(6.16), section 5.2",
+            "Six panels of the plane in the colours of the classes, from before the training to "
+            "its end; straight lines of hidden units turn and move until the boundary follows the "
+            "dashed one.",
+            "A network of two inputs and one hidden layer while it learns: each point in the "
+            "colour of its class, the paler the less sure, its boundary, and the line of each "
+            "hidden unit on which its preactivation a is 0. Dashed the boundary of the best rule, "
+            "where the law of the rows is known. The first seed of the start that ends with the "
+            "least training loss, on the run's own rows if these have two inputs and classes.",
+        ),
+        "plane_units": Caption(
+            "(6.16)",
+            "A panel for each hidden unit: its output over the plane, from white to a colour, with "
+            "the line where its preactivation is 0 at the end and before.",
+            "What each hidden unit of that network responds to at the end: its output over the "
+            "plane, from the least (white) to the largest, in the colour of the class for which "
+            "its outgoing weight is largest, and by how much that exceeds the least one. The "
+            "output changes only across the unit's line, whose earlier places are grey.",
+        ),
+        "plane_learning": Caption(
+            "Section 7.1.1",
+            "Share of test rows called right against the epoch, a line for each start, near the "
+            "dashed line of the best rule at the end; beside it how often the class is another.",
+            "The same networks from each start that is compared: the share of test rows called "
+            "right, beside what the best rule is expected to reach, and the share that is not "
+            "called as by the best rule. From weights of zero the units of a layer stay equal. "
+            "Means over the seeds with 95 % intervals.",
+        ),
         "schedule": SHARED["schedule"],
         "confusion": SHARED["confusion"],
         "calibration": SHARED["calibration"],
@@ -75,6 +104,11 @@ ABOUT = About(
         "layers",
         "members",
         "misclassified",
+        "plane_epochs",
+        "plane_final",
+        "plane_grid",
+        "plane_rows",
+        "plane_units",
         "predictions",
         "schedules",
         "tests",

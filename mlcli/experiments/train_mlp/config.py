@@ -29,6 +29,15 @@ class TrainMlpConfig(
     n_statistics: Int = param(
         20, "Moments at which the layers are looked into; 0: never.", ge=0, le=10_000
     )
+    plane_units: Int = param(
+        6,
+        "Hidden units of the networks of two inputs whose boundary is drawn while it is learnt, on "
+        "the run's own rows if these have two inputs and classes, else on two-moons; 0: none.",
+        unit="units",
+        example="3",
+        ge=0,
+        le=64,
+    )
     n_seeds: Int = param(
         8,
         "Independent repeats: own splits, initial weights and orders of the rows.",

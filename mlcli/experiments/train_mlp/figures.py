@@ -20,6 +20,7 @@ from mlcli.experiments.networks.figures import (
     legend_below,
     line_style,
 )
+from mlcli.experiments.train_mlp import plane_figures
 from mlcli.json_file import read_json
 from mlcli.plotting import (
     COLOURS,
@@ -31,6 +32,7 @@ from mlcli.plotting import (
     nothing_to_draw,
     numbers,
     read_table,
+    shortened,
     where,
 )
 
@@ -63,6 +65,11 @@ def figures(folder: Path) -> dict[str, Figure]:
         "layers",
         "members",
         "misclassified",
+        "plane_epochs",
+        "plane_final",
+        "plane_grid",
+        "plane_rows",
+        "plane_units",
         "predictions",
         "schedules",
     )
@@ -81,6 +88,9 @@ def figures(folder: Path) -> dict[str, Figure]:
         "layers": layers(tables["layers"], shown),
         "misclassified": networks.misclassified(tables["misclassified"], classes=classes),
         "network": architecture(shapes_in(model)),
+        "plane": plane_figures.plane(tables, metrics),
+        "plane_learning": plane_figures.learning(tables["plane_epochs"], metrics),
+        "plane_units": plane_figures.units(tables, metrics),
         "predictions": networks.predictions(tables["predictions"]),
         "schedule": networks.schedule(tables["schedules"]),
         "scores": networks.scores(tables["members"], metrics, *score),
@@ -123,20 +133,27 @@ def start(table: Table) -> Figure:
     panels = figure.subplots(2, 2)
     for column, when in enumerate(("before training", "after training")):
         for row, (name, label, what) in enumerate(LAYER_PANELS[:2]):
-            axes, shown = panels[row, column], []
+            axes, shown, zero = panels[row, column], [], []
             for place, variant in enumerate(variants):
                 rows = where(table, variant=variant)
                 epochs = distinct(rows["epoch"])
                 one = where(rows, epoch=epochs[0 if column == 0 else -1])
                 x = numbers(one["layer"])
+                if not numbers(one[name]).any():
+                    # A logarithmic axis has no 0.
+                    axes.plot([], [], label=variant, **line_style(place))
+                    zero.append(variant)
+                    continue
                 draw_band(axes, x, one, name, place, variant)
                 if x.size <= 12:
                     axes.plot(
                         x, numbers(one[name]), "o", markersize=4, color=line_style(place)["color"]
                     )
                 shown.append(numbers(one[name]))
-            finish_axes(axes, np.concatenate(shown), f"{what}\n{label}", when)
+            finish_axes(axes, np.concatenate([np.empty(0), *shown]), f"{what}\n{label}", when)
             axes.set_xlabel("hidden layer")
+            if zero:
+                axes.set_title(f"{when} (0 for {shortened(', '.join(zero), 20)})")
             if x.size <= 12:
                 axes.set_xticks(x)
     legend_below(figure, panels[0, 0], len(variants))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from mlcli.backpropagation.units import distinct_units, units_std
 from mlcli.datasets.source import Source
 from mlcli.experiments.experiment import Context
 from mlcli.experiments.networks import tables
@@ -17,12 +21,13 @@ from mlcli.experiments.networks.metrics import (
     shown_variant,
     warnings_of,
 )
-from mlcli.experiments.networks.outcome import outcomes_of
+from mlcli.experiments.networks.outcome import MemberOutcome, outcomes_of
 from mlcli.experiments.networks.prepared import PreparedTraining, prepare_training
 from mlcli.experiments.networks.variants import variants_of
 from mlcli.experiments.networks.weights import model_info, model_tensors
 from mlcli.experiments.train_mlp.config import TrainMlpConfig
 from mlcli.experiments.train_mlp.numpy_engine import check_engine, run_epoch_of
+from mlcli.experiments.train_mlp.plane import study
 from mlcli.neural.data_parallel import ProcessGroup
 from mlcli.neural.device import provenance
 from mlcli.result import Checkpoint, Progress, Result, in_silence
@@ -60,13 +65,16 @@ def run(prepared: PreparedMlp, context: Context) -> Result:
     """Train every seed of every variant and evaluate it on rows it has not seen."""
     config, source, problem = prepared.config, prepared.source, prepared.problem
     variants = prepared.variants
+    # First, since an interrupted training is continued and this is made again.
+    of_plane, plane_tables = study(config, source, problem)
     fitted = _fit(prepared, context.checkpoint, context.progress, context.group)
-    outcomes = outcomes_of(config, problem, fitted)
+    outcomes = with_units(fitted, outcomes_of(config, problem, fitted))
     tests = paired_tests(problem, variants, outcomes)
     shown = shown_variant(variants, outcomes)
     return Result(
-        metrics=metrics_of(config, source, problem, variants, fitted, outcomes, tests),
+        metrics=metrics_of(config, source, problem, variants, fitted, outcomes, tests) | of_plane,
         tables={
+            **plane_tables,
             "calibration": tables.calibration_table(variants, outcomes),
             "confusion": tables.confusion_table(problem, variants, outcomes),
             "curves": tables.curves_table(variants, fitted, problem),
@@ -82,6 +90,32 @@ def run(prepared: PreparedMlp, context: Context) -> Result:
         **provenance(DETERMINISM, [device_of(config, one) for one in prepared.groups]),
         warnings=warnings_of(config, fitted),
     )
+
+
+def with_units(
+    fitted: Sequence[FittedGroup], outcomes: Sequence[MemberOutcome]
+) -> list[MemberOutcome]:
+    """The outcomes, with two scores of a member's hidden units.
+
+    distinct_units is the share that no other of their layer equals, the mean over the layers;
+    units_std how much those of the first layer differ. A member that diverged has neither.
+    """
+    found = []
+    every = iter(outcomes)
+    for one in fitted:
+        p = one.net.named_arrays(one.net.state_dict())
+        for m in range(len(one.group.members)):
+            layers = [
+                (p[f"W{i}"][m].T, p[f"b{i}"][m, 0] if f"b{i}" in p else p[f"beta{i}"][m, 0])
+                for i in range(1, one.group.architecture.n_hidden + 1)
+            ]
+            outcome = next(every)
+            units = dict.fromkeys(("distinct_units", "units_std"), np.nan)
+            if not outcome.diverged_at:
+                units["distinct_units"] = float(np.mean([distinct_units(*one) for one in layers]))
+                units["units_std"] = units_std(*layers[0])
+            found.append(replace(outcome, scores=outcome.scores | units))
+    return found
 
 
 def follow(prepared: PreparedMlp, process_group: ProcessGroup) -> None:
