@@ -30,6 +30,7 @@ CASES = Cases(
     ),
     branches=(
         "--data iris --penalty elastic --l1 0.02",
+        "--data iris --n-study 10",
         "--data iris --positive 1 --plane 'petal width (cm),sepal width (cm)'",
         "--data wine --solver lbfgs --basis legendre --degree 2",
         "--solver descent --penalty none --loss square",

@@ -250,7 +250,12 @@ def saturation(table: Table, errors: Table) -> Figure:
     right.set_xlabel("mean |a| at the start")
     right.set_ylabel("steps until 90 % of the error is gone")
     right.set_title("Recovery from confidence")
-    right.legend()
+    if np.isnan(numbers(table["median_steps"])).all():
+        right.set_ylim(1.0, float(step[-1]))
+        reason = f"no start has recovered in {step[-1]:g} steps"
+        right.text(0.5, 0.5, reason, ha="center", transform=right.transAxes)
+    else:
+        right.legend()
     return figure
 
 
