@@ -17,6 +17,7 @@ ABOUT = About(
         "small network is written out with its numbers, and every gradient is checked against a "
         "difference of two losses."
     ),
+    story="backward",
     figures={
         "forward": Caption(
             "Figure 11, (6.12) to (6.15), (6.19)",

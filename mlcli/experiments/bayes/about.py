@@ -16,6 +16,7 @@ ABOUT = About(
         "posterior is exact; the precisions of prior and noise are those that make the data most "
         "probable, and the same number, the evidence, compares models without holding rows back."
     ),
+    story="weights",
     figures={
         "predictive_band": Caption(
             "Appendix B, (B.23) and (B.24)",

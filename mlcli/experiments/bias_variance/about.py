@@ -18,6 +18,7 @@ ABOUT = About(
         " models are fitted to ensembles of many data sets, and their mean squared error is taken"
         " apart."
     ),
+    story="decomposition",
     figures={
         "regression_function": Caption(
             "Appendix A, (A.4) to (A.7)",

@@ -16,6 +16,7 @@ ABOUT = About(
         "loss of a linear model all of it is in the eigenvalues of the Hessian, and every "
         "measurement stands beside what they say."
     ),
+    story="stochastic",
     figures={
         "paths": Caption(
             "Section 4.1",

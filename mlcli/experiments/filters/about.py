@@ -17,6 +17,7 @@ ABOUT = About(
         "that moves by a pixel is a new vector to a dense layer; filters move with it, and pools "
         "forget by how much."
     ),
+    story="scan",
     figures={
         "unrolled": Caption(
             "Figures 16 and 17",

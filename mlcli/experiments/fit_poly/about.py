@@ -17,6 +17,7 @@ ABOUT = About(
         "chasing the noise? Polynomials of rising degree are fitted in closed form to many "
         "independent draws, first freely, then with a penalty on their coefficients."
     ),
+    story="fits",
     figures={
         "data": Caption(
             "Figures 1 and 2",

@@ -16,6 +16,7 @@ ABOUT = About(
         " straight line, which it learns from its mistakes; a hidden unit makes XOR, and enough "
         "of them any function of x."
     ),
+    story="steps",
     figures={
         "networks": Caption(
             "Figure 7",

@@ -17,6 +17,7 @@ ABOUT = About(
         "back? Each layer multiplies their variances by a factor that initialisation and "
         "activation decide; only where both stay near 1 does a deep network train."
     ),
+    story="alive",
     figures={
         "activations": Caption(
             "Figure 12",

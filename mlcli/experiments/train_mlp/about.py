@@ -27,6 +27,7 @@ ABOUT = About(
         "its rate moves? Every seed of every variant trains beside the others on the same splits,"
         " so that a difference can be told from luck."
     ),
+    story="plane",
     figures={
         "curves": SHARED["curves"],
         "network": Caption(
