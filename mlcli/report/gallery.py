@@ -26,7 +26,7 @@ from mlcli.run.files import replace_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_FINDINGS = 3
-WITH_INTERVAL = re.compile(r"\d to -?\d")
+WITH_INTERVAL = re.compile(r"\(-?[\d.e+-]+ to -?[\d.e+-]+\)")
 
 
 def write_gallery(places: Sequence[Path], page: Path, readme_path: Path | None = None) -> int:

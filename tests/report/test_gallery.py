@@ -103,7 +103,7 @@ def test_the_front_has_a_thumbnail_of_each_run_and_says_what_was_found(
     found = findings(runs)
     assert found
     for run, remark in found:
-        assert re.search(r"\d to -?\d", remark)
+        assert re.search(r"\(-?[\d.]+ to -?[\d.]+\)", remark)
         assert remark in [table.remark for table in run.tables]
         assert str(escape(remark)) in front
 

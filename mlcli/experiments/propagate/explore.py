@@ -13,6 +13,7 @@ from mlcli.plotting import Table, distinct, numbers, read_table, where
 DECADES = 1.0
 # Axes end here: what is beyond has vanished or exploded all the same.
 FURTHEST = 12.0
+MOST_LAYERS = 20
 KINDS = (("log10_forward", "mean square of a"), ("log10_backward", "mean square of the errors"))
 
 
@@ -55,9 +56,14 @@ def explorables(folder: Path) -> list[Explorable]:
 
 
 def _marks(rows: Table, column: str) -> list[Mark]:
-    layer = numbers(rows["layer"])
+    every = numbers(rows["layer"])
+    # A point every few layers of a deep network is enough for a screen.
+    kept = np.unique(
+        np.linspace(0, every.size - 1, min(every.size, MOST_LAYERS)).round().astype(int)
+    )
+    layer = every[kept]
     low, mean, high, theory = (
-        numbers(rows[f"{column}{end}"]) for end in ("_ci_low", "", "_ci_high", "_theory")
+        numbers(rows[f"{column}{end}"])[kept] for end in ("_ci_low", "", "_ci_high", "_theory")
     )
     return [
         Mark("band", layer, low, high, colour=0, label="95 % interval"),
