@@ -1,7 +1,7 @@
 "use strict";
 // Parts of the page that can be moved. Every number comes from the run; here is only drawing.
 (() => {
-  const NS = "http://www.w3.org/2000/svg";
+  const NS = new DOMParser().parseFromString("<svg></svg>", "text/html").querySelector("svg").namespaceURI;
   const WIDTH = 400, HEIGHT = 300, LEFT = 52, RIGHT = 12, TOP = 26, BOTTOM = 42;
   const element = (tag, attributes, parent, text) => {
     const made = tag === "svg" || parent?.namespaceURI === NS ? document.createElementNS(NS, tag) : document.createElement(tag);
