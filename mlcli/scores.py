@@ -144,6 +144,17 @@ def rates_at_thresholds(positive: Bools, p: Floats, thresholds: Floats) -> Float
     return np.stack([precision, hits / n_positive, (predicted == positive).mean(axis=1)])
 
 
+def shares_at_thresholds(positive: Bools, p: Floats, thresholds: Floats) -> Floats:
+    """True and false positives, false and true negatives as shares of the rows, (4, m).
+
+    The arguments are those of `rates_at_thresholds`.
+    """
+    predicted = p[None, :] > thresholds[:, None]  # (m, N)
+    hits = (predicted & positive).sum(axis=1)
+    counts = [hits, predicted.sum(axis=1) - hits, positive.sum() - hits]
+    return np.stack([*counts, positive.size - np.sum(counts, axis=0)]) / positive.size
+
+
 @dataclass(frozen=True)
 class ThresholdCounts:
     """Counts at each threshold p_0: a row is predicted positive where p > p_0, eq (5.2).

@@ -40,10 +40,11 @@ RANGES: Mapping[str, Range] = {
             " recall share observed confidence coverage level_* batch_* bright_pixels_kept"
             " largest_share live_units distinct_units dead saturated calibration_error"
             " calibration_error_by_chance"
-            " *_calibration_error error_rate *_error_rate absolute_difference",
+            " *_calibration_error error_rate *_error_rate false_positive_rate absolute_difference",
         ),
         (Range(0.0, 2.0), "brier *_brier"),
         (CORRELATION, "similarity others"),
+        (SHARE_OF_ROWS, "true_positives false_positives false_negatives true_negatives"),
         (AT_MOST_ONE, "r2 *_r2"),
         (Range(most=0.0), "log_likelihood"),
         (
@@ -129,16 +130,18 @@ def geometric_summary(values: Sequence[float] | Array) -> dict[str, float | int 
 
 
 def interval_columns(
-    name: str, stacked: Array, quantity: str | Range = "", rows: float | None = None
+    name: str, stacked: Array, quantity: str | Range = "", rows: float | Array | None = None
 ) -> dict[str, list[object]]:
     """Means over the first axis, (n_seeds, k), with the ends of their intervals: three columns.
 
     Args:
         name: of the column of the means.
         stacked: one row per seed.
-        quantity, rows: as of `summary`; without a quantity, the name.
+        quantity: as of `summary`; by default the name.
+        rows: as of `summary`, the same of every column or one number per column, (k,).
     """
-    every = [summary(values, quantity or name, rows) for values in stacked.T]
+    of = rows.tolist() if isinstance(rows, np.ndarray) else [rows] * stacked.shape[1]
+    every = [summary(values, quantity or name, n) for values, n in zip(stacked.T, of, strict=True)]
     return {
         name: [one["mean"] for one in every],
         f"{name}_ci_low": [one["ci_low"] for one in every],

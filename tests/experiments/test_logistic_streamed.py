@@ -30,7 +30,9 @@ from mlcli.scores import (
     calibration,
     confusion_matrix,
     mean_cross_entropy,
+    rates_at_thresholds,
     roc_auc,
+    shares_at_thresholds,
     threshold_counts,
 )
 
@@ -126,6 +128,12 @@ def test_the_optimum_and_the_scores_are_those_in_memory(
             called = P[:, 1] > 0.3
             assert outcome.by_threshold[2, 30] == pytest.approx((called == (of == 1)).mean())
             assert outcome.by_threshold[1, 30] == pytest.approx(called[of == 1].mean())
+            assert outcome.shares_by_threshold is not None
+            every = confusion_matrix(of, called.astype(int), 2) / of.size
+            np.testing.assert_allclose(
+                outcome.shares_by_threshold[:, 30],
+                [every[1, 1], every[0, 1], every[1, 0], every[0, 0]],
+            )
         cells, rows = outcome.information["cells"], outcome.information["rows"]
         assert cells.cross_entropy == pytest.approx(cells.entropy + cells.divergence, rel=1e-12)
         # H(p, q) of the rows comes from their likelihood, row by row.
@@ -154,6 +162,24 @@ def test_a_probability_at_a_threshold_is_below_it() -> None:
         assert by_threshold[1, place] == called[t == 1].mean()
         assert by_threshold[2, place] == (called == (t == 1)).mean()
     np.testing.assert_array_equal(found.counts, [[2, 0], [2, 2]])
+
+
+def test_all_columns_of_thresholds_agree_with_those_of_rows_in_memory() -> None:
+    rng = np.random.default_rng(3)
+    # Some probabilities are thresholds themselves, one is 0 and one is 1.
+    p = np.concatenate([rng.random(300), np.linspace(0, 1, 101)])
+    t = (rng.random(p.size) < p).astype(int)
+    P = np.column_stack([1 - p, p])
+    found = StreamedScores(LogisticConfig(data="a"), 2, P)
+    for rows in np.array_split(np.arange(p.size), 7):
+        found.add(P[rows], t[rows])
+    thresholds = np.linspace(0, 1, 101)
+    for streamed, whole in (
+        (found.by_threshold(), rates_at_thresholds),
+        (found.shares_by_threshold(), shares_at_thresholds),
+    ):
+        assert streamed is not None
+        np.testing.assert_array_equal(streamed, whole(t == 1, p, thresholds))
 
 
 def test_a_streamed_run_has_all_results(tmp_path: Path) -> None:

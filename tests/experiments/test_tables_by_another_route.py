@@ -151,6 +151,10 @@ def test_logistic_has_the_tables_of_scikit_learns_fit(mlcli: Run) -> None:
         called = (p > row.threshold).astype(int)
         assert row.accuracy == pytest.approx(np.mean(called == t))
         assert row.recall == pytest.approx(np.mean(called[t == 1]))
+        assert row.false_positive_rate == pytest.approx(np.mean(called[t == 0]))
+        kinds = metrics.confusion_matrix(t, called, labels=[0, 1], normalize="all")
+        shares = (row.true_negatives, row.false_positives, row.false_negatives, row.true_positives)
+        np.testing.assert_allclose(shares, kinds.ravel())
         if called.any():
             assert row.precision == pytest.approx(np.mean(t[called == 1]))
     bins = np.minimum((p * 10).astype(int), 9)

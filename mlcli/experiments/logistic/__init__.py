@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlcli.datasets.source import Source
+    from mlcli.experiments.explore import Explorable
     from mlcli.experiments.logistic.config import LogisticConfig
     from mlcli.experiments.logistic.run import PreparedLogistic
     from mlcli.result import Display, Result
@@ -52,6 +53,11 @@ class LogisticExperiment(Experiment["LogisticConfig", "PreparedLogistic"]):
         from mlcli.experiments.logistic.figures import figures
 
         return figures(folder)
+
+    def explore(self, folder: Path) -> list[Explorable]:
+        from mlcli.experiments.logistic.explore import explorables
+
+        return explorables(folder)
 
 
 EXPERIMENT = LogisticExperiment()

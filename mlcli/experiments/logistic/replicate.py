@@ -34,6 +34,7 @@ from mlcli.scores import (
     mean_cross_entropy,
     rates_at_thresholds,
     roc_auc,
+    shares_at_thresholds,
     threshold_counts,
 )
 
@@ -54,6 +55,8 @@ class LogisticOutcome:
         roc: recall at even false-positive rates, mean over the classes, (N_GRID,), or None.
         precision: precision at even recalls, the same.
         by_threshold: precision, recall and accuracy at even p_0, (3, N_GRID), of two classes.
+        shares_by_threshold: true and false positives, false and true negatives at even p_0 as
+            shares of the test rows, (4, N_GRID), of two classes.
         calibration: of class 1 of two, of the predicted class of more.
         information: of the cells of the test rows; of the rows themselves; of the truth where
             p(C_1|x) is known.
@@ -71,6 +74,7 @@ class LogisticOutcome:
     roc: Array | None
     precision: Array | None
     by_threshold: Array | None
+    shares_by_threshold: Array | None
     calibration: Calibration
     information: dict[str, Information]
     entropy_of_x: dict[str, float]
@@ -141,6 +145,7 @@ def run_replicate(
         roc,
         precision,
         rates_at_thresholds(t == 1, P[:, 1], GRID) if K == 2 else None,
+        shares_at_thresholds(t == 1, P[:, 1], GRID) if K == 2 else None,
         bins,
         every,
         {name: of_x[name] for name in every},

@@ -401,6 +401,7 @@ class _Run:
             roc,
             precision,
             test.by_threshold(),
+            test.shares_by_threshold(),
             bins,
             {"cells": cells[0], "rows": test.rows()},
             {"cells": cells[1], "rows": float(np.log(test.n_rows))},

@@ -120,12 +120,24 @@ class StreamedScores:
         """Precision, recall and accuracy of two classes at even thresholds, (3, N_GRID)."""
         if self._K != 2:
             return None
-        hits, false = self._thresholds[:, ::-1].cumsum(axis=1)[:, -2::-1]  # (N_GRID,) each
-        n_positive, n_negative = self._thresholds.sum(axis=1)
+        hits, false, n_positive, n_negative = self._at_thresholds()
         with np.errstate(invalid="ignore"):
             precision = np.where(hits + false > 0, hits / (hits + false), np.nan)
         accuracy = (hits + n_negative - false) / self.n_rows
-        return np.stack([precision, hits / max(int(n_positive), 1), accuracy])
+        return np.stack([precision, hits / max(n_positive, 1), accuracy])
+
+    def shares_by_threshold(self) -> Array | None:
+        """As `scores.shares_at_thresholds` at even thresholds, (4, N_GRID), of two classes."""
+        if self._K != 2:
+            return None
+        hits, false, n_positive, n_negative = self._at_thresholds()
+        return np.stack([hits, false, n_positive - hits, n_negative - false]) / self.n_rows
+
+    def _at_thresholds(self) -> tuple[Ints, Ints, int, int]:
+        """True and false positives, (N_GRID,) each, and the positive and the negative rows."""
+        hits, false = self._thresholds[:, ::-1].cumsum(axis=1)[:, -2::-1]
+        n_positive, n_negative = self._thresholds.sum(axis=1)
+        return hits, false, int(n_positive), int(n_negative)
 
     def cells(self) -> tuple[Information, float]:
         """(C.5) for the rows in cells of similar predictions, of about equal numbers of rows.

@@ -28,6 +28,9 @@ from mlcli.result import Columns
 
 Array = NDArray[np.float64]
 MAX_POINTS = 400
+# Columns of thresholds.csv, each with its interval.
+RATES = ("precision", "recall", "accuracy", "false_positive_rate")
+SHARES = ("true_positives", "false_positives", "false_negatives", "true_negatives")
 SIDE = 61
 # Of the range of the rows, around the boundary.
 MARGIN = 0.03
@@ -130,13 +133,29 @@ def curves_table(found: Sequence[LogisticOutcome]) -> Columns:
 
 
 def thresholds_table(found: Sequence[LogisticOutcome]) -> Columns:
-    """Precision, recall and accuracy against p_0 of two classes."""
+    """Rates against p_0 of two classes, and the four kinds of test rows as shares of all."""
     columns: dict[str, Any] = {"threshold": np.linspace(0, 1, N_GRID)}
-    rows = {"accuracy": float(found[0].confusion.sum())}
-    for i, name in enumerate(("precision", "recall", "accuracy")):
-        curves = [one.by_threshold[i] for one in found if one.by_threshold is not None]
-        stacked = np.array(curves) if curves else np.full((1, N_GRID), np.nan)
-        columns |= interval_columns(name, stacked, rows=rows.get(name))
+    rates = [one.by_threshold for one in found if one.by_threshold is not None]
+    shares = [one.shares_by_threshold for one in found if one.shares_by_threshold is not None]
+    if not rates or not shares:
+        nothing = np.full((1, N_GRID), np.nan)
+        return columns | {
+            key: column
+            for name in (*RATES, *SHARES)
+            for key, column in interval_columns(name, nothing).items()
+        }
+    n = float(found[0].confusion.sum())
+    of_kinds = np.stack(shares, axis=1)  # (4, n_seeds, N_GRID)
+    true, false, missed, right = n * of_kinds.mean(axis=1)
+    # How many rows each rate is the share of, in one seed.
+    rows = dict(zip(RATES, (true + false, true + missed, n, false + right), strict=True))
+    negatives = of_kinds[1] + of_kinds[3]
+    with np.errstate(invalid="ignore"):
+        of_rates = [*np.stack(rates, axis=1), of_kinds[1] / negatives]
+    for name, stacked in zip(RATES, of_rates, strict=True):
+        columns |= interval_columns(name, stacked, rows=rows[name])
+    for name, stacked in zip(SHARES, of_kinds, strict=True):
+        columns |= interval_columns(name, stacked, rows=n)
     return columns
 
 
