@@ -36,6 +36,7 @@ class Mark:
         colour: a series of the palette, or ``ink``, ``truth``, ``points``.
         label: its name in the legend; empty for none.
         dashed: whether a line is.
+        thin: whether a line is, as contours are.
     """
 
     kind: Kind
@@ -47,6 +48,7 @@ class Mark:
     colour: Colour = 0
     label: str = ""
     dashed: bool = False
+    thin: bool = False
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,8 @@ def _mark(mark: Mark) -> dict[str, Any]:
         found["l"] = mark.label
     if mark.dashed:
         found["d"] = True
+    if mark.thin:
+        found["n"] = True
     return found
 
 

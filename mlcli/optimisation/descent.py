@@ -135,6 +135,23 @@ def momentum_critical_rate(largest: float, momentum: float) -> float:
     return 2.0 * (1.0 + momentum) / largest
 
 
+def momentum_factors(curvatures: Floats, learning_rate: float, momentum: float) -> Floats:
+    """The spectral radius of a step with momentum along directions of given curvatures, (k,).
+
+    Along an eigenvector of the Hessian, d_{n+1} = (1 + mu - eta lambda) d_n - mu d_{n-1}: the
+    distance shrinks in the long run by the larger root of z^2 - (1 + mu - eta lambda) z + mu = 0.
+    The roots are complex, of modulus sqrt(mu), unless the step is small or near the critical one.
+
+    Args:
+        curvatures: eigenvalues lambda, (k,).
+        learning_rate, momentum: eta and mu; without momentum it is |1 - eta lambda|.
+    """
+    trace = 1.0 + momentum - learning_rate * curvatures
+    inside = trace**2 - 4.0 * momentum
+    real = (np.abs(trace) + np.sqrt(np.maximum(inside, 0.0))) / 2
+    return np.where(inside < 0, sqrt(momentum), real)
+
+
 @dataclass(frozen=True)
 class DescentSettings:
     """The best fixed settings for a quadratic, and the factor by which a step shrinks the distance.

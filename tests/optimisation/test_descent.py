@@ -21,6 +21,7 @@ from mlcli.optimisation.descent import (
     minibatch_path,
     minibatch_wandering,
     momentum_critical_rate,
+    momentum_factors,
     noise_floor,
     penalised_path,
     stationary_moment,
@@ -261,3 +262,17 @@ def test_penalised_descent_in_closed_form_is_descent_step_by_step(
         # Where the loss is flat the start stays as it is.
         expected = start + np.linalg.pinv(Phi) @ (t - Phi @ start)
         np.testing.assert_allclose(end, expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.3, 0.9, 0.99])
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.99, 1.0, 1.2])
+def test_a_step_with_momentum_has_the_spectral_radius_of_its_matrix(
+    momentum: float, share: float
+) -> None:
+    curvatures = np.array([0.01, 0.4, 3.0, 5.0])
+    eta = share * momentum_critical_rate(5.0, momentum)
+    found = momentum_factors(curvatures, eta, momentum)
+    for curvature, factor in zip(curvatures, found, strict=True):
+        step = np.array([[1 + momentum - eta * curvature, -momentum], [1.0, 0.0]])
+        assert factor == pytest.approx(np.abs(np.linalg.eigvals(step)).max(), abs=1e-7)
+    assert (found.max() < 1 - 1e-9) == (share < 1)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlcli.datasets.source import Source
     from mlcli.experiments.descent.config import DescentConfig
     from mlcli.experiments.descent.run import PreparedDescent
+    from mlcli.experiments.explore import Explorable
     from mlcli.result import Display, Result
 
 
@@ -52,6 +53,11 @@ class DescentExperiment(Experiment["DescentConfig", "PreparedDescent"]):
         from mlcli.experiments.descent.figures import figures
 
         return figures(folder)
+
+    def explore(self, folder: Path) -> list[Explorable]:
+        from mlcli.experiments.descent.explore import explorables
+
+        return explorables(folder)
 
 
 EXPERIMENT = DescentExperiment()

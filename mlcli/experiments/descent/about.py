@@ -88,6 +88,8 @@ ABOUT = About(
         "escape_loss",
         "escape_paths",
         "flow",
+        "grid_factors",
+        "grid_paths",
         "loss",
         "noise",
         "overfit",

@@ -25,13 +25,16 @@ from mlcli.plotting import (
 
 # Room around the longest shown path, in units of its extent.
 MARGIN = 1.25
+# Tables that only the explorable shows: a run without them still has its figures.
+GRID = ("grid_factors", "grid_paths")
 # Points of an ellipse of two standard deviations.
 AROUND = np.linspace(0, 2 * np.pi, 181)
 
 
 def figures(folder: Path) -> dict[str, Figure]:
     """Every figure of a run folder, by name."""
-    tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in ABOUT.tables}
+    drawn = [name for name in ABOUT.tables if name not in GRID]
+    tables = {name: read_table(folder / "tables" / f"{name}.csv") for name in drawn}
     return {
         "paths": paths(tables["paths"]),
         "loss": loss(tables["loss"]),

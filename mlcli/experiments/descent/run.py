@@ -13,6 +13,7 @@ from mlcli.errors import DataError
 from mlcli.experiments.column_limit import smaller_basis
 from mlcli.experiments.descent import tables
 from mlcli.experiments.descent.config import DescentConfig
+from mlcli.experiments.descent.grid import grid_tables
 from mlcli.experiments.descent.studies import (
     ESCAPE_STEPS,
     N_ESCAPES,
@@ -112,7 +113,8 @@ def run(prepared: PreparedDescent, context: Context) -> Result:
             "stochastic": tables.stochastic_table(
                 config, found[0].loss, design(config, data)[1], data.t
             ),
-        },
+        }
+        | grid_tables(found[0].loss),
         determinism=DETERMINISM,
         unfinished={f"descent in {config.n_steps} steps": [one.certificate for one in found]},
     )

@@ -2,7 +2,7 @@
 // Parts of the page that can be moved. Every number comes from the run; here is only drawing.
 (() => {
   const NS = new DOMParser().parseFromString("<svg></svg>", "text/html").querySelector("svg").namespaceURI;
-  const WIDTH = 400, HEIGHT = 300, LEFT = 52, RIGHT = 12, TOP = 26, BOTTOM = 42;
+  const WIDTH = 400, HEIGHT = 300, LEFT = 60, RIGHT = 12, TOP = 26, BOTTOM = 42;
   const element = (tag, attributes, parent, text) => {
     const made = tag === "svg" || parent?.namespaceURI === NS ? document.createElementNS(NS, tag) : document.createElement(tag);
     for (const [key, value] of Object.entries(attributes ?? {})) made.setAttribute(key, value);
@@ -100,7 +100,7 @@
   const draw = (mark, at, parent) => {
     const group = element("g", {}, parent), own = colour(mark);
     if (mark.k === "cells" || mark.k === "shades") matrix(mark, at, group);
-    else if (mark.k === "line") element("path", { d: path(mark.x, mark.y, at), style: `fill:none;stroke:${own};stroke-width:2${mark.d ? ";stroke-dasharray:5 4" : ""}` }, group);
+    else if (mark.k === "line") element("path", { d: path(mark.x, mark.y, at), style: `fill:none;stroke:${own};stroke-width:${mark.n ? 1 : 2}${mark.d ? ";stroke-dasharray:5 4" : ""}` }, group);
     else if (mark.k === "band") {
       const there = mark.x.map((_, i) => i).filter((i) => mark.y[i] !== null && mark.h[i] !== null);
       const back = [...there].reverse();
