@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlcli.datasets.source import Source
     from mlcli.experiments.bayes.config import BayesConfig
     from mlcli.experiments.bayes.prepare import BayesPrepared
+    from mlcli.experiments.explore import Explorable
     from mlcli.result import Display, Result
 
 
@@ -52,6 +53,11 @@ class Bayes(Experiment["BayesConfig", "BayesPrepared"]):
         from mlcli.experiments.bayes.figures import figures
 
         return figures(folder)
+
+    def explore(self, folder: Path) -> list[Explorable]:
+        from mlcli.experiments.bayes.explore import explorables
+
+        return explorables(folder)
 
     def check_answer(self, prepared: BayesPrepared) -> None:
         from mlcli.experiments.bayes.run import check_answer

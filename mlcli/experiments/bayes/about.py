@@ -103,6 +103,8 @@ ABOUT = About(
         "evidence_surface",
         "lines",
         "predictive",
+        "rows_seen",
+        "rows_seen_curves",
         "sequential",
         "target_law",
         "two_weights",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,10 +115,15 @@ def arrivals_of_two(
         data = whitened(r_factor, prior)
         now = general_posterior(data, prior, fitted.noise_precision)
         found.append(_of_two(r_factor.n_rows, now, two))
+    return Arrivals(found, names_of_two(basis, terms, two), basis.n_columns)
+
+
+def names_of_two(basis: Basis, terms: Sequence[str], two: Sequence[int]) -> tuple[str, str]:
+    """What the weights of two columns are called."""
     first, second = (
         "constant" if basis.degrees()[k] == 0 else f"weight of {terms[k]}" for k in two
     )
-    return Arrivals(found, (first, second), basis.n_columns)
+    return first, second
 
 
 def prior_of(fitted: PosteriorFit, prior: Prior | None, p: int) -> tuple[Prior, Array]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mlcli.certificate import by_solve
 from mlcli.datasets.source import Source
 from mlcli.datasets.streaming import StreamSource
-from mlcli.experiments.bayes import streamed, tables
+from mlcli.experiments.bayes import rows_seen, streamed, tables
 from mlcli.experiments.bayes.arrivals import Arrivals, arrivals_of_two, arrivals_on_a_line
 from mlcli.experiments.bayes.columns import (
     Data,
@@ -224,13 +224,17 @@ def _tables(
 def _tables_of_few(
     prepared: BayesPrepared, data: Data, model: FirstModel, line: StraightLine | None
 ) -> dict[str, Columns]:
-    X, low, high = prepared.first.X, data.low, data.high
+    first, low, high, seed = prepared.first, data.low, data.high, prepared.config.seed
+    X, basis, ends = first.X, model.basis, (float(low[0]), float(high[0]))
     few = _few_rows(prepared, data, model)
+    seen = rows_seen.rows_seen(basis, model.terms, first, data.n_rows, model.fitted, prepared.prior)
     return {
-        "lines": lines_table(line, float(low[0]), float(high[0]), prepared.config.seed),
+        "lines": lines_table(line, *ends, seed),
+        "rows_seen": rows_seen.weights_table(seen, basis, X),
+        "rows_seen_curves": rows_seen.curves_table(seen, basis, first, *ends, seed),
         "target_law": law_table(line),
         "two_weights": two_weights_table(line),
-        "variance_terms": variance_table(few, model.basis, X, low, high),
+        "variance_terms": variance_table(few, basis, X, low, high),
     }
 
 
