@@ -85,7 +85,7 @@ def test_a_formula_stands_beside_the_figure_that_shows_it(written: tuple[str, st
     assert formulas == expected
     assert formulas
     # Where the print is wrong both forms are there, and why.
-    row = next(one for one in entries() if one.printed and one.command == "kfold")
+    row = next(one for one in entries() if one.printed and one.command == "fit-poly")
     assert written[0].count(str(mathml(row.printed))) >= 1
     assert written[0].count(str(mathml(row.latex))) >= 2
 
@@ -167,8 +167,8 @@ def test_every_entry_of_the_notes_is_in_the_index(written: tuple[str, str]) -> N
     assert index.count("<tr id=") == len(entries())
     assert 'href="#fit-poly-fits">tables/fits.csv' in index
     assert f"<p>{count_of(entries())} " in index
-    # The run that is there has another schedule than its options.
-    assert "<td>tables/schedules.csv: epoch, learning_rate<br>" in index
+    # The run that is there has another loss than its options.
+    assert "<td>tables/splits.csv: n_test, test_error<br>" in index
 
 
 def test_again_the_same_bytes(written: tuple[str, str], tmp_path: Path) -> None:
