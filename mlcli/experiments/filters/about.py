@@ -127,6 +127,7 @@ ABOUT = About(
         "pointwise",
         "pooled",
         "scan",
+        "scans",
         "shapes",
         "shifts",
         "turned",
