@@ -103,7 +103,8 @@ class Explorable:
         lead: what to try, in a sentence.
         controls: one or two of them.
         panels: side by side.
-        states: for each position of the controls.
+        states: for each position of the controls; the last control may end earlier where the
+            others stand elsewhere.
         start: the position at the beginning.
     """
 
@@ -122,7 +123,12 @@ class Explorable:
             ValueError: a position has no state, or a state not a list of marks for each panel.
         """
         sizes = [len(control.values) for control in self.controls]
-        if set(self.states) != set(np.ndindex(*sizes)) or self.start not in self.states:
+        ends = {key[:-1]: 0 for key in self.states}
+        for key in self.states:
+            ends[key[:-1]] = max(ends[key[:-1]], key[-1] + 1)
+        whole = {(*others, last) for others, end in ends.items() for last in range(end)}
+        every = set(ends) == set(np.ndindex(*sizes[:-1])) and max(ends.values()) == sizes[-1]
+        if set(self.states) != whole or not every or self.start not in self.states:
             raise ValueError(f"{self.name} must have a state for each position of its controls")
         if any(len(state.marks) != len(self.panels) for state in self.states.values()):
             raise ValueError(f"{self.name} must have marks for each panel in each state")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlcli.datasets.source import Source
+    from mlcli.experiments.explore import Explorable
     from mlcli.experiments.filters.config import FiltersConfig
     from mlcli.experiments.filters.run import PreparedFilters
     from mlcli.experiments.wording import Printed
@@ -53,6 +54,11 @@ class Filters(Experiment["FiltersConfig", "PreparedFilters"]):
         from mlcli.experiments.filters.figures import figures
 
         return figures(folder)
+
+    def explore(self, folder: Path) -> list[Explorable]:
+        from mlcli.experiments.filters.explore import explorables
+
+        return explorables(folder)
 
     def compare(self, metrics: Mapping[str, Any]) -> list[Printed]:
         from mlcli.experiments.filters.paper import printed

@@ -128,6 +128,7 @@ ABOUT = About(
         "pointwise",
         "pooled",
         "scan",
+        "scans",
         "shapes",
         "shifts",
         "turned",

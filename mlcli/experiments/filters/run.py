@@ -37,6 +37,8 @@ from mlcli.experiments.filters.scan import (
     scan_matrices,
     scan_metrics,
     scan_of,
+    scanned_image,
+    scans_of,
 )
 from mlcli.experiments.filters.shifts import ShiftStudy, layer_differences, on_canvas, shift_images
 from mlcli.result import Metrics, Reading, Result
@@ -169,6 +171,7 @@ def run(prepared: PreparedFilters, context: Context) -> Result:
             "equivariance_maps": tables.panels(equivariance_maps(config, prepared.shown)),
             "inner_products": tables.matrices(inner_product_matrices()),
             "scan": tables.matrices(scan_matrices(scan)),
+            "scans": tables.matrices(scans_of(*scanned_image(config, data, shape), kernels)),
             "matrices": tables.matrices(
                 {"image": edge_matrix(), **filtered, **tables.pooled_example()}
             ),

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mlcli.convolution.convolution import convolve, flatten, frobenius, windows
 from mlcli.convolution.edges import vertical_edge
-from mlcli.datasets.pictures import edge_matrix
+from mlcli.datasets.dataset import Dataset
+from mlcli.datasets.pictures import edge_matrix, first_of_class
 from mlcli.experiments.filters.config import FiltersConfig
 from mlcli.experiments.filters.layers import padded
 from mlcli.result import Metrics
@@ -20,6 +21,9 @@ Array = NDArray[np.float64]
 # A filter of the user is shown if its products can be read, and so many zeros on either side.
 LARGEST_FILTER, MOST_ZEROS = 4, 3
 MOST_PLACES = 3
+# The image that every filter scans: pixels of its longer side, grey levels, and the strides.
+LONGEST_SIDE, GREY_LEVELS = 8, 16
+STRIDES = (1, 2)
 # Two tensors of 2 x 2 x 2 in the order (channel, row, column).
 A = np.arange(1.0, 9.0).reshape(2, 2, 2)
 B = np.array([[[2.0, 0.0], [-1.0, 3.0]], [[1.0, -2.0], [0.0, 1.0]]])
@@ -98,6 +102,44 @@ def scan_matrices(scan: Scan) -> dict[str, Array]:
         )
         found[f"window {number}"] = scan.local[i, j]
         found[f"products {number}"] = scan.local[i, j] * scan.kernel
+    return found
+
+
+def scanned_image(
+    config: FiltersConfig, data: Dataset, shape: tuple[int, ...]
+) -> tuple[str, Array]:
+    """A small image in whole grey levels, and its name: the matrix (8.1) if that is the picture.
+
+    Args:
+        data: images with classes, one per row; else the first of the class `config.digit` is it.
+        shape: of a row of data.
+    """
+    if config.picture == "matrix" and config.picture_file is None:
+        return "matrix (8.1)", edge_matrix()
+    picture = first_of_class(data, shape, config.digit, LONGEST_SIDE)
+    return f"image of {picture.name}", np.round(GREY_LEVELS * picture.pixels[:, :, 0]) + 0.0
+
+
+def scans_of(name: str, image: Array, kernels: Mapping[str, Array]) -> dict[str, Array]:
+    """Every filter that can be read on one image without padding, (8.9), at each of `STRIDES`.
+
+    Args:
+        name: of the image.
+        image: (n_h, n_w).
+        kernels: by name, each (n_ch, f_h, f_w).
+
+    Returns:
+        The image, ``filter`` and its name, and ``output`` with the name and the stride.
+    """
+    found = {name: image}
+    for filter_name, kernel in kernels.items():
+        fits = all(f <= n for f, n in zip(kernel.shape[1:], image.shape, strict=True))
+        if len(kernel) > 1 or max(kernel.shape) > LARGEST_FILTER or not fits:
+            continue
+        found[f"filter {filter_name}"] = kernel[0]
+        for stride in STRIDES:
+            output = convolve(image[None, None], kernel[None], stride=stride)[0, 0]
+            found[f"output {filter_name}, stride {stride}"] = output
     return found
 
 

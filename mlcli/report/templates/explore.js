@@ -126,9 +126,15 @@
   const explore = (holder) => {
     const data = JSON.parse(holder.querySelector("script").textContent);
     const board = holder.querySelector(".board"), says = holder.querySelector(".says"), legend = holder.querySelector(".legend");
-    const at = [...data.start];
+    const at = [...data.start], sliders = [], last = at.length - 1;
     const drawn = data.panels.map((panel) => axes(panel, element("div", { class: "panel" }, board)));
     const show = () => {
+      // The last control may end earlier where the others stand elsewhere.
+      let end = 0;
+      while (data.states[[...at.slice(0, last), end + 1].join(",")]) end++;
+      at[last] = Math.min(at[last], end);
+      sliders[last].slider.max = end;
+      sliders.forEach(({ slider, name }, i) => { slider.value = at[i]; name(); });
       const state = data.states[at.join(",")];
       const labels = new Map();
       const note = (mark) => { if (mark.l && !labels.has(mark.l)) labels.set(mark.l, mark); };
@@ -150,9 +156,8 @@
       const slider = element("input", { type: "range", min: 0, max: control.values.length - 1, step: 1, value: at[i] }, label);
       const output = element("output", {}, label);
       const name = () => { output.textContent = control.values[at[i]]; slider.setAttribute("aria-valuetext", control.values[at[i]]); };
-      slider.addEventListener("input", () => { at[i] = Number(slider.value); name(); show(); });
-      slider.value = at[i];
-      name();
+      slider.addEventListener("input", () => { at[i] = Number(slider.value); show(); });
+      sliders.push({ slider, name });
     });
     holder.hidden = false;
     show();
