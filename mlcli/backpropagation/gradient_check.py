@@ -151,7 +151,12 @@ class DifferenceError:
 
     def central(self, step: float | Array) -> Any:
         """epsilon^2/6 |E'''| + r/epsilon: two roundings of E, divided by 2 epsilon."""
-        return step**2 / 6 * self.third + self.rounding / step
+        truncation, rounding = self.central_parts(step)
+        return truncation + rounding
+
+    def central_parts(self, step: float | Array) -> tuple[Any, Any]:
+        """The two terms of `central`: of the expansion that is cut off, and of rounding."""
+        return step**2 / 6 * self.third, self.rounding / step
 
     def one_sided(self, step: float | Array) -> Any:
         """epsilon/2 |E''| + 2 r/epsilon."""

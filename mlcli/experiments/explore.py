@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 DIGITS = 4
 Kind = Literal["line", "points", "band", "bars", "text", "cells", "shades", "arrow"]
 # A number is a series of the page's palette; these have a colour of their own.
-Colour = int | Literal["ink", "truth", "points"]
+Colour = int | Literal["ink", "truth", "points", "grid"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Mark:
         high: the upper edge of a band.
         texts: of a text, one per point; of cells, one per row and column.
         values: the rows of cells and shades, the first at the lower end of y.
-        colour: a series of the palette, or ``ink``, ``truth``, ``points``.
+        colour: a series of the palette, or ``ink``, ``truth``, ``points``, ``grid``.
         label: its name in the legend; empty for none.
         dashed: whether a line is.
         thin: whether a line is, as contours are.

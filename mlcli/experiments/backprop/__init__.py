@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlcli.datasets.source import Source
     from mlcli.experiments.backprop.config import BackpropConfig
     from mlcli.experiments.backprop.problem import PreparedBackprop
+    from mlcli.experiments.explore import Explorable
     from mlcli.result import Display, Result
 
 
@@ -52,6 +53,11 @@ class BackpropExperiment(Experiment["BackpropConfig", "PreparedBackprop"]):
         from mlcli.experiments.backprop.figures import figures
 
         return figures(folder)
+
+    def explore(self, folder: Path) -> list[Explorable]:
+        from mlcli.experiments.backprop.explore import explorables
+
+        return explorables(folder)
 
     def next_command(self, metrics: Mapping[str, Any]) -> str:
         from mlcli.experiments.backprop.display import next_command

@@ -96,6 +96,14 @@ def step_size_table(every: Sequence[Checked]) -> Columns:
         columns[f"log10_{name}_theory"] = np.log10(np.maximum(theory, 1e-300)).mean(axis=0)
         columns[f"{name}_first_seed"] = errors[0]
     columns["left_out"] = np.mean([one.left_out for one in every], axis=0)
+    parts = np.array([np.divide(one.theory.central_parts(STEPS), one.scale) for one in every])
+    for place, name in enumerate(("truncation", "rounding")):
+        each = parts[:, place]
+        # Where E is a parabola along every weight of a network there is no such line.
+        known = each.min() > 0
+        columns[f"log10_central_{name}"] = (
+            np.log10(each).mean(axis=0) if known else np.full(STEPS.size, np.nan)
+        )
     return columns  # type: ignore[return-value]
 
 

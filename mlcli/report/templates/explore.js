@@ -113,7 +113,7 @@
         const [top, foot] = [at.y(mark.y[i]), at.y(0)];
         element("rect", { x: at.x(x) - wide / 2, y: Math.min(top, foot), width: wide, height: Math.max(Math.abs(top - foot), 0.5), style: `fill:${own}` }, group);
       });
-    } else if (mark.k === "text") mark.x.forEach((x, i) => element("text", { x: at.x(x), y: at.y(mark.y[i]) + 4, "text-anchor": "middle", style: `fill:${own}` }, group, mark.t[i]));
+    } else if (mark.k === "text") mark.x.forEach((x, i) => element("text", { x: at.x(x), y: at.y(mark.y[i]) + 4, "text-anchor": "middle", style: `fill:${own};paint-order:stroke;stroke:var(--paper);stroke-width:5px;stroke-linejoin:round` }, group, mark.t[i]));
     else if (mark.k === "arrow") {
       const [xa, xb] = mark.x.map(at.x), [ya, yb] = mark.y.map(at.y), angle = Math.atan2(yb - ya, xb - xa);
       const head = [-0.4, 0.4].map((turn) => `L${xb - 8 * Math.cos(angle + turn)},${yb - 8 * Math.sin(angle + turn)}M${xb},${yb}`).join("");
