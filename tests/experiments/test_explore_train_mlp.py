@@ -36,6 +36,10 @@ def plane_of(folder: Path) -> dict[str, Any]:
         assert all(math.isfinite(end) for end in (*panel["xr"], *panel["yr"]))
         assert panel["xr"][0] < panel["xr"][1]
         assert panel["yr"][0] < panel["yr"][1]
+        assert all(mark["x"] for mark in (*panel["fixed"], *panel["over"]))
+    # The script needs points in every mark: a network of one class has no border.
+    for state in data["states"].values():
+        assert all(mark["x"] for marks in state["marks"] for mark in marks)
     return data
 
 

@@ -109,6 +109,7 @@ def _panels(study: Study) -> list[Panel]:
     rows = [
         Mark("points", x[of == k], y[of == k], colour=k, label=f"rows of class {name}")
         for k, name in enumerate(shown)
+        if (of == k).any()
     ]
     best = _best(study)
     first, second = (shortened(str(name), MOST_NAME) for name in study.about["features"])
@@ -143,7 +144,7 @@ def _best(study: Study) -> list[Mark]:
     first, second = (np.unique(numbers(study.final[name])) for name in ("x1", "x2"))
     called, p = study.final["law_class"], numbers(study.final["law_probability"])
     x, y = _border(first, second, called, p, study.classes, MOST_OF_BEST)
-    return [Mark("line", x, y, colour="truth", label=BEST, dashed=True)]
+    return [Mark("line", x, y, colour="truth", label=BEST, dashed=True)] if x.size else []
 
 
 def _border(
@@ -185,7 +186,7 @@ def _state(study: Study, init: str, epoch: str) -> State:
     ]
     most = MOST_POINTS if len(study.classes) == 2 else MOST_ALONE
     x, y = _border(study.first, study.second, called, p, study.classes, most)
-    own = [Mark("line", x, y, colour="ink", label=OWN)]
+    own = [Mark("line", x, y, colour="ink", label=OWN)] if x.size else []
     shades: list[Mark] = []
     if len(study.classes) == 2:
         second = np.where(np.array(called) == study.classes[1], p, 1.0 - p).round(2)

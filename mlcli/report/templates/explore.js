@@ -99,6 +99,7 @@
   };
 
   const draw = (mark, at, parent) => {
+    if (!mark.x) return;  // A mark without points.
     const group = element("g", {}, parent), own = colour(mark);
     if (mark.k === "cells" || mark.k === "shades") matrix(mark, at, group);
     else if (mark.k === "line") element("path", { d: path(mark.x, mark.y, at), style: `fill:none;stroke:${own};stroke-width:2${mark.d ? ";stroke-dasharray:5 4" : ""}` }, group);
