@@ -59,7 +59,8 @@ class Panel:
         title: above it.
         x, y: labels of the axes.
         x_range, y_range: their ends, the same in every state.
-        fixed: what every state shows.
+        fixed: what every state shows, below its own marks.
+        over: what every state shows, above them.
         log_x, log_y: which axes are logarithmic.
         bare: without ticks and grid, for drawings.
         square: the same scale on both axes.
@@ -71,6 +72,7 @@ class Panel:
     x_range: tuple[float, float]
     y_range: tuple[float, float]
     fixed: Sequence[Mark] = ()
+    over: Sequence[Mark] = ()
     log_x: bool = False
     log_y: bool = False
     bare: bool = False
@@ -176,6 +178,7 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "xr": [_digits(one) for one in panel.x_range],
         "yr": [_digits(one) for one in panel.y_range],
         "fixed": [_mark(mark) for mark in panel.fixed],
+        "over": [_mark(mark) for mark in panel.over],
         **{key: True for key in ("log_x", "log_y", "bare", "square") if getattr(panel, key)},
     }
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlcli.datasets.source import Source
+    from mlcli.experiments.explore import Explorable
     from mlcli.experiments.train_mlp.config import TrainMlpConfig
     from mlcli.experiments.train_mlp.run import PreparedMlp
     from mlcli.neural.data_parallel import ProcessGroup
@@ -53,6 +54,11 @@ class TrainMlp(Experiment["TrainMlpConfig", "PreparedMlp"]):
         from mlcli.experiments.train_mlp.figures import figures
 
         return figures(folder)
+
+    def explore(self, folder: Path) -> list[Explorable]:
+        from mlcli.experiments.train_mlp.explore import explorables
+
+        return explorables(folder)
 
     def follow(self, prepared: PreparedMlp, group: ProcessGroup) -> None:
         from mlcli.experiments.train_mlp.run import follow

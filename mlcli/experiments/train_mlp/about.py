@@ -108,6 +108,8 @@ ABOUT = About(
         "plane_epochs",
         "plane_final",
         "plane_grid",
+        "plane_inits",
+        "plane_inits_units",
         "plane_rows",
         "plane_units",
         "predictions",

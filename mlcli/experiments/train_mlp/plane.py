@@ -49,6 +49,8 @@ EPOCHS_PER_EPOCH = 8
 BATCH_SIZE = 64
 # Points of the grid along each input, and decimals of what is written of each.
 N_GRID, DECIMALS = 41, 3
+# Of the grid of every start, one point in so many along each input is written.
+THINNED = 2
 # How far the grid reaches beyond the rows, as a share of their range.
 MARGIN = 0.08
 
@@ -93,6 +95,11 @@ class Plane:
         finite = np.where(self.diverged, np.inf, self.losses)
         best = min(self.variants, key=lambda one: float(finite[self.members_of(one)].mean()))
         return self.members_of(best)[0]
+
+    @property
+    def first_members(self) -> dict[str, int]:
+        """Place of the first seed's member of each start, by the start's name."""
+        return {one.init: self.members_of(one)[0] for one in self.variants}
 
 
 def kept_epochs(n_epochs: int) -> tuple[int, ...]:
@@ -253,28 +260,33 @@ def plane_tables(plane: Plane | None, scores: PlaneScores | None) -> dict[str, C
             "plane_epochs": {"init": [], "epoch": [], "accuracy": []},
             "plane_final": {"x1": [], "x2": []},
             "plane_grid": {"epoch": [], "x1": [], "x2": [], "called": [], "probability": []},
+            "plane_inits": {"epoch": [], "x1": [], "x2": []},
+            "plane_inits_units": {"init": [], "epoch": [], "unit": []},
             "plane_rows": {"x1": [], "x2": [], "class": []},
             "plane_units": {"epoch": [], "unit": [], "weight_1": [], "weight_2": [], "bias": []},
         }
     points = grid_of(plane)
-    A, Z = _on_grid(plane, points)
+    every, Z = _on_grid(plane, points)
+    A = every[:, plane.shown]
     split, names = _drawn_split(plane), np.array(plane.problem.class_names)
     X = plane.problem.in_data(plane.problem.X[split.train].astype(np.float64))
     return {
         "plane_epochs": _epochs_table(plane, scores),
         "plane_final": _final_table(plane, points, Z),
         "plane_grid": _grid_table(plane, points, A),
+        "plane_inits": _inits_table(plane, points, every),
+        "plane_inits_units": _inits_units_table(plane),
         "plane_rows": {
             "x1": X[:, 0].tolist(),
             "x2": X[:, 1].tolist(),
             "class": names[plane.problem.t[split.train]].tolist(),
         },
-        "plane_units": _units_table(plane),
+        "plane_units": _units_table(plane, plane.shown),
     }
 
 
 def _on_grid(plane: Plane, points: Floats) -> tuple[Floats, Floats]:
-    """Outputs of the drawn member at each kept epoch, (T, n, K), and its last z, (n, n_units)."""
+    """Outputs of every member at each kept epoch, (T, M, n, K), and the drawn one's last z."""
     problem, net, m = plane.problem, plane.net, plane.shown
     own = view_of(problem, plane.group, "train").X
     units = None if own is None else Scaling(own.shift, own.scale)
@@ -283,7 +295,7 @@ def _on_grid(plane: Plane, points: Floats) -> tuple[Floats, Floats]:
     found = []
     for state in plane.states:
         net.load_state_arrays(state)
-        found.append(outputs(net, part)[0][m])
+        found.append(outputs(net, part)[0])
     return np.array(found, dtype=np.float64), first_hidden_outputs(net, part, m)
 
 
@@ -326,6 +338,33 @@ def _grid_table(plane: Plane, points: Floats, A: Floats) -> Columns:
     }
 
 
+def _inits_table(plane: Plane, points: Floats, A: Floats) -> Columns:
+    """What the first seed of each start predicts at each kept epoch, on a thinner grid.
+
+    Two columns per start: the class, and its probability. Empty cells where it diverged.
+    """
+    there = np.zeros((N_GRID, N_GRID), dtype=bool)
+    there[::THINNED, ::THINNED] = True
+    thin, names = there.ravel(), np.array(plane.problem.class_names)
+    n_epochs, n_points = len(plane.epochs), int(thin.sum())
+    columns: dict[str, list[Any]] = {
+        "epoch": np.repeat(plane.epochs, n_points).tolist(),
+        "x1": np.tile(points[thin, 0], n_epochs).tolist(),
+        "x2": np.tile(points[thin, 1], n_epochs).tolist(),
+    }
+    for init, m in plane.first_members.items():
+        own = A[:, m, thin].reshape(n_epochs * n_points, -1)
+        finite = np.asarray(np.isfinite(own).all(axis=1))
+        # Of what is not finite a softmax would warn.
+        p = np.where(finite, softmax(np.where(finite[:, None], own, 0.0)).max(axis=1), np.nan)
+        predicted = names[own.argmax(axis=1)].tolist()
+        columns[f"predicted_{init}"] = [
+            name if here else None for name, here in zip(predicted, finite, strict=True)
+        ]
+        columns[f"probability_{init}"] = p.round(DECIMALS).tolist()
+    return columns
+
+
 def _final_table(plane: Plane, points: Floats, Z: Floats) -> Columns:
     """What the law says of each point of the grid, and the output of each unit at the end."""
     columns: dict[str, list[Any]] = {"x1": points[:, 0].tolist(), "x2": points[:, 1].tolist()}
@@ -342,13 +381,24 @@ def _final_table(plane: Plane, points: Floats, Z: Floats) -> Columns:
     return columns
 
 
-def _units_table(plane: Plane) -> Columns:
-    """Weights of each unit of the drawn member at each kept epoch; unit 0 is the output's bias.
+def _inits_units_table(plane: Plane) -> Columns:
+    """The weights of the first seed of each start at each kept epoch, as `_units_table` has."""
+    columns: dict[str, list[Any]] = {"init": []}
+    for init, m in plane.first_members.items():
+        own = _units_table(plane, m)
+        columns["init"] += [init] * len(own["unit"])
+        for name, values in own.items():
+            columns.setdefault(name, []).extend(values)
+    return columns
+
+
+def _units_table(plane: Plane, m: int) -> Columns:
+    """Weights of each unit of member m at each kept epoch; unit 0 is the output's bias.
 
     (6.16) with them is the network: z_j = h(weight_1 x1 + weight_2 x2 + bias), and class k has the
     activation sum_j to_k z_j plus the bias.
     """
-    m, split = plane.shown, _drawn_split(plane)
+    split = plane.problem.splits[plane.group.members[m].seed_index]
     columns: dict[str, list[Any]] = {
         key: [] for key in ("epoch", "unit", "weight_1", "weight_2", "bias")
     }

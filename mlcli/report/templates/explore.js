@@ -60,9 +60,10 @@
     const clip = `clip-${axes.count = (axes.count ?? 0) + 1}`;
     element("rect", { x: x0, y: y1, width: x1 - x0, height: y0 - y1 }, element("clipPath", { id: clip }, svg));
     const layer = () => element("g", { "clip-path": `url(#${clip})` }, svg);
-    const fixed = layer();
+    const [fixed, moved, over] = [layer(), layer(), layer()];
     for (const mark of panel.fixed) draw(mark, at, fixed);
-    return { at, layer: layer() };
+    for (const mark of panel.over) draw(mark, at, over);
+    return { at, layer: moved };
   };
 
   const path = (xs, ys, at) => {
@@ -98,6 +99,7 @@
   };
 
   const draw = (mark, at, parent) => {
+    if (!mark.x) return;  // A mark without points.
     const group = element("g", {}, parent), own = colour(mark);
     if (mark.k === "cells" || mark.k === "shades") matrix(mark, at, group);
     else if (mark.k === "line") element("path", { d: path(mark.x, mark.y, at), style: `fill:none;stroke:${own};stroke-width:${mark.n ? 1 : 2}${mark.d ? ";stroke-dasharray:5 4" : ""}` }, group);
@@ -142,6 +144,7 @@
         layer.replaceChildren();
         data.panels[i].fixed.forEach(note);
         for (const mark of state.marks[i]) { draw(mark, place, layer); note(mark); }
+        data.panels[i].over.forEach(note);
       });
       legend.replaceChildren();
       for (const [label, mark] of labels) {
