@@ -6,6 +6,7 @@ present position and says its sentence; it computes nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -64,6 +65,7 @@ class Panel:
         log_x, log_y: which axes are logarithmic.
         bare: without ticks and grid, for drawings.
         square: the same scale on both axes.
+        x_ticks: places on the axis of x and what is written there, instead of numbers.
     """
 
     title: str
@@ -77,6 +79,7 @@ class Panel:
     log_y: bool = False
     bare: bool = False
     square: bool = False
+    x_ticks: Sequence[tuple[float, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,10 @@ class Control:
 
 @dataclass(frozen=True)
 class State:
-    """What one position shows: the marks of each panel, and a sentence of their numbers."""
+    """What one position shows: the marks of each panel, and a sentence of their numbers.
+
+    A mark that is the same object in several states is written to the page once.
+    """
 
     marks: Sequence[Sequence[Mark]]
     says: str
@@ -136,13 +142,24 @@ class Explorable:
             raise ValueError(f"{self.name} must have marks for each panel in each state")
 
     def to_dict(self) -> dict[str, Any]:
-        """What the script of the page reads, with four digits of each number."""
+        """What the script of the page reads, with four digits of each number.
+
+        In place of a mark that several states share is its index in ``shared``.
+        """
+        every = [mark for state in self.states.values() for marks in state.marks for mark in marks]
+        uses = Counter(map(id, every))
+        shared = {id(mark): mark for mark in every if uses[id(mark)] > 1}
+        places = {key: place for place, key in enumerate(shared)}
         return {
+            "shared": [_mark(mark) for mark in shared.values()],
             "controls": [{"label": one.label, "values": list(one.values)} for one in self.controls],
             "panels": [_panel(one) for one in self.panels],
             "states": {
                 ",".join(map(str, key)): {
-                    "marks": [[_mark(mark) for mark in marks] for marks in state.marks],
+                    "marks": [
+                        [places[id(one)] if id(one) in places else _mark(one) for one in marks]
+                        for marks in state.marks
+                    ],
                     "says": state.says,
                 }
                 for key, state in sorted(self.states.items())
@@ -180,6 +197,7 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "fixed": [_mark(mark) for mark in panel.fixed],
         "over": [_mark(mark) for mark in panel.over],
         **{key: True for key in ("log_x", "log_y", "bare", "square") if getattr(panel, key)},
+        **({"xt": [[_digits(at), text] for at, text in panel.x_ticks]} if panel.x_ticks else {}),
     }
 
 

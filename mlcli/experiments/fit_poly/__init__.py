@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mlcli.datasets.source import Source
+    from mlcli.experiments.explore import Explorable
     from mlcli.experiments.fit_poly.config import FitPolyConfig
     from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
     from mlcli.experiments.wording import Printed
@@ -53,6 +54,11 @@ class FitPoly(Experiment["FitPolyConfig", "FitPolyPrepared"]):
         from mlcli.experiments.fit_poly.figures import figures
 
         return figures(folder)
+
+    def explore(self, folder: Path) -> list[Explorable]:
+        from mlcli.experiments.fit_poly.explore import explorables
+
+        return explorables(folder)
 
     def compare(self, metrics: Mapping[str, Any]) -> list[Printed]:
         from mlcli.experiments.fit_poly.paper import printed

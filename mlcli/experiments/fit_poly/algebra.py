@@ -43,18 +43,19 @@ SPARE_NODES = 64
 
 def _largest_degree(prepared: FitPolyPrepared, most: int, fewest: int = 1) -> int | None:
     """The largest degree of the run with at most so many columns; None if it has none."""
-    sizes = {degree: _n_columns(prepared, degree) for degree in prepared.spec.degrees}
+    sizes = {degree: count_of(prepared, degree) for degree in prepared.spec.degrees}
     return max((d for d, size in sizes.items() if fewest <= size <= most), default=None)
 
 
-def _n_columns(prepared: FitPolyPrepared, degree: int) -> int:
+def count_of(prepared: FitPolyPrepared, degree: int) -> int:
+    """How many columns a degree of the run's basis has."""
     config, n_features = prepared.config, len(prepared.source.feature_names)
     return count_columns(config.basis, n_features, degree, config.intercept)
 
 
 def columns_of_degrees(prepared: FitPolyPrepared) -> dict[str, int]:
     """How many columns each degree of the run has."""
-    return {f"degree_{d}": _n_columns(prepared, d) for d in prepared.spec.degrees}
+    return {f"degree_{d}": count_of(prepared, d) for d in prepared.spec.degrees}
 
 
 def _basis(prepared: FitPolyPrepared, degree: int) -> Basis:
@@ -146,7 +147,7 @@ def small_system(prepared: FitPolyPrepared) -> SmallSystem:
     names, most = tuple(rows.data.feature_names), MOST_SHOWN_COLUMNS
     degree = _largest_degree(prepared, most)
     if degree is None:
-        fitting = (d for d in range(most, 0, -1) if _n_columns(prepared, d) <= most)
+        fitting = (d for d in range(most, 0, -1) if count_of(prepared, d) <= most)
         degree = next(fitting, None)
     if degree is not None:
         basis = _basis(prepared, degree)
@@ -230,7 +231,7 @@ def ellipse_degree(prepared: FitPolyPrepared) -> int | None:
     degree = _largest_degree(prepared, MOST_SHOWN_COLUMNS, fewest=2)
     if degree is not None:
         return degree
-    sizes = {d: _n_columns(prepared, d) for d in prepared.spec.degrees}
+    sizes = {d: count_of(prepared, d) for d in prepared.spec.degrees}
     return min((d for d, p in sizes.items() if 2 <= p <= MOST_ELLIPSE_COLUMNS), default=None)
 
 
@@ -240,7 +241,7 @@ def weight_law_of(prepared: FitPolyPrepared, rows: TrainTestRows) -> WeightLaw |
     Every seed has the columns of the first one, so that their weights can be compared.
     """
     degree = ellipse_degree(prepared)
-    if degree is None or _n_columns(prepared, degree) * rows.t_train.size > MOST_ELLIPSE_NUMBERS:
+    if degree is None or count_of(prepared, degree) * rows.t_train.size > MOST_ELLIPSE_NUMBERS:
         return None
     return weight_law(_basis(prepared, degree).evaluate(rows.X_train), rows.t_train)
 

@@ -12,6 +12,7 @@ from mlcli.certificate import Certificate, worst_of
 from mlcli.experiments import linear_fits
 from mlcli.experiments.fit_poly import algebra, memorised
 from mlcli.experiments.fit_poly.config import FitPolyConfig
+from mlcli.experiments.fit_poly.draws import Draw, draw_of
 from mlcli.experiments.fit_poly.memorised import Memory
 from mlcli.experiments.fit_poly.prepare import FitPolyPrepared, TrainTestRows
 from mlcli.experiments.linear_fits import LinearFits, LinearModelSpec
@@ -22,6 +23,9 @@ from mlcli.linear.statistics import r_squared, residual_variance_or_none
 
 Array = NDArray[np.float64]
 N_SHOWN = 4
+# Of so many strengths a reader of the report can choose, each with a curve of the first seed on
+# every CURVE_STEP-th point of the grid.
+MOST_CURVES, CURVE_STEP = 25, 4
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class PathScores:
     standardised: Array  # (M, k), 0 for products that are left out
     on_grid: Array  # (n_grid, n_shown)
     certificate: Certificate | None
+    # (n_points, n_curves) of the first seed; None of the others.
+    curves: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class FitPolyOutcome:
     # Of a few coefficients, for their ellipses; None where they have none.
     law: WeightLaw | None = None
     memory: Memory | None = None
+    draw: Draw | None = None
 
 
 def strengths(config: FitPolyConfig) -> Array:
@@ -81,6 +88,12 @@ def strengths(config: FitPolyConfig) -> Array:
 def shown(config: FitPolyConfig) -> list[int]:
     """Which strengths of the path have their fits drawn."""
     return sorted({round(i) for i in np.linspace(0, config.n_path - 1, N_SHOWN)})
+
+
+def movable(config: FitPolyConfig) -> list[int]:
+    """Which strengths of the path a reader of the report can choose."""
+    n = min(config.n_path, MOST_CURVES)
+    return sorted({round(i) for i in np.linspace(0, config.n_path - 1, n)})
 
 
 def run_replicate(prepared: FitPolyPrepared, index: int, grid: Array | None) -> FitPolyOutcome:
@@ -105,7 +118,9 @@ def run_replicate(prepared: FitPolyPrepared, index: int, grid: Array | None) -> 
     path = None
     if config.path_penalty != "none":
         shared = compared.design if compared is not None and config.standardize else None
-        path = _path(config, rows, grid, shared or path_design(prepared.spec, rows))
+        design = shared or path_design(prepared.spec, rows)
+        points = grid[::CURVE_STEP] if index == 0 and grid is not None else None
+        path = _path(config, rows, grid, design, points)
     return FitPolyOutcome(
         {name: _scores(fits, rows, config.intercept) for name, fits in families.items()},
         curves,
@@ -115,6 +130,7 @@ def run_replicate(prepared: FitPolyPrepared, index: int, grid: Array | None) -> 
         rows.t_test.size,
         algebra.weight_law_of(prepared, rows),
         memorised.memorise(prepared, rows),
+        None if grid is None else draw_of(prepared, rows, index, families[config.solver]),
     )
 
 
@@ -184,7 +200,11 @@ def path_design(spec: LinearModelSpec, rows: TrainTestRows) -> Design:
 
 
 def _path(
-    config: FitPolyConfig, rows: TrainTestRows, grid: Array | None, design: Design
+    config: FitPolyConfig,
+    rows: TrainTestRows,
+    grid: Array | None,
+    design: Design,
+    points: Array | None,
 ) -> PathScores:
     n_train = rows.t_train.size
     values = strengths(config).tolist()
@@ -205,4 +225,5 @@ def _path(
         if grid is None
         else design.predict(grid, found.w[:, keep]),
         certificate=found.certificate,
+        curves=None if points is None else design.predict(points, found.w[:, movable(config)]),
     )

@@ -13,7 +13,7 @@ from mlcli.certificate import by_solve
 from mlcli.datasets.dataset import Dataset
 from mlcli.datasets.streaming import StreamSource
 from mlcli.experiments.experiment import Context
-from mlcli.experiments.fit_poly import algebra, memorised, paper, streamed, tables
+from mlcli.experiments.fit_poly import algebra, draws, memorised, paper, streamed, tables
 from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.fit_poly.prepare import FitPolyPrepared
 from mlcli.experiments.fit_poly.replicate import (
@@ -123,9 +123,11 @@ def _tables(
         "fits": tables.fits_table(outcomes, degrees, curves),
         "path": tables.path_table(config, outcomes),
         "path_coefficients": tables.path_coefficients_table(config, outcomes, terms),
+        "path_curves": tables.path_curves_table(config, outcomes, grid),
         "path_fits": tables.path_fits_table(config, outcomes, grid, truth),
         "scores": tables.scores_table(outcomes, degrees),
         "table_1": paper.columns(compared),
+        **draws.draw_tables([one.draw for one in outcomes]),
     }
 
 

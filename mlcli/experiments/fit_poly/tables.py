@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from mlcli.datasets.source import Source
 from mlcli.experiments.fit_poly.config import FitPolyConfig
 from mlcli.experiments.fit_poly.prepare import N_GRID, TrainTestRows
-from mlcli.experiments.fit_poly.replicate import FitPolyOutcome, shown, strengths
+from mlcli.experiments.fit_poly.replicate import (
+    CURVE_STEP,
+    FitPolyOutcome,
+    movable,
+    shown,
+    strengths,
+)
 from mlcli.experiments.summary import band, interval_columns, summary
 from mlcli.linear.statistics import ANY
 from mlcli.result import Columns
@@ -157,6 +163,22 @@ def path_fits_table(
         for key, found in (("fit", stacked[0]), ("low", low), ("median", median), ("high", high)):
             columns[key] += list(found[:, i])
         columns["truth"] += [None] * len(grid) if truth is None else list(truth)
+    return columns
+
+
+def path_curves_table(
+    config: FitPolyConfig, outcomes: Sequence[FitPolyOutcome], grid: Array | None
+) -> Columns:
+    """The first seed's penalised fits along x, for up to 25 strengths of the path."""
+    columns: dict[str, list[object]] = {key: [] for key in ("strength", "x", "fit")}
+    path = outcomes[0].path
+    if grid is None or path is None or path.curves is None:
+        return columns
+    values, x = strengths(config), grid[::CURVE_STEP, 0]
+    for fit, index in zip(path.curves.T, movable(config), strict=True):
+        columns["strength"] += [float(values[index])] * x.size
+        columns["x"] += x.tolist()
+        columns["fit"] += fit.tolist()
     return columns
 
 

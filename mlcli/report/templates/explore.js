@@ -45,9 +45,9 @@
     const at = { x: scaled(panel.xr, panel.log_x, x0, x1), y: scaled(panel.yr, panel.log_y, y0, y1) };
     element("text", { x: x0, y: Math.min(y1 - 8, TOP - 8), class: "title" }, svg, panel.title);
     if (!panel.bare) {
-      for (const value of ticks(panel.xr, panel.log_x)) {
+      for (const [value, text] of panel.xt ?? ticks(panel.xr, panel.log_x).map((one) => [one, named(one, panel.log_x)])) {
         element("line", { x1: at.x(value), x2: at.x(value), y1: y0, y2: y1, class: "grid" }, svg);
-        element("text", { x: at.x(value), y: y0 + 14, "text-anchor": "middle" }, svg, named(value, panel.log_x));
+        element("text", { x: at.x(value), y: y0 + 14, "text-anchor": "middle" }, svg, text);
       }
       for (const value of ticks(panel.yr, panel.log_y)) {
         element("line", { x1: x0, x2: x1, y1: at.y(value), y2: at.y(value), class: "grid" }, svg);
@@ -143,7 +143,11 @@
       drawn.forEach(({ at: place, layer }, i) => {
         layer.replaceChildren();
         data.panels[i].fixed.forEach(note);
-        for (const mark of state.marks[i]) { draw(mark, place, layer); note(mark); }
+        for (const one of state.marks[i]) {
+          const mark = typeof one === "number" ? data.shared[one] : one;
+          draw(mark, place, layer);
+          note(mark);
+        }
         data.panels[i].over.forEach(note);
       });
       legend.replaceChildren();
