@@ -21,7 +21,6 @@ class PerceptronEstimator(Estimator):
         hidden: str | int | Sequence[int] = default(TrainMlpConfig, "hidden"),
         *,
         activation: str = default(TrainMlpConfig, "activation"),
-        alpha: float | None = default(TrainMlpConfig, "alpha"),
         init: str = default(TrainMlpConfig, "init"),
         normalisation: str = default(TrainMlpConfig, "normalisation"),
         dropout: float = default(TrainMlpConfig, "dropout"),
@@ -46,7 +45,6 @@ class PerceptronEstimator(Estimator):
     ) -> None:
         self.hidden = hidden
         self.activation = activation
-        self.alpha = alpha
         self.init = init
         self.normalisation = normalisation
         self.dropout = dropout
@@ -96,8 +94,6 @@ class MLPClassifier(NetworkClassifier, PerceptronEstimator):
     Args:
         hidden: sizes of the hidden layers, as "64-32" or (64, 32).
         activation, init, normalisation, dropout: as `mlcli train-mlp` names them.
-        alpha: of leaky-relu, prelu and elu, (7.21) and (7.22); None: 0.01, 0.25 and 1. It is no
-            strength of a penalty, which are l1 and l2.
         n_members: M, networks of the ensemble.
         n_epochs: passes over the training rows.
         patience: epochs without a lower validation loss after which a member stops and goes back
@@ -116,7 +112,8 @@ class MLPClassifier(NetworkClassifier, PerceptronEstimator):
         precision: numbers to train in: float32, float64 or bf16. Predictions are computed in the
             type of X.
         device: auto, cpu, cuda or mps.
-        settings: further parameters of `mlcli train-mlp` by name, as {"momentum": 0.95}.
+        settings: further parameters of `mlcli train-mlp` by name, as {"momentum": 0.95}, or
+            {"alpha": 0.3} of leaky-relu, prelu and elu: in scikit-learn, alpha is a penalty.
         random_state: seed, generator or None. The same integer gives the same networks.
 
     Attributes:

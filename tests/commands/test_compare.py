@@ -258,7 +258,7 @@ def test_runs_without_a_common_metric_are_refused(mlcli: Run) -> None:
     assert "runs must be of one command, or one run in each place" in several.err
     left_out = mlcli("compare", str(REPORTS / "kfold"), str(REPORTS))
     assert left_out.code == 0
-    assert "left out: bayes, bias-variance" in left_out.err
+    assert "left out: backprop, bayes, bias-variance" in left_out.err
 
 
 def test_every_curve_that_is_declared_is_in_the_shipped_reports(mlcli: Run) -> None:

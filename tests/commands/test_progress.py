@@ -132,7 +132,9 @@ def test_messages_and_errors_are_objects_too_and_text_in_the_next_command(mlcli:
     assert "must be integers" in line["error"]
     assert mlcli("check", "nowhere").err.startswith("mlcli: ")
     done = mlcli(*FIT, "--no-plots", "--progress", "json", "--out", "a\u00e4")
-    assert lines_of(done.err)[-1] == {"message": "written to a\u00e4"}
+    *_, written, after = lines_of(done.err)
+    assert written == {"message": "written to a\u00e4"}
+    assert after["message"].startswith("try next: mlcli ")
     assert done.err.isascii()
     other = mlcli(*FIT, "--progress", "xml")
     assert (other.code, other.out) == (2, "")

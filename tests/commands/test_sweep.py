@@ -273,7 +273,7 @@ def test_faults_are_found_before_anything_runs(
 def test_a_metric_that_is_not_there_stops_after_the_first_point(mlcli: Run) -> None:
     done = mlcli(*FIT, "-S", "degrees=1,3", "--metric", "tset_mse", "--quiet")
     assert done.code == 2
-    assert "no metric of the runs is tset_mse; try --metric degree_1.test_mse" in done.err
+    assert "no metric of the runs is tset_mse; try --metric memorised.test_mse" in done.err
     assert len(list(Path("runs/fit-poly").iterdir())) == 1
     several = mlcli(*FIT, "-S", "degrees=[1,3],5", "--quiet")
     assert several.code == 2

@@ -72,9 +72,15 @@ def test_defaults_are_those_of_the_command(cls: type) -> None:
         (MLPClassifier(hidden=["8-4", "8"]), "hidden must be sizes of hidden layers"),
         (MLPClassifier(activation=("relu", "tanh")), "activation must be one value"),
         (MLPClassifier(activation="swishy"), "activation must be one of sigmoid, .*'swishy'"),
-        (MLPClassifier(alpha=0.3), "MLPClassifier: alpha is no parameter of relu"),
-        (MLPClassifier(activation="elu", alpha=(0.3, 0.4)), "alpha must be one value"),
-        (MLPRegressor(activation="prelu", alpha=1.5), "alpha must be above 0 and below 1 for"),
+        (MLPClassifier(settings={"alpha": 0.3}), "MLPClassifier: alpha is no parameter of relu"),
+        (
+            MLPClassifier(activation="elu", settings={"alpha": (0.3, 0.4)}),
+            "alpha must be one value",
+        ),
+        (
+            MLPRegressor(activation="prelu", settings={"alpha": 1.5}),
+            "alpha must be above 0 and below 1 for",
+        ),
         (MLPClassifier(n_members=0), "n_members must be an integer at least 1, got 0"),
         (MLPClassifier(random_state=-1), "random_state must be an integer at least 0"),
         (MLPClassifier(settings={"momentun": 0.5}), "no parameter momentun; try momentum"),
@@ -101,10 +107,10 @@ def test_numpy_scalars_are_accepted_as_parameters() -> None:
 
 def test_an_alpha_is_that_of_the_activation() -> None:
     outputs = [
-        MLPRegressor("4", activation="leaky-relu", alpha=alpha, n_epochs=2, random_state=0)
+        MLPRegressor("4", activation="leaky-relu", settings=settings, n_epochs=2, random_state=0)
         .fit(X, T)
         .predict(X)
-        for alpha in (None, 0.01, 0.4)
+        for settings in ({}, {"alpha": 0.01}, {"alpha": 0.4})
     ]
     np.testing.assert_array_equal(outputs[0], outputs[1])
     assert np.abs(outputs[0] - outputs[2]).max() > 1e-3

@@ -37,6 +37,12 @@ def plane_of(folder: Path) -> dict[str, Any]:
         assert panel["xr"][0] < panel["xr"][1]
         assert panel["yr"][0] < panel["yr"][1]
         assert all(mark["x"] for mark in (*panel["fixed"], *panel["over"]))
+    # A mark that several states share is written once.
+    for state in data["states"].values():
+        state["marks"] = [
+            [data["shared"][mark] if isinstance(mark, int) else mark for mark in marks]
+            for marks in state["marks"]
+        ]
     # The script needs points in every mark: a network of one class has no border.
     for state in data["states"].values():
         assert all(mark["x"] for marks in state["marks"] for mark in marks)

@@ -461,6 +461,8 @@ def test_a_class_is_positive_by_its_word(mlcli: Run, folder: Path) -> None:
     on = ["--data", str(folder / "iris.csv"), "--target", "species", "--n-seeds", "2", "--no-plots"]
     by_number = mlcli("logistic", *on, "--positive", "2", "--json", "--out", "number").json
     by_word = mlcli("logistic", *on, "--positive", "virginica", "--json", "--out", "word").json
+    # What was asked for is recorded as it was asked.
+    assert (by_word.pop("positive"), by_number.pop("positive")) == ("virginica", 2.0)
     assert by_word == by_number
     assert by_word["classes"] == ["not virginica", "virginica"]
     shown = mlcli("logistic", *on, "--positive", "virginica", "--out", "word").out
