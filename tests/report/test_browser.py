@@ -190,6 +190,7 @@ def test_the_arrow_keys_read_the_same_values_aloud(page: Any) -> None:
 
 
 def test_a_series_is_switched_off_and_on(page: Any) -> None:
+    page.evaluate("location.hash = 'train-mlp-curves'")
     figure = page.locator("#train-mlp-curves")
     button = figure.get_by_role("button", name="xavier", exact=True)
     number = page.evaluate(
@@ -284,7 +285,7 @@ def check_state(holder: Any, data: Any, at: list[int]) -> None:
     state = data["states"][key_of(at)]
     assert holder.locator(".says").inner_text() == " ".join(state["says"].split())
     drawn = holder.locator(".panel").evaluate_all(
-        "all => all.map((one) => one.querySelector('svg > g:last-of-type').children.length)"
+        "all => all.map((one) => one.querySelectorAll('svg > g')[1].children.length)"
     )
     assert drawn == [len(marks) for marks in state["marks"]]
 
@@ -301,6 +302,7 @@ def test_without_a_script_the_page_is_whole(browser: Any, report: Path) -> None:
 
 
 def test_print_is_light_and_shows_every_series(page: Any) -> None:
+    page.evaluate("location.hash = 'train-mlp-curves'")
     page.locator("#train-mlp-curves").get_by_role("button", name="xavier", exact=True).click()
     page.emulate_media(media="print", color_scheme="dark")
     assert (

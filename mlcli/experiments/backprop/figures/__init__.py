@@ -187,12 +187,12 @@ def steps(network: Mapping[str, Any], values: Value) -> Figure:
     panels = figure.subplots(2, last, squeeze=False)
     for place in range(last):
         layer = place + 1
-        what = f"$z^{{({layer})}}$" if layer < last else "y"
+        what = f"z of layer {layer}" if layer < last else "y"
         _step(panels[0, place], sizes, values, layer, back=False)
         panels[0, place].set_title(f"{place + 1}. forward: {what}", fontsize=10)
         _step(panels[1, place], sizes, values, last - place, back=True)
         panels[1, place].set_title(
-            rf"{last + place + 1}. back: $\delta^{{({last - place})}}$", fontsize=10
+            f"{last + place + 1}. back: δ of layer {last - place}", fontsize=10
         )
     return figure
 
@@ -277,7 +277,7 @@ def step_size(table: Table) -> Figure:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.annotate(
-        rf"$\sqrt[3]{{2u}}$ = {fixed:.1e}",
+        f"∛(2u) = {fixed:.1e}",
         (fixed, 1.0),
         xycoords=("data", "axes fraction"),
         xytext=(4, -4),
