@@ -172,18 +172,18 @@ def test_every_entry_of_the_notes_is_in_the_index(written: tuple[str, str]) -> N
 
 
 def test_again_the_same_bytes(written: tuple[str, str], tmp_path: Path) -> None:
-    write_gallery([REPORTS / "perceptron"], tmp_path / "one.html")
+    write_gallery([REPORTS / "kfold"], tmp_path / "one.html")
     first = (tmp_path / "one.html").read_bytes()
-    write_gallery([REPORTS / "perceptron"], tmp_path / "one.html")
+    write_gallery([REPORTS / "kfold"], tmp_path / "one.html")
     assert (tmp_path / "one.html").read_bytes() == first
 
 
 def test_the_readme_shows_every_png_by_a_path_that_exists(tmp_path: Path) -> None:
     folder = tmp_path / "a b"
-    shutil.copytree(REPORTS / "perceptron", folder / "perceptron")
+    shutil.copytree(REPORTS / "kfold", folder / "kfold")
     write_gallery([folder], folder / "index.html", folder / "README.md")
     places = re.findall(r"!\[.+?\]\((.+?)\)", (folder / "README.md").read_text())
-    assert len(places) == len(about("perceptron").figures)
+    assert len(places) == len(about("kfold").figures)
     assert all((folder / place).is_file() for place in places)
 
 
@@ -247,11 +247,11 @@ def test_a_series_named_like_a_tag_is_inert_in_the_drawing_and_its_values() -> N
 
 def test_two_runs_of_one_command_have_places_of_their_own(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        shutil.copytree(REPORTS / "perceptron", tmp_path / name)
+        shutil.copytree(REPORTS / "kfold", tmp_path / name)
     assert write_gallery([tmp_path], tmp_path / "index.html") == 2
     page = Page((tmp_path / "index.html").read_text())
     assert len(page.ids) == len(set(page.ids))
-    assert {"perceptron", "perceptron-2", "perceptron-gates", "perceptron-2-gates"} <= set(page.ids)
+    assert {"kfold", "kfold-2", "kfold-errors", "kfold-2-errors"} <= set(page.ids)
 
 
 def test_a_run_that_is_not_whole_is_one_sentence(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_a_run_that_is_not_whole_is_one_sentence(tmp_path: Path) -> None:
 def test_a_readme_of_someone_else_is_kept(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("# Mine\n")
     with pytest.raises(ConfigError, match="is kept; try --no-readme"):
-        write_gallery([REPORTS / "perceptron"], tmp_path / "i.html", tmp_path / "README.md")
+        write_gallery([REPORTS / "kfold"], tmp_path / "i.html", tmp_path / "README.md")
     assert (tmp_path / "README.md").read_text() == "# Mine\n"
     assert not (tmp_path / "i.html").exists()
 
@@ -274,7 +274,7 @@ def test_a_readme_of_someone_else_is_kept(tmp_path: Path) -> None:
 def test_the_readme_comes_with_the_page_of_reports_only(
     mlcli: Callable[..., object], tmp_path: Path
 ) -> None:
-    shutil.copytree(REPORTS / "perceptron", "reports/perceptron")
+    shutil.copytree(REPORTS / "kfold", "reports/kfold")
     assert mlcli("report").code == 0  # type: ignore[attr-defined]
     assert mlcli("report", "--out", "other/page.html").code == 0  # type: ignore[attr-defined]
     assert Path("reports/README.md").is_file()

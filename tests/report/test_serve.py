@@ -25,7 +25,7 @@ Run = Callable[..., Any]
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    shutil.copytree(REPORTS / "perceptron", tmp_path / "runs" / "perceptron")
+    shutil.copytree(REPORTS / "kfold", tmp_path / "runs" / "kfold")
     return tmp_path / "runs"
 
 
@@ -53,7 +53,7 @@ def test_only_the_address_with_the_token_is_answered(served: tuple[LivePage, int
     page, port = served
     status, text = get(port, f"/{page.token}/")
     assert status == 200
-    assert '<section class="run" id="perceptron"' in text
+    assert '<section class="run" id="kfold"' in text
     assert 'fetch("version")' in text
     assert get(port, f"/{page.token}/version") == (200, "1")
     for path in (
@@ -86,17 +86,17 @@ def test_it_is_made_again_when_a_run_comes_and_kept_when_one_is_damaged(
 ) -> None:
     page = LivePage([runs])
     assert not page.refresh()
-    shutil.copytree(runs / "perceptron", runs / "again")
+    shutil.copytree(runs / "kfold", runs / "again")
     assert page.refresh()
     assert page.version == 2
-    assert b'id="perceptron-2"' in page.content
+    assert b'id="kfold-2"' in page.content
     (runs / "again" / "manifest.json").write_text("{")
     assert not page.refresh()
     assert "the page is kept" in capsys.readouterr().err
     assert page.version == 2
     shutil.rmtree(runs / "again")
     assert page.refresh()
-    assert b'id="perceptron-2"' not in page.content
+    assert b'id="kfold-2"' not in page.content
 
 
 def test_the_command_says_its_address_and_ends_with_ctrl_c(runs: Path) -> None:
@@ -126,7 +126,7 @@ def test_the_command_says_its_address_and_ends_with_ctrl_c(runs: Path) -> None:
     ],
 )
 def test_flags_that_do_not_fit_are_refused(mlcli: Run, flags: tuple[str, ...], said: str) -> None:
-    done = mlcli("report", str(REPORTS / "perceptron"), *flags)
+    done = mlcli("report", str(REPORTS / "kfold"), *flags)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
     assert len(done.err.splitlines()) == 1
@@ -137,6 +137,6 @@ def test_a_port_that_is_taken_is_one_sentence(mlcli: Run) -> None:
         holder.bind((HOST, 0))
         holder.listen()
         port = holder.getsockname()[1]
-        done = mlcli("report", str(REPORTS / "perceptron"), "--serve", "--port", str(port))
+        done = mlcli("report", str(REPORTS / "kfold"), "--serve", "--port", str(port))
     assert done.code == 2
     assert done.err.startswith(f"mlcli: --port must be free on this machine, got {port} (")
