@@ -106,14 +106,18 @@ def test_the_command_says_its_address_and_ends_with_ctrl_c(runs: Path) -> None:
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
     assert started.stdout is not None
-    address = started.stdout.readline().strip()
-    assert address.startswith(f"http://{HOST}:")
-    port, token = address.removeprefix(f"http://{HOST}:").strip("/").split("/")
-    assert get(int(port), f"/{token}/version") == (200, "1")
-    time.sleep(0.1)
-    started.send_signal(signal.SIGINT)
-    _, said = started.communicate(timeout=30)
-    assert (started.returncode, said) == (0, "")
+    try:
+        address = started.stdout.readline().strip()
+        assert address.startswith(f"http://{HOST}:")
+        port, token = address.removeprefix(f"http://{HOST}:").strip("/").split("/")
+        assert get(int(port), f"/{token}/version") == (200, "1")
+        time.sleep(0.1)
+        started.send_signal(signal.SIGINT)
+        _, said = started.communicate(timeout=60)
+        assert (started.returncode, said) == (0, "")
+    finally:
+        started.kill()
+        started.communicate()
 
 
 @pytest.mark.parametrize(
