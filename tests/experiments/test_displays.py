@@ -704,12 +704,6 @@ def test_bias_variance_proposes_cross_validation_or_higher_degrees() -> None:
     assert propose(two) == "kfold --degrees 1,4"
 
 
-def with_ends(summary: Mapping[str, Any]) -> str:
-    """0.84 (0.82 to 0.86)."""
-    mean, interval = both(summary)
-    return f"{mean} ({interval})"
-
-
 SCORES_OF_LOGISTIC = {
     "test accuracy": "test_accuracy",
     "the same, always the commonest class": "commonest_class_accuracy",
@@ -731,7 +725,7 @@ def test_logistic_shows_scores_and_the_two_studies() -> None:
     d = details("logistic")
     scores, *_, saturation, separable = shown("logistic")
     keys = SCORES_OF_LOGISTIC
-    ours, commonest = with_ends(d["test_accuracy"]), with_ends(d["commonest_class_accuracy"])
+    ours, commonest = said(d["test_accuracy"]), said(d["commonest_class_accuracy"])
     check(
         scores,
         f"logistic, 2 classes, {d['solver']}, {d['loss']}",
@@ -793,7 +787,7 @@ def test_logistic_shows_the_posterior_beside_the_fit() -> None:
         "posterior from class densities (5.16), the known law in the plane of x1 and x2",
         "quantity | mean over the seeds | 95 % interval",
         rows,
-        f"D(exact || fit) is {with_ends(d['divergence'])} nats and d/(2n) is 0.005: "
+        f"D(exact || fit) is {said(d['divergence'])} nats and d/(2n) is 0.005: "
         "estimating the weights is all that the fit loses.",
     )
 
@@ -869,7 +863,7 @@ def test_logistic_shows_information_beside_the_log_loss() -> None:
         "p of the class given x | H(p) | + D(p||q) | = H(p, q) | log loss",
         rows,
         f"H(p, q) of the rows is their log loss, to {far:.0e} nats in every seed; of the truth it "
-        f"is off by {with_ends(off)}, by chance in the classes.",
+        f"is off by {said(off)}, by chance in the classes.",
     )
 
 
@@ -910,7 +904,7 @@ def test_logistic_shows_rows_with_their_targets_and_factors() -> None:
         "likelihood (5.23), first test rows of the first seed",
         "row | class | t_n (5.21) | y_n | ln of its factor | -ln p (C.1)",
         rows,
-        f"The product over 100 test rows has the logarithm {with_ends(total)}: per row, with the "
+        f"The product over 100 test rows has the logarithm {said(total)}: per row, with the "
         f"sign changed, the log loss {loss}.",
     )
     other = details("logistic") | {"likelihood": d | {"n_test": 101}}

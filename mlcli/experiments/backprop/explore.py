@@ -308,7 +308,7 @@ def _has_unit(item: Item) -> bool:
 
 
 def _slots(items: Sequence[Item]) -> dict[Item, int]:
-    """Where there is little room: the first number of a unit above it, the others below."""
+    """For a small drawing: the first number of a unit above it, the others below."""
     found: dict[Item, int] = {}
     taken: dict[tuple[int, int, int], int] = {}
     for one in items:

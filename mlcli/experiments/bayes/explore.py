@@ -29,7 +29,7 @@ INTERVAL = 1.959964
 # Percent of a posterior -> the series that shows them.
 SHARES: dict[int, Colour] = {68: 0, 95: 5}
 # The prior's band may be far wider than the data: so many times their range is shown beyond them.
-ROOM = 1.0
+MARGIN = 1.0
 PRIOR: Colour = "points"
 MEAN, WEIGHTS, NOISE, DRAWN = 0, 1, 2, 4
 
@@ -112,9 +112,9 @@ def _plain(name: str) -> str:
 def _height(curves: Table, data: Table) -> tuple[float, float]:
     """Room for rows, bands and the truth, where these don't leave the rows far behind."""
     t = numbers(list(data.values())[-1])
-    room = ROOM * (float(np.ptp(t)) or 1.0)
+    margin = MARGIN * (float(np.ptp(t)) or 1.0)
     drawn = np.concatenate([numbers(curves[key]) for key in ("low", "high", "truth")])
-    return span(t, np.clip(drawn, t.min() - room, t.max() + room))
+    return span(t, np.clip(drawn, t.min() - margin, t.max() + margin))
 
 
 def _outline(table: Table, place: int, share: int) -> tuple[Array, Array]:

@@ -33,7 +33,7 @@ class Operation:
         name: of it.
         apply: (m, n_h, n_w) to (m, n_ch, o_h, o_w).
         stride: pixels of the image between two pixels of the output.
-        on_canvas: whether the images have room around them, so that nothing is cut off.
+        on_canvas: whether the images are on a larger canvas, so that nothing is cut off.
     """
 
     name: str
